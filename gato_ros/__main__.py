@@ -1,0 +1,4 @@
+from gato_ros.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""`python -m gato_ros VERB`: the front door outside ROS.
+
+Each verb is a module in this folder with a frozen dataclass `Options` (its fields are the flags, its
+docstrings the help) and `run(options) -> dict`, whose result `--json FILE` writes. A verb's imports stay
+inside `run`, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+from gato_ros.core.errors import SetupError, unknown_name
+
+VERBS = {
+    "sim": "the whole loop over ROS 2: simulator, policy and guard as nodes; leaves report.json and report.html",
+    "collect": "demonstrations by the scripted expert in parallel processes, one MCAP file per episode",
+    "train": "clone demonstrations into a Gato; checkpoints, resumes, measures closed-loop success",
+    "evaluate": "success rates of a policy over object sets, with Wilson intervals",
+    "bench": "speed of the simulator (`bench sim`) and of a control step (`bench step`), as ratios in one run",
+    "tokens": "one step of an episode as a readable table of tokens",
+    "episodes": "list and verify recorded episodes",
+    "presets": "the model sizes and their parameter counts",
+    "doctor": "what this machine has and what is missing",
+}
+
+
+def help_text() -> str:
+    """What `python -m gato_ros` prints."""
+    lines = ["usage: python -m gato_ros VERB [options]     (VERB --help explains each)", ""]
+    lines += [f"  {name:9} {text}" for name, text in VERBS.items()]
+    return "\n".join(lines)
+
+
+def write_json(path: Path, value: dict) -> None:
+    """Write `value` to `path` whole or not at all; NaN is refused (it is not JSON)."""
+    text = json.dumps(value, indent=2, allow_nan=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text + "\n")
+    partial.replace(path)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one verb; exit code 0 on success, 1 when the verb reports failure, 2 on bad input."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(help_text())
+        raise SystemExit(0 if arguments else 2)
+    verb, rest = arguments[0], arguments[1:]
+    try:
+        if verb not in VERBS:
+            raise unknown_name("a verb", verb, VERBS)
+        import tyro
+
+        module = importlib.import_module(f"gato_ros.cli.{verb}")
+        options = tyro.cli(module.Options, args=rest, prog=f"python -m gato_ros {verb}", description=module.__doc__)
+        result = module.run(options)
+        if getattr(options, "json", None):
+            write_json(options.json, result)
+    except SetupError as error:
+        print(f"gato_ros {verb}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print(f"gato_ros {verb}: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    raise SystemExit(0 if result.get("ok", True) else 1)

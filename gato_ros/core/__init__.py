@@ -1,0 +1,1 @@
+"""The shared words: values, seams and pure mathematics. numpy and the standard library only."""

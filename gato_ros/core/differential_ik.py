@@ -1,0 +1,58 @@
+"""Joint velocities that realise a Cartesian velocity with the gripper pointing down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class DifferentialIk:
+    """Damped least squares with a posture term in the null space (Siciliano et al., Robotics, sec. 3.5)."""
+
+    velocity_limit: np.ndarray
+    """[joints] largest joint speeds [rad/s]; the whole velocity is scaled so that direction is kept."""
+    position_lower: np.ndarray
+    """[joints] lowest joint angles [rad] that may be reached."""
+    position_upper: np.ndarray
+    """[joints] highest joint angles [rad] that may be reached."""
+    posture: np.ndarray
+    """[joints] joint angles [rad] the null space is drawn to."""
+    damping: float = 0.01
+    """lambda of the damped inverse; lambda**2 = 1e-4 bounds joint speed near singularities."""
+    down_gain: float = 4.0
+    """Proportional gain [1/s] that keeps the tool's z axis pointing at the floor."""
+    posture_gain: float = 0.3
+    """Proportional gain [1/s] of the posture term."""
+    limit_gain: float = 10.0
+    """A joint may approach its limit at this rate [1/s] times the room that is left."""
+
+    def joint_velocity(self, q: np.ndarray, jacobian: np.ndarray, tool_rotation: np.ndarray,
+                       twist: np.ndarray) -> np.ndarray:
+        """Joint velocities [joints] [rad/s].
+
+        Args:
+            q: [joints] joint angles [rad].
+            jacobian: [6 joints] of the tool point, linear rows first, in base axes.
+            tool_rotation: [3 3] base_from_tool.
+            twist: [4] vx vy vz [m/s], wz [rad/s] in base axes.
+        """
+        tilt = np.cross(tool_rotation[:, 2], (0.0, 0.0, -1.0)) * self.down_gain
+        wanted = np.array([twist[0], twist[1], twist[2], tilt[0], tilt[1], twist[3]])
+        inverse = jacobian.T @ np.linalg.inv(jacobian @ jacobian.T + self.damping**2 * np.eye(6))
+        null = np.eye(len(q)) - inverse @ jacobian
+        velocity = inverse @ wanted + null @ (self.posture_gain * (self.posture - q))
+        return self._within_limits(q, velocity)
+
+    def _within_limits(self, q: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+        highest = np.minimum(self.velocity_limit, np.maximum(0.0, self.limit_gain * (self.position_upper - q)))
+        lowest = np.maximum(-self.velocity_limit, np.minimum(0.0, self.limit_gain * (self.position_lower - q)))
+        velocity = velocity.copy()
+        # The last joint only turns the gripper about its own axis: stopping it alone keeps the path.
+        velocity[-1] = np.clip(velocity[-1], lowest[-1], highest[-1])
+        bound = np.where(velocity > 0, highest, lowest)
+        over = np.abs(velocity) > np.abs(bound)
+        if not over.any():
+            return velocity
+        return velocity * np.min(np.abs(bound[over]) / np.abs(velocity[over]))

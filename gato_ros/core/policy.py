@@ -1,0 +1,62 @@
+"""The Policy seam, and the policies that need neither a model nor a simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from gato_ros.core.action import Action
+from gato_ros.core.observation import Observation
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Maps observations to actions. May be slow, never touches hardware; the caller owns time."""
+
+    observation_keys: tuple[str, ...]
+    """The contract keys (and `privileged/...` keys) that `act` reads."""
+
+    def reset(self, prompt: Any = None) -> None:
+        """Forget everything about the episode before; `prompt` conditions the next one."""
+
+    def act(self, observation: Observation) -> Action:
+        """The action for this tick."""
+
+
+class HoldPolicy:
+    """Stands still and keeps the gripper where the first observation found it."""
+
+    observation_keys = ("gripper/opening",)
+
+    def __init__(self) -> None:
+        self._opening_m: float | None = None
+
+    def reset(self, prompt: Any = None) -> None:
+        self._opening_m = None
+
+    def act(self, observation: Observation) -> Action:
+        if self._opening_m is None:
+            self._opening_m = float(observation.values["gripper/opening"][0])
+        return Action(np.zeros(4), self._opening_m)
+
+
+class ReplayPolicy:
+    """Plays recorded actions once, then holds the last opening without moving."""
+
+    observation_keys: tuple[str, ...] = ()
+
+    def __init__(self, actions: Sequence[Action]):
+        if not actions:
+            raise ValueError("nothing to replay: the list of actions is empty")
+        self._actions, self._next = list(actions), 0
+
+    def reset(self, prompt: Any = None) -> None:
+        self._next = 0
+
+    def act(self, observation: Observation) -> Action:
+        if self._next < len(self._actions):
+            self._next += 1
+            return self._actions[self._next - 1]
+        return Action(np.zeros(4), self._actions[-1].gripper_opening_m)

@@ -1,0 +1,1 @@
+"""Episodes on disk: write, verify, read, and frames for training."""

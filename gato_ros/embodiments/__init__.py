@@ -1,0 +1,5 @@
+"""One YAML contract per robot, the loader that checks it, and kinematics from its URDF."""
+
+from gato_ros.embodiments.contract import Embodiment, load_embodiment
+
+__all__ = ["Embodiment", "load_embodiment"]

@@ -1,0 +1,255 @@
+"""The embodiment contract: names, shapes, units, ranges, topics and limits of one robot.
+
+The only source for the ROS topics and joint order, the token layout, the simulator's sensors, the
+recorder's channels, the guard's limits and the checkpoint's compatibility check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import xml.etree.ElementTree as ElementTree
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Union
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+
+from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.core.motion import MotionLimits
+
+FOLDER = Path(__file__).parent
+SOURCES = Literal["joint_position", "joint_velocity", "gripper_opening", "gripper_grasp", "tool_pose", "wrist_pose"]
+
+
+class _Strict(BaseModel):
+    # ignored_types: cached_property results live in the instance, which a frozen model allows.
+    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+
+
+def _ordered(lower: list[float], upper: list[float], what: str) -> None:
+    if len(lower) != len(upper) or any(lo >= hi for lo, hi in zip(lower, upper)):
+        raise ValueError(f"{what}: lower must be below upper, value for value; got {lower} and {upper}")
+
+
+class ImageChannel(_Strict):
+    """A camera: uint8 [height width 3], RGB."""
+
+    kind: Literal["image"]
+    topic: str
+    frame_id: str
+    height: int = Field(gt=0, multiple_of=16)
+    width: int = Field(gt=0, multiple_of=16)
+    max_age_s: FiniteFloat = Field(gt=0)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.height, self.width, 3)
+
+
+class ContinuousChannel(_Strict):
+    """A vector of float32 in SI units with its working range."""
+
+    kind: Literal["continuous"]
+    source: SOURCES
+    units: list[str] = Field(min_length=1)
+    lower: list[FiniteFloat]
+    upper: list[FiniteFloat]
+
+    @model_validator(mode="after")
+    def _check(self) -> "ContinuousChannel":
+        _ordered(self.lower, self.upper, self.source)
+        if len(self.units) != len(self.lower):
+            raise ValueError(f"{self.source}: {len(self.lower)} values need as many units, got {len(self.units)}")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.lower),)
+
+
+class DiscreteChannel(_Strict):
+    """One integer in [0, values)."""
+
+    kind: Literal["discrete"]
+    source: SOURCES
+    values: int = Field(ge=2, le=1024)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (1,)
+
+
+Channel = Annotated[Union[ImageChannel, ContinuousChannel, DiscreteChannel], Field(discriminator="kind")]
+
+
+class ActionPart(_Strict):
+    """A group of action values with their range; `binary` snaps each to the nearer bound."""
+
+    units: list[str] = Field(min_length=1)
+    lower: list[FiniteFloat]
+    upper: list[FiniteFloat]
+    binary: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> "ActionPart":
+        _ordered(self.lower, self.upper, "action")
+        if len(self.units) != len(self.lower):
+            raise ValueError(f"{len(self.lower)} values need as many units, got {len(self.units)}")
+        return self
+
+
+class Actions(_Strict):
+    twist: ActionPart
+    gripper: ActionPart
+
+
+class Arm(_Strict):
+    joints: list[str] = Field(min_length=1)
+    posture_rad: list[FiniteFloat]
+    position_overrides_rad: dict[str, tuple[FiniteFloat, FiniteFloat]] = {}
+    velocity_timeout_s: FiniteFloat = Field(gt=0)
+
+
+class Gripper(_Strict):
+    joint: str
+    stroke_m: FiniteFloat = Field(gt=0)
+    speed_m_s: FiniteFloat = Field(gt=0)
+    force_n: FiniteFloat = Field(gt=0)
+    grasp_threshold_n: FiniteFloat = Field(gt=0)
+
+
+class Limits(_Strict):
+    workspace_lower_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
+    workspace_upper_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
+    linear_speed_m_s: FiniteFloat = Field(gt=0)
+    angular_speed_rad_s: FiniteFloat = Field(gt=0)
+    linear_acceleration_m_s2: FiniteFloat = Field(gt=0)
+    angular_acceleration_rad_s2: FiniteFloat = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Limits":
+        _ordered(self.workspace_lower_m, self.workspace_upper_m, "workspace")
+        return self
+
+
+class StateTopic(_Strict):
+    topic: str
+    max_age_s: FiniteFloat = Field(gt=0)
+
+
+class Wire(_Strict):
+    joint_states: StateTopic
+    gripper_states: StateTopic
+    arm_command: str
+    gripper_command: str
+    proposal_twist: str
+    proposal_gripper: str
+
+
+class Embodiment(_Strict):
+    """A checked contract. Frozen; two with the same `digest` are the same robot."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    name: str
+    description: str
+    control_rate_hz: FiniteFloat = Field(gt=0)
+    base_frame: str
+    tool_frame: str
+    wrist_frame: str
+    urdf: str
+    arm: Arm
+    gripper: Gripper
+    limits: Limits
+    observations: dict[str, Channel]
+    actions: Actions
+    wire: Wire
+
+    @cached_property
+    def urdf_path(self) -> Path:
+        return FOLDER / self.urdf
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over the contract and its URDF; travels in checkpoints and recordings."""
+        text = self.model_dump_json(by_alias=True).encode()
+        return hashlib.sha256(text + self.urdf_path.read_bytes()).hexdigest()
+
+    @cached_property
+    def observation_keys(self) -> tuple[str, ...]:
+        """All observation keys, in token order."""
+        return tuple(sorted(self.observations))
+
+    @cached_property
+    def image_keys(self) -> tuple[str, ...]:
+        return tuple(key for key in self.observation_keys if self.observations[key].kind == "image")
+
+    def channel(self, key: str) -> Channel:
+        """The channel named `key`; SetupError with the nearest name if there is none."""
+        if key not in self.observations:
+            raise unknown_name(f"an observation of {self.name}", key, self.observations)
+        return self.observations[key]
+
+    @cached_property
+    def action_lower(self) -> np.ndarray:
+        """[5] lowest action values: vx vy vz [m/s], wz [rad/s], opening [m]."""
+        return np.array(self.actions.twist.lower + self.actions.gripper.lower)
+
+    @cached_property
+    def action_upper(self) -> np.ndarray:
+        """[5] highest action values, as `action_lower`."""
+        return np.array(self.actions.twist.upper + self.actions.gripper.upper)
+
+    @cached_property
+    def joint_limits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Lower [rad], upper [rad] and speed [rad/s] of the arm's joints, in the contract's order."""
+        found = {}
+        for joint in ElementTree.parse(self.urdf_path).getroot().iter("joint"):
+            if joint.get("name") in self.arm.joints:
+                limit = joint.find("limit").attrib
+                found[joint.get("name")] = [float(limit["lower"]), float(limit["upper"]), float(limit["velocity"])]
+        for name, (lower, upper) in self.arm.position_overrides_rad.items():
+            found[name][:2] = [max(lower, found[name][0]), min(upper, found[name][1])]
+        rows = np.array([found[name] for name in self.arm.joints])
+        return rows[:, 0], rows[:, 1], rows[:, 2]
+
+    @cached_property
+    def motion_limits(self) -> MotionLimits:
+        limits = self.limits
+        return MotionLimits(
+            np.array(limits.workspace_lower_m), np.array(limits.workspace_upper_m), limits.linear_speed_m_s,
+            limits.angular_speed_rad_s, limits.linear_acceleration_m_s2, limits.angular_acceleration_rad_s2)
+
+
+def load_embodiment(name_or_path: str | Path = "sawyer_rgb_stacking") -> Embodiment:
+    """The contract shipped under that name, or the YAML file at that path, checked.
+
+    Raises:
+        SetupError: no such contract, not YAML, an unknown or missing key, a bad range, a joint that the
+            URDF lacks; the message names the key.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = FOLDER / f"{name_or_path}.yaml"
+        if not path.exists():
+            raise unknown_name("an embodiment", str(name_or_path), [p.stem for p in FOLDER.glob("*.yaml")])
+    if not path.exists():
+        raise SetupError(expected="an embodiment file", got=f"no file {path}", fix="check the path")
+    try:
+        content = yaml.safe_load(path.read_text())
+        embodiment = Embodiment.model_validate(content)
+    except yaml.YAMLError as error:
+        raise SetupError(expected=f"YAML in {path}", got=str(error).splitlines()[0], fix="mend the file") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "contract"
+        raise SetupError(expected=f"a valid contract in {path}", got=f"{where}: {first['msg']}",
+                         fix="see gato_ros/embodiments/sawyer_rgb_stacking.yaml") from None
+    if not embodiment.urdf_path.exists():
+        raise SetupError(expected=f"a URDF beside the contract in {path}", got=f"no file {embodiment.urdf_path}", fix="check `urdf`")
+    urdf_joints = [j.get("name") for j in ElementTree.parse(embodiment.urdf_path).getroot().iter("joint")]
+    for joint in [*embodiment.arm.joints, *embodiment.arm.position_overrides_rad]:
+        if joint not in urdf_joints:
+            raise unknown_name(f"a joint of {embodiment.urdf}", joint, urdf_joints)
+    return embodiment

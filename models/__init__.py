@@ -1,0 +1,1 @@
+"""Gato itself: tokens, embedding, transformer, policy. Imported as gato_ros.models; JAX and numpy only."""
