@@ -1,0 +1,214 @@
+"""Episodes read back and verified; `EpisodeWriter` makes them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from mcap.exceptions import McapError
+from mcap.records import Channel, Message, Metadata, Schema
+from mcap.stream_reader import CRCValidationError, StreamReader
+
+from gato_ros.core.errors import SetupError
+from gato_ros.data import messages
+from gato_ros.data.episode_writer import SCHEMA_VERSION, SUFFIX, EpisodeWriter
+from gato_ros.embodiments import load_embodiment
+
+__all__ = ["Episode", "EpisodeWriter", "episode_paths", "read_episode", "verify_episode"]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """An episode read back; N steps, M of them with images."""
+
+    metadata: dict
+    """What was known at the start: embodiment, contract_digest, schema_version, package_version, and the caller's."""
+    outcome: dict
+    """What the caller said at the end."""
+    steps: np.ndarray
+    """[N] int64 step numbers."""
+    stamps_s: np.ndarray
+    """[N] float64 observation stamps [s], to the nanosecond."""
+    values: dict[str, np.ndarray]
+    """Contract key -> [N size] float32; image keys -> [M height width 3] uint8."""
+    image_steps: np.ndarray
+    """[M] int64 indices into N of the steps that have images."""
+    actions: np.ndarray
+    """[N 5] float32 labels, `Action.as_vector`."""
+    executed: np.ndarray
+    """[N 5] float32 what was carried out."""
+    privileged: dict[str, np.ndarray]
+    """Privileged key -> [N ...] in its own dtype; empty if none was recorded."""
+
+
+
+def episode_paths(folder: Path) -> list[Path]:
+    """The finished episodes of a folder, by name."""
+    return sorted(path for path in Path(folder).glob(f"*{SUFFIX}") if not path.name.startswith("."))
+
+
+def read_episode(path: Path) -> Episode:
+    """The episode in `path`, every checksum checked.
+
+    Raises:
+        SetupError: the file is missing, cut short, altered, or not an episode.
+    """
+    tracks = _load(Path(path))
+    try:
+        return _episode(tracks)
+    except (ValueError, KeyError, IndexError) as error:
+        raise _unusable(path, f"{type(error).__name__}: {error}") from None
+
+
+def verify_episode(path: Path) -> list[str]:
+    """What is wrong with the episode in `path`; empty when it is whole."""
+    try:
+        tracks = _load(Path(path))
+        if problems := list(_alignment_problems(tracks)):
+            return problems
+        return list(_content_problems(_episode(tracks)))
+    except SetupError as error:
+        return [error.got]
+    except (ValueError, KeyError, IndexError) as error:
+        return [f"not readable: {type(error).__name__}: {error}"]
+
+
+@dataclass
+class _Track:
+    """All messages of one channel, in the order of the file."""
+
+    message_type: str
+    metadata: dict[str, str]
+    steps: list[int] = field(default_factory=list)
+    stamps_ns: list[int] = field(default_factory=list)
+    data: list[bytes] = field(default_factory=list)
+
+
+@dataclass
+class _Tracks:
+    metadata: dict[str, dict]
+    """Metadata record name -> its values."""
+    tracks: dict[str, _Track]
+    """Topic -> track."""
+
+    def only(self, role: str, message_type: str) -> _Track:
+        found = self.having(role, message_type)
+        if len(found) != 1:
+            raise ValueError(f"expected one channel of {message_type} with role {role!r}, got {len(found)}")
+        return found[0]
+
+    def having(self, role: str, message_type: str) -> list[_Track]:
+        return [track for track in self.tracks.values()
+                if track.metadata.get("role") == role and track.message_type == message_type]
+
+
+def _unusable(path: Path, reason: str) -> SetupError:
+    return SetupError(expected=f"a whole episode in {path}", got=reason,
+                      fix="`python -m gato_ros episodes FOLDER` lists what can be read")
+
+
+def _load(path: Path) -> _Tracks:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from None
+    schemas: dict[int, str] = {}
+    channels: dict[int, _Track] = {}
+    result = _Tracks({}, {})
+    try:
+        for record in StreamReader(io.BytesIO(content), validate_crcs=True).records:
+            if isinstance(record, Message):
+                track = channels[record.channel_id]
+                track.steps.append(record.sequence)
+                track.stamps_ns.append(record.log_time)
+                track.data.append(record.data)
+            elif isinstance(record, Schema):
+                schemas[record.id] = record.name
+            elif isinstance(record, Channel) and record.id not in channels:
+                track = _Track(schemas[record.schema_id], record.metadata)
+                channels[record.id] = result.tracks[record.topic] = track
+            elif isinstance(record, Metadata):
+                result.metadata[record.name] = {key: json.loads(value) for key, value in record.metadata.items()}
+    except CRCValidationError as error:
+        raise _unusable(path, f"altered content: {error}") from None
+    # A cut or altered file fails in whichever decoder meets it first (struct, zstd, utf-8, json).
+    except Exception as error:
+        reason = "truncated or altered" if isinstance(error, McapError) else "altered content"
+        raise _unusable(path, f"{reason} ({type(error).__name__}: {error})") from None
+    return result
+
+
+def _episode(tracks: _Tracks) -> Episode:
+    observation = tracks.only("observation", messages.FLOAT32_ARRAY)
+    row = {step: index for index, step in enumerate(observation.steps)}
+    frames = [messages.read_labelled_array(messages.FLOAT32_ARRAY, data) for data in observation.data]
+    values = {key: np.stack([frame[key] for frame in frames]) for key in frames[0]}
+    image_tracks = tracks.having("image", messages.IMAGE)
+    for track in image_tracks:
+        values[track.metadata["key"]] = np.stack([messages.read_image(data) for data in track.data])
+    image_steps = [row[step] for step in image_tracks[0].steps] if image_tracks else []
+    return Episode(
+        metadata=tracks.metadata["episode"], outcome=tracks.metadata["outcome"],
+        steps=np.array(observation.steps, np.int64),
+        stamps_s=np.array(observation.stamps_ns, np.float64) / messages.NANOSECONDS,
+        values=values, image_steps=np.array(image_steps, np.int64),
+        actions=_actions(tracks, "label"), executed=_actions(tracks, "executed"), privileged=_privileged(tracks))
+
+
+def _actions(tracks: _Tracks, role: str) -> np.ndarray:
+    twists = [messages.read_twist(data) for data in tracks.only(role, messages.TWIST).data]
+    openings = [messages.read_position(data) for data in tracks.only(role, messages.JOINT_STATE).data]
+    return np.column_stack([np.array(twists), openings]).astype(np.float32)
+
+
+def _privileged(tracks: _Tracks) -> dict[str, np.ndarray]:
+    if not tracks.having("privileged", messages.FLOAT64_ARRAY):
+        return {}
+    track = tracks.only("privileged", messages.FLOAT64_ARRAY)
+    frames = [messages.read_labelled_array(messages.FLOAT64_ARRAY, data) for data in track.data]
+    result = {}
+    for key in frames[0]:
+        dtype, shape = track.metadata[key].split(" ", 1)
+        result[key] = np.stack([frame[key] for frame in frames]).reshape(len(frames), *json.loads(shape)).astype(dtype)
+    return result
+
+
+def _alignment_problems(tracks: _Tracks) -> Iterator[str]:
+    for name in ("episode", "outcome"):
+        if name not in tracks.metadata:
+            yield f"no {name} record"
+    observation = tracks.only("observation", messages.FLOAT32_ARRAY)
+    pairs = zip(observation.steps, observation.steps[1:])
+    gaps = [f"{before}->{after}" for before, after in pairs if after != before + 1]
+    if gaps:
+        yield f"gaps in steps: {', '.join(gaps[:5])}"
+    if any(after <= before for before, after in zip(observation.stamps_ns, observation.stamps_ns[1:])):
+        yield "stamps do not increase"
+    image_steps = {tuple(track.steps) for track in tracks.having("image", messages.IMAGE)}
+    if len(image_steps) > 1:
+        yield "cameras have images at different steps"
+    if image_steps and not set(image_steps.pop()) <= set(observation.steps):
+        yield "images at steps that have no observation"
+    for topic, track in tracks.tracks.items():
+        if track.metadata.get("role") != "image" and track.steps != observation.steps:
+            yield f"{topic} has {len(track.steps)} messages for {len(observation.steps)} steps"
+
+
+def _content_problems(episode: Episode) -> Iterator[str]:
+    metadata = episode.metadata
+    if metadata.get("schema_version") != SCHEMA_VERSION:
+        yield f"schema version {metadata.get('schema_version')}, this program reads {SCHEMA_VERSION}"
+    try:
+        digest = load_embodiment(metadata["embodiment"]).digest
+        if metadata["contract_digest"] != digest:
+            yield f"contract digest {metadata['contract_digest'][:12]}, {metadata['embodiment']} now has {digest[:12]}"
+    except SetupError as error:
+        yield str(error)
+    arrays = {**episode.values, **episode.privileged, "action": episode.actions, "executed": episode.executed}
+    for key, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            yield f"{key} has values that are not finite"
