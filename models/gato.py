@@ -1,0 +1,95 @@
+"""Gato: a step's tokens in, action logits out. Pure functions over the dict that `parameters.init` makes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from gato_ros.models.config import GatoConfig
+from gato_ros.models.embedding import action_queries, dense, embed_actions, embed_observation, layer_norm, product
+from gato_ros.models.layout import TokenLayout
+from gato_ros.models.loss import masked_cross_entropy
+from gato_ros.models.parameters import Parameters, continuous_rows, count_parameters, init, parameter_shapes, table_row
+from gato_ros.models.tokenizer import StepTokens
+from gato_ros.models.transformer import decode
+
+__all__ = ["StepOutput", "count_parameters", "forward_step", "init", "parameter_shapes", "sequence_features", "sequence_loss"]
+
+
+class StepOutput(NamedTuple):
+    """What one control step gives."""
+
+    action_logits: Array
+    """[batch actions 1024] over the bins of each action: the only legal ids."""
+    auxiliary: Array | None = None
+    """[batch n] the named auxiliary numbers from the separator's last feature; None without the head."""
+    auxiliary_early: Array | None = None
+    """[batch n] the same, read after `auxiliary_early_layer` layers; None without."""
+
+
+def forward_step(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, *,
+                 rng: Array | None = None, train: bool = False) -> StepOutput:
+    """All actions of a batch of single steps in one pass, the action inputs zeroed (config `one_pass`).
+
+    Args:
+        tokens: patches [batch patches size size 3] on the 0..255 scale, ids [batch values].
+        rng: needed while training: patch positions, dropout, stochastic depth.
+    """
+    if config.action_decoding != "one_pass":
+        raise ValueError("forward_step decodes in one pass; this config is autoregressive: use sequence_loss or Stream")
+    if train and rng is None:
+        raise ValueError("training draws patch positions and dropout: give rng")
+    position_rng, layer_rng = jax.random.split(rng) if train else (None, None)
+    observation = embed_observation(params, config, layout, tokens, position_rng)
+    queries = action_queries(params, config, layout, observation.shape[0])
+    x = jnp.concatenate([observation, queries], 1)
+    features, early = decode(params, config, x, outputs=layout.actions + 1, rng=layer_rng)
+    logits = product(config, features[:, 1:], continuous_rows(config, params["table"]).T)
+    if "auxiliary" not in params:
+        return StepOutput(logits)
+    early = None if early is None else _auxiliary(params, config, "early", early[:, layout.observation_tokens])
+    return StepOutput(logits, _auxiliary(params, config, "final", features[:, 0]), early)
+
+
+def _auxiliary(params: Parameters, config: GatoConfig, name: str, feature: Array) -> Float[Array, "batch auxiliary"]:
+    head = params["auxiliary"][name]
+    return dense(head, config, layer_norm(head["norm"], feature))
+
+
+def sequence_features(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens,
+                      action_ids: Int[Array, "batch steps actions"], rng: Array | None = None) -> Float[Array, "batch steps step width"]:
+    """Normed features of every token of packed steps, actions teacher-forced.
+
+    `tokens` has leading axes [batch steps]. With `rng` the pass is a training pass.
+    """
+    batch, steps = action_ids.shape[:2]
+    position_rng, layer_rng = (None, None) if rng is None else jax.random.split(rng)
+    flat = StepTokens(*(jnp.asarray(part).reshape(batch * steps, *part.shape[2:]) for part in tokens))
+    observation = embed_observation(params, config, layout, flat, position_rng)
+    actions = embed_actions(params, config, jnp.asarray(action_ids).reshape(batch * steps, -1))
+    x = jnp.concatenate([observation, actions], 1).reshape(batch, steps * layout.step_tokens, config.width)
+    features, _ = decode(params, config, x, rng=layer_rng)
+    return features.reshape(batch, steps, layout.step_tokens, config.width)
+
+
+def sequence_loss(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, action_ids: Any, *,
+                  step_mask: Any = None, rng: Array | None = None, train: bool = False) -> Float[Array, ""]:
+    """Mean next-token loss [nat] over the actions of packed steps, against the whole vocabulary.
+
+    Args:
+        tokens: patches [batch steps patches size size 3], ids [batch steps values].
+        action_ids: [batch steps actions] logged action ids.
+        step_mask: [batch steps] False for padding steps (put them last: attention is causal).
+    """
+    if train and rng is None:
+        raise ValueError("training draws patch positions and dropout: give rng")
+    action_ids = jnp.asarray(action_ids)
+    features = sequence_features(params, config, layout, tokens, action_ids, rng if train else None)
+    # Each action is predicted by the token before it: the separator and all actions but the last.
+    predicting = features[:, :, layout.observation_tokens:-1]
+    logits = product(config, predicting, params["table"].T)
+    mask = jnp.ones(action_ids.shape[:2], bool) if step_mask is None else jnp.asarray(step_mask, bool)
+    return masked_cross_entropy(logits, table_row(config, action_ids), jnp.broadcast_to(mask[..., None], action_ids.shape))

@@ -1,0 +1,168 @@
+"""Where every token of a control step comes from: derived from the embodiment contract, never written by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from gato_ros.core.errors import SetupError
+from gato_ros.embodiments import Embodiment
+from gato_ros.models.config import Crop, GatoConfig
+
+CONTINUOUS_START = 32000
+"""First id of the continuous values (gato.md section 1)."""
+BINS = 1024
+SEPARATOR = CONTINUOUS_START + BINS
+PAD = SEPARATOR + 1
+TABLE_MULTIPLE = 128
+"""The table's rows are rounded up to a multiple of this, for the matrix units."""
+
+
+@dataclass(frozen=True)
+class LayoutItem:
+    """The tokens of one observation key."""
+
+    key: str
+    kind: Literal["image", "continuous", "discrete"]
+    shape: tuple[int, ...]
+    """Shape of one value, as in the contract."""
+    first: int
+    """Index of its first token within the step."""
+    tokens: int
+    lower: tuple[float, ...] = ()
+    upper: tuple[float, ...] = ()
+    units: tuple[str, ...] = ()
+    values: int = 0
+    """Of a discrete key: how many values it can take."""
+
+
+@dataclass(frozen=True)
+class TokenLayout:
+    """One step: observation tokens, the separator, action tokens. Hashable."""
+
+    items: tuple[LayoutItem, ...]
+    patch_size: int
+    crop: Crop
+    continuous_encoding: Literal["mu_law", "range"]
+    action_lower: tuple[float, ...]
+    action_upper: tuple[float, ...]
+    action_binary: tuple[bool, ...]
+    action_units: tuple[str, ...]
+
+    @cached_property
+    def images(self) -> tuple[LayoutItem, ...]:
+        return tuple(item for item in self.items if item.kind == "image")
+
+    @cached_property
+    def vectors(self) -> tuple[LayoutItem, ...]:
+        return tuple(item for item in self.items if item.kind != "image")
+
+    @property
+    def observation_tokens(self) -> int:
+        return sum(item.tokens for item in self.items)
+
+    @property
+    def patches(self) -> int:
+        return sum(item.tokens for item in self.images)
+
+    @property
+    def values(self) -> int:
+        """Observation tokens that are not patches."""
+        return self.observation_tokens - self.patches
+
+    @property
+    def actions(self) -> int:
+        return len(self.action_lower)
+
+    @property
+    def step_tokens(self) -> int:
+        """Length of one step: observations, separator, actions."""
+        return self.observation_tokens + 1 + self.actions
+
+    def grid(self, item: LayoutItem) -> tuple[int, int]:
+        """Rows and columns of patches of an image key."""
+        height, width = self.cropped(item)
+        return height // self.patch_size, width // self.patch_size
+
+    def cropped(self, item: LayoutItem) -> tuple[int, int]:
+        """Height and width [px] of an image key after cropping."""
+        return (item.shape[0] - self.crop.top - self.crop.bottom, item.shape[1] - self.crop.left - self.crop.right)
+
+    @cached_property
+    def order(self) -> np.ndarray | None:
+        """[observation_tokens] for each token its index in (all patches, then all values); None if that is the order already."""
+        patch, value, order = 0, self.patches, []
+        for item in self.items:
+            start = patch if item.kind == "image" else value
+            order += range(start, start + item.tokens)
+            patch, value = (start + item.tokens, value) if item.kind == "image" else (patch, start + item.tokens)
+        return None if order == sorted(order) else np.array(order)
+
+    @cached_property
+    def patch_intervals(self) -> np.ndarray:
+        """[patches 2 2] for row and column of each patch the half-open interval of the 128 position codes (App. C.3).
+
+        Intervals are relative to the whole image: cropping moves no patch.
+        """
+        intervals = []
+        for item in self.images:
+            rows, columns = self.grid(item)
+            for row in range(rows):
+                for column in range(columns):
+                    top, left = self.crop.top + row * self.patch_size, self.crop.left + column * self.patch_size
+                    intervals.append([_interval(top, self.patch_size, item.shape[0]), _interval(left, self.patch_size, item.shape[1])])
+        return np.array(intervals, np.int32).reshape(-1, 2, 2)
+
+
+PATCH_POSITIONS = 128
+
+
+def _interval(start: int, size: int, total: int) -> list[int]:
+    low, high = start * PATCH_POSITIONS // total, (start + size) * PATCH_POSITIONS // total
+    return [low, max(high, low + 1)]
+
+
+def token_layout(embodiment: Embodiment, config: GatoConfig) -> TokenLayout:
+    """The layout of one step of `embodiment` as `config` sees it.
+
+    Raises:
+        SetupError: a key that the contract lacks, or an image that crop and patch size do not divide.
+    """
+    items, first = [], 0
+    if not config.observation_keys:
+        raise SetupError(expected="at least one observation key", got="none", fix="set observation_keys in the model's configuration")
+    for key in sorted(set(config.observation_keys)):
+        channel = embodiment.channel(key)
+        if channel.kind == "image":
+            item = LayoutItem(key, "image", channel.shape, first, _patch_count(key, channel.shape, config))
+        elif channel.kind == "continuous":
+            item = LayoutItem(key, "continuous", channel.shape, first, len(channel.lower), tuple(channel.lower),
+                              tuple(channel.upper), tuple(channel.units))
+        else:
+            item = LayoutItem(key, "discrete", channel.shape, first, 1, units=("1",), values=channel.values)
+            if channel.values > config.text_rows:
+                raise SetupError(expected=f"text_rows of at least {channel.values} for {key}", got=str(config.text_rows),
+                                 fix="raise text_rows in the model's configuration")
+        items.append(item)
+        first += item.tokens
+    parts = (embodiment.actions.twist, embodiment.actions.gripper)
+    layout = TokenLayout(
+        tuple(items), config.patch_size, config.crop, config.continuous_encoding,
+        tuple(v for part in parts for v in part.lower), tuple(v for part in parts for v in part.upper),
+        tuple(part.binary for part in parts for _ in part.lower), tuple(u for part in parts for u in part.units))
+    if config.context_tokens is not None and config.context_tokens < layout.step_tokens:
+        raise SetupError(expected=f"context_tokens of at least one step of {layout.step_tokens} tokens",
+                         got=str(config.context_tokens), fix="lengthen the context or drop observation keys")
+    return layout
+
+
+def _patch_count(key: str, shape: tuple[int, ...], config: GatoConfig) -> int:
+    crop = config.crop
+    height, width = shape[0] - crop.top - crop.bottom, shape[1] - crop.left - crop.right
+    if height <= 0 or width <= 0 or height % config.patch_size or width % config.patch_size:
+        raise SetupError(expected=f"{key} cropped to a multiple of {config.patch_size} px", got=f"{height} x {width} px",
+                         fix="change crop or patch_size")
+    return (height // config.patch_size) * (width // config.patch_size)

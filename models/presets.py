@@ -1,0 +1,38 @@
+"""The named sizes: the paper's three, small ones for a CPU, and one for tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gato_ros.models.config import Convolution, Crop, GatoConfig
+
+_IMAGES = ("basket_front_left/pixels", "basket_front_right/pixels")
+_PAPER_KEYS = (*_IMAGES, "gripper/opening", "sawyer/joints/angle", "sawyer/pinch/pose", "sawyer/tcp/pose")
+"""128 patches, 22 numbers, a separator and 5 actions: the 156 tokens per step of the paper's Table 1."""
+
+
+def _paper(layers: int, width: int, heads: int, head_size: int, feed_forward: int) -> GatoConfig:
+    return GatoConfig(layers, width, heads, head_size, feed_forward, _PAPER_KEYS, context_tokens=1024,
+                      action_decoding="autoregressive", rematerialise=True)
+
+
+_SMALL = GatoConfig(
+    layers=4, width=128, heads=4, head_size=32, feed_forward=512,
+    observation_keys=(*_IMAGES, "gripper/grasp", "gripper/opening", "sawyer/pinch/pose"),
+    step_attention="full", attention_positions="none", action_positions="distinct", continuous_encoding="range",
+    patch_size=32, crop=Crop(bottom=32), text_rows=126,
+    stem=(Convolution(6, 4, 32), Convolution(3, 2, 64), Convolution(3, 2, 128)))
+
+PRESETS: dict[str, GatoConfig] = {
+    "gato_1_18b": _paper(24, 2048, 16, 128, 8192),
+    "gato_364m": _paper(12, 1536, 12, 128, 6144),
+    "gato_79m": _paper(8, 768, 24, 32, 3072),
+    "sawyer_small": _SMALL,
+    "debug": GatoConfig(
+        layers=2, width=32, heads=2, head_size=16, feed_forward=64,
+        observation_keys=("basket_front_left/pixels", "gripper/grasp", "gripper/opening"), context_tokens=60,
+        action_decoding="autoregressive", patch_size=32, patch_block_channels=8, group_norm_groups=4, text_rows=126),
+    "debug_one_pass": replace(
+        _SMALL, layers=2, width=32, heads=2, head_size=16, feed_forward=64,
+        stem=(Convolution(4, 4, 8), Convolution(2, 2, 16)), auxiliary=("red_x", "red_y"), auxiliary_early_layer=1),
+}

@@ -1,0 +1,151 @@
+"""Observations and actions to token ids and back (Gato section 2.1, Appendix B). numpy only; any leading axes.
+
+The same function serves the robot and the recorded data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from gato_ros.models.errors import NonFiniteError
+from gato_ros.models.layout import BINS, CONTINUOUS_START, LayoutItem, TokenLayout
+
+MU, M = 100.0, 256.0
+
+
+class StepTokens(NamedTuple):
+    """The observation of one or many control steps."""
+
+    patches: np.ndarray
+    """[... patches size size 3] uint8 pixels (or float on the same 0..255 scale), raster order, images by key."""
+    ids: np.ndarray
+    """[... values] int32 ids of the continuous and discrete observations, in token order."""
+
+
+def mu_law(x: np.ndarray) -> np.ndarray:
+    """F(x) = sgn(x) ln(100 |x| + 1) / ln(256 * 100 + 1), clipped to [-1, 1]. Total over finite x."""
+    # F(256) = 1, so clipping before the logarithm equals clipping after it and cannot overflow.
+    magnitude = np.minimum(np.abs(np.asarray(x, np.float64)), M)
+    return np.clip(np.sign(x) * np.log(magnitude * MU + 1.0) / np.log(M * MU + 1.0), -1.0, 1.0)
+
+
+def inverse_mu_law(y: np.ndarray) -> np.ndarray:
+    """The x with F(x) = y, for y in [-1, 1]."""
+    y = np.asarray(y, np.float64)
+    return np.sign(y) * np.expm1(np.abs(y) * np.log(M * MU + 1.0)) / MU
+
+
+def bin_index(y: np.ndarray) -> np.ndarray:
+    """The bin [0, 1024) of y, clipped to [-1, 1]; int32."""
+    y = np.clip(np.asarray(y, np.float64), -1.0, 1.0)
+    return np.minimum(np.floor((y + 1.0) * (BINS / 2)), BINS - 1).astype(np.int32)
+
+
+def bin_centre(index: np.ndarray) -> np.ndarray:
+    """The centre of a bin in [-1, 1]; the left edge would bias every value by half a bin."""
+    return (2.0 * np.asarray(index, np.float64) + 1.0) / BINS - 1.0
+
+
+def to_unit(x: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """x in [lower, upper] as a number in [-1, 1]; values outside are clipped."""
+    lower, upper = np.asarray(lower, np.float64), np.asarray(upper, np.float64)
+    # Clip first: a huge finite x would overflow in the division.
+    return 2.0 * (np.clip(np.asarray(x, np.float64), lower, upper) - lower) / (upper - lower) - 1.0
+
+
+def from_unit(y: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """Inverse of `to_unit`."""
+    lower, upper = np.asarray(lower, np.float64), np.asarray(upper, np.float64)
+    return lower + (np.asarray(y, np.float64) + 1.0) / 2.0 * (upper - lower)
+
+
+def tokenize(layout: TokenLayout, values: Mapping[str, np.ndarray]) -> StepTokens:
+    """The observation tokens of `values`: contract key -> array [... *shape], any leading axes, the same for all keys.
+
+    Raises:
+        KeyError: a key of the layout is missing.
+        ValueError: a wrong shape or dtype, or a discrete value out of range.
+        NonFiniteError: a NaN or an infinity.
+    """
+    patches, ids, leading = [], [], None
+    for item in layout.items:
+        value = _checked(item, values)
+        lead = value.shape[:value.ndim - len(item.shape)]
+        if leading is not None and lead != leading:
+            raise ValueError(f"{item.key}: expected leading axes {leading} as the keys before it, got {lead}")
+        leading = lead
+        if item.kind == "image":
+            patches.append(to_patches(layout, item, value))
+        elif item.kind == "continuous":
+            ids.append(CONTINUOUS_START + bin_index(encode(layout, item, value)))
+        else:
+            ids.append(value.astype(np.int32))
+    size = layout.patch_size
+    return StepTokens(
+        np.concatenate(patches, -4) if patches else np.zeros((*leading, 0, size, size, 3), np.uint8),
+        np.concatenate(ids, -1).astype(np.int32) if ids else np.zeros((*leading, 0), np.int32))
+
+
+def encode(layout: TokenLayout, item: LayoutItem, value: np.ndarray) -> np.ndarray:
+    """A continuous value [... size] in [-1, 1], by the layout's encoding."""
+    return mu_law(value) if layout.continuous_encoding == "mu_law" else to_unit(value, item.lower, item.upper)
+
+
+def decode(layout: TokenLayout, item: LayoutItem, ids: np.ndarray) -> np.ndarray:
+    """The values [... size] that the ids of one non-image item stand for (bin centres, SI units)."""
+    if item.kind == "discrete":
+        return np.asarray(ids, np.float64)
+    y = bin_centre(np.asarray(ids) - CONTINUOUS_START)
+    return inverse_mu_law(y) if layout.continuous_encoding == "mu_law" else from_unit(y, item.lower, item.upper)
+
+
+def to_patches(layout: TokenLayout, item: LayoutItem, image: np.ndarray) -> np.ndarray:
+    """[... height width 3] -> [... rows*columns size size 3], cropped, raster order."""
+    height, width = layout.cropped(item)
+    (rows, columns), size = layout.grid(item), layout.patch_size
+    crop = layout.crop
+    image = image[..., crop.top:crop.top + height, crop.left:crop.left + width, :]
+    lead = image.shape[:-3]
+    image = image.reshape(*lead, rows, size, columns, size, 3)
+    return np.moveaxis(image, -3, -4).reshape(*lead, rows * columns, size, size, 3)
+
+
+def tokenize_actions(layout: TokenLayout, actions: np.ndarray) -> np.ndarray:
+    """Ids int32 [... actions] of actions in SI units. Not companded: the contract's bounds map to [-1, 1] (App. B)."""
+    actions = np.asarray(actions)
+    if actions.shape[-1:] != (layout.actions,):
+        raise ValueError(f"expected actions [... {layout.actions}], got shape {actions.shape}")
+    if not np.isfinite(actions).all():
+        raise NonFiniteError(f"an action is not finite: {actions[~np.isfinite(actions).all(-1)][:1]}")
+    return CONTINUOUS_START + bin_index(to_unit(actions, layout.action_lower, layout.action_upper))
+
+
+def decode_actions(layout: TokenLayout, ids: np.ndarray) -> np.ndarray:
+    """Actions [... actions] in SI units: bin centres; binary values snap to the nearer bound."""
+    index = np.asarray(ids) - CONTINUOUS_START
+    if index.min(initial=0) < 0 or index.max(initial=0) >= BINS:
+        raise ValueError(f"action ids lie in [{CONTINUOUS_START}, {CONTINUOUS_START + BINS}), got {np.asarray(ids).ravel()[:8]}")
+    lower, upper = np.array(layout.action_lower), np.array(layout.action_upper)
+    snapped = np.where(index < BINS // 2, lower, upper)
+    return np.where(layout.action_binary, snapped, from_unit(bin_centre(index), lower, upper))
+
+
+def _checked(item: LayoutItem, values: Mapping[str, np.ndarray]) -> np.ndarray:
+    if item.key not in values:
+        raise KeyError(f"the observation lacks {item.key!r}; it has {sorted(values)}")
+    value = np.asarray(values[item.key])
+    if value.ndim < len(item.shape) or value.shape[value.ndim - len(item.shape):] != item.shape:
+        raise ValueError(f"{item.key}: expected shape [... {' '.join(map(str, item.shape))}], got {value.shape}")
+    if item.kind == "image":
+        if value.dtype != np.uint8:
+            raise ValueError(f"{item.key}: expected uint8 pixels, got {value.dtype}")
+        return value
+    if not np.isfinite(value).all():
+        where = np.argwhere(~np.isfinite(value))[0]
+        raise NonFiniteError(f"{item.key}[{where[-1]}] is {value[tuple(where)]}: a sensor value must be finite")
+    if item.kind == "discrete" and ((value != np.round(value)).any() or (value < 0).any() or (value >= item.values).any()):
+        raise ValueError(f"{item.key}: expected integers in [0, {item.values}), got {value.ravel()[:4]}")
+    return value

@@ -1,0 +1,145 @@
+"""The decoder: pre-norm, GEGLU, Transformer-XL relative attention (Gato section 2.3, App. C.1; Dai et al. 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from gato_ros.models.config import GatoConfig
+from gato_ros.models.embedding import layer_norm, product
+from gato_ros.models.parameters import Parameters
+
+MASKED = -1e30
+
+
+def attention_mask(config: GatoConfig, length: int) -> Bool[np.ndarray, "length length"]:
+    """True where a query (row) sees a key (column): causal and within the window, or the whole step."""
+    if config.step_attention == "full":
+        return np.ones((length, length), bool)
+    distance = np.arange(length)[:, None] - np.arange(length)[None]
+    return (distance >= 0) & (distance < (config.context_tokens or length))
+
+
+def decode(params: Parameters, config: GatoConfig, x: Float[Array, "batch length width"], *, outputs: int | None = None,
+           rng: Array | None = None) -> tuple[Float[Array, "batch outputs width"], Float[Array, "batch length width"] | None]:
+    """Features of the last `outputs` tokens (all by default), normed; and the stream after `auxiliary_early_layer`.
+
+    `rng` is given while training and switches dropout and stochastic depth on.
+    """
+    length = x.shape[1]
+    mask = attention_mask(config, length)
+    codes = distance_codes(config, length)
+    if config.attention_positions == "learned":
+        x = x + params["sequence_position"][:length]
+    early = None
+    for i in range(config.layers):
+        keep = outputs if i == config.layers - 1 else None
+        layer_rng = None if rng is None else jax.random.fold_in(rng, i)
+
+        def run(layer: Parameters, x: Array, layer_rng: Array | None, keep: int | None = keep) -> Array:
+            return _layer(layer, config, x, mask, codes, keep, layer_rng)
+
+        run = jax.checkpoint(run) if config.rematerialise else run
+        x = run(params["layers"][f"{i:02d}"], x, layer_rng)
+        if i + 1 == config.auxiliary_early_layer:
+            early = x
+    return layer_norm(params["final_norm"], x), early
+
+
+def _layer(layer: Parameters, config: GatoConfig, x: Array, mask: np.ndarray, codes: np.ndarray | None, keep: int | None,
+           rng: Array | None) -> Array:
+    kept = x if keep is None else x[:, -keep:]
+    normed = layer_norm(layer["norm_attention"], x)
+    queries = split_heads(config, product(config, normed[:, -kept.shape[1]:], layer["query"]))
+    keys = split_heads(config, product(config, normed, layer["key"]))
+    values = split_heads(config, product(config, normed, layer["value"]))
+    position = None
+    if codes is not None:
+        relative = split_heads(config, product(config, codes, layer["relative"]))
+        position = lambda q: skew(position_scores(config, q, relative), kept.shape[1] - 1, x.shape[1])  # noqa: E731
+    branch = attend(layer, config, queries, keys, values, mask[-kept.shape[1]:], position)
+    kept = kept + _regularised(branch, config, rng, 0)
+    return kept + _regularised(feed_forward(layer, config, kept), config, rng, 1)
+
+
+def attend(layer: Parameters, config: GatoConfig, queries: Float[Array, "batch length heads size"],
+           keys: Float[Array, "batch memory heads size"], values: Float[Array, "batch memory heads size"],
+           mask: Bool[Array, "length memory"] | Bool[np.ndarray, "length memory"],
+           position: Callable[[Array], Array] | None) -> Float[Array, "batch length width"]:
+    """Masked multi-head attention and its output matrix.
+
+    `position` maps position-biased queries to the relative scores [batch heads length memory]; None without them.
+    """
+    content = queries if position is None else queries + layer["content_bias"]
+    scores = _einsum(config, "bqhs,bkhs->bhqk", content, keys)
+    if position is not None:
+        scores = scores + position(queries + layer["position_bias"])
+    weights = jax.nn.softmax(jnp.where(mask, scores * config.head_size**-0.5, MASKED), -1)
+    mixed = _einsum(config, "bhqk,bkhs->bqhs", weights, values)
+    return product(config, mixed.reshape(*mixed.shape[:2], -1), layer["output"])
+
+
+def feed_forward(layer: Parameters, config: GatoConfig, x: Float[Array, "batch length width"]) -> Float[Array, "batch length width"]:
+    """GEGLU: half of the first product gates the other half."""
+    gate, value = jnp.split(product(config, layer_norm(layer["norm_feed_forward"], x), layer["feed_forward_in"]), 2, -1)
+    return product(config, jax.nn.gelu(gate) * value, layer["feed_forward_out"])
+
+
+def split_heads(config: GatoConfig, x: Array) -> Float[Array, "... heads size"]:
+    return x.reshape(*x.shape[:-1], config.heads, config.head_size)
+
+
+def distance_codes(config: GatoConfig, length: int) -> Float[np.ndarray, "distances width"] | None:
+    """Sinusoids of the distances length-1 down to 0, and on to 1-length where a token sees later ones."""
+    if config.attention_positions != "relative":
+        return None
+    last = -length if config.step_attention == "full" else -1
+    return sinusoids(np.arange(length - 1, last, -1), config.width)
+
+
+def sinusoids(positions: np.ndarray, width: int) -> Float[np.ndarray, "positions width"]:
+    """[sin | cos] of the positions [tokens] at wavelengths from 2 pi to 20000 pi."""
+    phase = positions[:, None] * 10000.0 ** (-np.arange(0, width, 2) / width)
+    return np.concatenate([np.sin(phase), np.cos(phase)], -1)[:, :width].astype(np.float32)
+
+
+def position_scores(config: GatoConfig, queries: Float[Array, "batch length heads size"],
+                    relative: Float[Array, "distances heads size"]) -> Float[Array, "batch heads length distances"]:
+    return _einsum(config, "bqhs,dhs->bhqd", queries, relative)
+
+
+def skew(x: Float[Array, "batch heads length distances"], offset: int, columns: int) -> Float[Array, "batch heads length columns"]:
+    """out[q, j] = x[q, j + offset - q], by padding and reshaping: no gather (Dai et al. 2019, App. B).
+
+    Entries whose source lies outside the row are arbitrary and must be masked.
+    """
+    length, distances = x.shape[-2:]
+    row = max(distances, columns + 1)
+    flat = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, row - distances)]).reshape(*x.shape[:-2], length * row)
+    missing = max(0, offset + length * (row - 1) - length * row)
+    flat = jnp.pad(flat, [(0, 0)] * (flat.ndim - 1) + [(0, missing)])
+    flat = flat[..., offset:offset + length * (row - 1)]
+    return flat.reshape(*x.shape[:-2], length, row - 1)[..., :columns]
+
+
+def _regularised(branch: Array, config: GatoConfig, rng: Array | None, index: int) -> Array:
+    """Dropout on a sub-layer's output, and the whole sub-layer dropped for some sequences."""
+    if rng is None or not (config.dropout or config.stochastic_depth):
+        return branch
+    first, second = jax.random.split(jax.random.fold_in(rng, index))
+    if config.dropout:
+        keep = 1.0 - config.dropout
+        branch = branch * jax.random.bernoulli(first, keep, branch.shape) / keep
+    if config.stochastic_depth:
+        keep = 1.0 - config.stochastic_depth
+        branch = branch * jax.random.bernoulli(second, keep, (branch.shape[0], 1, 1)) / keep
+    return branch
+
+
+def _einsum(config: GatoConfig, pattern: str, left: Array, right: Array) -> Array:
+    dtype = config.compute
+    return jnp.einsum(pattern, left.astype(dtype), right.astype(dtype), preferred_element_type=jnp.float32)
