@@ -1,0 +1,110 @@
+"""Expert episodes with noise in what is executed; the expert's clean action is the label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gato_ros.core.action import Action
+from gato_ros.core.observation import Observation
+from gato_ros.core.policy import Policy
+from gato_ros.sim.env import RgbStackingEnv
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Disturbance of the executed action, so that demonstrations show the way back (DART, Laskey et al. 2017)."""
+
+    clean_episodes: float = 0.15
+    """Share of episodes without any disturbance."""
+    velocity: float = 0.12
+    """Standard deviation of a slowly changing velocity error, as a share of the action range."""
+    correlation: float = 0.9
+    """How much of that error stays from tick to tick."""
+    burst: float = 0.02
+    """Chance per tick that 3 to 10 ticks of random motion begin."""
+    gripper_flip: float = 0.003
+    """Chance per tick that the gripper does the opposite for 4 to 10 ticks."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One tick of a demonstration."""
+
+    observation: Observation
+    """What was seen; without images where this tick was not rendered."""
+    label: Action
+    """What the expert would do here."""
+    executed: Action
+    """What was done."""
+
+
+class Disturbance:
+    """The running state of `Noise` in one episode."""
+
+    def __init__(self, noise: Noise, lower: np.ndarray, upper: np.ndarray, rng: np.random.Generator):
+        self._noise, self._lower, self._upper, self._rng = noise, lower, upper, rng
+        self._clean = rng.random() < noise.clean_episodes
+        self._drift = np.zeros(4)
+        self._burst_left = self._flip_left = 0
+        self._burst = np.zeros(4)
+
+    def apply(self, action: Action) -> Action:
+        """The action to execute in place of `action`."""
+        if self._clean:
+            return action
+        noise, rng = self._noise, self._rng
+        spread = np.sqrt(1 - noise.correlation**2) * noise.velocity
+        self._drift = noise.correlation * self._drift + spread * rng.normal(size=4)
+        if self._burst_left == 0 and rng.random() < noise.burst:
+            self._burst_left, self._burst = int(rng.integers(3, 11)), rng.uniform(self._lower[:4], self._upper[:4])
+        if self._flip_left == 0 and rng.random() < noise.gripper_flip:
+            self._flip_left = int(rng.integers(4, 11))
+        twist = action.twist + self._drift * self._upper[:4]
+        if self._burst_left:
+            self._burst_left -= 1
+            twist = self._burst
+        opening = action.gripper_opening_m
+        if self._flip_left:
+            self._flip_left -= 1
+            opening = self._lower[4] + self._upper[4] - opening
+        return Action(np.clip(twist, self._lower[:4], self._upper[:4]), opening)
+
+
+def demonstrate(env: RgbStackingEnv, driver: Policy, labeller: Policy, seed: int, noise: Noise,
+                image_share: float = 1.0) -> Iterator[Step]:
+    """Steps of one episode, until it is stacked or its time is over.
+
+    Args:
+        env: made with every key that `driver` and `labeller` read.
+        driver: chooses what is executed, before the disturbance.
+        labeller: gives the labels; may be the driver itself.
+        seed: start of the episode and of the noise.
+        image_share: share of plain ticks that are rendered; where fingers move or contacts are near, up to
+            three times as many are.
+    """
+    env.reset(seed=seed)
+    rng = np.random.default_rng([seed, 1])
+    driver.reset()
+    labeller.reset()
+    disturbance = Disturbance(noise, env.embodiment.action_lower, env.embodiment.action_upper, rng)
+    driver_sees = any(key in driver.observation_keys for key in env.embodiment.image_keys)
+    opening_before = None
+    stacked = truncated = False
+    while not (stacked or truncated):
+        bare = env.observe(images=False)
+        opening = float(bare.values["gripper/opening"][0])
+        label = labeller.act(bare)
+        moving = opening_before is not None and abs(opening - opening_before) > 5e-4
+        slow = np.abs(label.twist[:2]).max() < 0.03
+        share = image_share * (3.0 if moving or slow else 1.0)
+        rendered = driver_sees or rng.random() < share
+        observation = env.observe() if rendered else bare
+        wanted = label if driver is labeller else driver.act(observation)
+        executed = disturbance.apply(wanted)
+        yield Step(observation, label, executed)
+        opening_before = opening
+        _, _, truncated, info = env.step_action(executed)
+        stacked = info["stacked"]

@@ -1,0 +1,184 @@
+"""`RgbStackingEnv`: the world behind the peer's interface, as a Gymnasium environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from gato_ros.core.action import Action
+from gato_ros.core.errors import unknown_name
+from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
+from gato_ros.core.rotation import quat_xyzw_from_matrix
+from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.embodiments.kinematics import differential_ik
+from gato_ros.sim import task
+from gato_ros.sim.world import StackingWorld
+
+INNER_STEP_S = 0.01
+"""The joint-velocity loop under the policy runs at 100 Hz, as the guard does on the robot."""
+GRIPPER_COMMAND = 255.0
+"""The peer's gripper action is in +-255: at most 0 opens, above 0 closes."""
+PRIVILEGED_KEYS = tuple(
+    [f"{PRIVILEGED_PREFIX}{colour}/{what}" for colour in task.COLOURS for what in ("pose", "object")]
+    + [f"{PRIVILEGED_PREFIX}red/contacts"])
+"""pose: [7] x y z [m], quaternion xyzw; object: [1] index into OBJECT_NAMES; contacts: [4] 0 or 1 for
+left pad, right pad, blue, ground."""
+PROGRESS = ("none", "reached", "grasped", "lifted", "over_blue", "stacked")
+
+
+class RgbStackingEnv(gymnasium.Env):
+    """Stack red on blue within 400 ticks of 50 ms (google-deepmind/rgb_stacking).
+
+    Action: float32 [5] = vx vy vz [m/s], wz [rad/s], gripper in +-255 (at most 0 opens, above 0 closes).
+    Observation: a dict of the contract's channels, and of privileged keys only where asked for by name.
+    Reward: 1 while the sparse success holds, else 0; never terminates, truncates at `max_steps`.
+    """
+
+    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": 20}
+
+    def __init__(self, objects: str = "cubes", observation_keys: tuple[str, ...] | None = None,
+                 privileged: tuple[str, ...] = (), max_steps: int = task.MAX_STEPS,
+                 embodiment: Embodiment | None = None, render_mode: str | None = None):
+        if objects not in task.OBJECT_SETS:
+            raise unknown_name("an object set", objects, task.OBJECT_SETS)
+        self.embodiment = embodiment or load_embodiment()
+        self.objects, self.max_steps, self.render_mode = objects, max_steps, render_mode
+        self.observation_keys = self.embodiment.observation_keys if observation_keys is None else tuple(observation_keys)
+        self.privileged = tuple(privileged)
+        for key in self.privileged:
+            if key not in PRIVILEGED_KEYS:
+                raise unknown_name("a privileged observation", key, PRIVILEGED_KEYS)
+        self.observation_space = gymnasium.spaces.Dict(
+            {key: self._space(key) for key in (*self.observation_keys, *self.privileged)})
+        upper = np.append(self.embodiment.action_upper[:4], GRIPPER_COMMAND).astype(np.float32)
+        self.action_space = gymnasium.spaces.Box(-upper, upper, dtype=np.float32)
+        self.world = StackingWorld(self.embodiment, gui=render_mode == "human")
+        self._ik = differential_ik(self.embodiment)
+        self._limits = self.embodiment.motion_limits
+        self._started = False
+
+    def _space(self, key: str) -> gymnasium.Space:
+        if key.startswith(PRIVILEGED_PREFIX):
+            if key.endswith("/object"):
+                return gymnasium.spaces.Box(0, len(task.OBJECT_NAMES) - 1, (1,), np.float32)
+            return gymnasium.spaces.Box(-np.inf, np.inf, (4,) if key.endswith("/contacts") else (7,), np.float32)
+        channel = self.embodiment.channel(key)
+        if channel.kind == "image":
+            return gymnasium.spaces.Box(0, 255, channel.shape, np.uint8)
+        if channel.kind == "discrete":
+            return gymnasium.spaces.Box(0, channel.values - 1, channel.shape, np.float32)
+        # Ranges of the contract are for encoding; a reading may leave them.
+        return gymnasium.spaces.Box(-np.inf, np.inf, channel.shape, np.float32)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+        super().reset(seed=seed)
+        self.world.reset(self.np_random, self.objects)
+        self._begin()
+        return self._values(), self._info()
+
+    def _begin(self) -> None:
+        self._tick, self._held, self._stacked_once, self._started = 0, 0, False, True
+        self._furthest = 0
+        self._twist = np.zeros(4)
+        self._red_start_height = self.world.prop("red").position[2]
+
+    def step(self, action: np.ndarray):
+        action = np.asarray(action, np.float64)
+        if action.shape != (5,) or not np.isfinite(action).all():
+            raise ValueError(f"an action is 5 finite numbers (vx vy vz wz gripper), got {action}")
+        opening = 0.0 if action[4] > 0 else self.embodiment.gripper.stroke_m
+        reward, terminated, truncated, info = self.step_action(Action(action[:4], opening))
+        return self._values(), reward, terminated, truncated, info
+
+    def step_action(self, action: Action) -> tuple[float, bool, bool, dict[str, Any]]:
+        """One control tick with an `Action`; reward, terminated, truncated, info. Renders nothing."""
+        if not self._started:
+            raise gymnasium.error.ResetNeeded("call reset() before step()")
+        lower, upper = self.embodiment.action_lower, self.embodiment.action_upper
+        wanted = np.clip(action.twist, lower[:4], upper[:4])
+        self.world.set_gripper(action.gripper_opening_m)
+        period = 1.0 / self.embodiment.control_rate_hz
+        for _ in range(round(period / INNER_STEP_S)):
+            q = self.world.joint_positions
+            tool = self.world.kinematics.tool(q)
+            self._twist = self._limits.limit(wanted, self._twist, tool.position, INNER_STEP_S)
+            self.world.set_joint_velocity(self._ik.joint_velocity(q, tool.jacobian, tool.rotation, self._twist))
+            self.world.advance(INNER_STEP_S)
+        self._tick += 1
+        success = self.world.stacked()
+        self._held = self._held + 1 if success else 0
+        self._stacked_once |= self._held >= task.HOLD_STEPS
+        self._furthest = max(self._furthest, self._progress())
+        return float(success), False, self._tick >= self.max_steps, self._info()
+
+    def _progress(self) -> int:
+        """How far along the task the world is now, as an index into PROGRESS."""
+        if self._stacked_once:
+            return 5
+        red, tool = self.world.prop("red").position, self.world.kinematics.tool(self.world.joint_positions).position
+        if not all(self.world.red_pad_contacts()):
+            return 1 if np.hypot(*(tool - red)[:2]) < 0.03 and tool[2] - red[2] < 0.04 else 0
+        if red[2] < self._red_start_height + 0.02:
+            return 2
+        return 4 if np.hypot(*(red - self.world.prop("blue").position)[:2]) < 0.03 else 3
+
+    def _info(self) -> dict[str, Any]:
+        return {"stacked": self._stacked_once, "progress": PROGRESS[self._furthest], "tick": self._tick,
+                "objects": self.world.object_names}
+
+    def observe(self, images: bool = True) -> Observation:
+        """The current Observation, with the channels and privileged keys this environment was made with."""
+        values = {key: self._value(key) for key in self.observation_keys
+                  if images or self.embodiment.observations[key].kind != "image"}
+        privileged = {key: self._privileged_value(key) for key in self.privileged}
+        return Observation(values, self.world.time_s, privileged)
+
+    def _values(self) -> dict[str, np.ndarray]:
+        observation = self.observe()
+        return {**observation.values, **observation.privileged}
+
+    def _value(self, key: str) -> np.ndarray:
+        channel, world = self.embodiment.channel(key), self.world
+        if channel.kind == "image":
+            return world.render(key)
+        if channel.source in ("tool_pose", "wrist_pose"):
+            q = world.joint_positions
+            tool = world.kinematics.tool(q)
+            position, rotation = ((tool.position, tool.rotation) if channel.source == "tool_pose"
+                                  else world.kinematics.wrist(q))
+            value = np.concatenate([position, quat_xyzw_from_matrix(rotation)])
+        else:
+            value = {
+                "joint_position": lambda: world.joint_positions,
+                "joint_velocity": lambda: world.joint_velocities,
+                "gripper_opening": lambda: [world.gripper_opening_m],
+                "gripper_grasp": lambda: [world.gripper_effort_n > self.embodiment.gripper.grasp_threshold_n],
+            }[channel.source]()
+        return np.asarray(value, np.float32)
+
+    def _privileged_value(self, key: str) -> np.ndarray:
+        _, colour, what = key.split("/")
+        if what == "pose":
+            prop = self.world.prop(colour)
+            return np.concatenate([prop.position, prop.quat_xyzw]).astype(np.float32)
+        if what == "object":
+            name = self.world.object_names[task.COLOURS.index(colour)]
+            return np.array([task.OBJECT_NAMES.index(name)], np.float32)
+        touches = self.world.red_touches()
+        return np.array([*self.world.red_pad_contacts(), "blue" in touches, "ground" in touches], np.float32)
+
+    def render(self) -> np.ndarray | None:
+        """The front-left camera's picture in `rgb_array` mode; the window shows itself in `human` mode."""
+        return self.world.render(self.embodiment.image_keys[0]) if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        self.world.close()
+
+
+def register() -> None:
+    """Make `gymnasium.make("gato_ros/RgbStacking-v0")` work; safe to call twice."""
+    name = "gato_ros/RgbStacking-v0"
+    if name not in gymnasium.registry:
+        gymnasium.register(name, entry_point="gato_ros.sim.env:RgbStackingEnv", max_episode_steps=None)

@@ -1,0 +1,249 @@
+"""A scripted stacker over ground truth, made to be cloned.
+
+Every action is a function of what can be observed now: poses, opening, contacts. There is no phase
+counter; phases are funnels, continuous in the error, with gates wide against perception error, speeds
+that do not vanish before a gate, and an action for every jam.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gato_ros.core.action import Action
+from gato_ros.core.observation import Observation
+from gato_ros.core.rotation import matrix_from_quat_xyzw
+from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.sim.env import PRIVILEGED_KEYS
+from gato_ros.sim.grasp import Grasp, best_grasp, find_grasps, standing_point, surface_points
+from gato_ros.sim.task import OBJECT_NAMES
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Tolerances and speeds of the expert."""
+
+    close_along_m: float = 0.012
+    close_across_m: float = 0.012
+    close_height_m: float = 0.010
+    close_yaw_rad: float = 0.2
+    keep_closing_m: float = 0.020
+    """Once the fingers are visibly part closed around red, the wider gate holds."""
+    release_lateral_m: float = 0.012
+    release_gap_m: float = 0.008
+    hover_m: float = 0.045
+    """Height above the grasp at which the tool travels."""
+    carry_clearance_m: float = 0.030
+    """Red's lowest point travels so far above the highest thing on its way."""
+    beyond_m: float = 0.014
+    """Vertical goals are aimed past by this much, so that speed does not vanish before the gate."""
+    gain: float = 5.0
+    """Proportional gain of the velocities [1/s]."""
+    yaw_gain: float = 4.0
+    replan_m: float = 0.008
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """One observation, unpacked."""
+
+    tool: np.ndarray
+    yaw: float
+    opening: float
+    centre: dict[str, np.ndarray]
+    surface: dict[str, np.ndarray]
+    left: bool
+    right: bool
+    on_blue: bool
+    on_ground: bool
+    red_name: str
+    red_rotation: np.ndarray
+    blue_top: np.ndarray
+    """[2] where on blue red should stand [m]."""
+
+
+class StackingExpert:
+    """Stacks red on blue from privileged state. A `Policy`; its only memory is a cache of red's possible grasps."""
+
+    observation_keys = ("gripper/opening", "sawyer/pinch/pose", *PRIVILEGED_KEYS)
+
+    def __init__(self, embodiment: Embodiment | None = None, gates: Gates = Gates()):
+        self._embodiment = embodiment or load_embodiment()
+        self._gates = gates
+        self._floor = float(self._embodiment.motion_limits.workspace_lower[2])
+        self._ceiling = float(self._embodiment.motion_limits.workspace_upper[2])
+        self._speed = self._embodiment.action_upper[:4]
+        self._open = self._embodiment.gripper.stroke_m
+        self._plan: tuple[np.ndarray, list[Grasp]] | None = None
+
+    def reset(self, prompt: Any = None) -> None:
+        self._plan = None
+
+    def act(self, observation: Observation) -> Action:
+        scene = self._unpack(observation)
+        if self._should_release(scene):
+            return self._let_go(scene)
+        if scene.left and scene.right:
+            return self._carry(scene)
+        return self._let_go(scene) if self._resting_on_blue(scene) else self._approach(scene)
+
+    # --- what the expert thinks, for whoever arranges situations for it ---
+
+    def plan(self, observation: Observation, yaw_rad: float) -> Grasp:
+        """The grasp it would choose for red where it lies, if the tool's yaw were `yaw_rad`."""
+        return best_grasp(self._grasps(self._unpack(observation)), yaw_rad)
+
+    def place(self, observation: Observation) -> tuple[np.ndarray, float, float]:
+        """Where red's centre should go [2] [m], the height of blue's top [m], and red's lowest point [m]."""
+        return self._place(self._unpack(observation))
+
+    def width(self, observation: Observation, yaw_rad: float) -> float:
+        """Extent of red along the closing direction of a gripper with that yaw [m]."""
+        across = np.array([np.sin(yaw_rad), -np.cos(yaw_rad), 0.0])
+        return float(np.ptp(self._unpack(observation).surface["red"] @ across))
+
+    # --- reading the observation ---
+
+    def _unpack(self, observation: Observation) -> _Scene:
+        centre, surface, blue_top = {}, {}, np.zeros(2)
+        for colour in ("red", "green", "blue"):
+            pose = np.asarray(observation.privileged[f"privileged/{colour}/pose"], np.float64)
+            name = OBJECT_NAMES[int(observation.privileged[f"privileged/{colour}/object"][0])]
+            centre[colour] = pose[:3]
+            rotation = matrix_from_quat_xyzw(pose[3:])
+            surface[colour] = surface_points(name) @ rotation.T + pose[:3]
+            if colour == "red":
+                red_name, red_rotation = name, rotation
+            if colour == "blue":
+                blue_top = standing_point(name, rotation, surface[colour] - pose[:3]) + pose[:2]
+        pose = np.asarray(observation.values["sawyer/pinch/pose"], np.float64)
+        rotation = matrix_from_quat_xyzw(pose[3:])
+        left, right, on_blue, on_ground = (bool(x) for x in observation.privileged["privileged/red/contacts"])
+        return _Scene(pose[:3], float(np.arctan2(rotation[1, 0], rotation[0, 0])),
+                      float(observation.values["gripper/opening"][0]), centre, surface, left, right, on_blue, on_ground,
+                      red_name, red_rotation, blue_top)
+
+    def _resting_on_blue(self, scene: _Scene) -> bool:
+        offset = scene.centre["red"] - scene.centre["blue"]
+        return bool(np.hypot(*offset[:2]) < 0.045 and offset[2] > 0.02 and scene.on_blue and not scene.on_ground)
+
+    def _grasps(self, scene: _Scene) -> list[Grasp]:
+        """All grasps of red where it lies; computed anew when red has moved."""
+        red = scene.surface["red"]
+        corners = red[:3] if len(red) < 4 else red[[0, len(red) // 3, 2 * len(red) // 3, -1]]
+        if self._plan is not None:
+            before, grasps = self._plan
+            if np.abs(before - corners).max() < self._gates.replan_m:
+                return grasps
+        obstacles = np.concatenate([scene.surface["green"], scene.surface["blue"]])
+        grasps = find_grasps(scene.red_name, scene.red_rotation, scene.centre["red"], red, obstacles, self._floor)
+        self._plan = (corners, grasps)
+        return grasps
+
+    # --- the three funnels ---
+
+    def _approach(self, scene: _Scene) -> Action:
+        gates, grasp = self._gates, best_grasp(self._grasps(scene), scene.yaw)
+        goal = scene.centre["red"] + grasp.offset
+        goal[2] = max(goal[2], self._floor)
+        error = goal - scene.tool
+        turn = grasp.yaw_rad - scene.yaw
+        cosine, sine = np.cos(scene.yaw), np.sin(scene.yaw)
+        along, across = abs(error[0] * cosine + error[1] * sine), abs(error[0] * sine - error[1] * cosine)
+        ready = (along < gates.close_along_m and across < gates.close_across_m
+                 and abs(error[2]) < gates.close_height_m and abs(turn) < gates.close_yaw_rad)
+        width = float(np.ptp(scene.surface["red"] @ np.array([sine, -cosine, 0.0])))
+        part_closed = width - 0.02 < scene.opening < self._open - 0.008
+        keep = part_closed and max(along, across, abs(error[2])) < gates.keep_closing_m and (scene.left or scene.right or ready)
+        if ready or keep:
+            # A finger that alone touches pushes; following it centres the grip instead of stalling.
+            slide = 0.02 * (float(scene.left) - float(scene.right))
+            return self._action(np.array([slide * sine, -slide * cosine, 0.0]), 0.0, 0.0)
+        lateral = float(np.hypot(error[0], error[1]))
+        # Fingers must be open and turned before they come down beside red.
+        wide = np.clip((self._open - scene.opening - 0.006) / 0.01, 0, 1)
+        rise = gates.hover_m * max(np.clip((lateral - 0.008) / 0.02, 0, 1), np.clip((abs(turn) - 0.12) / 0.25, 0, 1), wide)
+        clear = self._clear_height(scene, goal) if lateral > 0.03 else 0.0
+        height = min(max(goal[2] + rise, clear), self._ceiling)
+        below = height - scene.tool[2]
+        down = below - gates.beyond_m if rise < 0.02 and clear < goal[2] else below
+        # Low among the objects the tool first rises, then travels.
+        slow = np.clip(1.0 - (below - 0.012) / 0.02, 0.0, 1.0)
+        velocity = gates.gain * np.array([error[0] * slow, error[1] * slow, down])
+        return self._action(velocity, gates.yaw_gain * turn * (slow if lateral > 0.02 else 1.0), self._open)
+
+    def _clear_height(self, scene: _Scene, goal: np.ndarray) -> float:
+        """Height [m] at which open fingers pass over every object near the straight way to the goal."""
+        points = np.concatenate([scene.surface[colour] for colour in ("red", "green", "blue")])
+        way = goal[:2] - scene.tool[:2]
+        length = np.linalg.norm(way)
+        unit = way / length
+        relative = points[:, :2] - scene.tool[:2]
+        ahead = relative @ unit
+        aside = np.abs(relative @ np.array([-unit[1], unit[0]]))
+        on_way = (ahead > -0.04) & (ahead < length + 0.04) & (aside < 0.06)
+        return float(points[on_way, 2].max()) + 0.025 if on_way.any() else 0.0
+
+    def _place(self, scene: _Scene) -> tuple[np.ndarray, float, float]:
+        """Where red's centre should go [2] [m], the height of blue's top [m], and red's lowest point [m]."""
+        blue, red = scene.surface["blue"], scene.surface["red"]
+        top = float(blue[:, 2].max())
+        centroid = scene.blue_top
+        # The success allows 50 mm between the centres: stay well inside it.
+        away = centroid - scene.centre["blue"][:2]
+        reach = np.linalg.norm(away)
+        if reach > 0.035:
+            centroid = scene.centre["blue"][:2] + away * 0.035 / reach
+        return centroid, top, float(red[:, 2].min())
+
+    def _should_release(self, scene: _Scene) -> bool:
+        goal, top, bottom = self._place(scene)
+        lateral = np.hypot(*(goal - scene.centre["red"][:2]))
+        return bool(lateral < self._gates.release_lateral_m and -0.02 < bottom - top < self._gates.release_gap_m
+                    and not scene.on_ground)
+
+    def _carry(self, scene: _Scene) -> Action:
+        gates = self._gates
+        goal, top, bottom = self._place(scene)
+        error = goal - scene.centre["red"][:2]
+        lateral = float(np.hypot(*error))
+        high = max(top, float(scene.surface["green"][:, 2].max()) if self._passes_green(scene, goal) else top)
+        over = np.clip((lateral - 0.006) / 0.02, 0, 1)
+        height = bottom + (self._ceiling - scene.tool[2])  # the highest that red's lowest point can get
+        wanted = min(top + over * (high - top + gates.carry_clearance_m), height)
+        below = wanted - bottom
+        slow = np.clip(1.0 - (below - 0.008) / 0.015, 0.0, 1.0)
+        down = below - gates.beyond_m if over < 0.5 else below
+        velocity = gates.gain * np.array([error[0] * slow, error[1] * slow, down])
+        return self._action(velocity, 0.0, 0.0)
+
+    def _passes_green(self, scene: _Scene, goal: np.ndarray) -> bool:
+        way = goal - scene.centre["red"][:2]
+        length = np.linalg.norm(way)
+        if length < 1e-6:
+            return False
+        unit = way / length
+        relative = scene.centre["green"][:2] - scene.centre["red"][:2]
+        return bool(-0.04 < relative @ unit < length + 0.04 and abs(relative @ np.array([-unit[1], unit[0]])) < 0.075)
+
+    def _let_go(self, scene: _Scene) -> Action:
+        """Red stands on blue: open, and leave upwards once the fingers are clear of it."""
+        cosine, sine = np.cos(scene.yaw), np.sin(scene.yaw)
+        width = float(np.ptp(scene.surface["red"] @ np.array([sine, -cosine, 0.0])))
+        clear = scene.opening > min(width + 0.010, self._open - 0.006) and not (scene.left or scene.right)
+        away = float(scene.surface["red"][:, 2].max()) + 0.06
+        up = self._gates.gain * (min(away, self._ceiling) - scene.tool[2]) if clear else 0.0
+        # Wide open and still touching: step aside, towards the finger that touches, and creep up.
+        stuck = scene.opening > self._open - 0.006 and scene.left != scene.right
+        aside = 0.02 * (float(scene.left) - float(scene.right)) if stuck else 0.0
+        return self._action(np.array([aside * sine, -aside * cosine, max(up, 0.01 if stuck else 0.0)]), 0.0, self._open)
+
+    def _action(self, linear: np.ndarray, turn: float, opening: float) -> Action:
+        twist = np.append(linear, turn)
+        # One factor for the whole vector keeps the direction, and so the funnel's shape.
+        excess = np.max(np.abs(twist[:3]) / self._speed[:3])
+        twist[:3] /= max(1.0, excess)
+        twist[3] = np.clip(twist[3], -self._speed[3], self._speed[3])
+        return Action(twist, opening)

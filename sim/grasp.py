@@ -1,0 +1,176 @@
+"""Where to grip a convex object: a search over yaw and height for flat, opposing, reachable faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from gato_ros.sim.objects import rgb_object
+from gato_ros.sim.scene import BASKET_CENTRE, BASKET_TOP_M, SLOPE_HEIGHT_M, SLOPE_OFFSET_M, SLOPE_TILT_RAD, flat_triangles
+
+SAMPLE_SPACING_M = 0.003
+PAD_HALF_WIDTH_M = 0.011
+PAD_BELOW_M = 0.019
+"""The pads reach so far below the pinch point."""
+PAD_ABOVE_M = 0.030
+PALM_CLEARANCE_M = 0.058
+"""Nothing of the object may stand higher than this above the pinch point: the palm is there."""
+WIDEST_M = 0.079
+YAW_RANGE_RAD = (-1.90, 1.24)
+"""Tool yaws the wrist reaches; they cover a half turn, after which a parallel gripper repeats itself."""
+OBLIQUE_COST = 0.25
+"""Score lost by a yaw that is not square to any face: edges slip and the fingers jam."""
+TURN_COST = 0.12
+"""Score lost per radian that the wrist must turn."""
+
+
+@dataclass(frozen=True)
+class Grasp:
+    """Where the tool should be when the fingers close."""
+
+    yaw_rad: float
+    """Tool yaw about the vertical."""
+    offset: np.ndarray
+    """[3] tool position minus object centre [m]."""
+    score: float
+    """Larger is better; below zero the fingers are expected to meet something else."""
+
+
+@lru_cache(maxsize=256)
+def surface_points(name: str) -> np.ndarray:
+    """[n 3] points about SAMPLE_SPACING_M apart on the object's surface, in its own frame [m]."""
+    corners, _ = flat_triangles(rgb_object(name).vertices)
+    points = [rgb_object(name).vertices]
+    for a, b, c in corners.reshape(-1, 3, 3):
+        count = max(1, int(np.ceil(max(np.linalg.norm(b - a), np.linalg.norm(c - a), np.linalg.norm(c - b)) / SAMPLE_SPACING_M)))
+        u, v = np.meshgrid(np.arange(count + 1), np.arange(count + 1), indexing="ij")
+        inside = (u + v) <= count
+        u, v = u[inside][:, None] / count, v[inside][:, None] / count
+        points.append(a + u * (b - a) + v * (c - a))
+    return np.concatenate(points)
+
+
+@lru_cache(maxsize=256)
+def _facets(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Outward normals [k 3], centroids [k 3] [m] and areas [k] [m^2] of the object's flat faces, in its own frame."""
+    corners, normals = flat_triangles(rgb_object(name).vertices)
+    triangles, normals = corners.reshape(-1, 3, 3), normals[::3]
+    areas = 0.5 * np.linalg.norm(np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1)
+    _, group = np.unique(normals.round(3), axis=0, return_inverse=True)
+    group = group.ravel()
+    total = np.bincount(group, areas)
+    weigh = lambda rows: np.stack([np.bincount(group, areas * rows[:, i]) for i in range(3)], 1) / total[:, None]  # noqa: E731
+    return weigh(normals), weigh(triangles.mean(axis=1)), total
+
+
+def standing_point(name: str, rotation: np.ndarray, surface: np.ndarray) -> np.ndarray:
+    """[2] x y relative to the object's centre [m] where something put on top of it stands best.
+
+    The middle of the face that looks up, if one does within 30 degrees; else the middle of the highest points.
+
+    Args:
+        rotation: [3 3] base_from_object.
+        surface: [n 3] surface points about the centre, in base axes [m].
+    """
+    normals, centroids, areas = _facets(name)
+    up = normals @ rotation[2]
+    flat = np.where((up > np.cos(np.pi / 6)) & (areas > 1.5e-4), up, -1.0)
+    if flat.max() > 0:
+        return (rotation @ centroids[int(np.argmax(flat))])[:2]
+    return surface[surface[:, 2] > surface[:, 2].max() - 0.002][:, :2].mean(axis=0)
+
+
+def basket_height(xy: np.ndarray) -> np.ndarray:
+    """Height [m] of the basket's surface under points [n 2]."""
+    out = np.abs(xy - np.array(BASKET_CENTRE)) - SLOPE_OFFSET_M
+    rise = SLOPE_HEIGHT_M + out * np.tan(SLOPE_TILT_RAD)
+    return BASKET_TOP_M + np.maximum(0.0, rise.max(axis=-1))
+
+
+def find_grasps(name: str, rotation: np.ndarray, centre: np.ndarray, surface: np.ndarray, obstacles: np.ndarray,
+                lowest_tool_m: float) -> list[Grasp]:
+    """Every grasp worth considering of an object at rest; `best_grasp` chooses by the tool's present yaw.
+
+    Args:
+        name: the object's name; `rotation` [3 3] is base_from_object, `centre` [3] its centre [m].
+        surface: [n 3] its surface points in the base frame [m].
+        obstacles: [m 3] surface points of everything else that the fingers must not meet [m].
+        lowest_tool_m: the workspace's floor for the tool [m].
+    """
+    relative = surface - centre
+    top = relative[:, 2].max()
+    lowest = max(lowest_tool_m + 0.0015, centre[2] + top - PALM_CLEARANCE_M) - centre[2]
+    # From a low grip to one just under the top; a grip near the centre of mass holds best.
+    heights = np.unique(np.clip(np.array([0.0, -0.008, 0.008, 0.02, 0.035]), lowest, max(lowest, top - 0.008)))
+    near = obstacles[np.linalg.norm(obstacles[:, :2] - centre[:2], axis=1) < 0.12] - centre
+    grasps = []
+    for yaw, penalty in _candidate_yaws(name, rotation):
+        cosine, sine = np.cos(yaw), np.sin(yaw)
+        # Tool axes of a downward gripper: x along the yaw, y (closing) at right angles, to its right.
+        along = relative[:, 0] * cosine + relative[:, 1] * sine
+        across = relative[:, 0] * sine - relative[:, 1] * cosine
+        found = [_score(along, across, relative[:, 2], near, centre, yaw, height, penalty) for height in heights]
+        grasps += [max((g for g in found if g), key=lambda g: g.score)] if any(found) else []
+    # Nothing fits between the fingers: grip the top as the tool stands, and hope to tip it over.
+    return grasps or [Grasp(yaw, np.array([0.0, 0.0, max(lowest, top - 0.015)]), -1.0)
+                      for yaw in np.linspace(*YAW_RANGE_RAD, 24)]
+
+
+def best_grasp(grasps: list[Grasp], tool_yaw_rad: float) -> Grasp:
+    """The highest score, less the turn that it needs from the tool's present yaw.
+
+    Turning towards the choice makes it better still, so the choice does not flicker on the way.
+    """
+    return max(grasps, key=lambda grasp: grasp.score - TURN_COST * abs(grasp.yaw_rad - tool_yaw_rad))
+
+
+def _candidate_yaws(name: str, rotation: np.ndarray) -> list[tuple[float, float]]:
+    """Tool yaws [rad] with a penalty each: those that meet an upright face squarely cost nothing, a coarse grid does."""
+    normals = _facets(name)[0] @ rotation.T
+    upright = normals[np.abs(normals[:, 2]) < 0.35]
+    facing = np.arctan2(upright[:, 1], upright[:, 0]) + np.pi / 2  # the closing axis along the normal
+    lower, upper = YAW_RANGE_RAD
+    candidates = {}
+    for yaws, penalty in ((np.linspace(0, np.pi, 16, endpoint=False), OBLIQUE_COST), (facing, 0.0)):
+        for yaw in lower + (yaws - lower) % np.pi:
+            candidates[round(float(yaw), 3)] = penalty
+            if yaw + np.pi < upper:  # near the ends both of the two equal yaws can be reached
+                candidates[round(float(yaw + np.pi), 3)] = penalty
+    return list(candidates.items())
+
+
+def _score(along: np.ndarray, across: np.ndarray, up: np.ndarray, near: np.ndarray, centre: np.ndarray,
+           yaw: float, height: float, penalty: float) -> Grasp | None:
+    rise = up - height
+    between = (np.abs(along) < PAD_HALF_WIDTH_M) & (rise > -PAD_BELOW_M) & (rise < PAD_ABOVE_M)
+    if between.sum() < 8:
+        return None
+    y = across[between]
+    left, right = y.max(), y.min()
+    if left - right > WIDEST_M:
+        return None
+    middle = (left + right) / 2
+    full = (2 * PAD_HALF_WIDTH_M) * 0.035 / SAMPLE_SPACING_M**2
+    patch = min((y > left - 0.0012).sum(), (y < right + 0.0012).sum()) / full
+    cosine, sine = np.cos(yaw), np.sin(yaw)
+    offset = np.array([middle * sine, -middle * cosine, height])
+    blocked = _blocked(near, centre, offset, cosine, sine)
+    tight = 0.3 * max(0.0, (left - right - 0.07) / 0.01)
+    score = min(patch, 1.0) - penalty - blocked - tight - 4.0 * abs(height) - 3.0 * abs(middle)
+    return Grasp(float(yaw), offset, float(score))
+
+
+def _blocked(near: np.ndarray, centre: np.ndarray, offset: np.ndarray, cosine: float, sine: float) -> float:
+    """A penalty for what stands where the fingers, 85 mm apart, come down."""
+    shifted = near - offset
+    x = shifted[:, 0] * cosine + shifted[:, 1] * sine
+    y = shifted[:, 0] * sine - shifted[:, 1] * cosine
+    hit = (np.abs(x) < 0.016) & (np.abs(np.abs(y) - 0.049) < 0.012) & (shifted[:, 2] > -0.022)
+    penalty = 0.8 if hit.sum() > 2 else 0.0
+    tips = np.array([[sx * 0.011 * cosine + sy * 0.049 * sine, sx * 0.011 * sine - sy * 0.049 * cosine]
+                     for sx in (-1, 1) for sy in (-1, 1)]) + (centre + offset)[:2]
+    if (basket_height(tips) > centre[2] + offset[2] - PAD_BELOW_M).any():
+        penalty += 0.6
+    return penalty

@@ -1,0 +1,119 @@
+"""Single frames of random situations, without physics, labelled by the expert.
+
+Cheap scene diversity: the props settle once, then arm (and red) are put where an episode might find them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gato_ros.core.observation import Observation
+from gato_ros.core.rotation import matrix_from_quat_xyzw, quat_xyzw_from_matrix, wrap_angle
+from gato_ros.sim.demonstration import Step
+from gato_ros.sim.env import RgbStackingEnv
+from gato_ros.sim.expert import StackingExpert
+from gato_ros.sim.grasp import YAW_RANGE_RAD, Grasp
+
+SITUATIONS = ("anywhere", "near_grasp", "closing", "carrying", "placing", "released")
+
+
+def snapshots(env: RgbStackingEnv, expert: StackingExpert, seed: int, per_scene: int) -> Iterator[Step]:
+    """`per_scene` labelled frames of one random scene.
+
+    The executed action of a snapshot is its label: nothing is executed.
+    """
+    env.reset(seed=seed)
+    rng = np.random.default_rng([seed, 2])
+    world = env.world
+    start = {colour: world.prop(colour) for colour in ("red", "green", "blue")}
+    expert.reset()
+    for _ in range(per_scene):
+        for colour, state in start.items():
+            world.put_prop(colour, state.position, state.quat_xyzw)
+        situation = str(rng.choice(SITUATIONS, p=(0.22, 0.26, 0.12, 0.2, 0.12, 0.08)))
+        if not _arrange(env, expert, situation, rng):
+            continue
+        observation = env.observe()
+        if situation in ("carrying", "placing"):
+            observation = _gripping(observation)
+        label = expert.act(observation)
+        yield Step(observation, label, label)
+
+
+def _arrange(env: RgbStackingEnv, expert: StackingExpert, situation: str, rng: np.random.Generator) -> bool:
+    """Put arm and red into a situation; False where the arm cannot get there."""
+    world, limits = env.world, env.embodiment.motion_limits
+    stroke = env.embodiment.gripper.stroke_m
+    if situation == "anywhere":
+        position = rng.uniform(limits.workspace_lower, limits.workspace_upper)
+        opening = stroke if rng.random() < 0.85 else rng.uniform(0.0, stroke)
+        return world.put_tool(position, rng.uniform(-1.3, 1.2), opening)
+    yaw_now = rng.uniform(-0.9, 0.9)
+    grasp = expert.plan(env.observe(images=False), yaw_now)
+    red = world.prop("red")
+    if situation in ("near_grasp", "closing"):
+        closing = situation == "closing"
+        spread = 0.006 if closing else rng.choice([0.012, 0.03])
+        position = red.position + grasp.offset + rng.normal(0, spread, 3) + (0, 0, 0.0 if closing else rng.uniform(0, 0.08))
+        yaw = grasp.yaw_rad + rng.normal(0, 0.07 if closing else rng.choice([0.1, 0.35]))
+        opening = rng.uniform(0.05, stroke) if closing else stroke - abs(rng.normal(0, 0.002))
+        return world.put_tool(_inside(position, limits), _reachable(yaw), opening)
+    return _hold_red(env, expert, grasp, situation, rng)
+
+
+def _hold_red(env: RgbStackingEnv, expert: StackingExpert, grasp: Grasp, situation: str, rng: np.random.Generator) -> bool:
+    """Red between the fingers somewhere (carrying), above blue (placing), or just let go (released)."""
+    world, limits = env.world, env.embodiment.motion_limits
+    stroke = env.embodiment.gripper.stroke_m
+    red, blue = world.prop("red"), world.prop("blue")
+    turn = rng.uniform(-1.2, 1.2) if rng.random() < 0.5 else 0.0
+    yaw = _reachable(grasp.yaw_rad + turn)
+    turned = _about_vertical(yaw - grasp.yaw_rad)
+    quat = quat_xyzw_from_matrix(turned @ matrix_from_quat_xyzw(red.quat_xyzw))
+    from_red = turned @ grasp.offset + rng.normal(0, 0.002, 3)
+    goal, top, bottom = expert.place(env.observe(images=False))
+    standing = red.position[2] - bottom
+    if situation == "carrying":
+        tool = rng.uniform(limits.workspace_lower + (0, 0, 0.01), limits.workspace_upper)
+        if rng.random() < 0.3:  # just lifted: still over where it lay
+            tool = red.position + grasp.offset + np.append(rng.normal(0, 0.01, 2), rng.uniform(0.0, 0.09))
+    else:
+        lateral = rng.normal(0, 0.006 if situation == "released" else rng.choice([0.008, 0.025]), 2)
+        gap = 0.0005 if situation == "released" else abs(rng.normal(0, 0.02))
+        tool = np.append(goal + lateral, top + standing + gap) + from_red
+    tool = _inside(tool, limits)
+    width = expert.width(env.observe(images=False), grasp.yaw_rad)
+    opening = width + 0.003
+    if situation == "released":
+        opening = min(stroke, width + rng.choice([0.003, rng.uniform(0.003, 0.03), stroke]))
+    world.put_prop("red", tool - from_red, quat)
+    if situation == "released" and opening > width + 0.012 and rng.random() < 0.7:
+        tool = _inside(tool + (0, 0, rng.uniform(0, 0.1)), limits)
+    if np.hypot(*(tool - from_red - blue.position)[:2]) < 0.06 and (tool - from_red)[2] - standing < top - 0.004:
+        return False  # red would stand inside blue
+    return world.put_tool(tool, yaw, opening)
+
+
+def _gripping(observation: Observation) -> Observation:
+    """The same observation as it reads while the fingers press on red: a placed body exerts no force."""
+    touches = observation.privileged["privileged/red/contacts"]
+    return Observation({**observation.values, "gripper/grasp": np.ones(1, np.float32)}, observation.stamp_s,
+                       {**observation.privileged, "privileged/red/contacts":
+                        np.array([1, 1, touches[2], 0], np.float32)})
+
+
+def _inside(position: np.ndarray, limits) -> np.ndarray:
+    return np.clip(position, limits.workspace_lower, limits.workspace_upper + (0, 0, 0.02))
+
+
+def _reachable(yaw: float) -> float:
+    """The same yaw up to half turns, within the wrist's range (a parallel gripper is symmetric)."""
+    lower = YAW_RANGE_RAD[0]
+    return lower + wrap_angle(yaw - lower - np.pi / 2, np.pi) + np.pi / 2
+
+
+def _about_vertical(angle: float) -> np.ndarray:
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])

@@ -1,0 +1,79 @@
+"""The stacking task: object sets, the start distribution and success (google-deepmind/rgb_stacking, task.py)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gato_ros.core.errors import unknown_name
+from gato_ros.sim.objects import HELD_OUT_OBJECTS, TEST_OBJECTS, TEST_TRIPLETS, TRAINING_OBJECTS
+
+MAX_STEPS = 400
+"""Control ticks in an episode: 20 s at 20 Hz."""
+HOLD_STEPS = 24
+"""An episode counts as stacked when the sparse success holds for so many ticks (1.2 s) without a break.
+
+The success forbids any touch between red and the robot, so the gripper has let go for all that time.
+"""
+COLOURS = ("red", "green", "blue")
+OBJECT_NAMES = tuple(sorted({*TRAINING_OBJECTS, *HELD_OUT_OBJECTS, *TEST_OBJECTS}))
+"""All 152 objects, in the order that privileged observations number them."""
+
+OBJECT_SETS = ("cubes", *TEST_TRIPLETS, "train")
+"""`cubes`: three 50 mm cubes; the five test triplets; `train`: three different training objects per episode."""
+
+SUCCESS_DISTANCE_M = 0.05
+SUCCESS_HEIGHT_M = 0.02
+
+
+def draw_objects(object_set: str, rng: np.random.Generator) -> tuple[str, str, str]:
+    """Names of the red, green and blue object of one episode; SetupError for an unknown set."""
+    if object_set == "cubes":
+        return ("s0", "s0", "s0")
+    if object_set in TEST_TRIPLETS:
+        return tuple(TEST_TRIPLETS[object_set])
+    if object_set == "train":
+        return tuple(str(name) for name in rng.choice(sorted(TRAINING_OBJECTS), size=3, replace=False))
+    raise unknown_name("an object set", object_set, OBJECT_SETS)
+
+
+def is_stacked(red_position: np.ndarray, blue_position: np.ndarray, red_touches: set[str]) -> bool:
+    """The peer's sparse success at one instant.
+
+    Args:
+        red_position, blue_position: [3] object centres [m].
+        red_touches: what red is in contact with, out of {"blue", "green", "ground", "robot"}.
+    """
+    offset = red_position - blue_position
+    return bool(np.hypot(offset[0], offset[1]) < SUCCESS_DISTANCE_M and offset[2] > SUCCESS_HEIGHT_M
+                and "blue" in red_touches and not red_touches & {"ground", "robot"})
+
+
+# Start of an episode. Props: the peer's ranges with two easings (drop points apart, centres inside the workspace).
+TOOL_START_LOWER = np.array([0.5, -0.14, 0.22])
+TOOL_START_UPPER = np.array([0.7, 0.14, 0.43])
+TOOL_START_YAW_RAD = np.pi / 4
+PROP_LOWER = np.array([0.50, -0.10])
+PROP_UPPER = np.array([0.70, 0.10])
+PROP_DROP_HEIGHT_M = 0.12
+PROP_SPACING_M = 0.075
+SETTLE_S = 2.0
+
+
+def draw_tool_start(rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """Tool position [3] [m] and yaw [rad] at the start of an episode."""
+    return rng.uniform(TOOL_START_LOWER, TOOL_START_UPPER), float(rng.uniform(-TOOL_START_YAW_RAD, TOOL_START_YAW_RAD))
+
+
+def draw_drop_points(rng: np.random.Generator) -> np.ndarray:
+    """[3 2] x y [m] where the three props are dropped, at least PROP_SPACING_M apart."""
+    while True:
+        points = rng.uniform(PROP_LOWER, PROP_UPPER, size=(3, 2))
+        gaps = [np.linalg.norm(points[i] - points[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
+        if min(gaps) >= PROP_SPACING_M:
+            return points
+
+
+def draw_quat_xyzw(rng: np.random.Generator) -> np.ndarray:
+    """A uniformly random unit quaternion."""
+    q = rng.normal(size=4)
+    return q / np.linalg.norm(q)

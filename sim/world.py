@@ -1,0 +1,196 @@
+"""The RGB-stacking world: arm, basket, three props, cameras, in one PyBullet client.
+
+One world is one process's business: PyBullet holds the GIL, and its calls must come from one thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pybullet
+from pybullet_utils import bullet_client
+
+from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.embodiments.kinematics import Kinematics
+from gato_ros.sim import camera, scene, task
+from gato_ros.sim.objects import rgb_object
+from gato_ros.sim.robot import SimulatedArm, joints_for_tool
+
+PHYSICS_STEP_S = 0.002
+TRACK_STEPS = 5
+"""Physics steps per update of the motor targets: 100 Hz."""
+
+
+@dataclass(frozen=True)
+class PropState:
+    """Pose of one prop."""
+
+    position: np.ndarray
+    """[3] centre [m] in the base frame."""
+    quat_xyzw: np.ndarray
+    """[4] base_from_prop."""
+
+
+class StackingWorld:
+    """Physics and cameras, without control: whoever holds it sends joint velocities and an opening."""
+
+    def __init__(self, embodiment: Embodiment | None = None, gui: bool = False):
+        self.embodiment = embodiment or load_embodiment()
+        self.kinematics = Kinematics(self.embodiment)
+        self._client = bullet_client.BulletClient(pybullet.GUI if gui else pybullet.DIRECT)
+        self._robot: SimulatedArm | None = None
+        self._props: dict[str, int] = {}
+        self._basket: list[int] = []
+        self._steps = 0
+        self.object_names: tuple[str, str, str] = ("", "", "")
+
+    def reset(self, rng: np.random.Generator, objects: str = "cubes") -> None:
+        """A new start: objects drawn from the set, dropped and settled, the tool at a random pose above.
+
+        The client is emptied first, so that a start depends on `rng` alone and not on what came before.
+
+        Raises:
+            SetupError: unknown object set.
+        """
+        names = task.draw_objects(objects, rng)
+        self.clear()
+        while True:
+            position, yaw = task.draw_tool_start(rng)
+            try:
+                q = joints_for_tool(self.embodiment, self.kinematics, position, yaw)
+                break
+            except ValueError:
+                continue  # a corner of the start range the arm cannot reach: draw again
+        self._robot.place(q, self.embodiment.gripper.stroke_m)
+        self.object_names = names
+        while True:
+            self.drop(names, rng)
+            lower, upper = self.embodiment.motion_limits.workspace_lower, self.embodiment.motion_limits.workspace_upper
+            centres = np.array([self.prop(colour).position[:2] for colour in task.COLOURS])
+            if np.all(centres > lower[:2]) and np.all(centres < upper[:2]):
+                break
+        self._robot.place(q, self.embodiment.gripper.stroke_m)
+
+    def clear(self) -> None:
+        """Empty the client and put arm and basket back."""
+        client = self._client
+        client.resetSimulation()
+        client.setGravity(0, 0, -9.81)
+        client.setPhysicsEngineParameter(fixedTimeStep=PHYSICS_STEP_S, numSolverIterations=50,
+                                         deterministicOverlappingPairs=1, enableConeFriction=1)
+        self._robot = SimulatedArm(client, self.embodiment)
+        self._basket = scene.add_basket(client)
+        self._props, self._steps = {}, 0
+
+    def drop(self, names: tuple[str, str, str], rng: np.random.Generator) -> None:
+        """Drop the three props at random points and orientations and let them settle."""
+        for body in self._props.values():
+            self._client.removeBody(body)
+        points = task.draw_drop_points(rng)
+        self._props = {
+            colour: scene.add_prop(self._client, rgb_object(name), colour,
+                                   np.append(point, task.PROP_DROP_HEIGHT_M), task.draw_quat_xyzw(rng))
+            for colour, name, point in zip(task.COLOURS, names, points)}
+        for _ in range(round(task.SETTLE_S / 0.1)):
+            self.advance(0.1)
+            speeds = [np.abs(self._client.getBaseVelocity(body)).max() for body in self._props.values()]
+            if max(speeds) < 2e-3:
+                return
+
+    # --- the robot's plug ---
+
+    @property
+    def joint_positions(self) -> np.ndarray:
+        """[joints] [rad], in the contract's order."""
+        return self._robot.joint_positions
+
+    @property
+    def joint_velocities(self) -> np.ndarray:
+        """[joints] [rad/s]."""
+        return self._robot.joint_velocities
+
+    @property
+    def gripper_opening_m(self) -> float:
+        """Distance between the pads [m]."""
+        return self._robot.opening_m
+
+    @property
+    def gripper_effort_n(self) -> float:
+        """Grip force [N]: the smaller of the two fingers' loads."""
+        return self._robot.grip_force_n
+
+    def set_joint_velocity(self, velocity: np.ndarray) -> None:
+        """Joint velocities [joints] [rad/s] until the next call."""
+        self._robot.command(joint_velocity=velocity)
+
+    def set_gripper(self, opening_m: float) -> None:
+        """Wanted opening [m]; the fingers move at the contract's speed."""
+        self._robot.command(opening_m=opening_m)
+
+    def advance(self, seconds: float) -> None:
+        """Physics for `seconds` (a multiple of PHYSICS_STEP_S)."""
+        for _ in range(round(seconds / PHYSICS_STEP_S)):
+            if self._steps % TRACK_STEPS == 0:
+                self._robot.track(TRACK_STEPS * PHYSICS_STEP_S)
+            self._client.stepSimulation()
+            self._steps += 1
+
+    @property
+    def time_s(self) -> float:
+        """Simulated time since the client was emptied [s]."""
+        return self._steps * PHYSICS_STEP_S
+
+    def render(self, key: str) -> np.ndarray:
+        """uint8 [height width 3] from the camera of an image key of the contract, `<camera>/pixels`."""
+        channel = self.embodiment.channel(key)
+        return camera.render(self._client, camera.CAMERAS[key.split("/")[0]], channel.width, channel.height)
+
+    # --- putting things somewhere without physics ---
+
+    def put_prop(self, colour: str, position: np.ndarray, quat_xyzw: np.ndarray) -> None:
+        """Put a prop at rest at a pose."""
+        self._client.resetBasePositionAndOrientation(self._props[colour], np.asarray(position).tolist(),
+                                                     np.asarray(quat_xyzw).tolist())
+        self._client.resetBaseVelocity(self._props[colour], (0, 0, 0), (0, 0, 0))
+
+    def put_tool(self, position: np.ndarray, yaw_rad: float, opening_m: float) -> bool:
+        """Put the arm at rest with the tool at a pose; contacts are found anew, without forces.
+
+        False, and nothing is changed, where the arm cannot reach it.
+        """
+        try:
+            q = joints_for_tool(self.embodiment, self.kinematics, np.asarray(position), yaw_rad)
+        except ValueError:
+            return False
+        self._robot.place(q, opening_m)
+        self._client.performCollisionDetection()
+        return True
+
+    # --- ground truth ---
+
+    def prop(self, colour: str) -> PropState:
+        """Pose of the `red`, `green` or `blue` prop."""
+        position, quaternion = self._client.getBasePositionAndOrientation(self._props[colour])
+        return PropState(np.array(position), np.array(quaternion))
+
+    def red_touches(self) -> set[str]:
+        """What red is in contact with, out of {"blue", "green", "ground", "robot"}."""
+        names = {self._robot.body: "robot", **{body: "ground" for body in self._basket},
+                 self._props["blue"]: "blue", self._props["green"]: "green"}
+        contacts = self._client.getContactPoints(bodyA=self._props["red"])
+        return {names[contact[2]] for contact in contacts if contact[8] <= 0.0005 and contact[2] in names}
+
+    def stacked(self) -> bool:
+        """The peer's sparse success at this instant."""
+        return task.is_stacked(self.prop("red").position, self.prop("blue").position, self.red_touches())
+
+    def red_pad_contacts(self) -> tuple[bool, bool]:
+        """Whether the left and the right finger touch red."""
+        red = self._props["red"]
+        return tuple(bool(self._client.getContactPoints(bodyA=self._robot.body, linkIndexA=finger, bodyB=red))
+                     for finger in self._robot.fingers)
+
+    def close(self) -> None:
+        """Disconnect the client."""
+        self._client.disconnect()
