@@ -1,0 +1,116 @@
+"""The parameters of all nodes: names, defaults, meanings and ranges in one place, without ROS."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from gato_ros.core.errors import SetupError, unknown_name
+
+Parameters = TypeVar("Parameters")
+
+# Names that ROS itself puts among a node's parameters.
+ROS_OWN = ("use_sim_time", "start_type_description_service")
+
+
+def parameter(default: Any, description: str, *, lower: float | None = None, upper: float | None = None,
+              mutable: bool = False) -> Any:
+    """A dataclass field that is a node parameter; `mutable` ones may be set while the node runs."""
+    return field(default=default,
+                 metadata={"description": description, "lower": lower, "upper": upper, "mutable": mutable})
+
+
+@dataclass(frozen=True)
+class GuardParameters:
+    """guard_node. The robot's own limits are not here: they come from its contract."""
+
+    embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
+    rate_hz: float = parameter(100.0, "steps per second, on a steady clock", lower=100.0, upper=500.0)
+    proposal_validity_s: float = parameter(0.1, "a proposal is followed for at most this long [s]", lower=0.01, upper=0.2)
+    future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
+    latch_after_s: float = parameter(1.0, "a stop in mid-motion this long needs a reset [s]", lower=0.1, upper=10.0)
+    start_armed: bool = parameter(False, "true: follow proposals without a first ~/reset (simulation only)")
+
+
+@dataclass(frozen=True)
+class PolicyParameters:
+    """policy_node."""
+
+    embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
+    policy: str = parameter("hold", "directory of weights, or `hold`: stand still")
+    propose_at_start: bool = parameter(True, "false: propose only after ~/propose is called with true")
+    future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
+
+
+@dataclass(frozen=True)
+class SimParameters:
+    """sim_node."""
+
+    embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
+    objects: str = parameter("cubes", "object set of the next ~/reset", mutable=True)
+    seed: int = parameter(0, "seed of the next ~/reset", lower=0, upper=2**31 - 1, mutable=True)
+    gui: bool = parameter(False, "true: show the simulator's window")
+    lockstep: bool = parameter(False, "true: publish /clock and advance only when a command for the tick arrives")
+
+
+def resolve(kind: type[Parameters], given: Mapping[str, Any], node: str) -> Parameters:
+    """`kind` with the values given by name, checked.
+
+    Raises:
+        SetupError: an unknown name, a wrong type, a value out of range or not finite.
+    """
+    fields = {item.name: item for item in dataclasses.fields(kind)}
+    for name in given:
+        if name not in fields:
+            raise unknown_name(f"a parameter of {node}", name, fields)
+    return kind(**{name: _checked(fields[name], value, node) for name, value in given.items()})
+
+
+def _checked(item: dataclasses.Field, value: Any, node: str) -> Any:
+    wanted = type(item.default)
+    if wanted is float and type(value) is int:
+        value = float(value)
+    lower, upper = item.metadata["lower"], item.metadata["upper"]
+    span = "" if lower is None else f" in [{lower:g}, {upper:g}]"
+    # bool is an int in Python, not in YAML.
+    right = type(value) is wanted and not (wanted is float and not math.isfinite(value))
+    if not right or (lower is not None and not lower <= value <= upper):
+        raise SetupError(expected=f"{node} parameter {item.name}: {wanted.__name__}{span}", got=repr(value),
+                         fix=item.metadata["description"])
+    return value
+
+
+def check_parameter_file(path: Path, nodes: Mapping[str, type]) -> None:
+    """Refuse a ROS parameter file that names an unknown node or parameter, or holds a bad value.
+
+    ROS drops a section whose node never starts without a word, so a typing error in a name would silently
+    leave a default in force. Sections may be `/**`, `node`, `/**/node` or `/namespace/node`.
+
+    Raises:
+        SetupError: one line that names file, section and parameter.
+    """
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+    except OSError as error:
+        raise SetupError(expected="a parameter file", got=str(error), fix="check the path") from None
+    except yaml.YAMLError as error:
+        raise SetupError(expected=f"YAML in {path}", got=" ".join(str(error).split()), fix="mend the file") from None
+    if not isinstance(content, dict):
+        raise SetupError(expected=f"sections of nodes in {path}", got=repr(content), fix="see launch/params/loop.yaml")
+    for section, body in content.items():
+        name = str(section).rsplit("/", 1)[-1]
+        if name not in nodes and name != "**":
+            raise unknown_name(f"a node in {path}", name, nodes)
+        if not isinstance(body, dict) or set(body) != {"ros__parameters"} or not isinstance(body["ros__parameters"], dict):
+            raise SetupError(expected=f"`ros__parameters` and nothing else under {section} in {path}", got=repr(body),
+                             fix="see launch/params/loop.yaml")
+        given = {key: value for key, value in body["ros__parameters"].items() if key not in ROS_OWN}
+        for kind_name, kind in nodes.items():
+            if name in (kind_name, "**"):
+                resolve(kind, given, f"{kind_name} in {path}")

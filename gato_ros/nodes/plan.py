@@ -1,0 +1,63 @@
+"""Which nodes make the loop, with what names and parameters: read by the launch file and by `sim`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gato_ros.core.errors import SetupError
+from gato_ros.nodes.parameters import GuardParameters, PolicyParameters, SimParameters, check_parameter_file, resolve
+
+NAMESPACE = "sawyer"
+PARAMETERS = {"guard_node": GuardParameters, "policy_node": PolicyParameters, "sim_node": SimParameters}
+"""Node name -> its parameters. The name is also the executable's and, under gato_ros.nodes, the module's."""
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """One node to start."""
+
+    name: str
+    """Node name, executable name and module name."""
+    namespace: str
+    """One per robot. Always given: without it ROS lets a file override what a launch file says."""
+    parameter_file: Path
+    """YAML read first."""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    """Set after the file; these win."""
+
+    def command(self) -> list[str]:
+        """The command line that starts this node in a process of its own."""
+        settings = [part for name, value in self.parameters.items() for part in ("-p", f"{name}:={json.dumps(value)}")]
+        return [sys.executable, "-m", f"gato_ros.nodes.{self.name}", "--ros-args", "-r", f"__node:={self.name}",
+                "-r", f"__ns:=/{self.namespace}", "--params-file", str(self.parameter_file), *settings]
+
+
+def default_parameter_file() -> Path:
+    """launch/params/loop.yaml of the source tree, or of the installed package's share folder."""
+    root = Path(__file__).resolve().parents[2]
+    for folder in (root / "launch", Path(sys.prefix) / "share" / "gato_ros" / "launch"):
+        if (path := folder / "params" / "loop.yaml").exists():
+            return path
+    raise SetupError(expected="launch/params/loop.yaml beside the package or in its share folder", got="no such file",
+                     fix="name a file with --parameters")
+
+
+def loop_plan(settings: Mapping[str, Mapping[str, object]], parameter_file: Path | None = None,
+              namespace: str = NAMESPACE) -> tuple[NodePlan, ...]:
+    """The three nodes of the loop.
+
+    Args:
+        settings: node name -> parameters that win over the file.
+
+    Raises:
+        SetupError: an unknown node or parameter, or a bad value, in the settings or in the file.
+    """
+    path = default_parameter_file() if parameter_file is None else parameter_file
+    check_parameter_file(path, PARAMETERS)
+    for name, given in settings.items():
+        resolve(PARAMETERS[name], given, name)
+    return tuple(NodePlan(name, namespace, path, dict(settings.get(name, {}))) for name in PARAMETERS)

@@ -1,0 +1,239 @@
+"""policy_node: observations in, proposals out. It never commands the robot: guard_node does."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import TwistStamped
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import Image, JointState, TimeReference
+from std_srvs.srv import SetBool, Trigger
+
+from gato_ros.core.action import Action
+from gato_ros.core.freshness import Sample
+from gato_ros.core.observation import Observation
+from gato_ros.core.pace import Pace
+from gato_ros.core.policy import HoldPolicy, Policy
+from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.nodes.clocks import instant, seconds, stamp_of
+from gato_ros.nodes.diagnosis import ERROR, OK, WARN, Diagnosis, status
+from gato_ros.nodes.image import ImageRefused, rgb_from_message
+from gato_ros.nodes.joint_message import JointsRefused, values_by_name
+from gato_ros.nodes.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
+from gato_ros.nodes.parameters import PolicyParameters
+from gato_ros.nodes.process import Stop, run_node
+from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_IN
+
+NAME = "policy_node"
+
+
+def make_policy(name: str, robot: Embodiment) -> Policy:
+    """`hold`, or the policy in that directory, warmed up; SetupError where there is none that fits."""
+    if name == "hold":
+        return HoldPolicy()
+    from gato_ros.models.policy import GatoPolicy
+
+    policy = GatoPolicy.from_directory(Path(name), robot)
+    policy.warm_up()
+    return policy
+
+
+class PolicyNode:
+    """Callbacks keep the newest message; one thread makes observations and proposes at the control rate."""
+
+    def __init__(self, node: Node, parameters: PolicyParameters):
+        self._node = node
+        self._robot = robot = load_embodiment(parameters.embodiment)
+        self._policy = make_policy(parameters.policy, robot)
+        self._assembler = ObservationAssembler(robot, self._policy.observation_keys, parameters.future_tolerance_s)
+        self._changed = threading.Condition()
+        self._proposing, self._stopping, self._restart = parameters.propose_at_start, False, True
+        self._not_before_s = 0.0
+        self._failure: str | None = None
+        self._counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "refused_messages": 0}
+        self._last_refusal, self._faults = "", ()
+        self._act_ms: list[float] = []
+
+        wire = robot.wire
+        self._twist = node.create_publisher(TwistStamped, wire.proposal_twist, COMMAND)
+        self._gripper = node.create_publisher(JointState, wire.proposal_gripper, COMMAND)
+        self._timing = node.create_publisher(TimeReference, "~/timing", REPORT)
+        self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
+        self._diagnosis = Diagnosis(node)
+        for key in self._assembler.image_keys:
+            node.create_subscription(Image, robot.observations[key].topic, self._on_image(key), CAMERA)
+        if self._assembler.needs_joints:
+            node.create_subscription(JointState, wire.joint_states.topic, self._on_joints, STATE_IN)
+        if self._assembler.needs_gripper:
+            node.create_subscription(JointState, wire.gripper_states.topic, self._on_gripper, STATE_IN)
+        node.create_timer(1.0, self._diagnose)
+        # Last, so that whoever waits for the services finds a policy that is warm.
+        node.create_service(Trigger, "~/reset", self._on_reset)
+        node.create_service(SetBool, "~/propose", self._on_propose)
+
+    def _offer(self, name: str, value, stamp) -> None:
+        sample = Sample(value, seconds(stamp), time.monotonic())
+        with self._changed:
+            if sample.stamp_s >= self._not_before_s:
+                self._assembler.offer(name, sample)
+                self._changed.notify_all()
+
+    def _refuse(self, what: str, why: Exception) -> None:
+        self._counts["refused_messages"] += 1
+        self._last_refusal = f"{what}: {why}"
+
+    def _on_image(self, key: str):
+        channel = self._robot.observations[key]
+
+        def store(message: Image) -> None:
+            try:
+                pixels = rgb_from_message(message, channel.height, channel.width)
+            except ImageRefused as refusal:
+                return self._refuse(channel.topic, refusal)
+            self._offer(key, pixels, message.header.stamp)
+        return store
+
+    def _on_joints(self, message: JointState) -> None:
+        try:
+            value = tuple(values_by_name(message, field, self._robot.arm.joints, closed=False)
+                          for field in ("position", "velocity"))
+        except JointsRefused as refusal:
+            return self._refuse(JOINTS, refusal)
+        self._offer(JOINTS, value, message.header.stamp)
+
+    def _on_gripper(self, message: JointState) -> None:
+        try:
+            value = tuple(values_by_name(message, field, [self._robot.gripper.joint], closed=False)
+                          for field in ("position", "effort"))
+        except JointsRefused as refusal:
+            return self._refuse(GRIPPER, refusal)
+        self._offer(GRIPPER, value, message.header.stamp)
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        with self._changed:
+            # Frames of the episode before may still be on their way.
+            self._not_before_s = instant(self._node).clock_s
+            self._assembler.clear()
+            self._failure, self._restart = None, True
+            self._changed.notify_all()
+        response.success, response.message = True, "a new episode"
+        return response
+
+    def _on_propose(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        with self._changed:
+            self._proposing, self._restart = request.data, True
+            self._changed.notify_all()
+        response.success, response.message = True, "proposing" if request.data else "silent"
+        return response
+
+    def _think(self) -> None:
+        """The body of the inference thread."""
+        period_s, used = 1.0 / self._robot.control_rate_hz, ()
+        pace, aligned = Pace(period_s, time.monotonic()), False
+        while True:
+            with self._changed:
+                new = self._wait_for_tick(pace, aligned, used)
+                if self._stopping:
+                    return
+                started_s, now = time.monotonic(), instant(self._node)
+                if self._restart or (new and not aligned):
+                    # The first frames of an episode set the phase; until they come there is none to keep.
+                    pace, aligned = Pace(period_s, started_s), new
+                if self._restart:
+                    self._policy.reset()
+                    self._restart = False
+                used = self._assembler.image_stamps()
+                self._faults = self._assembler.faults(now)
+                observation = None if self._faults else self._assembler.observation()
+            if observation is not None:
+                self._propose(observation)
+            else:
+                self._counts["without_input"] += 1
+            pace.acted(started_s, time.monotonic(), new)
+            self._counts["late_ticks"] += pace.take_missed()
+
+    def _wait_for_tick(self, pace: Pace, aligned: bool, used: tuple[float, ...]) -> bool:
+        """Wait, holding the condition, until a tick is due; whether new frames of all cameras started it."""
+        cameras = len(self._assembler.image_keys)
+        while not self._stopping:
+            if not self._proposing or self._failure is not None:
+                self._changed.wait()
+                continue
+            stamps, now_s = self._assembler.image_stamps(), time.monotonic()
+            new = 0 < len(stamps) == cameras and (len(used) < cameras or all(a > b for a, b in zip(stamps, used)))
+            if self._restart or (new and (not aligned or now_s >= pace.earliest_s)):
+                return new
+            # Without cameras there is nothing to wait for beyond the deadline.
+            due_s = pace.earliest_s if new else pace.latest_s if cameras else pace.deadline_s
+            if now_s >= due_s:
+                return new
+            self._changed.wait(due_s - now_s)
+        return False
+
+    def _propose(self, observation: Observation) -> None:
+        started_s = time.monotonic()
+        try:
+            action = self._policy.act(observation)
+            if not np.isfinite(action.as_vector()).all():
+                raise FloatingPointError(f"the policy returned {action.as_vector()}")
+        except Exception as error:
+            # No proposal at all is what the guard understands; a reset starts the policy afresh.
+            with self._changed:
+                self._failure = f"{type(error).__name__}: {error}"
+            return
+        self._act_ms = (self._act_ms + [(time.monotonic() - started_s) * 1e3])[-400:]
+        self._publish(action, observation.stamp_s)
+
+    def _publish(self, action: Action, observed_s: float) -> None:
+        stamp = self._node.get_clock().now().to_msg()
+        twist = TwistStamped()
+        twist.header.stamp, twist.header.frame_id = stamp, self._robot.base_frame
+        twist.twist.linear.x, twist.twist.linear.y, twist.twist.linear.z, twist.twist.angular.z = map(float, action.twist)
+        gripper = JointState(name=[self._robot.gripper.joint], position=[float(action.gripper_opening_m)])
+        gripper.header.stamp = stamp
+        timing = TimeReference(time_ref=stamp_of(observed_s), source="observation")
+        timing.header.stamp = stamp
+        self._twist.publish(twist)
+        self._gripper.publish(gripper)
+        self._timing.publish(timing)
+        self._counts["proposed"] += 1
+
+    def _diagnose(self) -> None:
+        if self._failure is not None:
+            level, message = ERROR, self._failure
+        elif self._faults and self._proposing:
+            level, message = WARN, "; ".join(self._faults)
+        else:
+            level, message = OK, "proposing" if self._proposing else "silent"
+        act = {} if not self._act_ms else {"act_ms_p50": f"{np.percentile(self._act_ms, 50):.2f}",
+                                           "act_ms_p99": f"{np.percentile(self._act_ms, 99):.2f}"}
+        item = status(self._node, self._robot.name, level, message,
+                      self._counts | {"last_refusal": self._last_refusal} | act)
+        self._status.publish(item)
+        self._diagnosis.publish(item)
+
+    def run(self, stop: Stop) -> None:
+        thinker = threading.Thread(target=self._think, name="inference", daemon=True)
+        thinker.start()
+        executor = SingleThreadedExecutor()
+        executor.add_node(self._node)
+        while not stop and thinker.is_alive():
+            executor.spin_once(timeout_sec=0.1)
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        thinker.join(timeout=2.0)
+
+
+def main() -> int:
+    return run_node(NAME, PolicyParameters, PolicyNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

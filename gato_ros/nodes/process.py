@@ -1,0 +1,87 @@
+"""One node in one process: start-up, parameters, signals, exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import rclpy
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from gato_ros.core.errors import SetupError
+from gato_ros.nodes.parameters import ROS_OWN, resolve
+
+
+class Stop:
+    """Becomes true at the first SIGINT or SIGTERM; later signals change nothing.
+
+    rclpy's own handlers would shut the context down at once, and with it the publishers that still have to
+    send zeros; a terminal and a launcher may each deliver the same Ctrl-C.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._request)
+
+    def _request(self, number: int, frame: Any) -> None:
+        self.requested = True
+
+    def __bool__(self) -> bool:
+        return self.requested
+
+
+class Runner(Protocol):
+    """What a node module builds."""
+
+    def run(self, stop: Stop) -> None:
+        """Work until `stop` is true, then bring the robot to rest and return."""
+
+
+def declare_parameters(node: Node, kind: type) -> Any:
+    """The node's parameters as a checked `kind`, declared in ROS with descriptions and ranges.
+
+    Raises:
+        SetupError: an unknown name or a bad value among the overrides.
+    """
+    overrides = {name: item.value for name, item in node.get_parameters_by_prefix("").items()
+                 if name not in ROS_OWN and not name.startswith("qos_overrides.")}
+    parameters = resolve(kind, overrides, node.get_name())
+    for item in dataclasses.fields(kind):
+        if item.name in overrides:
+            node.undeclare_parameter(item.name)
+        descriptor = ParameterDescriptor(description=item.metadata["description"], read_only=not item.metadata["mutable"])
+        lower, upper = item.metadata["lower"], item.metadata["upper"]
+        if lower is not None and isinstance(item.default, float):
+            descriptor.floating_point_range = [FloatingPointRange(from_value=lower, to_value=upper)]
+        elif lower is not None:
+            descriptor.integer_range = [IntegerRange(from_value=int(lower), to_value=int(upper), step=1)]
+        node.declare_parameter(item.name, getattr(parameters, item.name), descriptor, ignore_override=True)
+    return parameters
+
+
+def run_node(name: str, kind: type, build: Callable[[Node, Any], Runner]) -> int:
+    """Run one node until a signal; 0 after a clean stop, 2 (and one line) where it cannot start."""
+    stop = Stop()
+    try:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:  # rcl reports bad arguments and bad YAML by several private types
+        print(f"{name}: expected valid ROS arguments and parameter files; got: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    node = None
+    try:
+        node = rclpy.create_node(name, automatically_declare_parameters_from_overrides=True)
+        build(node, declare_parameters(node, kind)).run(stop)
+        return 0
+    except SetupError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()

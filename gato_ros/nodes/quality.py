@@ -1,0 +1,22 @@
+"""Quality of service of every kind of topic."""
+
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+
+def _newest(depth: int, reliability: ReliabilityPolicy) -> QoSProfile:
+    return QoSProfile(depth=depth, history=HistoryPolicy.KEEP_LAST, reliability=reliability,
+                      durability=DurabilityPolicy.VOLATILE)
+
+
+CAMERA = _newest(1, ReliabilityPolicy.BEST_EFFORT)
+"""Publishers and subscribers of images: a lost frame is not worth a late one."""
+STATE_OUT = _newest(10, ReliabilityPolicy.RELIABLE)
+"""Publishers of joint states: reliable, since common tools subscribe that way."""
+STATE_IN = _newest(10, ReliabilityPolicy.BEST_EFFORT)
+"""Subscribers of joint states: matches drivers of either kind."""
+COMMAND = _newest(1, ReliabilityPolicy.RELIABLE)
+"""Proposals and commands: only the newest counts, and it has to arrive."""
+REPORT = _newest(50, ReliabilityPolicy.RELIABLE)
+"""Status, timing, diagnostics."""

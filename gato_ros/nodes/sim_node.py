@@ -1,0 +1,212 @@
+"""sim_node: the drop-in robot. The same topics as the real one; ground truth stays inside."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import numpy as np
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock as RosClock
+from rclpy.clock import ClockType
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.embodiments import load_embodiment
+from gato_ros.nodes.clocks import seconds, stamp_of
+from gato_ros.nodes.diagnosis import OK, WARN, Diagnosis, status
+from gato_ros.nodes.image import message_from_rgb
+from gato_ros.nodes.joint_message import JointsRefused, values_by_name
+from gato_ros.nodes.parameters import SimParameters
+from gato_ros.nodes.process import Stop, run_node
+from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_OUT
+from gato_ros.sim import task
+from gato_ros.sim.world import StackingWorld
+
+NAME = "sim_node"
+TICK_S = 0.01
+"""Time between two joint states [s]."""
+LARGEST_DEBT_S = 0.1
+"""Physics that lags further behind the clock than this [s] gives the rest up, and counts it."""
+LOCKSTEP_START_S = 1.0
+"""First simulated time [s]; zero would mean `no clock yet` to other nodes."""
+CLOCK_REPEAT_S = 0.5
+
+
+class SimNode:
+    """Holds the world. Everything happens in one thread, because PyBullet's calls must."""
+
+    def __init__(self, node: Node, parameters: SimParameters):
+        self._node, self._lockstep = node, parameters.lockstep
+        self._robot = robot = load_embodiment(parameters.embodiment)
+        if parameters.objects not in task.OBJECT_SETS:
+            raise unknown_name("an object set", parameters.objects, task.OBJECT_SETS)
+        self._ticks_per_frame = round(1.0 / (robot.control_rate_hz * TICK_S))
+        self._world = StackingWorld(robot, gui=parameters.gui)
+        self._steady = RosClock(clock_type=ClockType.STEADY_TIME)
+        self._velocity, self._command_s, self._command_stamp_s = np.zeros(len(robot.arm.joints)), None, -1.0
+        self._moving = False
+        self._counts = {"overruns": 0, "lost_ms": 0.0, "refused_commands": 0, "command_timeouts": 0}
+        self._last_refusal = ""
+        self._episode, self._tick, self._held, self._stacked_once = 0, 0, 0, False
+        self._sim_time_s, self._due_s = LOCKSTEP_START_S, 0.0
+
+        wire = robot.wire
+        self._cameras = {key: node.create_publisher(Image, robot.observations[key].topic, CAMERA) for key in robot.image_keys}
+        self._joints = node.create_publisher(JointState, wire.joint_states.topic, STATE_OUT)
+        self._gripper = node.create_publisher(JointState, wire.gripper_states.topic, STATE_OUT)
+        self._task = node.create_publisher(String, "~/task", REPORT)
+        self._clock = node.create_publisher(Clock, "/clock", REPORT) if parameters.lockstep else None
+        self._diagnosis = Diagnosis(node)
+        node.create_subscription(JointState, wire.arm_command, self._on_arm, COMMAND)
+        node.create_subscription(JointState, wire.gripper_command, self._on_gripper, COMMAND)
+        node.create_timer(1.0, self._diagnose, clock=self._steady)
+        node.add_on_set_parameters_callback(self._check_parameters)
+        self._restart()
+        node.create_service(Trigger, "~/reset", self._on_reset)
+
+    def _check_parameters(self, parameters) -> SetParametersResult:
+        for item in parameters:
+            if item.name == "objects" and item.value not in task.OBJECT_SETS:
+                return SetParametersResult(successful=False, reason=str(unknown_name("an object set", str(item.value), task.OBJECT_SETS)))
+        return SetParametersResult(successful=True)
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        try:
+            self._restart()
+        except SetupError as error:
+            response.success, response.message = False, str(error)
+            return response
+        response.success, response.message = True, " ".join(self._world.object_names)
+        return response
+
+    def _restart(self) -> None:
+        seed = self._node.get_parameter("seed").value
+        self._world.reset(np.random.default_rng(seed), self._node.get_parameter("objects").value)
+        self._episode, self._tick, self._held, self._stacked_once = self._episode + 1, 0, 0, False
+        self._velocity, self._command_s, self._moving = np.zeros_like(self._velocity), None, False
+        self._due_s = time.monotonic()
+
+    def _refuse(self, why: str) -> None:
+        self._counts["refused_commands"] += 1
+        self._last_refusal = why
+
+    def _on_arm(self, message: JointState) -> None:
+        try:
+            velocity = values_by_name(message, "velocity", self._robot.arm.joints, closed=True)
+        except JointsRefused as refusal:
+            return self._refuse(f"arm: {refusal}")
+        if not np.isfinite(velocity).all():
+            return self._refuse("arm: a velocity is not finite")
+        self._velocity, self._command_s = velocity, time.monotonic()
+        self._command_stamp_s, self._moving = seconds(message.header.stamp), bool(velocity.any())
+
+    def _on_gripper(self, message: JointState) -> None:
+        try:
+            opening = values_by_name(message, "position", [self._robot.gripper.joint], closed=True)[0]
+        except JointsRefused as refusal:
+            return self._refuse(f"gripper: {refusal}")
+        if not np.isfinite(opening):
+            return self._refuse("gripper: the opening is not finite")
+        self._world.set_gripper(float(opening))
+
+    def _stamp(self):
+        return stamp_of(self._sim_time_s) if self._lockstep else self._node.get_clock().now().to_msg()
+
+    def _advance(self) -> None:
+        """One tick of physics, then everything that is sensed at its end."""
+        limit_s = self._robot.arm.velocity_timeout_s
+        if self._moving and not self._lockstep and time.monotonic() - self._command_s > limit_s:
+            # The Sawyer falls back to holding its position when velocity commands stop.
+            self._velocity, self._moving = np.zeros_like(self._velocity), False
+            self._counts["command_timeouts"] += 1
+        self._world.set_joint_velocity(self._velocity)
+        self._world.advance(TICK_S)
+        self._tick += 1
+        self._sim_time_s += TICK_S
+        stamp = self._stamp()
+        if self._clock is not None:
+            self._clock.publish(Clock(clock=stamp))
+        self._publish_joints(stamp)
+        if self._tick % self._ticks_per_frame == 0:
+            self._score()
+            self._publish_frames(stamp)
+
+    def _publish_joints(self, stamp) -> None:
+        joints = JointState(name=self._robot.arm.joints, position=self._world.joint_positions.tolist(),
+                            velocity=self._world.joint_velocities.tolist())
+        joints.header.stamp, joints.header.frame_id = stamp, self._robot.base_frame
+        gripper = JointState(name=[self._robot.gripper.joint], position=[self._world.gripper_opening_m],
+                             effort=[float(self._world.gripper_effort_n)])
+        gripper.header.stamp = stamp
+        self._joints.publish(joints)
+        self._gripper.publish(gripper)
+
+    def _publish_frames(self, stamp) -> None:
+        # All pictures before any message: rendering holds the interpreter, and half a set helps nobody.
+        for key, pixels in [(key, self._world.render(key)) for key in self._cameras]:
+            message = message_from_rgb(pixels, self._robot.observations[key].frame_id)
+            message.header.stamp = stamp
+            self._cameras[key].publish(message)
+
+    def _score(self) -> None:
+        stacked = self._world.stacked()
+        self._held = self._held + 1 if stacked else 0
+        self._stacked_once |= self._held >= task.HOLD_STEPS
+        self._task.publish(String(data=json.dumps({
+            "episode": self._episode, "step": self._tick // self._ticks_per_frame, "stacked": stacked,
+            "held": self._held, "success": self._stacked_once, "objects": list(self._world.object_names)})))
+
+    def _diagnose(self) -> None:
+        late = self._counts["overruns"]
+        self._diagnosis.publish(status(self._node, self._robot.name, WARN if late else OK,
+                                       "lockstep" if self._lockstep else "real time",
+                                       self._counts | {"last_refusal": self._last_refusal}))
+
+    def run(self, stop: Stop) -> None:
+        executor = SingleThreadedExecutor()
+        executor.add_node(self._node)
+        try:
+            self._run_lockstep(stop, executor) if self._lockstep else self._run_real_time(stop, executor)
+        finally:
+            self._world.close()
+
+    def _run_real_time(self, stop: Stop, executor: SingleThreadedExecutor) -> None:
+        self._due_s = time.monotonic()
+        while not stop:
+            debt_s = time.monotonic() - self._due_s
+            if debt_s > LARGEST_DEBT_S:
+                self._counts["overruns"] += 1
+                self._counts["lost_ms"] = round(self._counts["lost_ms"] + debt_s * 1e3, 1)
+                self._due_s += debt_s
+            executor.spin_once(timeout_sec=max(0.0, self._due_s - time.monotonic()))
+            if time.monotonic() >= self._due_s:
+                self._due_s += TICK_S
+                self._advance()
+
+    def _run_lockstep(self, stop: Stop, executor: SingleThreadedExecutor) -> None:
+        said_s = 0.0
+        while not stop:
+            if time.monotonic() - said_s > CLOCK_REPEAT_S:
+                # Somebody may have joined late, or a message was lost: without this both sides wait for ever.
+                self._clock.publish(Clock(clock=self._stamp()))
+                self._publish_joints(self._stamp())
+                said_s = time.monotonic()
+            executor.spin_once(timeout_sec=0.1)
+            if self._command_s is not None and self._command_stamp_s >= self._sim_time_s - 1e-6:
+                self._advance()
+                said_s = time.monotonic()
+
+
+def main() -> int:
+    return run_node(NAME, SimParameters, SimNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""The whole loop: sim_node, policy_node and guard_node.
+
+ros2 launch gato_ros loop.launch.py policy:=/path/to/weights objects:=cubes seed:=0 gui:=true
+Stop it with SIGINT: on SIGTERM `ros2 launch` leaves its nodes running.
+"""
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from gato_ros.nodes.plan import NAMESPACE, loop_plan
+
+ARGUMENTS = {
+    "policy": ("hold", "directory of weights, or `hold`"),
+    "objects": ("cubes", "cubes, triplet1 .. triplet5, train"),
+    "seed": ("0", "seed of the first episode"),
+    "gui": ("false", "true: show the simulator's window"),
+    "lockstep": ("false", "true: simulated time, one step per command"),
+    "armed": ("true", "false: the guard waits for ~/reset; use false on a robot"),
+    "namespace": (NAMESPACE, "namespace of this robot"),
+}
+
+
+def _nodes(context):
+    value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    lockstep = value["lockstep"] == "true"
+    settings = {
+        "guard_node": {"start_armed": value["armed"] == "true"},
+        "policy_node": {"policy": value["policy"]},
+        "sim_node": {"objects": value["objects"], "seed": int(value["seed"]), "gui": value["gui"] == "true",
+                     "lockstep": lockstep},
+    }
+    return [Node(package="gato_ros", executable=plan.name, name=plan.name, namespace=plan.namespace, output="screen",
+                 parameters=[str(plan.parameter_file), {**plan.parameters, "use_sim_time": lockstep and plan.name != "sim_node"}])
+            for plan in loop_plan(settings, namespace=value["namespace"])]
+
+
+def generate_launch_description():
+    declared = [DeclareLaunchArgument(name, default_value=default, description=text)
+                for name, (default, text) in ARGUMENTS.items()]
+    return LaunchDescription([*declared, OpaqueFunction(function=_nodes)])
