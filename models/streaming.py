@@ -1,0 +1,137 @@
+"""One control step of an autoregressive Gato in one call, with a ring of keys and values per layer.
+
+The chunk of a step is: the last action of the step before, the new observation, the separator; then the
+actions are decoded one by one. The last action's key is written by the next chunk, so five actions cost four decodes.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from gato_ros.core.errors import SetupError
+from gato_ros.models.config import GatoConfig
+from gato_ros.models.embedding import embed_actions, embed_observation, layer_norm, product
+from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
+from gato_ros.models.parameters import Parameters, continuous_rows
+from gato_ros.models.tokenizer import StepTokens
+from gato_ros.models.transformer import attend, feed_forward, position_scores, sinusoids, skew, split_heads
+
+
+class Memory(NamedTuple):
+    """The ring: what the layers remember of the tokens in the window."""
+
+    keys: tuple[Array, ...]
+    """Per layer [1 slots heads size]."""
+    values: tuple[Array, ...]
+
+
+class StreamOutput(NamedTuple):
+    """What one control step gives."""
+
+    action_ids: Array
+    """[actions] int32 ids of the chosen actions."""
+    logits: Array
+    """[actions bins] each given the actions chosen before it."""
+
+
+def ring_slots(config: GatoConfig, layout: TokenLayout) -> int:
+    """Slots of the ring: whole steps, so that a chunk never wraps.
+
+    At least window + chunk - 1: with fewer, a chunk overwrites keys that its own first tokens still see.
+    """
+    chunk = layout.observation_tokens + 2
+    return -(-(config.context_tokens + chunk - 1) // layout.step_tokens) * layout.step_tokens
+
+
+def relative_keys(params: Parameters, config: GatoConfig, layout: TokenLayout) -> tuple[Array, ...] | None:
+    """Per layer the projected codes [slots heads size] of the distances slots-1 .. 0; they depend on weights only."""
+    if config.attention_positions == "learned":
+        raise SetupError(expected="attention_positions relative or none for streaming", got="learned",
+                         fix="learned positions change as the window slides: use another configuration")
+    if config.attention_positions == "none":
+        return None
+    slots = ring_slots(config, layout)
+    codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
+    return tuple(split_heads(config, product(config, codes, layer["relative"])) for _, layer in sorted(params["layers"].items()))
+
+
+def empty_memory(config: GatoConfig, layout: TokenLayout) -> Memory:
+    shape = (1, ring_slots(config, layout), config.heads, config.head_size)
+    zeros = lambda: tuple(jnp.zeros(shape, config.compute) for _ in range(config.layers))  # noqa: E731
+    return Memory(zeros(), zeros())
+
+
+def stream_step(params: Parameters, relative: tuple[Array, ...] | None, memory: Memory, tokens: StepTokens, last_action_id: Any,
+                step: Any, rng: Array, *, config: GatoConfig, layout: TokenLayout) -> tuple[StreamOutput, Memory]:
+    """Actions of one step and the memory after it.
+
+    Args:
+        tokens: one step: patches [patches size size 3], ids [values].
+        last_action_id: id of the last action of the step before; any id at step 0.
+        step: steps since the reset, int32; only the number of filled slots and the place in the ring depend on it.
+        rng: for sampling; unused at temperature 0.
+    """
+    ring = ring_slots(config, layout)
+    blocks = ring // layout.step_tokens
+    start, filled = (step % blocks) * layout.step_tokens, jnp.minimum(step, blocks) * layout.step_tokens
+    observation = embed_observation(params, config, layout, StepTokens(tokens.patches[None], tokens.ids[None]))
+    last = embed_actions(params, config, jnp.reshape(last_action_id, (1, 1)))
+    run = partial(_advance, params, relative, config=config)
+    features, memory = run(memory, jnp.concatenate([last, observation], 1), start, filled)
+    head = continuous_rows(config, params["table"]).T
+    logits = product(config, features[0, -1], head)
+    chunk = layout.observation_tokens + 2
+
+    def decode_next(carry: tuple, index: Array) -> tuple:
+        memory, logits = carry
+        chosen = choose(config, logits, jax.random.fold_in(rng, index))
+        x = embed_actions(params, config, jnp.reshape(chosen, (1, 1)))
+        features, memory = run(memory, x, start + chunk + index, filled + chunk + index)
+        return (memory, product(config, features[0, 0], head)), (chosen, logits)
+
+    (memory, logits), (ids, before) = jax.lax.scan(decode_next, (memory, logits), jnp.arange(layout.actions - 1))
+    final = choose(config, logits, jax.random.fold_in(rng, layout.actions - 1))
+    return StreamOutput(jnp.append(ids, final), jnp.concatenate([before, logits[None]])), memory
+
+
+def choose(config: GatoConfig, logits: Float[Array, "*batch bins"], rng: Array) -> Any:
+    """The id drawn at the config's temperature; the likeliest at 0."""
+    if config.temperature == 0:
+        return CONTINUOUS_START + jnp.argmax(logits, -1).astype(jnp.int32)
+    return CONTINUOUS_START + jax.random.categorical(rng, logits / config.temperature).astype(jnp.int32)
+
+
+def _advance(params: Parameters, relative: tuple[Array, ...] | None, memory: Memory, x: Array, start: Array, filled: Array, *,
+             config: GatoConfig) -> tuple[Array, Memory]:
+    """Features [1 length width] of new tokens whose keys go to the slots from `start`.
+
+    `filled` is the stream index of the first new token (capped at the ring); index 0 is the action before the
+    first step, which does not exist and is masked.
+    """
+    length, slots = x.shape[1], memory.keys[0].shape[1]
+    query = jnp.arange(length)[:, None]
+    distance = (start + query - jnp.arange(slots)[None]) % slots
+    mask = (distance < config.context_tokens) & (distance < filled + query)
+    keys, values = list(memory.keys), list(memory.values)
+    for i, (_, layer) in enumerate(sorted(params["layers"].items())):
+        normed = layer_norm(layer["norm_attention"], x)
+        heads = lambda name: split_heads(config, product(config, normed, layer[name]))  # noqa: E731
+        keys[i] = jax.lax.dynamic_update_slice_in_dim(keys[i], heads("key").astype(keys[i].dtype), start, 1)
+        values[i] = jax.lax.dynamic_update_slice_in_dim(values[i], heads("value").astype(values[i].dtype), start, 1)
+        position = None if relative is None else partial(_ring_position, config, relative[i], start)
+        x = x + attend(layer, config, heads("query"), keys[i], values[i], mask, position)
+        x = x + feed_forward(layer, config, x)
+    return layer_norm(params["final_norm"], x), Memory(tuple(keys), tuple(values))
+
+
+def _ring_position(config: GatoConfig, relative: Array, start: Array, queries: Array) -> Float[Array, "batch heads length slots"]:
+    """Relative scores by slot: in stream order a skew, then turned to where the chunk lies in the ring."""
+    slots = relative.shape[0]
+    scores = position_scores(config, queries, relative)
+    return jnp.roll(skew(jnp.concatenate([scores, scores], -1), slots - 1, slots), start, -1)

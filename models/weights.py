@@ -1,0 +1,195 @@
+"""A policy on disk: params.safetensors and config.json, whole or refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import safetensors
+import safetensors.numpy
+from flax.traverse_util import unflatten_dict
+
+from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.embodiments import Embodiment
+from gato_ros.models.config import GatoConfig, config_from_dict
+from gato_ros.models.layout import token_layout
+from gato_ros.models.parameters import Parameters, count_parameters, flat_names, parameter_shapes
+
+PARAMETERS_FILE, CONFIG_FILE = "params.safetensors", "config.json"
+_KEYS = {"schema", "model", "embodiment", "parameters", "extra"}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A loaded policy: finite, complete, and made for the embodiment it was loaded for."""
+
+    params: Parameters
+    config: GatoConfig
+    extra: dict[str, Any]
+    """What the trainer wrote beside: seed, data, success."""
+
+
+def policy_contract(embodiment: Embodiment, config: GatoConfig) -> dict[str, Any]:
+    """What robot and weights must agree on: channels used, action ranges, control rate, tool kinematics.
+
+    Topics, age limits and texts may differ: they do not change what a number means.
+    """
+    observations = {}
+    for key in sorted(config.observation_keys):
+        channel = embodiment.channel(key).model_dump(mode="json")
+        observations[key] = {name: value for name, value in channel.items() if name not in ("topic", "frame_id", "max_age_s")}
+    return {
+        "control_rate_hz": embodiment.control_rate_hz,
+        "observations": observations,
+        "actions": embodiment.actions.model_dump(mode="json"),
+        "tool": _tool_chain(embodiment),
+    }
+
+
+def contract_digest(contract: dict[str, Any]) -> str:
+    """sha256 over the canonical JSON of a policy contract."""
+    return hashlib.sha256(json.dumps(contract, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def _tool_chain(embodiment: Embodiment) -> list[dict[str, Any]]:
+    """The joints from the base to the tool frame: what turns joint angles into a tool pose."""
+    joints = {joint.find("child").get("link"): joint for joint in ElementTree.parse(embodiment.urdf_path).getroot().iter("joint")}
+    chain, link = [], embodiment.tool_frame
+    while link in joints and link != embodiment.base_frame:
+        joint = joints[link]
+        parts = {tag: dict(joint.find(tag).attrib) for tag in ("origin", "axis") if joint.find(tag) is not None}
+        chain.append({"name": joint.get("name"), "type": joint.get("type"), **parts})
+        link = joint.find("parent").get("link")
+    return chain[::-1]
+
+
+def save_weights(directory: str | Path, params: Parameters, config: GatoConfig, embodiment: Embodiment,
+                 extra: dict[str, Any] | None = None) -> None:
+    """Write a policy for deployment; auxiliary heads are left out. A crash leaves the files before or refused ones.
+
+    Raises:
+        ValueError: a parameter that is not finite, or shapes that are not the config's.
+    """
+    directory, config = Path(directory), replace(config, auxiliary=(), auxiliary_early_layer=0)
+    flat = flat_names({name: value for name, value in params.items() if name != "auxiliary"})
+    flat = {name: np.asarray(jax.device_get(value), np.float32) for name, value in sorted(flat.items())}
+    problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(embodiment, config))))
+    if problem:
+        raise ValueError(f"these parameters cannot be saved: {problem}")
+    contract, content = policy_contract(embodiment, config), safetensors.numpy.save(flat)
+    record = {
+        "schema": 1,
+        "model": config.to_dict(),
+        "embodiment": {"name": embodiment.name, "digest": embodiment.digest, "policy_digest": contract_digest(contract),
+                       "policy_contract": contract},
+        "parameters": {"count": count_parameters(flat), "sha256": hashlib.sha256(content).hexdigest()},
+        "extra": extra or {},
+    }
+    text = json.dumps(record, indent=2, allow_nan=False) + "\n"
+    directory.mkdir(parents=True, exist_ok=True)
+    _write_whole(directory / PARAMETERS_FILE, content)
+    _write_whole(directory / CONFIG_FILE, text.encode())
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with open(partial, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def load_weights(directory: str | Path, embodiment: Embodiment) -> Weights:
+    """The policy in `directory`, checked from end to end.
+
+    Raises:
+        SetupError: a missing or damaged file, an unknown key, weights for another robot, a wrong shape, a NaN.
+    """
+    directory = Path(directory)
+    record, content = _read_record(directory), _read(directory / PARAMETERS_FILE)
+    config = config_from_dict(record["model"])
+    check_contract(directory, record["embodiment"], embodiment, config)
+    found = hashlib.sha256(content).hexdigest()
+    if found != record["parameters"]["sha256"]:
+        raise _refused(directory, f"sha256 {record['parameters']['sha256'][:12]}... for {PARAMETERS_FILE}", f"{found[:12]}...")
+    try:
+        flat = safetensors.numpy.load(content)
+    except safetensors.SafetensorError as error:
+        raise _refused(directory, f"a safetensors file {PARAMETERS_FILE}", str(error)) from None
+    problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(embodiment, config))))
+    if problem:
+        raise _refused(directory, "the parameters of its config.json", problem)
+    return Weights(unflatten_dict(flat, sep="/"), config, record["extra"])
+
+
+def check_contract(directory: Path, made_for: dict[str, Any], embodiment: Embodiment, config: GatoConfig) -> None:
+    """Refuse weights whose robot differs in anything that changes the meaning of a number."""
+    wanted, have = made_for["policy_contract"], policy_contract(embodiment, config)
+    if contract_digest(wanted) == contract_digest(have):
+        return
+    where, expected, got = _difference(wanted, have)
+    raise SetupError(expected=f"an embodiment like {made_for['name']}, for which {directory} was trained ({where} = {expected})",
+                     got=f"{embodiment.name} with {where} = {got}", fix="use weights of this embodiment, or train some")
+
+
+def _difference(wanted: Any, have: Any, path: str = "") -> tuple[str, Any, Any]:
+    if isinstance(wanted, dict) and isinstance(have, dict):
+        for key in [*wanted, *have]:
+            if wanted.get(key) != have.get(key):
+                return _difference(wanted.get(key), have.get(key), f"{path}.{key}" if path else str(key))
+    if isinstance(wanted, list) and isinstance(have, list) and len(wanted) == len(have):
+        for i, (left, right) in enumerate(zip(wanted, have)):
+            if left != right:
+                return _difference(left, right, f"{path}[{i}]")
+    return path, wanted, have
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        known = sorted(folder.name for folder in path.parent.parent.glob("*/") if (folder / CONFIG_FILE).is_file())
+        raise SetupError(expected=f"weights in {path.parent}", got=f"no file {path.name}",
+                         fix=f"there are {', '.join(known)} beside it" if known else "check the path, or train a policy")
+    return path.read_bytes()
+
+
+def _read_record(directory: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(_read(directory / CONFIG_FILE))
+    except ValueError as error:
+        raise _refused(directory, f"JSON in {CONFIG_FILE}", str(error)) from None
+    if not isinstance(record, dict):
+        raise _refused(directory, f"an object in {CONFIG_FILE}", type(record).__name__)
+    for key in record:
+        if key not in _KEYS:
+            raise unknown_name(f"a key of {directory / CONFIG_FILE}", key, _KEYS)
+    missing = sorted(_KEYS - set(record))
+    sections = {"model": set(), "embodiment": {"name", "policy_contract"}, "parameters": {"sha256"}, "extra": set()}
+    missing += [name for name, keys in sections.items() if not isinstance(record.get(name), dict) or keys - set(record[name])]
+    if missing or record["schema"] != 1:
+        raise _refused(directory, f"a complete {CONFIG_FILE} of schema 1", f"no valid {', '.join(missing) or 'schema'}")
+    return record
+
+
+def _problem(flat: dict[str, np.ndarray], shapes: dict[str, Any]) -> str | None:
+    """What is wrong with a flat tree of parameters; None if nothing is."""
+    missing, extra = sorted(set(shapes) - set(flat)), sorted(set(flat) - set(shapes))
+    if missing or extra:
+        return f"missing {missing[:3]}, unknown {extra[:3]}"
+    for name, value in flat.items():
+        if value.shape != shapes[name].shape or value.dtype != np.float32:
+            return f"{name} is {value.dtype}{list(value.shape)}, not float32{list(shapes[name].shape)}"
+        if not np.isfinite(value).all():
+            return f"{name} holds a value that is not finite"
+    return None
+
+
+def _refused(directory: Path, expected: str, got: str) -> SetupError:
+    return SetupError(expected=f"{expected} in {directory}", got=got, fix="fetch or train these weights again")
