@@ -1,4 +1,4 @@
-"""The 152 RGB objects, generated from seven numbers each.
+"""The 152 RGB objects, generated from six numbers each.
 
 The set and its naming are those of google-deepmind/dm_robotics (RGB objects v1.3): every object is a prism
 deformed along one or two of six axes between the 50 mm cube `s0` and the extremes `r2 r3 r5 r6 r7 r8`. A name is

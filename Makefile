@@ -1,0 +1,70 @@
+# `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help venv sim test lint collect train evaluate bench doctor clean
+
+# Another interpreter: make PYTHON=/path/to/python3.11 venv
+PYTHON ?= python3.11
+VENV := .venv
+# Options for the verbs: make sim ARGS="--episodes 5 --seed 3"
+ARGS ?=
+PYTEST_ARGS ?= -n 2
+GATO_ROS := $(VENV)/bin/python -m gato_ros
+STAMP := $(VENV)/.gato_ros-installed
+REQUIREMENTS := requirements/runtime.txt requirements/ros.txt requirements/dev.txt requirements/constraints.txt
+
+# The environment holds its own ROS 2. What a sourced setup.bash leaves behind would mix another one into it.
+unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH RMW_IMPLEMENTATION ROS_DISTRO
+unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE VIRTUAL_ENV
+ifneq ($(AMENT_PREFIX_PATH),)
+unexport LD_LIBRARY_PATH
+endif
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+venv: $(STAMP)  ## the environment that every other target uses (.venv, Python 3.11)
+
+$(STAMP): $(REQUIREMENTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+	  echo "gato_ros needs Python 3.11 (PyBullet has no wheels for later ones); '$(PYTHON)' is not one here."; \
+	  echo "  Debian 12:          sudo apt install python3.11 python3.11-venv"; \
+	  echo "  Ubuntu 22.04/24.04: sudo add-apt-repository ppa:deadsnakes/ppa && sudo apt install python3.11 python3.11-venv"; \
+	  echo "  anywhere:           uv python install 3.11, then make PYTHON=\$$(uv python find 3.11) $(MAKECMDGOALS)"; exit 2; } >&2
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "Python 3.11 is here without its venv module. Debian, Ubuntu: sudo apt install python3.11-venv"; exit 2; } >&2
+	@echo "setting up $(VENV): about 2 GB, a few minutes the first time"
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r requirements/runtime.txt -r requirements/ros.txt -r requirements/dev.txt -c requirements/constraints.txt
+	@$(GATO_ROS) doctor --imports-only
+	@touch $@
+
+sim: venv  ## the whole loop over ROS 2: simulator, policy and guard; leaves out/sim/report.html
+	@$(GATO_ROS) sim $(ARGS)
+
+collect: venv  ## demonstrations by the scripted expert
+	@$(GATO_ROS) collect $(ARGS)
+
+train: venv  ## clone demonstrations into a Gato
+	@$(GATO_ROS) train $(ARGS)
+
+evaluate: venv  ## success rates of a policy
+	@$(GATO_ROS) evaluate $(ARGS)
+
+bench: venv  ## speed of the simulator and of a control step
+	@$(GATO_ROS) bench $(ARGS)
+
+doctor: venv  ## what this machine has and what is missing
+	@$(GATO_ROS) doctor $(ARGS)
+
+lint: venv  ## style and layering
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/lint-imports --no-logo
+
+test: lint  ## lint, then all tests
+	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+clean:  ## caches and build results; the environment and out/ stay
+	@rm -rf build install log *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . \( -path ./$(VENV) -o -path ./out -o -path ./.git \) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,48 @@
+"""Build description for colcon (ament_python) and pip; versions are pinned in requirements/."""
+
+import sys
+from glob import glob
+
+from setuptools import find_packages, setup
+
+NODES = ("guard_node", "policy_node", "sim_node")
+
+data_files = [
+    ("share/ament_index/resource_index/packages", ["resource/gato_ros"]),
+    ("share/gato_ros", ["package.xml"]),
+    ("share/gato_ros/launch", glob("launch/*.launch.py")),
+    ("share/gato_ros/launch/params", glob("launch/params/*.yaml")),
+]
+if "bdist_wheel" in sys.argv:
+    # pip puts entry points into bin and ignores setup.cfg, so `ros2 run` would find nothing there. colcon does
+    # not build wheels; under it the entry points themselves are the programs.
+    data_files.append(("lib/gato_ros", glob("scripts/*")))
+
+setup(
+    name="gato_ros",
+    version="0.1.0",
+    description="An open Gato that drives a robot arm under ROS 2, with a simulator as a drop-in robot",
+    license="Apache-2.0",
+    maintainer="gato_ros maintainers",
+    maintainer_email="maintainers@gato-ros.example",
+    python_requires=">=3.10",
+    # gato_ros/models and gato_ros/sim are symlinks that setuptools follows.
+    packages=find_packages(include=["gato_ros", "gato_ros.*"]),
+    # Level by level: old setuptools drop files matched by `**` without a word.
+    package_data={
+        "gato_ros.cli": ["*.html", "*.jinja"],
+        "gato_ros.embodiments": ["*.yaml", "*.urdf"],
+        "gato_ros.models": ["weights/*/*"],
+    },
+    data_files=data_files,
+    zip_safe=True,
+    # No ROS package here: they come from apt, or from PyPI under other names (requirements/ros.txt).
+    install_requires=[
+        "setuptools", "numpy", "pydantic>=2", "PyYAML", "tyro", "rich", "jaxtyping", "gymnasium", "pin", "jax", "flax",
+        "optax", "safetensors", "sentencepiece", "mcap", "rosbags", "Jinja2", "matplotlib", "imageio-ffmpeg",
+        "tensorboardX", "psutil", "opencv-python-headless",
+    ],
+    # Apart: it has wheels up to Python 3.11 only, and only the simulator needs it.
+    extras_require={"sim": ["pybullet"]},
+    entry_points={"console_scripts": [f"{name} = gato_ros.nodes.{name}:main" for name in NODES]},
+)

@@ -1,0 +1,141 @@
+"""What pip and colcon install: every module, every data file, and programs that `ros2 run` finds."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NODES = {"guard_node", "policy_node", "sim_node"}
+PARTS = ("gato_ros", "models", "sim", "launch", "resource", "scripts", "setup.py", "setup.cfg", "package.xml", "README.md",
+         "pyproject.toml")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A copy of the source, so that building leaves nothing in the checkout."""
+    folder = tmp_path_factory.mktemp("source")
+    for part in PARTS:
+        here = ROOT / part
+        if here.is_dir():
+            shutil.copytree(here, folder / part, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+        elif here.exists():
+            shutil.copy(here, folder / part)
+    return folder
+
+
+def run(*command, cwd):
+    done = subprocess.run([sys.executable, *command], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def package_files() -> set[str]:
+    """Every file that must be installed, as a path inside the package."""
+    found = set()
+    for folder, _, names in os.walk(ROOT / "gato_ros", followlinks=True):
+        for name in names:
+            path = Path(folder, name).relative_to(ROOT)
+            if "__pycache__" not in path.parts and not name.startswith("."):
+                found.add(str(path))
+    return found
+
+
+def test_the_walk_sees_through_the_symlinks():
+    assert {"gato_ros/sim/objects.py", "gato_ros/models/__init__.py"} <= package_files()
+
+
+@pytest.fixture(scope="module")
+def wheel(source, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    run("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source), cwd=folder)
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel):
+    assert package_files() - set(wheel.namelist()) == set()
+
+
+def test_the_wheel_holds_what_ros_looks_for(wheel):
+    shared = {name.split(".data/data/", 1)[1] for name in wheel.namelist() if ".data/data/" in name}
+    launch = {f"share/gato_ros/launch/{path.name}" for path in ROOT.glob("launch/*.launch.py")}
+    parameters = {f"share/gato_ros/launch/params/{path.name}" for path in ROOT.glob("launch/params/*.yaml")}
+    assert launch and parameters
+    expected = {"share/ament_index/resource_index/packages/gato_ros", "share/gato_ros/package.xml", *launch, *parameters,
+                *(f"lib/gato_ros/{name}" for name in NODES)}
+    assert expected - shared == set()
+    for info in wheel.infolist():
+        if "/lib/gato_ros/" in info.filename:
+            assert info.external_attr >> 16 & 0o111, f"{info.filename} is not executable"
+
+
+def test_nothing_lands_beside_the_package(wheel):
+    tops = {name.split("/", 1)[0] for name in wheel.namelist()}
+    assert {top for top in tops if not top.startswith("gato_ros")} == set(), "models and sim must stay inside gato_ros"
+
+
+def test_the_way_colcon_installs_puts_programs_and_shares_in_place(source, tmp_path):
+    """colcon's ament_python build runs `setup.py build install` with a prefix and a record."""
+    prefix = tmp_path / "install"
+    run("setup.py", "-q", "egg_info", "--egg-base", str(tmp_path), "build", "--build-base", str(tmp_path / "build"), "install",
+        "--prefix", str(prefix), "--record", str(tmp_path / "record.txt"), "--single-version-externally-managed", cwd=source)
+    assert {path.name for path in (prefix / "lib/gato_ros").iterdir()} == NODES
+    assert all(os.access(path, os.X_OK) for path in (prefix / "lib/gato_ros").iterdir())
+    assert (prefix / "share/ament_index/resource_index/packages/gato_ros").exists()
+    (site,) = prefix.glob("lib/python*/site-packages")
+    assert package_files() - {str(path.relative_to(site)) for path in site.rglob("*")} == set()
+
+
+def test_each_program_is_a_module_with_a_main():
+    for name in NODES:
+        text = (ROOT / "gato_ros/nodes" / f"{name}.py").read_text()
+        assert re.search(r"^def main\(", text, re.MULTILINE), name
+
+
+def test_package_xml_is_a_valid_ament_python_description():
+    package = ElementTree.parse(ROOT / "package.xml").getroot()
+    assert package.get("format") == "3" and package.findtext("name") == "gato_ros"
+    assert package.findtext("export/build_type") == "ament_python"
+    assert package.findtext("license") == "Apache-2.0"
+    # colcon takes a package with a malformed address for plain Python, without a word.
+    address = package.find("maintainer").get("email")
+    assert re.fullmatch(r"[-\w.%+]+@[-\w%]+(\.[-\w%]+)*\.[a-zA-Z]{2,}", address)
+    needed = {"rclpy", "cv_bridge", "python3-opencv", "python3-numpy", "sensor_msgs", "geometry_msgs", "std_msgs", "std_srvs",
+              "diagnostic_msgs", "rosgraph_msgs"}
+    assert needed <= {one.text for one in package.findall("exec_depend")}
+
+
+def test_the_version_is_the_same_everywhere():
+    import gato_ros
+
+    assert ElementTree.parse(ROOT / "package.xml").getroot().findtext("version") == gato_ros.__version__
+    assert f'version="{gato_ros.__version__}"' in (ROOT / "setup.py").read_text()
+
+
+def _pins(name: str) -> dict[str, str]:
+    lines = (ROOT / "requirements" / name).read_text().splitlines()
+    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
+    return {package.lower().replace("_", "-"): version for package, version in pairs}
+
+
+def test_every_requirement_is_pinned_and_agrees_with_the_constraints():
+    constraints = _pins("constraints.txt")
+    for name in ("runtime.txt", "ros.txt", "dev.txt"):
+        for package, version in _pins(name).items():
+            assert constraints.get(package) == version, f"{package} in {name}"
+
+
+def test_what_setup_asks_for_is_what_is_pinned(source):
+    done = run("setup.py", "--quiet", "egg_info", cwd=source)
+    assert done.stdout is not None
+    (requires,) = source.glob("*.egg-info/requires.txt")
+    asked = {re.split(r"[><=]", line)[0].lower().replace("_", "-") for line in requires.read_text().splitlines()
+             if line and not line.startswith("[")}
+    assert asked - {"setuptools"} - set(_pins("runtime.txt")) == set()
