@@ -1,0 +1,59 @@
+"""Policies by the name a user gives, and the environment that shows each of them what it may see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gato_ros.core.errors import SetupError
+from gato_ros.core.observation import PRIVILEGED_PREFIX
+from gato_ros.core.policy import HoldPolicy, Policy
+from gato_ros.embodiments import Embodiment
+
+if TYPE_CHECKING:
+    from gato_ros.sim.env import RgbStackingEnv
+
+SHIPPED = Path(__file__).resolve().parents[1] / "models" / "weights"
+WEIGHTS_FILE = "params.safetensors"
+
+
+def shipped_policies() -> list[Path]:
+    """The folders of the policies that come with the package."""
+    return sorted(path.parent for path in SHIPPED.glob(f"*/{WEIGHTS_FILE}"))
+
+
+def weights_folder(name: str) -> Path:
+    """The folder that `name` means: a path, or the name of a shipped policy; SetupError if it has no weights."""
+    for folder in (Path(name), SHIPPED / name):
+        if name and (folder / WEIGHTS_FILE).is_file():
+            return folder
+    shipped = ", ".join(path.name for path in shipped_policies()) or "none"
+    got = f"{name!r}, a folder without {WEIGHTS_FILE}" if name and Path(name).is_dir() else f"{name!r}, no such folder"
+    raise SetupError(expected="a policy: expert, hold, or a folder with weights", got=got, fix=f"shipped are: {shipped}")
+
+
+def make_policy(name: str, embodiment: Embodiment) -> Policy:
+    """The policy called `name`: `expert` (sees ground truth), `hold`, or a folder with weights.
+
+    Raises:
+        SetupError: no such policy; damaged weights; weights of another embodiment.
+    """
+    if name == "hold":
+        return HoldPolicy()
+    if name == "expert":
+        from gato_ros.sim.expert import StackingExpert
+
+        return StackingExpert(embodiment)
+    folder = weights_folder(name)
+    from gato_ros.models.policy import GatoPolicy
+
+    return GatoPolicy.from_directory(folder, embodiment)
+
+
+def make_environment(objects: str, policy: Policy, embodiment: Embodiment) -> RgbStackingEnv:
+    """An environment with the observations `policy` reads and no others: what it does not name it cannot see."""
+    from gato_ros.sim.env import RgbStackingEnv
+
+    privileged = tuple(key for key in policy.observation_keys if key.startswith(PRIVILEGED_PREFIX))
+    plain = tuple(key for key in policy.observation_keys if key not in privileged)
+    return RgbStackingEnv(objects, observation_keys=plain, privileged=privileged, embodiment=embodiment)

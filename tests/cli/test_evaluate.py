@@ -1,0 +1,69 @@
+"""The real command, as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gato_ros.core.policy import HoldPolicy
+from gato_ros.embodiments import load_embodiment
+
+
+def gato_ros(*arguments, cwd, timeout=240):
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    return subprocess.run([sys.executable, "-m", "gato_ros", *map(str, arguments)], cwd=cwd, env=environment,
+                          capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [
+    (["--set", "triplet9"], "did you mean 'triplet"),
+    (["--policy", "nowhere"], "no such folder"),
+    (["--policy", "."], "a folder without params.safetensors"),
+    (["--episodes", "0"], "--episodes of at least 1"),
+    (["--workers", "0"], "--workers of at least 1"),
+    (["--seed", "-1"], "--seed in [0"),
+    (["--json", "."], "a file that can be written"),
+])
+def test_bad_input_is_one_line_exit_2_and_nothing_written(tmp_path, arguments, expected):
+    json_arguments = [] if "--json" in arguments else ["--json", "result.json"]
+    done = gato_ros("evaluate", "--policy", "hold", "--episodes", 1, *arguments, *json_arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("gato_ros ")]
+    assert len(lines) == 1 and expected in lines[0]
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_result_has_the_promised_keys_and_does_not_depend_on_the_workers(tmp_path):
+    results = []
+    for workers in (1, 2):
+        path = tmp_path / f"{workers}.json"
+        done = gato_ros("evaluate", "--policy", "expert", "--set", "triplets", "--episodes", 1, "--seed", 950000,
+                        "--workers", workers, "--json", path, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        results.append(json.loads(path.read_text()))
+    assert results[0] == results[1]
+    result = results[0]
+    assert (result["policy"], result["seed"]) == ("expert", 950000)
+    assert list(result["sets"]) == [f"triplet{number}" for number in range(1, 6)]
+    for row in result["sets"].values():
+        assert {"episodes", "successes", "rate", "wilson95", "mean_steps", "failures"} <= row.keys()
+        assert row["episodes"] == 1 and len(row["wilson95"]) == 2
+    rates = [row["rate"] for row in result["sets"].values()]
+    assert result["mean_rate"] == pytest.approx(sum(rates) / 5)
+
+
+def test_a_policy_sees_only_what_it_names():
+    from gato_ros.cli.policy_source import make_environment, make_policy
+
+    embodiment = load_embodiment()
+    environment = make_environment("cubes", HoldPolicy(), embodiment)
+    try:
+        environment.reset(seed=0)
+        observation = environment.observe()
+        assert set(observation.values) == {"gripper/opening"} and observation.privileged == {}
+    finally:
+        environment.close()
+    assert any(key.startswith("privileged/") for key in make_policy("expert", embodiment).observation_keys)

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from gato_ros.core.action import Action
+from gato_ros.core.observation import Observation
+from gato_ros.core.policy import HoldPolicy, ReplayPolicy
+from gato_ros.core.statistics import wilson95
+from gato_ros.training.evaluation import STAGES, EpisodeOutcome, run_episode, summarise
+
+
+class CountingEnvironment:
+    """Ends after `length` ticks; stacked from tick `stacked_at` on; remembers what it was asked."""
+
+    def __init__(self, length=10, stacked_at=None, progress="lifted"):
+        self.length, self.stacked_at, self.progress = length, stacked_at, progress
+        self.seeds, self.actions = [], []
+
+    def reset(self, *, seed=None):
+        self.seeds.append(seed)
+        self.tick = 0
+        return {}, self._info()
+
+    def observe(self):
+        return Observation({"gripper/opening": np.array([0.04], np.float32)}, self.tick / 20)
+
+    def step_action(self, action):
+        self.actions.append(action)
+        self.tick += 1
+        return 0.0, False, self.tick >= self.length, self._info()
+
+    def _info(self):
+        stacked = self.stacked_at is not None and self.tick >= self.stacked_at
+        return {"stacked": stacked, "progress": "stacked" if stacked else self.progress, "objects": ("r3", "s0", "b2")}
+
+
+def test_an_episode_runs_to_success_and_no_further():
+    environment = CountingEnvironment(stacked_at=4)
+    outcome = run_episode(environment, HoldPolicy(), seed=7)
+    assert outcome == EpisodeOutcome(7, True, 4, "stacked", ("r3", "s0", "b2"))
+    assert environment.seeds == [7] and len(environment.actions) == 4 and outcome.failure is None
+
+
+def test_an_episode_without_success_runs_its_full_length():
+    outcome = run_episode(CountingEnvironment(length=10), HoldPolicy(), seed=1)
+    assert (outcome.success, outcome.steps, outcome.failure) == (False, 10, "not_over_blue")
+
+
+def test_a_success_on_the_last_tick_counts():
+    assert run_episode(CountingEnvironment(length=10, stacked_at=10), HoldPolicy(), seed=1).success
+
+
+def test_the_policy_is_reset_for_every_episode():
+    policy = ReplayPolicy([Action(np.array([0.01, 0, 0, 0]), 0.0)])
+    environment = CountingEnvironment(length=2)
+    for seed in range(3):
+        run_episode(environment, policy, seed)
+    assert [action.twist[0] for action in environment.actions] == [0.01, 0.0] * 3
+
+
+def test_an_error_of_the_policy_passes_through():
+    class Broken(HoldPolicy):
+        def act(self, observation):
+            raise FloatingPointError("not finite")
+
+    with pytest.raises(FloatingPointError):
+        run_episode(CountingEnvironment(), Broken(), seed=0)
+
+
+@pytest.mark.parametrize(("progress", "failure"), [
+    ("none", "not_reached"), ("reached", "not_grasped"), ("grasped", "not_lifted"), ("lifted", "not_over_blue"),
+    ("over_blue", "not_stacked"), (None, "not_stacked"),
+])
+def test_a_failure_is_named_after_the_first_stage_missed(progress, failure):
+    assert EpisodeOutcome(0, False, 400, progress).failure == failure
+
+
+def test_an_environment_that_tells_no_progress_gives_unknown_flags():
+    assert [EpisodeOutcome(0, False, 1, None).got_to(stage) for stage in STAGES] == [None] * 5
+    assert [EpisodeOutcome(0, False, 1, "grasped").got_to(stage) for stage in STAGES] == [True, True, False, False, False]
+
+
+def test_a_summary_counts_what_happened():
+    outcomes = [EpisodeOutcome(3, True, 100, "stacked"), EpisodeOutcome(1, False, 400, "none"),
+                EpisodeOutcome(2, True, 200, "stacked"), EpisodeOutcome(0, False, 400, "lifted")]
+    row = summarise(outcomes)
+    assert (row["episodes"], row["successes"], row["rate"]) == (4, 2, 0.5)
+    assert row["wilson95"] == list(wilson95(2, 4))
+    assert (row["mean_steps"], row["mean_steps_of_successes"]) == (275.0, 150.0)
+    assert row["failures"] == {"not_over_blue": 1, "not_reached": 1} and row["failed_seeds"] == [0, 1]
+    assert row["stages"] == {"reached": 3, "grasped": 3, "lifted": 3, "over_blue": 2, "stacked": 2}
+    assert summarise(reversed(outcomes)) == row
+    with pytest.raises(ValueError, match="no episodes"):
+        summarise([])
+
+
+def test_no_success_has_no_mean_of_successes():
+    assert summarise([EpisodeOutcome(0, False, 400, "none")])["mean_steps_of_successes"] is None
