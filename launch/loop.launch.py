@@ -4,12 +4,12 @@ ros2 launch gato_ros loop.launch.py policy:=/path/to/weights objects:=cubes seed
 Stop it with SIGINT: on SIGTERM `ros2 launch` leaves its nodes running.
 """
 
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from gato_ros.nodes.plan import NAMESPACE, loop_plan
+from launch import LaunchDescription
 
 ARGUMENTS = {
     "policy": ("hold", "directory of weights, or `hold`"),
@@ -32,7 +32,8 @@ def _nodes(context):
                      "lockstep": lockstep},
     }
     return [Node(package="gato_ros", executable=plan.name, name=plan.name, namespace=plan.namespace, output="screen",
-                 parameters=[str(plan.parameter_file), {**plan.parameters, "use_sim_time": lockstep and plan.name != "sim_node"}])
+                 parameters=[str(plan.parameter_file),
+                             {**plan.parameters, "use_sim_time": lockstep and plan.name != "sim_node"}])
             for plan in loop_plan(settings, namespace=value["namespace"])]
 
 

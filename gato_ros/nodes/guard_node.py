@@ -106,7 +106,7 @@ class GuardNode:
 
     def _on_twist(self, message: TwistStamped) -> None:
         if message.header.frame_id != self._robot.base_frame:
-            return self._refuse("proposals", f"twist in frame {message.header.frame_id!r}, not {self._robot.base_frame!r}")
+            return self._refuse("proposals", f"a twist in frame {message.header.frame_id!r}")
         if message.twist.angular.x or message.twist.angular.y:
             return self._refuse("proposals", "rotation about x or y: the gripper points down")
         linear = message.twist.linear
@@ -129,6 +129,8 @@ class GuardNode:
         (stamp, twist, twist_s), (_, opening, opening_s) = self._twist, self._opening
         self._proposal = Proposal(twist, opening, seconds(stamp), min(twist_s, opening_s))
         self._proposal_stamp = stamp
+        # Followed at once: the timer alone would keep it waiting for up to a period.
+        self._tick()
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         refused = self._guard.reset(self._state, instant(self._node))
@@ -137,6 +139,7 @@ class GuardNode:
         return response
 
     def _tick(self) -> None:
+        """One step of the guard; it reckons with the time that really passed since the last."""
         now = instant(self._node)
         if self._arm_when_ready and self._guard.reset(self._state, now) is None:
             self._arm_when_ready = False
@@ -169,7 +172,8 @@ class GuardNode:
         if self._latest is None:
             return
         item = self._status_message(self._latest[1])
-        extra = {f"refused_{name}": count for name, count in self._refused.items()} | {"last_refusal": self._last_refusal}
+        extra = {f"refused_{name}": count for name, count in self._refused.items()}
+        extra["last_refusal"] = self._last_refusal
         item.values.extend(status(self._node, "", OK, "", extra).values)
         self._diagnosis.publish(item)
 

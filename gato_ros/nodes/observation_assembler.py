@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gato_ros.core.errors import SetupError
 from gato_ros.core.freshness import Instant, Sample, timing_fault
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
-from gato_ros.core.errors import SetupError
 from gato_ros.core.rotation import quat_xyzw_from_matrix
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.kinematics import Kinematics
@@ -47,9 +47,9 @@ class ObservationAssembler:
         self._samples: dict[str, deque[Sample]] = {name: deque(maxlen=HISTORY) for name in self._max_age_s}
 
     def offer(self, name: str, sample: Sample) -> None:
-        """Keep a sample of an image key, of JOINTS (a pair of [joints]) or of GRIPPER (opening m, effort N).
+        """Keep a sample of an image key, of JOINTS (position, velocity: [2 joints]) or of GRIPPER (opening, effort: [2 1]).
 
-        A message that repeats or precedes the newest stamp adds nothing and is dropped.
+        Finite values only: check before. A message that repeats or precedes the newest stamp adds nothing and is dropped.
         """
         samples = self._samples[name]
         if name in self.image_keys:
@@ -66,13 +66,16 @@ class ObservationAssembler:
         """Stamps [s] of the newest image of every camera; shorter than `image_keys` while one is missing."""
         return tuple(self._samples[key][-1].stamp_s for key in self.image_keys if self._samples[key])
 
+    def images_arrived_s(self) -> float | None:
+        """When the newest images were all there [s], on the steady clock; None without any."""
+        newest = [self._samples[key][-1] for key in self.image_keys if self._samples[key]]
+        return max((sample.received_s for sample in newest), default=None)
+
     def faults(self, now: Instant) -> tuple[str, ...]:
         """What keeps an observation from being made now, e.g. ("stale joint_states",); empty when nothing does."""
         found = []
         for name, samples in self._samples.items():
             fault = timing_fault(samples[-1] if samples else None, now, self._max_age_s[name], self._future_tolerance_s)
-            if fault is None and name not in self.image_keys and not np.isfinite(np.concatenate(samples[-1].value)).all():
-                fault = "non_finite"
             if fault:
                 found.append(f"{fault} {name}")
         return tuple(found)

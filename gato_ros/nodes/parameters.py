@@ -32,7 +32,7 @@ class GuardParameters:
 
     embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
     rate_hz: float = parameter(100.0, "steps per second, on a steady clock", lower=100.0, upper=500.0)
-    proposal_validity_s: float = parameter(0.1, "a proposal is followed for at most this long [s]", lower=0.01, upper=0.2)
+    proposal_validity_s: float = parameter(0.1, "a proposal is followed this long at most [s]", lower=0.01, upper=0.2)
     future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
     latch_after_s: float = parameter(1.0, "a stop in mid-motion this long needs a reset [s]", lower=0.1, upper=10.0)
     start_armed: bool = parameter(False, "true: follow proposals without a first ~/reset (simulation only)")
@@ -107,10 +107,11 @@ def check_parameter_file(path: Path, nodes: Mapping[str, type]) -> None:
         name = str(section).rsplit("/", 1)[-1]
         if name not in nodes and name != "**":
             raise unknown_name(f"a node in {path}", name, nodes)
-        if not isinstance(body, dict) or set(body) != {"ros__parameters"} or not isinstance(body["ros__parameters"], dict):
+        values = body.get("ros__parameters") if isinstance(body, dict) and len(body) == 1 else None
+        if not isinstance(values, dict):
             raise SetupError(expected=f"`ros__parameters` and nothing else under {section} in {path}", got=repr(body),
                              fix="see launch/params/loop.yaml")
-        given = {key: value for key, value in body["ros__parameters"].items() if key not in ROS_OWN}
+        given = {key: value for key, value in values.items() if key not in ROS_OWN}
         for kind_name, kind in nodes.items():
             if name in (kind_name, "**"):
                 resolve(kind, given, f"{kind_name} in {path}")

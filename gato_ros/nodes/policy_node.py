@@ -100,20 +100,19 @@ class PolicyNode:
         return store
 
     def _on_joints(self, message: JointState) -> None:
-        try:
-            value = tuple(values_by_name(message, field, self._robot.arm.joints, closed=False)
-                          for field in ("position", "velocity"))
-        except JointsRefused as refusal:
-            return self._refuse(JOINTS, refusal)
-        self._offer(JOINTS, value, message.header.stamp)
+        self._read(JOINTS, message, self._robot.arm.joints, ("position", "velocity"))
 
     def _on_gripper(self, message: JointState) -> None:
+        self._read(GRIPPER, message, [self._robot.gripper.joint], ("position", "effort"))
+
+    def _read(self, name: str, message: JointState, joints: list[str], fields: tuple[str, ...]) -> None:
         try:
-            value = tuple(values_by_name(message, field, [self._robot.gripper.joint], closed=False)
-                          for field in ("position", "effort"))
+            value = np.array([values_by_name(message, field, joints, closed=False) for field in fields])
+            if not np.isfinite(value).all():
+                raise JointsRefused("a value is not finite")
         except JointsRefused as refusal:
-            return self._refuse(GRIPPER, refusal)
-        self._offer(GRIPPER, value, message.header.stamp)
+            return self._refuse(name, refusal)
+        self._offer(name, value, message.header.stamp)
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._changed:
@@ -148,14 +147,14 @@ class PolicyNode:
                 if self._restart:
                     self._policy.reset()
                     self._restart = False
-                used = self._assembler.image_stamps()
+                used, arrived_s = self._assembler.image_stamps(), self._assembler.images_arrived_s()
                 self._faults = self._assembler.faults(now)
                 observation = None if self._faults else self._assembler.observation()
             if observation is not None:
                 self._propose(observation)
             else:
                 self._counts["without_input"] += 1
-            pace.acted(started_s, time.monotonic(), new)
+            pace.acted(time.monotonic(), arrived_s)
             self._counts["late_ticks"] += pace.take_missed()
 
     def _wait_for_tick(self, pace: Pace, aligned: bool, used: tuple[float, ...]) -> bool:
@@ -194,7 +193,8 @@ class PolicyNode:
         stamp = self._node.get_clock().now().to_msg()
         twist = TwistStamped()
         twist.header.stamp, twist.header.frame_id = stamp, self._robot.base_frame
-        twist.twist.linear.x, twist.twist.linear.y, twist.twist.linear.z, twist.twist.angular.z = map(float, action.twist)
+        linear, angular = twist.twist.linear, twist.twist.angular
+        linear.x, linear.y, linear.z, angular.z = map(float, action.twist)
         gripper = JointState(name=[self._robot.gripper.joint], position=[float(action.gripper_opening_m)])
         gripper.header.stamp = stamp
         timing = TimeReference(time_ref=stamp_of(observed_s), source="observation")

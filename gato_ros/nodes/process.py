@@ -55,7 +55,8 @@ def declare_parameters(node: Node, kind: type) -> Any:
     for item in dataclasses.fields(kind):
         if item.name in overrides:
             node.undeclare_parameter(item.name)
-        descriptor = ParameterDescriptor(description=item.metadata["description"], read_only=not item.metadata["mutable"])
+        descriptor = ParameterDescriptor(description=item.metadata["description"],
+                                         read_only=not item.metadata["mutable"])
         lower, upper = item.metadata["lower"], item.metadata["upper"]
         if lower is not None and isinstance(item.default, float):
             descriptor.floating_point_range = [FloatingPointRange(from_value=lower, to_value=upper)]
@@ -71,7 +72,8 @@ def run_node(name: str, kind: type, build: Callable[[Node, Any], Runner]) -> int
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # rcl reports bad arguments and bad YAML by several private types
-        print(f"{name}: expected valid ROS arguments and parameter files; got: {' '.join(str(error).split())}", file=sys.stderr)
+        what = " ".join(str(error).split())
+        print(f"{name}: expected valid ROS arguments and parameter files; got: {what}", file=sys.stderr)
         return 2
     node = None
     try:

@@ -58,7 +58,8 @@ class SimNode:
         self._sim_time_s, self._due_s = LOCKSTEP_START_S, 0.0
 
         wire = robot.wire
-        self._cameras = {key: node.create_publisher(Image, robot.observations[key].topic, CAMERA) for key in robot.image_keys}
+        self._cameras = {key: node.create_publisher(Image, robot.observations[key].topic, CAMERA)
+                         for key in robot.image_keys}
         self._joints = node.create_publisher(JointState, wire.joint_states.topic, STATE_OUT)
         self._gripper = node.create_publisher(JointState, wire.gripper_states.topic, STATE_OUT)
         self._task = node.create_publisher(String, "~/task", REPORT)
@@ -74,7 +75,8 @@ class SimNode:
     def _check_parameters(self, parameters) -> SetParametersResult:
         for item in parameters:
             if item.name == "objects" and item.value not in task.OBJECT_SETS:
-                return SetParametersResult(successful=False, reason=str(unknown_name("an object set", str(item.value), task.OBJECT_SETS)))
+                error = unknown_name("an object set", str(item.value), task.OBJECT_SETS)
+                return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

@@ -1,0 +1,88 @@
+"""Nodes as child processes that never outlive their parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from gato_ros.nodes.plan import NodePlan
+
+PR_SET_PDEATHSIG = 1
+STOP_LIMIT_S = 5.0
+
+
+class ChildDied(Exception):
+    """A node ended by itself; carries its name, exit code and last line."""
+
+    def __init__(self, name: str, code: int, last_line: str):
+        self.name, self.code, self.last_line = name, code, last_line
+        super().__init__(f"{name} ended with exit code {code}: {last_line}")
+
+
+def _die_with_parent() -> None:
+    # Runs in the child before exec: a parent killed outright cannot end its children any more.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Children:
+    """Starts nodes on entry, ends them on exit: SIGINT, and SIGKILL to whoever has not gone in time."""
+
+    def __init__(self, plans: Sequence[NodePlan], environment: dict[str, str]):
+        self._plans, self._environment = plans, environment
+        self._logs = tempfile.TemporaryDirectory(prefix="gato_ros_nodes_")
+        self._processes: dict[str, subprocess.Popen] = {}
+
+    def __enter__(self) -> "Children":
+        try:
+            for plan in self._plans:
+                with open(self._log(plan.name), "wb") as log:
+                    # A session of its own: Ctrl-C reaches only the parent, which stops the nodes in order.
+                    self._processes[plan.name] = subprocess.Popen(
+                        plan.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                        env=self._environment, start_new_session=True, preexec_fn=_die_with_parent)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.stop()
+
+    def _log(self, name: str) -> Path:
+        return Path(self._logs.name) / f"{name}.log"
+
+    def last_line(self, name: str) -> str:
+        """The last line a node printed."""
+        lines = self._log(name).read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def check(self) -> None:
+        """Raise ChildDied if a node is gone."""
+        for name, process in self._processes.items():
+            if (code := process.poll()) is not None:
+                raise ChildDied(name, code, self.last_line(name))
+
+    def stop(self) -> None:
+        """End every node; safe to call twice."""
+        # A second Ctrl-C in here would leave nodes behind.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            running = [process for process in self._processes.values() if process.poll() is None]
+            for process in running:
+                os.killpg(process.pid, signal.SIGINT)
+            end_s = time.monotonic() + STOP_LIMIT_S
+            for process in running:
+                try:
+                    process.wait(timeout=max(0.0, end_s - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+        finally:
+            signal.signal(signal.SIGINT, before)
+            self._logs.cleanup()

@@ -1,0 +1,75 @@
+"""What one episode over ROS left behind, and the figures made from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class EpisodeRecord:
+    """Filled while an episode runs; stamps in nanoseconds on one machine's clock."""
+
+    seed: int
+    """Seed of the start."""
+    observed_ns: dict[int, int] = field(default_factory=dict)
+    """Proposal stamp -> stamp of the oldest camera frame it came from."""
+    commanded_ns: dict[int, int] = field(default_factory=dict)
+    """Proposal stamp -> stamp of the first arm command that followed it."""
+    verdicts: Counter = field(default_factory=Counter)
+    """Guard ticks by level."""
+    reasons: Counter = field(default_factory=Counter)
+    """Guard ticks by reason."""
+    frames: list[dict[str, np.ndarray]] = field(default_factory=list)
+    """Camera frames that went over the wire: camera -> uint8 [height width 3]."""
+    ended_ns: int = 0
+    """Stamp of the end of the episode."""
+    stacked: bool = False
+    """Whether the task's success was held for long enough."""
+    objects: tuple[str, ...] = ()
+    """Names of the red, green and blue object."""
+
+    @property
+    def started_ns(self) -> int | None:
+        """Stamp of the first proposal that moved the robot."""
+        return min(self.commanded_ns, default=None)
+
+    def proposals_ns(self) -> np.ndarray:
+        """Sorted stamps of the proposals from the start to the end."""
+        start = self.started_ns
+        return np.array(sorted(stamp for stamp in self.observed_ns
+                               if start is not None and start <= stamp <= self.ended_ns), np.int64)
+
+    def missed_ticks(self, period_s: float) -> int:
+        """Control ticks without a proposal between the start and the end."""
+        stamps = self.proposals_ns()
+        if len(stamps) == 0:
+            return 0
+        between = np.maximum(np.round(np.diff(stamps) * 1e-9 / period_s).astype(int) - 1, 0)
+        after = max(0, int((self.ended_ns - stamps[-1]) * 1e-9 / period_s))
+        return int(between.sum()) + after
+
+    def latencies_ms(self) -> np.ndarray:
+        """Camera stamp to command stamp of every proposal that was followed [ms]."""
+        return np.array([(command - self.observed_ns[stamp]) * 1e-6
+                         for stamp, command in self.commanded_ns.items() if stamp in self.observed_ns])
+
+    def row(self, period_s: float) -> dict:
+        """The episode's line in the report."""
+        stamps, missed, latencies = self.proposals_ns(), self.missed_ticks(period_s), self.latencies_ms()
+        span_s = (stamps[-1] - stamps[0]) * 1e-9 if len(stamps) > 1 else 0.0
+        return {
+            "seed": self.seed, "objects": list(self.objects), "stacked": self.stacked, "steps": len(stamps) + missed,
+            "missed_ticks": missed,
+            "control_rate_hz": round((len(stamps) - 1) / span_s, 3) if span_s else None,
+            "camera_to_command_ms": percentiles(latencies),
+            "verdicts": dict(self.verdicts), "reasons": dict(self.reasons)}
+
+
+def percentiles(values_ms: np.ndarray) -> dict[str, float | None]:
+    """p50 and p99, or None where nothing was measured."""
+    if len(values_ms) == 0:
+        return {"p50": None, "p99": None}
+    return {"p50": round(float(np.percentile(values_ms, 50)), 2), "p99": round(float(np.percentile(values_ms, 99)), 2)}
