@@ -75,12 +75,14 @@ def _check(options: Options) -> tuple[str, ...]:
         raise unknown_name("an object set", options.set, (*OBJECT_SETS, ALL_TRIPLETS))
     for name in ("episodes", "workers"):
         if getattr(options, name) < 1:
-            raise SetupError(expected=f"--{name} of at least 1", got=str(getattr(options, name)), fix="give a positive number")
+            raise SetupError(expected=f"--{name} of at least 1", got=str(getattr(options, name)),
+                             fix="give a positive number")
     if not 0 <= options.seed <= LARGEST_SEED - options.episodes:
         raise SetupError(expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]", got=str(options.seed),
                          fix="choose another seed")
     if options.json and (options.json.is_dir() or any(path.is_file() for path in options.json.parents)):
-        raise SetupError(expected="a file that can be written for --json", got=str(options.json), fix="choose another place")
+        raise SetupError(expected="a file that can be written for --json", got=str(options.json),
+                         fix="choose another place")
     make_policy(options.policy, load_embodiment())
     return tuple(TEST_TRIPLETS) if options.set == ALL_TRIPLETS else (options.set,)
 
@@ -151,7 +153,8 @@ def _print(result: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("set", "stacked", "rate", "95 % interval", "mean steps", "failures", title=f"policy {result['policy']}")
+    table = Table("set", "stacked", "rate", "95 % interval", "mean steps", "failures",
+                  title=f"policy {result['policy']}")
     for name, row in result["sets"].items():
         failures = ", ".join(f"{count} {kind}" for kind, count in row["failures"].items())
         table.add_row(name, f"{row['successes']} of {row['episodes']}", f"{row['rate']:.1%}",

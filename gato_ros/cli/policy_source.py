@@ -28,8 +28,9 @@ def weights_folder(name: str) -> Path:
         if name and (folder / WEIGHTS_FILE).is_file():
             return folder
     shipped = ", ".join(path.name for path in shipped_policies()) or "none"
-    got = f"{name!r}, a folder without {WEIGHTS_FILE}" if name and Path(name).is_dir() else f"{name!r}, no such folder"
-    raise SetupError(expected="a policy: expert, hold, or a folder with weights", got=got, fix=f"shipped are: {shipped}")
+    kind = f"a folder without {WEIGHTS_FILE}" if name and Path(name).is_dir() else "no such folder"
+    raise SetupError(expected="a policy: expert, hold, or a folder with weights", got=f"{name!r}, {kind}",
+                     fix=f"shipped are: {shipped}")
 
 
 def make_policy(name: str, embodiment: Embodiment) -> Policy:

@@ -88,8 +88,8 @@ class EpisodeWriter:
         if self._vector_keys is None:
             self._vector_keys, self._privileged_spec = tuple(vectors), spec
         elif self._vector_keys != tuple(vectors) or self._privileged_spec != spec:
-            raise ValueError(f"step {step} has other keys, shapes or dtypes than the first: {sorted(vectors)} and {spec}, "
-                             f"not {sorted(self._vector_keys)} and {self._privileged_spec}")
+            raise ValueError(f"step {step} has other keys, shapes or dtypes than the first: {sorted(vectors)} and "
+                             f"{spec}, not {sorted(self._vector_keys)} and {self._privileged_spec}")
         self._at = (step, round(observation.stamp_s * messages.NANOSECONDS))
         for key, pixels in images.items():
             channel = self._embodiment.channel(key)

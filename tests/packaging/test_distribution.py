@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NODES = {"guard_node", "policy_node", "sim_node"}
-PARTS = ("gato_ros", "models", "sim", "launch", "resource", "scripts", "setup.py", "setup.cfg", "package.xml", "README.md",
-         "pyproject.toml")
+PARTS = ("gato_ros", "models", "sim", "launch", "resource", "scripts", "setup.py", "setup.cfg", "package.xml",
+         "README.md", "pyproject.toml")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_the_walk_sees_through_the_symlinks():
 @pytest.fixture(scope="module")
 def wheel(source, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    run("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source), cwd=folder)
+    run("-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source), cwd=folder)
     (path,) = folder.glob("*.whl")
     return zipfile.ZipFile(path)
 
@@ -68,9 +68,9 @@ def test_the_wheel_holds_what_ros_looks_for(wheel):
     launch = {f"share/gato_ros/launch/{path.name}" for path in ROOT.glob("launch/*.launch.py")}
     parameters = {f"share/gato_ros/launch/params/{path.name}" for path in ROOT.glob("launch/params/*.yaml")}
     assert launch and parameters
-    expected = {"share/ament_index/resource_index/packages/gato_ros", "share/gato_ros/package.xml", *launch, *parameters,
-                *(f"lib/gato_ros/{name}" for name in NODES)}
-    assert expected - shared == set()
+    index = "share/ament_index/resource_index/packages/gato_ros"
+    programs = {f"lib/gato_ros/{name}" for name in NODES}
+    assert {index, "share/gato_ros/package.xml"} | launch | parameters | programs <= shared
     for info in wheel.infolist():
         if "/lib/gato_ros/" in info.filename:
             assert info.external_attr >> 16 & 0o111, f"{info.filename} is not executable"
@@ -84,8 +84,9 @@ def test_nothing_lands_beside_the_package(wheel):
 def test_the_way_colcon_installs_puts_programs_and_shares_in_place(source, tmp_path):
     """colcon's ament_python build runs `setup.py build install` with a prefix and a record."""
     prefix = tmp_path / "install"
-    run("setup.py", "-q", "egg_info", "--egg-base", str(tmp_path), "build", "--build-base", str(tmp_path / "build"), "install",
-        "--prefix", str(prefix), "--record", str(tmp_path / "record.txt"), "--single-version-externally-managed", cwd=source)
+    run("setup.py", "-q", "egg_info", "--egg-base", str(tmp_path), "build", "--build-base", str(tmp_path / "build"),
+        "install", "--prefix", str(prefix), "--record", str(tmp_path / "record.txt"),
+        "--single-version-externally-managed", cwd=source)
     assert {path.name for path in (prefix / "lib/gato_ros").iterdir()} == NODES
     assert all(os.access(path, os.X_OK) for path in (prefix / "lib/gato_ros").iterdir())
     assert (prefix / "share/ament_index/resource_index/packages/gato_ros").exists()
@@ -107,8 +108,8 @@ def test_package_xml_is_a_valid_ament_python_description():
     # colcon takes a package with a malformed address for plain Python, without a word.
     address = package.find("maintainer").get("email")
     assert re.fullmatch(r"[-\w.%+]+@[-\w%]+(\.[-\w%]+)*\.[a-zA-Z]{2,}", address)
-    needed = {"rclpy", "cv_bridge", "python3-opencv", "python3-numpy", "sensor_msgs", "geometry_msgs", "std_msgs", "std_srvs",
-              "diagnostic_msgs", "rosgraph_msgs"}
+    needed = {"rclpy", "cv_bridge", "python3-opencv", "python3-numpy", "sensor_msgs", "geometry_msgs", "std_msgs",
+              "std_srvs", "diagnostic_msgs", "rosgraph_msgs"}
     assert needed <= {one.text for one in package.findall("exec_depend")}
 
 

@@ -76,7 +76,8 @@ def test_a_failure_is_named_after_the_first_stage_missed(progress, failure):
 
 def test_an_environment_that_tells_no_progress_gives_unknown_flags():
     assert [EpisodeOutcome(0, False, 1, None).got_to(stage) for stage in STAGES] == [None] * 5
-    assert [EpisodeOutcome(0, False, 1, "grasped").got_to(stage) for stage in STAGES] == [True, True, False, False, False]
+    grasped = EpisodeOutcome(0, False, 1, "grasped")
+    assert [grasped.got_to(stage) for stage in STAGES] == [True, True, False, False, False]
 
 
 def test_a_summary_counts_what_happened():

@@ -1,0 +1,186 @@
+"""What this machine has, what is missing, and how to get it. Exit code 1 when something needed is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+NEEDED = {
+    "numpy": "numpy", "pydantic": "pydantic", "yaml": "PyYAML", "tyro": "tyro", "rich": "rich", "psutil": "psutil",
+    "jaxtyping": "jaxtyping", "gymnasium": "gymnasium", "pybullet": "pybullet", "pinocchio": "pin", "jax": "jax",
+    "flax": "flax", "optax": "optax", "safetensors": "safetensors", "mcap": "mcap", "rosbags": "rosbags",
+    "jinja2": "Jinja2", "matplotlib": "matplotlib", "imageio_ffmpeg": "imageio-ffmpeg",
+    "cv2": "opencv-python-headless", "rclpy": "ros-rclpy", "sensor_msgs.msg": "ros-sensor-msgs", "geometry_msgs.msg": "ros-geometry-msgs",
+    "std_msgs.msg": "ros-std-msgs", "std_srvs.srv": "ros-std-srvs", "diagnostic_msgs.msg": "ros-diagnostic-msgs",
+    "rosgraph_msgs.msg": "ros-rosgraph-msgs",
+}
+"""Module -> the package on the Python index that brings it."""
+OPTIONAL = {"sentencepiece": "sentencepiece", "tensorboardX": "tensorboardX", "cv_bridge": "", "launch.actions": ""}
+"""Modules that only some uses need; without a package name they come with a full ROS installation."""
+SYSTEM_LIBRARIES = {
+    "libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0", "libstdc++.so.6": "libstdc++6",
+    "libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0", "libX11.so.6": "libx11-6",
+}
+"""Shared library -> Debian and Ubuntu package."""
+LEAST_MEMORY_GIB, LEAST_DISK_GIB = 2.0, 2.0
+
+# In one process of its own, so that a library that crashes at import is a finding and not our end.
+_IMPORT_PROGRAM = """
+import importlib, json, sys
+from importlib.metadata import PackageNotFoundError, version
+for module, package in json.loads(sys.argv[1]).items():
+    print(json.dumps({"module": module}), flush=True)
+    error = found = ""
+    try:
+        importlib.import_module(module)
+        try:
+            found = version(package or module)
+        except PackageNotFoundError:  # an apt ROS names its packages otherwise
+            found = "there"
+    except Exception as problem:
+        error = f"{type(problem).__name__}: {problem}"
+    print(json.dumps({"module": module, "error": error, "version": found}), flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much to look at."""
+
+    imports_only: bool = False
+    """Only whether every package can be imported; silent about what is well."""
+    json: Path | None = None
+    """Write the findings here as JSON."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    state: Literal["ok", "missing", "optional"]
+    """`optional`: not here, and only some uses need it."""
+    found: str
+    fix: str = ""
+
+
+def run(options: Options) -> dict:
+    """Look, print a table, and tell in `ok` whether all that is needed is here."""
+    findings = [_python(), *_imports()]
+    if not options.imports_only:
+        # rich may be what is missing: it is looked for above, used below.
+        findings += [_wire(), *_machine(), *_weights()]
+    missing = [finding for finding in findings if finding.state == "missing"]
+    if options.imports_only:
+        for finding in missing:
+            print(f"missing: {finding.what} ({finding.found}); {finding.fix}", file=sys.stderr)
+    else:
+        _print(findings)
+    return {"ok": not missing, "findings": [asdict(finding) for finding in findings]}
+
+
+def _python() -> Finding:
+    found = f"{sys.version.split()[0]} at {sys.executable}"
+    if (3, 10) <= sys.version_info[:2] <= (3, 11):
+        return Finding("Python", "ok", found)
+    return Finding("Python", "missing", found, "make PYTHON=python3.11 venv; PyBullet has wheels for 3.10 and 3.11 only")
+
+
+def _imports() -> Iterator[Finding]:
+    wanted = {**NEEDED, **OPTIONAL}
+    rows: dict[str, dict] = {}
+    # A library that crashes ends the process: look at the others in another one.
+    while remaining := {module: package for module, package in wanted.items() if module not in rows}:
+        done = subprocess.run([sys.executable, "-c", _IMPORT_PROGRAM, json.dumps(remaining)],
+                              capture_output=True, text=True)
+        # What a library prints at import is not ours; rows are.
+        lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"module"')]
+        rows.update({row["module"]: row for row in lines if "error" in row})
+        if done.returncode:
+            last = lines[-1]["module"] if lines else next(iter(remaining))
+            rows.setdefault(last, {"error": f"the import ended the process with code {done.returncode}", "version": ""})
+    for module, package in wanted.items():
+        state = "optional" if module in OPTIONAL else "missing"
+        error = rows[module]["error"]
+        if not error:
+            yield Finding(package or module, "ok", rows[module]["version"])
+        elif library := re.search(r"(lib[\w.+-]+\.so[\w.]*): cannot open", error):
+            debian = SYSTEM_LIBRARIES.get(library[1])
+            yield Finding(package or module, state, f"needs the system library {library[1]}",
+                          f"sudo apt install {debian}" if debian else f"install the package that holds {library[1]}")
+        else:
+            yield Finding(package or module, state, error, "make venv" if package else "comes with a ROS 2 installation")
+
+
+def _wire() -> Finding:
+    what = "ROS 2 publish and subscribe"
+    try:
+        done = subprocess.run([sys.executable, "-m", "gato_ros.nodes.wire_check"],
+                              capture_output=True, text=True, timeout=30)
+    except subprocess.TimeoutExpired:
+        return Finding(what, "missing", "no answer within 30 s", "is a firewall closing UDP on the loopback interface?")
+    if done.returncode == 0:
+        return Finding(what, "ok", done.stdout.strip().splitlines()[-1])
+    last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return Finding(what, "missing", last, "make venv; unset RMW_IMPLEMENTATION; is UDP open on the loopback interface?")
+
+
+def _machine() -> Iterator[Finding]:
+    try:
+        import psutil
+    except ImportError:
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Finding("processor cores", "ok" if cores >= 2 else "optional", str(cores),
+                  "" if cores >= 2 else "the loop at 20 Hz wants two")
+    for what, free, least in (("memory free", psutil.virtual_memory().available, LEAST_MEMORY_GIB),
+                              ("disk free here", psutil.disk_usage(".").free, LEAST_DISK_GIB)):
+        enough = free / 2**30 >= least
+        yield Finding(what, "ok" if enough else "missing", f"{free / 2**30:.1f} GiB",
+                      "" if enough else f"{least} GiB are needed")
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    yield Finding("display", "ok" if display else "optional", display or "none", "" if display else "only --gui needs one")
+
+
+def _weights() -> Iterator[Finding]:
+    from gato_ros.cli.policy_source import shipped_policies
+    from gato_ros.core.errors import SetupError
+    from gato_ros.embodiments import load_embodiment
+
+    folders = shipped_policies()
+    if not folders:
+        yield Finding("weights in models/weights", "missing", "none", "clone the repository whole, or `train` a policy")
+    for folder in folders:
+        what = f"weights {folder.name}"
+        try:
+            from gato_ros.models.weights import load_weights
+
+            load_weights(folder, load_embodiment())
+        except ImportError as error:
+            yield Finding(what, "missing", str(error), "make venv")
+        except SetupError as error:
+            yield Finding(what, "missing", f"expected {error.expected}; got {error.got}", error.fix)
+        else:
+            yield Finding(what, "ok", f"{sum(path.stat().st_size for path in folder.iterdir()) / 2**20:.1f} MiB, loads")
+
+
+def _print(findings: list[Finding]) -> None:
+    try:
+        from rich.console import Console
+        from rich.table import Table
+    except ImportError:
+        for finding in findings:
+            print(f"{finding.state:9} {finding.what}: {finding.found} {finding.fix}")
+        return
+    colour = {"ok": "green", "missing": "red", "optional": "yellow"}
+    table = Table("", "what", "found", "how to get it", show_edge=False)
+    for finding in findings:
+        table.add_row(f"[{colour[finding.state]}]{finding.state}[/]", finding.what, finding.found, finding.fix)
+    Console().print(table)
