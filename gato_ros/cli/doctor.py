@@ -17,7 +17,8 @@ NEEDED = {
     "jaxtyping": "jaxtyping", "gymnasium": "gymnasium", "pybullet": "pybullet", "pinocchio": "pin", "jax": "jax",
     "flax": "flax", "optax": "optax", "safetensors": "safetensors", "mcap": "mcap", "rosbags": "rosbags",
     "jinja2": "Jinja2", "matplotlib": "matplotlib", "imageio_ffmpeg": "imageio-ffmpeg",
-    "cv2": "opencv-python-headless", "rclpy": "ros-rclpy", "sensor_msgs.msg": "ros-sensor-msgs", "geometry_msgs.msg": "ros-geometry-msgs",
+    "cv2": "opencv-python-headless",
+    "rclpy": "ros-rclpy", "sensor_msgs.msg": "ros-sensor-msgs", "geometry_msgs.msg": "ros-geometry-msgs",
     "std_msgs.msg": "ros-std-msgs", "std_srvs.srv": "ros-std-srvs", "diagnostic_msgs.msg": "ros-diagnostic-msgs",
     "rosgraph_msgs.msg": "ros-rosgraph-msgs",
 }
@@ -90,7 +91,7 @@ def _python() -> Finding:
     found = f"{sys.version.split()[0]} at {sys.executable}"
     if (3, 10) <= sys.version_info[:2] <= (3, 11):
         return Finding("Python", "ok", found)
-    return Finding("Python", "missing", found, "make PYTHON=python3.11 venv; PyBullet has wheels for 3.10 and 3.11 only")
+    return Finding("Python", "missing", found, "make PYTHON=python3.11 venv; PyBullet has wheels up to 3.11 only")
 
 
 def _imports() -> Iterator[Finding]:
@@ -116,7 +117,8 @@ def _imports() -> Iterator[Finding]:
             yield Finding(package or module, state, f"needs the system library {library[1]}",
                           f"sudo apt install {debian}" if debian else f"install the package that holds {library[1]}")
         else:
-            yield Finding(package or module, state, error, "make venv" if package else "comes with a ROS 2 installation")
+            fix = "make venv" if package else "comes with a ROS 2 installation"
+            yield Finding(package or module, state, error, fix)
 
 
 def _wire() -> Finding:
@@ -145,8 +147,10 @@ def _machine() -> Iterator[Finding]:
         enough = free / 2**30 >= least
         yield Finding(what, "ok" if enough else "missing", f"{free / 2**30:.1f} GiB",
                       "" if enough else f"{least} GiB are needed")
-    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    yield Finding("display", "ok" if display else "optional", display or "none", "" if display else "only --gui needs one")
+    if display := os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        yield Finding("display", "ok", display)
+    else:
+        yield Finding("display", "optional", "none", "only --gui needs one")
 
 
 def _weights() -> Iterator[Finding]:

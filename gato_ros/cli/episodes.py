@@ -82,8 +82,9 @@ def _print(result: dict, problems_only: bool) -> None:
             continue
         success = {True: "yes", False: "no", None: "?"}[row["success"]]
         objects = " ".join(row["objects"]) if row["objects"] else row["object_set"] or "?"
+        problems = "; ".join(row["problems"])
         table.add_row(row["file"], objects, str(row["seed"]), str(row["steps"]), str(row["images"]), success,
-                      f"{row['bytes'] / 2**20:.2f}", "; ".join(row["problems"]), style="red" if row["problems"] else None)
+                      f"{row['bytes'] / 2**20:.2f}", problems, style="red" if problems else None)
     console = Console()
     console.print(table)
     console.print(f"{result['episodes']} episodes, {result['successes']} successes, {result['steps']} steps, "

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from mcap.exceptions import McapError
 from mcap.records import Channel, Message, Metadata, Schema
-from mcap.stream_reader import CRCValidationError, StreamReader
+from mcap.stream_reader import StreamReader
+from mcap.writer import MCAP0_MAGIC
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data import messages
@@ -116,6 +116,10 @@ def _load(path: Path) -> _Tracks:
         content = path.read_bytes()
     except OSError as error:
         raise _unusable(path, error.strerror or str(error)) from None
+    if not content.startswith(MCAP0_MAGIC):
+        raise _unusable(path, "not an MCAP file")
+    if not content.endswith(MCAP0_MAGIC):
+        raise _unusable(path, "truncated: it does not end as an MCAP file does")
     schemas: dict[int, str] = {}
     channels: dict[int, _Track] = {}
     result = _Tracks({}, {})
@@ -133,12 +137,9 @@ def _load(path: Path) -> _Tracks:
                 channels[record.id] = result.tracks[record.topic] = track
             elif isinstance(record, Metadata):
                 result.metadata[record.name] = {key: json.loads(value) for key, value in record.metadata.items()}
-    except CRCValidationError as error:
-        raise _unusable(path, f"altered content: {error}") from None
-    # A cut or altered file fails in whichever decoder meets it first (struct, zstd, utf-8, json).
+    # Altered bytes fail in whichever decoder meets them first (struct, zstd, checksum, utf-8, json).
     except Exception as error:
-        reason = "truncated or altered" if isinstance(error, McapError) else "altered content"
-        raise _unusable(path, f"{reason} ({type(error).__name__}: {error})") from None
+        raise _unusable(path, f"altered content ({type(error).__name__}: {error})") from None
     return result
 
 
