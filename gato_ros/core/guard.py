@@ -49,8 +49,6 @@ class RobotState:
     """[joints] [rad]."""
     joint_velocity: np.ndarray
     """[joints] [rad/s]."""
-    gripper_opening_m: float
-    """Distance between the finger pads [m]; NaN where the robot does not tell."""
     stamp_s: float
     """Header stamp of the joint state [s], on the stamping clock."""
     received_s: float
@@ -202,7 +200,6 @@ class Guard:
     def _state_fault(self, state: RobotState | None, now: Instant) -> str | None:
         if state is None:
             return "missing_state"
-        # The gripper's opening is not asked for: the arm can be stopped and moved without knowing it.
         arrays = (state.joint_position, state.joint_velocity, state.tool_position, state.tool_rotation, state.jacobian)
         if not all(np.isfinite(array).all() for array in arrays):
             return "non_finite_state"

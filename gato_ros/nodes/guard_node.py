@@ -49,9 +49,8 @@ class GuardNode:
         self._opening: tuple[Time, float, float] | None = None
         self._proposal: Proposal | None = None
         self._state: RobotState | None = None
-        self._opening_m = float("nan")
-        self._refused = {"joint_states": 0, "proposals": 0, "gripper_states": 0}
-        self._last_refusal = ""
+        self._refused = {"joint_states": 0, "proposals": 0}
+        self._last_refusal, self._hurried_s = "", 0.0
         self._proposal_stamp: Time | None = None
         self._followed_stamp: Time | None = None
 
@@ -63,7 +62,6 @@ class GuardNode:
         self._diagnosis = Diagnosis(node)
         for kind, topic, callback, quality in (
                 (JointState, wire.joint_states.topic, self._on_joints, STATE_IN),
-                (JointState, wire.gripper_states.topic, self._on_gripper, STATE_IN),
                 (TwistStamped, wire.proposal_twist, self._on_twist, COMMAND),
                 (JointState, wire.proposal_gripper, self._on_gripper_proposal, COMMAND),
                 (Bool, "e_stop", lambda message: self._guard.emergency_stop(message.data), COMMAND)):
@@ -95,14 +93,8 @@ class GuardNode:
         except JointsRefused as refusal:
             return self._refuse("joint_states", str(refusal))
         tool = self._kinematics.tool(position)
-        self._state = RobotState(position, velocity, self._opening_m, seconds(message.header.stamp), received_s,
-                                 tool.position, tool.rotation, tool.jacobian)
-
-    def _on_gripper(self, message: JointState) -> None:
-        try:
-            self._opening_m = float(values_by_name(message, "position", [self._robot.gripper.joint], closed=False)[0])
-        except JointsRefused as refusal:
-            self._refuse("gripper_states", str(refusal))
+        self._state = RobotState(position, velocity, seconds(message.header.stamp), received_s, tool.position,
+                                 tool.rotation, tool.jacobian)
 
     def _on_twist(self, message: TwistStamped) -> None:
         if message.header.frame_id != self._robot.base_frame:
@@ -129,8 +121,10 @@ class GuardNode:
         (stamp, twist, twist_s), (_, opening, opening_s) = self._twist, self._opening
         self._proposal = Proposal(twist, opening, seconds(stamp), min(twist_s, opening_s))
         self._proposal_stamp = stamp
-        # Followed at once: the timer alone would keep it waiting for up to a period.
-        self._tick()
+        # Followed at once: the timer alone would keep it waiting for up to a period. A flood is left to the timer.
+        if min(twist_s, opening_s) - self._hurried_s > 0.5 / self._robot.control_rate_hz:
+            self._hurried_s = min(twist_s, opening_s)
+            self._tick()
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         refused = self._guard.reset(self._state, instant(self._node))
@@ -151,11 +145,13 @@ class GuardNode:
         arm.header.stamp, arm.header.frame_id = stamp, self._robot.base_frame
         self._arm.publish(arm)
         stopped_now = self._latest is not None and self._latest[1].following and not verdict.following
-        if command.gripper_opening_m is not None and (verdict.following or stopped_now):
+        new = verdict.following and self._proposal_stamp != self._followed_stamp
+        # The gripper holds a position by itself: told once per proposal, and once more when the arm stops.
+        if new or (stopped_now and command.gripper_opening_m is not None):
             gripper = JointState(name=[self._robot.gripper.joint], position=[command.gripper_opening_m])
             gripper.header.stamp = stamp
             self._gripper.publish(gripper)
-        if verdict.following and self._proposal_stamp != self._followed_stamp:
+        if new:
             self._followed_stamp = self._proposal_stamp
             timing = TimeReference(time_ref=self._proposal_stamp, source="proposal")
             timing.header.stamp = stamp
@@ -180,8 +176,14 @@ class GuardNode:
     def run(self, stop: Stop) -> None:
         executor = SingleThreadedExecutor()
         executor.add_node(self._node)
-        while not stop:
-            executor.spin_once(timeout_sec=0.1)
+        try:
+            while not stop:
+                executor.spin_once(timeout_sec=0.1)
+        finally:
+            self._come_to_rest()
+
+    def _come_to_rest(self) -> None:
+        """Decelerate, then say zero several times: explicit zeros end every motion."""
         self._guard.latch("shutdown")
         zeros = 0
         while zeros < FINAL_ZEROS:

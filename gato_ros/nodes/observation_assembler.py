@@ -47,9 +47,10 @@ class ObservationAssembler:
         self._samples: dict[str, deque[Sample]] = {name: deque(maxlen=HISTORY) for name in self._max_age_s}
 
     def offer(self, name: str, sample: Sample) -> None:
-        """Keep a sample of an image key, of JOINTS (position, velocity: [2 joints]) or of GRIPPER (opening, effort: [2 1]).
+        """Keep a sample of an image key, of JOINTS or of GRIPPER.
 
-        Finite values only: check before. A message that repeats or precedes the newest stamp adds nothing and is dropped.
+        JOINTS: [2 joints], angles [rad] and speeds [rad/s]; GRIPPER: [2 1], opening [m] and effort [N]; finite.
+        A message that repeats or precedes the newest stamp adds nothing and is dropped.
         """
         samples = self._samples[name]
         if name in self.image_keys:

@@ -29,7 +29,7 @@ def at(seconds: float) -> Instant:
 
 def robot_state(q: np.ndarray, seconds: float) -> RobotState:
     tool = KINEMATICS.tool(q)
-    return RobotState(np.array(q), np.zeros(7), 0.04, CLOCK_AHEAD_S + seconds, seconds, tool.position, tool.rotation,
+    return RobotState(np.array(q), np.zeros(7), CLOCK_AHEAD_S + seconds, seconds, tool.position, tool.rotation,
                       tool.jacobian)
 
 

@@ -1,0 +1,135 @@
+"""Real nodes in real processes over DDS, one ROS domain per test worker."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+DISCOVERY_LIMIT_S = 30.0
+"""Finding each other takes 0.1 to 3 s on a quiet machine; the suite may run on a busy one."""
+ROS = {"ROS_DOMAIN_ID": str(20 + WORKER), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_PYTHON_CHECK_FIELDS": "1",
+       "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.ros)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ros_environment():
+    """This worker's domain, for this process and its children; field types are checked everywhere."""
+    before = {name: os.environ.get(name) for name in ROS}
+    os.environ.update(ROS, PYTHONPATH=str(ROOT))
+    yield
+    for name, value in before.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+class Processes:
+    """Python processes that end with the test."""
+
+    def __init__(self, folder: Path):
+        self._folder, self._running = folder, []
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        """`python ARGUMENTS` in the repository's root; its output goes to a file, see `output`."""
+        path = self._folder / f"{len(self._running)}.log"
+        with open(path, "wb") as log:
+            process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
+                                       stdin=subprocess.DEVNULL, start_new_session=True)
+        process.log_path = path
+        self._running.append(process)
+        return process
+
+    def node(self, name: str, *arguments: str) -> subprocess.Popen:
+        """One of our nodes in namespace /sawyer."""
+        return self.start("-m", f"gato_ros.nodes.{name}", "--ros-args", "-r", "__ns:=/sawyer", *arguments)
+
+    def stop(self) -> None:
+        for process in self._running:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)
+        for process in self._running:
+            try:
+                process.wait(timeout=5.0)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def output(process: subprocess.Popen) -> str:
+    """What a process of `Processes` printed so far."""
+    return process.log_path.read_text()
+
+
+@pytest.fixture
+def processes(tmp_path):
+    running = Processes(tmp_path)
+    yield running
+    running.stop()
+
+
+class Probe:
+    """A node in the test's own process: listens, publishes, calls."""
+
+    def __init__(self):
+        import rclpy
+        from rclpy.context import Context
+        from rclpy.executors import SingleThreadedExecutor
+
+        self.context = Context()
+        rclpy.init(context=self.context, domain_id=int(ROS["ROS_DOMAIN_ID"]))
+        self.node = rclpy.create_node("probe", namespace="/sawyer", context=self.context)
+        self._executor = SingleThreadedExecutor(context=self.context)
+        self._executor.add_node(self.node)
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        self.node.destroy_node()
+        self.context.try_shutdown()
+
+    def listen(self, kind, topic: str, quality) -> list:
+        """A list that grows by (steady receipt [s], message)."""
+        heard = []
+        self.node.create_subscription(kind, topic, lambda message: heard.append((time.monotonic(), message)), quality)
+        return heard
+
+    def spin(self, seconds: float) -> None:
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0.0:
+            self._executor.spin_once(timeout_sec=left_s)
+
+    def wait(self, done, what: str, limit_s: float = DISCOVERY_LIMIT_S, meanwhile=None, every_s: float = 0.05) -> None:
+        """Spin until `done()`, calling `meanwhile()` every so often; fails the test after the limit."""
+        end_s = time.monotonic() + limit_s
+        while not done():
+            assert time.monotonic() < end_s, f"waited {limit_s} s for {what}"
+            if meanwhile is not None:
+                meanwhile()
+            self.spin(every_s)
+
+    def call(self, kind, name: str, request):
+        client = self.node.create_client(kind, name)
+        self.wait(client.service_is_ready, name)
+        future = client.call_async(request)
+        self.wait(future.done, name)
+        self.node.destroy_client(client)
+        return future.result()
+
+    def stamp(self):
+        return self.node.get_clock().now().to_msg()
+
+
+@pytest.fixture
+def probe():
+    opened = Probe()
+    yield opened
+    opened.close()

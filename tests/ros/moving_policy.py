@@ -1,0 +1,31 @@
+"""Proposes the same motion at 20 Hz, as a policy process would. A process of its own, so that it can be killed."""
+
+import rclpy
+from geometry_msgs.msg import TwistStamped
+from sensor_msgs.msg import JointState
+
+from gato_ros.embodiments import load_embodiment
+from gato_ros.nodes.quality import COMMAND
+
+
+def main() -> None:
+    robot = load_embodiment()
+    rclpy.init()
+    node = rclpy.create_node("moving_policy", namespace="/sawyer")
+    twists = node.create_publisher(TwistStamped, robot.wire.proposal_twist, COMMAND)
+    grippers = node.create_publisher(JointState, robot.wire.proposal_gripper, COMMAND)
+
+    def propose() -> None:
+        twist, gripper = TwistStamped(), JointState(name=[robot.gripper.joint], position=[0.01])
+        twist.header.frame_id = robot.base_frame
+        twist.header.stamp = gripper.header.stamp = node.get_clock().now().to_msg()
+        twist.twist.linear.x, twist.twist.angular.z = 0.05, 0.5
+        twists.publish(twist)
+        grippers.publish(gripper)
+
+    node.create_timer(0.05, propose)
+    rclpy.spin(node)
+
+
+if __name__ == "__main__":
+    main()

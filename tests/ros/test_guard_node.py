@@ -1,0 +1,156 @@
+"""guard_node over DDS: faults are injected into real processes, commands are read off the wire."""
+
+import math
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import TwistStamped
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+
+from gato_ros.embodiments import load_embodiment
+from gato_ros.nodes.diagnosis import values_of
+from gato_ros.nodes.quality import COMMAND, REPORT
+
+WIRE = load_embodiment().wire
+
+
+class Scene:
+    """guard_node, a robot that stands still, and everything the guard says."""
+
+    def __init__(self, processes, probe):
+        self.processes, self.probe = processes, probe
+        self.arm = probe.listen(JointState, WIRE.arm_command, COMMAND)
+        self.gripper = probe.listen(JointState, WIRE.gripper_command, COMMAND)
+        self.status = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
+        self.twists = probe.node.create_publisher(TwistStamped, WIRE.proposal_twist, COMMAND)
+        self.grippers = probe.node.create_publisher(JointState, WIRE.proposal_gripper, COMMAND)
+        processes.start("tests/ros/still_robot.py")
+        self.guard = processes.node("guard_node")
+        self.reset()
+        probe.wait(lambda: self.arm and self.status, "commands and status")
+
+    def reset(self) -> None:
+        end_s = time.monotonic() + 30.0
+        while not self.probe.call(Trigger, "guard_node/reset", Trigger.Request()).success:
+            assert time.monotonic() < end_s, "the guard refuses to be reset"
+            self.probe.spin(0.05)
+
+    def start_policy(self):
+        policy = self.processes.start("tests/ros/moving_policy.py")
+        self.probe.wait(lambda: self.largest() > 0.05 and self.level() in ("ok", "limited"), "motion")
+        self.probe.spin(0.3)
+        return policy
+
+    def largest(self) -> float:
+        return max(map(abs, self.arm[-1][1].velocity))
+
+    def level(self) -> str:
+        return self.status[-1][1].message
+
+    def reasons(self) -> str:
+        return values_of(self.status[-1][1])["reasons"]
+
+    def propose(self, speed=0.05, opening_m=0.01, ahead_s=0.0) -> None:
+        stamp = self.probe.stamp()
+        stamp.sec += int(ahead_s)
+        twist, gripper = TwistStamped(), JointState(name=["gripper"], position=[opening_m])
+        twist.header.frame_id, twist.twist.linear.x = "base", speed
+        twist.header.stamp = gripper.header.stamp = stamp
+        self.twists.publish(twist)
+        self.grippers.publish(gripper)
+
+
+@pytest.fixture
+def scene(processes, probe):
+    return Scene(processes, probe)
+
+
+def speeds_after(heard, instant_s):
+    return [(t - instant_s, max(map(abs, message.velocity))) for t, message in heard if t >= instant_s]
+
+
+def test_a_killed_policy_is_answered_by_a_stop_a_latch_and_no_motion_until_a_reset(scene):
+    policy = scene.start_policy()
+    moving = scene.largest()
+    policy.kill()
+    policy.wait()
+    killed_s = time.monotonic()
+    scene.probe.wait(lambda: scene.largest() == 0.0, "zero velocity")
+    scene.probe.wait(lambda: scene.level() == "latched", "the latch")
+
+    after = speeds_after(scene.arm, killed_s)
+    # The bound is 0.1 s to the first decelerating command and 0.2 s to zero; a busy machine gets a multiple.
+    assert next(t for t, speed in after if speed < 0.97 * moving) < 0.4
+    assert next(t for t, speed in after if speed == 0.0) < 0.8
+    stopped = [speed for _, speed in after][[speed for _, speed in after].index(0.0):]
+    assert max(stopped) == 0.0
+    assert all(message.position[0] == pytest.approx(0.01) for _, message in scene.gripper)
+
+    scene.processes.start("tests/ros/moving_policy.py")
+    restarted_s = time.monotonic()
+    scene.probe.wait(lambda: float(values_of(scene.status[-1][1])["proposal_age_ms"]) < 100, "proposals")
+    scene.probe.spin(0.5)
+    assert max(speed for _, speed in speeds_after(scene.arm, restarted_s)) == 0.0
+    scene.reset()
+    scene.probe.wait(lambda: scene.largest() > 0.05, "motion after the reset")
+
+
+def test_a_nan_proposal_latches_and_never_reaches_the_wire(scene):
+    scene.probe.wait(lambda: scene.largest() > 0.05, "motion", meanwhile=scene.propose)
+    scene.probe.wait(lambda: scene.level() == "latched", "the latch", meanwhile=lambda: scene.propose(speed=math.nan))
+    assert scene.reasons().startswith("non_finite_proposal")
+    scene.probe.wait(lambda: scene.largest() == 0.0, "zero velocity", meanwhile=lambda: scene.propose(opening_m=math.inf))
+    assert all(np.isfinite(message.velocity).all() for _, message in scene.arm)
+    assert all(np.isfinite(message.position).all() for _, message in scene.gripper)
+
+
+def test_a_proposal_from_the_future_does_not_move_the_arm(scene):
+    for _ in range(10):
+        scene.propose(ahead_s=3600.0)
+        scene.probe.spin(0.05)
+    scene.probe.wait(lambda: "future_stamp_proposal" in scene.reasons(), "the reason")
+    assert all(not any(message.velocity) for _, message in scene.arm)
+    scene.probe.wait(lambda: scene.largest() > 0.0, "motion by honest stamps", meanwhile=scene.propose)
+
+
+def test_the_emergency_stop_topic_latches(scene):
+    pressed = scene.probe.node.create_publisher(Bool, "e_stop", COMMAND)
+    scene.start_policy()
+    scene.probe.wait(lambda: scene.level() == "latched", "the latch", meanwhile=lambda: pressed.publish(Bool(data=True)))
+    scene.probe.wait(lambda: scene.largest() == 0.0, "zero velocity")
+    refused = scene.probe.call(Trigger, "guard_node/reset", Trigger.Request())
+    assert not refused.success and "emergency_stop" in refused.message
+
+
+def test_a_robot_that_falls_silent_stops_the_arm(scene):
+    scene.start_policy()
+    scene.processes._running[0].kill()
+    scene.probe.wait(lambda: "stale_state" in scene.reasons(), "the reason")
+    scene.probe.wait(lambda: scene.largest() == 0.0, "zero velocity")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_in_zeros_and_exit_code_0(scene, number):
+    scene.start_policy()
+    scene.guard.send_signal(number)
+    scene.guard.send_signal(number)  # a launcher and the terminal may both send it
+    signalled = len(scene.arm)
+    scene.probe.wait(lambda: scene.guard.poll() is not None, "the exit")
+    scene.probe.spin(0.2)
+    assert scene.guard.returncode == 0
+    last = [max(map(abs, message.velocity)) for _, message in scene.arm[signalled:]]
+    assert last[-3:] == [0.0, 0.0, 0.0]
+
+
+def test_the_guard_loads_neither_jax_nor_opencv_nor_the_simulator():
+    code = ("import sys, gato_ros.nodes.guard_node\n"
+            "print(sorted({name.split('.')[0] for name in sys.modules} & {'jax', 'flax', 'cv2', 'pybullet', 'gymnasium'}))")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
