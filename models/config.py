@@ -50,23 +50,23 @@ class GatoConfig:
     step_attention: Literal["causal", "full"] = "causal"
     """Within a step. "full" lets every token of the step see every other one; it needs `one_pass`."""
     attention_positions: Literal["relative", "learned", "none"] = "relative"
-    """Global order: Transformer-XL (forced by the paper's parameter counts), a learned table, or local codes only."""
+    """Order of all tokens: Transformer-XL (the paper's parameter counts force it), a learned table, or none."""
     separator_position: Literal["none", "local"] = "none"
     """Whether the separator gets the local position after the last observation token. Not stated; GIA adds none."""
     action_positions: Literal["shared", "distinct"] = "shared"
-    """One position vector for all action tokens (the paper's three statements agree with it, starting at zero) or one each."""
+    """One vector for all action tokens, starting at zero (all the paper says allows it), or one vector each."""
     continuous_encoding: Literal["mu_law", "range"] = "mu_law"
-    """"mu_law" as in the paper; "range" spends the 1024 bins on the contract's range (0.3 mm at 0.6 m instead of 12 mm)."""
+    """"mu_law": the paper; "range": bins over the contract's range (0.3 mm at x = 0.6 m instead of 12 mm)."""
     patch_size: int = 16
     """Side of an image patch [px]; one patch is one token."""
     crop: Crop = Crop()
     stem: tuple[Convolution, ...] = ()
-    """Empty: the paper's ResNet block inside each patch. Else convolutions over the image, whose fields of view overlap."""
+    """Empty: the paper's ResNet block inside each patch. Else convolutions over the whole image."""
     patch_block_channels: int = 64
     """Channels of the ResNet block (a multiple of `group_norm_groups`). Not given in the paper."""
     group_norm_groups: int = 32
     text_rows: int = 32000
-    """Table rows for ids below 32000: text pieces and discrete values. A robot-only model needs its largest discrete id."""
+    """Table rows for ids below 32000: text pieces and discrete values. A robot needs only its largest discrete id."""
     temperature: float = 0.0
     """Of action sampling; 0 takes the likeliest bin. Not stated in the paper."""
     dropout: float = 0.0
@@ -139,4 +139,5 @@ def config_from_dict(values: dict[str, Any]) -> GatoConfig:
             values[key] = tuple(values.get(key, ()))
         return GatoConfig(**values)
     except TypeError as error:
-        raise SetupError(expected="a model's configuration", got=str(error), fix="use the config.json of the weights") from None
+        raise SetupError(expected="a model's configuration", got=str(error),
+                         fix="use the config.json of the weights") from None

@@ -1,3 +1,4 @@
+# ruff: noqa: F722  (jaxtyping writes shapes as strings)
 """Tokens to vectors (Gato section 2.2, Appendix C.2 and C.3)."""
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
+from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.parameters import Parameters, separator_row, table_row
@@ -50,7 +52,8 @@ def embed_actions(params: Parameters, config: GatoConfig,
     return params["table"][table_row(config, ids)] + params["action_position"]
 
 
-def action_queries(params: Parameters, config: GatoConfig, layout: TokenLayout, batch: int) -> Float[Array, "batch actions width"]:
+def action_queries(params: Parameters, config: GatoConfig, layout: TokenLayout,
+                   batch: int) -> Float[Array, "batch actions width"]:
     """Vectors of zeroed action inputs: only their position is left."""
     return jnp.broadcast_to(params["action_position"], (batch, layout.actions, config.width))
 
@@ -92,7 +95,8 @@ def _convolutional_stem(stem: Parameters, config: GatoConfig, grid: tuple[int, i
     x = pixels.reshape(-1, rows, columns, size, size, 3).swapaxes(2, 3).reshape(-1, rows * size, columns * size, 3)
     for i, layer in enumerate(config.stem):
         margin = layer.kernel - layer.stride
-        x = jax.nn.gelu(_convolve(stem[f"convolution_{i}"], config, x, layer.stride, (margin // 2, margin - margin // 2)))
+        padding = (margin // 2, margin - margin // 2)
+        x = jax.nn.gelu(_convolve(stem[f"convolution_{i}"], config, x, layer.stride, padding))
     cells = size // config.stem_stride
     x = x.reshape(-1, rows, cells, columns, cells, x.shape[-1]).swapaxes(2, 3).reshape(batch, patches, -1)
     return dense(stem["merge"], config, x)
@@ -114,7 +118,8 @@ def _patch_block(stem: Parameters, config: GatoConfig, pixels: Array) -> Array:
 
 def _convolve(layer: Parameters, config: GatoConfig, x: Array, stride: int, padding: tuple[int, int]) -> Array:
     x, kernel = x.astype(config.compute), layer["kernel"].astype(config.compute)
-    y = jax.lax.conv_general_dilated(x, kernel, (stride, stride), [padding, padding], dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    y = jax.lax.conv_general_dilated(x, kernel, (stride, stride), [padding, padding],
+                                     dimension_numbers=("NHWC", "HWIO", "NHWC"))
     return y.astype(jnp.float32) + layer["bias"]
 
 

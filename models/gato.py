@@ -1,3 +1,4 @@
+# ruff: noqa: F722  (jaxtyping writes shapes as strings)
 """Gato: a step's tokens in, action logits out. Pure functions over the dict that `parameters.init` makes."""
 
 from __future__ import annotations
@@ -6,8 +7,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
+from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import action_queries, dense, embed_actions, embed_observation, layer_norm, product
 from gato_ros.models.layout import TokenLayout
@@ -16,7 +18,8 @@ from gato_ros.models.parameters import Parameters, continuous_rows, count_parame
 from gato_ros.models.tokenizer import StepTokens
 from gato_ros.models.transformer import decode
 
-__all__ = ["StepOutput", "count_parameters", "forward_step", "init", "parameter_shapes", "sequence_features", "sequence_loss"]
+__all__ = ["StepOutput", "count_parameters", "forward_step", "init", "parameter_shapes", "sequence_features",
+           "sequence_loss"]
 
 
 class StepOutput(NamedTuple):
@@ -60,7 +63,8 @@ def _auxiliary(params: Parameters, config: GatoConfig, name: str, feature: Array
 
 
 def sequence_features(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens,
-                      action_ids: Int[Array, "batch steps actions"], rng: Array | None = None) -> Float[Array, "batch steps step width"]:
+                      action_ids: Int[Array, "batch steps actions"],
+                      rng: Array | None = None) -> Float[Array, "batch steps step width"]:
     """Normed features of every token of packed steps, actions teacher-forced.
 
     `tokens` has leading axes [batch steps]. With `rng` the pass is a training pass.
@@ -92,4 +96,5 @@ def sequence_loss(params: Parameters, config: GatoConfig, layout: TokenLayout, t
     predicting = features[:, :, layout.observation_tokens:-1]
     logits = product(config, predicting, params["table"].T)
     mask = jnp.ones(action_ids.shape[:2], bool) if step_mask is None else jnp.asarray(step_mask, bool)
-    return masked_cross_entropy(logits, table_row(config, action_ids), jnp.broadcast_to(mask[..., None], action_ids.shape))
+    mask = jnp.broadcast_to(mask[..., None], action_ids.shape)
+    return masked_cross_entropy(logits, table_row(config, action_ids), mask)

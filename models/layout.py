@@ -93,12 +93,15 @@ class TokenLayout:
 
     @cached_property
     def order(self) -> np.ndarray | None:
-        """[observation_tokens] for each token its index in (all patches, then all values); None if that is the order already."""
+        """[observation_tokens] each token's index in (all patches, then all values); None where that is the order."""
         patch, value, order = 0, self.patches, []
         for item in self.items:
             start = patch if item.kind == "image" else value
             order += range(start, start + item.tokens)
-            patch, value = (start + item.tokens, value) if item.kind == "image" else (patch, start + item.tokens)
+            if item.kind == "image":
+                patch += item.tokens
+            else:
+                value += item.tokens
         return None if order == sorted(order) else np.array(order)
 
     @cached_property
@@ -113,7 +116,8 @@ class TokenLayout:
             for row in range(rows):
                 for column in range(columns):
                     top, left = self.crop.top + row * self.patch_size, self.crop.left + column * self.patch_size
-                    intervals.append([_interval(top, self.patch_size, item.shape[0]), _interval(left, self.patch_size, item.shape[1])])
+                    intervals.append([_interval(top, self.patch_size, item.shape[0]),
+                                      _interval(left, self.patch_size, item.shape[1])])
         return np.array(intervals, np.int32).reshape(-1, 2, 2)
 
 
@@ -133,7 +137,8 @@ def token_layout(embodiment: Embodiment, config: GatoConfig) -> TokenLayout:
     """
     items, first = [], 0
     if not config.observation_keys:
-        raise SetupError(expected="at least one observation key", got="none", fix="set observation_keys in the model's configuration")
+        raise SetupError(expected="at least one observation key", got="none",
+                         fix="set observation_keys in the model's configuration")
     for key in sorted(set(config.observation_keys)):
         channel = embodiment.channel(key)
         if channel.kind == "image":
@@ -144,7 +149,8 @@ def token_layout(embodiment: Embodiment, config: GatoConfig) -> TokenLayout:
         else:
             item = LayoutItem(key, "discrete", channel.shape, first, 1, units=("1",), values=channel.values)
             if channel.values > config.text_rows:
-                raise SetupError(expected=f"text_rows of at least {channel.values} for {key}", got=str(config.text_rows),
+                raise SetupError(expected=f"text_rows of at least {channel.values} for {key}",
+                                 got=str(config.text_rows),
                                  fix="raise text_rows in the model's configuration")
         items.append(item)
         first += item.tokens
@@ -163,6 +169,6 @@ def _patch_count(key: str, shape: tuple[int, ...], config: GatoConfig) -> int:
     crop = config.crop
     height, width = shape[0] - crop.top - crop.bottom, shape[1] - crop.left - crop.right
     if height <= 0 or width <= 0 or height % config.patch_size or width % config.patch_size:
-        raise SetupError(expected=f"{key} cropped to a multiple of {config.patch_size} px", got=f"{height} x {width} px",
-                         fix="change crop or patch_size")
+        raise SetupError(expected=f"{key} cropped to a multiple of {config.patch_size} px",
+                         got=f"{height} x {width} px", fix="change crop or patch_size")
     return (height // config.patch_size) * (width // config.patch_size)

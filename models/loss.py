@@ -1,3 +1,4 @@
+# ruff: noqa: F722  (jaxtyping writes shapes as strings)
 """What is learned: text and action tokens; never observations or the separator (Gato section 2.3)."""
 
 from __future__ import annotations
@@ -5,8 +6,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float, Int
 
+from gato_ros.models.array import Array
 from gato_ros.models.layout import BINS, TokenLayout
 
 

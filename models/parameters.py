@@ -1,3 +1,4 @@
+# ruff: noqa: F722  (jaxtyping writes shapes as strings)
 """The model's weights: a plain nested dict of float32 arrays, and how they start."""
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
+from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import BINS, CONTINUOUS_START, PAD, PATCH_POSITIONS, SEPARATOR, TABLE_MULTIPLE, TokenLayout
 from gato_ros.models.tokenizer import bin_centre
@@ -73,10 +75,12 @@ def init(rng: Array, config: GatoConfig, layout: TokenLayout) -> Parameters:
         "final_norm": _norm(width),
     }
     if config.attention_positions == "learned":
-        parameters["sequence_position"] = draw.normal((config.context_tokens or layout.step_tokens, width), embedding_scale)
+        length = config.context_tokens or layout.step_tokens
+        parameters["sequence_position"] = draw.normal((length, width), embedding_scale)
     if config.auxiliary:
         names = ("final", "early") if config.auxiliary_early_layer else ("final",)
-        parameters["auxiliary"] = {name: {"norm": _norm(width), **draw.dense(width, len(config.auxiliary), 0.1)} for name in names}
+        parameters["auxiliary"] = {name: {"norm": _norm(width), **draw.dense(width, len(config.auxiliary), 0.1)}
+                                   for name in names}
     return parameters
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: F722  (jaxtyping writes shapes as strings)
 """One control step of an autoregressive Gato in one call, with a ring of keys and values per layer.
 
 The chunk of a step is: the last action of the step before, the new observation, the separator; then the
@@ -12,9 +13,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from gato_ros.core.errors import SetupError
+from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import embed_actions, embed_observation, layer_norm, product
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
@@ -58,7 +60,8 @@ def relative_keys(params: Parameters, config: GatoConfig, layout: TokenLayout) -
         return None
     slots = ring_slots(config, layout)
     codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
-    return tuple(split_heads(config, product(config, codes, layer["relative"])) for _, layer in sorted(params["layers"].items()))
+    return tuple(split_heads(config, product(config, codes, layer["relative"]))
+                 for _, layer in sorted(params["layers"].items()))
 
 
 def empty_memory(config: GatoConfig, layout: TokenLayout) -> Memory:
@@ -67,8 +70,9 @@ def empty_memory(config: GatoConfig, layout: TokenLayout) -> Memory:
     return Memory(zeros(), zeros())
 
 
-def stream_step(params: Parameters, relative: tuple[Array, ...] | None, memory: Memory, tokens: StepTokens, last_action_id: Any,
-                step: Any, rng: Array, *, config: GatoConfig, layout: TokenLayout) -> tuple[StreamOutput, Memory]:
+def stream_step(params: Parameters, relative: tuple[Array, ...] | None, memory: Memory, tokens: StepTokens,
+                last_action_id: Any, step: Any, rng: Array, *, config: GatoConfig,
+                layout: TokenLayout) -> tuple[StreamOutput, Memory]:
     """Actions of one step and the memory after it.
 
     Args:
@@ -107,30 +111,32 @@ def choose(config: GatoConfig, logits: Float[Array, "*batch bins"], rng: Array) 
     return CONTINUOUS_START + jax.random.categorical(rng, logits / config.temperature).astype(jnp.int32)
 
 
-def _advance(params: Parameters, relative: tuple[Array, ...] | None, memory: Memory, x: Array, start: Array, filled: Array, *,
-             config: GatoConfig) -> tuple[Array, Memory]:
+def _advance(params: Parameters, relative: tuple[Array, ...] | None, memory: Memory, x: Array, start: Array,
+             filled: Array, *, config: GatoConfig) -> tuple[Array, Memory]:
     """Features [1 length width] of new tokens whose keys go to the slots from `start`.
 
     `filled` is the stream index of the first new token (capped at the ring); index 0 is the action before the
     first step, which does not exist and is masked.
     """
     length, slots = x.shape[1], memory.keys[0].shape[1]
-    query = jnp.arange(length)[:, None]
-    distance = (start + query - jnp.arange(slots)[None]) % slots
-    mask = (distance < config.context_tokens) & (distance < filled + query)
+    index = jnp.arange(length)[:, None]
+    distance = (start + index - jnp.arange(slots)[None]) % slots
+    mask = (distance < config.context_tokens) & (distance < filled + index)
     keys, values = list(memory.keys), list(memory.values)
     for i, (_, layer) in enumerate(sorted(params["layers"].items())):
         normed = layer_norm(layer["norm_attention"], x)
-        heads = lambda name: split_heads(config, product(config, normed, layer[name]))  # noqa: E731
-        keys[i] = jax.lax.dynamic_update_slice_in_dim(keys[i], heads("key").astype(keys[i].dtype), start, 1)
-        values[i] = jax.lax.dynamic_update_slice_in_dim(values[i], heads("value").astype(values[i].dtype), start, 1)
+        query, key, value = (split_heads(config, product(config, normed, layer[name]))
+                             for name in ("query", "key", "value"))
+        keys[i] = jax.lax.dynamic_update_slice_in_dim(keys[i], key.astype(keys[i].dtype), start, 1)
+        values[i] = jax.lax.dynamic_update_slice_in_dim(values[i], value.astype(values[i].dtype), start, 1)
         position = None if relative is None else partial(_ring_position, config, relative[i], start)
-        x = x + attend(layer, config, heads("query"), keys[i], values[i], mask, position)
+        x = x + attend(layer, config, query, keys[i], values[i], mask, position)
         x = x + feed_forward(layer, config, x)
     return layer_norm(params["final_norm"], x), Memory(tuple(keys), tuple(values))
 
 
-def _ring_position(config: GatoConfig, relative: Array, start: Array, queries: Array) -> Float[Array, "batch heads length slots"]:
+def _ring_position(config: GatoConfig, relative: Array, start: Array,
+                   queries: Array) -> Float[Array, "batch heads length slots"]:
     """Relative scores by slot: in stream order a skew, then turned to where the chunk lies in the ring."""
     slots = relative.shape[0]
     scores = position_scores(config, queries, relative)

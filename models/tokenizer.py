@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.layout import BINS, CONTINUOUS_START, LayoutItem, TokenLayout
@@ -25,38 +26,38 @@ class StepTokens(NamedTuple):
     """[... values] int32 ids of the continuous and discrete observations, in token order."""
 
 
-def mu_law(x: np.ndarray) -> np.ndarray:
+def mu_law(x: ArrayLike) -> np.ndarray:
     """F(x) = sgn(x) ln(100 |x| + 1) / ln(256 * 100 + 1), clipped to [-1, 1]. Total over finite x."""
     # F(256) = 1, so clipping before the logarithm equals clipping after it and cannot overflow.
     magnitude = np.minimum(np.abs(np.asarray(x, np.float64)), M)
     return np.clip(np.sign(x) * np.log(magnitude * MU + 1.0) / np.log(M * MU + 1.0), -1.0, 1.0)
 
 
-def inverse_mu_law(y: np.ndarray) -> np.ndarray:
+def inverse_mu_law(y: ArrayLike) -> np.ndarray:
     """The x with F(x) = y, for y in [-1, 1]."""
     y = np.asarray(y, np.float64)
     return np.sign(y) * np.expm1(np.abs(y) * np.log(M * MU + 1.0)) / MU
 
 
-def bin_index(y: np.ndarray) -> np.ndarray:
+def bin_index(y: ArrayLike) -> np.ndarray:
     """The bin [0, 1024) of y, clipped to [-1, 1]; int32."""
     y = np.clip(np.asarray(y, np.float64), -1.0, 1.0)
     return np.minimum(np.floor((y + 1.0) * (BINS / 2)), BINS - 1).astype(np.int32)
 
 
-def bin_centre(index: np.ndarray) -> np.ndarray:
+def bin_centre(index: ArrayLike) -> np.ndarray:
     """The centre of a bin in [-1, 1]; the left edge would bias every value by half a bin."""
     return (2.0 * np.asarray(index, np.float64) + 1.0) / BINS - 1.0
 
 
-def to_unit(x: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+def to_unit(x: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> np.ndarray:
     """x in [lower, upper] as a number in [-1, 1]; values outside are clipped."""
     lower, upper = np.asarray(lower, np.float64), np.asarray(upper, np.float64)
     # Clip first: a huge finite x would overflow in the division.
     return 2.0 * (np.clip(np.asarray(x, np.float64), lower, upper) - lower) / (upper - lower) - 1.0
 
 
-def from_unit(y: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+def from_unit(y: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> np.ndarray:
     """Inverse of `to_unit`."""
     lower, upper = np.asarray(lower, np.float64), np.asarray(upper, np.float64)
     return lower + (np.asarray(y, np.float64) + 1.0) / 2.0 * (upper - lower)
@@ -89,12 +90,12 @@ def tokenize(layout: TokenLayout, values: Mapping[str, np.ndarray]) -> StepToken
         np.concatenate(ids, -1).astype(np.int32) if ids else np.zeros((*leading, 0), np.int32))
 
 
-def encode(layout: TokenLayout, item: LayoutItem, value: np.ndarray) -> np.ndarray:
+def encode(layout: TokenLayout, item: LayoutItem, value: ArrayLike) -> np.ndarray:
     """A continuous value [... size] in [-1, 1], by the layout's encoding."""
     return mu_law(value) if layout.continuous_encoding == "mu_law" else to_unit(value, item.lower, item.upper)
 
 
-def decode(layout: TokenLayout, item: LayoutItem, ids: np.ndarray) -> np.ndarray:
+def decode(layout: TokenLayout, item: LayoutItem, ids: ArrayLike) -> np.ndarray:
     """The values [... size] that the ids of one non-image item stand for (bin centres, SI units)."""
     if item.kind == "discrete":
         return np.asarray(ids, np.float64)
@@ -113,8 +114,8 @@ def to_patches(layout: TokenLayout, item: LayoutItem, image: np.ndarray) -> np.n
     return np.moveaxis(image, -3, -4).reshape(*lead, rows * columns, size, size, 3)
 
 
-def tokenize_actions(layout: TokenLayout, actions: np.ndarray) -> np.ndarray:
-    """Ids int32 [... actions] of actions in SI units. Not companded: the contract's bounds map to [-1, 1] (App. B)."""
+def tokenize_actions(layout: TokenLayout, actions: ArrayLike) -> np.ndarray:
+    """Ids int32 [... actions] of actions in SI units: the contract's bounds map to [-1, 1], not companded (App. B)."""
     actions = np.asarray(actions)
     if actions.shape[-1:] != (layout.actions,):
         raise ValueError(f"expected actions [... {layout.actions}], got shape {actions.shape}")
@@ -123,11 +124,12 @@ def tokenize_actions(layout: TokenLayout, actions: np.ndarray) -> np.ndarray:
     return CONTINUOUS_START + bin_index(to_unit(actions, layout.action_lower, layout.action_upper))
 
 
-def decode_actions(layout: TokenLayout, ids: np.ndarray) -> np.ndarray:
+def decode_actions(layout: TokenLayout, ids: ArrayLike) -> np.ndarray:
     """Actions [... actions] in SI units: bin centres; binary values snap to the nearer bound."""
     index = np.asarray(ids) - CONTINUOUS_START
     if index.min(initial=0) < 0 or index.max(initial=0) >= BINS:
-        raise ValueError(f"action ids lie in [{CONTINUOUS_START}, {CONTINUOUS_START + BINS}), got {np.asarray(ids).ravel()[:8]}")
+        raise ValueError(f"action ids lie in [{CONTINUOUS_START}, {CONTINUOUS_START + BINS}), "
+                         f"got {index + CONTINUOUS_START}")
     lower, upper = np.array(layout.action_lower), np.array(layout.action_upper)
     snapped = np.where(index < BINS // 2, lower, upper)
     return np.where(layout.action_binary, snapped, from_unit(bin_centre(index), lower, upper))
@@ -146,6 +148,6 @@ def _checked(item: LayoutItem, values: Mapping[str, np.ndarray]) -> np.ndarray:
     if not np.isfinite(value).all():
         where = np.argwhere(~np.isfinite(value))[0]
         raise NonFiniteError(f"{item.key}[{where[-1]}] is {value[tuple(where)]}: a sensor value must be finite")
-    if item.kind == "discrete" and ((value != np.round(value)).any() or (value < 0).any() or (value >= item.values).any()):
+    if item.kind == "discrete" and ((value != np.round(value)) | (value < 0) | (value >= item.values)).any():
         raise ValueError(f"{item.key}: expected integers in [0, {item.values}), got {value.ravel()[:4]}")
     return value

@@ -1,3 +1,4 @@
+# ruff: noqa: F722  (jaxtyping writes shapes as strings)
 """The decoder: pre-norm, GEGLU, Transformer-XL relative attention (Gato section 2.3, App. C.1; Dai et al. 2019)."""
 
 from __future__ import annotations
@@ -7,8 +8,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Bool, Float
 
+from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import layer_norm, product
 from gato_ros.models.parameters import Parameters
@@ -24,8 +26,9 @@ def attention_mask(config: GatoConfig, length: int) -> Bool[np.ndarray, "length 
     return (distance >= 0) & (distance < (config.context_tokens or length))
 
 
-def decode(params: Parameters, config: GatoConfig, x: Float[Array, "batch length width"], *, outputs: int | None = None,
-           rng: Array | None = None) -> tuple[Float[Array, "batch outputs width"], Float[Array, "batch length width"] | None]:
+def decode(params: Parameters, config: GatoConfig, x: Float[Array, "batch length width"], *,
+           outputs: int | None = None, rng: Array | None = None,
+           ) -> tuple[Float[Array, "batch outputs width"], Float[Array, "batch length width"] | None]:
     """Features of the last `outputs` tokens (all by default), normed; and the stream after `auxiliary_early_layer`.
 
     `rng` is given while training and switches dropout and stochastic depth on.
@@ -50,8 +53,8 @@ def decode(params: Parameters, config: GatoConfig, x: Float[Array, "batch length
     return layer_norm(params["final_norm"], x), early
 
 
-def _layer(layer: Parameters, config: GatoConfig, x: Array, mask: np.ndarray, codes: np.ndarray | None, keep: int | None,
-           rng: Array | None) -> Array:
+def _layer(layer: Parameters, config: GatoConfig, x: Array, mask: np.ndarray, codes: np.ndarray | None,
+           keep: int | None, rng: Array | None) -> Array:
     kept = x if keep is None else x[:, -keep:]
     normed = layer_norm(layer["norm_attention"], x)
     queries = split_heads(config, product(config, normed[:, -kept.shape[1]:], layer["query"]))
@@ -83,9 +86,11 @@ def attend(layer: Parameters, config: GatoConfig, queries: Float[Array, "batch l
     return product(config, mixed.reshape(*mixed.shape[:2], -1), layer["output"])
 
 
-def feed_forward(layer: Parameters, config: GatoConfig, x: Float[Array, "batch length width"]) -> Float[Array, "batch length width"]:
+def feed_forward(layer: Parameters, config: GatoConfig,
+                 x: Float[Array, "batch length width"]) -> Float[Array, "batch length width"]:
     """GEGLU: half of the first product gates the other half."""
-    gate, value = jnp.split(product(config, layer_norm(layer["norm_feed_forward"], x), layer["feed_forward_in"]), 2, -1)
+    normed = layer_norm(layer["norm_feed_forward"], x)
+    gate, value = jnp.split(product(config, normed, layer["feed_forward_in"]), 2, -1)
     return product(config, jax.nn.gelu(gate) * value, layer["feed_forward_out"])
 
 
@@ -112,7 +117,8 @@ def position_scores(config: GatoConfig, queries: Float[Array, "batch length head
     return _einsum(config, "bqhs,dhs->bhqd", queries, relative)
 
 
-def skew(x: Float[Array, "batch heads length distances"], offset: int, columns: int) -> Float[Array, "batch heads length columns"]:
+def skew(x: Float[Array, "batch heads length distances"], offset: int,
+         columns: int) -> Float[Array, "batch heads length {columns}"]:
     """out[q, j] = x[q, j + offset - q], by padding and reshaping: no gather (Dai et al. 2019, App. B).
 
     Entries whose source lies outside the row are arbitrary and must be masked.

@@ -43,8 +43,7 @@ def policy_contract(embodiment: Embodiment, config: GatoConfig) -> dict[str, Any
     """
     observations = {}
     for key in sorted(config.observation_keys):
-        channel = embodiment.channel(key).model_dump(mode="json")
-        observations[key] = {name: value for name, value in channel.items() if name not in ("topic", "frame_id", "max_age_s")}
+        observations[key] = embodiment.channel(key).model_dump(mode="json", exclude={"topic", "frame_id", "max_age_s"})
     return {
         "control_rate_hz": embodiment.control_rate_hz,
         "observations": observations,
@@ -60,7 +59,8 @@ def contract_digest(contract: dict[str, Any]) -> str:
 
 def _tool_chain(embodiment: Embodiment) -> list[dict[str, Any]]:
     """The joints from the base to the tool frame: what turns joint angles into a tool pose."""
-    joints = {joint.find("child").get("link"): joint for joint in ElementTree.parse(embodiment.urdf_path).getroot().iter("joint")}
+    urdf = ElementTree.parse(embodiment.urdf_path).getroot()
+    joints = {joint.find("child").get("link"): joint for joint in urdf.iter("joint")}
     chain, link = [], embodiment.tool_frame
     while link in joints and link != embodiment.base_frame:
         joint = joints[link]
@@ -119,7 +119,8 @@ def load_weights(directory: str | Path, embodiment: Embodiment) -> Weights:
     check_contract(directory, record["embodiment"], embodiment, config)
     found = hashlib.sha256(content).hexdigest()
     if found != record["parameters"]["sha256"]:
-        raise _refused(directory, f"sha256 {record['parameters']['sha256'][:12]}... for {PARAMETERS_FILE}", f"{found[:12]}...")
+        wanted = record["parameters"]["sha256"]
+        raise _refused(directory, f"sha256 {wanted[:12]}... of {PARAMETERS_FILE}", f"{found[:12]}...")
     try:
         flat = safetensors.numpy.load(content)
     except safetensors.SafetensorError as error:
@@ -136,7 +137,7 @@ def check_contract(directory: Path, made_for: dict[str, Any], embodiment: Embodi
     if contract_digest(wanted) == contract_digest(have):
         return
     where, expected, got = _difference(wanted, have)
-    raise SetupError(expected=f"an embodiment like {made_for['name']}, for which {directory} was trained ({where} = {expected})",
+    raise SetupError(expected=f"the embodiment of {directory}, {made_for['name']} with {where} = {expected}",
                      got=f"{embodiment.name} with {where} = {got}", fix="use weights of this embodiment, or train some")
 
 
@@ -154,9 +155,9 @@ def _difference(wanted: Any, have: Any, path: str = "") -> tuple[str, Any, Any]:
 
 def _read(path: Path) -> bytes:
     if not path.is_file():
-        known = sorted(folder.name for folder in path.parent.parent.glob("*/") if (folder / CONFIG_FILE).is_file())
+        known = ", ".join(sorted(found.parent.name for found in path.parent.parent.glob(f"*/{CONFIG_FILE}")))
         raise SetupError(expected=f"weights in {path.parent}", got=f"no file {path.name}",
-                         fix=f"there are {', '.join(known)} beside it" if known else "check the path, or train a policy")
+                         fix=f"beside it there are: {known}" if known else "check the path, or train a policy")
     return path.read_bytes()
 
 
@@ -172,7 +173,9 @@ def _read_record(directory: Path) -> dict[str, Any]:
             raise unknown_name(f"a key of {directory / CONFIG_FILE}", key, _KEYS)
     missing = sorted(_KEYS - set(record))
     sections = {"model": set(), "embodiment": {"name", "policy_contract"}, "parameters": {"sha256"}, "extra": set()}
-    missing += [name for name, keys in sections.items() if not isinstance(record.get(name), dict) or keys - set(record[name])]
+    for name, keys in sections.items():
+        if not isinstance(record.get(name), dict) or keys - set(record[name]):
+            missing.append(name)
     if missing or record["schema"] != 1:
         raise _refused(directory, f"a complete {CONFIG_FILE} of schema 1", f"no valid {', '.join(missing) or 'schema'}")
     return record

@@ -1,0 +1,50 @@
+"""Shapes written in jaxtyping are checked in these tests; on the robot they are only read."""
+
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+from jaxtyping import install_import_hook
+
+CHECKED = ["embedding", "gato", "loss", "parameters", "streaming", "transformer"]
+with install_import_hook([f"gato_ros.models.{name}" for name in CHECKED], "beartype.beartype"):
+    import gato_ros.models.policy  # noqa: F401  (imports every room of the model)
+
+from gato_ros.embodiments import Embodiment, load_embodiment  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def embodiment() -> Embodiment:
+    return load_embodiment()
+
+
+@pytest.fixture(scope="session")
+def fresh():
+    """A function (config, layout, seed, noise) -> parameters, compiled: op by op the start takes seconds.
+
+    `noise` moves every parameter, for biases and position vectors that start at zero hide faults in their use.
+    """
+    @partial(jax.jit, static_argnums=(0, 1, 2, 3))
+    def make(config, layout, seed=0, noise=0.0):
+        params = gato_ros.models.gato.init(jax.random.key(seed), config, layout)
+        return jax.tree.map(lambda x: x + noise * jax.random.normal(jax.random.key(seed + 1), x.shape), params)
+    return make
+
+
+@pytest.fixture(scope="session")
+def observations(embodiment):
+    """A function (keys, leading axes, seed) -> values within the contract's ranges."""
+    def draw(keys, lead=(), seed=0):
+        rng, values = np.random.default_rng(seed), {}
+        for key in keys:
+            channel = embodiment.channel(key)
+            shape = (*lead, *channel.shape)
+            if channel.kind == "image":
+                values[key] = rng.integers(0, 256, shape, dtype=np.uint8)
+            elif channel.kind == "discrete":
+                values[key] = rng.integers(0, channel.values, shape).astype(np.float32)
+            else:
+                values[key] = rng.uniform(channel.lower, channel.upper, shape).astype(np.float32)
+        return values
+    return draw

@@ -1,0 +1,42 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from gato_ros.core.errors import SetupError
+from gato_ros.models.config import config_from_dict
+from gato_ros.models.gato import count_parameters, parameter_shapes
+from gato_ros.models.layout import token_layout
+from gato_ros.models.parameters import table_rows
+from gato_ros.models.presets import PRESETS
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("gato_1_18b", 1.18e9), ("gato_364m", 364e6), ("gato_79m", 79e6)])
+def test_the_papers_sizes(embodiment, name, parameters):
+    shapes = parameter_shapes(PRESETS[name], token_layout(embodiment, PRESETS[name]))
+    assert count_parameters(shapes) == pytest.approx(parameters, rel=0.015)
+    assert table_rows(PRESETS[name]) == 33152
+
+
+def test_the_cpu_size_is_small(embodiment):
+    config = PRESETS["sawyer_small"]
+    assert 0.5e6 < count_parameters(parameter_shapes(config, token_layout(embodiment, config))) < 3e6
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_configs_survive_json(name):
+    text = json.dumps(PRESETS[name].to_dict())
+    assert config_from_dict(json.loads(text)) == PRESETS[name]
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"widht": 3}, "width"), ({"step_attention": "casual"}, "causal"), ({"crop": {"botom": 3}}, "botom"),
+    ({"action_decoding": "autoregressive"}, "one_pass"), ({"auxiliary_early_layer": 9}, "auxiliary_early_layer")])
+def test_bad_configs_are_refused(change, words):
+    with pytest.raises(SetupError, match=words):
+        config_from_dict({**PRESETS["sawyer_small"].to_dict(), **change})
+
+
+def test_full_attention_may_not_see_the_answer():
+    with pytest.raises(SetupError, match="causal"):
+        replace(PRESETS["gato_79m"], step_attention="full")
