@@ -27,7 +27,6 @@ from gato_ros.nodes.parameters import SimParameters
 from gato_ros.nodes.process import Stop, run_node
 from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_OUT
 from gato_ros.sim import task
-from gato_ros.sim.world import StackingWorld
 
 NAME = "sim_node"
 TICK_S = 0.01
@@ -47,6 +46,9 @@ class SimNode:
         self._robot = robot = load_embodiment(parameters.embodiment)
         if parameters.objects not in task.OBJECT_SETS:
             raise unknown_name("an object set", parameters.objects, task.OBJECT_SETS)
+        # Here, because PyBullet prints a banner when it is imported: a refused parameter is to be one line.
+        from gato_ros.sim.world import StackingWorld
+
         self._ticks_per_frame = round(1.0 / (robot.control_rate_hz * TICK_S))
         self._world = StackingWorld(robot, gui=parameters.gui)
         self._steady = RosClock(clock_type=ClockType.STEADY_TIME)

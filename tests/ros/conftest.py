@@ -40,7 +40,7 @@ class Processes:
         self._folder, self._running = folder, []
 
     def start(self, *arguments: str) -> subprocess.Popen:
-        """`python ARGUMENTS` in the repository's root; its output goes to a file, see `output`."""
+        """`python ARGUMENTS` in the repository's root; its output goes to the file `log_path`."""
         path = self._folder / f"{len(self._running)}.log"
         with open(path, "wb") as log:
             process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
@@ -63,11 +63,6 @@ class Processes:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-
-
-def output(process: subprocess.Popen) -> str:
-    """What a process of `Processes` printed so far."""
-    return process.log_path.read_text()
 
 
 @pytest.fixture

@@ -1,0 +1,38 @@
+"""The launch file: compiled everywhere, loaded where `launch` is installed."""
+
+import ast
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+FILES = sorted((Path(__file__).resolve().parents[2] / "launch").glob("*.launch.py"))
+
+
+def test_there_is_a_launch_file():
+    assert [path.name for path in FILES] == ["loop.launch.py"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_it_compiles_and_gives_every_node_a_name_and_a_namespace(path):
+    tree = ast.parse(path.read_text())
+    compile(tree, str(path), "exec")
+    nodes = [call for call in ast.walk(tree) if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Node"]
+    assert nodes
+    for call in nodes:
+        assert {"package", "executable", "name", "namespace", "parameters"} <= {keyword.arg for keyword in call.keywords}
+    assert any(isinstance(item, ast.FunctionDef) and item.name == "generate_launch_description" for item in tree.body)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_it_describes_the_three_nodes(path):
+    pytest.importorskip("launch_ros", reason="`launch` is not on PyPI; this runs where ROS is installed")
+    from launch import LaunchContext
+
+    spec = importlib.util.spec_from_file_location("loop_launch", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    context = LaunchContext()
+    context.launch_configurations.update({name: default for name, (default, _) in module.ARGUMENTS.items()})
+    assert len(module._nodes(context)) == 3
+    assert module.generate_launch_description().entities

@@ -1,0 +1,131 @@
+"""policy_node over DDS: it proposes on good inputs, and on bad ones it falls silent and says why."""
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import TwistStamped
+from sensor_msgs.msg import Image, JointState, TimeReference
+from std_srvs.srv import SetBool, Trigger
+
+from gato_ros.embodiments import load_embodiment
+from gato_ros.nodes.diagnosis import values_of
+from gato_ros.nodes.image import message_from_rgb
+from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_OUT
+
+ROBOT = load_embodiment()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A tiny Gato with random weights, saved as a policy."""
+    import jax
+
+    from gato_ros.models.layout import token_layout
+    from gato_ros.models.parameters import init
+    from gato_ros.models.presets import PRESETS
+    from gato_ros.models.weights import save_weights
+
+    config, folder = PRESETS["debug_one_pass"], tmp_path_factory.mktemp("weights")
+    save_weights(folder, init(jax.random.key(0), config, token_layout(ROBOT, config)), config, ROBOT)
+    return folder
+
+
+class Scene:
+    """policy_node, and a robot played by the probe."""
+
+    def __init__(self, processes, probe, weights, *arguments):
+        self.probe = probe
+        self.proposals = probe.listen(TwistStamped, ROBOT.wire.proposal_twist, COMMAND)
+        self.grippers = probe.listen(JointState, ROBOT.wire.proposal_gripper, COMMAND)
+        self.timing = probe.listen(TimeReference, "policy_node/timing", REPORT)
+        self.status = probe.listen(DiagnosticStatus, "policy_node/status", REPORT)
+        self.cameras = {key: probe.node.create_publisher(Image, ROBOT.observations[key].topic, CAMERA)
+                        for key in ROBOT.image_keys}
+        self.joints = probe.node.create_publisher(JointState, ROBOT.wire.joint_states.topic, STATE_OUT)
+        self.gripper = probe.node.create_publisher(JointState, ROBOT.wire.gripper_states.topic, STATE_OUT)
+        self.node = processes.node("policy_node", "-p", f'policy:="{weights}"', *arguments)
+        self.size, self.without, self.angle = 128, (), 0.0
+        probe.wait(lambda: self.status, "the policy's status", 60.0)
+
+    def sense(self) -> None:
+        stamp = self.probe.stamp()
+        for key, publisher in self.cameras.items():
+            if key not in self.without:
+                message = message_from_rgb(np.zeros((self.size, self.size, 3), np.uint8), ROBOT.observations[key].frame_id)
+                message.header.stamp = stamp
+                publisher.publish(message)
+        joints = JointState(name=ROBOT.arm.joints, position=[a + self.angle for a in ROBOT.arm.posture_rad],
+                            velocity=[0.0] * 7)
+        gripper = JointState(name=["gripper"], position=[0.05], effort=[0.0])
+        joints.header.stamp = gripper.header.stamp = stamp
+        self.joints.publish(joints)
+        self.gripper.publish(gripper)
+
+    def sense_until(self, done, what: str) -> None:
+        self.probe.wait(done, what, meanwhile=self.sense, every_s=0.03)
+
+    def said(self) -> str:
+        message = self.status[-1][1]
+        return f"{message.message} {values_of(message)['last_refusal']}"
+
+    def proposals_in(self, seconds: float) -> int:
+        before = len(self.proposals)
+        ticks = iter(range(int(seconds / 0.03)))
+        self.sense_until(lambda: next(ticks, None) is None, "time")
+        return len(self.proposals) - before
+
+
+def test_proposals_follow_good_inputs_and_stop_with_bad_ones(processes, probe, weights):
+    scene = Scene(processes, probe, weights)
+
+    # A camera of the wrong size: no proposal, and the reason is told.
+    scene.size = 64
+    scene.sense_until(lambda: "64x64 pixels, expected 128x128" in scene.said(), "the complaint about the size")
+    assert not scene.proposals and "missing basket_front_left/pixels" in scene.said()
+
+    # Then the right size: twist and gripper carry one stamp, in the base frame, within the contract's bounds.
+    scene.size = 128
+    scene.sense_until(lambda: len(scene.proposals) > 20 and len(scene.grippers) > 20, "proposals")
+    twists = {(m.header.stamp.sec, m.header.stamp.nanosec): m for _, m in scene.proposals}
+    pairs = [(twists[(m.header.stamp.sec, m.header.stamp.nanosec)], m) for _, m in scene.grippers
+             if (m.header.stamp.sec, m.header.stamp.nanosec) in twists]
+    assert len(pairs) > 15
+    for twist, gripper in pairs:
+        linear, angular = twist.twist.linear, twist.twist.angular
+        values = np.array([linear.x, linear.y, linear.z, angular.z, gripper.position[0]])
+        assert twist.header.frame_id == "base" and gripper.name == ["gripper"]
+        assert (values >= ROBOT.action_lower - 1e-6).all() and (values <= ROBOT.action_upper + 1e-6).all()
+
+    # One camera falls silent: proposals cease within its largest age and a control period.
+    scene.without = ("basket_front_right/pixels",)
+    scene.sense_until(lambda: "stale basket_front_right/pixels" in scene.said(), "the complaint about the camera")
+    assert scene.proposals_in(1.0) == 0
+    scene.without = ()
+    scene.sense_until(lambda: scene.proposals_in(0.5) > 3, "proposals again")
+
+    # Joint angles that are not numbers are refused, and soon there are no fresh ones.
+    scene.angle = float("nan")
+    scene.sense_until(lambda: "joint_states: a value is not finite" in scene.said(), "the complaint about NaN")
+    assert scene.proposals_in(1.0) == 0
+
+
+def test_it_proposes_only_when_told_and_a_reset_forgets_older_frames(processes, probe, weights):
+    scene = Scene(processes, probe, weights, "-p", "propose_at_start:=false")
+    assert scene.proposals_in(1.0) == 0
+    assert probe.call(SetBool, "policy_node/propose", SetBool.Request(data=True)).success
+    scene.sense_until(lambda: len(scene.timing) > 10, "proposals")
+    assert probe.call(Trigger, "policy_node/reset", Trigger.Request()).success
+    probe.spin(0.3)
+    before = len(scene.proposals)
+    probe.spin(0.5)  # nothing is sensed any more, so nothing may be proposed
+    assert len(scene.proposals) == before
+    scene.sense_until(lambda: len(scene.proposals) > before, "proposals from new frames")
+    for _, message in scene.timing:
+        proposed, observed = message.header.stamp, message.time_ref
+        assert (observed.sec, observed.nanosec) < (proposed.sec, proposed.nanosec)
+
+
+def test_missing_weights_are_refused_with_exit_code_2(processes, probe, tmp_path):
+    node = processes.node("policy_node", "-p", f'policy:="{tmp_path / "nothing"}"')
+    probe.wait(lambda: node.poll() is not None, "the refusal")
+    assert node.returncode == 2 and "policy_node: expected" in node.log_path.read_text()
