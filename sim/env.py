@@ -124,6 +124,11 @@ class RgbStackingEnv(gymnasium.Env):
             return 2
         return 4 if np.hypot(*(red - self.world.prop("blue").position)[:2]) < 0.03 else 3
 
+    @property
+    def stacked(self) -> bool:
+        """Whether this episode has been a success: the stack stood for HOLD_STEPS ticks."""
+        return self._stacked_once
+
     def _info(self) -> dict[str, Any]:
         return {"stacked": self._stacked_once, "progress": PROGRESS[self._furthest], "tick": self._tick,
                 "objects": self.world.object_names}

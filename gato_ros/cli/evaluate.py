@@ -40,6 +40,8 @@ class Options:
     """Seed of the first episode; the next ones count up. Policies never train on 900000 and above."""
     workers: int = os.cpu_count() or 1
     """Processes."""
+    quiet: bool = False
+    """No progress bar and no table."""
     json: Path | None = None
     """Write the result here as JSON."""
 
@@ -52,7 +54,7 @@ def run(options: Options) -> dict:
 
     with _one_thread(), _pool(options.workers) as pool, \
             Progress(TextColumn("evaluate"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                     TextColumn("{task.fields[note]}"), refresh_per_second=2) as progress:
+                     TextColumn("{task.fields[note]}"), refresh_per_second=2, disable=options.quiet) as progress:
         bar = progress.add_task("", total=len(sets) * options.episodes, note="")
         jobs = {pool.submit(_work, options.policy, name, options.seed + k): name
                 for name in sets for k in range(options.episodes)}
@@ -61,7 +63,8 @@ def run(options: Options) -> dict:
             done = [outcome for rows in outcomes.values() for outcome in rows]
             progress.update(bar, advance=1, note=f"{sum(one.success for one in done)} of {len(done)} stacked")
     result = _result(options, outcomes)
-    _print(result)
+    if not options.quiet:
+        _print(result)
     return result
 
 

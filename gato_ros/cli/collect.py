@@ -1,0 +1,164 @@
+"""Collect demonstrations: expert episodes with noise in the executed action, or single-frame snapshots.
+
+Parallel processes, no ROS, resumable: an episode or a file of snapshots that exists is not made again.
+Seeds 900000 and above are kept for evaluation and refused here.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal
+
+from gato_ros.core.errors import SetupError
+
+FIRST_EVALUATION_SEED = 900_000
+SCENES_PER_FILE = 100
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to collect, and where."""
+
+    out: Path
+    """Folder for the episodes (one MCAP each) or the snapshot files."""
+    kind: Literal["episodes", "snapshots"] = "episodes"
+    """`episodes`: the expert acts, with noise; `snapshots`: random situations without physics, labelled."""
+    objects: str = "cubes"
+    """Object set: cubes, triplet1..triplet5, train."""
+    episodes: int = 100
+    """Episodes to attempt, or scenes to draw (a scene gives `per_scene` frames)."""
+    seed: int = 0
+    """Seed of the first; the next ones count up."""
+    workers: int = os.cpu_count() or 1
+    """Processes."""
+    image_share: float = 0.25
+    """Share of plain ticks that are rendered (up to three times as many where fingers move). 1 renders all."""
+    per_scene: int = 4
+    """Snapshots per scene."""
+    keep_failures: bool = False
+    """Keep episodes that did not end in a stack, too."""
+    policy: str | None = None
+    """A policy directory that drives most of each episode while the expert labels (DAgger); default: the expert drives."""
+    json: Path | None = None
+    """Write the result here as JSON."""
+
+
+def run(options: Options) -> dict:
+    """Collect, with a progress bar; returns counts."""
+    _check(options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.kind == "episodes":
+        jobs = [(seed, 1) for seed in range(options.seed, options.seed + options.episodes) if not _done(options, seed)]
+    else:
+        starts = range(options.seed, options.seed + options.episodes, SCENES_PER_FILE)
+        jobs = [(start, min(SCENES_PER_FILE, options.seed + options.episodes - start)) for start in starts
+                if not _done(options, start)]
+    counts = {"attempted": 0, "kept": 0, "frames": 0}
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with Progress(TextColumn("collect"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                  TextColumn("{task.fields[note]}")) as progress:
+        bar = progress.add_task("", total=len(jobs), note="")
+        pool = ProcessPoolExecutor(options.workers, mp_context=get_context("spawn"))
+        try:
+            for future in as_completed([pool.submit(_work, options, *job) for job in jobs]):
+                result = future.result()
+                for key, value in result.items():
+                    counts[key] += value
+                progress.update(bar, advance=1, note=f"kept {counts['kept']} of {counts['attempted']}, {counts['frames']} frames")
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    skipped = options.episodes - sum(count for _, count in jobs)
+    print(f"{counts['kept']} of {counts['attempted']} kept, {counts['frames']} frames, {skipped} were there already")
+    return {**counts, "skipped": skipped, "out": str(options.out)}
+
+
+def _check(options: Options) -> None:
+    from gato_ros.core.errors import unknown_name
+    from gato_ros.sim.task import OBJECT_SETS
+
+    if options.objects not in OBJECT_SETS:
+        raise unknown_name("an object set", options.objects, OBJECT_SETS)
+    if options.seed < 0 or options.seed + options.episodes > FIRST_EVALUATION_SEED:
+        raise SetupError(expected=f"seeds from 0 up to {FIRST_EVALUATION_SEED}", fix="higher seeds are for evaluation",
+                         got=f"{options.seed} to {options.seed + options.episodes}")
+    for name in ("episodes", "workers", "per_scene"):
+        if getattr(options, name) < 1:
+            raise SetupError(expected=f"--{name} of at least 1", got=str(getattr(options, name)), fix="give a positive number")
+    if not 0 < options.image_share <= 1:
+        raise SetupError(expected="--image-share in (0, 1]", got=str(options.image_share), fix="0.25 is a good value")
+
+
+def _name(options: Options, seed: int) -> str:
+    driver = "dagger" if options.policy else "expert"
+    return f"{options.objects}-{driver}-{seed:06d}" if options.kind == "episodes" else f"{options.objects}-snapshots-{seed:06d}"
+
+
+def _done(options: Options, seed: int) -> bool:
+    from gato_ros.data.frames import SUFFIX
+
+    name = _name(options, seed)
+    marks = (options.out / f"{name}.mcap", options.out / ".failed" / name, options.out / f"{name}{SUFFIX}")
+    return any(path.exists() for path in marks)
+
+
+_SETUP: dict = {}
+
+
+def _parts(options: Options) -> tuple:
+    """Environment, expert and driver of this worker process, made once."""
+    if not _SETUP:
+        from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
+        from gato_ros.sim.expert import StackingExpert
+
+        env = RgbStackingEnv(options.objects, privileged=PRIVILEGED_KEYS)
+        expert = driver = StackingExpert(env.embodiment)
+        if options.policy:
+            from gato_ros.cli.policy_source import make_policy
+
+            driver = make_policy(options.policy, env.embodiment)
+        _SETUP.update(env=env, expert=expert, driver=driver)
+    return _SETUP["env"], _SETUP["expert"], _SETUP["driver"]
+
+
+def _work(options: Options, seed: int, count: int) -> dict:
+    env, expert, driver = _parts(options)
+    return _episode(options, seed, env, expert, driver) if options.kind == "episodes" else _scenes(options, seed, count, env, expert)
+
+
+def _episode(options: Options, seed: int, env, expert, driver) -> dict:
+    from gato_ros.data.episode import EpisodeWriter
+    from gato_ros.sim.demonstration import Noise, demonstrate
+
+    noise = Noise()
+    name = _name(options, seed)
+    metadata = {"seed": seed, "object_set": options.objects, "driver": options.policy or "expert",
+                "image_share": options.image_share}
+    with EpisodeWriter(options.out, name, env.embodiment, metadata) as writer:
+        frames = tick = 0
+        for tick, step in enumerate(demonstrate(env, driver, expert, seed, noise, options.image_share)):
+            frames += env.embodiment.image_keys[0] in step.observation.values
+            writer.add(tick, step.observation, step.label, step.executed, step.observation.privileged)
+        stacked = env.stacked
+        if stacked or options.keep_failures:
+            writer.close({"success": stacked, "steps": tick + 1, "objects": list(env.world.object_names)})
+            return {"attempted": 1, "kept": 1, "frames": frames}
+    mark = options.out / ".failed" / name  # so that a resumed run does not try it again
+    mark.parent.mkdir(exist_ok=True)
+    mark.touch()
+    return {"attempted": 1, "kept": 0, "frames": 0}
+
+
+def _scenes(options: Options, first: int, count: int, env, expert) -> dict:
+    from gato_ros.data.frames import SUFFIX, make_frames, save_frames
+    from gato_ros.sim.snapshot import snapshots
+
+    rows = ((step.observation, step.label) for seed in range(first, first + count)
+            for step in snapshots(env, expert, seed, options.per_scene))
+    frames = make_frames(env.embodiment.image_keys, rows)
+    save_frames(options.out / f"{_name(options, first)}{SUFFIX}", frames)
+    return {"attempted": count, "kept": count, "frames": len(frames)}

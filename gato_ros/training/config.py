@@ -1,0 +1,45 @@
+"""What a training run is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gato_ros.core.errors import SetupError
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Single-step cloning of labelled frames. Frozen; travels in checkpoints, and a resumed run must agree."""
+
+    steps: int = 20_000
+    """Gradient steps in all; the learning rate's cosine ends there."""
+    batch: int = 64
+    """Frames per step."""
+    learning_rate: float = 1e-3
+    """Peak of the schedule: linear warm-up, then cosine down to a hundredth."""
+    warmup_steps: int = 300
+    weight_decay: float = 0.1
+    clip_norm: float = 1.0
+    """Largest norm of the gradient."""
+    average: float = 0.999
+    """Decay of the moving average of the weights, which is what is evaluated and shipped."""
+    soft_sigma_bins: float = 8.0
+    """Spread of the action targets over the bins; near bins are near velocities."""
+    auxiliary_weight: float = 2.0
+    """Weight of the simulator's ground truth (object positions, yaw) that shapes the features."""
+    brightness: float = 0.06
+    """Spread of a random gain per image and colour."""
+    pixel_noise: float = 0.0
+    """Standard deviation of noise on pixels [0..255]. Drawing it costs as much as the model on a CPU: off."""
+    patch_dropout: float = 0.04
+    """Share of image patches that are blanked, against leaning on a single one."""
+    token_noise_bins: int = 4
+    """Continuous observation tokens move by up to so many bins."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checks = {"steps": self.steps > 0, "batch": self.batch > 0, "learning_rate": self.learning_rate > 0,
+                  "average": 0 <= self.average < 1, "patch_dropout": 0 <= self.patch_dropout < 1}
+        for name, holds in checks.items():
+            if not holds:
+                raise SetupError(expected=f"a sensible {name}", got=str(getattr(self, name)), fix="see `train --help`")

@@ -1,0 +1,154 @@
+"""The training loop: batches, steps, checkpoints, validation, closed-loop success, best weights by success."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from tensorboardX import SummaryWriter
+
+from gato_ros.embodiments import Embodiment
+from gato_ros.models.config import GatoConfig
+from gato_ros.models.gato import count_parameters, init
+from gato_ros.models.layout import token_layout
+from gato_ros.models.weights import save_weights
+from gato_ros.training.auxiliary import NAMES, SCALE
+from gato_ros.training.checkpoint import load_checkpoint, run_record, save_checkpoint
+from gato_ros.training.config import TrainingConfig
+from gato_ros.training.examples import Examples, batches
+from gato_ros.training.step import TrainingState, measure, start, train_step
+
+CURVES = "curves.jsonl"
+VALIDATION_FRAMES = 1024
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What happens when, in gradient steps; 0 means never."""
+
+    log: int = 50
+    validate: int = 500
+    checkpoint: int = 500
+    closed_loop: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the loop tells its caller after each logged step."""
+
+    step: int
+    values: dict[str, float]
+
+
+def train(config: TrainingConfig, model: GatoConfig, embodiment: Embodiment, training: Examples, validation: Examples,
+          data: dict[str, int], folder: Path, schedule: Schedule, report: Callable[[Progress], None],
+          closed_loop: Callable[[Path], dict[str, float]] | None = None, initial: Any = None) -> dict[str, Any]:
+    """Train, or go on with the run in `folder`, to the last step; returns the final figures.
+
+    Leaves in `folder`: the checkpoint, `curves.jsonl`, tensorboard events, `last/` (weights of the moving
+    average), and `best/` (the weights with the highest closed-loop success so far).
+
+    Args:
+        data: frames per folder, for the record.
+        closed_loop: measures saved weights; must return {"rate": share of successes, ...}.
+        initial: parameters to start from instead of random ones.
+    """
+    layout = token_layout(embodiment, model)
+    record = run_record(config, model, data)
+    params = init(jax.random.key(config.seed), model, layout)
+    if initial is not None:
+        params = _taken_over(params, initial)
+    fresh = start(config, params)
+    state = load_checkpoint(folder / "checkpoint", fresh, record) or fresh
+    run = _Run(folder, config, model, embodiment, record, closed_loop)
+    first, began = int(state.step), time.monotonic()
+    fixed = dict(config=config, model=model, layout=layout)
+    held_out = validation.batch(np.arange(min(len(validation), VALIDATION_FRAMES)))
+    sums: dict[str, Any] = {}
+    for step, batch in enumerate(batches(training, config.batch, first, config.steps, config.seed), first + 1):
+        state, values = train_step(state, batch, **fixed)
+        sums = {key: sums.get(key, 0.0) + value for key, value in values.items()}
+        if _due(schedule.log, step, config):
+            since = (step - 1) % schedule.log + 1
+            means = {key: float(value) / min(since, step - first) for key, value in sums.items()}
+            means["frames_per_s"] = (step - first) * config.batch / (time.monotonic() - began)
+            run.write("train", step, means)
+            report(Progress(step, means))
+            sums = {}
+        if _due(schedule.validate, step, config):
+            run.write("validation", step, named(measure(state.average, held_out, **fixed), embodiment))
+        if _due(schedule.checkpoint, step, config):
+            save_checkpoint(folder / "checkpoint", state, record)
+        if closed_loop is not None and _due(schedule.closed_loop, step, config):
+            run.measure_closed_loop(step, state)
+    run.save("last", state, int(state.step))
+    run.close()
+    return {"steps": int(state.step), "parameters": count_parameters(params), "best_rate": run.best,
+            **named(measure(state.average, held_out, **fixed), embodiment)}
+
+
+def _due(every: int, step: int, config: TrainingConfig) -> bool:
+    return every > 0 and (step % every == 0 or step == config.steps)
+
+
+def _taken_over(params: Any, initial: Any) -> Any:
+    """`params` with every leaf that `initial` has; its auxiliary heads stay fresh where `initial` has none."""
+    return {name: jax.tree.map(jax.numpy.asarray, initial[name]) if name in initial else value
+            for name, value in params.items()}
+
+
+def named(values: dict[str, Any], embodiment: Embodiment) -> dict[str, float]:
+    """Validation figures under readable names: velocities in SI units, positions in millimetres."""
+    half = (embodiment.action_upper - embodiment.action_lower)[:4] / 2
+    out = {key: float(value) for key, value in values.items() if np.ndim(value) == 0}
+    errors = np.asarray(values["twist_error"]) * half
+    out.update({f"error_{name}": float(error) for name, error in zip(("vx", "vy", "vz", "wz"), errors)})
+    if "auxiliary_error" in values:
+        scale = np.append(SCALE * 1000, [1.0] * (len(NAMES) - len(SCALE)))
+        out.update({f"error_{name}": float(error) for name, error in zip(NAMES, np.asarray(values["auxiliary_error"]) * scale)})
+    return out
+
+
+class _Run:
+    """The files of one run."""
+
+    def __init__(self, folder: Path, config: TrainingConfig, model: GatoConfig, embodiment: Embodiment,
+                 record: dict[str, Any], closed_loop: Callable[[Path], dict[str, float]] | None):
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._model, self._embodiment, self._closed_loop = folder, model, embodiment, closed_loop
+        self._record, self._config = record, config
+        self._writer = SummaryWriter(str(folder / "tensorboard"))
+        self.best = self._best_so_far()
+
+    def _best_so_far(self) -> float | None:
+        path = self._folder / CURVES
+        rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return max((row["rate"] for row in rows if row["kind"] == "closed_loop"), default=None)
+
+    def write(self, kind: str, step: int, values: dict[str, float]) -> None:
+        with open(self._folder / CURVES, "a") as file:
+            file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
+        for key, value in values.items():
+            self._writer.add_scalar(f"{kind}/{key}", value, step)
+
+    def save(self, name: str, state: TrainingState, step: int) -> Path:
+        directory = self._folder / name
+        save_weights(directory, jax.device_get(state.average), self._model, self._embodiment,
+                     {"step": step, "training": self._record["training"], "data": self._record["data"]})
+        return directory
+
+    def measure_closed_loop(self, step: int, state: TrainingState) -> None:
+        values = self._closed_loop(self.save("last", state, step))
+        self.write("closed_loop", step, values)
+        if self.best is None or values["rate"] >= self.best:
+            self.best = values["rate"]
+            self.save("best", state, step)
+
+    def close(self) -> None:
+        self._writer.close()

@@ -1,0 +1,110 @@
+"""One gradient step of single-step cloning: augmentation, loss, optimiser, moving average."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from gato_ros.models.config import GatoConfig
+from gato_ros.models.gato import forward_step
+from gato_ros.models.layout import BINS, CONTINUOUS_START, TokenLayout
+from gato_ros.models.loss import action_loss
+from gato_ros.models.tokenizer import StepTokens
+from gato_ros.training.auxiliary import POSITIONS
+from gato_ros.training.config import TrainingConfig
+from gato_ros.training.examples import Batch
+
+
+class TrainingState(NamedTuple):
+    """Everything a run needs to go on."""
+
+    step: Any
+    params: Any
+    average: Any
+    """Moving average of `params`; what is evaluated and shipped."""
+    optimiser: Any
+
+
+def optimiser(config: TrainingConfig) -> optax.GradientTransformation:
+    """AdamW with warm-up, cosine and clipping; biases and norms do not decay."""
+    schedule = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, min(config.warmup_steps, config.steps // 2),
+                                                  config.steps, config.learning_rate / 100)
+    decays = lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1, params)  # noqa: E731
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm),
+                       optax.adamw(schedule, b1=0.9, b2=0.95, weight_decay=config.weight_decay, mask=decays))
+
+
+def start(config: TrainingConfig, params: Any) -> TrainingState:
+    """The state before the first step."""
+    return TrainingState(jnp.zeros((), jnp.int32), params, jax.tree.map(jnp.copy, params), optimiser(config).init(params))
+
+
+@partial(jax.jit, static_argnames=("config", "model", "layout"), donate_argnames=("state",))
+def train_step(state: TrainingState, batch: Batch, *, config: TrainingConfig, model: GatoConfig,
+               layout: TokenLayout) -> tuple[TrainingState, dict[str, Any]]:
+    """The state after one batch, and the losses. Randomness is a function of seed and step."""
+    rng = jax.random.fold_in(jax.random.key(config.seed), state.step)
+    augment_rng, model_rng = jax.random.split(rng)
+    tokens = augment(batch.tokens, config, augment_rng)
+
+    def loss(params: Any) -> tuple[Any, dict[str, Any]]:
+        output = forward_step(params, model, layout, tokens, rng=model_rng, train=True)
+        return losses(output, batch, config)
+
+    (_, values), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
+    updates, optimiser_state = optimiser(config).update(gradients, state.optimiser, state.params)
+    params = optax.apply_updates(state.params, updates)
+    # A young average would remember the random start: let it follow quickly at first.
+    decay = jnp.minimum(config.average, (1.0 + state.step) / (10.0 + state.step))
+    average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.average, params)
+    return TrainingState(state.step + 1, params, average, optimiser_state), values
+
+
+@partial(jax.jit, static_argnames=("config", "model", "layout"))
+def measure(params: Any, batch: Batch, *, config: TrainingConfig, model: GatoConfig, layout: TokenLayout) -> dict[str, Any]:
+    """The losses and errors of a batch without augmentation."""
+    output = forward_step(params, model, layout, batch.tokens)
+    _, values = losses(output, batch, config)
+    bins = output.action_logits.argmax(-1)
+    error = jnp.abs(bins - batch.action_bins) * 2.0 / BINS
+    sides = (bins >= BINS // 2) == (batch.action_bins >= BINS // 2)
+    values |= {"twist_error": error[:, :4].mean(0), "gripper_accuracy": sides[:, 4].mean()}
+    if output.auxiliary is not None:
+        values["auxiliary_error"] = (jnp.abs(output.auxiliary - batch.auxiliary) * batch.auxiliary_weight).sum(0) / (
+            batch.auxiliary_weight.sum(0) + 1e-6)
+    return values
+
+
+def losses(output: Any, batch: Batch, config: TrainingConfig) -> tuple[Any, dict[str, Any]]:
+    """The weighted sum, and its parts."""
+    action = action_loss(output.action_logits, batch.action_bins, config.soft_sigma_bins).mean()
+    total, values = action, {"action_loss": action}
+    heads = [head for head in (output.auxiliary, output.auxiliary_early) if head is not None]
+    if heads:
+        # Positions count in units of 10 cm; the yaw's sine and cosine are already of order one.
+        scale = jnp.where(jnp.arange(batch.auxiliary.shape[1]) < len(POSITIONS), 3.0, 1.0)
+        auxiliary = sum((jnp.abs(head - batch.auxiliary) * batch.auxiliary_weight * scale).mean() for head in heads)
+        total = total + config.auxiliary_weight * auxiliary / len(heads)
+        values["auxiliary_loss"] = auxiliary / len(heads)
+    return total, {**values, "loss": total}
+
+
+def augment(tokens: StepTokens, config: TrainingConfig, rng: Any) -> StepTokens:
+    """Colour gain, pixel noise, blanked patches, moved observation bins. No shifts: the cameras are fixed."""
+    gain_rng, noise_rng, drop_rng, id_rng = jax.random.split(rng, 4)
+    patches = tokens.patches.astype(jnp.float32)
+    batch, count = patches.shape[:2]
+    gain = 1.0 + config.brightness * jax.random.normal(gain_rng, (batch, 1, 1, 1, 3))
+    patches = patches * gain
+    if config.pixel_noise:
+        patches = patches + config.pixel_noise * jax.random.normal(noise_rng, patches.shape)
+    keep = jax.random.bernoulli(drop_rng, 1 - config.patch_dropout, (batch, count, 1, 1, 1))
+    patches = jnp.where(keep, jnp.clip(patches, 0, 255), 60.0)
+    ids = tokens.ids
+    move = jax.random.randint(id_rng, ids.shape, -config.token_noise_bins, config.token_noise_bins + 1)
+    moved = jnp.clip(ids + move, CONTINUOUS_START, CONTINUOUS_START + BINS - 1)
+    return StepTokens(patches, jnp.where(ids >= CONTINUOUS_START, moved, ids))
