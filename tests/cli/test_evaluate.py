@@ -1,9 +1,12 @@
 """The real command, as a user runs it."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -67,3 +70,29 @@ def test_a_policy_sees_only_what_it_names():
     finally:
         environment.close()
     assert any(key.startswith("privileged/") for key in make_policy("expert", embodiment).observation_keys)
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_ctrl_c_ends_every_process_and_writes_nothing(tmp_path, signals):
+    command = [sys.executable, "-m", "gato_ros", "evaluate", "--policy", "hold", "--episodes", "50", "--workers", "2",
+               "--json", "result.json"]
+    # A session of its own, as a terminal's foreground job has a group of its own.
+    child = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.getcwd()}, text=True,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        time.sleep(4)
+        assert child.poll() is None, child.stderr.read()
+        for _ in range(signals):
+            child.send_signal(signal.SIGINT)  # to the parent only: the harder case
+            time.sleep(0.3)
+        assert child.wait(timeout=30) == 130
+        assert child.stderr.read().splitlines()[-1] == "gato_ros evaluate: interrupted"
+        with pytest.raises(ProcessLookupError):
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
+                os.killpg(child.pid, 0)
+                time.sleep(0.1)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+    assert list(tmp_path.iterdir()) == []
