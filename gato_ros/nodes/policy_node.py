@@ -55,6 +55,7 @@ class PolicyNode:
         self._changed = threading.Condition()
         self._proposing, self._stopping, self._restart = parameters.propose_at_start, False, True
         self._not_before_s = 0.0
+        self._simulated_time = node.get_parameter("use_sim_time").value
         self._failure: str | None = None
         self._counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "refused_messages": 0}
         self._last_refusal, self._faults = "", ()
@@ -166,8 +167,12 @@ class PolicyNode:
                 continue
             stamps, now_s = self._assembler.image_stamps(), time.monotonic()
             new = 0 < len(stamps) == cameras and (len(used) < cameras or all(a > b for a, b in zip(stamps, used)))
-            if self._restart or (new and (not aligned or now_s >= pace.earliest_s)):
+            if self._restart or (new and (not aligned or self._simulated_time or now_s >= pace.earliest_s)):
                 return new
+            if self._simulated_time and cameras and not new:
+                # The wall clock says nothing about simulated time: one tick per frame, however slow.
+                self._changed.wait(1.0 / self._robot.control_rate_hz)
+                continue
             # Without cameras there is nothing to wait for beyond the deadline.
             due_s = pace.earliest_s if new else pace.latest_s if cameras else pace.deadline_s
             if now_s >= due_s:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-DISCOVERY_LIMIT_S = 30.0
+DISCOVERY_LIMIT_S = 60.0
 """Finding each other takes 0.1 to 3 s on a quiet machine; the suite may run on a busy one."""
 ROS = {"ROS_DOMAIN_ID": str(20 + WORKER), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_PYTHON_CHECK_FIELDS": "1",
        "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}

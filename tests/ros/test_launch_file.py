@@ -20,7 +20,8 @@ def test_it_compiles_and_gives_every_node_a_name_and_a_namespace(path):
     nodes = [call for call in ast.walk(tree) if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Node"]
     assert nodes
     for call in nodes:
-        assert {"package", "executable", "name", "namespace", "parameters"} <= {keyword.arg for keyword in call.keywords}
+        given = {keyword.arg for keyword in call.keywords}
+        assert {"package", "executable", "name", "namespace", "parameters"} <= given
     assert any(isinstance(item, ast.FunctionDef) and item.name == "generate_launch_description" for item in tree.body)
 
 

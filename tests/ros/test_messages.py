@@ -22,7 +22,8 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (6, 5, 3), dtype=np.uint8)
 def image(pixels: np.ndarray, encoding: str, padding: int = 0) -> Image:
     height, width = pixels.shape[:2]
     rows = np.concatenate([pixels.reshape(height, -1), np.full((height, padding), 99, np.uint8)], axis=1)
-    return Image(height=height, width=width, encoding=encoding, step=rows.shape[1], data=array.array("B", rows.tobytes()))
+    data = array.array("B", rows.tobytes())
+    return Image(height=height, width=width, encoding=encoding, step=rows.shape[1], data=data)
 
 
 def test_a_picture_survives_the_wire():

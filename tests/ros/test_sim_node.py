@@ -67,7 +67,8 @@ def test_it_behaves_like_the_robot(processes, probe):
 
     # Velocities are followed; 0.2 s after the last command the arm holds by itself.
     begun = scene.last_joint()[0]
-    probe.wait(lambda: scene.last_joint()[0] > begun + 0.2, "motion", meanwhile=lambda: scene.command(0.5), every_s=0.01)
+    probe.wait(lambda: scene.last_joint()[0] > begun + 0.2, "motion", meanwhile=lambda: scene.command(0.5),
+               every_s=0.01)
     probe.wait(lambda: abs(scene.last_joint()[1]) < 0.01, "the hold", limit_s=5.0)
     held = scene.last_joint()[0]
     probe.spin(0.5)

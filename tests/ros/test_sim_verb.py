@@ -30,7 +30,10 @@ def nodes_of(parent: int) -> list[int]:
 
 
 def alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_one_episode_leaves_a_report(tmp_path):
@@ -56,16 +59,16 @@ def test_one_episode_leaves_a_report(tmp_path):
 
 
 @pytest.mark.parametrize("arguments, complaint", [
-    (["--objects", "triplet9"], "triplet"), (["--episodes", "0"], "episodes"), (["--policy", "/nonexistent"], "safetensors"),
-    (["--seed", "-1"], "seed"), (["--max-steps", "0"], "max-steps"), (["--parameters", "BAD"], "did you mean 'rate_hz'"),
-    (["--parameters", "/nonexistent.yaml"], "parameter file")])
+    (["--objects", "triplet9"], "triplet"), (["--episodes", "0"], "episodes"),
+    (["--policy", "/nonexistent"], "safetensors"), (["--seed", "-1"], "seed"), (["--max-steps", "0"], "max-steps"),
+    (["--parameters", "BAD"], "did you mean 'rate_hz'"), (["--parameters", "/nonexistent.yaml"], "parameter file")])
 def test_bad_input_is_refused_before_anything_starts(tmp_path, arguments, complaint):
     bad = tmp_path / "bad.yaml"
     bad.write_text("/**/guard_node:\n  ros__parameters:\n    rate_hs: 100.0\n")
     arguments = [str(bad) if argument == "BAD" else argument for argument in arguments]
     policy = [] if "--policy" in arguments else ["--policy", "hold"]
-    result = subprocess.run([*COMMAND, *arguments, *policy, "--out", str(tmp_path / "out")], capture_output=True, text=True,
-                            timeout=60)
+    result = subprocess.run([*COMMAND, *arguments, *policy, "--out", str(tmp_path / "out")], capture_output=True,
+                            text=True, timeout=60)
     assert result.returncode == 2
     assert complaint in result.stderr and len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
