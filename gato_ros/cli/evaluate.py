@@ -110,7 +110,8 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     try:
         yield pool
     except BaseException:
-        # At once: an episode under way would keep us for seconds, and a second Ctrl-C would leave workers behind.
+        # An episode under way would keep us for seconds, and a second Ctrl-C meanwhile would leave workers behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         for child in active_children():
             child.terminate()
         raise
