@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax.traverse_util import flatten_dict
+from flax.traverse_util import flatten_dict, unflatten_dict
 from jaxtyping import Float
 
 from gato_ros.models.array import Array
@@ -58,55 +59,77 @@ def flat_names(parameters: Parameters) -> dict[str, Any]:
 
 def init(rng: Array, config: GatoConfig, layout: TokenLayout) -> Parameters:
     """Fresh parameters: embedding tables, the stem, the layers, the last norm, and auxiliary heads if any."""
-    draw = _Draw(rng)
-    width, embedding_scale = config.width, config.width**-0.5
-    table = draw.normal((table_rows(config), width), embedding_scale)
+    keys = jax.random.split(rng, config.layers + 3)
+    parameters = _draw(_embedding(config, layout), keys[0])
     if config.continuous_rows == "fourier":
-        table = table.at[config.text_rows:config.text_rows + BINS].set(_fourier(width))
-    shared = config.action_positions == "shared"
-    parameters: Parameters = {
-        "table": table,
-        "patch_row": draw.normal((PATCH_POSITIONS, width), embedding_scale),
-        "patch_column": draw.normal((PATCH_POSITIONS, width), embedding_scale),
-        "local_position": draw.normal((max(LOCAL_POSITIONS, layout.observation_tokens + 1), width), embedding_scale),
-        "action_position": jnp.zeros((1, width)) if shared else draw.normal((layout.actions, width), embedding_scale),
-        "stem": _stem(draw, config) if config.stem else _patch_block(draw, config),
-        "layers": {f"{i:02d}": _layer(draw, config) for i in range(config.layers)},
-        "final_norm": _norm(width),
-    }
-    if config.attention_positions == "learned":
-        length = config.context_tokens or layout.step_tokens
-        parameters["sequence_position"] = draw.normal((length, width), embedding_scale)
+        rows = slice(config.text_rows, config.text_rows + BINS)
+        parameters["table"] = parameters["table"].at[rows].set(_fourier(config.width))
+    parameters["stem"] = _draw(_stem(config) if config.stem else _patch_block(config), keys[1])
+    parameters["layers"] = {f"{i:02d}": _draw(_layer(config), keys[3 + i]) for i in range(config.layers)}
+    parameters["final_norm"] = _draw(_norm(config.width), keys[2])
     if config.auxiliary:
-        names = ("final", "early") if config.auxiliary_early_layer else ("final",)
-        parameters["auxiliary"] = {name: {"norm": _norm(width), **draw.dense(width, len(config.auxiliary), 0.1)}
-                                   for name in names}
+        parameters["auxiliary"] = _draw(_auxiliary(config), jax.random.fold_in(keys[2], 1))
     return parameters
 
 
-class _Draw:
-    """Random arrays from one key, a new sub-key for each."""
+class _Start(NamedTuple):
+    """How one array starts: normal numbers of a scale, or all one value."""
 
-    def __init__(self, rng: Array):
-        self._rng, self._count = rng, 0
-
-    def normal(self, shape: tuple[int, ...], scale: float) -> Array:
-        self._count += 1
-        return scale * jax.random.normal(jax.random.fold_in(self._rng, self._count), shape, jnp.float32)
-
-    def matrix(self, inputs: int, outputs: int, gain: float = 1.0) -> Array:
-        return self.normal((inputs, outputs), gain * inputs**-0.5)
-
-    def dense(self, inputs: int, outputs: int, gain: float = 1.0) -> Parameters:
-        return {"kernel": self.matrix(inputs, outputs, gain), "bias": jnp.zeros(outputs)}
-
-    def convolution(self, kernel: int, inputs: int, outputs: int, gain: float = 1.4) -> Parameters:
-        scale = gain * (kernel * kernel * inputs) ** -0.5
-        return {"kernel": self.normal((kernel, kernel, inputs, outputs), scale), "bias": jnp.zeros(outputs)}
+    shape: tuple[int, ...]
+    scale: float = 0.0
+    value: float = 0.0
 
 
-def _norm(width: int) -> Parameters:
-    return {"scale": jnp.ones(width), "bias": jnp.zeros(width)}
+_Starts = dict[str, _Start]
+
+
+def _draw(starts: _Starts, rng: Array) -> Parameters:
+    return unflatten_dict(_draw_flat(tuple(starts.items()), rng), sep="/")
+
+
+@partial(jax.jit, static_argnums=0)
+def _draw_flat(starts: tuple[tuple[str, _Start], ...], rng: Array) -> Parameters:
+    # One draw for all arrays: a generator per array costs seconds of compilation.
+    sizes = [int(np.prod(start.shape)) if start.scale else 0 for _, start in starts]
+    numbers = jnp.split(jax.random.normal(rng, (sum(sizes),), jnp.float32), np.cumsum(sizes)[:-1])
+    return {name: start.scale * part.reshape(start.shape) if start.scale else jnp.full(start.shape, start.value)
+            for (name, start), part in zip(starts, numbers)}
+
+
+def _named(prefix: str, starts: _Starts) -> _Starts:
+    return {f"{prefix}/{name}": start for name, start in starts.items()}
+
+
+def _norm(width: int) -> _Starts:
+    return {"scale": _Start((width,), value=1.0), "bias": _Start((width,))}
+
+
+def _matrix(inputs: int, outputs: int, gain: float = 1.0) -> _Start:
+    return _Start((inputs, outputs), gain * inputs**-0.5)
+
+
+def _dense(inputs: int, outputs: int, gain: float = 1.0) -> _Starts:
+    return {"kernel": _matrix(inputs, outputs, gain), "bias": _Start((outputs,))}
+
+
+def _convolution(kernel: int, inputs: int, outputs: int, gain: float = 1.4) -> _Starts:
+    scale = gain * (kernel * kernel * inputs) ** -0.5
+    return {"kernel": _Start((kernel, kernel, inputs, outputs), scale), "bias": _Start((outputs,))}
+
+
+def _embedding(config: GatoConfig, layout: TokenLayout) -> _Starts:
+    width, scale = config.width, config.width**-0.5
+    actions = _Start((1, width)) if config.action_positions == "shared" else _Start((layout.actions, width), scale)
+    starts = {
+        "table": _Start((table_rows(config), width), scale),
+        "patch_row": _Start((PATCH_POSITIONS, width), scale),
+        "patch_column": _Start((PATCH_POSITIONS, width), scale),
+        "local_position": _Start((max(LOCAL_POSITIONS, layout.observation_tokens + 1), width), scale),
+        "action_position": actions,
+    }
+    if config.attention_positions == "learned":
+        starts["sequence_position"] = _Start((config.context_tokens or layout.step_tokens, width), scale)
+    return starts
 
 
 def _fourier(width: int) -> Float[np.ndarray, "bins width"]:
@@ -118,44 +141,48 @@ def _fourier(width: int) -> Float[np.ndarray, "bins width"]:
     return rows
 
 
-def _layer(draw: _Draw, config: GatoConfig) -> Parameters:
-    width, inner, half = config.width, config.heads * config.head_size, config.feed_forward // 2
+def _layer(config: GatoConfig) -> _Starts:
+    width, inner = config.width, config.heads * config.head_size
     # Residual branches start small so that depth does not change the scale of the stream.
     out_gain = (2 * config.layers) ** -0.5
-    layer = {
-        "norm_attention": _norm(width),
-        "query": draw.matrix(width, inner),
-        "key": draw.matrix(width, inner),
-        "value": draw.matrix(width, inner),
-        "output": draw.matrix(inner, width, out_gain),
-        "norm_feed_forward": _norm(width),
-        "feed_forward_in": draw.matrix(width, config.feed_forward),
-        "feed_forward_out": draw.matrix(half, width, out_gain),
+    starts = {
+        **_named("norm_attention", _norm(width)),
+        "query": _matrix(width, inner),
+        "key": _matrix(width, inner),
+        "value": _matrix(width, inner),
+        "output": _matrix(inner, width, out_gain),
+        **_named("norm_feed_forward", _norm(width)),
+        "feed_forward_in": _matrix(width, config.feed_forward),
+        "feed_forward_out": _matrix(config.feed_forward // 2, width, out_gain),
     }
     if config.attention_positions == "relative":
-        layer["relative"] = draw.matrix(width, inner)
-        layer["content_bias"] = jnp.zeros((config.heads, config.head_size))
-        layer["position_bias"] = jnp.zeros((config.heads, config.head_size))
-    return layer
+        starts["relative"] = _matrix(width, inner)
+        starts["content_bias"] = starts["position_bias"] = _Start((config.heads, config.head_size))
+    return starts
 
 
-def _patch_block(draw: _Draw, config: GatoConfig) -> Parameters:
+def _auxiliary(config: GatoConfig) -> _Starts:
+    head = {**_named("norm", _norm(config.width)), **_dense(config.width, len(config.auxiliary), 0.1)}
+    early = _named("early", head) if config.auxiliary_early_layer else {}
+    return {**_named("final", head), **early}
+
+
+def _patch_block(config: GatoConfig) -> _Starts:
     channels, cells = config.patch_block_channels, (config.patch_size // 4) ** 2
     return {
-        "stem": draw.convolution(3, 3, channels, gain=config.patch_size**0.5),
-        "norm_1": _norm(channels), "convolution_1": draw.convolution(3, channels, channels),
-        "norm_2": _norm(channels), "convolution_2": draw.convolution(3, channels, channels, gain=0.3),
-        "merge": draw.dense(cells * channels, config.width, 0.2),
+        **_named("stem", _convolution(3, 3, channels, config.patch_size**0.5)),
+        **_named("norm_1", _norm(channels)), **_named("convolution_1", _convolution(3, channels, channels)),
+        **_named("norm_2", _norm(channels)), **_named("convolution_2", _convolution(3, channels, channels, 0.3)),
+        **_named("merge", _dense(cells * channels, config.width, 0.2)),
     }
 
 
-def _stem(draw: _Draw, config: GatoConfig) -> Parameters:
-    stem, inputs = {}, 3
+def _stem(config: GatoConfig) -> _Starts:
+    starts, inputs = {}, 3
     for i, layer in enumerate(config.stem):
         # The first kernel undoes the division of the pixels by sqrt(patch size).
         gain = config.patch_size**0.5 if i == 0 else 1.4
-        stem[f"convolution_{i}"] = draw.convolution(layer.kernel, inputs, layer.channels, gain)
+        starts |= _named(f"convolution_{i}", _convolution(layer.kernel, inputs, layer.channels, gain))
         inputs = layer.channels
     cells = (config.patch_size // config.stem_stride) ** 2
-    stem["merge"] = draw.dense(cells * inputs, config.width, 0.2)
-    return stem
+    return starts | _named("merge", _dense(cells * inputs, config.width, 0.2))
