@@ -22,7 +22,8 @@ GRIPPER_COMMAND = 255.0
 """The peer's gripper action is in +-255: at most 0 opens, above 0 closes."""
 PRIVILEGED_KEYS = tuple(
     [f"{PRIVILEGED_PREFIX}{colour}/{what}" for colour in task.COLOURS for what in ("pose", "object")]
-    + [f"{PRIVILEGED_PREFIX}red/contacts"])
+    + [f"{PRIVILEGED_PREFIX}red/contacts"]
+)
 """pose: [7] x y z [m], quaternion xyzw; object: [1] index into OBJECT_NAMES; contacts: [4] 0 or 1 for
 left pad, right pad, blue, ground."""
 PROGRESS = ("none", "reached", "grasped", "lifted", "over_blue", "stacked")
@@ -38,20 +39,29 @@ class RgbStackingEnv(gymnasium.Env):
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": 20}
 
-    def __init__(self, objects: str = "cubes", observation_keys: tuple[str, ...] | None = None,
-                 privileged: tuple[str, ...] = (), max_steps: int = task.MAX_STEPS,
-                 embodiment: Embodiment | None = None, render_mode: str | None = None):
+    def __init__(
+        self,
+        objects: str = "cubes",
+        observation_keys: tuple[str, ...] | None = None,
+        privileged: tuple[str, ...] = (),
+        max_steps: int = task.MAX_STEPS,
+        embodiment: Embodiment | None = None,
+        render_mode: str | None = None,
+    ):
         if objects not in task.OBJECT_SETS:
             raise unknown_name("an object set", objects, task.OBJECT_SETS)
         self.embodiment = embodiment or load_embodiment()
         self.objects, self.max_steps, self.render_mode = objects, max_steps, render_mode
-        self.observation_keys = self.embodiment.observation_keys if observation_keys is None else tuple(observation_keys)
+        self.observation_keys = (
+            self.embodiment.observation_keys if observation_keys is None else tuple(observation_keys)
+        )
         self.privileged = tuple(privileged)
         for key in self.privileged:
             if key not in PRIVILEGED_KEYS:
                 raise unknown_name("a privileged observation", key, PRIVILEGED_KEYS)
         self.observation_space = gymnasium.spaces.Dict(
-            {key: self._space(key) for key in (*self.observation_keys, *self.privileged)})
+            {key: self._space(key) for key in (*self.observation_keys, *self.privileged)}
+        )
         upper = np.append(self.embodiment.action_upper[:4], GRIPPER_COMMAND).astype(np.float32)
         self.action_space = gymnasium.spaces.Box(-upper, upper, dtype=np.float32)
         self.world = StackingWorld(self.embodiment, gui=render_mode == "human")
@@ -130,13 +140,20 @@ class RgbStackingEnv(gymnasium.Env):
         return self._stacked_once
 
     def _info(self) -> dict[str, Any]:
-        return {"stacked": self._stacked_once, "progress": PROGRESS[self._furthest], "tick": self._tick,
-                "objects": self.world.object_names}
+        return {
+            "stacked": self._stacked_once,
+            "progress": PROGRESS[self._furthest],
+            "tick": self._tick,
+            "objects": self.world.object_names,
+        }
 
     def observe(self, images: bool = True) -> Observation:
         """The current Observation, with the channels and privileged keys this environment was made with."""
-        values = {key: self._value(key) for key in self.observation_keys
-                  if images or self.embodiment.observations[key].kind != "image"}
+        values = {
+            key: self._value(key)
+            for key in self.observation_keys
+            if images or self.embodiment.observations[key].kind != "image"
+        }
         privileged = {key: self._privileged_value(key) for key in self.privileged}
         return Observation(values, self.world.time_s, privileged)
 
@@ -151,8 +168,9 @@ class RgbStackingEnv(gymnasium.Env):
         if channel.source in ("tool_pose", "wrist_pose"):
             q = world.joint_positions
             tool = world.kinematics.tool(q)
-            position, rotation = ((tool.position, tool.rotation) if channel.source == "tool_pose"
-                                  else world.kinematics.wrist(q))
+            position, rotation = (
+                (tool.position, tool.rotation) if channel.source == "tool_pose" else world.kinematics.wrist(q)
+            )
             value = np.concatenate([position, quat_xyzw_from_matrix(rotation)])
         else:
             value = {

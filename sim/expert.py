@@ -121,9 +121,20 @@ class StackingExpert:
         pose = np.asarray(observation.values["sawyer/pinch/pose"], np.float64)
         rotation = matrix_from_quat_xyzw(pose[3:])
         left, right, on_blue, on_ground = (bool(x) for x in observation.privileged["privileged/red/contacts"])
-        return _Scene(pose[:3], float(np.arctan2(rotation[1, 0], rotation[0, 0])),
-                      float(observation.values["gripper/opening"][0]), centre, surface, left, right, on_blue, on_ground,
-                      red_name, red_rotation, blue_top)
+        return _Scene(
+            pose[:3],
+            float(np.arctan2(rotation[1, 0], rotation[0, 0])),
+            float(observation.values["gripper/opening"][0]),
+            centre,
+            surface,
+            left,
+            right,
+            on_blue,
+            on_ground,
+            red_name,
+            red_rotation,
+            blue_top,
+        )
 
     def _resting_on_blue(self, scene: _Scene) -> bool:
         offset = scene.centre["red"] - scene.centre["blue"]
@@ -152,11 +163,19 @@ class StackingExpert:
         turn = grasp.yaw_rad - scene.yaw
         cosine, sine = np.cos(scene.yaw), np.sin(scene.yaw)
         along, across = abs(error[0] * cosine + error[1] * sine), abs(error[0] * sine - error[1] * cosine)
-        ready = (along < gates.close_along_m and across < gates.close_across_m
-                 and abs(error[2]) < gates.close_height_m and abs(turn) < gates.close_yaw_rad)
+        ready = (
+            along < gates.close_along_m
+            and across < gates.close_across_m
+            and abs(error[2]) < gates.close_height_m
+            and abs(turn) < gates.close_yaw_rad
+        )
         width = float(np.ptp(scene.surface["red"] @ np.array([sine, -cosine, 0.0])))
         part_closed = width - 0.02 < scene.opening < self._open - 0.008
-        keep = part_closed and max(along, across, abs(error[2])) < gates.keep_closing_m and (scene.left or scene.right or ready)
+        keep = (
+            part_closed
+            and max(along, across, abs(error[2])) < gates.keep_closing_m
+            and (scene.left or scene.right or ready)
+        )
         if ready or keep:
             # A finger that alone touches pushes; following it centres the grip instead of stalling.
             slide = 0.02 * (float(scene.left) - float(scene.right))
@@ -164,7 +183,9 @@ class StackingExpert:
         lateral = float(np.hypot(error[0], error[1]))
         # Fingers must be open and turned before they come down beside red.
         wide = np.clip((self._open - scene.opening - 0.006) / 0.01, 0, 1)
-        rise = gates.hover_m * max(np.clip((lateral - 0.008) / 0.02, 0, 1), np.clip((abs(turn) - 0.12) / 0.25, 0, 1), wide)
+        rise = gates.hover_m * max(
+            np.clip((lateral - 0.008) / 0.02, 0, 1), np.clip((abs(turn) - 0.12) / 0.25, 0, 1), wide
+        )
         clear = self._clear_height(scene, goal) if lateral > 0.03 else 0.0
         height = min(max(goal[2] + rise, clear), self._ceiling)
         below = height - scene.tool[2]
@@ -201,8 +222,11 @@ class StackingExpert:
     def _should_release(self, scene: _Scene) -> bool:
         goal, top, bottom = self._place(scene)
         lateral = np.hypot(*(goal - scene.centre["red"][:2]))
-        return bool(lateral < self._gates.release_lateral_m and -0.02 < bottom - top < self._gates.release_gap_m
-                    and not scene.on_ground)
+        return bool(
+            lateral < self._gates.release_lateral_m
+            and -0.02 < bottom - top < self._gates.release_gap_m
+            and not scene.on_ground
+        )
 
     def _carry(self, scene: _Scene) -> Action:
         gates = self._gates

@@ -8,7 +8,14 @@ from functools import lru_cache
 import numpy as np
 
 from gato_ros.sim.objects import rgb_object
-from gato_ros.sim.scene import BASKET_CENTRE, BASKET_TOP_M, SLOPE_HEIGHT_M, SLOPE_OFFSET_M, SLOPE_TILT_RAD, flat_triangles
+from gato_ros.sim.scene import (
+    BASKET_CENTRE,
+    BASKET_TOP_M,
+    SLOPE_HEIGHT_M,
+    SLOPE_OFFSET_M,
+    SLOPE_TILT_RAD,
+    flat_triangles,
+)
 
 SAMPLE_SPACING_M = 0.003
 PAD_HALF_WIDTH_M = 0.011
@@ -44,7 +51,9 @@ def surface_points(name: str) -> np.ndarray:
     corners, _ = flat_triangles(rgb_object(name).vertices)
     points = [rgb_object(name).vertices]
     for a, b, c in corners.reshape(-1, 3, 3):
-        count = max(1, int(np.ceil(max(np.linalg.norm(b - a), np.linalg.norm(c - a), np.linalg.norm(c - b)) / SAMPLE_SPACING_M)))
+        count = max(
+            1, int(np.ceil(max(np.linalg.norm(b - a), np.linalg.norm(c - a), np.linalg.norm(c - b)) / SAMPLE_SPACING_M))
+        )
         u, v = np.meshgrid(np.arange(count + 1), np.arange(count + 1), indexing="ij")
         inside = (u + v) <= count
         u, v = u[inside][:, None] / count, v[inside][:, None] / count
@@ -89,8 +98,14 @@ def basket_height(xy: np.ndarray) -> np.ndarray:
     return BASKET_TOP_M + np.maximum(0.0, rise.max(axis=-1))
 
 
-def find_grasps(name: str, rotation: np.ndarray, centre: np.ndarray, surface: np.ndarray, obstacles: np.ndarray,
-                lowest_tool_m: float) -> list[Grasp]:
+def find_grasps(
+    name: str,
+    rotation: np.ndarray,
+    centre: np.ndarray,
+    surface: np.ndarray,
+    obstacles: np.ndarray,
+    lowest_tool_m: float,
+) -> list[Grasp]:
     """Every grasp worth considering of an object at rest; `best_grasp` chooses by the tool's present yaw.
 
     Args:
@@ -114,8 +129,9 @@ def find_grasps(name: str, rotation: np.ndarray, centre: np.ndarray, surface: np
         found = [_score(along, across, relative[:, 2], near, centre, yaw, height, penalty) for height in heights]
         grasps += [max((g for g in found if g), key=lambda g: g.score)] if any(found) else []
     # Nothing fits between the fingers: grip the top as the tool stands, and hope to tip it over.
-    return grasps or [Grasp(yaw, np.array([0.0, 0.0, max(lowest, top - 0.015)]), -1.0)
-                      for yaw in np.linspace(*YAW_RANGE_RAD, 24)]
+    return grasps or [
+        Grasp(yaw, np.array([0.0, 0.0, max(lowest, top - 0.015)]), -1.0) for yaw in np.linspace(*YAW_RANGE_RAD, 24)
+    ]
 
 
 def best_grasp(grasps: list[Grasp], tool_yaw_rad: float) -> Grasp:
@@ -127,7 +143,7 @@ def best_grasp(grasps: list[Grasp], tool_yaw_rad: float) -> Grasp:
 
 
 def _candidate_yaws(name: str, rotation: np.ndarray) -> list[tuple[float, float]]:
-    """Tool yaws [rad] with a penalty each: those that meet an upright face squarely cost nothing, a coarse grid does."""
+    """Tool yaws [rad], each with a penalty: none for meeting an upright face squarely, some for a coarse grid."""
     normals = _facets(name)[0] @ rotation.T
     upright = normals[np.abs(normals[:, 2]) < 0.35]
     facing = np.arctan2(upright[:, 1], upright[:, 0]) + np.pi / 2  # the closing axis along the normal
@@ -141,8 +157,16 @@ def _candidate_yaws(name: str, rotation: np.ndarray) -> list[tuple[float, float]
     return list(candidates.items())
 
 
-def _score(along: np.ndarray, across: np.ndarray, up: np.ndarray, near: np.ndarray, centre: np.ndarray,
-           yaw: float, height: float, penalty: float) -> Grasp | None:
+def _score(
+    along: np.ndarray,
+    across: np.ndarray,
+    up: np.ndarray,
+    near: np.ndarray,
+    centre: np.ndarray,
+    yaw: float,
+    height: float,
+    penalty: float,
+) -> Grasp | None:
     rise = up - height
     between = (np.abs(along) < PAD_HALF_WIDTH_M) & (rise > -PAD_BELOW_M) & (rise < PAD_ABOVE_M)
     if between.sum() < 8:
@@ -169,8 +193,16 @@ def _blocked(near: np.ndarray, centre: np.ndarray, offset: np.ndarray, cosine: f
     y = shifted[:, 0] * sine - shifted[:, 1] * cosine
     hit = (np.abs(x) < 0.016) & (np.abs(np.abs(y) - 0.049) < 0.012) & (shifted[:, 2] > -0.022)
     penalty = 0.8 if hit.sum() > 2 else 0.0
-    tips = np.array([[sx * 0.011 * cosine + sy * 0.049 * sine, sx * 0.011 * sine - sy * 0.049 * cosine]
-                     for sx in (-1, 1) for sy in (-1, 1)]) + (centre + offset)[:2]
+    tips = (
+        np.array(
+            [
+                [sx * 0.011 * cosine + sy * 0.049 * sine, sx * 0.011 * sine - sy * 0.049 * cosine]
+                for sx in (-1, 1)
+                for sy in (-1, 1)
+            ]
+        )
+        + (centre + offset)[:2]
+    )
     if (basket_height(tips) > centre[2] + offset[2] - PAD_BELOW_M).any():
         penalty += 0.6
     return penalty

@@ -32,8 +32,9 @@ class SimulatedArm:
         self.fingers = [joints[name] for name in FINGERS]
         urdf_effort = [client.getJointInfo(self.body, index)[10] for index in self._arm]
         self._effort = urdf_effort
-        gear = client.createConstraint(self.body, self.fingers[0], self.body, self.fingers[1], pybullet.JOINT_GEAR,
-                                       (0, 1, 0), (0, 0, 0), (0, 0, 0))
+        gear = client.createConstraint(
+            self.body, self.fingers[0], self.body, self.fingers[1], pybullet.JOINT_GEAR, (0, 1, 0), (0, 0, 0), (0, 0, 0)
+        )
         client.changeConstraint(gear, gearRatio=-1, maxForce=500, erp=0.2)
         for finger in self.fingers:
             client.changeDynamics(self.body, finger, lateralFriction=PAD_FRICTION, spinningFriction=0.002)
@@ -79,7 +80,9 @@ class SimulatedArm:
             total = 0.0
             for contact in self._client.getContactPoints(bodyA=self.body, linkIndexA=finger):
                 if axis is None:
-                    rotation = self._client.getMatrixFromQuaternion(self._client.getLinkState(self.body, self.fingers[0])[1])
+                    rotation = self._client.getMatrixFromQuaternion(
+                        self._client.getLinkState(self.body, self.fingers[0])[1]
+                    )
                     axis = np.array(rotation).reshape(3, 3)[:, 1]
                 # contactNormalOnB points from B to the finger: outward along +y for the left pad.
                 total += max(0.0, sign * float(np.dot(contact[7], axis)) * contact[9])
@@ -97,16 +100,28 @@ class SimulatedArm:
         """Move the motor targets by dt [s] of the commanded motion (an integrated-velocity actuator)."""
         self._arm_target = self._arm_target + self._arm_velocity * dt
         self._client.setJointMotorControlArray(
-            self.body, self._arm, pybullet.POSITION_CONTROL, targetPositions=self._arm_target.tolist(),
-            targetVelocities=self._arm_velocity.tolist(), forces=self._effort,
-            positionGains=[0.3] * len(self._arm), velocityGains=[1.0] * len(self._arm))
+            self.body,
+            self._arm,
+            pybullet.POSITION_CONTROL,
+            targetPositions=self._arm_target.tolist(),
+            targetVelocities=self._arm_velocity.tolist(),
+            forces=self._effort,
+            positionGains=[0.3] * len(self._arm),
+            velocityGains=[1.0] * len(self._arm),
+        )
         actual = self.opening_m / 2
         reach = self._embodiment.gripper.speed_m_s / 2 * dt
         target = self._finger_target + np.clip(self._finger_goal - self._finger_target, -reach, reach)
         self._finger_target = float(np.clip(target, actual - TARGET_LEAD_M, actual + TARGET_LEAD_M))
         self._client.setJointMotorControlArray(
-            self.body, self.fingers, pybullet.POSITION_CONTROL, targetPositions=[self._finger_target] * 2,
-            forces=[self._embodiment.gripper.force_n] * 2, positionGains=[0.3] * 2, velocityGains=[1.0] * 2)
+            self.body,
+            self.fingers,
+            pybullet.POSITION_CONTROL,
+            targetPositions=[self._finger_target] * 2,
+            forces=[self._embodiment.gripper.force_n] * 2,
+            positionGains=[0.3] * 2,
+            velocityGains=[1.0] * 2,
+        )
 
 
 def joints_for_tool(embodiment: Embodiment, kinematics: Kinematics, position: np.ndarray, yaw_rad: float) -> np.ndarray:
@@ -117,8 +132,13 @@ def joints_for_tool(embodiment: Embodiment, kinematics: Kinematics, position: np
     """
     lower, upper, _ = embodiment.joint_limits
     # Without speed limits the velocity IK is a Newton step; the posture term picks among the arm's poses.
-    ik = replace(differential_ik(embodiment), velocity_limit=np.full(len(lower), 1e3), limit_gain=1e3,
-                 down_gain=1.0, posture_gain=0.05)
+    ik = replace(
+        differential_ik(embodiment),
+        velocity_limit=np.full(len(lower), 1e3),
+        limit_gain=1e3,
+        down_gain=1.0,
+        posture_gain=0.05,
+    )
     q = np.array(embodiment.arm.posture_rad)
     for _ in range(60):
         tool = kinematics.tool(q)

@@ -56,14 +56,18 @@ def _arrange(env: RgbStackingEnv, expert: StackingExpert, situation: str, rng: n
     if situation in ("near_grasp", "closing"):
         closing = situation == "closing"
         spread = 0.006 if closing else rng.choice([0.012, 0.03])
-        position = red.position + grasp.offset + rng.normal(0, spread, 3) + (0, 0, 0.0 if closing else rng.uniform(0, 0.08))
+        position = (
+            red.position + grasp.offset + rng.normal(0, spread, 3) + (0, 0, 0.0 if closing else rng.uniform(0, 0.08))
+        )
         yaw = grasp.yaw_rad + rng.normal(0, 0.07 if closing else rng.choice([0.1, 0.35]))
         opening = rng.uniform(0.05, stroke) if closing else stroke - abs(rng.normal(0, 0.002))
         return world.put_tool(_inside(position, limits), _reachable(yaw), opening)
     return _hold_red(env, expert, grasp, situation, rng)
 
 
-def _hold_red(env: RgbStackingEnv, expert: StackingExpert, grasp: Grasp, situation: str, rng: np.random.Generator) -> bool:
+def _hold_red(
+    env: RgbStackingEnv, expert: StackingExpert, grasp: Grasp, situation: str, rng: np.random.Generator
+) -> bool:
     """Red between the fingers somewhere (carrying), above blue (placing), or just let go (released)."""
     world, limits = env.world, env.embodiment.motion_limits
     stroke = env.embodiment.gripper.stroke_m
@@ -99,9 +103,11 @@ def _hold_red(env: RgbStackingEnv, expert: StackingExpert, grasp: Grasp, situati
 def _gripping(observation: Observation) -> Observation:
     """The same observation as it reads while the fingers press on red: a placed body exerts no force."""
     touches = observation.privileged["privileged/red/contacts"]
-    return Observation({**observation.values, "gripper/grasp": np.ones(1, np.float32)}, observation.stamp_s,
-                       {**observation.privileged, "privileged/red/contacts":
-                        np.array([1, 1, touches[2], 0], np.float32)})
+    return Observation(
+        {**observation.values, "gripper/grasp": np.ones(1, np.float32)},
+        observation.stamp_s,
+        {**observation.privileged, "privileged/red/contacts": np.array([1, 1, touches[2], 0], np.float32)},
+    )
 
 
 def _inside(position: np.ndarray, limits) -> np.ndarray:

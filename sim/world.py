@@ -176,7 +176,7 @@ class StackingWorld:
 
     def red_touches(self) -> set[str]:
         """What red is in contact with, out of {"blue", "green", "ground", "robot"}."""
-        names = {self._robot.body: "robot", **{body: "ground" for body in self._basket},
+        names = {self._robot.body: "robot", **dict.fromkeys(self._basket, "ground"),
                  self._props["blue"]: "blue", self._props["green"]: "green"}
         contacts = self._client.getContactPoints(bodyA=self._props["red"])
         return {names[contact[2]] for contact in contacts if contact[8] <= 0.0005 and contact[2] in names}

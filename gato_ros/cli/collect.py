@@ -42,7 +42,7 @@ class Options:
     keep_failures: bool = False
     """Keep episodes that did not end in a stack, too."""
     policy: str | None = None
-    """A policy directory that drives most of each episode while the expert labels (DAgger); default: the expert drives."""
+    """Weights that drive each episode while the expert labels (DAgger); default: the expert drives."""
     json: Path | None = None
     """Write the result here as JSON."""
 
@@ -55,13 +55,21 @@ def run(options: Options) -> dict:
         jobs = [(seed, 1) for seed in range(options.seed, options.seed + options.episodes) if not _done(options, seed)]
     else:
         starts = range(options.seed, options.seed + options.episodes, SCENES_PER_FILE)
-        jobs = [(start, min(SCENES_PER_FILE, options.seed + options.episodes - start)) for start in starts
-                if not _done(options, start)]
+        jobs = [
+            (start, min(SCENES_PER_FILE, options.seed + options.episodes - start))
+            for start in starts
+            if not _done(options, start)
+        ]
     counts = {"attempted": 0, "kept": 0, "frames": 0}
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    with Progress(TextColumn("collect"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                  TextColumn("{task.fields[note]}")) as progress:
+    with Progress(
+        TextColumn("collect"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    ) as progress:
         bar = progress.add_task("", total=len(jobs), note="")
         pool = ProcessPoolExecutor(options.workers, mp_context=get_context("spawn"))
         try:
@@ -69,7 +77,9 @@ def run(options: Options) -> dict:
                 result = future.result()
                 for key, value in result.items():
                     counts[key] += value
-                progress.update(bar, advance=1, note=f"kept {counts['kept']} of {counts['attempted']}, {counts['frames']} frames")
+                progress.update(
+                    bar, advance=1, note=f"kept {counts['kept']} of {counts['attempted']}, {counts['frames']} frames"
+                )
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     skipped = options.episodes - sum(count for _, count in jobs)
@@ -84,18 +94,27 @@ def _check(options: Options) -> None:
     if options.objects not in OBJECT_SETS:
         raise unknown_name("an object set", options.objects, OBJECT_SETS)
     if options.seed < 0 or options.seed + options.episodes > FIRST_EVALUATION_SEED:
-        raise SetupError(expected=f"seeds from 0 up to {FIRST_EVALUATION_SEED}", fix="higher seeds are for evaluation",
-                         got=f"{options.seed} to {options.seed + options.episodes}")
+        raise SetupError(
+            expected=f"seeds from 0 up to {FIRST_EVALUATION_SEED}",
+            fix="higher seeds are for evaluation",
+            got=f"{options.seed} to {options.seed + options.episodes}",
+        )
     for name in ("episodes", "workers", "per_scene"):
         if getattr(options, name) < 1:
-            raise SetupError(expected=f"--{name} of at least 1", got=str(getattr(options, name)), fix="give a positive number")
+            raise SetupError(
+                expected=f"--{name} of at least 1", got=str(getattr(options, name)), fix="give a positive number"
+            )
     if not 0 < options.image_share <= 1:
         raise SetupError(expected="--image-share in (0, 1]", got=str(options.image_share), fix="0.25 is a good value")
 
 
 def _name(options: Options, seed: int) -> str:
     driver = "dagger" if options.policy else "expert"
-    return f"{options.objects}-{driver}-{seed:06d}" if options.kind == "episodes" else f"{options.objects}-snapshots-{seed:06d}"
+    return (
+        f"{options.objects}-{driver}-{seed:06d}"
+        if options.kind == "episodes"
+        else f"{options.objects}-snapshots-{seed:06d}"
+    )
 
 
 def _done(options: Options, seed: int) -> bool:
@@ -127,7 +146,11 @@ def _parts(options: Options) -> tuple:
 
 def _work(options: Options, seed: int, count: int) -> dict:
     env, expert, driver = _parts(options)
-    return _episode(options, seed, env, expert, driver) if options.kind == "episodes" else _scenes(options, seed, count, env, expert)
+    return (
+        _episode(options, seed, env, expert, driver)
+        if options.kind == "episodes"
+        else _scenes(options, seed, count, env, expert)
+    )
 
 
 def _episode(options: Options, seed: int, env, expert, driver) -> dict:
@@ -136,8 +159,12 @@ def _episode(options: Options, seed: int, env, expert, driver) -> dict:
 
     noise = Noise()
     name = _name(options, seed)
-    metadata = {"seed": seed, "object_set": options.objects, "driver": options.policy or "expert",
-                "image_share": options.image_share}
+    metadata = {
+        "seed": seed,
+        "object_set": options.objects,
+        "driver": options.policy or "expert",
+        "image_share": options.image_share,
+    }
     with EpisodeWriter(options.out, name, env.embodiment, metadata) as writer:
         frames = tick = 0
         for tick, step in enumerate(demonstrate(env, driver, expert, seed, noise, options.image_share)):
@@ -157,8 +184,11 @@ def _scenes(options: Options, first: int, count: int, env, expert) -> dict:
     from gato_ros.data.frames import SUFFIX, make_frames, save_frames
     from gato_ros.sim.snapshot import snapshots
 
-    rows = ((step.observation, step.label) for seed in range(first, first + count)
-            for step in snapshots(env, expert, seed, options.per_scene))
+    rows = (
+        (step.observation, step.label)
+        for seed in range(first, first + count)
+        for step in snapshots(env, expert, seed, options.per_scene)
+    )
     frames = make_frames(env.embodiment.image_keys, rows)
     save_frames(options.out / f"{_name(options, first)}{SUFFIX}", frames)
     return {"attempted": count, "kept": count, "frames": len(frames)}

@@ -33,7 +33,10 @@ class MotionLimits:
             position: [3] tool position [m].
             dt: time since the tick before [s].
         """
-        linear, angular = np.array(wanted[:3], np.float64), float(np.clip(wanted[3], -self.angular_speed, self.angular_speed))
+        linear, angular = (
+            np.array(wanted[:3], np.float64),
+            float(np.clip(wanted[3], -self.angular_speed, self.angular_speed)),
+        )
         speed = np.linalg.norm(linear)
         if speed > self.linear_speed:
             linear *= self.linear_speed / speed

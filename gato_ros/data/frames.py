@@ -66,8 +66,14 @@ def make_frames(image_keys: Sequence[str], rows: Iterable[tuple[Observation, Act
         for key, value in observation.privileged.items():
             privileged.setdefault(key, []).append(value)
         actions.append(action.as_vector())
-    return Frames(tuple(image_keys), tuple(int(n) for n in shape), tuple(blocks), _stack(vectors),
-                  np.array(actions, np.float32).reshape(-1, 5), _stack(privileged))
+    return Frames(
+        tuple(image_keys),
+        tuple(int(n) for n in shape),
+        tuple(blocks),
+        _stack(vectors),
+        np.array(actions, np.float32).reshape(-1, 5),
+        _stack(privileged),
+    )
 
 
 def frames_from_episode(path: Path) -> Frames:
@@ -78,9 +84,14 @@ def frames_from_episode(path: Path) -> Frames:
     compressor = zstandard.ZstdCompressor(level=3)
     pictures = [np.stack([episode.values[key][i] for key in image_keys]) for i in range(len(rows))]
     shape = tuple(int(n) for n in pictures[0].shape[1:]) if pictures else (0, 0, 3)
-    return Frames(image_keys, shape, tuple(compressor.compress(p.tobytes()) for p in pictures),
-                  {key: value[rows] for key, value in episode.values.items() if key not in image_keys},
-                  episode.actions[rows], {key: value[rows].astype(np.float32) for key, value in episode.privileged.items()})
+    return Frames(
+        image_keys,
+        shape,
+        tuple(compressor.compress(p.tobytes()) for p in pictures),
+        {key: value[rows] for key, value in episode.values.items() if key not in image_keys},
+        episode.actions[rows],
+        {key: value[rows].astype(np.float32) for key, value in episode.privileged.items()},
+    )
 
 
 def _stack(columns: dict[str, list]) -> dict[str, np.ndarray]:
@@ -91,23 +102,38 @@ def join(parts: Sequence[Frames]) -> Frames:
     """All frames of several parts; SetupError where they do not have the same channels."""
     first = parts[0]
     for part in parts[1:]:
-        if (part.image_keys, part.image_shape, set(part.vectors)) != (first.image_keys, first.image_shape, set(first.vectors)):
-            raise SetupError(expected=f"frames with {sorted(first.vectors)} and images {first.image_keys}",
-                             got=f"{sorted(part.vectors)} and {part.image_keys}", fix="collect them with one contract")
+        if (part.image_keys, part.image_shape, set(part.vectors)) != (
+            first.image_keys,
+            first.image_shape,
+            set(first.vectors),
+        ):
+            raise SetupError(
+                expected=f"frames with {sorted(first.vectors)} and images {first.image_keys}",
+                got=f"{sorted(part.vectors)} and {part.image_keys}",
+                fix="collect them with one contract",
+            )
     privileged = set.intersection(*[set(part.privileged) for part in parts])
-    return Frames(first.image_keys, first.image_shape, sum((part.images for part in parts), ()),
-                  {key: np.concatenate([part.vectors[key] for part in parts]) for key in first.vectors},
-                  np.concatenate([part.actions for part in parts]),
-                  {key: np.concatenate([part.privileged[key] for part in parts]) for key in sorted(privileged)})
+    return Frames(
+        first.image_keys,
+        first.image_shape,
+        sum((part.images for part in parts), ()),
+        {key: np.concatenate([part.vectors[key] for part in parts]) for key in first.vectors},
+        np.concatenate([part.actions for part in parts]),
+        {key: np.concatenate([part.privileged[key] for part in parts]) for key in sorted(privileged)},
+    )
 
 
 def save_frames(path: Path, frames: Frames) -> None:
     """Write `path` whole or not at all."""
     head = json.dumps({"image_keys": frames.image_keys, "image_shape": frames.image_shape})
-    arrays = {"head": np.array(head), "lengths": np.array([len(block) for block in frames.images], np.int64),
-              "blocks": np.frombuffer(b"".join(frames.images), np.uint8), "actions": frames.actions,
-              **{f"vector:{key}": value for key, value in frames.vectors.items()},
-              **{f"privileged:{key}": value for key, value in frames.privileged.items()}}
+    arrays = {
+        "head": np.array(head),
+        "lengths": np.array([len(block) for block in frames.images], np.int64),
+        "blocks": np.frombuffer(b"".join(frames.images), np.uint8),
+        "actions": frames.actions,
+        **{f"vector:{key}": value for key, value in frames.vectors.items()},
+        **{f"privileged:{key}": value for key, value in frames.privileged.items()},
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name("." + path.name + ".partial")
     with open(partial, "wb") as file:
@@ -123,13 +149,22 @@ def load_frames(path: Path) -> Frames:
         head = json.loads(str(arrays["head"]))
         ends = np.cumsum(arrays["lengths"])
         blob = arrays["blocks"].tobytes()
-        blocks = tuple(blob[end - length:end] for end, length in zip(ends, arrays["lengths"]))
-        pick = lambda prefix: {k[len(prefix):]: v for k, v in arrays.items() if k.startswith(prefix)}  # noqa: E731
-        return Frames(tuple(head["image_keys"]), tuple(head["image_shape"]), blocks, pick("vector:"), arrays["actions"],
-                      pick("privileged:"))
+        blocks = tuple(blob[end - length : end] for end, length in zip(ends, arrays["lengths"]))
+        pick = lambda prefix: {k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)}  # noqa: E731
+        return Frames(
+            tuple(head["image_keys"]),
+            tuple(head["image_shape"]),
+            blocks,
+            pick("vector:"),
+            arrays["actions"],
+            pick("privileged:"),
+        )
     except Exception as error:  # zip, json and numpy each fail in their own way on a cut file
-        raise SetupError(expected=f"a whole frames file {path}", got=f"{type(error).__name__}: {error}",
-                         fix="delete it and collect again") from None
+        raise SetupError(
+            expected=f"a whole frames file {path}",
+            got=f"{type(error).__name__}: {error}",
+            fix="delete it and collect again",
+        ) from None
 
 
 def frame_parts(folder: Path) -> list[Frames]:
@@ -147,5 +182,7 @@ def frame_parts(folder: Path) -> list[Frames]:
         parts.append(load_frames(cached))
     parts = [part for part in parts if len(part)]
     if not parts:
-        raise SetupError(expected=f"episodes or frames in {folder}", got="none", fix="run `python -m gato_ros collect` first")
+        raise SetupError(
+            expected=f"episodes or frames in {folder}", got="none", fix="run `python -m gato_ros collect` first"
+        )
     return parts

@@ -218,8 +218,13 @@ class Embodiment(_Strict):
     def motion_limits(self) -> MotionLimits:
         limits = self.limits
         return MotionLimits(
-            np.array(limits.workspace_lower_m), np.array(limits.workspace_upper_m), limits.linear_speed_m_s,
-            limits.angular_speed_rad_s, limits.linear_acceleration_m_s2, limits.angular_acceleration_rad_s2)
+            np.array(limits.workspace_lower_m),
+            np.array(limits.workspace_upper_m),
+            limits.linear_speed_m_s,
+            limits.angular_speed_rad_s,
+            limits.linear_acceleration_m_s2,
+            limits.angular_acceleration_rad_s2,
+        )
 
 
 def load_embodiment(name_or_path: str | Path = "sawyer_rgb_stacking") -> Embodiment:
@@ -244,10 +249,15 @@ def load_embodiment(name_or_path: str | Path = "sawyer_rgb_stacking") -> Embodim
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "contract"
-        raise SetupError(expected=f"a valid contract in {path}", got=f"{where}: {first['msg']}",
-                         fix="see gato_ros/embodiments/sawyer_rgb_stacking.yaml") from None
+        raise SetupError(
+            expected=f"a valid contract in {path}",
+            got=f"{where}: {first['msg']}",
+            fix="see gato_ros/embodiments/sawyer_rgb_stacking.yaml",
+        ) from None
     if not embodiment.urdf_path.exists():
-        raise SetupError(expected=f"a URDF beside the contract in {path}", got=f"no file {embodiment.urdf_path}", fix="check `urdf`")
+        raise SetupError(
+            expected=f"a URDF beside the contract in {path}", got=f"no file {embodiment.urdf_path}", fix="check `urdf`"
+        )
     urdf_joints = [j.get("name") for j in ElementTree.parse(embodiment.urdf_path).getroot().iter("joint")]
     for joint in [*embodiment.arm.joints, *embodiment.arm.position_overrides_rad]:
         if joint not in urdf_joints:

@@ -17,7 +17,9 @@ SCALE = np.array([0.1, 0.1, 0.1] * 3, np.float32)
 SQUARE_OBJECTS = ("s0",)
 
 
-def auxiliary_targets(privileged: Mapping[str, np.ndarray], object_names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+def auxiliary_targets(
+    privileged: Mapping[str, np.ndarray], object_names: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
     """Targets and weights [N len(NAMES)]; the yaw counts only where red is square and lies flat.
 
     Args:
@@ -31,17 +33,21 @@ def auxiliary_targets(privileged: Mapping[str, np.ndarray], object_names: tuple[
     targets = np.concatenate([positions, np.sin(yaw4)[:, None], np.cos(yaw4)[:, None]], 1).astype(np.float32)
     square = np.isin(np.array(object_names)[privileged["privileged/red/object"][:, 0].astype(int)], SQUARE_OBJECTS)
     weights = np.ones_like(targets)
-    weights[:, len(POSITIONS):] = (square & flat)[:, None]
+    weights[:, len(POSITIONS) :] = (square & flat)[:, None]
     return targets, weights
 
 
 def _horizontal_axis(quat_xyzw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of each body's three axes the most horizontal [N 3], and whether it is so within 15 degrees."""
     x, y, z, w = np.asarray(quat_xyzw, np.float64).T
-    axes = np.stack([
-        np.stack([1 - 2 * (y * y + z * z), 2 * (x * y + z * w), 2 * (x * z - y * w)], -1),
-        np.stack([2 * (x * y - z * w), 1 - 2 * (x * x + z * z), 2 * (y * z + x * w)], -1),
-        np.stack([2 * (x * z + y * w), 2 * (y * z - x * w), 1 - 2 * (x * x + y * y)], -1)], 1)
+    axes = np.stack(
+        [
+            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y + z * w), 2 * (x * z - y * w)], -1),
+            np.stack([2 * (x * y - z * w), 1 - 2 * (x * x + z * z), 2 * (y * z + x * w)], -1),
+            np.stack([2 * (x * z + y * w), 2 * (y * z - x * w), 1 - 2 * (x * x + y * y)], -1),
+        ],
+        1,
+    )
     best = np.abs(axes[:, :, 2]).argmin(1)
     chosen = axes[np.arange(len(axes)), best]
     upright = np.abs(axes[:, :, 2]).max(1) > np.cos(np.radians(15))

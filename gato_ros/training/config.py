@@ -16,7 +16,9 @@ class TrainingConfig:
     batch: int = 64
     """Frames per step."""
     learning_rate: float = 1e-3
-    """Peak of the schedule: linear warm-up, then cosine down to a hundredth."""
+    """Peak of the schedule: linear warm-up, then cosine down."""
+    final_share: float = 0.01
+    """What is left of the learning rate at the last step."""
     warmup_steps: int = 300
     weight_decay: float = 0.1
     clip_norm: float = 1.0

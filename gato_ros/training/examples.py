@@ -51,7 +51,9 @@ class Examples:
         pixels = self.frames.pixels(rows)
         values = {key: pixels[:, i] for i, key in enumerate(self.frames.image_keys)}
         values.update({key: value[rows] for key, value in self.frames.vectors.items()})
-        return Batch(tokenize(self.layout, values), self.action_bins[rows], self.auxiliary[rows], self.auxiliary_weight[rows])
+        return Batch(
+            tokenize(self.layout, values), self.action_bins[rows], self.auxiliary[rows], self.auxiliary_weight[rows]
+        )
 
 
 def batches(examples: Examples, batch: int, first_step: int, steps: int, seed: int) -> Iterator[Batch]:
@@ -64,7 +66,7 @@ def batches(examples: Examples, batch: int, first_step: int, steps: int, seed: i
         epoch, place = divmod(step, per_epoch)
         if order[0] != epoch:
             order = (epoch, np.random.default_rng([seed, epoch]).permutation(len(examples)))
-        rows = order[1][place * batch:(place + 1) * batch]
+        rows = order[1][place * batch : (place + 1) * batch]
         return examples.batch(np.sort(rows))
 
     with ThreadPoolExecutor(1) as thread:

@@ -46,13 +46,23 @@ class Progress:
     values: dict[str, float]
 
 
-def train(config: TrainingConfig, model: GatoConfig, embodiment: Embodiment, training: Examples, validation: Examples,
-          data: dict[str, int], folder: Path, schedule: Schedule, report: Callable[[Progress], None],
-          closed_loop: Callable[[Path], dict[str, float]] | None = None, initial: Any = None) -> dict[str, Any]:
+def train(
+    config: TrainingConfig,
+    model: GatoConfig,
+    embodiment: Embodiment,
+    training: Examples,
+    validation: Examples,
+    data: dict[str, int],
+    folder: Path,
+    schedule: Schedule,
+    report: Callable[[Progress], None],
+    closed_loop: Callable[[Path], dict[str, float]] | None = None,
+    initial: Any = None,
+) -> dict[str, Any]:
     """Train, or go on with the run in `folder`, to the last step; returns the final figures.
 
     Leaves in `folder`: the checkpoint, `curves.jsonl`, tensorboard events, `last/` (weights of the moving
-    average), and `best/` (the weights with the highest closed-loop success so far).
+    average at the checkpoint), and `best/` (those with the highest closed-loop success so far).
 
     Args:
         data: frames per folder, for the record.
@@ -68,7 +78,7 @@ def train(config: TrainingConfig, model: GatoConfig, embodiment: Embodiment, tra
     state = load_checkpoint(folder / "checkpoint", fresh, record) or fresh
     run = _Run(folder, config, model, embodiment, record, closed_loop)
     first, began = int(state.step), time.monotonic()
-    fixed = dict(config=config, model=model, layout=layout)
+    fixed = {"config": config, "model": model, "layout": layout}
     held_out = validation.batch(np.arange(min(len(validation), VALIDATION_FRAMES)))
     sums: dict[str, Any] = {}
     for step, batch in enumerate(batches(training, config.batch, first, config.steps, config.seed), first + 1):
@@ -85,12 +95,16 @@ def train(config: TrainingConfig, model: GatoConfig, embodiment: Embodiment, tra
             run.write("validation", step, named(measure(state.average, held_out, **fixed), embodiment))
         if _due(schedule.checkpoint, step, config):
             save_checkpoint(folder / "checkpoint", state, record)
+            run.save("last", state, step)
         if closed_loop is not None and _due(schedule.closed_loop, step, config):
             run.measure_closed_loop(step, state)
-    run.save("last", state, int(state.step))
     run.close()
-    return {"steps": int(state.step), "parameters": count_parameters(params), "best_rate": run.best,
-            **named(measure(state.average, held_out, **fixed), embodiment)}
+    return {
+        "steps": int(state.step),
+        "parameters": count_parameters(params),
+        "best_rate": run.best,
+        **named(measure(state.average, held_out, **fixed), embodiment),
+    }
 
 
 def _due(every: int, step: int, config: TrainingConfig) -> bool:
@@ -99,8 +113,10 @@ def _due(every: int, step: int, config: TrainingConfig) -> bool:
 
 def _taken_over(params: Any, initial: Any) -> Any:
     """`params` with every leaf that `initial` has; its auxiliary heads stay fresh where `initial` has none."""
-    return {name: jax.tree.map(jax.numpy.asarray, initial[name]) if name in initial else value
-            for name, value in params.items()}
+    return {
+        name: jax.tree.map(jax.numpy.asarray, initial[name]) if name in initial else value
+        for name, value in params.items()
+    }
 
 
 def named(values: dict[str, Any], embodiment: Embodiment) -> dict[str, float]:
@@ -111,15 +127,24 @@ def named(values: dict[str, Any], embodiment: Embodiment) -> dict[str, float]:
     out.update({f"error_{name}": float(error) for name, error in zip(("vx", "vy", "vz", "wz"), errors)})
     if "auxiliary_error" in values:
         scale = np.append(SCALE * 1000, [1.0] * (len(NAMES) - len(SCALE)))
-        out.update({f"error_{name}": float(error) for name, error in zip(NAMES, np.asarray(values["auxiliary_error"]) * scale)})
+        out.update(
+            {f"error_{name}": float(error) for name, error in zip(NAMES, np.asarray(values["auxiliary_error"]) * scale)}
+        )
     return out
 
 
 class _Run:
     """The files of one run."""
 
-    def __init__(self, folder: Path, config: TrainingConfig, model: GatoConfig, embodiment: Embodiment,
-                 record: dict[str, Any], closed_loop: Callable[[Path], dict[str, float]] | None):
+    def __init__(
+        self,
+        folder: Path,
+        config: TrainingConfig,
+        model: GatoConfig,
+        embodiment: Embodiment,
+        record: dict[str, Any],
+        closed_loop: Callable[[Path], dict[str, float]] | None,
+    ):
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._model, self._embodiment, self._closed_loop = folder, model, embodiment, closed_loop
         self._record, self._config = record, config
@@ -139,12 +164,17 @@ class _Run:
 
     def save(self, name: str, state: TrainingState, step: int) -> Path:
         directory = self._folder / name
-        save_weights(directory, jax.device_get(state.average), self._model, self._embodiment,
-                     {"step": step, "training": self._record["training"], "data": self._record["data"]})
+        save_weights(
+            directory,
+            jax.device_get(state.average),
+            self._model,
+            self._embodiment,
+            {"step": step, "training": self._record["training"], "data": self._record["data"]},
+        )
         return directory
 
     def measure_closed_loop(self, step: int, state: TrainingState) -> None:
-        values = self._closed_loop(self.save("last", state, step))
+        values = self._closed_loop(self.save("measured", state, step))
         self.write("closed_loop", step, values)
         if self.best is None or values["rate"] >= self.best:
             self.best = values["rate"]

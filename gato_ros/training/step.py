@@ -31,21 +31,31 @@ class TrainingState(NamedTuple):
 
 def optimiser(config: TrainingConfig) -> optax.GradientTransformation:
     """AdamW with warm-up, cosine and clipping; biases and norms do not decay."""
-    schedule = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, min(config.warmup_steps, config.steps // 2),
-                                                  config.steps, config.learning_rate / 100)
+    schedule = optax.warmup_cosine_decay_schedule(
+        0.0,
+        config.learning_rate,
+        min(config.warmup_steps, config.steps // 2),
+        config.steps,
+        config.learning_rate * config.final_share,
+    )
     decays = lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1, params)  # noqa: E731
-    return optax.chain(optax.clip_by_global_norm(config.clip_norm),
-                       optax.adamw(schedule, b1=0.9, b2=0.95, weight_decay=config.weight_decay, mask=decays))
+    return optax.chain(
+        optax.clip_by_global_norm(config.clip_norm),
+        optax.adamw(schedule, b1=0.9, b2=0.95, weight_decay=config.weight_decay, mask=decays),
+    )
 
 
 def start(config: TrainingConfig, params: Any) -> TrainingState:
     """The state before the first step."""
-    return TrainingState(jnp.zeros((), jnp.int32), params, jax.tree.map(jnp.copy, params), optimiser(config).init(params))
+    return TrainingState(
+        jnp.zeros((), jnp.int32), params, jax.tree.map(jnp.copy, params), optimiser(config).init(params)
+    )
 
 
 @partial(jax.jit, static_argnames=("config", "model", "layout"), donate_argnames=("state",))
-def train_step(state: TrainingState, batch: Batch, *, config: TrainingConfig, model: GatoConfig,
-               layout: TokenLayout) -> tuple[TrainingState, dict[str, Any]]:
+def train_step(
+    state: TrainingState, batch: Batch, *, config: TrainingConfig, model: GatoConfig, layout: TokenLayout
+) -> tuple[TrainingState, dict[str, Any]]:
     """The state after one batch, and the losses. Randomness is a function of seed and step."""
     rng = jax.random.fold_in(jax.random.key(config.seed), state.step)
     augment_rng, model_rng = jax.random.split(rng)
@@ -65,7 +75,9 @@ def train_step(state: TrainingState, batch: Batch, *, config: TrainingConfig, mo
 
 
 @partial(jax.jit, static_argnames=("config", "model", "layout"))
-def measure(params: Any, batch: Batch, *, config: TrainingConfig, model: GatoConfig, layout: TokenLayout) -> dict[str, Any]:
+def measure(
+    params: Any, batch: Batch, *, config: TrainingConfig, model: GatoConfig, layout: TokenLayout
+) -> dict[str, Any]:
     """The losses and errors of a batch without augmentation."""
     output = forward_step(params, model, layout, batch.tokens)
     _, values = losses(output, batch, config)
@@ -75,7 +87,8 @@ def measure(params: Any, batch: Batch, *, config: TrainingConfig, model: GatoCon
     values |= {"twist_error": error[:, :4].mean(0), "gripper_accuracy": sides[:, 4].mean()}
     if output.auxiliary is not None:
         values["auxiliary_error"] = (jnp.abs(output.auxiliary - batch.auxiliary) * batch.auxiliary_weight).sum(0) / (
-            batch.auxiliary_weight.sum(0) + 1e-6)
+            batch.auxiliary_weight.sum(0) + 1e-6
+        )
     return values
 
 

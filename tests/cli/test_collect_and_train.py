@@ -1,0 +1,146 @@
+"""`collect` and `train` as a user runs them: real processes, real files."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from gato_ros.data.episode import read_episode
+from gato_ros.data.frames import frame_parts
+
+
+def gato(*arguments, timeout=240):
+    return subprocess.run(
+        [sys.executable, "-m", "gato_ros", *map(str, arguments)], capture_output=True, text=True, timeout=timeout
+    )
+
+
+@pytest.fixture(scope="module")
+def demonstrations(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demonstrations")
+    first = gato(
+        "collect",
+        "--out",
+        folder,
+        "--episodes",
+        3,
+        "--seed",
+        40,
+        "--workers",
+        1,
+        "--image-share",
+        0.1,
+        "--keep-failures",
+    )
+    assert first.returncode == 0, first.stderr
+    return folder
+
+
+def test_collect_resumes(demonstrations):
+    assert len(list(demonstrations.glob("*.mcap"))) == 3
+    out = demonstrations / "again.json"
+    again = gato(
+        "collect",
+        "--out",
+        demonstrations,
+        "--episodes",
+        3,
+        "--seed",
+        40,
+        "--workers",
+        1,
+        "--image-share",
+        0.1,
+        "--keep-failures",
+        "--json",
+        out,
+    )
+    assert again.returncode == 0 and json.loads(out.read_text())["skipped"] == 3
+
+
+def test_an_episode_holds_labels_apart_from_what_was_executed(demonstrations):
+    episode = read_episode(sorted(demonstrations.glob("*.mcap"))[0])
+    assert episode.actions.shape == episode.executed.shape and len(episode.actions) > 50
+    assert len(episode.image_steps) >= 5
+    assert episode.metadata["seed"] == 40 and episode.metadata["object_set"] == "cubes"
+
+
+def test_snapshots_then_training_then_evaluation(demonstrations, tmp_path):
+    shots, run = tmp_path / "shots", tmp_path / "run"
+    assert (
+        gato(
+            "collect", "--out", shots, "--kind", "snapshots", "--episodes", 120, "--per-scene", 1, "--workers", 2
+        ).returncode
+        == 0
+    )
+    assert len(frame_parts(shots)) == 2
+    arguments = (
+        "train",
+        "--data",
+        shots,
+        demonstrations,
+        "--out",
+        run,
+        "--preset",
+        "debug_one_pass",
+        "--training.steps",
+        6,
+        "--training.batch",
+        8,
+        "--json",
+        tmp_path / "train.json",
+    )
+    done = gato(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "train.json").read_text())["steps"] == 6
+    rates = gato(
+        "evaluate",
+        "--policy",
+        run / "last",
+        "--set",
+        "cubes",
+        "--episodes",
+        1,
+        "--workers",
+        1,
+        "--json",
+        tmp_path / "rates.json",
+    )
+    assert rates.returncode == 0, rates.stderr
+    assert json.loads((tmp_path / "rates.json").read_text())["sets"]["cubes"]["episodes"] == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("--objects", "cubs"), "did you mean 'cubes'"),
+        (("--seed", "899999", "--episodes", "2"), "kept for evaluation|for evaluation"),
+        (("--image-share", "0"), "image-share"),
+        (("--workers", "0"), "workers"),
+    ],
+)
+def test_collect_refuses_bad_input_and_writes_nothing(tmp_path, arguments, words):
+    done = gato("collect", "--out", tmp_path / "data", *arguments)
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
+    assert any(word in done.stderr for word in words.split("|"))
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        (("--preset", "gato_1_18b"), "single-step preset"),
+        (("--training.batch", "0"), "batch"),
+        (("--init", "nowhere"), "weights"),
+    ],
+)
+def test_train_refuses_bad_input_and_writes_nothing(demonstrations, tmp_path, arguments, word):
+    done = gato("train", "--data", demonstrations, "--out", tmp_path / "run", *arguments)
+    assert done.returncode == 2 and word in done.stderr, done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_says_where_demonstrations_are_missing(tmp_path):
+    done = gato("train", "--data", tmp_path / "none", "--out", tmp_path / "run")
+    assert done.returncode == 2 and "collect" in done.stderr

@@ -1,0 +1,157 @@
+"""The real loop on a debug preset: trains, resumes to the same weights, refuses another run's folder."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gato_ros.core.action import Action
+from gato_ros.core.errors import SetupError
+from gato_ros.core.observation import Observation
+from gato_ros.data.frames import load_frames, make_frames, save_frames
+from gato_ros.embodiments import load_embodiment
+from gato_ros.models.layout import token_layout
+from gato_ros.models.policy import GatoPolicy
+from gato_ros.models.presets import PRESETS
+from gato_ros.training.auxiliary import NAMES, auxiliary_targets
+from gato_ros.training.config import TrainingConfig
+from gato_ros.training.examples import Examples, batches
+from gato_ros.training.loop import CURVES, Schedule, train
+
+OBJECT_NAMES = ("r3", "s0")
+CONFIG = TrainingConfig(steps=8, batch=8, warmup_steps=2)
+MODEL = replace(PRESETS["debug_one_pass"], auxiliary=NAMES, auxiliary_early_layer=1)
+
+
+def some_frames(count, seed):
+    """Frames whose action depends on the image, so that there is something to learn."""
+    embodiment, rng = load_embodiment(), np.random.default_rng(seed)
+    rows = []
+    for _ in range(count):
+        bright = rng.random() < 0.5
+        image = np.full((128, 128, 3), 200 if bright else 40, np.uint8)
+        values = {
+            key: image if channel.kind == "image" else np.zeros(channel.shape, np.float32)
+            for key, channel in embodiment.observations.items()
+        }
+        values["sawyer/pinch/pose"] = np.array([0.6, 0, 0.2, 1, 0, 0, 0], np.float32)
+        privileged = {
+            f"privileged/{colour}/pose": np.array([0.6, 0, 0.08, 0, 0, 0, 1], np.float32)
+            for colour in ("red", "green", "blue")
+        }
+        privileged["privileged/red/object"] = np.array([1], np.float32)
+        speed = 0.05 if bright else -0.05
+        rows.append((Observation(values, 0.0, privileged), Action(np.full(4, speed), 0.085 if bright else 0.0)))
+    return make_frames(embodiment.image_keys, rows)
+
+
+@pytest.fixture(scope="module")
+def examples():
+    layout = token_layout(load_embodiment(), MODEL)
+    return [Examples.of(some_frames(count, seed), layout, OBJECT_NAMES) for count, seed in ((48, 0), (8, 1))]
+
+
+def run(examples, folder, config=CONFIG, **more):
+    schedule = Schedule(log=2, validate=4, checkpoint=4, closed_loop=more.pop("every", 0))
+    return train(
+        config, MODEL, load_embodiment(), *examples, {"some": 56}, folder, schedule, lambda progress: None, **more
+    )
+
+
+def test_loss_falls_and_the_weights_act(examples, tmp_path):
+    config = replace(CONFIG, steps=60, learning_rate=3e-3, average=0.9)
+    run(examples, tmp_path, config)
+    rows = [json.loads(line) for line in (tmp_path / CURVES).read_text().splitlines()]
+    losses = [row["action_loss"] for row in rows if row["kind"] == "train"]
+    assert losses[-1] < losses[0] - 0.5
+    policy = GatoPolicy.from_directory(tmp_path / "last", load_embodiment())
+    frames = examples[1].frames
+    pixels = frames.pixels([0])[0]
+    values = {key: value[0] for key, value in frames.vectors.items()}
+    values.update(zip(frames.image_keys, pixels))
+    assert np.isfinite(policy.act(Observation(values)).as_vector()).all()
+
+
+def test_a_resumed_run_ends_with_the_same_weights(examples, tmp_path):
+    run(examples, tmp_path / "whole")
+    config = CONFIG
+    stopped = _StopAt(4)
+    with pytest.raises(_Stop):
+        schedule = Schedule(log=1, validate=4, checkpoint=4)
+        train(config, MODEL, load_embodiment(), *examples, {"some": 56}, tmp_path / "parts", schedule, stopped)
+    run(examples, tmp_path / "parts")
+    whole = (tmp_path / "whole" / "last" / "params.safetensors").read_bytes()
+    assert (tmp_path / "parts" / "last" / "params.safetensors").read_bytes() == whole
+
+
+class _Stop(Exception):
+    pass
+
+
+class _StopAt:
+    """Interrupts a run after the checkpoint of a step."""
+
+    def __init__(self, step):
+        self._step = step
+
+    def __call__(self, progress):
+        if progress.step > self._step:
+            raise _Stop
+
+
+def test_another_configuration_does_not_go_on_in_the_same_folder(examples, tmp_path):
+    run(examples, tmp_path)
+    with pytest.raises(SetupError, match="training.learning_rate"):
+        run(examples, tmp_path, replace(CONFIG, learning_rate=5e-4))
+
+
+def test_a_cut_checkpoint_is_refused(examples, tmp_path):
+    run(examples, tmp_path)
+    state = tmp_path / "checkpoint" / "state.msgpack"
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(SetupError, match="whole checkpoint"):
+        run(examples, tmp_path)
+
+
+def test_best_weights_are_kept_by_success_and_not_by_loss(examples, tmp_path):
+    rates = iter([0.6, 0.2])
+    result = run(examples, tmp_path, closed_loop=lambda directory: {"rate": next(rates)}, every=4)
+    assert result["best_rate"] == 0.6
+    assert json.loads((tmp_path / "best" / "config.json").read_text())["extra"]["step"] == 4
+
+
+def test_batches_are_a_function_of_seed_and_step(examples):
+    whole = [batch.action_bins for batch in batches(examples[0], 8, 0, 12, seed=3)]
+    tail = [batch.action_bins for batch in batches(examples[0], 8, 7, 12, seed=3)]
+    for left, right in zip(whole[7:], tail, strict=True):
+        np.testing.assert_array_equal(left, right)
+    other = next(iter(batches(examples[0], 8, 0, 1, seed=4))).action_bins
+    assert not np.array_equal(whole[0], other)
+
+
+def test_frames_round_trip_and_a_cut_file_is_refused(tmp_path):
+    frames = some_frames(5, 0)
+    save_frames(tmp_path / "a.frames.npz", frames)
+    again = load_frames(tmp_path / "a.frames.npz")
+    np.testing.assert_array_equal(again.pixels([4, 0]), frames.pixels([4, 0]))
+    np.testing.assert_array_equal(again.actions, frames.actions)
+    (tmp_path / "a.frames.npz").write_bytes((tmp_path / "a.frames.npz").read_bytes()[:-50])
+    with pytest.raises(SetupError, match="whole frames file"):
+        load_frames(tmp_path / "a.frames.npz")
+
+
+def test_auxiliary_yaw_is_the_same_after_a_quarter_turn_and_absent_for_other_shapes():
+    def targets(angle, number):
+        quat = np.array([0, 0, np.sin(angle / 2), np.cos(angle / 2)], np.float32)
+        pose = np.concatenate([[0.6, 0.0, 0.08], quat]).astype(np.float32)[None]
+        privileged = {f"privileged/{colour}/pose": pose for colour in ("red", "green", "blue")}
+        privileged["privileged/red/object"] = np.array([[number]], np.float32)
+        return auxiliary_targets(privileged, OBJECT_NAMES)
+
+    first, weights = targets(0.2, 1)
+    quarter, _ = targets(0.2 + np.pi / 2, 1)
+    eighth, _ = targets(0.2 + np.pi / 4, 1)
+    np.testing.assert_allclose(first, quarter, atol=1e-5)
+    np.testing.assert_allclose(first[0, -2:], -eighth[0, -2:], atol=1e-5)
+    assert weights.all() and not targets(0.2, 0)[1][0, -2:].any()
