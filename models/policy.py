@@ -73,7 +73,10 @@ class GatoPolicy:
             NonFiniteError: a sensor value or a logit is not finite; the caller must stop the arm.
             KeyError, ValueError: the observation is not the contract's.
         """
-        tokens = tokenize(self.layout, observation.values)
+        return self.act_on_tokens(tokenize(self.layout, observation.values))
+
+    def act_on_tokens(self, tokens: StepTokens) -> Action:
+        """As `act`, for an observation that is tokenised already (benchmarks)."""
         rng = jax.random.fold_in(self._rng, self._ticks) if self.config.temperature else self._rng
         self._ticks += 1
         decision = self._step.run(tokens, rng)

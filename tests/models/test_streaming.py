@@ -35,7 +35,8 @@ def stream(params, config, layout, tokens):
 def episode(embodiment, observations, fresh):
     config = PRESETS["debug"]
     layout = token_layout(embodiment, config)
-    return fresh(config, layout, 0, 0.1), config, layout, tokenize(layout, observations(config.observation_keys, (STEPS,)))
+    tokens = tokenize(layout, observations(config.observation_keys, (STEPS,)))
+    return fresh(config, layout, 0, 0.1), config, layout, tokens
 
 
 def test_streaming_equals_a_full_forward_with_a_banded_mask(episode):

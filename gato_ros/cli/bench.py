@@ -1,0 +1,19 @@
+"""Speed of the simulator (`bench sim`) and of a control step of the model (`bench step`), as ratios in one run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Union
+
+import tyro
+
+from gato_ros.cli import bench_sim, bench_step
+
+Options = Union[
+    Annotated[bench_sim.Options, tyro.conf.subcommand("sim", description=bench_sim.__doc__)],
+    Annotated[bench_step.Options, tyro.conf.subcommand("step", description=bench_step.__doc__)],
+]
+
+
+def run(options: bench_sim.Options | bench_step.Options) -> dict:
+    """Hand over to the benchmark that the options belong to."""
+    return (bench_sim if isinstance(options, bench_sim.Options) else bench_step).run(options)

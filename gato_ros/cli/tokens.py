@@ -1,0 +1,129 @@
+"""One control step of a recorded episode as a readable table: where every token comes from and what it stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import tyro
+
+from gato_ros.core.errors import SetupError, unknown_name
+
+if TYPE_CHECKING:
+    from gato_ros.data.episode import Episode
+    from gato_ros.models.layout import LayoutItem, TokenLayout
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which step, seen by which model."""
+
+    episode: Annotated[Path, tyro.conf.Positional]
+    """An episode (*.mcap)."""
+    step: int = 0
+    """Control step within the episode; negative counts from the end."""
+    preset: str = "sawyer_small"
+    """Whose token layout: keys, patches and encoding."""
+    json: Path | None = None
+    """Write the table here as JSON."""
+
+
+def run(options: Options) -> dict:
+    """Tokenise one step with the function that training and the robot use."""
+    from gato_ros.data.episode import read_episode
+    from gato_ros.embodiments import load_embodiment
+    from gato_ros.models.layout import token_layout
+    from gato_ros.models.presets import PRESETS
+
+    if options.preset not in PRESETS:
+        raise unknown_name("a preset", options.preset, PRESETS)
+    episode = read_episode(options.episode)
+    layout = token_layout(load_embodiment(episode.metadata["embodiment"]), PRESETS[options.preset])
+    count = len(episode.steps)
+    if not -count <= options.step < count:
+        raise SetupError(expected=f"a step in [0, {count}) of {options.episode}", got=str(options.step),
+                         fix="choose one of those")
+    step = options.step % count
+    rows = _rows(layout, episode, step)
+    result = {"episode": str(options.episode), "step": step, "stamp_s": float(episode.stamps_s[step]),
+              "preset": options.preset, "tokens": rows}
+    _print(result)
+    return result
+
+
+def _rows(layout: TokenLayout, episode: Episode, step: int) -> list[dict[str, Any]]:
+    from gato_ros.models.layout import SEPARATOR
+
+    rows = []
+    for item in layout.items:
+        rows += _patches(layout, item, episode, step) if item.kind == "image" else _values(layout, item, episode, step)
+    rows.append(_row(layout.observation_tokens, "|", "", None, "", SEPARATOR, None))
+    return rows + _actions(layout, episode.actions[step])
+
+
+def _row(index: int, key: str, place: str, raw: Any, unit: str, token: int | None, decoded: Any) -> dict[str, Any]:
+    return {"index": index, "key": key, "place": place, "raw": raw, "unit": unit, "id": token, "decoded": decoded}
+
+
+def _patches(layout: TokenLayout, item: LayoutItem, episode: Episode, step: int) -> list[dict[str, Any]]:
+    """Patches have no id; their row shows where they lie and their mean colour, if there are images."""
+    from gato_ros.models.tokenizer import to_patches
+
+    columns, size = layout.grid(item)[1], layout.patch_size
+    found = np.flatnonzero(episode.image_steps == step)
+    patches = to_patches(layout, item, episode.values[item.key][found[0]]) if len(found) else None
+    rows = []
+    for i in range(item.tokens):
+        top, left = layout.crop.top + i // columns * size, layout.crop.left + i % columns * size
+        colour = None if patches is None else [round(float(mean), 1) for mean in patches[i].mean((0, 1))]
+        place = f"[{top}:{top + size}, {left}:{left + size}]"
+        rows.append(_row(item.first + i, item.key, place, colour, "mean RGB", None, None))
+    return rows
+
+
+def _values(layout: TokenLayout, item: LayoutItem, episode: Episode, step: int) -> list[dict[str, Any]]:
+    from gato_ros.models.layout import CONTINUOUS_START
+    from gato_ros.models.tokenizer import bin_index, decode, encode
+
+    raw = episode.values[item.key][step]
+    ids = raw.astype(int) if item.kind == "discrete" else CONTINUOUS_START + bin_index(encode(layout, item, raw))
+    decoded = decode(layout, item, ids)
+    return [_row(item.first + i, item.key, f"[{i}]", float(raw[i]), item.units[i], int(ids[i]), float(decoded[i]))
+            for i in range(item.tokens)]
+
+
+def _actions(layout: TokenLayout, action: np.ndarray) -> list[dict[str, Any]]:
+    from gato_ros.models.tokenizer import decode_actions, tokenize_actions
+
+    names, ids = ("vx", "vy", "vz", "wz", "opening"), tokenize_actions(layout, action)
+    decoded = decode_actions(layout, ids)
+    first = layout.observation_tokens + 1
+    return [_row(first + i, "action", names[i], float(action[i]), layout.action_units[i], int(ids[i]),
+                 float(decoded[i])) for i in range(layout.actions)]
+
+
+def _print(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(show_edge=False)
+    for name in ("token", "key", "place", "raw", "unit", "id", "decoded"):
+        table.add_column(name, no_wrap=True)
+    for row in result["tokens"]:
+        table.add_row(str(row["index"]), escape(row["key"]), escape(row["place"]), _number(row["raw"]), row["unit"],
+                      "" if row["id"] is None else str(row["id"]), _number(row["decoded"]))
+    console = Console()
+    title = f"{result['episode']}, step {result['step']} at {result['stamp_s']:.2f} s, as {result['preset']} sees it"
+    console.print(title, markup=False, highlight=False)
+    console.print(table)
+    if any(row["unit"] == "mean RGB" and row["raw"] is None for row in result["tokens"]):
+        console.print("this step was recorded without images: its patches are empty")
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(f"{part:.0f}" for part in value)
+    return "" if value is None else f"{value:.5g}"
