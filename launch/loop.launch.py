@@ -1,6 +1,7 @@
-"""The whole loop: sim_node, policy_node and guard_node.
+"""The whole loop: policy_node and guard_node, with sim_node as the robot or beside a real driver.
 
 ros2 launch gato_ros loop.launch.py policy:=/path/to/weights objects:=cubes seed:=0 gui:=true
+ros2 launch gato_ros loop.launch.py policy:=/path/to/weights robot:=driver
 Stop it with SIGINT: on SIGTERM `ros2 launch` leaves its nodes running.
 """
 
@@ -12,21 +13,21 @@ from gato_ros.nodes.plan import NAMESPACE, loop_plan
 from launch import LaunchDescription
 
 ARGUMENTS = {
+    "robot": ("sim", "sim, or `driver`: no simulator, and the guard waits for ~/reset"),
     "policy": ("hold", "directory of weights, or `hold`"),
     "objects": ("cubes", "cubes, triplet1 .. triplet5, train"),
     "seed": ("0", "seed of the first episode"),
     "gui": ("false", "true: show the simulator's window"),
     "lockstep": ("false", "true: simulated time, one step per command"),
-    "armed": ("true", "false: the guard waits for ~/reset; use false on a robot"),
     "namespace": (NAMESPACE, "namespace of this robot"),
 }
 
 
 def _nodes(context):
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
-    lockstep = value["lockstep"] == "true"
+    simulated, lockstep = value["robot"] == "sim", value["lockstep"] == "true"
     settings = {
-        "guard_node": {"start_armed": value["armed"] == "true"},
+        "guard_node": {"start_armed": simulated},
         "policy_node": {"policy": value["policy"]},
         "sim_node": {"objects": value["objects"], "seed": int(value["seed"]), "gui": value["gui"] == "true",
                      "lockstep": lockstep},
@@ -34,10 +35,11 @@ def _nodes(context):
     return [Node(package="gato_ros", executable=plan.name, name=plan.name, namespace=plan.namespace, output="screen",
                  parameters=[str(plan.parameter_file),
                              {**plan.parameters, "use_sim_time": lockstep and plan.name != "sim_node"}])
-            for plan in loop_plan(settings, namespace=value["namespace"])]
+            for plan in loop_plan(settings, namespace=value["namespace"]) if simulated or plan.name != "sim_node"]
 
 
 def generate_launch_description():
-    declared = [DeclareLaunchArgument(name, default_value=default, description=text)
+    declared = [DeclareLaunchArgument(name, default_value=default, description=text,
+                                      choices=["sim", "driver"] if name == "robot" else None)
                 for name, (default, text) in ARGUMENTS.items()]
     return LaunchDescription([*declared, OpaqueFunction(function=_nodes)])

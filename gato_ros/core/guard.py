@@ -234,6 +234,8 @@ class Guard:
         size, allowed = np.abs(change).max(), self._settings.joint_acceleration_rad_s2 * dt
         if size > allowed:
             change *= allowed / size
+            # The tool lags behind too: what it may gain next is reckoned from where it is, not from what was meant.
+            twist = self._twist + (twist - self._twist) * (allowed / size)
             limits += ("joint_acceleration",)
         bound = self._ik.velocity_limit
         return np.clip(self._velocity + change, -bound, bound), twist, limits

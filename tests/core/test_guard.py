@@ -300,7 +300,7 @@ EVENTS = st.tuples(
     st.sampled_from(["", "", "", "", "press", "release", "reset", "latch"]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(EVENTS, min_size=1, max_size=40), st.integers(0, 2**32 - 1))
 def test_no_input_gets_an_unsafe_command_out(events, seed):
     arm = Arm()
@@ -344,7 +344,7 @@ def test_no_input_gets_an_unsafe_command_out(events, seed):
         previous, opening = velocity, command.gripper_opening_m
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=4), min_size=1, max_size=25),
        st.integers(0, 2**32 - 1))
 def test_tool_speed_and_acceleration_stay_in_the_contract(twists, seed):
@@ -361,3 +361,55 @@ def test_tool_speed_and_acceleration_stay_in_the_contract(twists, seed):
             assert np.linalg.norm(velocity - previous) <= LIMITS.linear_acceleration * TICK_S + 3e-3
             previous = velocity
 
+
+
+def test_the_guard_moves_the_arm_as_the_simulator_s_own_loop_does():
+    arm, ik = Arm().arm(), differential_ik(ROBOT)
+    q, twist = START.copy(), np.zeros(4)
+    rng = np.random.default_rng(3)
+    for _ in range(40):
+        wanted = rng.uniform(ROBOT.action_lower[:4], ROBOT.action_upper[:4])
+        for _ in range(5):
+            tool = KINEMATICS.tool(q)
+            twist = LIMITS.limit(wanted, twist, tool.position, TICK_S)
+            velocity = ik.joint_velocity(q, tool.jacobian, tool.rotation, twist)
+            q = q + velocity * TICK_S
+            command, _ = arm.follow(1, twist=wanted)
+            assert command.joint_velocity == pytest.approx(velocity, abs=1e-6)
+
+
+@pytest.mark.parametrize("field, value", [("jacobian", 1e200), ("jacobian", 1e308), ("tool_rotation", 1e308)])
+def test_finite_inputs_that_overflow_on_the_way_stop_the_arm(field, value):
+    arm = Arm().arm()
+    arm.follow(30)
+    good = robot_state(arm.q, arm.now_s + TICK_S)
+    state = replace(good, **{field: np.full_like(getattr(good, field), value)})
+    command, verdict = arm.tick(proposal(arm.now_s + TICK_S), state)
+    assert verdict.level is Level.STOPPING and verdict.reasons == ("ik_failed",)
+    assert np.isfinite(command.joint_velocity).all()
+
+
+def test_a_singular_matrix_stops_the_arm(monkeypatch):
+    arm = Arm().arm()
+    arm.follow(30)
+
+    def singular(*arguments):
+        raise np.linalg.LinAlgError("singular")
+
+    monkeypatch.setattr(np.linalg, "inv", singular)
+    assert arm.follow(1)[1].reasons == ("ik_failed",)
+
+
+def test_a_late_tick_does_not_speed_the_arm_up_in_one_leap():
+    arm = Arm().arm()
+    arm.now_s += 0.08
+    command, verdict = arm.follow(1, twist=(0.07, 0.0, 0.0, 0.0))
+    assert verdict.following
+    assert 0.0 < arm.tool_speed(command) <= LIMITS.linear_acceleration * 2 * TICK_S * 1.05
+
+
+@pytest.mark.parametrize("opening_m, held_m", [(-1.0, 0.0), (0.5, SETTINGS.stroke_m), (1e308, SETTINGS.stroke_m)])
+def test_an_opening_outside_the_stroke_is_brought_inside_and_reported(opening_m, held_m):
+    arm = Arm().arm()
+    command, verdict = arm.follow(1, opening_m=opening_m)
+    assert command.gripper_opening_m == held_m and "gripper" in verdict.reasons
