@@ -7,11 +7,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gato_ros.core.errors import SetupError, unknown_name
 
+if TYPE_CHECKING:
+    from gato_ros.cli.report import Report
+    from gato_ros.nodes.episode_runner import EpisodeRunner
+
 WEIGHTS = Path(__file__).resolve().parents[1] / "models" / "weights"
-DOMAINS = 100
 LARGEST_SEED = 2**31 - 1
 
 
@@ -71,15 +75,24 @@ def _check(options: Options) -> str:
     return str(directory)
 
 
-def _environment() -> dict[str, str]:
-    """Our environment with a ROS domain of this run's own, on this machine only, unless the user chose."""
-    chosen = {"ROS_DOMAIN_ID": str(1 + os.getpid() % DOMAINS), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-              "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}
-    return {**chosen, **os.environ}
+@contextlib.contextmanager
+def _own_domain() -> Iterator[None]:
+    """A ROS domain of this run's own, on this machine only, where the user chose nothing else."""
+    from gato_ros.nodes.domain import claim_domain
+
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
+    if "ROS_DOMAIN_ID" in os.environ:
+        yield
+        return
+    number, claim = claim_domain()
+    os.environ["ROS_DOMAIN_ID"] = str(number)
+    with claim:
+        yield
 
 
 @contextlib.contextmanager
-def _progress(episodes: int, max_steps: int) -> Iterator:
+def _progress() -> Iterator:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -92,40 +105,41 @@ def run(options: Options) -> dict:
     policy = _check(options)
     from gato_ros.cli.report import Report
     from gato_ros.embodiments import load_embodiment
-    from gato_ros.nodes.children import ChildDied, Children
-    from gato_ros.nodes.episode_runner import EpisodeRunner, LoopFailed
+    from gato_ros.nodes.children import Children
+    from gato_ros.nodes.episode_runner import EpisodeRunner
     from gato_ros.nodes.plan import NAMESPACE, loop_plan
 
     robot = load_embodiment()
     settings = {"policy_node": {"policy": policy, "propose_at_start": False},
                 "sim_node": {"objects": options.objects, "seed": options.seed, "gui": options.gui}}
     plans = loop_plan(settings, options.parameters)
-    os.environ.update(_environment())
-    report = Report(robot, policy=policy if policy == "hold" else Path(policy).name, objects=options.objects,
-                    seed=options.seed)
-    with Children(plans, dict(os.environ)) as children, \
-            EpisodeRunner(robot, NAMESPACE, children.check) as runner, \
-            _progress(options.episodes, options.max_steps) as (progress, bar):
-        try:
-            runner.wait_until_up()
-        except ChildDied as died:
-            if died.code == 2:
-                raise SetupError(expected=f"{died.name} to start", got=died.last_line,
-                                 fix="mend that and run again") from None
-            raise SetupError(expected="three running nodes", got=str(died),
-                             fix="run `python -m gato_ros doctor`") from None
-        try:
-            for number in range(options.episodes):
-                progress.update(bar, description=f"episode {number + 1} of {options.episodes}", total=options.max_steps,
-                                completed=0)
-                record = runner.run(options.seed + number, options.max_steps,
-                                    lambda step: progress.update(bar, completed=step))
-                report.add(record)
-        except (ChildDied, LoopFailed) as failure:
-            report.fail(str(failure))
+    report = Report(robot, policy=Path(policy).name, objects=options.objects, seed=options.seed)
+    with _own_domain(), Children(plans) as children, EpisodeRunner(robot, NAMESPACE, children.check) as runner:
+        _run_episodes(options, runner, report)
     result = report.write(options.out)
     _print(result, options.out)
     return result
+
+
+def _run_episodes(options: Options, runner: EpisodeRunner, report: Report) -> None:
+    """All episodes; a node that cannot start is the user's to mend, one that fails later is told in the report."""
+    from gato_ros.nodes.children import ChildDied
+    from gato_ros.nodes.episode_runner import LoopFailed
+
+    with _progress() as (progress, bar):
+        try:
+            runner.wait_until_up()
+        except (ChildDied, LoopFailed) as failure:
+            raise SetupError(expected="three running nodes", got=str(failure),
+                             fix="mend that, or run `python -m gato_ros doctor`") from None
+        try:
+            for number in range(options.episodes):
+                progress.update(bar, description=f"episode {number + 1} of {options.episodes}",
+                                total=options.max_steps, completed=0)
+                report.add(runner.run(options.seed + number, options.max_steps,
+                                      lambda step: progress.update(bar, completed=step)))
+        except (ChildDied, LoopFailed) as failure:
+            report.fail(str(failure))
 
 
 def _print(result: dict, out: Path) -> None:

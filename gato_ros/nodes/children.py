@@ -33,8 +33,8 @@ def _die_with_parent() -> None:
 class Children:
     """Starts nodes on entry, ends them on exit: SIGINT, and SIGKILL to whoever has not gone in time."""
 
-    def __init__(self, plans: Sequence[NodePlan], environment: dict[str, str]):
-        self._plans, self._environment = plans, environment
+    def __init__(self, plans: Sequence[NodePlan]):
+        self._plans = plans
         self._logs = tempfile.TemporaryDirectory(prefix="gato_ros_nodes_")
         self._processes: dict[str, subprocess.Popen] = {}
 
@@ -45,7 +45,7 @@ class Children:
                     # A session of its own: Ctrl-C reaches only the parent, which stops the nodes in order.
                     self._processes[plan.name] = subprocess.Popen(
                         plan.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                        env=self._environment, start_new_session=True, preexec_fn=_die_with_parent)
+                        start_new_session=True, preexec_fn=_die_with_parent)
         except BaseException:
             self.stop()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ class PolicyNode:
         self._failure: str | None = None
         self._counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "refused_messages": 0}
         self._last_refusal, self._faults = "", ()
-        self._act_ms: list[float] = []
+        self._act_ms: deque[float] = deque(maxlen=400)
 
         wire = robot.wire
         self._twist = node.create_publisher(TwistStamped, wire.proposal_twist, COMMAND)
@@ -83,7 +84,8 @@ class PolicyNode:
         with self._changed:
             if sample.stamp_s >= self._not_before_s:
                 self._assembler.offer(name, sample)
-                self._changed.notify_all()
+                if name in self._assembler.image_keys:  # nobody waits for the rest
+                    self._changed.notify_all()
 
     def _refuse(self, what: str, why: Exception) -> None:
         self._counts["refused_messages"] += 1
@@ -191,7 +193,7 @@ class PolicyNode:
             with self._changed:
                 self._failure = f"{type(error).__name__}: {error}"
             return
-        self._act_ms = (self._act_ms + [(time.monotonic() - started_s) * 1e3])[-400:]
+        self._act_ms.append((time.monotonic() - started_s) * 1e3)
         self._publish(action, observation.stamp_s)
 
     def _publish(self, action: Action, observed_s: float) -> None:
@@ -216,8 +218,8 @@ class PolicyNode:
             level, message = WARN, "; ".join(self._faults)
         else:
             level, message = OK, "proposing" if self._proposing else "silent"
-        act = {} if not self._act_ms else {"act_ms_p50": f"{np.percentile(self._act_ms, 50):.2f}",
-                                           "act_ms_p99": f"{np.percentile(self._act_ms, 99):.2f}"}
+        act = {} if not self._act_ms else {"act_ms_p50": f"{np.percentile(list(self._act_ms), 50):.2f}",
+                                           "act_ms_p99": f"{np.percentile(list(self._act_ms), 99):.2f}"}
         item = status(self._node, self._robot.name, level, message,
                       self._counts | {"last_refusal": self._last_refusal} | act)
         self._status.publish(item)
@@ -234,6 +236,8 @@ class PolicyNode:
             self._stopping = True
             self._changed.notify_all()
         thinker.join(timeout=2.0)
+        if not stop:
+            raise RuntimeError("the inference thread ended by itself")
 
 
 def main() -> int:

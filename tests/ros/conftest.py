@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from gato_ros.nodes.domain import claim_domain
+
 ROOT = Path(__file__).resolve().parents[2]
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 DISCOVERY_LIMIT_S = 60.0
 """Finding each other takes 0.1 to 3 s on a quiet machine; the suite may run on a busy one."""
-ROS = {"ROS_DOMAIN_ID": str(20 + WORKER), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_PYTHON_CHECK_FIELDS": "1",
+ROS = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_PYTHON_CHECK_FIELDS": "1",
        "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}
 
 
@@ -25,10 +26,13 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def ros_environment():
-    """This worker's domain, for this process and its children; field types are checked everywhere."""
-    before = {name: os.environ.get(name) for name in ROS}
-    os.environ.update(ROS, PYTHONPATH=str(ROOT))
+    """A domain of this worker's own, for this process and its children; field types are checked everywhere."""
+    number, claim = claim_domain()
+    chosen = {**ROS, "ROS_DOMAIN_ID": str(number), "PYTHONPATH": str(ROOT)}
+    before = {name: os.environ.get(name) for name in chosen}
+    os.environ.update(chosen)
     yield
+    claim.close()
     for name, value in before.items():
         os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
@@ -81,7 +85,7 @@ class Probe:
         from rclpy.executors import SingleThreadedExecutor
 
         self.context = Context()
-        rclpy.init(context=self.context, domain_id=int(ROS["ROS_DOMAIN_ID"]))
+        rclpy.init(context=self.context, domain_id=int(os.environ["ROS_DOMAIN_ID"]))
         self.node = rclpy.create_node("probe", namespace="/sawyer", context=self.context)
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from gato_ros.core.errors import SetupError
+from gato_ros.nodes.domain import claim_domain
 from gato_ros.nodes.parameters import GuardParameters, SimParameters, check_parameter_file, resolve
 from gato_ros.nodes.plan import PARAMETERS, default_parameter_file, loop_plan
 
@@ -86,3 +87,11 @@ def test_a_node_refuses_a_bad_value_with_exit_code_2(arguments):
     result = subprocess.run([sys.executable, "-m", "gato_ros.nodes.guard_node", "--ros-args", *arguments],
                             capture_output=True, text=True, timeout=60)
     assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1
+
+
+def test_two_runs_never_share_a_domain():
+    first, claim = claim_domain()
+    second, other = claim_domain()
+    assert first != second and {first, second} <= set(range(1, 102))
+    claim.close()
+    other.close()
