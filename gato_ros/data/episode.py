@@ -45,7 +45,6 @@ class Episode:
     """Privileged key -> [N ...] in its own dtype; empty if none was recorded."""
 
 
-
 def episode_paths(folder: Path) -> list[Path]:
     """The finished episodes of a folder, by name."""
     return sorted(path for path in Path(folder).glob(f"*{SUFFIX}") if not path.name.startswith("."))
