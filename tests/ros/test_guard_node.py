@@ -26,8 +26,9 @@ class Scene:
 
     def __init__(self, processes, probe):
         self.processes, self.probe = processes, probe
-        self.arm = probe.listen(JointState, WIRE.arm_command, COMMAND)
-        self.gripper = probe.listen(JointState, WIRE.gripper_command, COMMAND)
+        # Deeper than the robot's own subscriptions: not one command may escape.
+        self.arm = probe.listen(JointState, WIRE.arm_command, REPORT)
+        self.gripper = probe.listen(JointState, WIRE.gripper_command, REPORT)
         self.status = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
         self.twists = probe.node.create_publisher(TwistStamped, WIRE.proposal_twist, COMMAND)
         self.grippers = probe.node.create_publisher(JointState, WIRE.proposal_gripper, COMMAND)
