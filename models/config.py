@@ -90,6 +90,12 @@ class GatoConfig:
             allowed = typing.get_args(typing.get_type_hints(GatoConfig)[name])
             if getattr(self, name) not in allowed:
                 raise unknown_name(name, str(getattr(self, name)), allowed)
+        sizes = (self.layers, self.width, self.heads, self.head_size, self.feed_forward, self.patch_size,
+                 self.text_rows)
+        self._require(all(size > 0 for size in sizes), "sizes above zero", sizes)
+        self._require(all(min(dataclasses.astuple(layer)) > 0 for layer in self.stem), "a stem above zero", self.stem)
+        self._require(all(layer.kernel >= layer.stride for layer in self.stem), "kernels that skip no pixel", self.stem)
+        self._require(min(dataclasses.astuple(self.crop)) >= 0, "a crop of zero or more", self.crop)
         self._require(self.feed_forward % 2 == 0, "an even feed_forward", self.feed_forward)
         self._require(not self.stem or self.patch_size % self.stem_stride == 0,
                       f"stem strides whose product divides the patch of {self.patch_size} px", self.stem_stride)

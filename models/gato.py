@@ -16,7 +16,7 @@ from gato_ros.models.layout import TokenLayout
 from gato_ros.models.loss import masked_cross_entropy
 from gato_ros.models.parameters import Parameters, continuous_rows, count_parameters, init, parameter_shapes, table_row
 from gato_ros.models.tokenizer import StepTokens
-from gato_ros.models.transformer import decode
+from gato_ros.models.transformer import decoder
 
 __all__ = ["StepOutput", "count_parameters", "forward_step", "init", "parameter_shapes", "sequence_features",
            "sequence_loss"]
@@ -49,7 +49,7 @@ def forward_step(params: Parameters, config: GatoConfig, layout: TokenLayout, to
     observation = embed_observation(params, config, layout, tokens, position_rng)
     queries = action_queries(params, config, layout, observation.shape[0])
     x = jnp.concatenate([observation, queries], 1)
-    features, early = decode(params, config, x, outputs=layout.actions + 1, rng=layer_rng)
+    features, early = decoder(params, config, x, outputs=layout.actions + 1, rng=layer_rng)
     logits = product(config, features[:, 1:], continuous_rows(config, params["table"]).T)
     if "auxiliary" not in params:
         return StepOutput(logits)
@@ -75,7 +75,7 @@ def sequence_features(params: Parameters, config: GatoConfig, layout: TokenLayou
     observation = embed_observation(params, config, layout, flat, position_rng)
     actions = embed_actions(params, config, jnp.asarray(action_ids).reshape(batch * steps, -1))
     x = jnp.concatenate([observation, actions], 1).reshape(batch, steps * layout.step_tokens, config.width)
-    features, _ = decode(params, config, x, rng=layer_rng)
+    features, _ = decoder(params, config, x, rng=layer_rng)
     return features.reshape(batch, steps, layout.step_tokens, config.width)
 
 

@@ -63,7 +63,7 @@ class GatoPolicy:
         """Compile the control step and run it once, so that the first tick is as quick as the others."""
         zeros = {key: np.zeros(self.embodiment.channel(key).shape, np.uint8 if item.kind == "image" else np.float32)
                  for key, item in zip(self.observation_keys, self.layout.items)}
-        self._step.run(tokenize(self.layout, zeros), self._rng)
+        self._step.run(tokenize(self.layout, zeros), self._rng, np.uint32(0))
         self._step.reset()
 
     def act(self, observation: Observation) -> Action:
@@ -77,9 +77,8 @@ class GatoPolicy:
 
     def act_on_tokens(self, tokens: StepTokens) -> Action:
         """As `act`, for an observation that is tokenised already (benchmarks)."""
-        rng = jax.random.fold_in(self._rng, self._ticks) if self.config.temperature else self._rng
+        decision = self._step.run(tokens, self._rng, np.uint32(self._ticks))
         self._ticks += 1
-        decision = self._step.run(tokens, rng)
         margin, entropy = np.asarray(decision.confidence)
         if not (np.isfinite(margin).all() and np.isfinite(entropy).all()):
             raise NonFiniteError("the model's logits are not finite: the weights or the inputs are damaged")
@@ -107,18 +106,18 @@ class _OnePass:
     def reset(self) -> None:
         """There is no memory."""
 
-    def run(self, tokens: StepTokens, rng: jax.Array) -> _Decision:
+    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32) -> _Decision:
         if self._compiled is None:
-            config, layout = self._policy.config, self._policy.layout
+            step = jax.jit(_one_pass(self._policy.config, self._policy.layout))
             self._policy.compilations += 1
-            self._compiled = jax.jit(_one_pass(config, layout)).lower(self._policy._params, *tokens, rng).compile()
-        return self._compiled(self._policy._params, *tokens, rng)
+            self._compiled = step.lower(self._policy._params, *tokens, rng, tick).compile()
+        return self._compiled(self._policy._params, *tokens, rng, tick)
 
 
 def _one_pass(config: GatoConfig, layout: TokenLayout) -> Any:
-    def step(params: Parameters, patches: jax.Array, ids: jax.Array, rng: jax.Array) -> _Decision:
+    def step(params: Parameters, patches: jax.Array, ids: jax.Array, rng: jax.Array, tick: jax.Array) -> _Decision:
         logits = forward_step(params, config, layout, StepTokens(patches[None], ids[None])).action_logits[0]
-        return _Decision(streaming.choose(config, logits, rng), _confidence(logits))
+        return _Decision(streaming.choose(config, logits, jax.random.fold_in(rng, tick)), _confidence(logits))
     return step
 
 
@@ -134,12 +133,15 @@ class _Streaming:
         self._memory = streaming.empty_memory(self._policy.config, self._policy.layout)
         self._steps, self._last = 0, np.int32(CONTINUOUS_START)
 
-    def run(self, tokens: StepTokens, rng: jax.Array) -> _Decision:
+    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32) -> _Decision:
         config, layout = self._policy.config, self._policy.layout
-        arguments = (self._policy._params, self._relative, self._memory, tokens, self._last, np.int32(self._steps), rng)
+        place = np.int32(self._steps)
+        arguments = (self._policy._params, self._relative, self._memory, tokens, self._last, place, rng, tick)
         if self._compiled is None:
             def step(*arguments: Any) -> tuple:
-                output, memory = streaming.stream_step(*arguments, config=config, layout=layout)
+                *inputs, rng, tick = arguments
+                rng = jax.random.fold_in(rng, tick)
+                output, memory = streaming.stream_step(*inputs, rng, config=config, layout=layout)
                 return _Decision(output.action_ids, _confidence(output.logits)), memory
             self._policy.compilations += 1
             self._compiled = jax.jit(step, donate_argnums=2).lower(*arguments).compile()

@@ -26,9 +26,9 @@ def attention_mask(config: GatoConfig, length: int) -> Bool[np.ndarray, "length 
     return (distance >= 0) & (distance < (config.context_tokens or length))
 
 
-def decode(params: Parameters, config: GatoConfig, x: Float[Array, "batch length width"], *,
-           outputs: int | None = None, rng: Array | None = None,
-           ) -> tuple[Float[Array, "batch outputs width"], Float[Array, "batch length width"] | None]:
+def decoder(params: Parameters, config: GatoConfig, x: Float[Array, "batch length width"], *,
+            outputs: int | None = None, rng: Array | None = None,
+            ) -> tuple[Float[Array, "batch outputs width"], Float[Array, "batch length width"] | None]:
     """Features of the last `outputs` tokens (all by default), normed; and the stream after `auxiliary_early_layer`.
 
     `rng` is given while training and switches dropout and stochastic depth on.

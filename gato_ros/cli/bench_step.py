@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,15 +71,14 @@ def measure(config: GatoConfig, embodiment: Embodiment, options: Options) -> dic
     Raises:
         SetupError: the preset does not fit into the free memory.
     """
-    import jax
-
-    from gato_ros.models.gato import count_parameters, init, parameter_shapes
+    from gato_ros.models.gato import count_parameters, parameter_shapes
     from gato_ros.models.layout import token_layout
+    from gato_ros.models.recompute import random_parameters
 
     layout = token_layout(embodiment, config)
     count = count_parameters(parameter_shapes(config, layout))
     _check_memory(count)
-    params = init(jax.random.key(0), config, layout)
+    params = random_parameters(config, layout, seed=0)
     frames = _frames(embodiment, config, layout)
     streamed, recomputed = _streaming(params, config, embodiment, frames), _recompute(params, config, layout, frames)
     times: dict[str, list[float]] = {"streaming_ms": [], "full_recompute_ms": []}
@@ -145,30 +144,14 @@ def _streaming(params: Any, config: GatoConfig, embodiment: Embodiment,
 def _recompute(params: Any, config: GatoConfig, layout: TokenLayout,
                frames: list[StepTokens]) -> Callable[[int], None]:
     """Five forward passes of the whole context, each returning the next action token."""
-    import jax
-
-    from gato_ros.models.gato import sequence_features
     from gato_ros.models.layout import CONTINUOUS_START
-    from gato_ros.models.parameters import continuous_rows
-    from gato_ros.models.tokenizer import StepTokens
+    from gato_ros.models.recompute import RecomputedStep
 
-    if config.action_decoding == "one_pass":
-        config = replace(config, action_decoding="autoregressive", step_attention="causal",
-                         context_tokens=layout.step_tokens)
-    steps = config.context_tokens // layout.step_tokens
-
-    @jax.jit
-    def next_action(params: Any, tokens: StepTokens, action_ids: Any, index: Any) -> Any:
-        features = sequence_features(params, config, layout, tokens, action_ids)
-        logits = continuous_rows(config, params["table"]) @ features[0, -1, layout.observation_tokens + index]
-        return CONTINUOUS_START + logits.argmax()
+    recomputed = RecomputedStep(params, config, layout)
+    past = np.full((recomputed.steps - 1, layout.actions), CONTINUOUS_START, np.int32)
 
     def run(i: int) -> None:
-        context = [frames[(i + k) % len(frames)] for k in range(steps)]
-        tokens = StepTokens(*(np.stack(part)[None] for part in zip(*context)))
-        action_ids = np.full((1, steps, layout.actions), CONTINUOUS_START, np.int32)
-        for index in range(layout.actions):
-            action_ids[0, -1, index] = next_action(params, tokens, action_ids, np.int32(index))
+        recomputed.run([frames[(i + k) % len(frames)] for k in range(recomputed.steps)], past)
 
     run(0)
     return run

@@ -11,6 +11,7 @@ from gato_ros.models.gato import sequence_features
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import continuous_rows
 from gato_ros.models.presets import PRESETS
+from gato_ros.models.recompute import RecomputedStep
 from gato_ros.models.tokenizer import StepTokens, tokenize
 
 STEPS = 24
@@ -74,3 +75,14 @@ def test_learned_positions_do_not_stream(episode):
     params, config, layout, _ = episode
     with pytest.raises(SetupError, match="learned"):
         streaming.relative_keys(params, replace(config, attention_positions="learned"), layout)
+
+
+def test_recomputing_chooses_what_streaming_chooses(episode):
+    """Both sides of `bench step` are the same policy as long as nothing has left the window."""
+    params, config, layout, tokens = episode
+    config = replace(config, context_tokens=3 * layout.step_tokens)
+    _, ids = stream(params, config, layout, tokens)
+    context = [StepTokens(tokens.patches[i], tokens.ids[i]) for i in range(3)]
+    recomputed = RecomputedStep(params, config, layout)
+    assert recomputed.steps == 3
+    np.testing.assert_array_equal(recomputed.run(context, ids[:2]), ids[2])
