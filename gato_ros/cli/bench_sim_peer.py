@@ -3,6 +3,7 @@
 Imports nothing of gato_ros. Prints JSON lines.
 """
 
+import functools
 import json
 import sys
 import time
@@ -11,6 +12,12 @@ import numpy as np
 
 
 def main() -> None:
+    from dm_robotics.agentflow.preprocessors import observation_transforms
+
+    # Newer dm-robotics refuses that the peer's environment merges observations under a name that exists.
+    observation_transforms.MergeObservations = functools.partial(
+        observation_transforms.MergeObservations, raise_on_overwrite=False
+    )
     from rgb_stacking import environment, task
 
     # Even the state-only observation set renders every camera; without identifiers the tick is the tick alone.
@@ -22,6 +29,8 @@ def main() -> None:
         names = [physics.model.id2name(i, "camera") for i in range(physics.model.ncam)]
         cameras = [name for name in names if "basket_front" in name]
         ticks, renders = [], []
+        for name in cameras:  # the first picture sets the renderer up
+            physics.render(height=128, width=128, camera_id=name)
         print(json.dumps({"ready": True, "cameras": cameras}), flush=True)
         for line in sys.stdin:
             count = int(line)
