@@ -265,7 +265,7 @@ class Guard:
                      np.abs(self._velocity).max() / self._settings.joint_acceleration_rad_s2)
             self._ramp, self._ramp_left = (self._velocity, self._twist, float(max(times))), 1.0
         velocity, twist, duration = self._ramp
-        # Less than a tick's worth of motion left is no motion: the ramp ends in exact zeros.
+        # What rounding leaves over is no motion: the ramp ends in exact zeros.
         left = self._ramp_left - elapsed / duration if duration > 0.0 else 0.0
         self._ramp_left = left if left > 1e-9 else 0.0
         self._velocity, self._twist = velocity * self._ramp_left, twist * self._ramp_left

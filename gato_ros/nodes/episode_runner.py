@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rcl_interfaces.srv import SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image, TimeReference
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
@@ -41,7 +42,8 @@ class EpisodeRunner:
 
     def __init__(self, robot: Embodiment, namespace: str, check: Callable[[], None]):
         self._robot, self._check = robot, check
-        rclpy.init()
+        # Ctrl-C is Python's to raise: rclpy would close the connection under the calls that still stop the robot.
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         self._node = node = rclpy.create_node("episode_runner", namespace=namespace)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
