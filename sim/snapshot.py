@@ -32,7 +32,7 @@ def snapshots(env: RgbStackingEnv, expert: StackingExpert, seed: int, per_scene:
     for _ in range(per_scene):
         for colour, state in start.items():
             world.put_prop(colour, state.position, state.quat_xyzw)
-        situation = str(rng.choice(SITUATIONS, p=(0.22, 0.26, 0.12, 0.2, 0.12, 0.08)))
+        situation = str(rng.choice(SITUATIONS, p=(0.3, 0.24, 0.11, 0.16, 0.11, 0.08)))
         if not _arrange(env, expert, situation, rng):
             continue
         observation = env.observe()

@@ -7,12 +7,12 @@ Seeds 900000 and above are kept for evaluation and refused here.
 from __future__ import annotations
 
 import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 
+from gato_ros.cli.worker_pool import worker_pool
 from gato_ros.core.errors import SetupError
 
 FIRST_EVALUATION_SEED = 900_000
@@ -63,25 +63,22 @@ def run(options: Options) -> dict:
     counts = {"attempted": 0, "kept": 0, "frames": 0}
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    with Progress(
-        TextColumn("collect"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    ) as progress:
+    with (
+        worker_pool(options.workers) as pool,
+        Progress(
+            TextColumn("collect"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        ) as progress,
+    ):
         bar = progress.add_task("", total=len(jobs), note="")
-        pool = ProcessPoolExecutor(options.workers, mp_context=get_context("spawn"))
-        try:
-            for future in as_completed([pool.submit(_work, options, *job) for job in jobs]):
-                result = future.result()
-                for key, value in result.items():
-                    counts[key] += value
-                progress.update(
-                    bar, advance=1, note=f"kept {counts['kept']} of {counts['attempted']}, {counts['frames']} frames"
-                )
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        for future in as_completed([pool.submit(_work, options, *job) for job in jobs]):
+            for key, value in future.result().items():
+                counts[key] += value
+            note = f"kept {counts['kept']} of {counts['attempted']}, {counts['frames']} frames"
+            progress.update(bar, advance=1, note=note)
     skipped = options.episodes - sum(count for _, count in jobs)
     print(f"{counts['kept']} of {counts['attempted']} kept, {counts['frames']} frames, {skipped} were there already")
     return {**counts, "skipped": skipped, "out": str(options.out)}

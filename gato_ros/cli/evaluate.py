@@ -6,24 +6,16 @@ number of workers: each computes with one thread.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
 from pathlib import Path
 
+from gato_ros.cli.worker_pool import worker_pool
 from gato_ros.core.errors import SetupError, unknown_name
 
 ALL_TRIPLETS = "triplets"
 LARGEST_SEED = 2**31 - 1
-ONE_THREAD = {
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "NPROC": "1",
-    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
-    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-}
 
 
 @dataclass(frozen=True)
@@ -52,7 +44,7 @@ def run(options: Options) -> dict:
     outcomes: dict[str, list] = {name: [] for name in sets}
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    with _one_thread(), _pool(options.workers) as pool, \
+    with worker_pool(options.workers) as pool, \
             Progress(TextColumn("evaluate"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
                      TextColumn("{task.fields[note]}"), refresh_per_second=2, disable=options.quiet) as progress:
         bar = progress.add_task("", total=len(sets) * options.episodes, note="")
@@ -88,42 +80,6 @@ def _check(options: Options) -> tuple[str, ...]:
                          fix="choose another place")
     make_policy(options.policy, load_embodiment())
     return tuple(TEST_TRIPLETS) if options.set == ALL_TRIPLETS else (options.set,)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Children started inside compute with one thread: results stay the same, and workers do not fight for cores."""
-    before = dict(os.environ)
-    flags = f"{before.get('XLA_FLAGS', '')} {ONE_THREAD['XLA_FLAGS']}".strip()
-    os.environ.update({**ONE_THREAD, "XLA_FLAGS": flags})
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-@contextlib.contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    # spawn: neither XLA nor PyBullet survives a fork.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
-    try:
-        yield pool
-    except BaseException:
-        # An episode under way would keep us for seconds, and a second Ctrl-C meanwhile would leave workers behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for child in active_children():
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker() -> None:
-    # Ctrl-C reaches the whole group: a worker goes without a traceback, the parent says what happened.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    # PyBullet prints to the C stdout, into the progress bar.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 _MADE: dict = {}

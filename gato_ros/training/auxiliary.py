@@ -8,8 +8,8 @@ import numpy as np
 
 COLOURS = ("red", "green", "blue")
 POSITIONS = tuple(f"{colour}_{axis}" for colour in COLOURS for axis in "xyz")
-YAWS = ("red_sin4", "red_cos4")
-"""Sine and cosine of four times red's yaw: a cube looks the same after a quarter turn."""
+YAWS = tuple(f"{colour}_{what}" for colour in COLOURS for what in ("sin4", "cos4"))
+"""Sine and cosine of four times a prop's yaw: a cube looks the same after a quarter turn."""
 NAMES = (*POSITIONS, *YAWS)
 CENTRE = np.array([0.6, 0.0, 0.12] * 3, np.float32)
 SCALE = np.array([0.1, 0.1, 0.1] * 3, np.float32)
@@ -20,21 +20,22 @@ SQUARE_OBJECTS = ("s0",)
 def auxiliary_targets(
     privileged: Mapping[str, np.ndarray], object_names: tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and weights [N len(NAMES)]; the yaw counts only where red is square and lies flat.
+    """Targets and weights [N len(NAMES)]; a yaw counts only where the prop is square and lies flat.
 
     Args:
-        privileged: `privileged/<colour>/pose` [N 7] and `privileged/red/object` [N 1].
+        privileged: `privileged/<colour>/pose` [N 7] and `privileged/<colour>/object` [N 1] of the three colours.
         object_names: what the object numbers stand for.
     """
-    poses = [privileged[f"privileged/{colour}/pose"] for colour in COLOURS]
-    positions = (np.concatenate([pose[:, :3] for pose in poses], 1) - CENTRE) / SCALE
-    horizontal, flat = _horizontal_axis(poses[0][:, 3:])
-    yaw4 = 4 * np.arctan2(horizontal[:, 1], horizontal[:, 0])
-    targets = np.concatenate([positions, np.sin(yaw4)[:, None], np.cos(yaw4)[:, None]], 1).astype(np.float32)
-    square = np.isin(np.array(object_names)[privileged["privileged/red/object"][:, 0].astype(int)], SQUARE_OBJECTS)
-    weights = np.ones_like(targets)
-    weights[:, len(POSITIONS) :] = (square & flat)[:, None]
-    return targets, weights
+    poses = {colour: privileged[f"privileged/{colour}/pose"] for colour in COLOURS}
+    positions = (np.concatenate([pose[:, :3] for pose in poses.values()], 1) - CENTRE) / SCALE
+    targets, weights = [positions], [np.ones_like(positions)]
+    for colour, pose in poses.items():
+        horizontal, flat = _horizontal_axis(pose[:, 3:])
+        yaw4 = 4 * np.arctan2(horizontal[:, 1], horizontal[:, 0])
+        names = np.array(object_names)[privileged[f"privileged/{colour}/object"][:, 0].astype(int)]
+        targets.append(np.stack([np.sin(yaw4), np.cos(yaw4)], 1))
+        weights.append(np.repeat((np.isin(names, SQUARE_OBJECTS) & flat)[:, None], 2, 1))
+    return np.concatenate(targets, 1).astype(np.float32), np.concatenate(weights, 1).astype(np.float32)
 
 
 def _horizontal_axis(quat_xyzw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,11 +23,11 @@ class TrainingConfig:
     weight_decay: float = 0.1
     clip_norm: float = 1.0
     """Largest norm of the gradient."""
-    average: float = 0.999
+    average: float = 0.998
     """Decay of the moving average of the weights, which is what is evaluated and shipped."""
     soft_sigma_bins: float = 8.0
     """Spread of the action targets over the bins; near bins are near velocities."""
-    auxiliary_weight: float = 2.0
+    auxiliary_weight: float = 5.0
     """Weight of the simulator's ground truth (object positions, yaw) that shapes the features."""
     brightness: float = 0.06
     """Spread of a random gain per image and colour."""
@@ -37,11 +37,17 @@ class TrainingConfig:
     """Share of image patches that are blanked, against leaning on a single one."""
     token_noise_bins: int = 4
     """Continuous observation tokens move by up to so many bins."""
+    blind_share: float = 0.25
+    """Share of frames whose proprioception is hidden; they train perception only. Without them red's yaw is read
+    off the gripper that is about to grasp it, and not seen."""
+    mirror: bool = True
+    """Reflect half of the frames left to right, where every observation of the model has a known reflection."""
     seed: int = 0
 
     def __post_init__(self) -> None:
         checks = {"steps": self.steps > 0, "batch": self.batch > 0, "learning_rate": self.learning_rate > 0,
-                  "average": 0 <= self.average < 1, "patch_dropout": 0 <= self.patch_dropout < 1}
+                  "average": 0 <= self.average < 1, "patch_dropout": 0 <= self.patch_dropout < 1,
+                  "blind_share": 0 <= self.blind_share <= 1}
         for name, holds in checks.items():
             if not holds:
                 raise SetupError(expected=f"a sensible {name}", got=str(getattr(self, name)), fix="see `train --help`")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from gato_ros.data.frames import Frames
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize, tokenize_actions
 from gato_ros.training.auxiliary import auxiliary_targets
+from gato_ros.training.mirror import ACTION_SIGN, AUXILIARY_SIGN, can_mirror, mirror_pixels, mirror_vectors
 
 
 class Batch(NamedTuple):
@@ -29,35 +31,51 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Examples:
-    """Frames with everything but the pixels tokenised beforehand."""
+    """Frames, ready to be made into batches."""
 
     frames: Frames
     layout: TokenLayout
-    action_bins: np.ndarray
     auxiliary: np.ndarray
     auxiliary_weight: np.ndarray
 
     @staticmethod
-    def of(frames: Frames, layout: TokenLayout, object_names: tuple[str, ...]) -> "Examples":
+    def of(frames: Frames, layout: TokenLayout, object_names: tuple[str, ...]) -> Examples:
         targets, weights = auxiliary_targets(frames.privileged, object_names)
-        bins = tokenize_actions(layout, frames.actions) - CONTINUOUS_START
-        return Examples(frames, layout, bins.astype(np.int32), targets, weights)
+        return Examples(frames, layout, targets, weights)
 
     def __len__(self) -> int:
         return len(self.frames)
 
-    def batch(self, rows: np.ndarray) -> Batch:
-        """The frames of `rows`, tokenised by the same function that serves the robot."""
-        pixels = self.frames.pixels(rows)
-        values = {key: pixels[:, i] for i, key in enumerate(self.frames.image_keys)}
-        values.update({key: value[rows] for key, value in self.frames.vectors.items()})
-        return Batch(
-            tokenize(self.layout, values), self.action_bins[rows], self.auxiliary[rows], self.auxiliary_weight[rows]
+    @cached_property
+    def can_mirror(self) -> bool:
+        """Whether all that the model sees has a known reflection."""
+        return can_mirror(
+            tuple(item.key for item in self.layout.images), tuple(item.key for item in self.layout.vectors)
         )
 
+    def batch(self, rows: np.ndarray, mirrored: np.ndarray | None = None) -> Batch:
+        """The frames of `rows` [batch], tokenised by the same function that serves the robot.
 
-def batches(examples: Examples, batch: int, first_step: int, steps: int, seed: int) -> Iterator[Batch]:
-    """The batches of steps [first_step, steps), made one ahead in a thread."""
+        `mirrored` [n] are places in the batch whose frame is reflected left to right.
+        """
+        pixels = self.frames.pixels(rows)
+        vectors = {item.key: self.frames.vectors[item.key][rows] for item in self.layout.vectors}
+        actions, auxiliary = self.frames.actions[rows], self.auxiliary[rows]
+        if mirrored is not None and len(mirrored):
+            mirror_pixels(pixels, mirrored)
+            vectors = mirror_vectors(vectors, mirrored)
+            actions[mirrored] *= ACTION_SIGN
+            auxiliary[mirrored] *= AUXILIARY_SIGN
+        values = {key: pixels[:, i] for i, key in enumerate(self.frames.image_keys)}
+        tokens = tokenize(self.layout, {**values, **vectors})
+        bins = (tokenize_actions(self.layout, actions) - CONTINUOUS_START).astype(np.int32)
+        return Batch(tokens, bins, auxiliary, self.auxiliary_weight[rows])
+
+
+def batches(
+    examples: Examples, batch: int, first_step: int, steps: int, seed: int, mirror: bool = True
+) -> Iterator[Batch]:
+    """The batches of steps [first_step, steps), made one ahead in a thread; half of the frames mirrored if asked."""
     per_epoch = max(1, len(examples) // batch)
     order: tuple[int, np.ndarray] = (-1, np.empty(0))
 
@@ -67,7 +85,8 @@ def batches(examples: Examples, batch: int, first_step: int, steps: int, seed: i
         if order[0] != epoch:
             order = (epoch, np.random.default_rng([seed, epoch]).permutation(len(examples)))
         rows = order[1][place * batch : (place + 1) * batch]
-        return examples.batch(np.sort(rows))
+        flips = np.random.default_rng([seed, 1, step]).random(len(rows)) < 0.5
+        return examples.batch(rows, np.flatnonzero(flips) if mirror and examples.can_mirror else None)
 
     with ThreadPoolExecutor(1) as thread:
         pending = thread.submit(make, first_step)

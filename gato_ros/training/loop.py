@@ -81,7 +81,8 @@ def train(
     fixed = {"config": config, "model": model, "layout": layout}
     held_out = validation.batch(np.arange(min(len(validation), VALIDATION_FRAMES)))
     sums: dict[str, Any] = {}
-    for step, batch in enumerate(batches(training, config.batch, first, config.steps, config.seed), first + 1):
+    stream = batches(training, config.batch, first, config.steps, config.seed, config.mirror)
+    for step, batch in enumerate(stream, first + 1):
         state, values = train_step(state, batch, **fixed)
         sums = {key: sums.get(key, 0.0) + value for key, value in values.items()}
         if _due(schedule.log, step, config):

@@ -14,7 +14,6 @@ from gato_ros.models.gato import forward_step
 from gato_ros.models.layout import BINS, CONTINUOUS_START, TokenLayout
 from gato_ros.models.loss import action_loss
 from gato_ros.models.tokenizer import StepTokens
-from gato_ros.training.auxiliary import POSITIONS
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Batch
 
@@ -58,12 +57,14 @@ def train_step(
 ) -> tuple[TrainingState, dict[str, Any]]:
     """The state after one batch, and the losses. Randomness is a function of seed and step."""
     rng = jax.random.fold_in(jax.random.key(config.seed), state.step)
-    augment_rng, model_rng = jax.random.split(rng)
+    augment_rng, blind_rng, model_rng = jax.random.split(rng, 3)
     tokens = augment(batch.tokens, config, augment_rng)
+    blind = jax.random.bernoulli(blind_rng, config.blind_share, (tokens.ids.shape[0],))
+    tokens = tokens._replace(ids=jnp.where(blind[:, None], hidden(tokens.ids), tokens.ids))
 
     def loss(params: Any) -> tuple[Any, dict[str, Any]]:
         output = forward_step(params, model, layout, tokens, rng=model_rng, train=True)
-        return losses(output, batch, config)
+        return losses(output, batch, config, 1.0 - blind.astype(jnp.float32))
 
     (_, values), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
     updates, optimiser_state = optimiser(config).update(gradients, state.optimiser, state.params)
@@ -80,7 +81,7 @@ def measure(
 ) -> dict[str, Any]:
     """The losses and errors of a batch without augmentation."""
     output = forward_step(params, model, layout, batch.tokens)
-    _, values = losses(output, batch, config)
+    _, values = losses(output, batch, config, jnp.ones(batch.action_bins.shape[0]))
     bins = output.action_logits.argmax(-1)
     error = jnp.abs(bins - batch.action_bins) * 2.0 / BINS
     sides = (bins >= BINS // 2) == (batch.action_bins >= BINS // 2)
@@ -92,18 +93,23 @@ def measure(
     return values
 
 
-def losses(output: Any, batch: Batch, config: TrainingConfig) -> tuple[Any, dict[str, Any]]:
-    """The weighted sum, and its parts."""
-    action = action_loss(output.action_logits, batch.action_bins, config.soft_sigma_bins).mean()
+def losses(output: Any, batch: Batch, config: TrainingConfig, acts: Any) -> tuple[Any, dict[str, Any]]:
+    """The weighted sum, and its parts. `acts` [batch] is 1 where the action counts, 0 for hidden proprioception."""
+    each = action_loss(output.action_logits, batch.action_bins, config.soft_sigma_bins)
+    action = (each * acts).sum() / jnp.maximum(acts.sum(), 1.0)
     total, values = action, {"action_loss": action}
     heads = [head for head in (output.auxiliary, output.auxiliary_early) if head is not None]
     if heads:
-        # Positions count in units of 10 cm; the yaw's sine and cosine are already of order one.
-        scale = jnp.where(jnp.arange(batch.auxiliary.shape[1]) < len(POSITIONS), 3.0, 1.0)
-        auxiliary = sum((jnp.abs(head - batch.auxiliary) * batch.auxiliary_weight * scale).mean() for head in heads)
-        total = total + config.auxiliary_weight * auxiliary / len(heads)
-        values["auxiliary_loss"] = auxiliary / len(heads)
+        errors = [(jnp.abs(head - batch.auxiliary) * batch.auxiliary_weight).mean() for head in heads]
+        auxiliary = sum(errors) / len(heads)
+        total = total + config.auxiliary_weight * auxiliary
+        values["auxiliary_loss"] = auxiliary
     return total, {**values, "loss": total}
+
+
+def hidden(ids: Any) -> Any:
+    """The same tokens with nothing to read in them: continuous ones in the middle bin, discrete ones zero."""
+    return jnp.where(ids >= CONTINUOUS_START, CONTINUOUS_START + BINS // 2, 0)
 
 
 def augment(tokens: StepTokens, config: TrainingConfig, rng: Any) -> StepTokens:

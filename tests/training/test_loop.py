@@ -14,7 +14,7 @@ from gato_ros.embodiments import load_embodiment
 from gato_ros.models.layout import token_layout
 from gato_ros.models.policy import GatoPolicy
 from gato_ros.models.presets import PRESETS
-from gato_ros.training.auxiliary import NAMES, auxiliary_targets
+from gato_ros.training.auxiliary import NAMES, POSITIONS, auxiliary_targets
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Examples, batches
 from gato_ros.training.loop import CURVES, Schedule, train
@@ -40,7 +40,7 @@ def some_frames(count, seed):
             f"privileged/{colour}/pose": np.array([0.6, 0, 0.08, 0, 0, 0, 1], np.float32)
             for colour in ("red", "green", "blue")
         }
-        privileged["privileged/red/object"] = np.array([1], np.float32)
+        privileged.update({f"privileged/{colour}/object": np.array([1], np.float32) for colour in ("red", "green", "blue")})
         speed = 0.05 if bright else -0.05
         rows.append((Observation(values, 0.0, privileged), Action(np.full(4, speed), 0.085 if bright else 0.0)))
     return make_frames(embodiment.image_keys, rows)
@@ -145,13 +145,15 @@ def test_auxiliary_yaw_is_the_same_after_a_quarter_turn_and_absent_for_other_sha
     def targets(angle, number):
         quat = np.array([0, 0, np.sin(angle / 2), np.cos(angle / 2)], np.float32)
         pose = np.concatenate([[0.6, 0.0, 0.08], quat]).astype(np.float32)[None]
-        privileged = {f"privileged/{colour}/pose": pose for colour in ("red", "green", "blue")}
-        privileged["privileged/red/object"] = np.array([[number]], np.float32)
+        colours = ("red", "green", "blue")
+        privileged = {f"privileged/{colour}/pose": pose for colour in colours}
+        privileged.update({f"privileged/{colour}/object": np.array([[number]], np.float32) for colour in colours})
         return auxiliary_targets(privileged, OBJECT_NAMES)
 
+    yaw = slice(len(POSITIONS), None)
     first, weights = targets(0.2, 1)
     quarter, _ = targets(0.2 + np.pi / 2, 1)
     eighth, _ = targets(0.2 + np.pi / 4, 1)
     np.testing.assert_allclose(first, quarter, atol=1e-5)
-    np.testing.assert_allclose(first[0, -2:], -eighth[0, -2:], atol=1e-5)
-    assert weights.all() and not targets(0.2, 0)[1][0, -2:].any()
+    np.testing.assert_allclose(first[0, yaw], -eighth[0, yaw], atol=1e-5)
+    assert weights.all() and not targets(0.2, 0)[1][0, yaw].any()

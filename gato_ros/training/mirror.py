@@ -1,0 +1,43 @@
+"""The stacking cell in a mirror: left and right change places, which doubles the scenes a policy can learn from.
+
+The two front cameras are each other's reflection in the plane y = 0 of the base frame, and so is the basket. A
+vector turns y to -y; a rotation about the vertical changes sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+MIRROR_KEYS = ("basket_front_left/pixels", "basket_front_right/pixels")
+ACTION_SIGN = np.array([1, -1, 1, -1, 1], np.float32)
+"""vx vy vz wz opening."""
+POSE_SIGN = np.array([1, -1, 1, 1, -1, 1, -1], np.float32)
+"""x y z and quaternion xyzw with x >= 0: reflecting turns (x y z w) into (-x y -z w), whose negative is the same."""
+POSE_KEYS = ("sawyer/pinch/pose", "sawyer/tcp/pose")
+SYMMETRIC_KEYS = ("gripper/grasp", "gripper/opening")
+POSITION_SIGN = np.array([1, -1, 1] * 3, np.float32)
+YAW_SIGN = np.array([-1, 1] * 3, np.float32)
+AUXILIARY_SIGN = np.concatenate([POSITION_SIGN, YAW_SIGN])
+"""Signs of `auxiliary.NAMES`: positions, then sine and cosine of the three yaws."""
+
+
+def can_mirror(image_keys: tuple[str, ...], vector_keys: tuple[str, ...]) -> bool:
+    """Whether every observation that a model sees has a known reflection (joint angles have none)."""
+    return tuple(image_keys) == MIRROR_KEYS and set(vector_keys) <= {*POSE_KEYS, *SYMMETRIC_KEYS}
+
+
+def mirror_pixels(pixels: np.ndarray, rows: np.ndarray) -> None:
+    """Reflect, in place, the rows [n] of pixels [batch 2 height width 3]: swap the cameras, flip each picture."""
+    pixels[rows] = pixels[rows][:, ::-1, :, ::-1]
+
+
+def mirror_vectors(values: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The vectors {key: [batch size]} with the rows [n] reflected; new arrays where anything changes."""
+    out = dict(values)
+    for key in POSE_KEYS:
+        if key in out:
+            out[key] = out[key].copy()
+            out[key][rows] *= POSE_SIGN
+    return out
