@@ -18,8 +18,6 @@ from gato_ros.sim.objects import rgb_object
 from gato_ros.sim.robot import SimulatedArm, joints_for_tool
 
 PHYSICS_STEP_S = 0.002
-TRACK_STEPS = 5
-"""Physics steps per update of the motor targets: 100 Hz."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +129,8 @@ class StackingWorld:
     def advance(self, seconds: float) -> None:
         """Physics for `seconds` (a multiple of PHYSICS_STEP_S)."""
         for _ in range(round(seconds / PHYSICS_STEP_S)):
-            if self._steps % TRACK_STEPS == 0:
-                self._robot.track(TRACK_STEPS * PHYSICS_STEP_S)
+            # Every step: targets that jump at 100 Hz would make the joints start and stop within each cycle.
+            self._robot.track(PHYSICS_STEP_S)
             self._client.stepSimulation()
             self._steps += 1
 

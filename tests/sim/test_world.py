@@ -184,3 +184,16 @@ def test_random_start_hash_is_stable_within_a_process(world):
         return hashlib.sha256(repr([world.prop(c) for c in task.COLOURS]).encode()).hexdigest()
 
     assert state(5) == state(5)
+
+
+@pytest.mark.parametrize("joint", [0, 3, 6])
+def test_joints_report_the_speed_they_move_with(world, joint):
+    world.reset(np.random.default_rng(1), "cubes")
+    world.put_tool(np.array([0.6, 0.0, 0.2]), 0.0, 0.085)
+    world.set_joint_velocity(0.3 * (np.arange(7) == joint))
+    world.advance(0.1)
+    before = world.joint_positions[joint]
+    world.advance(0.1)
+    assert (world.joint_positions[joint] - before) / 0.1 == pytest.approx(0.3, rel=0.02)
+    assert world.joint_velocities[joint] == pytest.approx(0.3, rel=0.02)
+    world.set_joint_velocity(np.zeros(7))

@@ -40,7 +40,8 @@ def some_frames(count, seed):
             f"privileged/{colour}/pose": np.array([0.6, 0, 0.08, 0, 0, 0, 1], np.float32)
             for colour in ("red", "green", "blue")
         }
-        privileged.update({f"privileged/{colour}/object": np.array([1], np.float32) for colour in ("red", "green", "blue")})
+        for colour in ("red", "green", "blue"):
+            privileged[f"privileged/{colour}/object"] = np.array([1], np.float32)
         speed = 0.05 if bright else -0.05
         rows.append((Observation(values, 0.0, privileged), Action(np.full(4, speed), 0.085 if bright else 0.0)))
     return make_frames(embodiment.image_keys, rows)

@@ -8,7 +8,11 @@ from gato_ros.sim.expert import StackingExpert
 from gato_ros.sim.task import OBJECT_NAMES
 from gato_ros.training.auxiliary import NAMES, auxiliary_targets
 from gato_ros.training.mirror import (
-    ACTION_SIGN, AUXILIARY_SIGN, can_mirror, mirror_pixels, mirror_vectors,
+    ACTION_SIGN,
+    AUXILIARY_SIGN,
+    can_mirror,
+    mirror_pixels,
+    mirror_vectors,
 )
 
 
