@@ -14,6 +14,14 @@ with install_import_hook([f"gato_ros.models.{name}" for name in CHECKED], "beart
 from gato_ros.embodiments import Embodiment, load_embodiment  # noqa: E402
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_compilation():
+    """These tests compile much and run little: unoptimised code halves their time."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture(scope="session")
 def embodiment() -> Embodiment:
     return load_embodiment()
