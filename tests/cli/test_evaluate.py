@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
+from gato_ros.cli import evaluate
 from gato_ros.core.policy import HoldPolicy
 from gato_ros.embodiments import load_embodiment
+from gato_ros.training.evaluation import EpisodeOutcome
 
 
-def gato_ros(*arguments, cwd, timeout=240):
+def gato_ros(*arguments, cwd, timeout=500):
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     return subprocess.run([sys.executable, "-m", "gato_ros", *map(str, arguments)], cwd=cwd, env=environment,
                           capture_output=True, text=True, timeout=timeout)
@@ -43,19 +46,26 @@ def test_the_result_has_the_promised_keys_and_does_not_depend_on_the_workers(tmp
     results = []
     for workers in (1, 2):
         path = tmp_path / f"{workers}.json"
-        done = gato_ros("evaluate", "--policy", "expert", "--set", "triplets", "--episodes", 1, "--seed", 950000,
+        done = gato_ros("evaluate", "--policy", "expert", "--set", "triplet1", "--episodes", 2, "--seed", 950000,
                         "--workers", workers, "--json", path, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         results.append(json.loads(path.read_text()))
     assert results[0] == results[1]
-    result = results[0]
-    assert (result["policy"], result["seed"]) == ("expert", 950000)
-    assert list(result["sets"]) == [f"triplet{number}" for number in range(1, 6)]
-    for row in result["sets"].values():
-        assert {"episodes", "successes", "rate", "wilson95", "mean_steps", "failures"} <= row.keys()
-        assert row["episodes"] == 1 and len(row["wilson95"]) == 2
-    rates = [row["rate"] for row in result["sets"].values()]
-    assert result["mean_rate"] == pytest.approx(sum(rates) / 5)
+    assert (results[0]["policy"], results[0]["seed"]) == ("expert", 950000)
+    row = results[0]["sets"]["triplet1"]
+    assert {"episodes", "successes", "rate", "wilson95", "mean_steps", "failures"} <= row.keys()
+    assert row["episodes"] == 2 and len(row["wilson95"]) == 2
+
+
+def test_triplets_are_the_five_sets_and_their_mean():
+    options = evaluate.Options(policy="hold", set="triplets", episodes=4)
+    names = evaluate._check(options)
+    assert names == tuple(f"triplet{number}" for number in range(1, 6))
+    outcomes = {name: [EpisodeOutcome(k, k < successes, 100, None) for k in range(4)]
+                for successes, name in enumerate(names)}
+    result = evaluate._result(options, outcomes)
+    assert [row["rate"] for row in result["sets"].values()] == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert result["mean_rate"] == 0.5
 
 
 def test_a_policy_sees_only_what_it_names():
@@ -80,12 +90,14 @@ def test_ctrl_c_ends_every_process_and_writes_nothing(tmp_path, signals):
     child = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.getcwd()}, text=True,
                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
     try:
-        time.sleep(4)
+        deadline = time.monotonic() + 120
+        while len(psutil.Process(child.pid).children()) < 3 and time.monotonic() < deadline:  # workers and a tracker
+            time.sleep(0.1)
         assert child.poll() is None, child.stderr.read()
         for _ in range(signals):
             child.send_signal(signal.SIGINT)  # to the parent only: the harder case
             time.sleep(0.3)
-        assert child.wait(timeout=30) == 130
+        assert child.wait(timeout=120) == 130
         assert child.stderr.read().splitlines()[-1] == "gato_ros evaluate: interrupted"
         with pytest.raises(ProcessLookupError):
             deadline = time.monotonic() + 10

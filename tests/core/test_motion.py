@@ -15,7 +15,7 @@ OVERSHOOT_M = 0.005
 commands = arrays(np.float64, 4, elements=st.floats(-10, 10))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(commands, min_size=1, max_size=5), st.integers(0, 2**31))
 def test_no_commands_leave_the_workspace_by_more_than_braking_or_exceed_the_speed(wanted, seed):
     position, twist = CENTRE.copy(), np.zeros(4)
@@ -77,6 +77,7 @@ def test_differential_ik_realises_the_twist_with_the_gripper_down(robot, kinemat
     np.testing.assert_allclose(achieved[3:5], 0, atol=5e-3)
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, 4, elements=st.floats(-5, 5)), st.integers(0, 2**31))
 def test_joint_limits_hold_whatever_is_asked(wanted, seed):
     robot = load_embodiment()

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -28,6 +28,7 @@ def test_an_action_of_another_size_is_refused(shape):
         Action.from_vector(np.zeros(shape))
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(quaternions)
 def test_a_rotation_survives_the_way_through_a_matrix(quat):
     matrix = matrix_from_quat_xyzw(quat)
@@ -46,6 +47,7 @@ def test_a_downward_gripper_has_continuous_numbers_through_every_yaw():
     assert np.abs(np.diff(quats, axis=0)).max() < 0.02
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.floats(-1e4, 1e4), st.sampled_from([np.pi / 2, np.pi, 2 * np.pi]))
 def test_a_wrapped_angle_differs_by_whole_periods(angle, period):
     wrapped = wrap_angle(angle, period)
@@ -62,6 +64,7 @@ def test_wilson_intervals_are_the_published_ones(successes, episodes, low, high)
     assert wilson95(successes, episodes) == pytest.approx((low, high), abs=6e-4)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.integers(0, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_holds_the_rate_and_stays_in_bounds(counts):
     successes, episodes = counts
