@@ -198,10 +198,3 @@ class RgbStackingEnv(gymnasium.Env):
 
     def close(self) -> None:
         self.world.close()
-
-
-def register() -> None:
-    """Make `gymnasium.make("gato_ros/RgbStacking-v0")` work; safe to call twice."""
-    name = "gato_ros/RgbStacking-v0"
-    if name not in gymnasium.registry:
-        gymnasium.register(name, entry_point="gato_ros.sim.env:RgbStackingEnv", max_episode_steps=None)

@@ -13,7 +13,7 @@ from gymnasium.utils.env_checker import check_env
 
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
-from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv, register
+from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 
 STATE_KEYS = ("gripper/grasp", "gripper/opening", "sawyer/joints/angle", "sawyer/pinch/pose")
 
@@ -43,9 +43,7 @@ def test_gymnasium_finds_no_fault(make, options):
 
 
 def test_it_is_registered_under_its_name():
-    register()
-    register()
-    environment = gymnasium.make("gato_ros/RgbStacking-v0", objects="cubes", observation_keys=STATE_KEYS)
+    environment = gymnasium.make("gato_ros.sim:gato_ros/RgbStacking-v0", objects="cubes", observation_keys=STATE_KEYS)
     try:
         observation, info = environment.reset(seed=1)
         assert set(observation) == set(STATE_KEYS) and info["stacked"] is False
