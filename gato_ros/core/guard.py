@@ -245,11 +245,9 @@ class Guard:
         limits = []
         if np.linalg.norm(wanted[:3]) > self._motion.linear_speed or abs(wanted[3]) > self._motion.angular_speed:
             limits.append("speed")
-        # With all the time in the world only the walls are left to change a slow twist.
-        slow = np.clip(wanted, -self._motion.linear_speed, self._motion.linear_speed)[:3]
-        slow = np.append(slow / max(1.0, np.linalg.norm(slow) / self._motion.linear_speed), 0.0)
-        free = self._motion.limit(slow, slow, state.tool_position, math.inf)
-        if np.abs(free - slow).max() > 1e-9:
+        # Only the walls can change a velocity that is within the speed.
+        slow = wanted[:3] / max(1.0, np.linalg.norm(wanted[:3]) / self._motion.linear_speed)
+        if np.abs(self._motion.stoppable(slow, state.tool_position, self._settings.tick_s) - slow).max() > 1e-9:
             limits.append("workspace")
         # Joint limits, joint speeds or a singularity: the tool moves otherwise than was allowed.
         if np.abs(state.jacobian[:3] @ velocity - twist[:3]).max() > 0.005:

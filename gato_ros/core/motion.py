@@ -33,19 +33,36 @@ class MotionLimits:
             position: [3] tool position [m].
             dt: time since the tick before [s].
         """
-        linear, angular = (
-            np.array(wanted[:3], np.float64),
-            float(np.clip(wanted[3], -self.angular_speed, self.angular_speed)),
-        )
-        speed = np.linalg.norm(linear)
-        if speed > self.linear_speed:
-            linear *= self.linear_speed / speed
-        # Speed towards a wall is what can still be stopped in the room that is left.
-        reach = lambda room: np.sqrt(2 * self.linear_acceleration * np.maximum(room, 0.0))  # noqa: E731
-        linear = np.clip(linear, -reach(position - self.workspace_lower), reach(self.workspace_upper - position))
-        change = linear - previous[:3]
-        size, allowed = np.linalg.norm(change), self.linear_acceleration * dt
-        if size > allowed:
-            change *= allowed / size
+        angular = float(np.clip(wanted[3], -self.angular_speed, self.angular_speed))
         turn = np.clip(angular - previous[3], -self.angular_acceleration * dt, self.angular_acceleration * dt)
-        return np.append(previous[:3] + change, previous[3] + turn)
+        return np.append(self._linear(np.array(wanted[:3], np.float64), previous[:3], position, dt), previous[3] + turn)
+
+    def _linear(self, wanted: np.ndarray, previous: np.ndarray, position: np.ndarray, dt: float) -> np.ndarray:
+        speed = np.linalg.norm(wanted)
+        if speed > self.linear_speed:
+            wanted = wanted * (self.linear_speed / speed)
+        # Braking at the walls comes first; what is left of the acceleration goes into the wish.
+        braked = self.stoppable(previous, position, dt)
+        allowed = self.linear_acceleration * dt
+        must, wish = braked - previous, self.stoppable(wanted, position, dt) - braked
+        if np.linalg.norm(must) >= allowed:
+            return previous + must * (allowed / np.linalg.norm(must))
+        if np.linalg.norm(must + wish) <= allowed:
+            return braked + wish
+        # The largest share of the wish with |must + share wish| = allowed.
+        a, b, c = wish @ wish, 2 * must @ wish, must @ must - allowed**2
+        return braked + wish * ((-b + np.sqrt(b * b - 4 * a * c)) / (2 * a))
+
+    def stoppable(self, linear: np.ndarray, position: np.ndarray, dt: float) -> np.ndarray:
+        """The velocity [3] [m/s] nearest to `linear` that can be brought to zero before every wall, in ticks of dt [s].
+
+        An axis counts on its share of the acceleration only, so that all three can brake at once; and on one
+        tick of travel before braking shows.
+        """
+        share = self.linear_acceleration / np.sqrt(3)
+        lag = share * dt
+        reach = [
+            np.sqrt(lag**2 + 2 * share * np.maximum(room, 0.0)) - lag
+            for room in (position - self.workspace_lower, self.workspace_upper - position)
+        ]
+        return np.clip(linear, -reach[0], reach[1])
