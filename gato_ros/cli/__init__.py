@@ -53,8 +53,11 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if verb not in VERBS:
             raise unknown_name("a verb", verb, VERBS)
-        import tyro
-
+        try:
+            import tyro
+        except ModuleNotFoundError:
+            raise SetupError(expected="the packages of requirements/runtime.txt", got="a Python without tyro",
+                             fix="run `make venv` and use .venv/bin/python") from None
         module = importlib.import_module(f"gato_ros.cli.{verb}")
         options = tyro.cli(module.Options, args=rest, prog=f"python -m gato_ros {verb}", description=module.__doc__)
         result = module.run(options)
