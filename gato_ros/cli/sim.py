@@ -153,8 +153,8 @@ def _print(result: dict, out: Path) -> None:
                   f"{result['missed_ticks']} of {result['ticks']} ticks missed, camera to command "
                   f"p50 {latency['p50']} ms, p99 {latency['p99']} ms")
     if result["missed_ticks"] > MISSED_SHARE * max(1, result["ticks"]):
-        console.print("this machine could not keep the pace, so the result says little about the policy: stop what else "
-                      "runs on it (two quiet cores are enough), or measure in process with `evaluate`", style="bold")
+        console.print("this machine could not keep the pace, so the result says little about the policy: stop what "
+                      "else runs (two quiet cores are enough), or measure in process with `evaluate`", style="bold")
     if result["failure"]:
         console.print(f"stopped early: {result['failure']}")
     console.print(f"report: {out / 'report.html'}", soft_wrap=True)
