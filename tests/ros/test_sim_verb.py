@@ -74,15 +74,21 @@ def test_bad_input_is_refused_before_anything_starts(tmp_path, arguments, compla
     assert not (tmp_path / "out").exists()
 
 
-def start_long_run(tmp_path) -> tuple[subprocess.Popen, list[int]]:
+@pytest.fixture
+def long_run(tmp_path):
+    """A run in its first seconds, and its nodes' process numbers; killed afterwards, whatever the test found."""
     process = subprocess.Popen([*COMMAND, "--episodes", "50", "--policy", "hold", "--out", str(tmp_path / "out")],
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    end_s = time.monotonic() + 60.0
-    while len(nodes := nodes_of(process.pid)) < 3:
-        assert time.monotonic() < end_s and process.poll() is None
-        time.sleep(0.05)
-    time.sleep(3.0)  # somewhere in discovery or in the first episode
-    return process, nodes
+    try:
+        end_s = time.monotonic() + 60.0
+        while len(nodes := nodes_of(process.pid)) < 3:
+            assert time.monotonic() < end_s and process.poll() is None
+            time.sleep(0.05)
+        time.sleep(3.0)  # somewhere in discovery or in the first episode
+        yield process, nodes
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def assert_gone(nodes: list[int]) -> None:
@@ -93,8 +99,8 @@ def assert_gone(nodes: list[int]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_no_node_outlives_the_run(tmp_path, number):
-    process, nodes = start_long_run(tmp_path)
+def test_no_node_outlives_the_run(long_run, number):
+    process, nodes = long_run
     process.send_signal(number)
     process.communicate(timeout=30)
     assert_gone(nodes)
@@ -102,8 +108,8 @@ def test_no_node_outlives_the_run(tmp_path, number):
         assert process.returncode == 130
 
 
-def test_a_node_that_dies_ends_the_run_with_its_name(tmp_path):
-    process, nodes = start_long_run(tmp_path)
+def test_a_node_that_dies_ends_the_run_with_its_name(long_run, tmp_path):
+    process, nodes = long_run
     guard = next(pid for pid in nodes if b"guard_node" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(guard, signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
