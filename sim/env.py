@@ -106,6 +106,8 @@ class RgbStackingEnv(gymnasium.Env):
         """One control tick with an `Action`; reward, terminated, truncated, info. Renders nothing."""
         if not self._started:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
+        if not np.isfinite(action.as_vector()).all():  # before the clip, which passes NaN
+            raise ValueError(f"an action is 5 finite numbers, got {action}")
         lower, upper = self.embodiment.action_lower, self.embodiment.action_upper
         wanted = np.clip(action.twist, lower[:4], upper[:4])
         self.world.set_gripper(action.gripper_opening_m)

@@ -103,6 +103,15 @@ def _check(options: Options) -> None:
             )
     if not 0 < options.image_share <= 1:
         raise SetupError(expected="--image-share in (0, 1]", got=str(options.image_share), fix="0.25 is a good value")
+    if options.policy is not None:
+        from gato_ros.cli.policy_source import make_policy
+        from gato_ros.embodiments import load_embodiment
+
+        if options.kind == "snapshots":
+            raise SetupError(
+                expected="--policy with --kind episodes", got="--kind snapshots", fix="nothing drives in a snapshot"
+            )
+        make_policy(options.policy, load_embodiment())
 
 
 def _name(options: Options, seed: int) -> str:

@@ -94,7 +94,7 @@ def _frames(folders: tuple[Path, ...]):
     training, validation, data = [], [], {}
     for folder in folders:
         parts = frame_parts(folder)
-        data[folder.name] = sum(len(part) for part in parts)
+        data[str(folder)] = sum(len(part) for part in parts)
         held_out = parts[::VALIDATION_SHARE] if len(parts) > 1 else []
         validation += held_out
         training += [part for i, part in enumerate(parts) if i % VALIDATION_SHARE or not held_out]

@@ -16,6 +16,14 @@ class SetupError(Exception):
         self.expected, self.got, self.fix = expected, got, fix
         super().__init__(f"expected {expected}; got {got}; {fix}")
 
+    def __reduce__(self):
+        # Keyword-only arguments do not survive the default: a worker process could not send the error home.
+        return _restored, (self.expected, self.got, self.fix)
+
+
+def _restored(expected: str, got: str, fix: str) -> SetupError:
+    return SetupError(expected=expected, got=got, fix=fix)
+
 
 def unknown_name(what: str, got: str, known: Iterable[str]) -> SetupError:
     """The error for a name that is not in a closed set, naming the nearest right one."""

@@ -49,9 +49,7 @@ class Examples:
     @cached_property
     def can_mirror(self) -> bool:
         """Whether all that the model sees has a known reflection."""
-        return can_mirror(
-            tuple(item.key for item in self.layout.images), tuple(item.key for item in self.layout.vectors)
-        )
+        return can_mirror(self.frames.image_keys, tuple(item.key for item in self.layout.vectors))
 
     def batch(self, rows: np.ndarray, mirrored: np.ndarray | None = None) -> Batch:
         """The frames of `rows` [batch], tokenised by the same function that serves the robot.

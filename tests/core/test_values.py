@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -85,3 +87,9 @@ def test_an_unknown_name_offers_the_nearest():
     assert isinstance(error, SetupError)
     assert str(error) == "expected an object set in {cubes, triplet1}; got 'triplet'; did you mean 'triplet1'?"
     assert "choose one of those" in str(unknown_name("a verb", "zzz", ["sim"]))
+
+
+def test_a_setup_error_survives_the_way_home_from_a_worker():
+    error = SetupError(expected="a", got="b", fix="c")
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.expected, again.got, again.fix, str(again)) == ("a", "b", "c", str(error))

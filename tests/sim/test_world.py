@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.sim import task
 from gato_ros.sim.camera import CAMERAS
@@ -197,3 +198,14 @@ def test_joints_report_the_speed_they_move_with(world, joint):
     assert (world.joint_positions[joint] - before) / 0.1 == pytest.approx(0.3, rel=0.02)
     assert world.joint_velocities[joint] == pytest.approx(0.3, rel=0.02)
     world.set_joint_velocity(np.zeros(7))
+
+
+def test_a_policys_nan_is_refused_before_the_arm_moves():
+    env = RgbStackingEnv("cubes", observation_keys=("gripper/opening",))
+    env.reset(seed=1)
+    before = env.world.joint_positions
+    for vector in ([np.nan, 0, 0, 0, 0.085], [0, 0, 0, 0, np.inf]):
+        with pytest.raises(ValueError, match="finite"):
+            env.step_action(Action.from_vector(vector))
+    np.testing.assert_array_equal(env.world.joint_positions, before)
+    env.close()
