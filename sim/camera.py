@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pybullet
+from scipy.spatial.transform import Rotation
+
+from gato_ros.sim.randomisation import PLAIN, Conditions
 
 NEAR_M, FAR_M = 0.05, 3.0
 
@@ -38,13 +41,25 @@ CAMERAS = {
 }
 """Poses printed by the running peer; the left camera stands at negative y."""
 
-LIGHT_DIRECTION = (0.6, 0.3, 1.0)
-
-
-def render(client, camera: Camera, width: int, height: int) -> np.ndarray:
-    """uint8 [height width 3] RGB image of the client's world."""
+def render(client, name: str, width: int, height: int, conditions: Conditions = PLAIN) -> np.ndarray:
+    """uint8 [height width 3] RGB image of the client's world from one of CAMERAS."""
+    camera = moved(name, conditions)
     # Shadows would cost a second pass and change with every arm pose; the peer's are faint.
     _, _, rgba, _, _ = client.getCameraImage(
         width, height, camera.view_matrix(), camera.projection_matrix(width / height), shadow=0,
-        lightDirection=LIGHT_DIRECTION, renderer=pybullet.ER_TINY_RENDERER, flags=pybullet.ER_NO_SEGMENTATION_MASK)
+        lightDirection=conditions.light_direction, lightColor=conditions.light_colour,
+        lightAmbientCoeff=conditions.light_ambient, lightDiffuseCoeff=conditions.light_diffuse,
+        renderer=pybullet.ER_TINY_RENDERER, flags=pybullet.ER_NO_SEGMENTATION_MASK)
     return np.ascontiguousarray(np.asarray(rgba, np.uint8).reshape(height, width, 4)[:, :, :3])
+
+
+def moved(name: str, conditions: Conditions) -> Camera:
+    """A camera of the contract as it stands under these conditions."""
+    camera = CAMERAS[name]
+    shift, turn = conditions.camera_shift_m.get(name), conditions.camera_turn_rad.get(name)
+    if shift is None and turn is None and not conditions.camera_fovy_deg:
+        return camera
+    rotation = Rotation.from_rotvec(np.zeros(3) if turn is None else turn).as_matrix()
+    eye = np.array(camera.position) + (0.0 if shift is None else shift)
+    return Camera(tuple(eye), tuple(rotation @ camera.forward), tuple(rotation @ camera.up),
+                  camera.fovy_deg + conditions.camera_fovy_deg)

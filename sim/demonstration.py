@@ -11,6 +11,7 @@ from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
 from gato_ros.sim.env import RgbStackingEnv
+from gato_ros.sim.expert import StackingExpert
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Disturbance:
         return Action(np.clip(twist, self._lower[:4], self._upper[:4]), opening)
 
 
-def demonstrate(env: RgbStackingEnv, driver: Policy, labeller: Policy, seed: int, noise: Noise,
+def demonstrate(env: RgbStackingEnv, driver: Policy, labeller: StackingExpert, seed: int, noise: Noise,
                 image_share: float = 1.0) -> Iterator[Step]:
     """Steps of one episode, until it is stacked or its time is over.
 
@@ -85,7 +86,7 @@ def demonstrate(env: RgbStackingEnv, driver: Policy, labeller: Policy, seed: int
         image_share: share of plain ticks that are rendered; where fingers move or contacts are near, up to
             three times as many are.
     """
-    env.reset(seed=seed)
+    env.start(seed)
     rng = np.random.default_rng([seed, 1])
     driver.reset()
     labeller.reset()
@@ -104,7 +105,7 @@ def demonstrate(env: RgbStackingEnv, driver: Policy, labeller: Policy, seed: int
         observation = env.observe() if rendered else bare
         wanted = label if driver is labeller else driver.act(observation)
         executed = disturbance.apply(wanted)
-        yield Step(observation, label, executed)
+        yield Step(labeller.with_plan(observation), label, executed)
         opening_before = opening
         _, _, truncated, info = env.step_action(executed)
         stacked = info["stacked"]

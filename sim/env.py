@@ -14,6 +14,7 @@ from gato_ros.core.rotation import quat_xyzw_from_matrix
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.kinematics import differential_ik
 from gato_ros.sim import task
+from gato_ros.sim.randomisation import PLAIN, Conditions, Randomisation
 from gato_ros.sim.world import StackingWorld
 
 INNER_STEP_S = 0.01
@@ -47,7 +48,14 @@ class RgbStackingEnv(gymnasium.Env):
         max_steps: int = task.MAX_STEPS,
         embodiment: Embodiment | None = None,
         render_mode: str | None = None,
+        randomisation: Randomisation | None = None,
+        randomise_fully: bool = False,
     ):
+        """What the names do not say:
+
+        randomisation: what differs from the plain world from episode to episode; None: nothing.
+        randomise_fully: take each of its magnitudes at the limit (a test of robustness) instead of drawing it.
+        """
         if objects not in task.OBJECT_SETS:
             raise unknown_name("an object set", objects, task.OBJECT_SETS)
         self.embodiment = embodiment or load_embodiment()
@@ -68,6 +76,9 @@ class RgbStackingEnv(gymnasium.Env):
         self._ik = differential_ik(self.embodiment)
         self._limits = self.embodiment.motion_limits
         self._started = False
+        self._randomisation, self._fully = randomisation, randomise_fully
+        self.conditions = PLAIN
+        """Look, feel and delays of this episode."""
 
     def _space(self, key: str) -> gymnasium.Space:
         if key.startswith(PRIVILEGED_PREFIX):
@@ -83,12 +94,30 @@ class RgbStackingEnv(gymnasium.Env):
         return gymnasium.spaces.Box(-np.inf, np.inf, channel.shape, np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
-        super().reset(seed=seed)
-        self.world.reset(self.np_random, self.objects)
-        self._begin()
+        self.start(seed)
         return self._values(), self._info()
 
-    def _begin(self) -> None:
+    def start(self, seed: int | None = None) -> None:
+        """`reset` for whoever does not want the first pictures: rendering is most of its time."""
+        super().reset(seed=seed)
+        self.world.reset(self.np_random, self.objects)
+        # Drawn last: an episode of the same seed starts in the same way whatever its conditions.
+        self._begin(self._draw_conditions())
+
+    def _draw_conditions(self) -> Conditions:
+        if self._randomisation is None:
+            return PLAIN
+        cameras = tuple(key.split("/")[0] for key in self.embodiment.image_keys)
+        return self._randomisation.draw(self.np_random, cameras, self._fully)
+
+    def _begin(self, conditions: Conditions) -> None:
+        self.conditions = conditions
+        self._noise = np.random.default_rng(self.np_random.integers(2**63)) if conditions is not PLAIN else None
+        self._late: list[Action] = []
+        self._pictures: dict[str, np.ndarray] = {}
+        self._stale = False
+        if conditions is not PLAIN:
+            self.world.set_conditions(conditions)
         self._tick, self._held, self._stacked_once, self._started = 0, 0, False, True
         self._furthest = 0
         self._twist = np.zeros(4)
@@ -109,6 +138,7 @@ class RgbStackingEnv(gymnasium.Env):
         if not np.isfinite(action.as_vector()).all():  # before the clip, which passes NaN
             raise ValueError(f"an action is 5 finite numbers, got {action}")
         lower, upper = self.embodiment.action_lower, self.embodiment.action_upper
+        action = self._disturbed(action)
         wanted = np.clip(action.twist, lower[:4], upper[:4])
         self.world.set_gripper(action.gripper_opening_m)
         period = 1.0 / self.embodiment.control_rate_hz
@@ -124,6 +154,21 @@ class RgbStackingEnv(gymnasium.Env):
         self._stacked_once |= self._held >= task.HOLD_STEPS
         self._furthest = max(self._furthest, self._progress())
         return float(success), False, self._tick >= self.max_steps, self._info()
+
+    def _disturbed(self, action: Action) -> Action:
+        """What reaches the robot under this episode's conditions, and whether the next pictures are late."""
+        conditions = self.conditions
+        if conditions is PLAIN:
+            return action
+        if conditions.latency_ticks:
+            still = Action(np.zeros(4), self.world.gripper_opening_m)
+            self._late.append(action)
+            action = self._late.pop(0) if len(self._late) > conditions.latency_ticks else still
+        if conditions.action_noise:
+            noise = conditions.action_noise * self.embodiment.action_upper[:4] * self._noise.normal(size=4)
+            action = Action(action.twist + noise, action.gripper_opening_m)
+        self._stale = self._noise.random() < conditions.dropped_frames
+        return action
 
     def _progress(self) -> int:
         """How far along the task the world is now, as an index into PROGRESS."""
@@ -166,7 +211,7 @@ class RgbStackingEnv(gymnasium.Env):
     def _value(self, key: str) -> np.ndarray:
         channel, world = self.embodiment.channel(key), self.world
         if channel.kind == "image":
-            return world.render(key)
+            return self._picture(key)
         if channel.source in ("tool_pose", "wrist_pose"):
             q = world.joint_positions
             tool = world.kinematics.tool(q)
@@ -182,6 +227,13 @@ class RgbStackingEnv(gymnasium.Env):
                 "gripper_grasp": lambda: [world.gripper_effort_n > self.embodiment.gripper.grasp_threshold_n],
             }[channel.source]()
         return np.asarray(value, np.float32)
+
+    def _picture(self, key: str) -> np.ndarray:
+        if not self.conditions.dropped_frames:
+            return self.world.render(key)
+        if not (self._stale and key in self._pictures):
+            self._pictures[key] = self.world.render(key)
+        return self._pictures[key]
 
     def _privileged_value(self, key: str) -> np.ndarray:
         _, colour, what = key.split("/")

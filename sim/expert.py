@@ -13,12 +13,19 @@ from typing import Any
 import numpy as np
 
 from gato_ros.core.action import Action
-from gato_ros.core.observation import Observation
+from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.rotation import matrix_from_quat_xyzw
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.sim.env import PRIVILEGED_KEYS
 from gato_ros.sim.grasp import Grasp, best_grasp, find_grasps, standing_point, surface_points
 from gato_ros.sim.task import OBJECT_NAMES
+
+
+PLAN_KEY = f"{PRIVILEGED_PREFIX}plan"
+PLAN_NAMES = ("grasp_x", "grasp_y", "grasp_z", "grasp_sin2", "grasp_cos2", "place_x", "place_y", "blue_top",
+              "red_bottom", "approaching")
+"""What `with_plan` adds: where the tool should be when the fingers close and twice its yaw there (a parallel gripper
+repeats itself after half a turn), where red's centre should go, heights [m], and whether a grasp is still sought."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,19 @@ class StackingExpert:
             return self._carry(scene)
         return self._let_go(scene) if self._resting_on_blue(scene) else self._approach(scene)
 
-    # --- what the expert thinks, for whoever arranges situations for it ---
+    # --- what the expert thinks, for whoever arranges situations for it or learns from it ---
+
+    def with_plan(self, observation: Observation) -> Observation:
+        """The observation with PLAN_KEY [len(PLAN_NAMES)] among its privileged values."""
+        scene = self._unpack(observation)
+        goal, top, bottom = self._place(scene)
+        approaching = not (scene.left and scene.right or self._resting_on_blue(scene))
+        grasp = np.zeros(5)
+        if approaching:
+            best = best_grasp(self._grasps(scene), scene.yaw)
+            grasp = np.array([*(scene.centre["red"] + best.offset), np.sin(2 * best.yaw_rad), np.cos(2 * best.yaw_rad)])
+        plan = np.array([*grasp, *goal, top, bottom, float(approaching)], np.float32)
+        return Observation(observation.values, observation.stamp_s, {**observation.privileged, PLAN_KEY: plan})
 
     def plan(self, observation: Observation, yaw_rad: float) -> Grasp:
         """The grasp it would choose for red where it lies, if the tool's yaw were `yaw_rad`."""

@@ -14,6 +14,8 @@ SLOPE_TILT_RAD = 0.44506
 SLOPE_OFFSET_M = 0.28
 SLOPE_HEIGHT_M = 0.07
 PROP_MASS_KG = 0.2
+BASKET_GREY = (0.40, 0.30, 0.30, 0.30, 0.30)
+"""Of the floor plate and the four slopes; the blue component is 0.02 brighter."""
 COLOUR_RGBA = {"red": (1, 0, 0, 1), "green": (0, 1, 0, 1), "blue": (0, 0, 1, 1)}
 
 # Bullet multiplies the two frictions of a pair; these give the peer's pair values .5 (object-object,
@@ -29,17 +31,16 @@ def add_basket(client) -> list[int]:
     x, y = BASKET_CENTRE
     half = SLOPE_TILT_RAD / 2
     sine, cosine = np.sin(half), np.cos(half)
-    boxes = [((0.25, 0.25, 0.02), (x, y, BASKET_TOP_M - 0.02), (0, 0, 0, 1), (0.40, 0.40, 0.42, 1))]
+    boxes = [((0.25, 0.25, 0.02), (x, y, BASKET_TOP_M - 0.02), (0, 0, 0, 1))]
     slope_z = BASKET_TOP_M + SLOPE_HEIGHT_M
     for sign in (1, -1):
-        boxes.append(((0.20, 0.40, 0.005), (x + sign * SLOPE_OFFSET_M, y, slope_z), (0, -sign * sine, 0, cosine),
-                      (0.30, 0.30, 0.32, 1)))
-        boxes.append(((0.40, 0.20, 0.005), (x, y + sign * SLOPE_OFFSET_M, slope_z), (sign * sine, 0, 0, cosine),
-                      (0.30, 0.30, 0.32, 1)))
+        boxes.append(((0.20, 0.40, 0.005), (x + sign * SLOPE_OFFSET_M, y, slope_z), (0, -sign * sine, 0, cosine)))
+        boxes.append(((0.40, 0.20, 0.005), (x, y + sign * SLOPE_OFFSET_M, slope_z), (sign * sine, 0, 0, cosine)))
     bodies = []
-    for extents, position, orientation, colour in boxes:
+    for (extents, position, orientation), grey in zip(boxes, BASKET_GREY):
         shape = client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=extents)
-        visual = client.createVisualShape(pybullet.GEOM_BOX, halfExtents=extents, rgbaColor=colour)
+        visual = client.createVisualShape(pybullet.GEOM_BOX, halfExtents=extents,
+                                          rgbaColor=(grey, grey, grey + 0.02, 1))
         body = client.createMultiBody(0, shape, visual, position, orientation)
         client.changeDynamics(body, -1, lateralFriction=BASKET_FRICTION)
         bodies.append(body)

@@ -24,7 +24,7 @@ def snapshots(env: RgbStackingEnv, expert: StackingExpert, seed: int, per_scene:
 
     The executed action of a snapshot is its label: nothing is executed.
     """
-    env.reset(seed=seed)
+    env.start(seed)
     rng = np.random.default_rng([seed, 2])
     world = env.world
     start = {colour: world.prop(colour) for colour in ("red", "green", "blue")}
@@ -39,7 +39,7 @@ def snapshots(env: RgbStackingEnv, expert: StackingExpert, seed: int, per_scene:
         if situation in ("carrying", "placing"):
             observation = _gripping(observation)
         label = expert.act(observation)
-        yield Step(observation, label, label)
+        yield Step(expert.with_plan(observation), label, label)
 
 
 def _arrange(env: RgbStackingEnv, expert: StackingExpert, situation: str, rng: np.random.Generator) -> bool:

@@ -15,6 +15,7 @@ from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.sim import camera, scene, task
 from gato_ros.sim.objects import rgb_object
+from gato_ros.sim.randomisation import PLAIN, Conditions, texture_path
 from gato_ros.sim.robot import SimulatedArm, joints_for_tool
 
 PHYSICS_STEP_S = 0.002
@@ -41,6 +42,7 @@ class StackingWorld:
         self._props: dict[str, int] = {}
         self._basket: list[int] = []
         self._steps = 0
+        self.conditions = PLAIN
         self.object_names: tuple[str, str, str] = ("", "", "")
 
     def reset(self, rng: np.random.Generator, objects: str = "cubes") -> None:
@@ -80,6 +82,24 @@ class StackingWorld:
         self._robot = SimulatedArm(client, self.embodiment)
         self._basket = scene.add_basket(client)
         self._props, self._steps = {}, 0
+        self.conditions = PLAIN
+
+    def set_conditions(self, conditions: Conditions) -> None:
+        """Look and feel of the world until the next reset; the props must be in it."""
+        client, self.conditions = self._client, conditions
+        for row, colour in enumerate(task.COLOURS):
+            body = self._props[colour]
+            client.changeDynamics(body, -1, mass=scene.PROP_MASS_KG * conditions.mass,
+                                  lateralFriction=scene.OBJECT_FRICTION * conditions.friction)
+            if conditions.prop_tint is not None:
+                client.changeVisualShape(body, -1, rgbaColor=(*conditions.prop_tint[row].tolist(), 1.0))
+        texture = {}
+        if conditions.texture is not None:
+            texture = {"textureUniqueId": client.loadTexture(str(texture_path(conditions.texture)))}
+        for body, grey in zip(self._basket, scene.BASKET_GREY):
+            if texture or conditions.basket_tint is not None:
+                tint = np.full(3, grey) if conditions.basket_tint is None else conditions.basket_tint * grey / 0.35
+                client.changeVisualShape(body, -1, rgbaColor=(*np.clip(tint, 0, 1).tolist(), 1.0), **texture)
 
     def drop(self, names: tuple[str, str, str], rng: np.random.Generator) -> None:
         """Drop the three props at random points and orientations and let them settle."""
@@ -142,7 +162,7 @@ class StackingWorld:
     def render(self, key: str) -> np.ndarray:
         """uint8 [height width 3] from the camera of an image key of the contract, `<camera>/pixels`."""
         channel = self.embodiment.channel(key)
-        return camera.render(self._client, camera.CAMERAS[key.split("/")[0]], channel.width, channel.height)
+        return camera.render(self._client, key.split("/")[0], channel.width, channel.height, self.conditions)
 
     # --- putting things somewhere without physics ---
 

@@ -41,6 +41,8 @@ class Options:
     """Snapshots per scene."""
     keep_failures: bool = False
     """Keep episodes that did not end in a stack, too."""
+    randomise: bool = False
+    """Vary light, colours, textures, cameras, friction, mass, delay and noise (sim/randomisation.py, TRAINING)."""
     policy: str | None = None
     """Weights that drive each episode while the expert labels (DAgger); default: the expert drives."""
     json: Path | None = None
@@ -139,8 +141,10 @@ def _parts(options: Options) -> tuple:
     if not _SETUP:
         from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
         from gato_ros.sim.expert import StackingExpert
+        from gato_ros.sim.randomisation import TRAINING
 
-        env = RgbStackingEnv(options.objects, privileged=PRIVILEGED_KEYS)
+        env = RgbStackingEnv(options.objects, privileged=PRIVILEGED_KEYS,
+                             randomisation=TRAINING if options.randomise else None)
         expert = driver = StackingExpert(env.embodiment)
         if options.policy:
             from gato_ros.cli.policy_source import make_policy
@@ -170,6 +174,7 @@ def _episode(options: Options, seed: int, env, expert, driver) -> dict:
         "object_set": options.objects,
         "driver": options.policy or "expert",
         "image_share": options.image_share,
+        "randomise": options.randomise,
     }
     with EpisodeWriter(options.out, name, env.embodiment, metadata) as writer:
         frames = tick = 0
