@@ -98,8 +98,15 @@ def _stack(columns: dict[str, list]) -> dict[str, np.ndarray]:
     return {key: np.stack(values).astype(np.float32) for key, values in columns.items()}
 
 
+def _or_nan(part: Frames, key: str, width: int) -> np.ndarray:
+    return part.privileged.get(key, np.full((len(part), width), np.nan, np.float32))
+
+
 def join(parts: Sequence[Frames]) -> Frames:
-    """All frames of several parts; SetupError where they do not have the same channels."""
+    """All frames of several parts; SetupError where they do not have the same channels.
+
+    Privileged values may differ: what a part does not have is NaN there.
+    """
     first = parts[0]
     for part in parts[1:]:
         if (part.image_keys, part.image_shape, set(part.vectors)) != (
@@ -112,14 +119,14 @@ def join(parts: Sequence[Frames]) -> Frames:
                 got=f"{sorted(part.vectors)} and {part.image_keys}",
                 fix="collect them with one contract",
             )
-    privileged = set.intersection(*[set(part.privileged) for part in parts])
+    widths = {key: value.shape[1] for part in parts for key, value in part.privileged.items()}
     return Frames(
         first.image_keys,
         first.image_shape,
         sum((part.images for part in parts), ()),
         {key: np.concatenate([part.vectors[key] for part in parts]) for key in first.vectors},
         np.concatenate([part.actions for part in parts]),
-        {key: np.concatenate([part.privileged[key] for part in parts]) for key in sorted(privileged)},
+        {key: np.concatenate([_or_nan(part, key, widths[key]) for part in parts]) for key in sorted(widths)},
     )
 
 

@@ -10,10 +10,18 @@ COLOURS = ("red", "green", "blue")
 POSITIONS = tuple(f"{colour}_{axis}" for colour in COLOURS for axis in "xyz")
 YAWS = tuple(f"{colour}_{what}" for colour in COLOURS for what in ("sin4", "cos4"))
 """Sine and cosine of four times a prop's yaw: a cube looks the same after a quarter turn."""
-NAMES = (*POSITIONS, *YAWS)
-CENTRE = np.array([0.6, 0.0, 0.12] * 3, np.float32)
-SCALE = np.array([0.1, 0.1, 0.1] * 3, np.float32)
-"""Positions are predicted as (metres - CENTRE) / SCALE."""
+GRASP = ("grasp_x", "grasp_y", "grasp_z", "grasp_sin2", "grasp_cos2")
+"""Where the expert would close the fingers, and twice its yaw there; counts only while a grasp is sought."""
+PLACE = ("place_x", "place_y", "blue_top", "red_bottom")
+"""Where on blue it would stand red, and the two heights that must meet [m]."""
+NAMES = (*POSITIONS, *YAWS, *GRASP, *PLACE)
+PLAN_KEY = "privileged/plan"
+"""GRASP, PLACE, and 1 while a grasp is sought; recorded by `collect`."""
+LENGTH_M = 0.1
+"""Lengths are predicted in this unit, from CENTRE."""
+CENTRE = {"x": 0.6, "y": 0.0, "z": 0.12, "top": 0.12, "bottom": 0.12}
+MILLIMETRES = np.array([1.0 if name[-1] in "24" else LENGTH_M * 1000 for name in NAMES])
+"""An error in units of the prediction times this is in mm; sines and cosines stay as they are."""
 SQUARE_OBJECTS = ("s0",)
 
 
@@ -23,11 +31,12 @@ def auxiliary_targets(
     """Targets and weights [N len(NAMES)]; a yaw counts only where the prop is square and lies flat.
 
     Args:
-        privileged: `privileged/<colour>/pose` [N 7] and `privileged/<colour>/object` [N 1] of the three colours.
+        privileged: `privileged/<colour>/pose` [N 7] and `privileged/<colour>/object` [N 1] of the three colours,
+            and PLAN_KEY [N 10], NaN in frames that have none.
         object_names: what the object numbers stand for.
     """
     poses = {colour: privileged[f"privileged/{colour}/pose"] for colour in COLOURS}
-    positions = (np.concatenate([pose[:, :3] for pose in poses.values()], 1) - CENTRE) / SCALE
+    positions = np.concatenate([pose[:, :3] for pose in poses.values()], 1)
     targets, weights = [positions], [np.ones_like(positions)]
     for colour, pose in poses.items():
         horizontal, flat = _horizontal_axis(pose[:, 3:])
@@ -35,7 +44,19 @@ def auxiliary_targets(
         names = np.array(object_names)[privileged[f"privileged/{colour}/object"][:, 0].astype(int)]
         targets.append(np.stack([np.sin(yaw4), np.cos(yaw4)], 1))
         weights.append(np.repeat((np.isin(names, SQUARE_OBJECTS) & flat)[:, None], 2, 1))
-    return np.concatenate(targets, 1).astype(np.float32), np.concatenate(weights, 1).astype(np.float32)
+    plan = privileged.get(PLAN_KEY, np.full((len(positions), len(GRASP) + len(PLACE) + 1), np.nan))
+    known = np.isfinite(plan).all(1, keepdims=True)
+    seeks = known & (plan[:, -1:] > 0.5)
+    targets.append(np.where(known, plan[:, :-1], np.nan))
+    weights += [np.repeat(seeks, len(GRASP), 1), np.repeat(known, len(PLACE), 1)]
+    return np.nan_to_num(_to_units(np.concatenate(targets, 1))), np.concatenate(weights, 1).astype(np.float32)
+
+
+def _to_units(values: np.ndarray) -> np.ndarray:
+    """Lengths [m] to (length - centre) / LENGTH_M; sines and cosines unchanged."""
+    is_length = MILLIMETRES > 1
+    centre = np.array([CENTRE[name.split("_")[1]] if length else 0.0 for name, length in zip(NAMES, is_length)])
+    return ((values - centre) / np.where(is_length, LENGTH_M, 1.0)).astype(np.float32)
 
 
 def _horizontal_axis(quat_xyzw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

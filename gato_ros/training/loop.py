@@ -18,7 +18,7 @@ from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import count_parameters, init
 from gato_ros.models.layout import token_layout
 from gato_ros.models.weights import save_weights
-from gato_ros.training.auxiliary import NAMES, SCALE
+from gato_ros.training.auxiliary import MILLIMETRES, NAMES
 from gato_ros.training.checkpoint import load_checkpoint, run_record, save_checkpoint
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Examples, batches
@@ -127,10 +127,8 @@ def named(values: dict[str, Any], embodiment: Embodiment) -> dict[str, float]:
     errors = np.asarray(values["twist_error"]) * half
     out.update({f"error_{name}": float(error) for name, error in zip(("vx", "vy", "vz", "wz"), errors)})
     if "auxiliary_error" in values:
-        scale = np.append(SCALE * 1000, [1.0] * (len(NAMES) - len(SCALE)))
-        out.update(
-            {f"error_{name}": float(error) for name, error in zip(NAMES, np.asarray(values["auxiliary_error"]) * scale)}
-        )
+        errors = np.asarray(values["auxiliary_error"]) * MILLIMETRES
+        out.update({f"error_{name}": float(error) for name, error in zip(NAMES, errors)})
     return out
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from gato_ros.training.auxiliary import NAMES
+
 MIRROR_KEYS = ("basket_front_left/pixels", "basket_front_right/pixels")
 ACTION_SIGN = np.array([1, -1, 1, -1, 1], np.float32)
 """vx vy vz wz opening."""
@@ -17,10 +19,8 @@ POSE_SIGN = np.array([1, -1, 1, 1, -1, 1, -1], np.float32)
 """x y z and quaternion xyzw with x >= 0: reflecting turns (x y z w) into (-x y -z w), whose negative is the same."""
 POSE_KEYS = ("sawyer/pinch/pose", "sawyer/tcp/pose")
 SYMMETRIC_KEYS = ("gripper/grasp", "gripper/opening")
-POSITION_SIGN = np.array([1, -1, 1] * 3, np.float32)
-YAW_SIGN = np.array([-1, 1] * 3, np.float32)
-AUXILIARY_SIGN = np.concatenate([POSITION_SIGN, YAW_SIGN])
-"""Signs of `auxiliary.NAMES`: positions, then sine and cosine of the three yaws."""
+AUXILIARY_SIGN = np.array([-1 if name.endswith("_y") or "_sin" in name else 1 for name in NAMES], np.float32)
+"""Reflection of `auxiliary.NAMES`: y and every angle change sign."""
 
 
 def can_mirror(image_keys: tuple[str, ...], vector_keys: tuple[str, ...]) -> bool:

@@ -14,7 +14,7 @@ from gato_ros.embodiments import load_embodiment
 from gato_ros.models.layout import token_layout
 from gato_ros.models.policy import GatoPolicy
 from gato_ros.models.presets import PRESETS
-from gato_ros.training.auxiliary import NAMES, POSITIONS, auxiliary_targets
+from gato_ros.training.auxiliary import NAMES, POSITIONS, YAWS, auxiliary_targets
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Examples, batches
 from gato_ros.training.loop import CURVES, Schedule, train
@@ -151,10 +151,12 @@ def test_auxiliary_yaw_is_the_same_after_a_quarter_turn_and_absent_for_other_sha
         privileged.update({f"privileged/{colour}/object": np.array([[number]], np.float32) for colour in colours})
         return auxiliary_targets(privileged, OBJECT_NAMES)
 
-    yaw = slice(len(POSITIONS), None)
+    yaw, plan = slice(len(POSITIONS), len(POSITIONS) + len(YAWS)), slice(len(POSITIONS) + len(YAWS), None)
     first, weights = targets(0.2, 1)
     quarter, _ = targets(0.2 + np.pi / 2, 1)
     eighth, _ = targets(0.2 + np.pi / 4, 1)
     np.testing.assert_allclose(first, quarter, atol=1e-5)
     np.testing.assert_allclose(first[0, yaw], -eighth[0, yaw], atol=1e-5)
-    assert weights.all() and not targets(0.2, 0)[1][0, yaw].any()
+    assert weights[:, : plan.start].all() and not targets(0.2, 0)[1][0, yaw].any()
+    # Frames that were recorded without the expert's plan teach nothing about it.
+    assert not weights[:, plan].any() and not first[:, plan].any()

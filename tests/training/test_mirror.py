@@ -60,9 +60,11 @@ def test_vectors_labels_and_ground_truth(pair):
     label = expert.act(before).as_vector()
     expert.reset()
     np.testing.assert_allclose(label * ACTION_SIGN, expert.act(after).as_vector(), atol=5e-3)
-    targets = [auxiliary_targets({k: v[None] for k, v in o.privileged.items()}, OBJECT_NAMES)[0][0] for o in pair]
-    np.testing.assert_allclose(targets[0] * AUXILIARY_SIGN, targets[1], atol=1e-2)
-    assert len(AUXILIARY_SIGN) == len(NAMES)
+    planned = [expert.with_plan(observation).privileged for observation in pair]
+    (left, weight), (right, _) = (
+        auxiliary_targets({key: value[None] for key, value in one.items()}, OBJECT_NAMES) for one in planned)
+    assert len(AUXILIARY_SIGN) == len(NAMES) and weight.all()
+    np.testing.assert_allclose(left[0] * AUXILIARY_SIGN, right[0], atol=1e-2)
 
 
 def test_only_known_observations_are_mirrored():
