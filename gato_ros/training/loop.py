@@ -40,8 +40,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Progress:
-    """What the loop tells its caller after each logged step."""
+    """What the loop tells its caller: a row of the curves."""
 
+    kind: str
+    """"train", "validation" or "closed_loop"."""
     step: int
     values: dict[str, float]
 
@@ -76,7 +78,7 @@ def train(
         params = _taken_over(params, initial)
     fresh = start(config, params)
     state = load_checkpoint(folder / "checkpoint", fresh, record) or fresh
-    run = _Run(folder, config, model, embodiment, record, closed_loop)
+    run = _Run(folder, config, model, embodiment, record, report, closed_loop)
     first, began = int(state.step), time.monotonic()
     fixed = {"config": config, "model": model, "layout": layout}
     held_out = validation.batch(np.arange(min(len(validation), VALIDATION_FRAMES)))
@@ -90,15 +92,14 @@ def train(
             means = {key: float(value) / min(since, step - first) for key, value in sums.items()}
             means["frames_per_s"] = (step - first) * config.batch / (time.monotonic() - began)
             run.write("train", step, means)
-            report(Progress(step, means))
             sums = {}
         if _due(schedule.validate, step, config):
             run.write("validation", step, named(measure(state.average, held_out, **fixed), embodiment))
-        if _due(schedule.checkpoint, step, config):
-            save_checkpoint(folder / "checkpoint", state, record)
-            run.save("last", state, step)
         if closed_loop is not None and _due(schedule.closed_loop, step, config):
             run.measure_closed_loop(step, state)
+        if _due(schedule.checkpoint, step, config):  # the checkpoint comes last: what a kill cut off is done again
+            run.save("last", state, step)
+            save_checkpoint(folder / "checkpoint", state, record)
     run.close()
     return {
         "steps": int(state.step),
@@ -142,11 +143,12 @@ class _Run:
         model: GatoConfig,
         embodiment: Embodiment,
         record: dict[str, Any],
+        report: Callable[[Progress], None],
         closed_loop: Callable[[Path], dict[str, float]] | None,
     ):
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._model, self._embodiment, self._closed_loop = folder, model, embodiment, closed_loop
-        self._record, self._config = record, config
+        self._record, self._config, self._report = record, config, report
         self._writer = SummaryWriter(str(folder / "tensorboard"))
         self.best = self._best_so_far()
 
@@ -160,6 +162,7 @@ class _Run:
             file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
         for key, value in values.items():
             self._writer.add_scalar(f"{kind}/{key}", value, step)
+        self._report(Progress(kind, step, values))
 
     def save(self, name: str, state: TrainingState, step: int) -> Path:
         directory = self._folder / name
