@@ -14,6 +14,7 @@ from gato_ros.core.rotation import quat_xyzw_from_matrix
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.kinematics import differential_ik
 from gato_ros.sim import task
+from gato_ros.sim.progress import Progress
 from gato_ros.sim.randomisation import PLAIN, Conditions, Randomisation
 from gato_ros.sim.world import StackingWorld
 
@@ -21,18 +22,19 @@ INNER_STEP_S = 0.01
 """The joint-velocity loop under the policy runs at 100 Hz, as the guard does on the robot."""
 GRIPPER_COMMAND = 255.0
 """The peer's gripper action is in +-255: at most 0 opens, above 0 closes."""
+CONTACTS_KEY = f"{PRIVILEGED_PREFIX}contacts"
 PRIVILEGED_KEYS = tuple(
     [f"{PRIVILEGED_PREFIX}{colour}/{what}" for colour in task.COLOURS for what in ("pose", "object")]
-    + [f"{PRIVILEGED_PREFIX}red/contacts"]
+    + [CONTACTS_KEY]
 )
-"""pose: [7] x y z [m], quaternion xyzw; object: [1] index into OBJECT_NAMES; contacts: [4] 0 or 1 for
-left pad, right pad, blue, ground."""
-PROGRESS = ("none", "reached", "grasped", "lifted", "over_blue", "stacked")
+"""pose: [7] x y z [m], quaternion xyzw; object: [1] index into OBJECT_NAMES; contacts: [4] 0 or 1, of the task's top
+object with left pad, right pad, base, ground."""
 
 
 class RgbStackingEnv(gymnasium.Env):
-    """Stack red on blue within 400 ticks of 50 ms (google-deepmind/rgb_stacking).
+    """Stack one prop on another, red on blue if not told otherwise, within 400 ticks of 50 ms.
 
+    The interface is that of google-deepmind/rgb_stacking.
     Action: float32 [5] = vx vy vz [m/s], wz [rad/s], gripper in +-255 (at most 0 opens, above 0 closes).
     Observation: a dict of the contract's channels, and of privileged keys only where asked for by name.
     Reward: 1 while the sparse success holds, else 0; never terminates, truncates at `max_steps`.
@@ -48,18 +50,20 @@ class RgbStackingEnv(gymnasium.Env):
         max_steps: int = task.MAX_STEPS,
         embodiment: Embodiment | None = None,
         render_mode: str | None = None,
+        wanted: task.StackTask = task.RED_ON_BLUE,
         randomisation: Randomisation | None = None,
         randomise_fully: bool = False,
     ):
         """What the names do not say:
 
+        wanted: which prop goes on which.
         randomisation: what differs from the plain world from episode to episode; None: nothing.
         randomise_fully: take each of its magnitudes at the limit (a test of robustness) instead of drawing it.
         """
         if objects not in task.OBJECT_SETS:
             raise unknown_name("an object set", objects, task.OBJECT_SETS)
         self.embodiment = embodiment or load_embodiment()
-        self.objects, self.max_steps, self.render_mode = objects, max_steps, render_mode
+        self.objects, self.max_steps, self.render_mode, self.wanted = objects, max_steps, render_mode, wanted
         self.observation_keys = (
             self.embodiment.observation_keys if observation_keys is None else tuple(observation_keys)
         )
@@ -118,10 +122,9 @@ class RgbStackingEnv(gymnasium.Env):
         self._stale = False
         if conditions is not PLAIN:
             self.world.set_conditions(conditions)
-        self._tick, self._held, self._stacked_once, self._started = 0, 0, False, True
-        self._furthest = 0
+        self._tick, self._started = 0, True
         self._twist = np.zeros(4)
-        self._red_start_height = self.world.prop("red").position[2]
+        self._progress = Progress(self.world.prop(self.wanted.top).position[2])
 
     def step(self, action: np.ndarray):
         action = np.asarray(action, np.float64)
@@ -149,10 +152,10 @@ class RgbStackingEnv(gymnasium.Env):
             self.world.set_joint_velocity(self._ik.joint_velocity(q, tool.jacobian, tool.rotation, self._twist))
             self.world.advance(INNER_STEP_S)
         self._tick += 1
-        success = self.world.stacked()
-        self._held = self._held + 1 if success else 0
-        self._stacked_once |= self._held >= task.HOLD_STEPS
-        self._furthest = max(self._furthest, self._progress())
+        success = self.world.stacked(self.wanted)
+        self._progress.update(
+            self.world.kinematics.tool(self.world.joint_positions).position, self.world.prop(self.wanted.top).position,
+            self.world.prop(self.wanted.base).position, all(self.world.pad_contacts(self.wanted.top)), success)
         return float(success), False, self._tick >= self.max_steps, self._info()
 
     def _disturbed(self, action: Action) -> Action:
@@ -170,26 +173,16 @@ class RgbStackingEnv(gymnasium.Env):
         self._stale = self._noise.random() < conditions.dropped_frames
         return action
 
-    def _progress(self) -> int:
-        """How far along the task the world is now, as an index into PROGRESS."""
-        if self._stacked_once:
-            return 5
-        red, tool = self.world.prop("red").position, self.world.kinematics.tool(self.world.joint_positions).position
-        if not all(self.world.red_pad_contacts()):
-            return 1 if np.hypot(*(tool - red)[:2]) < 0.03 and tool[2] - red[2] < 0.04 else 0
-        if red[2] < self._red_start_height + 0.02:
-            return 2
-        return 4 if np.hypot(*(red - self.world.prop("blue").position)[:2]) < 0.03 else 3
-
     @property
     def stacked(self) -> bool:
         """Whether this episode has been a success: the stack stood for HOLD_STEPS ticks."""
-        return self._stacked_once
+        return self._progress.stacked
 
     def _info(self) -> dict[str, Any]:
         return {
-            "stacked": self._stacked_once,
-            "progress": PROGRESS[self._furthest],
+            "stacked": self._progress.stacked,
+            "progress": self._progress.stage,
+            "failure": self._progress.failure,
             "tick": self._tick,
             "objects": self.world.object_names,
         }
@@ -236,15 +229,16 @@ class RgbStackingEnv(gymnasium.Env):
         return self._pictures[key]
 
     def _privileged_value(self, key: str) -> np.ndarray:
+        if key == CONTACTS_KEY:
+            touches = self.world.touches(self.wanted.top)
+            pads = self.world.pad_contacts(self.wanted.top)
+            return np.array([*pads, self.wanted.base in touches, "ground" in touches], np.float32)
         _, colour, what = key.split("/")
         if what == "pose":
             prop = self.world.prop(colour)
             return np.concatenate([prop.position, prop.quat_xyzw]).astype(np.float32)
-        if what == "object":
-            name = self.world.object_names[task.COLOURS.index(colour)]
-            return np.array([task.OBJECT_NAMES.index(name)], np.float32)
-        touches = self.world.red_touches()
-        return np.array([*self.world.red_pad_contacts(), "blue" in touches, "ground" in touches], np.float32)
+        name = self.world.object_names[task.COLOURS.index(colour)]
+        return np.array([task.OBJECT_NAMES.index(name)], np.float32)
 
     def render(self) -> np.ndarray | None:
         """The front-left camera's picture in `rgb_array` mode; the window shows itself in `human` mode."""

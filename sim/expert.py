@@ -16,16 +16,16 @@ from gato_ros.core.action import Action
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.rotation import matrix_from_quat_xyzw
 from gato_ros.embodiments import Embodiment, load_embodiment
-from gato_ros.sim.env import PRIVILEGED_KEYS
+from gato_ros.sim.env import CONTACTS_KEY, PRIVILEGED_KEYS
 from gato_ros.sim.grasp import Grasp, best_grasp, find_grasps, standing_point, surface_points
-from gato_ros.sim.task import OBJECT_NAMES
-
+from gato_ros.sim.task import COLOURS, OBJECT_NAMES, RED_ON_BLUE, StackTask
 
 PLAN_KEY = f"{PRIVILEGED_PREFIX}plan"
-PLAN_NAMES = ("grasp_x", "grasp_y", "grasp_z", "grasp_sin2", "grasp_cos2", "place_x", "place_y", "blue_top",
-              "red_bottom", "approaching")
+PLAN_NAMES = ("grasp_x", "grasp_y", "grasp_z", "grasp_sin2", "grasp_cos2", "place_x", "place_y", "place_z",
+              "underside_z", "approaching")
 """What `with_plan` adds: where the tool should be when the fingers close and twice its yaw there (a parallel gripper
-repeats itself after half a turn), where red's centre should go, heights [m], and whether a grasp is still sought."""
+repeats itself after half a turn), where the top object should stand, its lowest point now [m], and whether a grasp is
+still sought."""
 
 
 @dataclass(frozen=True)
@@ -53,30 +53,41 @@ class Gates:
 
 
 @dataclass(frozen=True)
+class _Body:
+    """One prop, unpacked."""
+
+    name: str
+    centre: np.ndarray
+    rotation: np.ndarray
+    surface: np.ndarray
+
+
+@dataclass(frozen=True)
 class _Scene:
     """One observation, unpacked."""
 
     tool: np.ndarray
     yaw: float
     opening: float
-    centre: dict[str, np.ndarray]
-    surface: dict[str, np.ndarray]
+    top: _Body
+    base: _Body
+    other: _Body
     left: bool
     right: bool
-    on_blue: bool
+    on_base: bool
     on_ground: bool
-    red_name: str
-    red_rotation: np.ndarray
-    blue_top: np.ndarray
-    """[2] where on blue red should stand [m]."""
+    stand: np.ndarray
+    """[2] where on the base the top object should stand [m]."""
 
 
 class StackingExpert:
-    """Stacks red on blue from privileged state. A `Policy`; its only memory is a cache of red's possible grasps."""
+    """Does a StackTask from privileged state. A `Policy`; its only memory is a cache of the possible grasps."""
 
     observation_keys = ("gripper/opening", "sawyer/pinch/pose", *PRIVILEGED_KEYS)
 
-    def __init__(self, embodiment: Embodiment | None = None, gates: Gates = Gates()):
+    def __init__(self, embodiment: Embodiment | None = None, task: StackTask = RED_ON_BLUE,
+                 gates: Gates = Gates()):
+        self.task = task
         self._embodiment = embodiment or load_embodiment()
         self._gates = gates
         self._floor = float(self._embodiment.motion_limits.workspace_lower[2])
@@ -94,7 +105,7 @@ class StackingExpert:
             return self._let_go(scene)
         if scene.left and scene.right:
             return self._carry(scene)
-        return self._let_go(scene) if self._resting_on_blue(scene) else self._approach(scene)
+        return self._let_go(scene) if self._resting_on_base(scene) else self._approach(scene)
 
     # --- what the expert thinks, for whoever arranges situations for it or learns from it ---
 
@@ -102,73 +113,69 @@ class StackingExpert:
         """The observation with PLAN_KEY [len(PLAN_NAMES)] among its privileged values."""
         scene = self._unpack(observation)
         goal, top, bottom = self._place(scene)
-        approaching = not (scene.left and scene.right or self._resting_on_blue(scene))
+        approaching = not (scene.left and scene.right or self._resting_on_base(scene))
         grasp = np.zeros(5)
         if approaching:
             best = best_grasp(self._grasps(scene), scene.yaw)
-            grasp = np.array([*(scene.centre["red"] + best.offset), np.sin(2 * best.yaw_rad), np.cos(2 * best.yaw_rad)])
+            grasp = np.array([*(scene.top.centre + best.offset), np.sin(2 * best.yaw_rad), np.cos(2 * best.yaw_rad)])
         plan = np.array([*grasp, *goal, top, bottom, float(approaching)], np.float32)
         return Observation(observation.values, observation.stamp_s, {**observation.privileged, PLAN_KEY: plan})
 
     def plan(self, observation: Observation, yaw_rad: float) -> Grasp:
-        """The grasp it would choose for red where it lies, if the tool's yaw were `yaw_rad`."""
+        """The grasp it would choose for the top object where it lies, if the tool's yaw were `yaw_rad`."""
         return best_grasp(self._grasps(self._unpack(observation)), yaw_rad)
 
     def place(self, observation: Observation) -> tuple[np.ndarray, float, float]:
-        """Where red's centre should go [2] [m], the height of blue's top [m], and red's lowest point [m]."""
+        """Where the top object's centre should go [2], the height of the base's top, its own lowest point [m]."""
         return self._place(self._unpack(observation))
 
     def width(self, observation: Observation, yaw_rad: float) -> float:
-        """Extent of red along the closing direction of a gripper with that yaw [m]."""
+        """Extent of the top object along the closing direction of a gripper with that yaw [m]."""
         across = np.array([np.sin(yaw_rad), -np.cos(yaw_rad), 0.0])
-        return float(np.ptp(self._unpack(observation).surface["red"] @ across))
+        return float(np.ptp(self._unpack(observation).top.surface @ across))
 
     # --- reading the observation ---
 
     def _unpack(self, observation: Observation) -> _Scene:
-        centre, surface, blue_top = {}, {}, np.zeros(2)
-        for colour in ("red", "green", "blue"):
+        bodies = {}
+        for colour in COLOURS:
             pose = np.asarray(observation.privileged[f"privileged/{colour}/pose"], np.float64)
             name = OBJECT_NAMES[int(observation.privileged[f"privileged/{colour}/object"][0])]
-            centre[colour] = pose[:3]
             rotation = matrix_from_quat_xyzw(pose[3:])
-            surface[colour] = surface_points(name) @ rotation.T + pose[:3]
-            if colour == "red":
-                red_name, red_rotation = name, rotation
-            if colour == "blue":
-                blue_top = standing_point(name, rotation, surface[colour] - pose[:3]) + pose[:2]
+            bodies[colour] = _Body(name, pose[:3], rotation, surface_points(name) @ rotation.T + pose[:3])
+        base = bodies[self.task.base]
+        stand = standing_point(base.name, base.rotation, base.surface - base.centre) + base.centre[:2]
         pose = np.asarray(observation.values["sawyer/pinch/pose"], np.float64)
         rotation = matrix_from_quat_xyzw(pose[3:])
-        left, right, on_blue, on_ground = (bool(x) for x in observation.privileged["privileged/red/contacts"])
+        left, right, on_base, on_ground = (bool(x) for x in observation.privileged[CONTACTS_KEY])
         return _Scene(
             pose[:3],
             float(np.arctan2(rotation[1, 0], rotation[0, 0])),
             float(observation.values["gripper/opening"][0]),
-            centre,
-            surface,
+            bodies[self.task.top],
+            base,
+            bodies[self.task.other],
             left,
             right,
-            on_blue,
+            on_base,
             on_ground,
-            red_name,
-            red_rotation,
-            blue_top,
+            stand,
         )
 
-    def _resting_on_blue(self, scene: _Scene) -> bool:
-        offset = scene.centre["red"] - scene.centre["blue"]
-        return bool(np.hypot(*offset[:2]) < 0.045 and offset[2] > 0.02 and scene.on_blue and not scene.on_ground)
+    def _resting_on_base(self, scene: _Scene) -> bool:
+        offset = scene.top.centre - scene.base.centre
+        return bool(np.hypot(*offset[:2]) < 0.045 and offset[2] > 0.02 and scene.on_base and not scene.on_ground)
 
     def _grasps(self, scene: _Scene) -> list[Grasp]:
-        """All grasps of red where it lies; computed anew when red has moved."""
-        red = scene.surface["red"]
+        """All grasps of the top object where it lies; computed anew when it has moved."""
+        red = scene.top.surface
         corners = red[:3] if len(red) < 4 else red[[0, len(red) // 3, 2 * len(red) // 3, -1]]
         if self._plan is not None:
             before, grasps = self._plan
             if np.abs(before - corners).max() < self._gates.replan_m:
                 return grasps
-        obstacles = np.concatenate([scene.surface["green"], scene.surface["blue"]])
-        grasps = find_grasps(scene.red_name, scene.red_rotation, scene.centre["red"], red, obstacles, self._floor)
+        obstacles = np.concatenate([scene.other.surface, scene.base.surface])
+        grasps = find_grasps(scene.top.name, scene.top.rotation, scene.top.centre, red, obstacles, self._floor)
         self._plan = (corners, grasps)
         return grasps
 
@@ -176,7 +183,7 @@ class StackingExpert:
 
     def _approach(self, scene: _Scene) -> Action:
         gates, grasp = self._gates, best_grasp(self._grasps(scene), scene.yaw)
-        goal = scene.centre["red"] + grasp.offset
+        goal = scene.top.centre + grasp.offset
         goal[2] = max(goal[2], self._floor)
         error = goal - scene.tool
         turn = grasp.yaw_rad - scene.yaw
@@ -188,7 +195,7 @@ class StackingExpert:
             and abs(error[2]) < gates.close_height_m
             and abs(turn) < gates.close_yaw_rad
         )
-        width = float(np.ptp(scene.surface["red"] @ np.array([sine, -cosine, 0.0])))
+        width = float(np.ptp(scene.top.surface @ np.array([sine, -cosine, 0.0])))
         part_closed = width - 0.02 < scene.opening < self._open - 0.008
         keep = (
             part_closed
@@ -216,7 +223,7 @@ class StackingExpert:
 
     def _clear_height(self, scene: _Scene, goal: np.ndarray) -> float:
         """Height [m] at which open fingers pass over every object near the straight way to the goal."""
-        points = np.concatenate([scene.surface[colour] for colour in ("red", "green", "blue")])
+        points = np.concatenate([body.surface for body in (scene.top, scene.other, scene.base)])
         way = goal[:2] - scene.tool[:2]
         length = np.linalg.norm(way)
         unit = way / length
@@ -227,20 +234,19 @@ class StackingExpert:
         return float(points[on_way, 2].max()) + 0.025 if on_way.any() else 0.0
 
     def _place(self, scene: _Scene) -> tuple[np.ndarray, float, float]:
-        """Where red's centre should go [2] [m], the height of blue's top [m], and red's lowest point [m]."""
-        blue, red = scene.surface["blue"], scene.surface["red"]
-        top = float(blue[:, 2].max())
-        centroid = scene.blue_top
+        """Where the top object's centre should go [2], the height of the base's top, its own lowest point [m]."""
+        top = float(scene.base.surface[:, 2].max())
+        centroid = scene.stand
         # The success allows 50 mm between the centres: stay well inside it.
-        away = centroid - scene.centre["blue"][:2]
+        away = centroid - scene.base.centre[:2]
         reach = np.linalg.norm(away)
         if reach > 0.035:
-            centroid = scene.centre["blue"][:2] + away * 0.035 / reach
-        return centroid, top, float(red[:, 2].min())
+            centroid = scene.base.centre[:2] + away * 0.035 / reach
+        return centroid, top, float(scene.top.surface[:, 2].min())
 
     def _should_release(self, scene: _Scene) -> bool:
         goal, top, bottom = self._place(scene)
-        lateral = np.hypot(*(goal - scene.centre["red"][:2]))
+        lateral = np.hypot(*(goal - scene.top.centre[:2]))
         return bool(
             lateral < self._gates.release_lateral_m
             and -0.02 < bottom - top < self._gates.release_gap_m
@@ -250,9 +256,9 @@ class StackingExpert:
     def _carry(self, scene: _Scene) -> Action:
         gates = self._gates
         goal, top, bottom = self._place(scene)
-        error = goal - scene.centre["red"][:2]
+        error = goal - scene.top.centre[:2]
         lateral = float(np.hypot(*error))
-        high = max(top, float(scene.surface["green"][:, 2].max()) if self._passes_green(scene, goal) else top)
+        high = max(top, float(scene.other.surface[:, 2].max()) if self._passes_other(scene, goal) else top)
         over = np.clip((lateral - 0.006) / 0.02, 0, 1)
         height = bottom + (self._ceiling - scene.tool[2])  # the highest that red's lowest point can get
         wanted = min(top + over * (high - top + gates.carry_clearance_m), height)
@@ -262,21 +268,21 @@ class StackingExpert:
         velocity = gates.gain * np.array([error[0] * slow, error[1] * slow, down])
         return self._action(velocity, 0.0, 0.0)
 
-    def _passes_green(self, scene: _Scene, goal: np.ndarray) -> bool:
-        way = goal - scene.centre["red"][:2]
+    def _passes_other(self, scene: _Scene, goal: np.ndarray) -> bool:
+        way = goal - scene.top.centre[:2]
         length = np.linalg.norm(way)
         if length < 1e-6:
             return False
         unit = way / length
-        relative = scene.centre["green"][:2] - scene.centre["red"][:2]
+        relative = scene.other.centre[:2] - scene.top.centre[:2]
         return bool(-0.04 < relative @ unit < length + 0.04 and abs(relative @ np.array([-unit[1], unit[0]])) < 0.075)
 
     def _let_go(self, scene: _Scene) -> Action:
-        """Red stands on blue: open, and leave upwards once the fingers are clear of it."""
+        """It stands on the base: open, and leave upwards once the fingers are clear of it."""
         cosine, sine = np.cos(scene.yaw), np.sin(scene.yaw)
-        width = float(np.ptp(scene.surface["red"] @ np.array([sine, -cosine, 0.0])))
+        width = float(np.ptp(scene.top.surface @ np.array([sine, -cosine, 0.0])))
         clear = scene.opening > min(width + 0.010, self._open - 0.006) and not (scene.left or scene.right)
-        away = float(scene.surface["red"][:, 2].max()) + 0.06
+        away = float(scene.top.surface[:, 2].max()) + 0.06
         up = self._gates.gain * (min(away, self._ceiling) - scene.tool[2]) if clear else 0.0
         # Wide open and still touching: step aside, towards the finger that touches, and creep up.
         stuck = scene.opening > self._open - 0.006 and scene.left != scene.right

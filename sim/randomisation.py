@@ -60,7 +60,7 @@ PLAIN = Conditions()
 
 @dataclass(frozen=True)
 class Randomisation:
-    """How far the world of an episode may be from the plain one. The default is none; `TRAINING` is what we train on."""
+    """How far the world of an episode may be from the plain one. The default is not at all; we train on `TRAINING`."""
 
     share: float = 1.0
     """Share of episodes that differ at all."""

@@ -12,9 +12,10 @@ import numpy as np
 from gato_ros.core.observation import Observation
 from gato_ros.core.rotation import matrix_from_quat_xyzw, quat_xyzw_from_matrix, wrap_angle
 from gato_ros.sim.demonstration import Step
-from gato_ros.sim.env import RgbStackingEnv
+from gato_ros.sim.env import CONTACTS_KEY, RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
 from gato_ros.sim.grasp import YAW_RANGE_RAD, Grasp
+from gato_ros.sim.task import COLOURS
 
 SITUATIONS = ("anywhere", "near_grasp", "closing", "carrying", "placing", "released")
 
@@ -27,7 +28,7 @@ def snapshots(env: RgbStackingEnv, expert: StackingExpert, seed: int, per_scene:
     env.start(seed)
     rng = np.random.default_rng([seed, 2])
     world = env.world
-    start = {colour: world.prop(colour) for colour in ("red", "green", "blue")}
+    start = {colour: world.prop(colour) for colour in COLOURS}
     expert.reset()
     for _ in range(per_scene):
         for colour, state in start.items():
@@ -52,7 +53,7 @@ def _arrange(env: RgbStackingEnv, expert: StackingExpert, situation: str, rng: n
         return world.put_tool(position, rng.uniform(-1.3, 1.2), opening)
     yaw_now = rng.uniform(-0.9, 0.9)
     grasp = expert.plan(env.observe(images=False), yaw_now)
-    red = world.prop("red")
+    red = world.prop(expert.task.top)
     if situation in ("near_grasp", "closing"):
         closing = situation == "closing"
         spread = 0.006 if closing else rng.choice([0.012, 0.03])
@@ -71,7 +72,7 @@ def _hold_red(
     """Red between the fingers somewhere (carrying), above blue (placing), or just let go (released)."""
     world, limits = env.world, env.embodiment.motion_limits
     stroke = env.embodiment.gripper.stroke_m
-    red, blue = world.prop("red"), world.prop("blue")
+    red, blue = world.prop(expert.task.top), world.prop(expert.task.base)
     turn = rng.uniform(-1.2, 1.2) if rng.random() < 0.5 else 0.0
     yaw = _reachable(grasp.yaw_rad + turn)
     turned = _about_vertical(yaw - grasp.yaw_rad)
@@ -92,7 +93,7 @@ def _hold_red(
     opening = width + 0.003
     if situation == "released":
         opening = min(stroke, width + rng.choice([0.003, rng.uniform(0.003, 0.03), stroke]))
-    world.put_prop("red", tool - from_red, quat)
+    world.put_prop(expert.task.top, tool - from_red, quat)
     if situation == "released" and opening > width + 0.012 and rng.random() < 0.7:
         tool = _inside(tool + (0, 0, rng.uniform(0, 0.1)), limits)
     if np.hypot(*(tool - from_red - blue.position)[:2]) < 0.06 and (tool - from_red)[2] - standing < top - 0.004:
@@ -102,11 +103,11 @@ def _hold_red(
 
 def _gripping(observation: Observation) -> Observation:
     """The same observation as it reads while the fingers press on red: a placed body exerts no force."""
-    touches = observation.privileged["privileged/red/contacts"]
+    touches = observation.privileged[CONTACTS_KEY]
     return Observation(
         {**observation.values, "gripper/grasp": np.ones(1, np.float32)},
         observation.stamp_s,
-        {**observation.privileged, "privileged/red/contacts": np.array([1, 1, touches[2], 0], np.float32)},
+        {**observation.privileged, CONTACTS_KEY: np.array([1, 1, touches[2], 0], np.float32)},
     )
 
 

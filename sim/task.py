@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gato_ros.core.errors import unknown_name
@@ -15,6 +17,24 @@ HOLD_STEPS = 24
 The success forbids any touch between red and the robot, so the gripper has let go for all that time.
 """
 COLOURS = ("red", "green", "blue")
+
+
+@dataclass(frozen=True)
+class StackTask:
+    """Which prop goes on which."""
+
+    top: str
+    base: str
+
+    @property
+    def other(self) -> str:
+        """The third prop, which stands in the way."""
+        return next(colour for colour in COLOURS if colour not in (self.top, self.base))
+
+
+RED_ON_BLUE = StackTask("red", "blue")
+TASKS = {"red_on_blue": RED_ON_BLUE, "blue_on_green": StackTask("blue", "green")}
+"""`blue_on_green` is the paper's new task for few-shot fine-tuning (section 5.2)."""
 OBJECT_NAMES = tuple(sorted({*TRAINING_OBJECTS, *HELD_OUT_OBJECTS, *TEST_OBJECTS}))
 """All 152 objects, in the order that privileged observations number them."""
 
@@ -36,16 +56,24 @@ def draw_objects(object_set: str, rng: np.random.Generator) -> tuple[str, str, s
     raise unknown_name("an object set", object_set, OBJECT_SETS)
 
 
-def is_stacked(red_position: np.ndarray, blue_position: np.ndarray, red_touches: set[str]) -> bool:
+def stack_task(name: str) -> StackTask:
+    """The task of that name; SetupError if there is none."""
+    if name not in TASKS:
+        raise unknown_name("a task", name, TASKS)
+    return TASKS[name]
+
+
+def is_stacked(top_position: np.ndarray, base_position: np.ndarray, base: str, touches: set[str]) -> bool:
     """The peer's sparse success at one instant.
 
     Args:
-        red_position, blue_position: [3] object centres [m].
-        red_touches: what red is in contact with, out of {"blue", "green", "ground", "robot"}.
+        top_position, base_position: [3] object centres [m].
+        base: colour of the lower object.
+        touches: what the upper one is in contact with, out of the colours, "ground" and "robot".
     """
-    offset = red_position - blue_position
+    offset = top_position - base_position
     return bool(np.hypot(offset[0], offset[1]) < SUCCESS_DISTANCE_M and offset[2] > SUCCESS_HEIGHT_M
-                and "blue" in red_touches and not red_touches & {"ground", "robot"})
+                and base in touches and not touches & {"ground", "robot"})
 
 
 # Start of an episode. Props: the peer's ranges with two easings (drop points apart, centres inside the workspace).

@@ -192,22 +192,22 @@ class StackingWorld:
         position, quaternion = self._client.getBasePositionAndOrientation(self._props[colour])
         return PropState(np.array(position), np.array(quaternion))
 
-    def red_touches(self) -> set[str]:
-        """What red is in contact with, out of {"blue", "green", "ground", "robot"}."""
-        names = {self._robot.body: "robot", **dict.fromkeys(self._basket, "ground"),
-                 self._props["blue"]: "blue", self._props["green"]: "green"}
-        contacts = self._client.getContactPoints(bodyA=self._props["red"])
+    def touches(self, colour: str) -> set[str]:
+        """What a prop is in contact with, out of the other colours, "ground" and "robot"."""
+        names = {body: other for other, body in self._props.items() if other != colour}
+        names |= {self._robot.body: "robot", **dict.fromkeys(self._basket, "ground")}
+        contacts = self._client.getContactPoints(bodyA=self._props[colour])
         return {names[contact[2]] for contact in contacts if contact[8] <= 0.0005 and contact[2] in names}
 
-    def stacked(self) -> bool:
+    def stacked(self, wanted: task.StackTask = task.RED_ON_BLUE) -> bool:
         """The peer's sparse success at this instant."""
-        return task.is_stacked(self.prop("red").position, self.prop("blue").position, self.red_touches())
+        top, base = self.prop(wanted.top).position, self.prop(wanted.base).position
+        return task.is_stacked(top, base, wanted.base, self.touches(wanted.top))
 
-    def red_pad_contacts(self) -> tuple[bool, bool]:
-        """Whether the left and the right finger touch red."""
-        red = self._props["red"]
-        return tuple(bool(self._client.getContactPoints(bodyA=self._robot.body, linkIndexA=finger, bodyB=red))
-                     for finger in self._robot.fingers)
+    def pad_contacts(self, colour: str) -> tuple[bool, bool]:
+        """Whether the left and the right finger touch a prop."""
+        return tuple(bool(self._client.getContactPoints(bodyA=self._robot.body, linkIndexA=finger,
+                                                        bodyB=self._props[colour])) for finger in self._robot.fingers)
 
     def close(self) -> None:
         """Disconnect the client."""

@@ -29,6 +29,8 @@ class Options:
     """`episodes`: the expert acts, with noise; `snapshots`: random situations without physics, labelled."""
     objects: str = "cubes"
     """Object set: cubes, triplet1..triplet5, train."""
+    task: str = "red_on_blue"
+    """What to stack on what: red_on_blue or blue_on_green."""
     episodes: int = 100
     """Episodes to attempt, or scenes to draw (a scene gives `per_scene` frames)."""
     seed: int = 0
@@ -88,8 +90,9 @@ def run(options: Options) -> dict:
 
 def _check(options: Options) -> None:
     from gato_ros.core.errors import unknown_name
-    from gato_ros.sim.task import OBJECT_SETS
+    from gato_ros.sim.task import OBJECT_SETS, stack_task
 
+    stack_task(options.task)
     if options.objects not in OBJECT_SETS:
         raise unknown_name("an object set", options.objects, OBJECT_SETS)
     if options.seed < 0 or options.seed + options.episodes > FIRST_EVALUATION_SEED:
@@ -142,10 +145,11 @@ def _parts(options: Options) -> tuple:
         from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
         from gato_ros.sim.expert import StackingExpert
         from gato_ros.sim.randomisation import TRAINING
+        from gato_ros.sim.task import stack_task
 
         env = RgbStackingEnv(options.objects, privileged=PRIVILEGED_KEYS,
-                             randomisation=TRAINING if options.randomise else None)
-        expert = driver = StackingExpert(env.embodiment)
+                             randomisation=TRAINING if options.randomise else None, wanted=stack_task(options.task))
+        expert = driver = StackingExpert(env.embodiment, stack_task(options.task))
         if options.policy:
             from gato_ros.cli.policy_source import make_policy
 
@@ -172,6 +176,7 @@ def _episode(options: Options, seed: int, env, expert, driver) -> dict:
     metadata = {
         "seed": seed,
         "object_set": options.objects,
+        "task": options.task,
         "driver": options.policy or "expert",
         "image_share": options.image_share,
         "randomise": options.randomise,

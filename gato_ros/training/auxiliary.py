@@ -12,14 +12,14 @@ YAWS = tuple(f"{colour}_{what}" for colour in COLOURS for what in ("sin4", "cos4
 """Sine and cosine of four times a prop's yaw: a cube looks the same after a quarter turn."""
 GRASP = ("grasp_x", "grasp_y", "grasp_z", "grasp_sin2", "grasp_cos2")
 """Where the expert would close the fingers, and twice its yaw there; counts only while a grasp is sought."""
-PLACE = ("place_x", "place_y", "blue_top", "red_bottom")
-"""Where on blue it would stand red, and the two heights that must meet [m]."""
+PLACE = ("place_x", "place_y", "place_z", "underside_z")
+"""Where on the base it would stand the top object, and that object's lowest point, which must come there [m]."""
 NAMES = (*POSITIONS, *YAWS, *GRASP, *PLACE)
 PLAN_KEY = "privileged/plan"
 """GRASP, PLACE, and 1 while a grasp is sought; recorded by `collect`."""
 LENGTH_M = 0.1
 """Lengths are predicted in this unit, from CENTRE."""
-CENTRE = {"x": 0.6, "y": 0.0, "z": 0.12, "top": 0.12, "bottom": 0.12}
+CENTRE = {"x": 0.6, "y": 0.0, "z": 0.12}
 MILLIMETRES = np.array([1.0 if name[-1] in "24" else LENGTH_M * 1000 for name in NAMES])
 """An error in units of the prediction times this is in mm; sines and cosines stay as they are."""
 SQUARE_OBJECTS = ("s0",)

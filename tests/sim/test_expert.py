@@ -3,23 +3,27 @@
 import numpy as np
 import pytest
 
+from gato_ros.core.errors import SetupError
 from gato_ros.sim.demonstration import Noise, demonstrate
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
-from gato_ros.sim.expert import StackingExpert
+from gato_ros.sim.expert import PLAN_KEY, PLAN_NAMES, StackingExpert
 from gato_ros.sim.snapshot import snapshots
+from gato_ros.sim.task import TASKS, StackTask, stack_task
 from gato_ros.training.evaluation import run_episode
 
 
-def make_env(objects):
+def make_env(objects, wanted=TASKS["red_on_blue"]):
     return RgbStackingEnv(
-        objects, observation_keys=("gripper/opening", "sawyer/pinch/pose"), privileged=PRIVILEGED_KEYS
+        objects, observation_keys=("gripper/opening", "sawyer/pinch/pose"), privileged=PRIVILEGED_KEYS, wanted=wanted
     )
 
 
-@pytest.mark.parametrize("objects, episodes, least", [("cubes", 8, 7), ("triplet4", 5, 3)])
-def test_expert_stacks(objects, episodes, least):
-    env = make_env(objects)
-    expert = StackingExpert()
+@pytest.mark.parametrize(
+    "task, objects, episodes, least",
+    [("red_on_blue", "cubes", 8, 7), ("red_on_blue", "triplet4", 5, 3), ("blue_on_green", "cubes", 5, 4)])
+def test_expert_stacks(task, objects, episodes, least):
+    env = make_env(objects, TASKS[task])
+    expert = StackingExpert(task=TASKS[task])
     stacked = sum(run_episode(env, expert, 700_000 + k).success for k in range(episodes))
     env.close()
     assert stacked >= least
@@ -65,4 +69,35 @@ def test_snapshots_are_labelled_and_diverse():
     for step in steps:
         assert np.isfinite(step.label.as_vector()).all()
         assert np.all(step.label.twist <= env.embodiment.action_upper[:4] + 1e-9)
+    env.close()
+
+
+def test_a_task_names_its_third_prop_and_an_unknown_one_is_refused():
+    assert StackTask("blue", "green").other == "red"
+    with pytest.raises(SetupError, match="blue_on_green"):
+        stack_task("green_on_blue")
+
+
+def test_the_plan_is_where_the_expert_goes():
+    """From each tick of the approach the plan names the pose at which the fingers later close."""
+    env = make_env("cubes")
+    expert = StackingExpert()
+    env.reset(seed=700_002)
+    plans, closed_at = [], None
+    while closed_at is None:
+        observation = expert.with_plan(env.observe())
+        plans.append(dict(zip(PLAN_NAMES, observation.privileged[PLAN_KEY])))
+        action = expert.act(observation)
+        if action.gripper_opening_m == 0:
+            closed_at = observation.values["sawyer/pinch/pose"][:3]
+        env.step_action(action)
+        assert len(plans) < 200
+    first = plans[0]
+    assert first["approaching"] == 1
+    np.testing.assert_allclose([first[f"grasp_{axis}"] for axis in "xyz"], closed_at, atol=0.015)
+    np.testing.assert_allclose(first["grasp_sin2"] ** 2 + first["grasp_cos2"] ** 2, 1, atol=1e-5)
+    blue = env.world.prop("blue").position
+    np.testing.assert_allclose([first["place_x"], first["place_y"], first["place_z"]], [*blue[:2], blue[2] + 0.025],
+                               atol=0.008)  # a cube may lean on a slope
+    assert "privileged/plan" not in env.observe().privileged
     env.close()

@@ -64,7 +64,7 @@ def test_same_seed_same_pixels_and_poses_in_another_process_whatever_came_before
     ],
 )
 def test_success_is_the_peers(red, touches, stacked):
-    assert task.is_stacked(np.array(red), np.array([0.60, 0.0, 0.08]), touches) is stacked
+    assert task.is_stacked(np.array(red), np.array([0.60, 0.0, 0.08]), "blue", touches) is stacked
 
 
 @pytest.mark.parametrize("objects", ["cubes", "triplet3", "train"])
