@@ -58,13 +58,14 @@ def flat_names(parameters: Parameters) -> dict[str, Any]:
 
 
 def init(rng: Array, config: GatoConfig, layout: TokenLayout) -> Parameters:
-    """Fresh parameters: embedding tables, the stem, the layers, the last norm, and auxiliary heads if any."""
+    """Fresh parameters: embedding tables, the stem if there are images, layers, last norm, auxiliary heads if any."""
     keys = jax.random.split(rng, config.layers + 3)
     parameters = _draw(_embedding(config, layout), keys[0])
     if config.continuous_rows == "fourier":
         rows = slice(config.text_rows, config.text_rows + BINS)
         parameters["table"] = parameters["table"].at[rows].set(_fourier(config.width))
-    parameters["stem"] = _draw(_stem(config) if config.stem else _patch_block(config), keys[1])
+    if layout.patches:
+        parameters["stem"] = _draw(_stem(config) if config.stem else _patch_block(config), keys[1])
     parameters["layers"] = {f"{i:02d}": _draw(_layer(config), keys[3 + i]) for i in range(config.layers)}
     parameters["final_norm"] = _draw(_norm(config.width), keys[2])
     if config.auxiliary:
@@ -122,8 +123,8 @@ def _embedding(config: GatoConfig, layout: TokenLayout) -> _Starts:
     actions = _Start((1, width)) if config.action_positions == "shared" else _Start((layout.actions, width), scale)
     starts = {
         "table": _Start((table_rows(config), width), scale),
-        "patch_row": _Start((PATCH_POSITIONS, width), scale),
-        "patch_column": _Start((PATCH_POSITIONS, width), scale),
+        **({name: _Start((PATCH_POSITIONS, width), scale) for name in ("patch_row", "patch_column")}
+           if layout.patches else {}),
         "local_position": _Start((max(LOCAL_POSITIONS, layout.observation_tokens + 1), width), scale),
         "action_position": actions,
     }

@@ -1,4 +1,4 @@
-"""The named sizes: the paper's three, small ones for a CPU, and one for tests."""
+"""The named sizes: the paper's three, small ones for a CPU, two controls that see poses, and two for tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ _IMAGES = ("basket_front_left/pixels", "basket_front_right/pixels")
 _PAPER_KEYS = (*_IMAGES, "gripper/opening", "sawyer/joints/angle", "sawyer/pinch/pose", "sawyer/tcp/pose")
 """128 patches, 22 numbers, a separator and 5 actions: the 156 tokens per step of the paper's Table 1."""
 
+_PROPRIOCEPTION = ("gripper/grasp", "gripper/opening", "sawyer/pinch/pose")
+_CUBE_POSES = tuple(f"privileged/{colour}/cube_pose" for colour in ("blue", "green", "red"))
+"""Channels of `embodiments.privileged`: poses as tokens in place of the images."""
+
 
 def _paper(layers: int, width: int, heads: int, head_size: int, feed_forward: int) -> GatoConfig:
     return GatoConfig(layers, width, heads, head_size, feed_forward, _PAPER_KEYS, context_tokens=1024,
@@ -18,7 +22,7 @@ def _paper(layers: int, width: int, heads: int, head_size: int, feed_forward: in
 
 _SMALL = GatoConfig(
     layers=4, width=128, heads=4, head_size=32, feed_forward=512,
-    observation_keys=(*_IMAGES, "gripper/grasp", "gripper/opening", "sawyer/pinch/pose"),
+    observation_keys=(*_IMAGES, *_PROPRIOCEPTION),
     step_attention="full", attention_positions="none", action_positions="distinct", continuous_encoding="range",
     patch_size=32, crop=Crop(bottom=32), text_rows=126,
     stem=(Convolution(6, 4, 32), Convolution(3, 2, 64), Convolution(3, 2, 128)))
@@ -27,7 +31,15 @@ PRESETS: dict[str, GatoConfig] = {
     "gato_1_18b": _paper(24, 2048, 16, 128, 8192),
     "gato_364m": _paper(12, 1536, 12, 128, 6144),
     "gato_79m": _paper(8, 768, 24, 32, 3072),
+    "sawyer_tiny": replace(
+        _SMALL, layers=3, width=64, heads=2, feed_forward=256,
+        stem=(Convolution(6, 4, 16), Convolution(3, 2, 32), Convolution(3, 2, 64))),
     "sawyer_small": _SMALL,
+    "sawyer_medium": replace(
+        _SMALL, width=256, heads=8, feed_forward=1024,
+        stem=(Convolution(6, 4, 48), Convolution(3, 2, 96), Convolution(3, 2, 192))),
+    "sawyer_state": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES)),
+    "sawyer_plan": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES, "privileged/plan")),
     "debug": GatoConfig(
         layers=2, width=32, heads=2, head_size=16, feed_forward=64,
         observation_keys=("basket_front_left/pixels", "gripper/grasp", "gripper/opening"), context_tokens=60,

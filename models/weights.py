@@ -107,6 +107,11 @@ def _write_whole(path: Path, content: bytes) -> None:
     os.replace(partial, path)
 
 
+def weights_config(directory: str | Path) -> GatoConfig:
+    """The model's configuration in `directory`, without its parameters; SetupError if it is missing or damaged."""
+    return config_from_dict(_read_record(Path(directory))["model"])
+
+
 def load_weights(directory: str | Path, embodiment: Embodiment) -> Weights:
     """The policy in `directory`, checked from end to end.
 

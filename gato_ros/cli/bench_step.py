@@ -71,10 +71,12 @@ def measure(config: GatoConfig, embodiment: Embodiment, options: Options) -> dic
     Raises:
         SetupError: the preset does not fit into the free memory.
     """
+    from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.gato import count_parameters, parameter_shapes
     from gato_ros.models.layout import token_layout
     from gato_ros.models.recompute import random_parameters
 
+    embodiment = contract_for(embodiment, config.observation_keys)
     layout = token_layout(embodiment, config)
     count = count_parameters(parameter_shapes(config, layout))
     _check_memory(count)

@@ -19,13 +19,14 @@ class Options:
 def run(options: Options) -> dict:
     """Count the parameters of every preset by shape."""
     from gato_ros.embodiments import load_embodiment
+    from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.gato import count_parameters, parameter_shapes
     from gato_ros.models.layout import token_layout
     from gato_ros.models.presets import PRESETS
 
     embodiment, presets = load_embodiment(options.embodiment), {}
     for name, config in PRESETS.items():
-        layout = token_layout(embodiment, config)
+        layout = token_layout(contract_for(embodiment, config.observation_keys), config)
         presets[name] = {
             "parameters": count_parameters(parameter_shapes(config, layout)),
             "layers": config.layers, "width": config.width, "heads": config.heads,

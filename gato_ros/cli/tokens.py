@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,13 +34,17 @@ def run(options: Options) -> dict:
     """Tokenise one step with the function that training and the robot use."""
     from gato_ros.data.episode import read_episode
     from gato_ros.embodiments import load_embodiment
+    from gato_ros.embodiments.privileged import contract_for, privileged_values
     from gato_ros.models.layout import token_layout
     from gato_ros.models.presets import PRESETS
 
     if options.preset not in PRESETS:
         raise unknown_name("a preset", options.preset, PRESETS)
     episode = read_episode(options.episode)
-    layout = token_layout(load_embodiment(episode.metadata["embodiment"]), PRESETS[options.preset])
+    model = PRESETS[options.preset]
+    layout = token_layout(contract_for(load_embodiment(episode.metadata["embodiment"]), model.observation_keys), model)
+    ground_truth = privileged_values(model.observation_keys, episode.privileged)
+    episode = replace(episode, values={**episode.values, **ground_truth})
     count = len(episode.steps)
     if not -count <= options.step < count:
         raise SetupError(expected=f"a step in [0, {count}) of {options.episode}", got=str(options.step),

@@ -20,7 +20,10 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.motion import MotionLimits
 
 FOLDER = Path(__file__).parent
-SOURCES = Literal["joint_position", "joint_velocity", "gripper_opening", "gripper_grasp", "tool_pose", "wrist_pose"]
+GROUND_TRUTH = "ground_truth"
+"""Source of the channels that `with_privileged` adds; no robot has it, and no file may name it."""
+SOURCES = Literal["joint_position", "joint_velocity", "gripper_opening", "gripper_grasp", "tool_pose", "wrist_pose",
+                  "ground_truth"]
 
 
 class _Strict(BaseModel):
@@ -254,6 +257,10 @@ def load_embodiment(name_or_path: str | Path = "sawyer_rgb_stacking") -> Embodim
             got=f"{where}: {first['msg']}",
             fix="see gato_ros/embodiments/sawyer_rgb_stacking.yaml",
         ) from None
+    for key, channel in embodiment.observations.items():
+        if getattr(channel, "source", None) == GROUND_TRUTH:
+            raise SetupError(expected=f"a sensor as the source of {key} in {path}", got=GROUND_TRUTH,
+                             fix="a robot has no ground truth; controls add it with with_privileged()")
     if not embodiment.urdf_path.exists():
         raise SetupError(
             expected=f"a URDF beside the contract in {path}", got=f"no file {embodiment.urdf_path}", fix="check `urdf`"

@@ -15,6 +15,7 @@ from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize, tokenize_actions
 from gato_ros.training.auxiliary import auxiliary_targets
 from gato_ros.training.mirror import ACTION_SIGN, AUXILIARY_SIGN, can_mirror, mirror_pixels, mirror_vectors
+from gato_ros.training.privileged import MIRROR_SIGN, mirror_privileged, with_privileged_vectors
 
 
 class Batch(NamedTuple):
@@ -41,7 +42,7 @@ class Examples:
     @staticmethod
     def of(frames: Frames, layout: TokenLayout, object_names: tuple[str, ...]) -> Examples:
         targets, weights = auxiliary_targets(frames.privileged, object_names)
-        return Examples(frames, layout, targets, weights)
+        return Examples(with_privileged_vectors(frames, layout), layout, targets, weights)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -49,22 +50,24 @@ class Examples:
     @cached_property
     def can_mirror(self) -> bool:
         """Whether all that the model sees has a known reflection."""
-        return can_mirror(self.frames.image_keys, tuple(item.key for item in self.layout.vectors))
+        plain = tuple(item.key for item in self.layout.vectors if item.key not in MIRROR_SIGN)
+        return can_mirror(self.frames.image_keys, plain)
 
     def batch(self, rows: np.ndarray, mirrored: np.ndarray | None = None) -> Batch:
         """The frames of `rows` [batch], tokenised by the same function that serves the robot.
 
         `mirrored` [n] are places in the batch whose frame is reflected left to right.
         """
-        pixels = self.frames.pixels(rows)
+        pixels = self.frames.pixels(rows) if self.layout.images else None
         vectors = {item.key: self.frames.vectors[item.key][rows] for item in self.layout.vectors}
         actions, auxiliary = self.frames.actions[rows], self.auxiliary[rows]
         if mirrored is not None and len(mirrored):
-            mirror_pixels(pixels, mirrored)
-            vectors = mirror_vectors(vectors, mirrored)
+            if pixels is not None:
+                mirror_pixels(pixels, mirrored)
+            vectors = mirror_privileged(mirror_vectors(vectors, mirrored), mirrored)
             actions[mirrored] *= ACTION_SIGN
             auxiliary[mirrored] *= AUXILIARY_SIGN
-        values = {key: pixels[:, i] for i, key in enumerate(self.frames.image_keys)}
+        values = {} if pixels is None else {key: pixels[:, i] for i, key in enumerate(self.frames.image_keys)}
         tokens = tokenize(self.layout, {**values, **vectors})
         bins = (tokenize_actions(self.layout, actions) - CONTINUOUS_START).astype(np.int32)
         return Batch(tokens, bins, auxiliary, self.auxiliary_weight[rows])

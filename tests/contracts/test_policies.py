@@ -4,10 +4,12 @@ import jax
 import numpy as np
 import pytest
 
+from gato_ros.cli.privileged_policy import PrivilegedPolicy
 from gato_ros.core.action import Action
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.policy import HoldPolicy, Policy, ReplayPolicy
 from gato_ros.embodiments import load_embodiment
+from gato_ros.embodiments.privileged import contract_for
 from gato_ros.models.gato import init
 from gato_ros.models.layout import token_layout
 from gato_ros.models.policy import GatoPolicy
@@ -42,12 +44,19 @@ def gato(preset, embodiment):
     return GatoPolicy(init(jax.random.key(0), config, token_layout(embodiment, config)), config, embodiment)
 
 
+def fed_with_ground_truth(preset, embodiment):
+    extended = contract_for(embodiment, PRESETS[preset].observation_keys)
+    return PrivilegedPolicy(gato(preset, extended), StackingExpert(embodiment))
+
+
 MAKERS = {
     "hold": lambda embodiment: HoldPolicy(),
     "replay": lambda embodiment: ReplayPolicy([Action(np.array([0.01, 0, 0, 0]), 0.0), Action(np.zeros(4), 0.085)]),
     "expert": StackingExpert,
     "gato, a window of steps": lambda embodiment: gato("debug", embodiment),
     "gato, one step": lambda embodiment: gato("debug_one_pass", embodiment),
+    "gato, fed poses": lambda embodiment: fed_with_ground_truth("sawyer_state", embodiment),
+    "gato, fed poses and the expert's plan": lambda embodiment: fed_with_ground_truth("sawyer_plan", embodiment),
 }
 
 

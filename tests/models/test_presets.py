@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from gato_ros.core.errors import SetupError
+from gato_ros.embodiments.privileged import contract_for
 from gato_ros.models.config import config_from_dict
 from gato_ros.models.gato import count_parameters, parameter_shapes
 from gato_ros.models.layout import token_layout
@@ -21,6 +22,26 @@ def test_the_papers_sizes(embodiment, name, parameters):
 def test_the_cpu_size_is_small(embodiment):
     config = PRESETS["sawyer_small"]
     assert 0.5e6 < count_parameters(parameter_shapes(config, token_layout(embodiment, config))) < 3e6
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [("sawyer_tiny", 0.25e6, 0.35e6), ("sawyer_medium", 3e6, 4e6)])
+def test_the_sizes_of_the_scaling_study(embodiment, name, least, most):
+    config = PRESETS[name]
+    assert least < count_parameters(parameter_shapes(config, token_layout(embodiment, config))) < most
+    assert config.observation_keys == PRESETS["sawyer_small"].observation_keys
+
+
+@pytest.mark.parametrize("name", ["sawyer_state", "sawyer_plan"])
+def test_the_controls_have_the_trunk_of_the_small_one_and_no_stem(embodiment, name):
+    control, small = PRESETS[name], PRESETS["sawyer_small"]
+    assert replace(control, observation_keys=small.observation_keys) == small
+    layout = token_layout(contract_for(embodiment, control.observation_keys), control)
+    shapes = parameter_shapes(control, layout)
+    trunk = parameter_shapes(small, token_layout(embodiment, small))
+    assert layout.patches == 0 and set(trunk) - set(shapes) == {"stem", "patch_row", "patch_column"}
+    assert shapes["layers"] == trunk["layers"] and shapes["table"] == trunk["table"]
+    with pytest.raises(SetupError, match="privileged"):
+        token_layout(embodiment, control)
 
 
 @pytest.mark.parametrize("name", PRESETS)
