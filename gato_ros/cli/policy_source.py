@@ -46,9 +46,18 @@ def make_policy(name: str, embodiment: Embodiment) -> Policy:
 
         return StackingExpert(embodiment)
     folder = weights_folder(name)
+    from gato_ros.embodiments.privileged import contract_for, reads_privileged
     from gato_ros.models.policy import GatoPolicy
+    from gato_ros.models.weights import weights_config
 
-    return GatoPolicy.from_directory(folder, embodiment)
+    keys = weights_config(folder).observation_keys
+    policy = GatoPolicy.from_directory(folder, contract_for(embodiment, keys))
+    if not reads_privileged(keys):
+        return policy
+    from gato_ros.cli.privileged_policy import PrivilegedPolicy
+    from gato_ros.sim.expert import StackingExpert
+
+    return PrivilegedPolicy(policy, StackingExpert(embodiment))
 
 
 def make_environment(objects: str, policy: Policy, embodiment: Embodiment) -> RgbStackingEnv:
