@@ -33,9 +33,9 @@ class Options:
     closed_loop_every: int = 0
     """Measure success every so many steps; 0: never."""
     closed_loop_episodes: int = 20
-    """Episodes of each such measurement."""
+    """Episodes of each such measurement, of each set."""
     closed_loop_set: str = "cubes"
-    """Its object set."""
+    """Its object set, or several with commas between: the rate that counts is their mean."""
     closed_loop_seed: int = 800_000
     """Its first seed: neither trained on nor used by `evaluate`."""
     json: Path | None = None
@@ -43,7 +43,8 @@ class Options:
 
 
 def run(options: Options) -> dict:
-    """Train with a progress bar; returns the final figures."""
+    """Train with a live picture; returns the final figures."""
+    from gato_ros.cli.train_dashboard import Dashboard
     from gato_ros.embodiments import load_embodiment
     from gato_ros.models.layout import token_layout
     from gato_ros.models.weights import load_weights
@@ -51,27 +52,24 @@ def run(options: Options) -> dict:
     from gato_ros.training.examples import Examples
     from gato_ros.training.loop import Schedule, train
 
+    _check_closed_loop(options)
     model = _model(options.preset)
     embodiment = load_embodiment()
     initial = load_weights(options.init, embodiment).params if options.init else None
     layout = token_layout(embodiment, model)
     training_frames, validation_frames, data = _frames(options.data)
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    dashboard = Dashboard(options.training.steps, options.training.batch, options.out)
 
-    with Progress(TextColumn("train"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                  TextColumn("{task.fields[note]}"), refresh_per_second=1) as progress:
-        bar = progress.add_task("", total=options.training.steps, note="compiling")
+    def closed_loop(directory: Path) -> dict[str, float]:
+        dashboard.note(f"measuring success on {options.closed_loop_set}")
+        return _closed_loop(options, directory)
 
-        def report(state) -> None:
-            note = " ".join(f"{key} {value:.3g}" for key, value in state.values.items())
-            progress.update(bar, completed=state.step, note=note)
-
-        every = max(1, min(500, options.training.steps))
-        schedule = Schedule(min(50, every), every, every, options.closed_loop_every)
-        closed_loop = (lambda directory: _closed_loop(options, directory)) if options.closed_loop_every else None
+    every = max(1, min(500, options.training.steps))
+    schedule = Schedule(min(50, every), every, every, options.closed_loop_every)
+    with dashboard.shown():
         result = train(options.training, model, embodiment, Examples.of(training_frames, layout, OBJECT_NAMES),
-                       Examples.of(validation_frames, layout, OBJECT_NAMES), data, options.out, schedule, report,
-                       closed_loop, initial)
+                       Examples.of(validation_frames, layout, OBJECT_NAMES), data, options.out, schedule,
+                       dashboard.report, closed_loop if options.closed_loop_every else None, initial)
     print(f"weights in {options.out / 'last'}")
     return {**result, "out": str(options.out), "data": data}
 
@@ -104,11 +102,27 @@ def _frames(folders: tuple[Path, ...]):
     return join(training), join(validation), data
 
 
+def _check_closed_loop(options: Options) -> None:
+    """Refuse now what would end the run at its first measurement."""
+    from gato_ros.sim.task import OBJECT_SETS
+
+    for name in options.closed_loop_set.split(","):
+        if name not in OBJECT_SETS:
+            raise unknown_name("an object set", name, OBJECT_SETS)
+
+
 def _closed_loop(options: Options, directory: Path) -> dict[str, float]:
+    """Success and stages, as means over the sets; the rate of each set if there are several."""
     from gato_ros.cli import evaluate
 
-    result = evaluate.run(evaluate.Options(policy=str(directory), set=options.closed_loop_set, quiet=True,
-                                           episodes=options.closed_loop_episodes, seed=options.closed_loop_seed))
-    row = result["sets"][options.closed_loop_set]
-    return {"rate": row["rate"], "episodes": row["episodes"], "mean_steps": row["mean_steps"],
-            **{f"stage_{name}": count / row["episodes"] for name, count in row["stages"].items()}}
+    rows = {}
+    for name in options.closed_loop_set.split(","):
+        result = evaluate.run(evaluate.Options(policy=str(directory), set=name, quiet=True,
+                                               episodes=options.closed_loop_episodes, seed=options.closed_loop_seed))
+        rows.update(result["sets"])
+    counted = [{"rate": row["rate"], "episodes": row["episodes"], "mean_steps": row["mean_steps"],
+                **{f"stage_{name}": count / row["episodes"] for name, count in row["stages"].items()}}
+               for row in rows.values()]
+    means = {key: sum(row[key] for row in counted) / len(counted) for key in counted[0]}
+    each = {f"rate_{name}": row["rate"] for name, row in rows.items()} if len(rows) > 1 else {}
+    return {**means, **each, "episodes": sum(row["episodes"] for row in counted)}
