@@ -28,6 +28,8 @@ class Options:
     """A single-step model size (see `presets`)."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     """Steps, batch, rates, augmentation."""
+    limit: int | None = None
+    """Take the first so many files (episodes or snapshot files, by name) of each folder, for scaling studies."""
     init: Path | None = None
     """Start from these weights instead of random ones."""
     closed_loop_every: int = 0
@@ -46,6 +48,7 @@ def run(options: Options) -> dict:
     """Train with a live picture; returns the final figures."""
     from gato_ros.cli.train_dashboard import Dashboard
     from gato_ros.embodiments import load_embodiment
+    from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.layout import token_layout
     from gato_ros.models.weights import load_weights
     from gato_ros.sim.task import OBJECT_NAMES
@@ -54,20 +57,21 @@ def run(options: Options) -> dict:
 
     _check_closed_loop(options)
     model = _model(options.preset)
-    embodiment = load_embodiment()
+    embodiment = contract_for(load_embodiment(), model.observation_keys)
+    training = _training(options.training, model)
     initial = load_weights(options.init, embodiment).params if options.init else None
     layout = token_layout(embodiment, model)
-    training_frames, validation_frames, data = _frames(options.data)
-    dashboard = Dashboard(options.training.steps, options.training.batch, options.out)
+    training_frames, validation_frames, data = _frames(options.data, options.limit)
+    dashboard = Dashboard(training.steps, training.batch, options.out)
 
     def closed_loop(directory: Path) -> dict[str, float]:
         dashboard.note(f"measuring success on {options.closed_loop_set}")
         return _closed_loop(options, directory)
 
-    every = max(1, min(500, options.training.steps))
+    every = max(1, min(500, training.steps))
     schedule = Schedule(min(50, every), every, every, options.closed_loop_every)
     with dashboard.shown():
-        result = train(options.training, model, embodiment, Examples.of(training_frames, layout, OBJECT_NAMES),
+        result = train(training, model, embodiment, Examples.of(training_frames, layout, OBJECT_NAMES),
                        Examples.of(validation_frames, layout, OBJECT_NAMES), data, options.out, schedule,
                        dashboard.report, closed_loop if options.closed_loop_every else None, initial)
     print(f"weights in {options.out / 'last'}")
@@ -75,6 +79,7 @@ def run(options: Options) -> dict:
 
 
 def _model(preset: str):
+    from gato_ros.embodiments.privileged import reads_privileged
     from gato_ros.models.presets import PRESETS
     from gato_ros.training.auxiliary import NAMES
 
@@ -82,16 +87,29 @@ def _model(preset: str):
     if preset not in trainable:
         raise unknown_name("a single-step preset", preset, trainable)
     model = trainable[preset]
+    if reads_privileged(model.observation_keys):
+        return model  # what the auxiliary numbers teach it to see is given
     return replace(model, auxiliary=NAMES, auxiliary_early_layer=max(1, model.layers // 2))
 
 
-def _frames(folders: tuple[Path, ...]):
+def _training(training: TrainingConfig, model) -> TrainingConfig:
+    """Without hidden inputs for a model that is given the poses: there would be nothing left to learn from."""
+    from gato_ros.embodiments.privileged import reads_privileged
+
+    return replace(training, blind_share=0.0) if reads_privileged(model.observation_keys) else training
+
+
+def _frames(folders: tuple[Path, ...], limit: int | None):
     """Training frames, held-out frames, and the count of frames per folder."""
     from gato_ros.data.frames import frame_parts, join
 
     training, validation, data = [], [], {}
     for folder in folders:
         parts = frame_parts(folder)
+        if limit is not None and not 2 <= limit <= len(parts):
+            raise SetupError(expected=f"--limit of 2 to the {len(parts)} files with frames in {folder}",
+                             got=str(limit), fix="collect more, or take fewer")
+        parts = parts[:limit]
         data[str(folder)] = sum(len(part) for part in parts)
         held_out = parts[::VALIDATION_SHARE] if len(parts) > 1 else []
         validation += held_out
