@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
-from gato_ros.core.statistics import wilson95
+from gato_ros.core.statistics import PairedCounts, wilson95
 
-STAGES = ("reached", "grasped", "lifted", "over_blue", "stacked")
+STAGES = ("reached", "grasped", "lifted", "over_base", "stacked")
 """How far an episode can get, in order; `info["progress"]` names the furthest one, or "none"."""
 
 
@@ -26,7 +26,11 @@ class Environment(Protocol):
         """What the policy sees now."""
 
     def step_action(self, action: Action) -> tuple[float, bool, bool, dict[str, Any]]:
-        """Reward, terminated, truncated, info; `info["stacked"]` tells whether the episode is a success."""
+        """Reward, terminated, truncated, info; `info["stacked"]` tells whether the episode is a success.
+
+        An environment that knows more says so: `info["progress"]`, one of STAGES or "none"; `info["failure"]`, what
+        went wrong so far; `info["objects"]`.
+        """
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class EpisodeOutcome:
     """The furthest of STAGES that was reached, "none", or None if the environment does not tell."""
     objects: tuple[str, ...] = ()
     """The objects of the episode, red green blue, if the environment tells."""
+    told_failure: str | None = None
+    """What went wrong, in the environment's own word (`info["failure"]`), if it tells."""
 
     def got_to(self, stage: str) -> bool | None:
         """Whether the episode got as far as `stage`, one of STAGES; None if unknown."""
@@ -50,25 +56,69 @@ class EpisodeOutcome:
 
     @property
     def failure(self) -> str | None:
-        """The first stage that was not reached, as a class such as "not_grasped"; None for a success."""
+        """What kind of failure this was; None for a success.
+
+        The environment's word where it gave one ("dropped"), else the first stage that was not reached ("not_grasped").
+        """
         if self.success:
             return None
-        return next((f"not_{stage}" for stage in STAGES if self.got_to(stage) is False), "not_stacked")
+        missed = (f"not_{stage}" for stage in STAGES if self.got_to(stage) is False)
+        return self.told_failure or next(missed, "not_stacked")
 
 
-def run_episode(environment: Environment, policy: Policy, seed: int) -> EpisodeOutcome:
+    def row(self) -> dict[str, Any]:
+        """Ready for JSON; `outcome_from_row` reads it back."""
+        return {"seed": self.seed, "success": self.success, "steps": self.steps, "progress": self.progress,
+                "failure": self.failure, "objects": list(self.objects)}
+
+
+def outcome_from_row(row: dict[str, Any]) -> EpisodeOutcome:
+    """The outcome that `EpisodeOutcome.row` wrote; KeyError, TypeError or ValueError if it is none."""
+    if not (isinstance(row["success"], bool) and isinstance(row["seed"], int)
+            and row["progress"] in (None, "none", *STAGES)):
+        raise ValueError(f"no outcome of an episode: {row}")
+    return EpisodeOutcome(row["seed"], row["success"], int(row["steps"]), row["progress"],
+                          tuple(row["objects"]), row["failure"])
+
+
+def run_episode(environment: Environment, policy: Policy, seed: int,
+                watch: Callable[[], None] | None = None) -> EpisodeOutcome:
     """One episode from a reset with `seed` to success or to the environment's end.
 
+    `watch` is called after the reset and after every tick, for whoever wants pictures; it must change nothing.
     Whatever the policy or the environment raises passes through: an evaluation that broke has no rate.
     """
     _, info = environment.reset(seed=seed)
     policy.reset()
+    watch = watch or (lambda: None)
+    watch()
     steps, ended = 0, False
     while not (ended or info["stacked"]):
         action = policy.act(environment.observe())
         _, terminated, truncated, info = environment.step_action(action)
+        watch()
         steps, ended = steps + 1, terminated or truncated
-    return EpisodeOutcome(seed, bool(info["stacked"]), steps, info.get("progress"), tuple(info.get("objects", ())))
+    success = bool(info["stacked"])
+    return EpisodeOutcome(seed, success, steps, info.get("progress"), tuple(info.get("objects", ())),
+                          None if success else info.get("failure"))
+
+
+def pair_up(these: Iterable[EpisodeOutcome], those: Iterable[EpisodeOutcome]) -> PairedCounts:
+    """Which of two runs stacked, over the seeds that both ran.
+
+    Raises:
+        ValueError: a seed began with other objects in the one than in the other: no pair.
+    """
+    other = {outcome.seed: outcome for outcome in those}
+    counts = {(True, True): 0, (True, False): 0, (False, True): 0, (False, False): 0}
+    for this in these:
+        that = other.get(this.seed)
+        if that is None:
+            continue
+        if this.objects and that.objects and this.objects != that.objects:
+            raise ValueError(f"seed {this.seed} has {' '.join(this.objects)} here and {' '.join(that.objects)} there")
+        counts[this.success, that.success] += 1
+    return PairedCounts(counts[True, True], counts[True, False], counts[False, True], counts[False, False])
 
 
 def summarise(outcomes: Iterable[EpisodeOutcome]) -> dict[str, Any]:
@@ -92,4 +142,5 @@ def summarise(outcomes: Iterable[EpisodeOutcome]) -> dict[str, Any]:
         "stages": {stage: sum(bool(outcome.got_to(stage)) for outcome in outcomes) for stage in STAGES},
         "failures": dict(sorted(failures.items())),
         "failed_seeds": [outcome.seed for outcome in outcomes if not outcome.success],
+        "outcomes": [outcome.row() for outcome in outcomes],
     }
