@@ -2,20 +2,34 @@
 
 Episode k of a set uses seed S+k, so that two policies meet the same starts. The result does not depend on the
 number of workers: each computes with one thread.
+
+How robust is it? `--perturb all --level medium` runs every episode in the plain world and again with each
+disturbance, from the same start, and tells how many points of success each one costs.
+
+Is it better? `--json new.json --against old.json` compares episode by episode: which did both stack, which only
+one? The p-value says how easily chance makes such a split; the interval says how large the difference may be.
+`--result new.json --against old.json` does so for two files and runs nothing.
+
+Why does it fail? `--video FOLDER` films failed episodes, side by side.
+
+With `--json FILE` nothing is lost to an interruption: episodes go to FILE.partial.jsonl as they come, and the same
+command goes on from there.
 """
 
 from __future__ import annotations
 
 import os
-from concurrent.futures import as_completed
+import sys
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from gato_ros.cli.worker_pool import worker_pool
-from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.core.errors import SetupError
 
-ALL_TRIPLETS = "triplets"
-LARGEST_SEED = 2**31 - 1
+if TYPE_CHECKING:
+    from gato_ros.cli.evaluate_plan import Plan
 
 
 @dataclass(frozen=True)
@@ -25,105 +39,144 @@ class Options:
     policy: str = "expert"
     """`expert` (scripted, sees ground truth), `hold`, or a folder with weights."""
     set: str = "cubes"
-    """Object set: cubes, triplet1 .. triplet5, train, or triplets (the five one after another)."""
+    """Object set: cubes, triplet1 .. triplet5, train; triplets (the five one after another), or all (all seven)."""
     episodes: int = 100
-    """Episodes of each set."""
+    """Episodes of each set. The 95 % interval of 100 is about 20 points wide, of 400 about 10."""
     seed: int = 900_000
     """Seed of the first episode; the next ones count up. Policies never train on 900000 and above."""
+    perturb: str | None = None
+    """Disturb the world: camera_shift, light, colour, latency, dropped_frames, action_noise or physics; all runs
+    the plain world first and then each. Every episode gets the full magnitude; only its direction is chance."""
+    level: Literal["low", "medium", "high"] = "medium"
+    """How much: medium is camera_shift 5 mm and half a degree, light and colour well away from plain, latency 50 ms,
+    every fifth frame dropped, action_noise a tenth of the range, friction 1.3 and mass 1.5 times more or less. low is
+    half and high is twice of that (a delay in whole ticks of 50 ms: never less than one)."""
+    against: Path | None = None
+    """Compare with this result, episode by episode, on the seeds and sets that both have."""
+    result: Path | None = None
+    """Run nothing: compare this result with the one of --against. Options on what to run are not read."""
+    video: Path | None = None
+    """Film failed episodes again into this folder: failures.mp4 (both cameras of each, side by side) and
+    failures.png (how they ended)."""
+    video_episodes: int = 12
+    """At most so many, of as many kinds of failure as there are."""
     workers: int = os.cpu_count() or 1
     """Processes."""
     quiet: bool = False
     """No progress bar and no table."""
     json: Path | None = None
-    """Write the result here as JSON."""
+    """Write the result here as JSON, every episode's outcome included."""
 
 
 def run(options: Options) -> dict:
     """Evaluate with a progress bar; the rates by set."""
-    sets = _check(options)
-    outcomes: dict[str, list] = {name: [] for name in sets}
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    if options.result:
+        return _compare_files(options)
+    from gato_ros.cli.evaluate_plan import check
 
-    with worker_pool(options.workers) as pool, \
-            Progress(TextColumn("evaluate"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                     TextColumn("{task.fields[note]}"), refresh_per_second=2, disable=options.quiet) as progress:
-        bar = progress.add_task("", total=len(sets) * options.episodes, note="")
-        jobs = {pool.submit(_work, options.policy, name, options.seed + k): name
-                for name in sets for k in range(options.episodes)}
-        for future in as_completed(jobs):
-            outcomes[jobs[future]].append(future.result())
-            done = [outcome for rows in outcomes.values() for outcome in rows]
-            progress.update(bar, advance=1, note=f"{sum(one.success for one in done)} of {len(done)} stacked")
-    result = _result(options, outcomes)
+    plan = check(options)
+    with worker_pool(options.workers) as pool:
+        outcomes = _episodes(options, plan, pool)
+        result = _result(options, plan, outcomes)
+        if options.json:  # before the film: that can fail, and the episodes are worth more
+            from gato_ros.cli import write_json
+
+            write_json(options.json, result)
+        plan.partial.delete()
+        if options.video:
+            from gato_ros.cli.failure_video import film_failures
+
+            result["video"] = film_failures(outcomes, options.video, options.video_episodes, pool)
     if not options.quiet:
-        _print(result)
+        from gato_ros.cli.evaluate_table import print_result
+
+        print_result(result)
     return result
 
 
-def _check(options: Options) -> tuple[str, ...]:
-    """The object sets to run; SetupError for anything that cannot work, before anything is started."""
-    from gato_ros.cli.policy_source import make_policy
-    from gato_ros.embodiments import load_embodiment
-    from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS
+def _episodes(options: Options, plan: Plan, pool: Executor) -> dict:
+    """Outcome of every job, those that an interrupted run left included, in the order of the jobs."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    if options.set != ALL_TRIPLETS and options.set not in OBJECT_SETS:
-        raise unknown_name("an object set", options.set, (*OBJECT_SETS, ALL_TRIPLETS))
-    for name in ("episodes", "workers"):
-        if getattr(options, name) < 1:
-            raise SetupError(expected=f"--{name} of at least 1", got=str(getattr(options, name)),
-                             fix="give a positive number")
-    if not 0 <= options.seed <= LARGEST_SEED - options.episodes:
-        raise SetupError(expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]", got=str(options.seed),
-                         fix="choose another seed")
-    if options.json and (options.json.is_dir() or any(path.is_file() for path in options.json.parents)):
-        raise SetupError(expected="a file that can be written for --json", got=str(options.json),
-                         fix="choose another place")
-    make_policy(options.policy, load_embodiment())
-    return tuple(TEST_TRIPLETS) if options.set == ALL_TRIPLETS else (options.set,)
+    from gato_ros.cli.evaluate_episode import Job, run_job
 
-
-_MADE: dict = {}
-
-
-def _work(policy_name: str, object_set: str, seed: int):
-    """One episode in a worker process, which keeps its policy, and its environment while the set is the same."""
-    from gato_ros.cli.policy_source import make_environment, make_policy
-    from gato_ros.embodiments import load_embodiment
-    from gato_ros.training.evaluation import run_episode
-
-    if "policy" not in _MADE:
-        _MADE["policy"] = make_policy(policy_name, load_embodiment())
-    if _MADE.get("set") != object_set:
-        if "environment" in _MADE:
-            _MADE.pop("environment").close()
-        _MADE.update(set=object_set, environment=make_environment(object_set, _MADE["policy"], load_embodiment()))
-    return run_episode(_MADE["environment"], _MADE["policy"], seed)
+    jobs = [Job(options.policy, name, options.seed + k, perturbation, options.level)
+            for perturbation in plan.perturbations for name in plan.sets for k in range(options.episodes)]
+    outcomes = {job: plan.partial.get(job) for job in jobs}
+    done = [outcome for outcome in outcomes.values() if outcome]
+    stacked, count = sum(outcome.success for outcome in done), len(done)
+    if done and not options.quiet:
+        print(f"{count} of {len(jobs)} episodes were done before: {plan.partial.path}")
+    with Progress(TextColumn("evaluate"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                  TextColumn("{task.fields[note]}"), refresh_per_second=2, disable=options.quiet) as progress:
+        bar = progress.add_task("", total=len(jobs), completed=count, note="")
+        try:
+            futures = {pool.submit(run_job, job): job for job in jobs if outcomes[job] is None}
+            for future in as_completed(futures):
+                outcome = outcomes[futures[future]] = future.result()
+                plan.partial.add(futures[future], outcome)
+                stacked, count = stacked + outcome.success, count + 1
+                progress.update(bar, advance=1, note=f"{stacked} of {count} stacked")
+        except BaseException:
+            plan.partial.close()
+            if plan.partial.path and len(plan.partial):
+                print(f"{count} of {len(jobs)} episodes are kept in {plan.partial.path}; the same command goes on",
+                      file=sys.stderr)
+            raise
+    return outcomes
 
 
-def _result(options: Options, outcomes: dict[str, list]) -> dict:
+def _by_condition(outcomes: dict) -> dict[str, dict[str, list]]:
+    """Condition -> object set -> episodes, in the order of the jobs."""
+    sorted_out: dict[str, dict[str, list]] = {}
+    for job, outcome in outcomes.items():
+        sorted_out.setdefault(job.condition, {}).setdefault(job.object_set, []).append(outcome)
+    return sorted_out
+
+
+def _result(options: Options, plan: Plan, outcomes: dict) -> dict:
     from gato_ros import __version__
+    from gato_ros.cli.evaluate_comparison import compare, compare_with
+    from gato_ros.cli.evaluate_episode import condition
     from gato_ros.embodiments import load_embodiment
-    from gato_ros.training.evaluation import summarise
 
-    sets = {name: summarise(rows) for name, rows in outcomes.items()}
+    by_condition = _by_condition(outcomes)
+    first = condition(plan.perturbations[0], options.level)
     embodiment = load_embodiment()
-    return {
-        "policy": options.policy, "seed": options.seed, "sets": sets,
-        "mean_rate": sum(row["rate"] for row in sets.values()) / len(sets),
+    result = {
+        "policy": options.policy, "weights_sha256": plan.weights_sha256, "seed": options.seed,
+        "perturbation": {"name": options.perturb, "level": options.level} if plan.perturbations[0] else None,
+        **_rates(by_condition[first]),
         "embodiment": embodiment.name, "contract_digest": embodiment.digest, "package_version": __version__,
     }
+    if len(plan.perturbations) > 1:
+        disturbed = {name: by_condition[condition(name, options.level)] for name in plan.perturbations if name}
+        result["perturbations"] = {
+            name: {"level": options.level, **_rates(rows), "against_plain": compare(rows, by_condition[first])}
+            for name, rows in disturbed.items()}
+    if plan.other:
+        result["against"] = compare_with(by_condition, result, plan.other)
+    return result
 
 
-def _print(result: dict) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _rates(sets: dict[str, list]) -> dict:
+    from gato_ros.training.evaluation import summarise
 
-    table = Table("set", "stacked", "rate", "95 % interval", "mean steps", "failures",
-                  title=f"policy {result['policy']}")
-    for name, row in result["sets"].items():
-        failures = ", ".join(f"{count} {kind}" for kind, count in row["failures"].items())
-        table.add_row(name, f"{row['successes']} of {row['episodes']}", f"{row['rate']:.1%}",
-                      "{:.1%} - {:.1%}".format(*row["wilson95"]), f"{row['mean_steps']:.0f}", failures)
-    Console().print(table)
-    if len(result["sets"]) > 1:
-        print(f"mean rate {result['mean_rate']:.1%}")
+    rows = {name: summarise(outcomes) for name, outcomes in sets.items()}
+    return {"sets": rows, "mean_rate": sum(row["rate"] for row in rows.values()) / len(rows)}
+
+
+def _compare_files(options: Options) -> dict:
+    """The comparison of two files, without an episode."""
+    from gato_ros.cli.evaluate_comparison import check_common, compare_with, read_result
+    from gato_ros.cli.evaluate_table import print_comparison
+
+    if options.against is None:
+        raise SetupError(expected="--against with --result", got="--result alone", fix="say what to compare it with")
+    this, that = read_result(options.result), read_result(options.against)
+    seeds = [one.seed for sets in this.conditions.values() for rows in sets.values() for one in rows]
+    check_common(next(iter(this.conditions.values())), range(min(seeds), max(seeds) + 1), this.conditions, that)
+    against = compare_with(this.conditions, this.about, that)
+    if not options.quiet:
+        print_comparison(against)
+    return {"policy": this.policy, "result": str(options.result), **this.about, "against": against}

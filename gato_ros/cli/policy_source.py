@@ -12,6 +12,7 @@ from gato_ros.embodiments import Embodiment
 
 if TYPE_CHECKING:
     from gato_ros.sim.env import RgbStackingEnv
+    from gato_ros.sim.randomisation import Randomisation
 
 SHIPPED = Path(__file__).resolve().parents[1] / "models" / "weights"
 WEIGHTS_FILE = "params.safetensors"
@@ -60,10 +61,20 @@ def make_policy(name: str, embodiment: Embodiment) -> Policy:
     return PrivilegedPolicy(policy, StackingExpert(embodiment))
 
 
-def make_environment(objects: str, policy: Policy, embodiment: Embodiment) -> RgbStackingEnv:
-    """An environment with the observations `policy` reads and no others: what it does not name it cannot see."""
+def make_environment(objects: str, policy: Policy, embodiment: Embodiment, randomisation: Randomisation | None = None,
+                     randomise_fully: bool = False) -> RgbStackingEnv:
+    """An environment with the observations `policy` reads and no others: what it does not name it cannot see.
+
+    Args:
+        objects: the object set.
+        policy: names what it reads in `observation_keys`.
+        embodiment: the robot.
+        randomisation: what differs from the plain world; the same seed starts in the same way with and without.
+        randomise_fully: at its full magnitude in every episode (a test) instead of drawn (training).
+    """
     from gato_ros.sim.env import RgbStackingEnv
 
     privileged = tuple(key for key in policy.observation_keys if key.startswith(PRIVILEGED_PREFIX))
     plain = tuple(key for key in policy.observation_keys if key not in privileged)
-    return RgbStackingEnv(objects, observation_keys=plain, privileged=privileged, embodiment=embodiment)
+    return RgbStackingEnv(objects, observation_keys=plain, privileged=privileged, embodiment=embodiment,
+                          randomisation=randomisation, randomise_fully=randomise_fully)

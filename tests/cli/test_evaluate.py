@@ -3,17 +3,29 @@
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import cv2
+import imageio_ffmpeg
+import numpy as np
 import psutil
 import pytest
 
 from gato_ros.cli import evaluate
+from gato_ros.cli.evaluate_episode import Job
+from gato_ros.cli.evaluate_partial import PartialResult
+from gato_ros.cli.evaluate_plan import Plan, check
+from gato_ros.cli.failure_video import failures_to_film, film_failures
+from gato_ros.core.errors import SetupError
 from gato_ros.core.policy import HoldPolicy
 from gato_ros.embodiments import load_embodiment
+from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS, PLAIN, perturbation
 from gato_ros.training.evaluation import EpisodeOutcome
 
 
@@ -57,15 +69,24 @@ def test_the_result_has_the_promised_keys_and_does_not_depend_on_the_workers(tmp
     assert row["episodes"] == 2 and len(row["wilson95"]) == 2
 
 
+def plan(sets, perturbations=(None,)):
+    return Plan(sets, perturbations, None, PartialResult(None, {}))
+
+
 def test_triplets_are_the_five_sets_and_their_mean():
     options = evaluate.Options(policy="hold", set="triplets", episodes=4)
-    names = evaluate._check(options)
+    names = check(options).sets
     assert names == tuple(f"triplet{number}" for number in range(1, 6))
-    outcomes = {name: [EpisodeOutcome(k, k < successes, 100, None) for k in range(4)]
-                for successes, name in enumerate(names)}
-    result = evaluate._result(options, outcomes)
+    outcomes = {Job("hold", name, k): EpisodeOutcome(k, k < successes, 100, None)
+                for successes, name in enumerate(names) for k in range(4)}
+    result = evaluate._result(options, plan(names), outcomes)
     assert [row["rate"] for row in result["sets"].values()] == [0.0, 0.25, 0.5, 0.75, 1.0]
     assert result["mean_rate"] == 0.5
+
+
+def test_all_are_cubes_triplets_and_training_objects():
+    sets = check(evaluate.Options(policy="hold", set="all", episodes=1)).sets
+    assert sets == ("cubes", *(f"triplet{number}" for number in range(1, 6)), "train")
 
 
 def test_a_policy_sees_only_what_it_names():
@@ -83,7 +104,7 @@ def test_a_policy_sees_only_what_it_names():
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-def test_ctrl_c_ends_every_process_and_writes_nothing(tmp_path, signals):
+def test_ctrl_c_ends_every_process_and_writes_no_result(tmp_path, signals):
     command = [sys.executable, "-m", "gato_ros", "evaluate", "--policy", "hold", "--episodes", "50", "--workers", "2",
                "--json", "result.json"]
     # A session of its own, as a terminal's foreground job has a group of its own.
@@ -107,4 +128,270 @@ def test_ctrl_c_ends_every_process_and_writes_nothing(tmp_path, signals):
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left <= {"result.json.partial.jsonl"}, "an interrupted evaluation has episodes, but no result"
+
+
+@pytest.mark.parametrize(("changes", "expected"), [
+    ({"perturb": "lihgt"}, "did you mean 'light'"),
+    ({"level": "high"}, "--perturb with --level"),
+    ({"video_episodes": 0}, "--video-episodes of at least 1"),
+    ({"video_episodes": 65}, "--video-episodes of at most 64"),
+    ({"video": "a_file"}, "a folder that can be made for --video"),
+    ({"against": "nowhere.json"}, "a result of `evaluate --json`"),
+    ({"against": "a_file"}, "a result of `evaluate --json`"),
+    ({"against": "before_episodes.json"}, "no key 'perturbation'"),
+    ({"against": "empty.json"}, "no episodes"),
+    ({"against": "cubes.json", "set": "triplet1"}, "cubes 7-8"),
+    ({"against": "cubes.json", "seed": 9}, "cubes 7-8"),
+    ({"against": "cubes.json", "perturb": "all", "seed": 7}, "one of the conditions light high"),
+    ({"result": "cubes.json"}, "--against with --result"),
+])
+def test_what_cannot_work_is_refused_before_anything_runs(tmp_path, changes, expected):
+    (tmp_path / "a_file").write_text("no JSON")
+    (tmp_path / "before_episodes.json").write_text(json.dumps({"policy": "hold", "sets": {"cubes": {"rate": 0.5}}}))
+    head = {"policy": "hold", "perturbation": {"name": "light", "level": "high"}}
+    rows = [EpisodeOutcome(seed, False, 400, "none").row() for seed in (7, 8)]
+    (tmp_path / "cubes.json").write_text(json.dumps({**head, "sets": {"cubes": {"outcomes": rows}}}))
+    (tmp_path / "empty.json").write_text(json.dumps({**head, "sets": {"cubes": {"outcomes": []}}}))
+    paths = {key: tmp_path / value for key, value in changes.items() if key in ("video", "against", "result")}
+    options = evaluate.Options(**{"policy": "hold", "episodes": 1, **changes, **paths})
+    with pytest.raises(SetupError, match=re.escape(expected)):
+        evaluate.run(options)
+
+
+def test_the_help_names_every_perturbation_and_level(tmp_path):
+    done = gato_ros("evaluate", "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert [name for name in PERTURBATIONS if name not in done.stdout] == []
+    assert f"{{{','.join(LEVELS)}}}" in done.stdout
+
+
+@pytest.mark.parametrize("name", PERTURBATIONS)
+def test_a_disturbed_episode_starts_as_the_plain_one_does(name):
+    from gato_ros.cli.policy_source import make_environment
+
+    starts = []
+    for randomisation in (None, perturbation(name, "high")):
+        environment = make_environment("cubes", HoldPolicy(), load_embodiment(), randomisation, randomise_fully=True)
+        try:
+            environment.reset(seed=950000)
+            world = environment.world
+            props = [world.prop(colour) for colour in ("red", "green", "blue")]
+            starts.append([world.joint_positions, *(prop.position for prop in props)])
+            assert (environment.conditions is PLAIN) == (randomisation is None)
+        finally:
+            environment.close()
+    for plain, disturbed in zip(*starts):
+        np.testing.assert_array_equal(plain, disturbed)
+
+
+@pytest.fixture(scope="module")
+def expert(tmp_path_factory):
+    """An episode of the expert in every world: the folder with expert.json, and what was printed."""
+    folder = tmp_path_factory.mktemp("expert")
+    done = gato_ros("evaluate", "--policy", "expert", "--perturb", "all", "--level", "high", "--episodes", 1, "--seed",
+                    950000, "--workers", 2, "--json", "expert.json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+@pytest.fixture(scope="module")
+def hold(expert):
+    """Two episodes of the hold policy, filmed and compared with the expert on the seed they share."""
+    folder, _ = expert
+    done = gato_ros("evaluate", "--policy", "hold", "--episodes", 2, "--seed", 949999, "--workers", 2, "--against",
+                    "expert.json", "--video", "film", "--json", "hold.json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_every_world_is_run_and_compared_with_the_plain_one(expert):
+    folder, printed = expert
+    result = json.loads((folder / "expert.json").read_text())
+    assert result["perturbation"] is None and list(result["perturbations"]) == list(PERTURBATIONS)
+    plain = result["sets"]["cubes"]["outcomes"]
+    for name, block in result["perturbations"].items():
+        outcomes = block["sets"]["cubes"]["outcomes"]
+        assert [row["seed"] for row in outcomes] == [row["seed"] for row in plain] == [950000]
+        compared = block["against_plain"]["all"]
+        assert compared["pairs"] == 1 and compared == block["against_plain"]["sets"]["cubes"]
+        assert compared["difference"] == outcomes[0]["success"] - plain[0]["success"]
+        assert block["level"] == "high" and f"{name} high" in printed
+    # The expert sees no picture, but late and noisy actions must have come through to the arm.
+    for name in ("latency", "action_noise"):
+        assert result["perturbations"][name]["sets"]["cubes"]["outcomes"] != plain
+    for name in ("light", "colour", "dropped_frames", "camera_shift"):
+        assert result["perturbations"][name]["sets"]["cubes"]["outcomes"] == plain
+    assert {path.name for path in folder.iterdir()} <= {"expert.json", "hold.json", "film"}
+
+
+def test_a_result_is_compared_with_another_on_the_seeds_of_both(hold):
+    folder, printed = hold
+    result = json.loads((folder / "hold.json").read_text())
+    against = result["against"]
+    assert (against["file"], against["policy"], against["differs_in"]) == ("expert.json", "expert", [])
+    assert list(against["conditions"]) == ["plain"]
+    row = against["conditions"]["plain"]["all"]
+    assert [row[key] for key in ("pairs", "both", "only_this", "only_that", "neither")] == [1, 0, 0, 1, 0]
+    assert row["difference"] == -1.0 and row["p_value"] == 1.0
+    assert "this against expert in expert.json" in printed and "-100.0" in printed
+
+
+def test_two_files_are_compared_without_an_episode(hold):
+    folder, _ = hold
+    done = gato_ros("evaluate", "--result", "expert.json", "--against", "hold.json", "--json", "compared.json",
+                    cwd=folder)
+    assert done.returncode == 0, done.stderr
+    compared = json.loads((folder / "compared.json").read_text())
+    (folder / "compared.json").unlink()
+    row = compared["against"]["conditions"]["plain"]["sets"]["cubes"]
+    assert [row[key] for key in ("pairs", "both", "only_this", "only_that", "neither")] == [1, 0, 1, 0, 0]
+    assert "+100.0" in done.stdout
+
+
+def test_failures_are_filmed_side_by_side(hold):
+    folder, printed = hold
+    video = json.loads((folder / "hold.json").read_text())["video"]
+    assert [(row["seed"], row["failure"], row["reproduced"]) for row in video["episodes"]] == [
+        (949999, "never_reached", True), (950000, "never_reached", True)]
+    assert sorted(path.name for path in (folder / "film").iterdir()) == ["failures.mp4", "failures.png"]
+    frames = imageio_ffmpeg.read_frames(str(folder / "film" / "failures.mp4"))
+    head = next(frames)
+    # Two tiles of two cameras, 128 px each at twice the size, under a bar; 400 ticks and the start at 20 Hz.
+    assert head["size"] == (512, 2 * (256 + 24)) and head["fps"] == 20.0
+    pictures = [np.frombuffer(frame, np.uint8).reshape(560, 512, 3) for frame in frames]
+    assert len(pictures) == 401
+    still = cv2.imread(str(folder / "film" / "failures.png"))[:, :, ::-1]
+    assert still.shape == (560, 512, 3)
+    assert np.abs(still.astype(int) - pictures[-1]).mean() < 4, "the picture is the film's last frame"
+    assert "2 failed episodes in film/failures.mp4" in printed
+
+
+def test_the_film_shows_what_the_cameras_see(hold):
+    """The top left tile against the environment's own picture: the colours are right, and the start is that seed's."""
+    from gato_ros.cli.policy_source import make_environment
+
+    environment = make_environment("cubes", HoldPolicy(), load_embodiment())
+    try:
+        environment.reset(seed=949999)
+        seen = np.hstack([environment.world.render(key) for key in environment.embodiment.image_keys])
+    finally:
+        environment.close()
+    frames = imageio_ffmpeg.read_frames(str(hold[0] / "film" / "failures.mp4"))
+    size = next(frames)["size"]
+    shown = np.frombuffer(next(frames), np.uint8).reshape(size[1], size[0], 3)[24:280:2, ::2]
+    frames.close()
+    assert shown.shape == seen.shape and np.abs(shown.astype(int) - seen).mean() < 4
+
+
+def test_without_a_failure_nothing_is_filmed(tmp_path):
+    done = {Job("expert", "cubes", seed): EpisodeOutcome(seed, True, 100, "stacked") for seed in range(3)}
+    assert film_failures(done, tmp_path / "film", 12, pool=None) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_kind_of_failure_is_filmed_before_one_twice():
+    kinds = ["dropped"] * 4 + ["toppled", None, "time"]
+    done = {Job("hold", "cubes", seed): EpisodeOutcome(seed, kind is None, 100, None, (), kind)
+            for seed, kind in enumerate(kinds)}
+    assert [job.seed for job in failures_to_film(done, 3)] == [0, 4, 6]
+    assert [job.seed for job in failures_to_film(done, 5)] == [0, 1, 2, 4, 6]
+    assert [job.seed for job in failures_to_film(done, 12)] == [0, 1, 2, 3, 4, 6]
+
+
+def test_an_interrupted_evaluation_goes_on_where_it_stopped(tmp_path):
+    arguments = ["evaluate", "--policy", "expert", "--episodes", "4", "--seed", "950000", "--workers", "1"]
+    partial = tmp_path / "result.json.partial.jsonl"
+    child = subprocess.Popen([sys.executable, "-m", "gato_ros", *arguments, "--json", "result.json"], cwd=tmp_path,
+                             env={**os.environ, "PYTHONPATH": os.getcwd()}, text=True, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not (partial.exists() and partial.read_bytes().count(b"\n") >= 2) and time.monotonic() < deadline:
+            assert child.poll() is None, child.stderr.read()
+            time.sleep(0.02)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(timeout=120) == 130
+        told = child.stderr.read()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+    kept = partial.read_bytes().count(b"\n") - 1
+    assert 1 <= kept < 4 and f"{kept} of 4 episodes are kept in result.json.partial.jsonl" in told
+    assert not (tmp_path / "result.json").exists()
+
+    other = gato_ros(*arguments[:-4], "--seed", 950001, "--json", "result.json", cwd=tmp_path)
+    assert other.returncode == 2 and "seed 950000, now 950001" in other.stderr and partial.exists()
+
+    same = gato_ros(*arguments, "--json", "result.json", cwd=tmp_path)
+    assert same.returncode == 0, same.stderr
+    assert f"{kept} of 4 episodes were done before" in same.stdout and not partial.exists()
+    whole = gato_ros(*arguments, "--json", "whole.json", cwd=tmp_path)
+    assert whole.returncode == 0 and "done before" not in whole.stdout
+    assert json.loads((tmp_path / "result.json").read_text()) == json.loads((tmp_path / "whole.json").read_text())
+
+
+def test_what_is_kept_is_not_run_again(tmp_path):
+    """With every episode kept there is nothing to run, even for a policy whose episodes would end in another way."""
+    options = evaluate.Options(policy="hold", episodes=3, seed=7, quiet=True, json=tmp_path / "result.json")
+    kept = check(options).partial
+    for seed in (7, 8, 9):
+        kept.add(Job("hold", "cubes", seed), EpisodeOutcome(seed, True, 11, "stacked"))
+    kept.close()
+    result = evaluate.run(options)
+    assert result["sets"]["cubes"]["successes"] == 3 and result["sets"]["cubes"]["mean_steps"] == 11
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_half_a_line_does_not_count_and_the_next_is_whole(tmp_path):
+    path, identity, jobs = tmp_path / "part.jsonl", {"seed": 1}, [Job("hold", "cubes", seed) for seed in range(3)]
+    first = PartialResult(path, identity)
+    for job in jobs[:2]:
+        first.add(job, EpisodeOutcome(job.seed, False, 400, "none"))
+    first.close()
+    path.write_bytes(path.read_bytes()[:-9])
+    second = PartialResult(path, identity)
+    assert second.get(jobs[0]) is not None and second.get(jobs[1]) is None and len(second) == 1
+    second.add(jobs[2], EpisodeOutcome(2, True, 100, "stacked"))
+    second.close()
+    third = PartialResult(path, identity)
+    assert third.get(jobs[2]).success and third.get(jobs[1]) is None and len(third) == 2
+
+
+def test_nothing_is_written_before_the_first_episode(tmp_path):
+    partial = PartialResult(tmp_path / "part.jsonl", {"seed": 1})
+    partial.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("content", "expected"), [
+    ('{"schema": 1, "seed": 2}\n', "seed 2, now 1"),
+    ('{"schema": 0, "seed": 1}\n', "schema 0, now 1"),
+    ('{"schema": 1, "seed": 1}\nnonsense\n', "a damaged file"),
+    ('{"schema": 1, "seed": 1}\n{"perturbation": null, "set": "cubes", "seed": 4}\n', "a damaged file"),
+    ('[]\n', "a damaged file"),
+])
+def test_a_file_of_another_evaluation_is_refused(tmp_path, content, expected):
+    path = tmp_path / "part.jsonl"
+    path.write_text(content)
+    with pytest.raises(SetupError, match=expected):
+        PartialResult(path, {"seed": 1})
+    assert path.read_text() == content
+
+
+def test_weights_that_changed_are_another_evaluation(tmp_path):
+    """The folder has the same name, but the policy in it is another."""
+    source = Path(__file__).parents[2] / "models" / "weights" / "sawyer_cubes"
+    weights = tmp_path / "weights"
+    shutil.copytree(source, weights)
+    options = evaluate.Options(policy=str(weights), episodes=1, json=tmp_path / "result.json")
+    kept = check(options)
+    kept.partial.add(Job(str(weights), "cubes", 900000), EpisodeOutcome(900000, True, 11, "stacked"))
+    kept.partial.close()
+    assert len(check(options).partial) == 1 and kept.weights_sha256
+    config = json.loads((weights / "config.json").read_text())
+    config["extra"] = {"trained": "longer"}
+    (weights / "config.json").write_text(json.dumps(config))
+    with pytest.raises(SetupError, match="another one: policy"):
+        check(options)

@@ -1,0 +1,96 @@
+"""One episode of an evaluation in a worker process, which keeps its policy and its environment for the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from gato_ros.core.policy import Policy
+    from gato_ros.sim.env import RgbStackingEnv
+    from gato_ros.training.evaluation import EpisodeOutcome
+
+PLAIN = "plain"
+
+
+def condition(perturbation: str | None, level: str) -> str:
+    """What a world is called in tables and files: "plain", or the perturbation with its level."""
+    return f"{perturbation} {level}" if perturbation else PLAIN
+
+
+@dataclass(frozen=True)
+class Job:
+    """One episode to run."""
+
+    policy: str
+    object_set: str
+    seed: int
+    perturbation: str | None = None
+    """One of sim.randomisation.PERTURBATIONS; None: the plain world."""
+    level: str = "medium"
+    """One of sim.randomisation.LEVELS."""
+
+    @property
+    def condition(self) -> str:
+        """The world's name."""
+        return condition(self.perturbation, self.level)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What both cameras showed of one episode."""
+
+    job: Job
+    outcome: EpisodeOutcome
+    frames: tuple[bytes, ...]
+    """PNG per tick, from the reset to the end: the cameras side by side, as the policy's pictures are."""
+    rate_hz: float
+    """Ticks per second."""
+
+
+_MADE: dict = {}
+
+
+def _parts(job: Job) -> tuple[RgbStackingEnv, Policy]:
+    from gato_ros.cli.policy_source import make_environment, make_policy
+    from gato_ros.embodiments import load_embodiment
+    from gato_ros.sim.randomisation import perturbation
+
+    if _MADE.get("name") != job.policy:
+        _MADE.update(name=job.policy, policy=make_policy(job.policy, load_embodiment()))
+    world = (job.policy, job.object_set, job.perturbation, job.level)
+    if _MADE.get("world") != world:
+        if "environment" in _MADE:
+            _MADE.pop("environment").close()
+        randomisation = perturbation(job.perturbation, job.level) if job.perturbation else None
+        environment = make_environment(job.object_set, _MADE["policy"], load_embodiment(), randomisation,
+                                       randomise_fully=randomisation is not None)
+        _MADE.update(world=world, environment=environment)
+    return _MADE["environment"], _MADE["policy"]
+
+
+def run_job(job: Job) -> EpisodeOutcome:
+    """The episode's outcome."""
+    from gato_ros.training.evaluation import run_episode
+
+    return run_episode(*_parts(job), job.seed)
+
+
+def film_job(job: Job) -> Clip:
+    """The same episode once more, with pictures."""
+    import cv2
+
+    from gato_ros.training.evaluation import run_episode
+
+    environment, policy = _parts(job)
+    frames: list[bytes] = []
+
+    def film() -> None:
+        pictures = [environment.world.render(key) for key in environment.embodiment.image_keys]
+        # Red and blue are swapped in the file, and swapped back when it is read in the same way.
+        frames.append(cv2.imencode(".png", np.hstack(pictures), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
+
+    outcome = run_episode(environment, policy, job.seed, film)
+    return Clip(job, outcome, tuple(frames), environment.embodiment.control_rate_hz)

@@ -1,0 +1,104 @@
+"""What the options of an evaluation mean, checked before anything is started."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gato_ros.cli.evaluate_comparison import EvaluationResult, check_common, read_result
+from gato_ros.cli.evaluate_episode import condition
+from gato_ros.cli.evaluate_partial import PartialResult
+from gato_ros.core.errors import SetupError, unknown_name
+
+if TYPE_CHECKING:
+    from gato_ros.cli.evaluate import Options
+
+ALL = "all"
+TRIPLETS = "triplets"
+LARGEST_SEED = 2**31 - 1
+MOST_CLIPS = 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What options mean, checked."""
+
+    sets: tuple[str, ...]
+    perturbations: tuple[str | None, ...]
+    """None is the plain world."""
+    weights_sha256: str | None
+    """Of params.safetensors; None for a policy without weights."""
+    partial: PartialResult
+    """The episodes that are done."""
+    other: EvaluationResult | None = None
+    """What to compare with."""
+
+
+def check(options: Options) -> Plan:
+    """The episodes to run; SetupError for anything that cannot work, before anything is started."""
+    from gato_ros.sim.randomisation import PERTURBATIONS
+    from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS
+
+    groups = {TRIPLETS: tuple(TEST_TRIPLETS), ALL: tuple(OBJECT_SETS)}
+    if options.set not in (*groups, *OBJECT_SETS):
+        raise unknown_name("an object set", options.set, (*OBJECT_SETS, *groups))
+    sets = groups.get(options.set, (options.set,))
+    if options.perturb not in (None, ALL, *PERTURBATIONS):
+        raise unknown_name("a perturbation", options.perturb, (*PERTURBATIONS, ALL))
+    perturbations = (None, *PERTURBATIONS) if options.perturb == ALL else (options.perturb,)
+    _check_numbers_and_places(options)
+    other = _other(options, sets, perturbations)
+    return _with_policy(options, sets, perturbations, other)
+
+
+def _check_numbers_and_places(options: Options) -> None:
+    if options.perturb is None and options.level != "medium":
+        raise SetupError(expected="--perturb with --level", got=f"--level {options.level} alone",
+                         fix="say what to disturb, or --perturb all")
+    for name in ("episodes", "workers", "video_episodes"):
+        if getattr(options, name) < 1:
+            raise SetupError(expected=f"--{name.replace('_', '-')} of at least 1", got=str(getattr(options, name)),
+                             fix="give a positive number")
+    if options.video_episodes > MOST_CLIPS:
+        raise SetupError(expected=f"--video-episodes of at most {MOST_CLIPS}", got=str(options.video_episodes),
+                         fix="more do not fit on a screen")
+    if not 0 <= options.seed <= LARGEST_SEED - options.episodes:
+        raise SetupError(expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]", got=str(options.seed),
+                         fix="choose another seed")
+    if options.json and (options.json.is_dir() or any(path.is_file() for path in options.json.parents)):
+        raise SetupError(expected="a file that can be written for --json", got=str(options.json),
+                         fix="choose another place")
+    if options.video and any(path.is_file() for path in (options.video, *options.video.parents)):
+        raise SetupError(expected="a folder that can be made for --video", got=str(options.video),
+                         fix="choose another place")
+
+
+def _other(options: Options, sets: tuple[str, ...], perturbations: tuple[str | None, ...]) -> EvaluationResult | None:
+    """The result to compare with; SetupError if nothing could be compared."""
+    if options.against is None:
+        return None
+    other = read_result(options.against)
+    check_common(sets, range(options.seed, options.seed + options.episodes),
+                 [condition(name, options.level) for name in perturbations], other)
+    return other
+
+
+def _with_policy(options: Options, sets: tuple[str, ...], perturbations: tuple[str | None, ...],
+                 other: EvaluationResult | None) -> Plan:
+    from gato_ros import __version__
+    from gato_ros.cli.policy_source import WEIGHTS_FILE, make_policy, weights_folder
+    from gato_ros.embodiments import load_embodiment
+
+    embodiment = load_embodiment()
+    make_policy(options.policy, embodiment)
+    files: dict[str, str] = {}
+    if options.policy not in ("expert", "hold"):
+        folder = weights_folder(options.policy)
+        files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+                 for name in (WEIGHTS_FILE, "config.json")}
+    identity = {"policy": files or options.policy, "sets": list(sets), "seed": options.seed,
+                "perturbations": list(perturbations), "level": options.level if options.perturb else None,
+                "contract_digest": embodiment.digest, "package_version": __version__}
+    path = options.json.with_name(options.json.name + ".partial.jsonl") if options.json else None
+    return Plan(sets, perturbations, files.get(WEIGHTS_FILE), PartialResult(path, identity), other)
