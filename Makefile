@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv sim test lint collect train evaluate bench doctor clean
+.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench doctor clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -21,7 +21,7 @@ unexport LD_LIBRARY_PATH
 endif
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 venv: $(STAMP)  ## the environment that every other target uses (.venv, Python 3.11)
 
@@ -48,6 +48,12 @@ collect: venv  ## demonstrations by the scripted expert
 
 train: venv  ## clone demonstrations into a Gato
 	@$(GATO_ROS) train $(ARGS)
+
+policy: venv  ## the shipped weights from nothing, resumable (ARGS="--list" tells how far it is)
+	@$(GATO_ROS) policy $(ARGS)
+
+policy-smoke: venv  ## all stages of `policy` at toy sizes, in minutes
+	@$(GATO_ROS) policy --recipe smoke $(ARGS)
 
 evaluate: venv  ## success rates of a policy
 	@$(GATO_ROS) evaluate $(ARGS)

@@ -18,6 +18,7 @@ VERBS = {
     "sim": "the whole loop over ROS 2: simulator, policy and guard as nodes; leaves report.json and report.html",
     "collect": "demonstrations by the scripted expert in parallel processes, one MCAP file per episode",
     "train": "clone demonstrations into a Gato; checkpoints, resumes, measures closed-loop success",
+    "policy": "a shipped policy from nothing: collect, train, DAgger, evaluate, model card; resumes where it stopped",
     "evaluate": "success rates of a policy over object sets, with Wilson intervals",
     "bench": "speed of the simulator (`bench sim`) and of a control step (`bench step`), as ratios in one run",
     "tokens": "one step of an episode as a readable table of tokens",

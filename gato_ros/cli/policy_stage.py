@@ -1,0 +1,83 @@
+"""One stage of a recipe, done by the verb it stands for; each goes on where a kill left it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gato_ros.cli import write_json
+from gato_ros.cli.policy_ledger import Ledger
+from gato_ros.training.stage import RESULT_FILE, CardStage, CollectStage, EvaluateStage, Stage, TrainStage
+
+
+def run_stage(stage: Stage, out: Path, workers: int, ledger: Ledger) -> dict[str, Any]:
+    """Do what is left of `stage` in `out`; its figures."""
+    if isinstance(stage, CollectStage):
+        return _collect(stage, out, workers)
+    if isinstance(stage, TrainStage):
+        return _train(stage, out)
+    if isinstance(stage, EvaluateStage):
+        return _evaluate(stage, out, workers)
+    return _card(stage, out, ledger)
+
+
+def files_made(stage: Stage, out: Path) -> int:
+    """Files of demonstrations that a `CollectStage` has; 0 for other stages."""
+    from gato_ros.data.frames import SUFFIX
+
+    if not isinstance(stage, CollectStage):
+        return 0
+    return len(list((out / stage.folder).glob("*.mcap" if stage.kind == "episodes" else f"*{SUFFIX}")))
+
+
+def what(stage: Stage) -> str:
+    """A stage in a few words."""
+    if isinstance(stage, CollectStage):
+        driver = f", {stage.policy} drives" if stage.policy else ""
+        unit = "episodes" if stage.kind == "episodes" else f"scenes x {stage.per_scene} frames"
+        return f"{stage.episodes:,} {unit} of {stage.objects}{driver}"
+    if isinstance(stage, TrainStage):
+        return f"{stage.steps:,} steps of {stage.batch} from {stage.init or 'random weights'}"
+    if isinstance(stage, EvaluateStage):
+        disturbed = f" under {stage.perturbation}, {stage.level}" if stage.perturbation else ""
+        return f"{stage.episodes} episodes of {stage.objects}{disturbed}"
+    return f"weights, model card and curves in {stage.folder}"
+
+
+def _collect(stage: CollectStage, out: Path, workers: int) -> dict[str, Any]:
+    from gato_ros.cli import collect
+
+    result = collect.run(collect.Options(
+        out=out / stage.folder, kind=stage.kind, objects=stage.objects, episodes=stage.episodes, seed=stage.seed,
+        workers=workers, per_scene=stage.per_scene, randomise=True, keep_failures=stage.policy is not None,
+        policy=str(out / stage.policy) if stage.policy else None))
+    return {**result, "files": files_made(stage, out)}
+
+
+def _train(stage: TrainStage, out: Path) -> dict[str, Any]:
+    from gato_ros.cli import train
+    from gato_ros.training.config import TrainingConfig
+
+    training = TrainingConfig(steps=stage.steps, batch=stage.batch, learning_rate=stage.learning_rate)
+    return train.run(train.Options(
+        data=tuple(out / folder for folder in stage.data), out=out / stage.folder, preset=stage.preset,
+        training=training, init=out / stage.init if stage.init else None, closed_loop_every=stage.closed_loop_every,
+        closed_loop_episodes=stage.closed_loop_episodes, closed_loop_set=stage.closed_loop_set))
+
+
+def _evaluate(stage: EvaluateStage, out: Path, workers: int) -> dict[str, Any]:
+    from gato_ros.cli import evaluate
+
+    disturbed = {"perturb": stage.perturbation, "level": stage.level} if stage.perturbation else {}
+    file = out / stage.folder / RESULT_FILE
+    result = evaluate.run(evaluate.Options(policy=str(out / stage.policy), set=stage.objects, episodes=stage.episodes,
+                                           seed=stage.seed, workers=workers, json=file, **disturbed))
+    write_json(file, result)
+    return {"sets": {name: {key: row[key] for key in ("episodes", "successes", "rate", "wilson95")}
+                     for name, row in result["sets"].items()}}
+
+
+def _card(stage: CardStage, out: Path, ledger: Ledger) -> dict[str, Any]:
+    from gato_ros.cli import model_card
+
+    return {"card": str(model_card.write(stage, out, ledger.entries).relative_to(out))}

@@ -1,0 +1,101 @@
+"""The steps of making a policy: each a value with everything that decides its result.
+
+All paths are relative to the folder that the policy is made in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Union
+
+RESULT_FILE = "result.json"
+"""Of an evaluation, in its folder."""
+
+
+@dataclass(frozen=True)
+class CollectStage:
+    """Demonstrations into `folder`: an expert's, or a policy's with the expert's labels (DAgger)."""
+
+    name: str
+    folder: str
+    kind: Literal["episodes", "snapshots"]
+    objects: str
+    episodes: int
+    """Episodes to attempt, or scenes to draw."""
+    seed: int
+    per_scene: int = 1
+    """Snapshots of each scene."""
+    policy: str | None = None
+    """Weights that drive while the expert labels; its failures are kept."""
+
+
+@dataclass(frozen=True)
+class TrainStage:
+    """Weights into `folder`/last and `folder`/best."""
+
+    name: str
+    folder: str
+    data: tuple[str, ...]
+    preset: str
+    steps: int
+    batch: int
+    learning_rate: float
+    init: str | None = None
+    """Weights to start from."""
+    closed_loop_every: int = 0
+    """Steps between measurements of success; 0: never."""
+    closed_loop_episodes: int = 20
+    """Episodes of each set."""
+    closed_loop_set: str = "train"
+    """Object sets, with commas between."""
+
+
+@dataclass(frozen=True)
+class EvaluateStage:
+    """Success rates of weights into `folder`/result.json."""
+
+    name: str
+    folder: str
+    policy: str
+    objects: str
+    """An object set, or `triplets`."""
+    episodes: int
+    """Episodes of each set."""
+    seed: int
+    perturbation: str | None = None
+    """A disturbance, or `all`: the plain world and each."""
+    level: str = "medium"
+
+
+@dataclass(frozen=True)
+class CardStage:
+    """Weights, their model card and training curves into `folder`."""
+
+    name: str
+    folder: str
+    policy: str
+    trainings: tuple[str, ...]
+    """Folders of the training runs in a row, the last one that of `policy`."""
+    evaluations: tuple[str, ...]
+    """Folders of the evaluations."""
+
+
+Stage = Union[CollectStage, TrainStage, EvaluateStage, CardStage]
+
+
+def stated(stage: Stage) -> dict[str, Any]:
+    """What decides a stage's result, ready for JSON."""
+    values = asdict(stage)
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items() if key != "name"}
+
+
+def product(options: dict[str, Any]) -> str:
+    """The folder that a stage with these `stated` options makes."""
+    return options["folder"]
+
+
+def reads(options: dict[str, Any], made: str) -> bool:
+    """Whether a stage with these `stated` options needs what is in the folder `made`."""
+    values = [value for key, value in options.items() if key != "folder"]
+    paths = [path for value in values for path in (value if isinstance(value, list) else [value])]
+    return any(isinstance(path, str) and f"{path}/".startswith(f"{made}/") for path in paths)

@@ -1,0 +1,67 @@
+"""The recipes, as values: every stage finds what it reads, and no test object gets into `generalization`."""
+
+import pytest
+
+from gato_ros.core.errors import SetupError
+from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS
+from gato_ros.sim.task import OBJECT_SETS
+from gato_ros.training.recipe import RECIPES, recipe
+from gato_ros.training.stage import CardStage, CollectStage, EvaluateStage, TrainStage, reads, stated
+
+FIRST_CLOSED_LOOP_SEED, FIRST_EVALUATION_SEED = 800_000, 900_000
+
+
+def paths(stage):
+    """What a stage reads, as folders."""
+    if isinstance(stage, TrainStage):
+        return [*stage.data, *([stage.init] if stage.init else [])]
+    if isinstance(stage, CardStage):
+        return [stage.policy, *stage.trainings, *stage.evaluations]
+    return [stage.policy] if stage.policy else []
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_stage_reads_what_an_earlier_one_makes_and_makes_its_own(name):
+    stages = recipe(name)
+    assert len({stage.name for stage in stages}) == len({stage.folder for stage in stages}) == len(stages)
+    for place, stage in enumerate(stages):
+        for path in paths(stage):
+            assert any(f"{path}/".startswith(f"{earlier.folder}/") for earlier in stages[:place]), (stage.name, path)
+        needed = {other.name for other in stages[:place]
+                  if any(f"{path}/".startswith(f"{other.folder}/") for path in paths(stage))}
+        assert {other.name for other in stages if reads(stated(stage), other.folder)} == needed
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_names_are_known_and_seeds_do_not_meet(name):
+    seeds = {}
+    for stage in recipe(name):
+        if isinstance(stage, CollectStage):
+            assert stage.objects in OBJECT_SETS and stage.seed + stage.episodes <= FIRST_CLOSED_LOOP_SEED
+            new = set(range(stage.seed, stage.seed + stage.episodes))
+            assert not new & seeds.setdefault(stage.objects, set())
+            seeds[stage.objects] |= new
+        if isinstance(stage, TrainStage):
+            assert set(stage.closed_loop_set.split(",")) <= set(OBJECT_SETS)
+        if isinstance(stage, EvaluateStage):
+            assert stage.objects in (*OBJECT_SETS, "triplets") and stage.seed >= FIRST_EVALUATION_SEED
+            assert stage.perturbation in (None, "all", *PERTURBATIONS) and stage.level in LEVELS
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_generalization_learns_from_no_test_object(name):
+    stages = recipe(name)
+    last = max(i for i, stage in enumerate(stages)
+               if isinstance(stage, TrainStage) and stage.folder.startswith("generalization/"))
+    behind, pending = set(), [stages[last]]
+    while pending:
+        stage = pending.pop()
+        behind.add(stage)
+        pending += [other for other in stages if other not in behind and reads(stated(stage), other.folder)]
+    assert {stage.objects for stage in behind if isinstance(stage, CollectStage)} == {"train"}
+    assert {stage.closed_loop_set for stage in behind if isinstance(stage, TrainStage)} == {"train"}
+
+
+def test_an_unknown_recipe_is_refused():
+    with pytest.raises(SetupError, match="did you mean 'mastery'"):
+        recipe("mastry")
