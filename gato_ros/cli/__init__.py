@@ -20,6 +20,7 @@ VERBS = {
     "train": "clone demonstrations into a Gato; checkpoints, resumes, measures closed-loop success",
     "policy": "a shipped policy from nothing: collect, train, DAgger, evaluate, model card; resumes where it stopped",
     "evaluate": "success rates of a policy over object sets, with Wilson intervals",
+    "study": "success against demonstrations, model size, or few-shot fine-tuning: cells, plot and table; resumes",
     "bench": "speed of the simulator (`bench sim`) and of a control step (`bench step`), as ratios in one run",
     "tokens": "one step of an episode as a readable table of tokens",
     "episodes": "list and verify recorded episodes",

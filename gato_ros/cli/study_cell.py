@@ -1,0 +1,140 @@
+"""One cell of a study: a training and the evaluation of what came out, each done once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gato_ros.cli import write_json
+from gato_ros.core.errors import SetupError
+from gato_ros.core.statistics import wilson95
+
+if TYPE_CHECKING:
+    from gato_ros.cli.study import Options
+
+CELL, TRAINED, EVALUATED = "cell.json", "train.json", "evaluate.json"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is trained, on what."""
+
+    name: str
+    """Its folder within the study's."""
+    series: str
+    """The line of the plot that it belongs to; empty if there is only one."""
+    preset: str
+    data: tuple[Path, ...]
+    limit: int | None = None
+    """The first so many files; None: all."""
+    init: Path | None = None
+    """Weights to start from; None: random ones."""
+    task: str | None = None
+    """What to stack on what; None: red on blue."""
+
+
+def with_task(options: Any, task: str | None, **values: Any) -> Any:
+    """A verb's Options for that task; SetupError if the verb knows only red on blue."""
+    if task is None:
+        return options(**values)
+    if "task" not in {one.name for one in fields(options)}:
+        raise SetupError(expected=f"a --task {task} of `{options.__module__.rsplit('.', 1)[-1]}`",
+                         got="a verb without --task", fix="update the package")
+    return options(task=task, **values)
+
+
+def evaluation(cell: Cell, options: Options, policy: str) -> Any:
+    """The Options of `evaluate` for this cell; SetupError if the task is not to be had."""
+    from gato_ros.cli import evaluate
+
+    return with_task(evaluate.Options, cell.task, policy=policy, set=options.set, episodes=options.episodes,
+                     seed=options.seed, workers=options.workers, json=options.out / cell.name / EVALUATED)
+
+
+def check_cell(cell: Cell, options: Options) -> None:
+    """SetupError if the folder holds the same cell of a study with other options."""
+    path = options.out / cell.name / CELL
+    if not path.exists():
+        return
+    before, now = json.loads(path.read_text()), _record(cell, options)
+    if different := sorted(key for key in {**before, **now} if before.get(key) != now.get(key)):
+        raise SetupError(expected=f"the study in {options.out} to go on as it began",
+                         got=f"different {', '.join(different)} in {cell.name}", fix="use another --out")
+
+
+def _record(cell: Cell, options: Options) -> dict[str, Any]:
+    """All that decides the cell's result."""
+    evaluated = {"set": options.set, "episodes": options.episodes, "seed": options.seed}
+    training = {f"training.{key}": value for key, value in asdict(options.training).items()}
+    return json.loads(json.dumps({**asdict(cell), **evaluated, **training}, default=str))
+
+
+def train_cell(cell: Cell, options: Options) -> None:
+    """Train, or go on training; nothing if it is done."""
+    from gato_ros.cli import train
+
+    folder = options.out / cell.name
+    if (folder / TRAINED).exists():
+        return
+    write_json(folder / CELL, _record(cell, options))
+    result = train.run(train.Options(data=cell.data, out=folder / "run", preset=cell.preset, limit=cell.limit,
+                                     training=options.training, init=cell.init))
+    write_json(folder / TRAINED, result)
+
+
+def evaluate_cell(cell: Cell, options: Options) -> None:
+    """Measure the success of the last weights; nothing if it is done."""
+    from gato_ros.cli import evaluate
+
+    folder = options.out / cell.name
+    if not (folder / EVALUATED).exists():
+        result = evaluate.run(evaluation(cell, options, str(folder / "run" / "last")))
+        write_json(folder / EVALUATED, result)
+
+
+def state(cell: Cell, options: Options) -> str:
+    """How far the cell is, in a few words."""
+    row = figures(cell, options)
+    if row["episodes"]:
+        return f"{row['successes']} of {row['episodes']} stacked"
+    if (options.out / cell.name / TRAINED).exists():
+        return "trained"
+    curves = options.out / cell.name / "run" / "curves.jsonl"
+    if not curves.exists():
+        return "to do"
+    step = max((json.loads(line)["step"] for line in curves.read_text().splitlines()), default=0)
+    return f"training, step {step} of {options.training.steps}"
+
+
+def figures(cell: Cell, options: Options) -> dict[str, Any]:
+    """The cell's row in the result; counts of episodes are 0 until it is evaluated."""
+    folder = options.out / cell.name
+    trained, evaluated = _read(folder / TRAINED), _read(folder / EVALUATED)
+    sets = evaluated.get("sets", {}).values()
+    successes, episodes = (sum(row[key] for row in sets) for key in ("successes", "episodes"))
+    steps = sum(row["mean_steps"] * row["episodes"] for row in sets)
+    return {
+        "cell": cell.name, "series": cell.series, "preset": cell.preset, "demonstrations": cell.limit,
+        "parameters": parameters(cell.preset), "frames": sum(trained.get("data", {}).values()) or None,
+        "successes": successes, "episodes": episodes, "rate": successes / episodes if episodes else None,
+        "wilson95": list(wilson95(successes, episodes)), "mean_steps": steps / episodes if episodes else None,
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def parameters(preset: str) -> int:
+    """How many parameters a model has when deployed."""
+    from gato_ros.embodiments import load_embodiment
+    from gato_ros.embodiments.privileged import contract_for
+    from gato_ros.models.gato import count_parameters, parameter_shapes
+    from gato_ros.models.layout import token_layout
+    from gato_ros.models.presets import PRESETS
+
+    config = replace(PRESETS[preset], auxiliary=(), auxiliary_early_layer=0)
+    embodiment = contract_for(load_embodiment(), config.observation_keys)
+    return count_parameters(parameter_shapes(config, token_layout(embodiment, config)))
