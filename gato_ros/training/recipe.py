@@ -25,7 +25,7 @@ class Sizes:
     batch: int = 64
     learning_rate: float = 1e-3
     """Of a run that starts from random weights."""
-    continued_learning_rate: float = 1e-3
+    continued_learning_rate: float = 5e-4
     """Of a run that starts from weights."""
     shipped: Literal["last", "best"] = "last"
     """Which weights of a run go on: those of its last step, or those with the highest closed-loop success."""
@@ -33,7 +33,7 @@ class Sizes:
     train_scenes: int = 14_000
     train_episodes: int = 500
     per_scene: int = 5
-    base_steps: int = 16_000
+    base_steps: int = 12_000
     dagger_rounds: int = 1
     dagger_episodes: int = 300
     """Episodes of each round, on the training objects."""
