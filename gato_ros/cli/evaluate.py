@@ -40,6 +40,8 @@ class Options:
     """`expert` (scripted, sees ground truth), `hold`, or a folder with weights."""
     set: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, train; triplets (the five one after another), or all (all seven)."""
+    task: str = "red_on_blue"
+    """What to stack on what: red_on_blue or blue_on_green."""
     episodes: int = 100
     """Episodes of each set. The 95 % interval of 100 is about 20 points wide, of 400 about 10."""
     seed: int = 900_000
@@ -100,7 +102,7 @@ def _episodes(options: Options, plan: Plan, pool: Executor) -> dict:
 
     from gato_ros.cli.evaluate_episode import Job, run_job
 
-    jobs = [Job(options.policy, name, options.seed + k, perturbation, options.level)
+    jobs = [Job(options.policy, name, options.seed + k, perturbation, options.level, options.task)
             for perturbation in plan.perturbations for name in plan.sets for k in range(options.episodes)]
     outcomes = {job: plan.partial.get(job) for job in jobs}
     done = [outcome for outcome in outcomes.values() if outcome]
@@ -144,7 +146,7 @@ def _result(options: Options, plan: Plan, outcomes: dict) -> dict:
     first = condition(plan.perturbations[0], options.level)
     embodiment = load_embodiment()
     result = {
-        "policy": options.policy, "weights_sha256": plan.weights_sha256, "seed": options.seed,
+        "policy": options.policy, "weights_sha256": plan.weights_sha256, "seed": options.seed, "task": options.task,
         "perturbation": {"name": options.perturb, "level": options.level} if plan.perturbations[0] else None,
         **_rates(by_condition[first]),
         "embodiment": embodiment.name, "contract_digest": embodiment.digest, "package_version": __version__,

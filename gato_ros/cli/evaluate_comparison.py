@@ -31,7 +31,7 @@ class EvaluationResult:
     """Condition, such as "plain" or "light high" -> object set -> episodes."""
 
 
-ABOUT = ("weights_sha256", "contract_digest", "package_version")
+ABOUT = ("weights_sha256", "contract_digest", "package_version", "task")
 
 
 def read_result(path: Path) -> EvaluationResult:

@@ -31,6 +31,8 @@ class Job:
     """One of sim.randomisation.PERTURBATIONS; None: the plain world."""
     level: str = "medium"
     """One of sim.randomisation.LEVELS."""
+    task: str = "red_on_blue"
+    """One of sim.task.TASKS."""
 
     @property
     def condition(self) -> str:
@@ -57,16 +59,18 @@ def _parts(job: Job) -> tuple[RgbStackingEnv, Policy]:
     from gato_ros.cli.policy_source import make_environment, make_policy
     from gato_ros.embodiments import load_embodiment
     from gato_ros.sim.randomisation import perturbation
+    from gato_ros.sim.task import stack_task
 
-    if _MADE.get("name") != job.policy:
-        _MADE.update(name=job.policy, policy=make_policy(job.policy, load_embodiment()))
-    world = (job.policy, job.object_set, job.perturbation, job.level)
+    task = stack_task(job.task)
+    if _MADE.get("name") != (job.policy, job.task):
+        _MADE.update(name=(job.policy, job.task), policy=make_policy(job.policy, load_embodiment(), task))
+    world = (job.policy, job.object_set, job.perturbation, job.level, job.task)
     if _MADE.get("world") != world:
         if "environment" in _MADE:
             _MADE.pop("environment").close()
         randomisation = perturbation(job.perturbation, job.level) if job.perturbation else None
         environment = make_environment(job.object_set, _MADE["policy"], load_embodiment(), randomisation,
-                                       randomise_fully=randomisation is not None)
+                                       randomise_fully=randomisation is not None, task=task)
         _MADE.update(world=world, environment=environment)
     return _MADE["environment"], _MADE["policy"]
 

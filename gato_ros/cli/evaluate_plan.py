@@ -38,8 +38,9 @@ class Plan:
 def check(options: Options) -> Plan:
     """The episodes to run; SetupError for anything that cannot work, before anything is started."""
     from gato_ros.sim.randomisation import PERTURBATIONS
-    from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS
+    from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS, stack_task
 
+    stack_task(options.task)
     groups = {TRIPLETS: tuple(TEST_TRIPLETS), ALL: tuple(OBJECT_SETS)}
     if options.set not in (*groups, *OBJECT_SETS):
         raise unknown_name("an object set", options.set, (*OBJECT_SETS, *groups))
@@ -89,15 +90,16 @@ def _with_policy(options: Options, sets: tuple[str, ...], perturbations: tuple[s
     from gato_ros import __version__
     from gato_ros.cli.policy_source import WEIGHTS_FILE, make_policy, weights_folder
     from gato_ros.embodiments import load_embodiment
+    from gato_ros.sim.task import stack_task
 
     embodiment = load_embodiment()
-    make_policy(options.policy, embodiment)
+    make_policy(options.policy, embodiment, stack_task(options.task))
     files: dict[str, str] = {}
     if options.policy not in ("expert", "hold"):
         folder = weights_folder(options.policy)
         files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
                  for name in (WEIGHTS_FILE, "config.json")}
-    identity = {"policy": files or options.policy, "sets": list(sets), "seed": options.seed,
+    identity = {"policy": files or options.policy, "sets": list(sets), "seed": options.seed, "task": options.task,
                 "perturbations": list(perturbations), "level": options.level if options.perturb else None,
                 "contract_digest": embodiment.digest, "package_version": __version__}
     path = options.json.with_name(options.json.name + ".partial.jsonl") if options.json else None

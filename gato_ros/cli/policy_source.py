@@ -13,6 +13,7 @@ from gato_ros.embodiments import Embodiment
 if TYPE_CHECKING:
     from gato_ros.sim.env import RgbStackingEnv
     from gato_ros.sim.randomisation import Randomisation
+    from gato_ros.sim.task import StackTask
 
 SHIPPED = Path(__file__).resolve().parents[1] / "models" / "weights"
 WEIGHTS_FILE = "params.safetensors"
@@ -34,8 +35,11 @@ def weights_folder(name: str) -> Path:
                      fix=f"shipped are: {shipped}")
 
 
-def make_policy(name: str, embodiment: Embodiment) -> Policy:
+def make_policy(name: str, embodiment: Embodiment, task: StackTask | None = None) -> Policy:
     """The policy called `name`: `expert` (sees ground truth), `hold`, or a folder with weights.
+
+    Args:
+        task: what the expert stacks on what, red on blue by default; weights know one task only, their own.
 
     Raises:
         SetupError: no such policy; damaged weights; weights of another embodiment.
@@ -44,8 +48,9 @@ def make_policy(name: str, embodiment: Embodiment) -> Policy:
         return HoldPolicy()
     if name == "expert":
         from gato_ros.sim.expert import StackingExpert
+        from gato_ros.sim.task import RED_ON_BLUE
 
-        return StackingExpert(embodiment)
+        return StackingExpert(embodiment, task or RED_ON_BLUE)
     folder = weights_folder(name)
     from gato_ros.embodiments.privileged import contract_for, reads_privileged
     from gato_ros.models.policy import GatoPolicy
@@ -57,12 +62,13 @@ def make_policy(name: str, embodiment: Embodiment) -> Policy:
         return policy
     from gato_ros.cli.privileged_policy import PrivilegedPolicy
     from gato_ros.sim.expert import StackingExpert
+    from gato_ros.sim.task import RED_ON_BLUE
 
-    return PrivilegedPolicy(policy, StackingExpert(embodiment))
+    return PrivilegedPolicy(policy, StackingExpert(embodiment, task or RED_ON_BLUE))
 
 
 def make_environment(objects: str, policy: Policy, embodiment: Embodiment, randomisation: Randomisation | None = None,
-                     randomise_fully: bool = False) -> RgbStackingEnv:
+                     randomise_fully: bool = False, task: StackTask | None = None) -> RgbStackingEnv:
     """An environment with the observations `policy` reads and no others: what it does not name it cannot see.
 
     Args:
@@ -71,10 +77,12 @@ def make_environment(objects: str, policy: Policy, embodiment: Embodiment, rando
         embodiment: the robot.
         randomisation: what differs from the plain world; the same seed starts in the same way with and without.
         randomise_fully: at its full magnitude in every episode (a test) instead of drawn (training).
+        task: what goes on what; red on blue by default.
     """
     from gato_ros.sim.env import RgbStackingEnv
+    from gato_ros.sim.task import RED_ON_BLUE
 
     privileged = tuple(key for key in policy.observation_keys if key.startswith(PRIVILEGED_PREFIX))
     plain = tuple(key for key in policy.observation_keys if key not in privileged)
     return RgbStackingEnv(objects, observation_keys=plain, privileged=privileged, embodiment=embodiment,
-                          randomisation=randomisation, randomise_fully=randomise_fully)
+                          randomisation=randomisation, randomise_fully=randomise_fully, wanted=task or RED_ON_BLUE)
