@@ -55,9 +55,8 @@ def facts(stage: CardStage, out: Path, entries: Entries) -> dict[str, Any]:
         "name": Path(stage.folder).parent.name, "folder": out / stage.folder, "weights": weights, "data": data,
         "runs": [_run(out, folder, stages) for folder in stage.trainings], "stages": stages,
         "objects": sorted({row["objects"] for row in data}),
-        "success": [row for result in results for row in _rates(result) if row["world"] == "plain"],
-        "disturbed": [row for result in results if result.get("perturbation") or "perturbations" in result
-                      for row in _rates(result)],
+        "success": [row for result in results if not _is_disturbed(result) for row in _rates(result)],
+        "disturbed": [row for result in results if _is_disturbed(result) for row in _rates(result)],
         "machines": sorted({f"{entry['machine']['cores']} cores of {entry['machine']['cpu']}"
                             for entry in stages.values() if "machine" in entry}),
         "hours": sum(entry["seconds"] for entry in stages.values()) / 3600,
@@ -96,6 +95,10 @@ def _run(out: Path, folder: str, stages: Entries) -> dict[str, Any]:
     return {"folder": folder, "training": json.loads(path.read_text())["extra"]["training"] if path.exists() else None,
             "init": options.get("init"), "validation": latest.get("validation", {}),
             "closed_loop": latest.get("closed_loop"), "closed_loop_set": options.get("closed_loop_set")}
+
+
+def _is_disturbed(result: dict[str, Any]) -> bool:
+    return bool(result.get("perturbation") or "perturbations" in result)
 
 
 def _rates(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
