@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -103,15 +104,19 @@ def _encode(path: Path, sheet: Callable[[int], np.ndarray], length: int, rate_hz
     import imageio_ffmpeg
 
     height, width, _ = sheet(0).shape
-    writer = imageio_ffmpeg.write_frames(
-        str(path), (width, height), fps=rate_hz, codec="libx264", pix_fmt_out="yuv420p", macro_block_size=2,
-        output_params=["-crf", "23", "-preset", "veryfast", "-movflags", "+faststart"], ffmpeg_log_level="error")
-    writer.send(None)
-    try:
-        for tick in range(length):
-            writer.send(np.ascontiguousarray(sheet(tick)))
-    finally:
-        writer.close()
+    # Not its write_frames: that runs Python between fork and exec, which can hang where JAX has its threads.
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24",
+               "-s", f"{width}x{height}", "-r", f"{rate_hz:g}", "-i", "-", "-c:v", "libx264", "-pix_fmt", "yuv420p",
+               "-crf", "23", "-preset", "veryfast", "-movflags", "+faststart", str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as ffmpeg:
+        try:
+            for tick in range(length):
+                ffmpeg.stdin.write(sheet(tick).tobytes())
+        except BrokenPipeError:
+            pass  # it ended early, and says below why
+        _, told = ffmpeg.communicate()
+    if ffmpeg.returncode:
+        raise RuntimeError(f"ffmpeg could not write {path}: {told.decode(errors='replace').strip()}")
 
 
 def _save_picture(path: Path, picture: np.ndarray) -> None:

@@ -9,19 +9,21 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import cv2
 import imageio_ffmpeg
+import jax
 import numpy as np
 import psutil
 import pytest
 
 from gato_ros.cli import evaluate
-from gato_ros.cli.evaluate_episode import Job
+from gato_ros.cli.evaluate_episode import Clip, Job
 from gato_ros.cli.evaluate_partial import PartialResult
 from gato_ros.cli.evaluate_plan import Plan, check
-from gato_ros.cli.failure_video import failures_to_film, film_failures
+from gato_ros.cli.failure_video import _encode, failures_to_film, film_failures, write_sheet
 from gato_ros.core.errors import SetupError
 from gato_ros.core.policy import HoldPolicy
 from gato_ros.embodiments import load_embodiment
@@ -283,6 +285,43 @@ def test_the_film_shows_what_the_cameras_see(hold):
     shown = np.frombuffer(next(frames), np.uint8).reshape(size[1], size[0], 3)[24:280:2, ::2]
     frames.close()
     assert shown.shape == seen.shape and np.abs(shown.astype(int) - seen).mean() < 4
+
+
+def clip(seed, ticks, grey):
+    """A clip whose tick t is a plain picture of brightness grey + t."""
+    pictures = [np.full((16, 32, 3), grey + tick, np.uint8) for tick in range(ticks)]
+    frames = tuple(cv2.imencode(".png", picture)[1].tobytes() for picture in pictures)
+    return Clip(Job("hold", "cubes", seed), EpisodeOutcome(seed, False, ticks, "none"), frames, 20.0)
+
+
+def test_a_sheet_has_a_tile_for_every_clip_and_short_ones_wait_at_their_end(tmp_path):
+    jax.numpy.zeros(1).block_until_ready()  # its threads make a fork dangerous, and it says so
+    clips = [clip(0, 3, 50), clip(1, 6, 100), clip(2, 2, 200)]
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", RuntimeWarning)
+        film, picture = write_sheet(clips, tmp_path / "new" / "film", ["first", "second", "third"])
+    assert [str(one.message) for one in told if "fork" in str(one.message)] == []
+    assert imageio_ffmpeg.count_frames_and_secs(str(film))[0] == 6
+    still = cv2.imread(str(picture))
+    assert still.shape == (2 * (32 + 24), 2 * 64, 3)
+    ends = [still[24:56, :64], still[24:56, 64:], still[80:, :64], still[80:, 64:]]
+    assert [set(np.unique(end)) for end in ends] == [{52}, {105}, {201}, {0}]
+    assert sorted(path.name for path in film.parent.iterdir()) == ["failures.mp4", "failures.png"]
+
+
+def test_a_film_that_fails_leaves_the_one_before(tmp_path):
+    write_sheet([clip(0, 2, 50)], tmp_path, ["good"])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    broken = clip(1, 2, 50)
+    broken = Clip(broken.job, broken.outcome, (broken.frames[0], b"no picture"), 20.0)
+    with pytest.raises(cv2.error):
+        write_sheet([broken], tmp_path, ["broken"])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_ffmpeg_complains_of_is_passed_on(tmp_path):
+    with pytest.raises(RuntimeError, match="No such file or directory"):
+        _encode(tmp_path / "nowhere" / "film.mp4", lambda tick: np.zeros((16, 16, 3), np.uint8), 2, 20.0)
 
 
 def test_without_a_failure_nothing_is_filmed(tmp_path):
