@@ -74,8 +74,12 @@ class Disturbance:
         return Action(np.clip(twist, self._lower[:4], self._upper[:4]), opening)
 
 
+SEGMENT_TICKS = 20
+"""For so long one of two drivers stays in command."""
+
+
 def demonstrate(env: RgbStackingEnv, driver: Policy, labeller: StackingExpert, seed: int, noise: Noise,
-                image_share: float = 1.0) -> Iterator[Step]:
+                image_share: float = 1.0, expert_share: float = 0.0) -> Iterator[Step]:
     """Steps of one episode, until it is stacked or its time is over.
 
     Args:
@@ -83,8 +87,10 @@ def demonstrate(env: RgbStackingEnv, driver: Policy, labeller: StackingExpert, s
         driver: chooses what is executed, before the disturbance.
         labeller: gives the labels; may be the driver itself.
         seed: start of the episode and of the noise.
-        image_share: share of plain ticks that are rendered; where fingers move or contacts are near, up to
+        image_share: share of plain ticks that are kept with images; where fingers move or contacts are near, up to
             three times as many are.
+        expert_share: share of one-second segments that `labeller` drives in place of `driver`, so that a jam ends
+            and what comes after it is seen, too (DAgger's mixture, Ross et al. 2011).
     """
     env.start(seed)
     rng = np.random.default_rng([seed, 1])
@@ -92,7 +98,7 @@ def demonstrate(env: RgbStackingEnv, driver: Policy, labeller: StackingExpert, s
     labeller.reset()
     disturbance = Disturbance(noise, env.embodiment.action_lower, env.embodiment.action_upper, rng)
     driver_sees = any(key in driver.observation_keys for key in env.embodiment.image_keys)
-    opening_before = None
+    opening_before, tick, rescued = None, 0, False
     stacked = truncated = False
     while not (stacked or truncated):
         bare = env.observe(images=False)
@@ -100,12 +106,13 @@ def demonstrate(env: RgbStackingEnv, driver: Policy, labeller: StackingExpert, s
         label = labeller.act(bare)
         moving = opening_before is not None and abs(opening - opening_before) > 5e-4
         slow = np.abs(label.twist[:2]).max() < 0.03
-        share = image_share * (3.0 if moving or slow else 1.0)
-        rendered = driver_sees or rng.random() < share
-        observation = env.observe() if rendered else bare
-        wanted = label if driver is labeller else driver.act(observation)
-        executed = disturbance.apply(wanted)
-        yield Step(labeller.with_plan(observation), label, executed)
-        opening_before = opening
+        kept = rng.random() < image_share * (3.0 if moving or slow else 1.0)
+        if expert_share and tick % SEGMENT_TICKS == 0:
+            rescued = rng.random() < expert_share
+        by_expert = rescued or driver is labeller
+        seen = env.observe() if kept or (driver_sees and not by_expert) else bare
+        executed = disturbance.apply(label if by_expert else driver.act(seen))
+        yield Step(labeller.with_plan(seen if kept else bare), label, executed)
+        opening_before, tick = opening, tick + 1
         _, _, truncated, info = env.step_action(executed)
         stacked = info["stacked"]

@@ -47,6 +47,8 @@ class Options:
     """Vary light, colours, textures, cameras, friction, mass, delay and noise (sim/randomisation.py, TRAINING)."""
     policy: str | None = None
     """Weights that drive each episode while the expert labels (DAgger); default: the expert drives."""
+    expert_share: float = 0.3
+    """With --policy: share of one-second segments that the expert drives, so that a jam ends."""
     json: Path | None = None
     """Write the result here as JSON."""
 
@@ -101,6 +103,8 @@ def _check(options: Options) -> None:
             fix="higher seeds are for evaluation",
             got=f"{options.seed} to {options.seed + options.episodes}",
         )
+    if not 0 <= options.expert_share < 1:
+        raise SetupError(expected="--expert-share in [0, 1)", got=str(options.expert_share), fix="0.3 is a good value")
     for name in ("episodes", "workers", "per_scene"):
         if getattr(options, name) < 1:
             raise SetupError(
@@ -180,10 +184,13 @@ def _episode(options: Options, seed: int, env, expert, driver) -> dict:
         "driver": options.policy or "expert",
         "image_share": options.image_share,
         "randomise": options.randomise,
+        "expert_share": options.expert_share if options.policy else None,
     }
     with EpisodeWriter(options.out, name, env.embodiment, metadata) as writer:
         frames = tick = 0
-        for tick, step in enumerate(demonstrate(env, driver, expert, seed, noise, options.image_share)):
+        expert_share = options.expert_share if options.policy else 0.0
+        steps = demonstrate(env, driver, expert, seed, noise, options.image_share, expert_share)
+        for tick, step in enumerate(steps):
             frames += env.embodiment.image_keys[0] in step.observation.values
             writer.add(tick, step.observation, step.label, step.executed, step.observation.privileged)
         stacked = env.stacked

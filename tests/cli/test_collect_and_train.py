@@ -120,6 +120,8 @@ def test_snapshots_then_training_then_evaluation(demonstrations, tmp_path):
         (("--workers", "0"), "workers"),
     (("--policy", "nowhere"), "no such folder"),
     (("--policy", "expert", "--kind", "snapshots"), "--kind episodes"),
+    (("--expert-share", "1"), "--expert-share"),
+    (("--task", "red_on_green"), "red_on_blue"),
     ],
 )
 def test_collect_refuses_bad_input_and_writes_nothing(tmp_path, arguments, words):

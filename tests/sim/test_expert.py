@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from gato_ros.core.errors import SetupError
-from gato_ros.sim.demonstration import Noise, demonstrate
+from gato_ros.core.policy import HoldPolicy
+from gato_ros.sim.demonstration import SEGMENT_TICKS, Noise, demonstrate
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import PLAN_KEY, PLAN_NAMES, StackingExpert
 from gato_ros.sim.snapshot import snapshots
@@ -100,4 +101,20 @@ def test_the_plan_is_where_the_expert_goes():
     np.testing.assert_allclose([first["place_x"], first["place_y"], first["place_z"]], [*blue[:2], blue[2] + 0.025],
                                atol=0.008)  # a cube may lean on a slope
     assert "privileged/plan" not in env.observe().privileged
+    env.close()
+
+
+def test_expert_and_policy_take_turns_and_every_label_is_the_experts():
+    env = RgbStackingEnv("cubes", privileged=PRIVILEGED_KEYS, max_steps=120)
+    expert, rewound = StackingExpert(), StackingExpert()
+    steps = list(demonstrate(env, HoldPolicy(), expert, 3, Noise(clean_episodes=1.0), image_share=0.1,
+                             expert_share=0.5))
+    segments = [steps[start:start + SEGMENT_TICKS] for start in range(0, len(steps), SEGMENT_TICKS)]
+    by_expert = [all(np.array_equal(step.executed.twist, step.label.twist) for step in one) for one in segments]
+    held = [all(not step.executed.twist.any() for step in one) for one in segments]
+    assert any(by_expert) and any(held) and all(a or b for a, b in zip(by_expert, held, strict=True))
+    for step in steps[::15]:
+        np.testing.assert_allclose(rewound.act(step.observation).twist, step.label.twist, atol=0.02)
+    pictured = [env.embodiment.image_keys[0] in step.observation.values for step in steps]
+    assert 0 < sum(pictured) < len(steps)
     env.close()
