@@ -91,7 +91,7 @@ def print_comparison(against: Mapping[str, Any]) -> None:
         _show(table)
     notes = [key for key in against["differs_in"] if key != "weights_sha256"]
     if notes:
-        print(f"not made alike: {', '.join(notes)} of the two differ, so the same seed may be another start")
+        print(f"not made alike: {', '.join(notes)} of the two differ, so the difference is not the policy's alone")
 
 
 def _paired_cells(row: Mapping[str, Any]) -> list[str]:

@@ -287,6 +287,17 @@ def test_the_film_shows_what_the_cameras_see(hold):
     assert shown.shape == seen.shape and np.abs(shown.astype(int) - seen).mean() < 4
 
 
+def test_what_else_differs_between_two_results_is_said(tmp_path, capsys):
+    rows = [EpisodeOutcome(seed, seed == 7, 400, None).row() for seed in (7, 8)]
+    for name, task, sha in (("this", "red_on_blue", "a"), ("that", "blue_on_green", "b")):
+        result = {"policy": name, "perturbation": None, "task": task, "weights_sha256": sha, "contract_digest": "c",
+                  "package_version": "1", "sets": {"cubes": {"outcomes": rows}}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(result))
+    options = evaluate.Options(result=tmp_path / "this.json", against=tmp_path / "that.json")
+    assert evaluate.run(options)["against"]["differs_in"] == ["weights_sha256", "task"]
+    assert "not made alike: task of the two differ" in capsys.readouterr().out
+
+
 def clip(seed, ticks, grey):
     """A clip whose tick t is a plain picture of brightness grey + t."""
     pictures = [np.full((16, 32, 3), grey + tick, np.uint8) for tick in range(ticks)]
