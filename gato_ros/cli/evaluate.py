@@ -8,7 +8,8 @@ disturbance, from the same start, and tells how many points of success each one 
 
 Is it better? `--json new.json --against old.json` compares episode by episode: which did both stack, which only
 one? The p-value says how easily chance makes such a split; the interval says how large the difference may be.
-`--result new.json --against old.json` does so for two files and runs nothing.
+`--result new.json --against old.json` does so for two files and runs nothing; one of them may be the report.json of
+`sim`, to see what real time over ROS 2 costs.
 
 Why does it fail? `--video FOLDER` films failed episodes, side by side.
 

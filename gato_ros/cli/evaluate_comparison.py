@@ -31,13 +31,17 @@ class EvaluationResult:
     """Condition, such as "plain" or "light high" -> object set -> episodes."""
 
 
+OVER_ROS = "over ROS 2"
+"""The condition of episodes that the `sim` verb ran in real time."""
 ABOUT = ("weights_sha256", "contract_digest", "package_version", "task")
 
 
 def read_result(path: Path) -> EvaluationResult:
-    """The evaluation in `path`; SetupError if it is none, or one without its episodes."""
+    """The evaluation in `path`, or the report.json of the `sim` verb; SetupError if it is none, or has no episodes."""
     try:
         record = json.loads(path.read_text())
+        if "episode_rows" in record:
+            return _read_report(path, record)
         level = (record["perturbation"] or {}).get("level", "")
         name = (record["perturbation"] or {}).get("name")
         conditions = {condition(name, level): _outcomes(record["sets"])}
@@ -51,6 +55,16 @@ def read_result(path: Path) -> EvaluationResult:
         got = f"no key {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
         raise SetupError(expected=f"a result of `evaluate --json` with its episodes in {path}", got=got,
                          fix="check the path, or evaluate again with this version") from None
+
+
+def _read_report(path: Path, record: dict[str, Any]) -> EvaluationResult:
+    """Episodes over ROS 2, where nothing but success is known of each."""
+    rows = [EpisodeOutcome(row["seed"], row["stacked"], row["steps"], None, tuple(row["objects"]))
+            for row in record["episode_rows"]]
+    if not rows:
+        raise ValueError("no episodes")
+    about = {**dict.fromkeys(ABOUT), "contract_digest": record["embodiment"]["digest"]}
+    return EvaluationResult(path, str(record["policy"]), about, {OVER_ROS: {record["objects"]: rows}})
 
 
 def _outcomes(sets: dict[str, dict[str, Any]]) -> dict[str, list[EpisodeOutcome]]:
@@ -115,5 +129,6 @@ def compare_with(these: Mapping[str, Outcomes], about: Mapping[str, Any], other:
     conditions = {}
     for this, that in matching_conditions(these, other.conditions):
         conditions[this] = {"that": that, **compare(these[this], other.conditions[that])}
+    known = [key for key in ABOUT if None not in (about.get(key), other.about[key])]
     return {"file": str(other.path), "policy": other.policy, **other.about,
-            "differs_in": [key for key in ABOUT if about.get(key) != other.about[key]], "conditions": conditions}
+            "differs_in": [key for key in known if about[key] != other.about[key]], "conditions": conditions}

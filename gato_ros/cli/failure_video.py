@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -13,6 +12,7 @@ import cv2
 import numpy as np
 
 from gato_ros.cli.evaluate_episode import PLAIN, Clip, Job, film_job
+from gato_ros.cli.film import write_film
 from gato_ros.training.evaluation import EpisodeOutcome
 
 FILM, PICTURE = "failures.mp4", "failures.png"
@@ -67,7 +67,7 @@ def write_sheet(clips: Sequence[Clip], folder: Path, titles: Sequence[str]) -> t
                       for clip, title in zip(clips, titles, strict=True)])
 
     film, picture = folder / FILM, folder / PICTURE
-    _whole(film, lambda path: _encode(path, sheet, length, clips[0].rate_hz))
+    _whole(film, lambda path: write_film(path, map(sheet, range(length)), clips[0].rate_hz))
     _whole(picture, lambda path: _save_picture(path, sheet(length - 1)))
     return film, picture
 
@@ -98,25 +98,6 @@ def _grid(tiles: list[np.ndarray]) -> np.ndarray:
     tiles = tiles + [blank] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[start:start + columns]) for start in range(0, len(tiles), columns)]
     return np.vstack(rows)
-
-
-def _encode(path: Path, sheet: Callable[[int], np.ndarray], length: int, rate_hz: float) -> None:
-    import imageio_ffmpeg
-
-    height, width, _ = sheet(0).shape
-    # Not its write_frames: that runs Python between fork and exec, which can hang where JAX has its threads.
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24",
-               "-s", f"{width}x{height}", "-r", f"{rate_hz:g}", "-i", "-", "-c:v", "libx264", "-pix_fmt", "yuv420p",
-               "-crf", "23", "-preset", "veryfast", "-movflags", "+faststart", str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as ffmpeg:
-        try:
-            for tick in range(length):
-                ffmpeg.stdin.write(sheet(tick).tobytes())
-        except BrokenPipeError:
-            pass  # it ended early, and says below why
-        _, told = ffmpeg.communicate()
-    if ffmpeg.returncode:
-        raise RuntimeError(f"ffmpeg could not write {path}: {told.decode(errors='replace').strip()}")
 
 
 def _save_picture(path: Path, picture: np.ndarray) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).resolve().parents[1] / "models" / "weights"
 WEIGHTS_FILE = "params.safetensors"
+CONFIG_FILE = "config.json"
+DEFAULT = "sawyer_cubes"
+"""The shipped policy that verbs take when none is named."""
 
 
 def shipped_policies() -> list[Path]:
@@ -28,6 +31,9 @@ def weights_folder(name: str) -> Path:
     """The folder that `name` means: a path, or the name of a shipped policy; SetupError if it has no weights."""
     for folder in (Path(name), SHIPPED / name):
         if name and (folder / WEIGHTS_FILE).is_file():
+            if not (folder / CONFIG_FILE).is_file():
+                raise SetupError(expected=f"{CONFIG_FILE} beside {WEIGHTS_FILE} in {folder}", got="none",
+                                 fix="name a folder that `train` wrote")
             return folder
     shipped = ", ".join(path.name for path in shipped_policies()) or "none"
     kind = f"a folder without {WEIGHTS_FILE}" if name and Path(name).is_dir() else "no such folder"

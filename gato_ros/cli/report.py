@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gato_ros.cli import write_json
+from gato_ros.cli.film import write_film
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.episode_record import EpisodeRecord, percentiles
 
@@ -85,19 +86,9 @@ def _version(package: str) -> str | None:
 
 def video_data(frames: list[dict[str, np.ndarray]], rate_hz: float) -> str:
     """H.264 of the cameras side by side, as a data URL; frames uint8 [height width 3] per camera."""
-    import imageio_ffmpeg
-
-    pictures = [np.hstack(list(frame.values())) for frame in frames]
-    height, width, _ = pictures[0].shape
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "episode.mp4"
-        writer = imageio_ffmpeg.write_frames(
-            str(path), (width, height), fps=rate_hz, codec="libx264", pix_fmt_out="yuv420p",
-            output_params=["-crf", "23", "-preset", "veryfast", "-movflags", "+faststart"], ffmpeg_log_level="error")
-        writer.send(None)
-        for picture in pictures:
-            writer.send(np.ascontiguousarray(picture))
-        writer.close()
+        write_film(path, (np.hstack(list(frame.values())) for frame in frames), rate_hz)
         return "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode()
 
 

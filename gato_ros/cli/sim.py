@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from gato_ros.cli.report import Report
     from gato_ros.nodes.episode_runner import EpisodeRunner
 
-WEIGHTS = Path(__file__).resolve().parents[1] / "models" / "weights"
 LARGEST_SEED = 2**31 - 1
 MISSED_SHARE = 0.01
 """More missed ticks than this are pointed out."""
@@ -28,7 +27,7 @@ class Options:
     seed: int = 900000
     """Seed of the first episode's start; the next ones count up. Policies never train on 900000 and above."""
     policy: str = ""
-    """Directory of weights, or `hold` to stand still. Default: the weights shipped in models/weights."""
+    """Directory of weights, the name of shipped ones, or `hold` to stand still. Default: policy_source.DEFAULT."""
     objects: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, or train."""
     max_steps: int = 400
@@ -43,18 +42,9 @@ class Options:
     """ROS parameter file for the nodes. Default: launch/params/loop.yaml."""
 
 
-def shipped_policy() -> Path:
-    """The one directory of weights in models/weights; SetupError when there is none or a choice."""
-    found = sorted(path.parent for path in WEIGHTS.glob("*/params.safetensors"))
-    if len(found) == 1:
-        return found[0]
-    raise SetupError(expected="one directory with params.safetensors in models/weights",
-                     got=", ".join(path.name for path in found) or "none",
-                     fix="name one with --policy DIR, or --policy hold to stand still")
-
-
 def _check(options: Options) -> str:
     """The policy's name or absolute directory; SetupError for anything that cannot work."""
+    from gato_ros.cli.policy_source import DEFAULT, weights_folder
     from gato_ros.sim.task import OBJECT_SETS
 
     if options.objects not in OBJECT_SETS:
@@ -69,12 +59,7 @@ def _check(options: Options) -> str:
         raise SetupError(expected="a folder for --out", got=f"the file {options.out}", fix="choose another place")
     if options.policy == "hold":
         return "hold"
-    directory = Path(options.policy).resolve() if options.policy else shipped_policy()
-    for file in ("params.safetensors", "config.json"):
-        if not (directory / file).is_file():
-            raise SetupError(expected=f"{file} in --policy DIR", got=f"none in {directory}",
-                             fix="name a directory that `train` wrote, or --policy hold")
-    return str(directory)
+    return str(weights_folder(options.policy or DEFAULT).resolve())
 
 
 @contextlib.contextmanager

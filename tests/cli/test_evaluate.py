@@ -20,10 +20,12 @@ import psutil
 import pytest
 
 from gato_ros.cli import evaluate
+from gato_ros.cli.evaluate_comparison import OVER_ROS
 from gato_ros.cli.evaluate_episode import Clip, Job
 from gato_ros.cli.evaluate_partial import PartialResult
 from gato_ros.cli.evaluate_plan import Plan, check
-from gato_ros.cli.failure_video import _encode, failures_to_film, film_failures, write_sheet
+from gato_ros.cli.failure_video import failures_to_film, film_failures, write_sheet
+from gato_ros.cli.film import write_film
 from gato_ros.core.errors import SetupError
 from gato_ros.core.policy import HoldPolicy
 from gato_ros.embodiments import load_embodiment
@@ -332,7 +334,7 @@ def test_a_film_that_fails_leaves_the_one_before(tmp_path):
 
 def test_what_ffmpeg_complains_of_is_passed_on(tmp_path):
     with pytest.raises(RuntimeError, match="No such file or directory"):
-        _encode(tmp_path / "nowhere" / "film.mp4", lambda tick: np.zeros((16, 16, 3), np.uint8), 2, 20.0)
+        write_film(tmp_path / "nowhere" / "film.mp4", [np.zeros((16, 16, 3), np.uint8)] * 2, 20.0)
 
 
 def test_without_a_failure_nothing_is_filmed(tmp_path):
@@ -445,3 +447,27 @@ def test_weights_that_changed_are_another_evaluation(tmp_path):
     (weights / "config.json").write_text(json.dumps(config))
     with pytest.raises(SetupError, match="another one: policy"):
         check(options)
+
+
+def report_of_sim(path, successes):
+    rows = [{"seed": 900_000 + k, "objects": ["s0"] * 3, "stacked": bool(one), "steps": 100} for k, one in
+            enumerate(successes)]
+    path.write_text(json.dumps({"policy": "p", "objects": "cubes", "embodiment": {"digest": "d"},
+                                "episode_rows": rows}))
+    return path
+
+
+def test_a_report_over_ros_pairs_with_an_evaluation_in_process(tmp_path):
+    over_ros = report_of_sim(tmp_path / "report.json", [1, 0, 0, 1])
+    outcomes = [EpisodeOutcome(900_000 + k, bool(one), 100, None, ("s0",) * 3) for k, one in enumerate([1, 1, 0, 1])]
+    in_process = tmp_path / "evaluation.json"
+    in_process.write_text(json.dumps({"policy": "p", "perturbation": None, "sets": {"cubes": {
+        "outcomes": [one.row() for one in outcomes]}}}))
+    result = evaluate.run(evaluate.Options(result=over_ros, against=in_process, quiet=True))
+    block = result["against"]["conditions"][OVER_ROS]
+    assert block["that"] == "plain"
+    row = block["sets"]["cubes"]
+    assert (row["both"], row["only_this"], row["only_that"], row["neither"]) == (2, 0, 1, 1)
+    assert row["difference"] == -0.25
+    with pytest.raises(SetupError, match="no episodes"):
+        evaluate.run(evaluate.Options(result=report_of_sim(tmp_path / "e.json", []), against=in_process, quiet=True))
