@@ -9,8 +9,8 @@ import pytest
 
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
-from gato_ros.sim import task
-from gato_ros.sim.camera import CAMERAS
+from gato_ros.sim import scene, task
+from gato_ros.sim.camera import CAMERAS, render
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.world import StackingWorld
 
@@ -209,3 +209,23 @@ def test_a_policys_nan_is_refused_before_the_arm_moves():
             env.step_action(Action.from_vector(vector))
     np.testing.assert_array_equal(env.world.joint_positions, before)
     env.close()
+
+
+def test_pictures_are_the_same_as_with_whole_basket_faces(monkeypatch):
+    """What is cut from the faces' visual shapes is hidden in every camera."""
+    def pictures():
+        world = StackingWorld()
+        world.reset(np.random.default_rng(1), "train")
+        shown = [render(world._client, name, 128, 128) for name in CAMERAS]
+        world.close()
+        return np.stack(shown)
+
+    def whole(extents, *_):
+        x, y, z = extents
+        return np.array([(-x, -y, z), (x, -y, z), (x, y, z), (-x, y, z)])
+
+    cut = pictures()
+    monkeypatch.setattr(scene, "_seen_part", whole)
+    np.testing.assert_array_equal(cut, pictures())
+    monkeypatch.setattr(scene, "_seen_part", lambda *box: whole(*box) * 0.2)
+    assert (cut != pictures()).any()
