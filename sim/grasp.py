@@ -16,6 +16,7 @@ from gato_ros.sim.scene import (
     SLOPE_TILT_RAD,
     flat_triangles,
 )
+from gato_ros.sim.task import OBJECT_NAMES
 
 SAMPLE_SPACING_M = 0.003
 PAD_HALF_WIDTH_M = 0.011
@@ -72,6 +73,11 @@ def _facets(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     total = np.bincount(group, areas)
     weigh = lambda rows: np.stack([np.bincount(group, areas * rows[:, i]) for i in range(3)], 1) / total[:, None]  # noqa: E731
     return weigh(normals), weigh(triangles.mean(axis=1)), total
+
+
+def object_faces() -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Outward normals [faces 3] and areas [faces] [m^2] of all objects, in the order of OBJECT_NAMES."""
+    return tuple((normals, areas) for normals, _, areas in map(_facets, OBJECT_NAMES))
 
 
 def standing_point(name: str, rotation: np.ndarray, surface: np.ndarray) -> np.ndarray:

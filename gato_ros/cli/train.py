@@ -51,7 +51,7 @@ def run(options: Options) -> dict:
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.layout import token_layout
     from gato_ros.models.weights import load_weights
-    from gato_ros.sim.task import OBJECT_NAMES
+    from gato_ros.sim.grasp import object_faces
     from gato_ros.training.examples import Examples
     from gato_ros.training.loop import Schedule, train
 
@@ -70,9 +70,10 @@ def run(options: Options) -> dict:
 
     every = max(1, min(500, training.steps))
     schedule = Schedule(min(50, every), every, every, options.closed_loop_every)
+    faces = object_faces()
     with dashboard.shown():
-        result = train(training, model, embodiment, Examples.of(training_frames, layout, OBJECT_NAMES),
-                       Examples.of(validation_frames, layout, OBJECT_NAMES), data, options.out, schedule,
+        result = train(training, model, embodiment, Examples.of(training_frames, layout, faces),
+                       Examples.of(validation_frames, layout, faces), data, options.out, schedule,
                        dashboard.report, closed_loop if options.closed_loop_every else None, initial)
     print(f"weights in {options.out / 'last'}")
     return {**result, "out": str(options.out), "data": data}

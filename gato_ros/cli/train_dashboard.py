@@ -29,7 +29,7 @@ ROWS = (
     ("validation", ("error_grasp_x", "error_grasp_y", "error_grasp_z"), "where to grasp", "mm", 1.0),
     ("validation", ("error_vx", "error_vy", "error_vz"), "velocity", "mm/s", 1000.0),
     ("validation", "error_wz", "turning", "rad/s", 1.0),
-    ("validation", ("error_red_sin4", "error_red_cos4"), "red's yaw, sin and cos of 4 x", "", 1.0),
+    ("validation", ("error_grasp_sin2", "error_grasp_cos2"), "grasp's yaw, sin and cos of 2 x", "", 1.0),
     ("closed_loop", "rate", "closed-loop success", "%", 100.0),
 )
 """Kind of report, key or keys (their mean is shown), name, unit, factor."""

@@ -13,7 +13,7 @@ import numpy as np
 from gato_ros.data.frames import Frames
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize, tokenize_actions
-from gato_ros.training.auxiliary import auxiliary_targets
+from gato_ros.training.auxiliary import Faces, auxiliary_targets
 from gato_ros.training.mirror import ACTION_SIGN, AUXILIARY_SIGN, can_mirror, mirror_pixels, mirror_vectors
 from gato_ros.training.privileged import MIRROR_SIGN, mirror_privileged, with_privileged_vectors
 
@@ -40,8 +40,9 @@ class Examples:
     auxiliary_weight: np.ndarray
 
     @staticmethod
-    def of(frames: Frames, layout: TokenLayout, object_names: tuple[str, ...]) -> Examples:
-        targets, weights = auxiliary_targets(frames.privileged, object_names)
+    def of(frames: Frames, layout: TokenLayout, faces: Faces) -> Examples:
+        """Frames with their auxiliary targets; `faces` are those of the simulator's objects, by number."""
+        targets, weights = auxiliary_targets(frames.privileged, faces)
         return Examples(with_privileged_vectors(frames, layout), layout, targets, weights)
 
     def __len__(self) -> int:

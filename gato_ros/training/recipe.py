@@ -34,8 +34,8 @@ class Sizes:
     train_episodes: int = 500
     per_scene: int = 5
     base_steps: int = 12_000
-    dagger_rounds: int = 1
-    dagger_episodes: int = 300
+    dagger_rounds: int = 2
+    dagger_episodes: int = 400
     """Episodes of each round, on the training objects."""
     dagger_steps: int = 6_000
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
@@ -14,12 +15,13 @@ from gato_ros.embodiments import load_embodiment
 from gato_ros.models.layout import token_layout
 from gato_ros.models.policy import GatoPolicy
 from gato_ros.models.presets import PRESETS
-from gato_ros.training.auxiliary import NAMES, POSITIONS, YAWS, auxiliary_targets
+from gato_ros.sim.grasp import object_faces
+from gato_ros.sim.task import OBJECT_NAMES
+from gato_ros.training.auxiliary import NAMES, auxiliary_targets
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Examples, batches
 from gato_ros.training.loop import CURVES, Schedule, train
 
-OBJECT_NAMES = ("r3", "s0")
 CONFIG = TrainingConfig(steps=8, batch=8, warmup_steps=2)
 MODEL = replace(PRESETS["debug_one_pass"], auxiliary=NAMES, auxiliary_early_layer=1)
 
@@ -50,7 +52,7 @@ def some_frames(count, seed):
 @pytest.fixture(scope="module")
 def examples():
     layout = token_layout(load_embodiment(), MODEL)
-    return [Examples.of(some_frames(count, seed), layout, OBJECT_NAMES) for count, seed in ((48, 0), (8, 1))]
+    return [Examples.of(some_frames(count, seed), layout, object_faces()) for count, seed in ((48, 0), (8, 1))]
 
 
 def run(examples, folder, config=CONFIG, **more):
@@ -142,21 +144,42 @@ def test_frames_round_trip_and_a_cut_file_is_refused(tmp_path):
         load_frames(tmp_path / "a.frames.npz")
 
 
-def test_auxiliary_yaw_is_the_same_after_a_quarter_turn_and_absent_for_other_shapes():
-    def targets(angle, number):
-        quat = np.array([0, 0, np.sin(angle / 2), np.cos(angle / 2)], np.float32)
-        pose = np.concatenate([[0.6, 0.0, 0.08], quat]).astype(np.float32)[None]
-        colours = ("red", "green", "blue")
-        privileged = {f"privileged/{colour}/pose": pose for colour in colours}
-        privileged.update({f"privileged/{colour}/object": np.array([[number]], np.float32) for colour in colours})
-        return auxiliary_targets(privileged, OBJECT_NAMES)
+def targets(angle, number, tilt=0.0):
+    about_z = np.array([0, 0, np.sin(angle / 2), np.cos(angle / 2)])
+    about_x = np.array([np.sin(tilt / 2), 0, 0, np.cos(tilt / 2)])
+    quat = (Rotation.from_quat(about_z) * Rotation.from_quat(about_x)).as_quat()
+    pose = np.concatenate([[0.6, 0.0, 0.08], quat]).astype(np.float32)[None]
+    colours = ("red", "green", "blue")
+    privileged = {f"privileged/{colour}/pose": pose for colour in colours}
+    privileged.update({f"privileged/{colour}/object": np.array([[number]], np.float32) for colour in colours})
+    values, weights = auxiliary_targets(privileged, object_faces())
+    return dict(zip(NAMES, values[0])), dict(zip(NAMES, weights[0]))
 
-    yaw, plan = slice(len(POSITIONS), len(POSITIONS) + len(YAWS)), slice(len(POSITIONS) + len(YAWS), None)
-    first, weights = targets(0.2, 1)
-    quarter, _ = targets(0.2 + np.pi / 2, 1)
-    eighth, _ = targets(0.2 + np.pi / 4, 1)
-    np.testing.assert_allclose(first, quarter, atol=1e-5)
-    np.testing.assert_allclose(first[0, yaw], -eighth[0, yaw], atol=1e-5)
-    assert weights[:, : plan.start].all() and not targets(0.2, 0)[1][0, yaw].any()
+
+def harmonic(values, k):
+    return np.array([values[f"red_faces_{part}{k}"] for part in ("sin", "cos")])
+
+
+def test_a_cube_looks_the_same_after_a_quarter_turn_and_is_opposite_after_an_eighth():
+    cube = OBJECT_NAMES.index("s0")
+    first, weights = targets(0.2, cube)
+    np.testing.assert_allclose(harmonic(first, 4), [np.sin(0.8), np.cos(0.8)], atol=1e-4)
+    np.testing.assert_allclose(harmonic(targets(0.2 + np.pi / 2, cube)[0], 4), harmonic(first, 4), atol=1e-4)
+    np.testing.assert_allclose(harmonic(targets(0.2 + np.pi / 4, cube)[0], 4), -harmonic(first, 4), atol=1e-4)
+    np.testing.assert_allclose(harmonic(targets(0.2, cube, np.pi / 2)[0], 4), harmonic(first, 4), atol=1e-4)
+    assert np.abs(harmonic(first, 2)).max() < 1e-4 and np.abs(harmonic(first, 6)).max() < 1e-4
     # Frames that were recorded without the expert's plan teach nothing about it.
-    assert not weights[:, plan].any() and not first[:, plan].any()
+    assert weights["red_x"] == weights["red_faces_sin4"] == 1 and weights["grasp_x"] == weights["place_x"] == 0
+    assert first["grasp_x"] == first["place_x"] == 0
+
+
+def test_every_shape_turns_with_its_harmonics():
+    rng = np.random.default_rng(0)
+    for number in rng.choice(len(OBJECT_NAMES), 12, replace=False):
+        before, after = targets(0.3, number)[0], targets(0.3 + 0.25, number)[0]
+        for k in (2, 4, 6):
+            sine, cosine = harmonic(before, k)
+            turned = [sine * np.cos(0.25 * k) + cosine * np.sin(0.25 * k),
+                      cosine * np.cos(0.25 * k) - sine * np.sin(0.25 * k)]
+            np.testing.assert_allclose(harmonic(after, k), turned, atol=1e-4)
+            assert np.hypot(sine, cosine) <= 1 + 1e-6

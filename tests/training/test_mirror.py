@@ -5,7 +5,7 @@ import pytest
 
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
-from gato_ros.sim.task import OBJECT_NAMES
+from gato_ros.sim.grasp import object_faces
 from gato_ros.training.auxiliary import NAMES, auxiliary_targets
 from gato_ros.training.mirror import (
     ACTION_SIGN,
@@ -62,7 +62,7 @@ def test_vectors_labels_and_ground_truth(pair):
     np.testing.assert_allclose(label * ACTION_SIGN, expert.act(after).as_vector(), atol=5e-3)
     planned = [expert.with_plan(observation).privileged for observation in pair]
     (left, weight), (right, _) = (
-        auxiliary_targets({key: value[None] for key, value in one.items()}, OBJECT_NAMES) for one in planned)
+        auxiliary_targets({key: value[None] for key, value in one.items()}, object_faces()) for one in planned)
     assert len(AUXILIARY_SIGN) == len(NAMES) and weight.all()
     np.testing.assert_allclose(left[0] * AUXILIARY_SIGN, right[0], atol=1e-2)
 
