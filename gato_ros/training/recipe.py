@@ -69,7 +69,8 @@ class Sizes:
 
 SMOKE = Sizes(
     preset="debug_one_pass", batch=8, learning_rate=1e-3, continued_learning_rate=1e-3, train_scenes=6,
-    train_episodes=2, per_scene=3, base_steps=20, dagger_episodes=1, dagger_steps=20, mastery_sets=("cubes",),
+    train_episodes=2, per_scene=3, base_steps=20, dagger_rounds=1, dagger_episodes=1,
+    dagger_steps=20, mastery_sets=("cubes",),
     set_scenes=6, set_episodes=1, mastery_steps=20, mastery_dagger_episodes=1, mastery_dagger_steps=20,
     closed_loop_every=0, unseen_sets=("triplet1",), seen_sets=("cubes",), evaluation_episodes=1,
     perturbed_episodes=1, perturbation="light")
