@@ -25,7 +25,7 @@ class Sizes:
     batch: int = 64
     learning_rate: float = 1e-3
     """Of a run that starts from random weights."""
-    continued_learning_rate: float = 5e-4
+    continued_learning_rate: float = 1e-3
     """Of a run that starts from weights."""
     shipped: Literal["last", "best"] = "last"
     """Which weights of a run go on: those of its last step, or those with the highest closed-loop success."""
@@ -37,7 +37,7 @@ class Sizes:
     dagger_rounds: int = 2
     dagger_episodes: int = 400
     """Episodes of each round, on the training objects."""
-    dagger_steps: int = 6_000
+    dagger_steps: int = 8_000
 
     mastery_sets: tuple[str, ...] = ("cubes", "triplet1", "triplet2", "triplet3", "triplet4", "triplet5")
     set_scenes: int = 1_200
