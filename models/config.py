@@ -77,6 +77,9 @@ class GatoConfig:
     """Names of the numbers that the separator's feature predicts while training; never part of shipped weights."""
     auxiliary_early_layer: int = 0
     """The auxiliary numbers are also read after this many layers; 0: not."""
+    patch_auxiliary: tuple[str, ...] = ()
+    """Names of the numbers that every image patch predicts after `auxiliary_early_layer` layers while training; never
+    part of shipped weights."""
     continuous_rows: Literal["fourier", "random"] = "fourier"
     """Start of the table's continuous rows: Fourier features of the bin centre, so that near values start alike."""
     rematerialise: bool = False
@@ -108,6 +111,8 @@ class GatoConfig:
                       "causal attention with autoregressive decoding", self.step_attention)
         self._require(0 <= self.auxiliary_early_layer < self.layers, "auxiliary_early_layer below layers",
                       self.auxiliary_early_layer)
+        self._require(not self.patch_auxiliary or (bool(self.auxiliary) and self.auxiliary_early_layer > 0),
+                      "patch_auxiliary beside auxiliary and after a layer", self.auxiliary_early_layer)
 
     @staticmethod
     def _require(holds: bool, expected: str, got: Any) -> None:
@@ -141,7 +146,7 @@ def config_from_dict(values: dict[str, Any]) -> GatoConfig:
     try:
         values["crop"] = Crop(**values.get("crop", {}))
         values["stem"] = tuple(Convolution(**layer) for layer in values.get("stem", ()))
-        for key in ("observation_keys", "auxiliary"):
+        for key in ("observation_keys", "auxiliary", "patch_auxiliary"):
             values[key] = tuple(values.get(key, ()))
         return GatoConfig(**values)
     except TypeError as error:

@@ -31,6 +31,8 @@ class StepOutput(NamedTuple):
     """[batch n] the named auxiliary numbers from the separator's last feature; None without the head."""
     auxiliary_early: Array | None = None
     """[batch n] the same, read after `auxiliary_early_layer` layers; None without."""
+    patch_auxiliary: Array | None = None
+    """[batch patches m] the named numbers of every patch, read after `auxiliary_early_layer` layers; None without."""
 
 
 def forward_step(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, *,
@@ -53,11 +55,14 @@ def forward_step(params: Parameters, config: GatoConfig, layout: TokenLayout, to
     logits = product(config, features[:, 1:], continuous_rows(config, params["table"]).T)
     if "auxiliary" not in params:
         return StepOutput(logits)
-    early = None if early is None else _auxiliary(params, config, "early", early[:, layout.observation_tokens])
-    return StepOutput(logits, _auxiliary(params, config, "final", features[:, 0]), early)
+    final = _auxiliary(params, config, "final", features[:, 0])
+    if early is None:
+        return StepOutput(logits, final)
+    patches = _auxiliary(params, config, "patch", early[:, layout.patch_tokens]) if config.patch_auxiliary else None
+    return StepOutput(logits, final, _auxiliary(params, config, "early", early[:, layout.observation_tokens]), patches)
 
 
-def _auxiliary(params: Parameters, config: GatoConfig, name: str, feature: Array) -> Float[Array, "batch auxiliary"]:
+def _auxiliary(params: Parameters, config: GatoConfig, name: str, feature: Array) -> Float[Array, "... auxiliary"]:
     head = params["auxiliary"][name]
     return dense(head, config, layer_norm(head["norm"], feature))
 

@@ -92,6 +92,11 @@ class TokenLayout:
         return (item.shape[0] - self.crop.top - self.crop.bottom, item.shape[1] - self.crop.left - self.crop.right)
 
     @cached_property
+    def patch_tokens(self) -> np.ndarray:
+        """[patches] place of each patch among the step's tokens."""
+        return np.array([item.first + i for item in self.images for i in range(item.tokens)], np.int32)
+
+    @cached_property
     def order(self) -> np.ndarray | None:
         """[observation_tokens] each token's index in (all patches, then all values); None where that is the order."""
         patch, value, order = 0, self.patches, []

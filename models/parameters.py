@@ -165,6 +165,9 @@ def _layer(config: GatoConfig) -> _Starts:
 def _auxiliary(config: GatoConfig) -> _Starts:
     head = {**_named("norm", _norm(config.width)), **_dense(config.width, len(config.auxiliary), 0.1)}
     early = _named("early", head) if config.auxiliary_early_layer else {}
+    if config.patch_auxiliary:
+        patch = {**_named("norm", _norm(config.width)), **_dense(config.width, len(config.patch_auxiliary), 0.1)}
+        early = {**early, **_named("patch", patch)}
     return {**_named("final", head), **early}
 
 

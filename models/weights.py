@@ -77,7 +77,7 @@ def save_weights(directory: str | Path, params: Parameters, config: GatoConfig, 
     Raises:
         ValueError: a parameter that is not finite, or shapes that are not the config's.
     """
-    directory, config = Path(directory), replace(config, auxiliary=(), auxiliary_early_layer=0)
+    directory, config = Path(directory), replace(config, auxiliary=(), auxiliary_early_layer=0, patch_auxiliary=())
     flat = flat_names({name: value for name, value in params.items() if name != "auxiliary"})
     flat = {name: np.asarray(jax.device_get(value), np.float32) for name, value in sorted(flat.items())}
     problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(embodiment, config))))

@@ -33,6 +33,11 @@ class Camera:
     def projection_matrix(self, aspect: float) -> list[float]:
         return pybullet.computeProjectionMatrixFOV(self.fovy_deg, aspect, NEAR_M, FAR_M)
 
+    def clip_from_base(self, aspect: float) -> np.ndarray:
+        """[4 4] OpenGL projection times view, for points of the base frame."""
+        projection, view = self.projection_matrix(aspect), self.view_matrix()
+        return np.reshape(projection, (4, 4)).T @ np.reshape(view, (4, 4)).T
+
 
 CAMERAS = {
     "basket_front_left": Camera((0.97, -0.375, 0.2848), (-0.6411, 0.6318, -0.4357), (-0.3105, 0.3056, 0.9001), 35.0),

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.training.config import TrainingConfig
 
@@ -70,19 +72,30 @@ def run(options: Options) -> dict:
 
     every = max(1, min(500, training.steps))
     schedule = Schedule(min(50, every), every, every, options.closed_loop_every)
-    faces = object_faces()
+    faces, views = object_faces(), _views(layout)
     with dashboard.shown():
-        result = train(training, model, embodiment, Examples.of(training_frames, layout, faces),
-                       Examples.of(validation_frames, layout, faces), data, options.out, schedule,
+        result = train(training, model, embodiment, Examples.of(training_frames, layout, faces, views),
+                       Examples.of(validation_frames, layout, faces, views), data, options.out, schedule,
                        dashboard.report, closed_loop if options.closed_loop_every else None, initial)
     print(f"weights in {options.out / 'last'}")
     return {**result, "out": str(options.out), "data": data}
+
+
+def _views(layout) -> dict:
+    """The simulator's cameras behind the model's images."""
+    from gato_ros.sim.camera import CAMERAS
+    from gato_ros.training.sight import View
+
+    cameras = {item.key: (CAMERAS[item.key.split("/")[0]], item.shape[1] / item.shape[0]) for item in layout.images}
+    return {key: View(np.array(camera.position), camera.clip_from_base(aspect))
+            for key, (camera, aspect) in cameras.items()}
 
 
 def _model(preset: str):
     from gato_ros.embodiments.privileged import reads_privileged
     from gato_ros.models.presets import PRESETS
     from gato_ros.training.auxiliary import NAMES
+    from gato_ros.training.sight import PATCH_NAMES
 
     trainable = {name: model for name, model in PRESETS.items() if model.action_decoding == "one_pass"}
     if preset not in trainable:
@@ -90,7 +103,7 @@ def _model(preset: str):
     model = trainable[preset]
     if reads_privileged(model.observation_keys):
         return model  # what the auxiliary numbers teach it to see is given
-    return replace(model, auxiliary=NAMES, auxiliary_early_layer=max(1, model.layers // 2))
+    return replace(model, auxiliary=NAMES, auxiliary_early_layer=max(1, model.layers // 2), patch_auxiliary=PATCH_NAMES)
 
 
 def _training(training: TrainingConfig, model) -> TrainingConfig:

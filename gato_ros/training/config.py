@@ -29,6 +29,8 @@ class TrainingConfig:
     """Spread of the action targets over the bins; near bins are near velocities."""
     auxiliary_weight: float = 5.0
     """Weight of the simulator's ground truth (object positions, yaw) that shapes the features."""
+    patch_weight: float = 2.0
+    """Weight of what each image patch is asked about the objects in it."""
     brightness: float = 0.06
     """Spread of a random gain per image and colour."""
     pixel_noise: float = 0.0

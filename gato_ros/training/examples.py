@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +16,7 @@ from gato_ros.models.tokenizer import StepTokens, tokenize, tokenize_actions
 from gato_ros.training.auxiliary import Faces, auxiliary_targets
 from gato_ros.training.mirror import ACTION_SIGN, AUXILIARY_SIGN, can_mirror, mirror_pixels, mirror_vectors
 from gato_ros.training.privileged import MIRROR_SIGN, mirror_privileged, with_privileged_vectors
+from gato_ros.training.sight import Sightings, View, sightings
 
 
 class Batch(NamedTuple):
@@ -28,6 +29,10 @@ class Batch(NamedTuple):
     """[batch n] targets."""
     auxiliary_weight: np.ndarray
     """[batch n] 0 where there is no truth."""
+    patch: np.ndarray
+    """[batch patches m] targets of `sight`; no patches if nothing is asked of them."""
+    patch_weight: np.ndarray
+    """[batch patches m] 0 where there is no truth."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,20 @@ class Examples:
     layout: TokenLayout
     auxiliary: np.ndarray
     auxiliary_weight: np.ndarray
+    sightings: Sightings | None = None
+    """What each patch shows, if the cameras are known."""
 
     @staticmethod
-    def of(frames: Frames, layout: TokenLayout, faces: Faces) -> Examples:
-        """Frames with their auxiliary targets; `faces` are those of the simulator's objects, by number."""
+    def of(frames: Frames, layout: TokenLayout, faces: Faces, views: Mapping[str, View] | None = None) -> Examples:
+        """Frames with their auxiliary targets.
+
+        Args:
+            faces: of the simulator's objects, by number.
+            views: image key -> camera of the simulator; None asks nothing of single patches.
+        """
+        seen = sightings(frames.privileged, faces, views, layout) if views and layout.images else None
         targets, weights = auxiliary_targets(frames.privileged, faces)
-        return Examples(with_privileged_vectors(frames, layout), layout, targets, weights)
+        return Examples(with_privileged_vectors(frames, layout), layout, targets, weights, seen)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -71,7 +84,9 @@ class Examples:
         values = {} if pixels is None else {key: pixels[:, i] for i, key in enumerate(self.frames.image_keys)}
         tokens = tokenize(self.layout, {**values, **vectors})
         bins = (tokenize_actions(self.layout, actions) - CONTINUOUS_START).astype(np.int32)
-        return Batch(tokens, bins, auxiliary, self.auxiliary_weight[rows])
+        nothing = np.zeros((len(rows), 0, 0), np.float32)
+        patch, patch_weight = self.sightings.targets(rows, mirrored) if self.sightings else (nothing, nothing)
+        return Batch(tokens, bins, auxiliary, self.auxiliary_weight[rows], patch, patch_weight)
 
 
 def batches(

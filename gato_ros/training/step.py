@@ -16,6 +16,7 @@ from gato_ros.models.loss import action_loss
 from gato_ros.models.tokenizer import StepTokens
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Batch
+from gato_ros.training.sight import PATCH_NAMES
 
 
 class TrainingState(NamedTuple):
@@ -104,7 +105,20 @@ def losses(output: Any, batch: Batch, config: TrainingConfig, acts: Any) -> tupl
         auxiliary = sum(errors) / len(heads)
         total = total + config.auxiliary_weight * auxiliary
         values["auxiliary_loss"] = auxiliary
+    if output.patch_auxiliary is not None and batch.patch.size:
+        values["patch_loss"] = patch_loss(output.patch_auxiliary, batch.patch, batch.patch_weight)
+        total = total + config.patch_weight * values["patch_loss"]
     return total, {**values, "loss": total}
+
+
+def patch_loss(predicted: Any, target: Any, weight: Any) -> Any:
+    """Cross-entropy of what is seen in each patch, and the L1 error of what is known of it."""
+    seen = jnp.array([name.endswith("_seen") for name in PATCH_NAMES])
+    presence = optax.sigmoid_binary_cross_entropy(predicted, target)
+    error = jnp.where(seen, 0.0, jnp.abs(predicted - target) * weight)
+    known = jnp.maximum(jnp.where(seen, 0.0, weight).sum(), 1.0)
+    return jnp.where(seen, presence, 0.0).sum() / (seen.sum() * predicted.shape[0] * predicted.shape[1]) \
+        + error.sum() / known
 
 
 def hidden(ids: Any) -> Any:
