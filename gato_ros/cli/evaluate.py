@@ -122,8 +122,8 @@ def _episodes(options: Options, plan: Plan, pool: Executor) -> dict:
                 progress.update(bar, advance=1, note=f"{stacked} of {count} stacked")
         except BaseException:
             plan.partial.close()
-            if plan.partial.path and len(plan.partial):
-                print(f"{count} of {len(jobs)} episodes are kept in {plan.partial.path}; the same command goes on",
+            if kept := plan.partial.on_disk():
+                print(f"{kept} of {len(jobs)} episodes are kept in {plan.partial.path}; the same command goes on",
                       file=sys.stderr)
             raise
     return outcomes

@@ -52,6 +52,12 @@ class PartialResult:
             self._file = self._open(self.path)
         self._write({"perturbation": job.perturbation, "set": job.object_set, **outcome.row()})
 
+    def on_disk(self) -> int:
+        """Episodes in the file. An interrupt may fall between writing one and counting it: the file is what counts."""
+        if self.path is None or not self.path.exists():
+            return 0
+        return max(0, self.path.read_bytes().count(b"\n") - 1)
+
     def delete(self) -> None:
         """The evaluation is finished and written elsewhere."""
         self.close()
