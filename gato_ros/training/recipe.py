@@ -34,20 +34,19 @@ class Sizes:
     train_episodes: int = 500
     per_scene: int = 5
     base_steps: int = 12_000
-    dagger_rounds: int = 2
     dagger_episodes: int = 400
     """Episodes of each round, on the training objects."""
-    dagger_steps: int = 8_000
+    dagger_steps: tuple[int, ...] = (8_000, 16_000)
+    """Of each round."""
 
     mastery_sets: tuple[str, ...] = ("cubes", "triplet1", "triplet2", "triplet3", "triplet4", "triplet5")
     set_scenes: int = 1_200
     """Scenes of each of `mastery_sets`."""
     set_episodes: int = 60
     mastery_steps: int = 8_000
-    mastery_dagger_rounds: int = 1
     mastery_dagger_episodes: int = 60
     """Episodes of each round and set."""
-    mastery_dagger_steps: int = 6_000
+    mastery_dagger_steps: tuple[int, ...] = (6_000,)
 
     closed_loop_every: int = 4_000
     closed_loop_episodes: int = 20
@@ -69,9 +68,8 @@ class Sizes:
 
 SMOKE = Sizes(
     preset="debug_one_pass", batch=8, learning_rate=1e-3, continued_learning_rate=1e-3, train_scenes=6,
-    train_episodes=2, per_scene=3, base_steps=20, dagger_rounds=1, dagger_episodes=1,
-    dagger_steps=20, mastery_sets=("cubes",),
-    set_scenes=6, set_episodes=1, mastery_steps=20, mastery_dagger_episodes=1, mastery_dagger_steps=20,
+    train_episodes=2, per_scene=3, base_steps=20, dagger_episodes=1, dagger_steps=(20,), mastery_sets=("cubes",),
+    set_scenes=6, set_episodes=1, mastery_steps=20, mastery_dagger_episodes=1, mastery_dagger_steps=(20,),
     closed_loop_every=0, unseen_sets=("triplet1",), seen_sets=("cubes",), evaluation_episodes=1,
     perturbed_episodes=1, perturbation="light")
 
@@ -122,9 +120,8 @@ def _runs(sizes: Sizes, name: str, data: list[CollectStage], sets: tuple[str, ..
     """A training run on `data`, then DAgger rounds on `sets`: collect with its weights, train on all."""
     first = init is None
     folders = [stage.folder for stage in data]
-    rounds, episodes = ((sizes.dagger_rounds, sizes.dagger_episodes) if first else
-                        (sizes.mastery_dagger_rounds, sizes.mastery_dagger_episodes))
-    dagger_steps = sizes.dagger_steps if first else sizes.mastery_dagger_steps
+    rounds, episodes = ((sizes.dagger_steps, sizes.dagger_episodes) if first else
+                        (sizes.mastery_dagger_steps, sizes.mastery_dagger_episodes))
     loop_episodes = sizes.closed_loop_episodes if first else sizes.mastery_closed_loop_episodes
 
     def run(label: str, steps: int, start: TrainStage | None) -> TrainStage:
@@ -135,13 +132,13 @@ def _runs(sizes: Sizes, name: str, data: list[CollectStage], sets: tuple[str, ..
 
     latest = run("base", sizes.base_steps if first else sizes.mastery_steps, init)
     yield latest
-    for k in range(1, rounds + 1):
+    for k, steps in enumerate(rounds, 1):
         for objects in sets:
             label = f"{name}_dagger_{k}" if len(sets) == 1 else f"{name}_dagger_{k}_{objects}"
             folders.append(f"data/{label}")
             yield CollectStage(f"{label}_data", folders[-1], "episodes", objects, episodes,
                                seed + SEEDS_PER_ROUND * k, policy=_weights(sizes, latest))
-        latest = run(f"dagger_{k}", dagger_steps, latest)
+        latest = run(f"dagger_{k}", steps, latest)
         yield latest
 
 
