@@ -40,7 +40,7 @@ def ledger(out):
 def killed_and_finished(out):
     """A smoke recipe that was killed while its DAgger episodes were collected, then finished."""
     first = subprocess.Popen(command("--out", out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while not (ledger(out).get(KILLED, {}).get("seconds", 0) > 2 and psutil.Process(first.pid).children()):
         assert first.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
