@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,6 +122,13 @@ def _taken_over(params: Any, initial: Any) -> Any:
     }
 
 
+def portable(data: dict[str, int]) -> dict[str, int]:
+    """Frames per folder, under names that say nothing about the machine: from the folder that holds all of them on."""
+    absolute = {folder: Path(os.path.abspath(folder)) for folder in data}
+    holder = Path(os.path.commonpath([path.parent for path in absolute.values()])).parent if data else Path()
+    return {absolute[folder].relative_to(holder).as_posix(): frames for folder, frames in data.items()}
+
+
 def named(values: dict[str, Any], embodiment: Embodiment) -> dict[str, float]:
     """Validation figures under readable names: velocities in SI units, positions in millimetres."""
     half = (embodiment.action_upper - embodiment.action_lower)[:4] / 2
@@ -171,7 +179,7 @@ class _Run:
             jax.device_get(state.average),
             self._model,
             self._embodiment,
-            {"step": step, "training": self._record["training"], "data": self._record["data"]},
+            {"step": step, "training": self._record["training"], "data": portable(self._record["data"])},
         )
         return directory
 

@@ -84,6 +84,7 @@ def check_that_weights_and_card_say_what_the_files_say(made, name):
     assert weights.extra["step"] == 20
     assert (folder / "params.safetensors").read_bytes() == (
         made["out"] / name / "dagger_1" / "last" / "params.safetensors").read_bytes()
+    assert str(made["out"]) not in (folder / "config.json").read_text()
     assert (folder / "training.png").read_bytes().startswith(b"\x89PNG")
     card = (folder / "MODEL_CARD.md").read_text()
     for data, frames in weights.extra["data"].items():

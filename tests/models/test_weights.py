@@ -1,15 +1,17 @@
 import json
 from dataclasses import replace
+from pathlib import PurePath
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
+from gato_ros.cli.policy_source import shipped_policies
 from gato_ros.core.errors import SetupError
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import flat_names
 from gato_ros.models.presets import PRESETS
-from gato_ros.models.weights import load_weights, save_weights
+from gato_ros.models.weights import CONFIG_FILE, load_weights, save_weights
 
 CONFIG = PRESETS["debug_one_pass"]
 
@@ -149,3 +151,19 @@ def test_a_failed_save_leaves_the_old_weights(saved, params, embodiment):
     with pytest.raises(ValueError):
         save_weights(saved, params, CONFIG, embodiment, {"loss": float("nan")})
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+
+
+def strings(value):
+    """Every string and every key in a JSON value."""
+    if isinstance(value, dict):
+        return [text for key, item in value.items() for text in (key, *strings(item))]
+    if isinstance(value, list):
+        return [text for item in value for text in strings(item)]
+    return [value] if isinstance(value, str) else []
+
+
+@pytest.mark.parametrize("folder", shipped_policies(), ids=lambda path: path.name)
+def test_shipped_weights_name_no_folder_of_the_machine_that_trained_them(folder):
+    texts = strings(json.loads((folder / CONFIG_FILE).read_text()))
+    assert "sawyer_rgb_stacking" in texts
+    assert [text for text in texts if PurePath(text).is_absolute()] == []

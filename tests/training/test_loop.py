@@ -20,7 +20,7 @@ from gato_ros.sim.task import OBJECT_NAMES
 from gato_ros.training.auxiliary import NAMES, auxiliary_targets
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Examples, batches
-from gato_ros.training.loop import CURVES, Schedule, train
+from gato_ros.training.loop import CURVES, Schedule, portable, train
 
 CONFIG = TrainingConfig(steps=8, batch=8, warmup_steps=2)
 MODEL = replace(PRESETS["debug_one_pass"], auxiliary=NAMES, auxiliary_early_layer=1)
@@ -74,6 +74,21 @@ def test_loss_falls_and_the_weights_act(examples, tmp_path):
     values = {key: value[0] for key, value in frames.vectors.items()}
     values.update(zip(frames.image_keys, pixels))
     assert np.isfinite(policy.act(Observation(values)).as_vector()).all()
+
+
+@pytest.mark.parametrize("folders, names", [
+    (["/home/ann/run/data/a", "/home/ann/run/data/b"], ["data/a", "data/b"]),
+    (["/home/ann/run/data/a"], ["data/a"]),
+    (["/home/ann/run/a", "/home/ann/run/more/b"], ["run/a", "run/more/b"]),
+    ([], []),
+])
+def test_folders_are_named_from_where_they_meet(folders, names):
+    assert list(portable(dict.fromkeys(folders, 1))) == names
+
+
+def test_a_relative_folder_is_named_like_the_absolute_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert portable({"data/a": 3}) == portable({str(tmp_path / "data" / "a"): 3}) == {"data/a": 3}
 
 
 def test_a_resumed_run_ends_with_the_same_weights(examples, tmp_path):
