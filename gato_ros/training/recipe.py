@@ -43,10 +43,10 @@ class Sizes:
     set_scenes: int = 1_200
     """Scenes of each of `mastery_sets`."""
     set_episodes: int = 60
-    mastery_steps: int = 8_000
     mastery_dagger_episodes: int = 60
     """Episodes of each round and set."""
-    mastery_dagger_steps: tuple[int, ...] = (6_000,)
+    mastery_dagger_steps: tuple[int, ...] = (12_000,)
+    """Of each round."""
 
     closed_loop_every: int = 4_000
     closed_loop_episodes: int = 20
@@ -69,7 +69,7 @@ class Sizes:
 SMOKE = Sizes(
     preset="debug_one_pass", batch=8, learning_rate=1e-3, continued_learning_rate=1e-3, train_scenes=6,
     train_episodes=2, per_scene=3, base_steps=20, dagger_episodes=1, dagger_steps=(20,), mastery_sets=("cubes",),
-    set_scenes=6, set_episodes=1, mastery_steps=20, mastery_dagger_episodes=1, mastery_dagger_steps=(20,),
+    set_scenes=6, set_episodes=1, mastery_dagger_episodes=1, mastery_dagger_steps=(20,),
     closed_loop_every=0, unseen_sets=("triplet1",), seen_sets=("cubes",), evaluation_episodes=1,
     perturbed_episodes=1, perturbation="light")
 
@@ -93,7 +93,7 @@ def generalization(sizes: Sizes) -> tuple[Stage, ...]:
 
 
 def mastery(sizes: Sizes) -> tuple[Stage, ...]:
-    """`generalization`, then the test objects, too."""
+    """`generalization`, then the test objects, too: the expert's episodes with them, and its own."""
     before = generalization(sizes)
     data = [stage for stage in before if isinstance(stage, CollectStage)]
     more = []
@@ -117,7 +117,7 @@ def _weights(sizes: Sizes, run: TrainStage) -> str:
 
 def _runs(sizes: Sizes, name: str, data: list[CollectStage], sets: tuple[str, ...], init: TrainStage | None,
           seed: int) -> Iterator[Stage]:
-    """A training run on `data`, then DAgger rounds on `sets`: collect with its weights, train on all."""
+    """DAgger rounds on `sets`: collect with the latest weights, train on all. Without `init`: a run on `data` first."""
     first = init is None
     folders = [stage.folder for stage in data]
     rounds, episodes = ((sizes.dagger_steps, sizes.dagger_episodes) if first else
@@ -130,8 +130,10 @@ def _runs(sizes: Sizes, name: str, data: list[CollectStage], sets: tuple[str, ..
             sizes.continued_learning_rate if start else sizes.learning_rate, _weights(sizes, start) if start else None,
             sizes.closed_loop_every, loop_episodes, ",".join(sets))
 
-    latest = run("base", sizes.base_steps if first else sizes.mastery_steps, init)
-    yield latest
+    latest = init
+    if latest is None:
+        latest = run("base", sizes.base_steps, None)
+        yield latest
     for k, steps in enumerate(rounds, 1):
         for objects in sets:
             label = f"{name}_dagger_{k}" if len(sets) == 1 else f"{name}_dagger_{k}_{objects}"

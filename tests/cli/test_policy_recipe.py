@@ -74,7 +74,7 @@ def check_that_the_same_command_went_on_and_counted_both_sittings(made):
     assert stages[KILLED]["seconds"] > made["cut"][KILLED]["seconds"]
     for name in STAGES[:3]:
         assert stages[name] == made["cut"][name]
-    assert made["again"].stdout.startswith("3 of 15 stages are done")
+    assert made["again"].stdout.startswith("3 of 14 stages are done")
     assert "train: validation step 20 of 20" in made["again"].stdout
 
 
@@ -104,7 +104,7 @@ def check_that_a_second_run_does_nothing(made):
     before = (made["out"] / "ledger.json").read_bytes()
     times = {path: path.stat().st_mtime_ns for path in made["out"].rglob("*") if path.is_file()}
     done = policy_verb("--out", made["out"])
-    assert done.returncode == 0 and done.stdout.startswith("15 of 15 stages are done")
+    assert done.returncode == 0 and done.stdout.startswith("14 of 14 stages are done")
     assert (made["out"] / "ledger.json").read_bytes() == before
     assert {path: path.stat().st_mtime_ns for path in times if path.name != ".ledger.lock"} == {
         path: then for path, then in times.items() if path.name != ".ledger.lock"}
@@ -124,12 +124,12 @@ def check_that_a_stage_is_done_again_on_request_and_keeps_what_it_had(made):
 
 def check_that_a_stage_that_was_begun_with_other_options_is_refused(made, tmp_path):
     begun = json.loads((made["out"] / "ledger.json").read_text())
-    begun["stages"]["mastery_base"]["options"]["steps"] = 7
-    begun["stages"]["mastery_base"]["digest"] = "of the recipe with 7 steps"
+    begun["stages"]["mastery_dagger_1"]["options"]["steps"] = 7
+    begun["stages"]["mastery_dagger_1"]["digest"] = "of the recipe with 7 steps"
     (tmp_path / "ledger.json").write_text(json.dumps(begun))
     done = policy_verb("--out", tmp_path)
-    assert done.returncode == 2 and "mastery_base with steps = 7" in done.stderr
-    assert "steps = 20" in done.stderr and "--redo mastery_base" in done.stderr
+    assert done.returncode == 2 and "mastery_dagger_1 with steps = 7" in done.stderr
+    assert "steps = 20" in done.stderr and "--redo mastery_dagger_1" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == [".ledger.lock", "ledger.json"]
 
 
@@ -149,7 +149,7 @@ def test_the_whole_recipe_at_toy_sizes(tmp_path):
 
 
 @pytest.mark.parametrize("arguments, word", [
-    (("--until", "mastery_bse"), "did you mean 'mastery_base'"),
+    (("--until", "mastery_dager_1"), "did you mean 'mastery_dagger_1'"),
     (("--redo", "nothing"), "a stage in"),
     (("--recipe", "smok"), "did you mean 'smoke'"),
     (("--workers", "0"), "--workers of at least 1"),
