@@ -171,13 +171,12 @@ def _check_init(options: Options) -> None:
 def _collect(options: Options) -> None:
     """Demonstrations of the new task, until there are enough; those that exist are not made again."""
     from gato_ros.cli import collect
-    from gato_ros.cli.study_cell import with_task
 
     folder, wanted = options.out / "demonstrations", max(options.demonstrations or DEMONSTRATIONS["few_shot"])
     attempts = wanted
     while files(folder) < wanted and attempts <= COLLECT_AT_MOST * wanted:
-        collect.run(with_task(collect.Options, NEW_TASK, out=folder, objects=options.set, episodes=attempts,
-                              workers=options.workers))
+        collect.run(collect.Options(out=folder, objects=options.set, task=NEW_TASK, episodes=attempts,
+                                    workers=options.workers))
         attempts += max(1, wanted // 10)
     _enough(folder, wanted)
 

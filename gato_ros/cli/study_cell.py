@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,26 +31,16 @@ class Cell:
     """The first so many files; None: all."""
     init: Path | None = None
     """Weights to start from; None: random ones."""
-    task: str | None = None
-    """What to stack on what; None: red on blue."""
-
-
-def with_task(options: Any, task: str | None, **values: Any) -> Any:
-    """A verb's Options for that task; SetupError if the verb knows only red on blue."""
-    if task is None:
-        return options(**values)
-    if "task" not in {one.name for one in fields(options)}:
-        raise SetupError(expected=f"a --task {task} of `{options.__module__.rsplit('.', 1)[-1]}`",
-                         got="a verb without --task", fix="update the package")
-    return options(task=task, **values)
+    task: str = "red_on_blue"
+    """What to stack on what."""
 
 
 def evaluation(cell: Cell, options: Options, policy: str) -> Any:
-    """The Options of `evaluate` for this cell; SetupError if the task is not to be had."""
+    """The Options of `evaluate` for this cell."""
     from gato_ros.cli import evaluate
 
-    return with_task(evaluate.Options, cell.task, policy=policy, set=options.set, episodes=options.episodes,
-                     seed=options.seed, workers=options.workers, json=options.out / cell.name / EVALUATED)
+    return evaluate.Options(policy=policy, task=cell.task, set=options.set, episodes=options.episodes,
+                            seed=options.seed, workers=options.workers, json=options.out / cell.name / EVALUATED)
 
 
 def check_cell(cell: Cell, options: Options) -> None:

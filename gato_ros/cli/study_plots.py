@@ -63,9 +63,8 @@ def markdown(result: dict[str, Any]) -> str:
         else:
             values += ["to do", "", "", ""]
         lines.append("| " + " | ".join(values) + " |")
-    task = f", task {result['task']}" if result["task"] else ""
     start = f" The pretrained cells start from {result['init']}." if result["init"] else ""
-    lines += ["", f"Every cell: {result['steps']:,} steps of {result['batch']} frames; {result['set']}{task}, "
-              f"seeds from {result['seed']}. One training each: the intervals tell the chance in the episodes, not "
-              f"that between trainings.{start}", ""]
+    lines += ["", f"Every cell: {result['steps']:,} steps of {result['batch']} frames; {result['set']}, "
+              f"{result['task']}, seeds from {result['seed']}. One training each: the intervals tell the chance in "
+              f"the episodes, not that between trainings.{start}", ""]
     return "\n".join(lines)

@@ -1,14 +1,13 @@
 """Studies at toy sizes: real trainings and evaluations, resumed, refused, and the plot read back."""
 
 import json
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import matplotlib.image
 import numpy as np
 import pytest
 
-from gato_ros.cli import collect, main, study, study_cell, train
+from gato_ros.cli import main, study, study_cell, train
 from gato_ros.cli.study_plots import markdown, plot
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
@@ -121,19 +120,6 @@ def test_few_shot_compares_two_starts_on_the_new_task(tmp_path):
     assert {cell.task for cell in cells} == {"blue_on_green"}
     assert {cell.data for cell in cells} == {(tmp_path / "demonstrations",)}
     assert len({cell.name for cell in cells}) == 6 and len({cell.series for cell in cells}) == 2
-
-
-def test_a_task_reaches_the_verbs_or_is_refused():
-    assert study_cell.with_task(collect.Options, "blue_on_green", out=Path("x")).task == "blue_on_green"
-    assert study_cell.with_task(collect.Options, None, out=Path("x")).task == "red_on_blue"
-
-    @dataclass(frozen=True)
-    class WithoutTask:
-        out: Path
-
-    assert study_cell.with_task(WithoutTask, None, out=Path("x")) == WithoutTask(Path("x"))
-    with pytest.raises(SetupError, match="without --task"):
-        study_cell.with_task(WithoutTask, "blue_on_green", out=Path("x"))
 
 
 def test_size_has_a_cell_per_model_in_order_of_size(tmp_path):
