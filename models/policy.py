@@ -51,8 +51,10 @@ class GatoPolicy:
         self._params = jax.device_put(deployed)
         self._rng, self._ticks = jax.random.key(seed), 0
         self._step = _OnePass(self) if config.action_decoding == "one_pass" else _Streaming(self)
-        streams = takes_prompts and config.context_tokens is not None
-        self.prompt_steps = config.context_tokens // self.layout.step_tokens if streams else 0
+        self.remembers = config.context_tokens is not None
+        """Whether an action depends on the steps before."""
+        prompted = takes_prompts and self.remembers
+        self.prompt_steps = config.context_tokens // self.layout.step_tokens if prompted else 0
         """Control steps of the longest prompt, which fills the window; 0: no prompts."""
         self._prompt: Prompt | None = None
         self._prompted: Any = None

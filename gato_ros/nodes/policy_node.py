@@ -160,7 +160,8 @@ class PolicyNode:
     def _think(self) -> None:
         """The body of the inference thread."""
         period_s, used = 1.0 / self._robot.control_rate_hz, ()
-        pace, aligned, remembers, gap = Pace(period_s, time.monotonic()), False, False, False
+        pace, aligned, acted, gap = Pace(period_s, time.monotonic()), False, False, False
+        remembers = getattr(self._policy, "remembers", False)
         while True:
             with self._changed:
                 new = self._wait_for_tick(pace, aligned, used)
@@ -178,7 +179,7 @@ class PolicyNode:
             if restart:
                 # Not under the lock: a prompt that is new takes longer than a tick, and messages go on coming.
                 self._begin_episode(prompt)
-                pace, aligned, used, remembers, gap = Pace(period_s, time.monotonic()), False, (), False, False
+                pace, aligned, used, acted, gap = Pace(period_s, time.monotonic()), False, (), False, False
                 continue
             if observation is not None:
                 # Memory from before a gap would lie about what happened just now; training knows only a fresh one.
@@ -186,10 +187,10 @@ class PolicyNode:
                 self._counts["memory_restarts"] += gap
                 if ready:
                     self._propose(observation)
-                remembers, gap = True, False
+                acted, gap = True, False
             else:
                 self._counts["without_input"] += 1
-                gap = remembers
+                gap = remembers and acted
             pace.acted(time.monotonic(), arrived_s)
             self._counts["late_ticks"] += pace.take_missed()
 

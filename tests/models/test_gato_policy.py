@@ -174,7 +174,10 @@ def test_an_episode_after_a_prompt_goes_on_as_if_the_prompt_had_just_happened(pr
 def test_a_reset_gives_the_prompted_start_again_and_none_gives_a_fresh_policy(prompted, observations, embodiment):
     """To the last bit, over more steps than the ring holds: nothing of the episode before is left."""
     frames = [Observation(observations(prompted.observation_keys, seed=seed)) for seed in range(9)]
+    prompted.warm_up()
     fresh_one = GatoPolicy(prompted._params, prompted.config, embodiment, takes_prompts=True)
+    # Compiled code holds no memory, and compiling it again takes most of this test's time.
+    fresh_one._step._compiled, fresh_one._step._absorb = prompted._step._compiled, prompted._step._absorb
     first, second = demonstration(observations, prompted, 2), demonstration(observations, prompted, 1)
     play = lambda policy: [(policy.act(frame).as_vector(), policy.last_logit_margin, policy.last_entropy)
                            for frame in frames]
