@@ -15,6 +15,7 @@ from launch import LaunchDescription
 ARGUMENTS = {
     "robot": ("sim", "sim, or `driver`: no simulator, and the guard waits for ~/reset"),
     "policy": ("hold", "directory of weights, or `hold`"),
+    "prompt": ("", "episode file that the policy follows, if any"),
     "objects": ("cubes", "cubes, triplet1 .. triplet5, train"),
     "seed": ("0", "seed of the first episode"),
     "gui": ("false", "true: show the simulator's window"),
@@ -26,9 +27,10 @@ ARGUMENTS = {
 def _nodes(context):
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     simulated, lockstep = value["robot"] == "sim", value["lockstep"] == "true"
+    prompt = {"prompt": value["prompt"]} if value["prompt"] else {}  # else the file's
     settings = {
         "guard_node": {"start_armed": simulated},
-        "policy_node": {"policy": value["policy"]},
+        "policy_node": {"policy": value["policy"], **prompt},
         "sim_node": {"objects": value["objects"], "seed": int(value["seed"]), "gui": value["gui"] == "true",
                      "lockstep": lockstep},
     }

@@ -46,10 +46,13 @@ def embed_observation(params: Parameters, config: GatoConfig, layout: TokenLayou
     return jnp.concatenate([observation, separator], 1)
 
 
-def embed_actions(params: Parameters, config: GatoConfig,
-                  ids: Int[Array, "batch actions"]) -> Float[Array, "batch actions width"]:
-    """Vectors of action tokens that the model may look at (autoregressive decoding)."""
-    return params["table"][table_row(config, ids)] + params["action_position"]
+def embed_actions(params: Parameters, config: GatoConfig, ids: Int[Array, "batch actions"],
+                  first: Any = 0) -> Float[Array, "batch actions width"]:
+    """Vectors of action tokens that the model may look at (autoregressive decoding), from the step's `first` one on."""
+    positions = params["action_position"]
+    if config.action_positions == "distinct":
+        positions = jax.lax.dynamic_slice_in_dim(positions, first, ids.shape[1])
+    return params["table"][table_row(config, ids)] + positions
 
 
 def action_queries(params: Parameters, config: GatoConfig, layout: TokenLayout,

@@ -19,7 +19,7 @@ from gato_ros.models.tokenizer import StepTokens
 from gato_ros.models.transformer import decoder
 
 __all__ = ["StepOutput", "count_parameters", "forward_step", "init", "parameter_shapes", "sequence_features",
-           "sequence_loss"]
+           "sequence_logits", "sequence_loss"]
 
 
 class StepOutput(NamedTuple):
@@ -68,11 +68,12 @@ def _auxiliary(params: Parameters, config: GatoConfig, name: str, feature: Array
 
 
 def sequence_features(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens,
-                      action_ids: Int[Array, "batch steps actions"],
-                      rng: Array | None = None) -> Float[Array, "batch steps step width"]:
+                      action_ids: Int[Array, "batch steps actions"], rng: Array | None = None,
+                      pieces: Int[Array, "batch steps"] | None = None) -> Float[Array, "batch steps step width"]:
     """Normed features of every token of packed steps, actions teacher-forced.
 
-    `tokens` has leading axes [batch steps]. With `rng` the pass is a training pass.
+    `tokens` has leading axes [batch steps]. With `rng` the pass is a training pass. Steps whose numbers in `pieces`
+    differ do not see each other; distances within a piece are what they are alone, as positions are relative.
     """
     batch, steps = action_ids.shape[:2]
     position_rng, layer_rng = (None, None) if rng is None else jax.random.split(rng)
@@ -80,26 +81,35 @@ def sequence_features(params: Parameters, config: GatoConfig, layout: TokenLayou
     observation = embed_observation(params, config, layout, flat, position_rng)
     actions = embed_actions(params, config, jnp.asarray(action_ids).reshape(batch * steps, -1))
     x = jnp.concatenate([observation, actions], 1).reshape(batch, steps * layout.step_tokens, config.width)
-    features, _ = decoder(params, config, x, rng=layer_rng)
+    each = None if pieces is None else jnp.repeat(jnp.asarray(pieces), layout.step_tokens, 1)
+    features, _ = decoder(params, config, x, rng=layer_rng, pieces=each)
     return features.reshape(batch, steps, layout.step_tokens, config.width)
 
 
 def sequence_loss(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, action_ids: Any, *,
-                  step_mask: Any = None, rng: Array | None = None, train: bool = False) -> Float[Array, ""]:
+                  target_ids: Any = None, pieces: Any = None, step_mask: Any = None, rng: Array | None = None,
+                  train: bool = False) -> Float[Array, ""]:
     """Mean next-token loss [nat] over the actions of packed steps, against the whole vocabulary.
 
     Args:
         tokens: patches [batch steps patches size size 3], ids [batch steps values].
-        action_ids: [batch steps actions] logged action ids.
+        action_ids: [batch steps actions] ids of what was done: what later tokens see.
+        target_ids: [batch steps actions] ids of what should have been done, where that differs.
+        pieces: [batch steps] numbers of the episodes that are packed into one sequence (`sequence_features`).
         step_mask: [batch steps] False for padding steps (put them last: attention is causal).
     """
     if train and rng is None:
         raise ValueError("training draws patch positions and dropout: give rng")
-    action_ids = jnp.asarray(action_ids)
-    features = sequence_features(params, config, layout, tokens, action_ids, rng if train else None)
+    logits = sequence_logits(params, config, layout, tokens, action_ids, pieces=pieces, rng=rng if train else None)
+    targets = jnp.asarray(action_ids if target_ids is None else target_ids)
+    mask = jnp.ones(targets.shape[:2], bool) if step_mask is None else jnp.asarray(step_mask, bool)
+    mask = jnp.broadcast_to(mask[..., None], targets.shape)
+    return masked_cross_entropy(logits, table_row(config, targets), mask)
+
+
+def sequence_logits(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, action_ids: Any, *,
+                    pieces: Any = None, rng: Array | None = None) -> Float[Array, "batch steps actions rows"]:
+    """Of every action over the whole table, given all that comes before it; arguments as for `sequence_features`."""
+    features = sequence_features(params, config, layout, tokens, jnp.asarray(action_ids), rng, pieces)
     # Each action is predicted by the token before it: the separator and all actions but the last.
-    predicting = features[:, :, layout.observation_tokens:-1]
-    logits = product(config, predicting, params["table"].T)
-    mask = jnp.ones(action_ids.shape[:2], bool) if step_mask is None else jnp.asarray(step_mask, bool)
-    mask = jnp.broadcast_to(mask[..., None], action_ids.shape)
-    return masked_cross_entropy(logits, table_row(config, action_ids), mask)
+    return product(config, features[:, :, layout.observation_tokens:-1], params["table"].T)

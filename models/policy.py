@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gato_ros.core.action import Action
+from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
+from gato_ros.core.prompt import Prompt
 from gato_ros.embodiments import Embodiment
 from gato_ros.models import streaming
 from gato_ros.models.config import GatoConfig
@@ -18,7 +21,7 @@ from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.gato import forward_step
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout, token_layout
 from gato_ros.models.parameters import Parameters
-from gato_ros.models.tokenizer import StepTokens, decode_actions, tokenize
+from gato_ros.models.tokenizer import StepTokens, decode_actions, tokenize, tokenize_actions
 from gato_ros.models.weights import load_weights
 
 
@@ -32,7 +35,9 @@ class _Decision(NamedTuple):
 class GatoPolicy:
     """Observations to actions by a compiled transformer; the caller owns time. Not thread-safe."""
 
-    def __init__(self, params: Parameters, config: GatoConfig, embodiment: Embodiment, *, seed: int = 0):
+    def __init__(self, params: Parameters, config: GatoConfig, embodiment: Embodiment, *, seed: int = 0,
+                 takes_prompts: bool = False):
+        """`takes_prompts`: the weights were trained with demonstrations before some of the sequences."""
         self.config, self.embodiment = config, embodiment
         self.layout = token_layout(embodiment, config)
         self.observation_keys = tuple(item.key for item in self.layout.items)
@@ -41,29 +46,74 @@ class GatoPolicy:
         self.last_entropy = np.zeros(self.layout.actions)
         """[actions] of the last tick: entropy of the bins [nat]; ln 1024 = 6.9 knows nothing."""
         self.compilations = 0
-        """How often the control step was compiled: 1 after `warm_up`, for ever."""
+        """How often anything was compiled: 1 after `warm_up`, 2 where prompts are taken, for ever."""
         deployed = {name: value for name, value in params.items() if name != "auxiliary"}
         self._params = jax.device_put(deployed)
         self._rng, self._ticks = jax.random.key(seed), 0
         self._step = _OnePass(self) if config.action_decoding == "one_pass" else _Streaming(self)
+        self.remembers = config.context_tokens is not None
+        """Whether an action depends on the steps before."""
+        prompted = takes_prompts and self.remembers
+        self.prompt_steps = config.context_tokens // self.layout.step_tokens if prompted else 0
+        """Control steps of the longest prompt, which fills the window; 0: no prompts."""
+        self._prompt: Prompt | None = None
+        self._prompted: Any = None
 
     @staticmethod
     def from_directory(directory: str | Path, embodiment: Embodiment, *, seed: int = 0) -> "GatoPolicy":
         """The policy saved in `directory`; SetupError if it is damaged or made for another robot."""
         weights = load_weights(directory, embodiment)
-        return GatoPolicy(weights.params, weights.config, embodiment, seed=seed)
+        share = weights.extra.get("training", {}).get("prompt_share", 0.0)
+        return GatoPolicy(weights.params, weights.config, embodiment, seed=seed, takes_prompts=share > 0)
 
-    def reset(self, prompt: Any = None) -> None:
-        """Forget the episode before. A prompt is refused: these weights were trained without one."""
-        if prompt is not None:
-            raise ValueError("this policy takes no prompt; reset it with None")
-        self._step.reset()
+    def reset(self, prompt: Prompt | None = None) -> None:
+        """Forget the episode before; the next one follows the prompt as if that had just happened.
+
+        A prompt is computed once, which may take longer than a control tick; with the same object again, its memory is
+        copied.
+
+        Raises:
+            SetupError: `check_prompt` refuses it; the memory is as it was.
+        """
+        if prompt is None:
+            self._step.reset()
+            return
+        if prompt is not self._prompt:
+            steps = self.check_prompt(prompt)
+            self._step.reset()
+            for tokens, action_ids in steps:
+                self._step.absorb(tokens, action_ids)
+            self._prompt, self._prompted = prompt, self._step.snapshot()
+        self._step.restore(self._prompted)
+
+    def check_prompt(self, prompt: Prompt) -> list[tuple[StepTokens, np.ndarray]]:
+        """The tokens and action ids of each step of a prompt.
+
+        Raises:
+            SetupError: weights that never saw a prompt; one longer than `prompt_steps`; not the contract's values.
+        """
+        if not self.prompt_steps:
+            raise SetupError(expected="weights that were trained with prompts", got="weights without",
+                             fix="leave the prompt out, or train an autoregressive preset with a prompt share above 0")
+        if len(prompt) > self.prompt_steps:
+            raise SetupError(expected=f"a prompt of at most {self.prompt_steps} control steps, what the window holds",
+                             got=f"{len(prompt)}", fix="take a shorter part of the demonstration")
+        try:
+            return [(tokenize(self.layout, observation.values), tokenize_actions(self.layout, action.as_vector()))
+                    for observation, action in zip(prompt.observations, prompt.actions)]
+        except (KeyError, ValueError) as error:
+            raise SetupError(expected=f"a prompt with the values of {self.embodiment.name}", got=str(error),
+                             fix="take a demonstration that was recorded with this contract, images included") from None
 
     def warm_up(self) -> None:
         """Compile the control step and run it once, so that the first tick is as quick as the others."""
         zeros = {key: np.zeros(self.embodiment.channel(key).shape, np.uint8 if item.kind == "image" else np.float32)
                  for key, item in zip(self.observation_keys, self.layout.items)}
-        self._step.run(tokenize(self.layout, zeros), self._rng, np.uint32(0))
+        tokens = tokenize(self.layout, zeros)
+        self._step.run(tokens, self._rng, np.uint32(0))
+        if self.prompt_steps:
+            self._step.absorb(tokens, np.full(self.layout.actions, CONTINUOUS_START, np.int32))
+            self._step.restore(self._step.snapshot())
         self._step.reset()
 
     def act(self, observation: Observation) -> Action:
@@ -77,7 +127,7 @@ class GatoPolicy:
 
     def act_on_tokens(self, tokens: StepTokens) -> Action:
         """As `act`, for an observation that is tokenised already (benchmarks)."""
-        decision = self._step.run(tokens, self._rng, np.uint32(self._ticks))
+        decision = self._step.run(tokens, self._rng, np.uint32(self._ticks % 2**32))
         self._ticks += 1
         margin, entropy = np.asarray(decision.confidence)
         if not (np.isfinite(margin).all() and np.isfinite(entropy).all()):
@@ -125,7 +175,7 @@ class _Streaming:
     """A window of many steps, remembered in a ring; actions one after the other."""
 
     def __init__(self, policy: GatoPolicy):
-        self._policy, self._compiled = policy, None
+        self._policy, self._compiled, self._absorb = policy, None, None
         self._relative = streaming.relative_keys(policy._params, policy.config, policy.layout)
         self.reset()
 
@@ -135,7 +185,7 @@ class _Streaming:
 
     def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32) -> _Decision:
         config, layout = self._policy.config, self._policy.layout
-        place = np.int32(self._steps)
+        place = self._place()
         arguments = (self._policy._params, self._relative, self._memory, tokens, self._last, place, rng, tick)
         if self._compiled is None:
             def step(*arguments: Any) -> tuple:
@@ -149,3 +199,27 @@ class _Streaming:
         self._steps += 1
         self._last = np.asarray(decision.ids)[-1]
         return decision
+
+    def absorb(self, tokens: StepTokens, action_ids: np.ndarray) -> None:
+        """Remember a step whose actions are given."""
+        config, layout = self._policy.config, self._policy.layout
+        arguments = (self._policy._params, self._relative, self._memory, tokens, self._last, action_ids, self._place())
+        if self._absorb is None:
+            step = jax.jit(partial(streaming.absorb_step, config=config, layout=layout), donate_argnums=2)
+            self._policy.compilations += 1
+            self._absorb = step.lower(*arguments).compile()
+        self._memory = self._absorb(*arguments)
+        self._steps += 1
+        self._last = action_ids[-1]
+
+    def snapshot(self) -> Any:
+        """The memory as it is now; waits until it is computed."""
+        return jax.block_until_ready(jax.tree.map(jnp.copy, self._memory)), self._steps, self._last
+
+    def restore(self, snapshot: Any) -> None:
+        """Go back to a snapshot, which stays whole: steps overwrite the memory that they are given."""
+        memory, self._steps, self._last = snapshot
+        self._memory = jax.block_until_ready(jax.tree.map(jnp.copy, memory))
+
+    def _place(self) -> np.int32:
+        return np.int32(streaming.same_place(self._policy.config, self._policy.layout, self._steps))

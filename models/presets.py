@@ -17,7 +17,7 @@ _CUBE_POSES = tuple(f"privileged/{colour}/cube_pose" for colour in ("blue", "gre
 
 def _paper(layers: int, width: int, heads: int, head_size: int, feed_forward: int) -> GatoConfig:
     return GatoConfig(layers, width, heads, head_size, feed_forward, _PAPER_KEYS, context_tokens=1024,
-                      action_decoding="autoregressive", rematerialise=True)
+                      action_decoding="autoregressive", stochastic_depth=0.1, rematerialise=True)
 
 
 _SMALL = GatoConfig(
@@ -38,6 +38,9 @@ PRESETS: dict[str, GatoConfig] = {
     "sawyer_medium": replace(
         _SMALL, width=256, heads=8, feed_forward=1024,
         stem=(Convolution(6, 4, 48), Convolution(3, 2, 96), Convolution(3, 2, 192))),
+    "sawyer_streaming": replace(
+        _SMALL, width=192, heads=6, feed_forward=768, context_tokens=8 * 39, action_decoding="autoregressive",
+        step_attention="causal", attention_positions="relative", stochastic_depth=0.1),
     "sawyer_state": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES)),
     "sawyer_plan": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES, "privileged/plan")),
     "debug": GatoConfig(

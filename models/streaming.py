@@ -78,16 +78,12 @@ def stream_step(params: Parameters, relative: tuple[Array, ...] | None, memory: 
     Args:
         tokens: one step: patches [patches size size 3], ids [values].
         last_action_id: id of the last action of the step before; any id at step 0.
-        step: steps since the reset, int32; only the number of filled slots and the place in the ring depend on it.
+        step: steps since the reset, int32, or any smaller number that `same_place` gives.
         rng: for sampling; unused at temperature 0.
     """
-    ring = ring_slots(config, layout)
-    blocks = ring // layout.step_tokens
-    start, filled = (step % blocks) * layout.step_tokens, jnp.minimum(step, blocks) * layout.step_tokens
-    observation = embed_observation(params, config, layout, StepTokens(tokens.patches[None], tokens.ids[None]))
-    last = embed_actions(params, config, jnp.reshape(last_action_id, (1, 1)))
+    start, filled = _place(config, layout, step)
     run = partial(_advance, params, relative, config=config)
-    features, memory = run(memory, jnp.concatenate([last, observation], 1), start, filled)
+    features, memory = run(memory, _observation_chunk(params, config, layout, tokens, last_action_id), start, filled)
     head = continuous_rows(config, params["table"]).T
     logits = product(config, features[0, -1], head)
     chunk = layout.observation_tokens + 2
@@ -95,13 +91,47 @@ def stream_step(params: Parameters, relative: tuple[Array, ...] | None, memory: 
     def decode_next(carry: tuple, index: Array) -> tuple:
         memory, logits = carry
         chosen = choose(config, logits, jax.random.fold_in(rng, index))
-        x = embed_actions(params, config, jnp.reshape(chosen, (1, 1)))
+        x = embed_actions(params, config, jnp.reshape(chosen, (1, 1)), index)
         features, memory = run(memory, x, start + chunk + index, filled + chunk + index)
         return (memory, product(config, features[0, 0], head)), (chosen, logits)
 
     (memory, logits), (ids, before) = jax.lax.scan(decode_next, (memory, logits), jnp.arange(layout.actions - 1))
     final = choose(config, logits, jax.random.fold_in(rng, layout.actions - 1))
     return StreamOutput(jnp.append(ids, final), jnp.concatenate([before, logits[None]])), memory
+
+
+def absorb_step(params: Parameters, relative: tuple[Array, ...] | None, memory: Memory, tokens: StepTokens,
+                last_action_id: Any, action_ids: Any, step: Any, *, config: GatoConfig, layout: TokenLayout) -> Memory:
+    """The memory after a step whose actions are given (a prompt): as if `stream_step` had chosen them.
+
+    Args:
+        action_ids: [actions]; the last one is written by the step after, as its `last_action_id`.
+    """
+    start, filled = _place(config, layout, step)
+    chunk = _observation_chunk(params, config, layout, tokens, last_action_id)
+    # Two chunks, as in decoding: the whole step at once would need a larger ring.
+    _, memory = _advance(params, relative, memory, chunk, start, filled, config=config)
+    length, actions = chunk.shape[1], embed_actions(params, config, jnp.asarray(action_ids)[None, :-1])
+    return _advance(params, relative, memory, actions, start + length, filled + length, config=config)[1]
+
+
+def same_place(config: GatoConfig, layout: TokenLayout, step: int) -> int:
+    """The smallest step with the same place in the ring and as many filled slots: no count grows for ever."""
+    blocks = ring_slots(config, layout) // layout.step_tokens
+    return step if step < blocks else blocks + step % blocks
+
+
+def _place(config: GatoConfig, layout: TokenLayout, step: Any) -> tuple[Any, Any]:
+    """First slot of a step, and how many slots before it are filled."""
+    blocks = ring_slots(config, layout) // layout.step_tokens
+    return (step % blocks) * layout.step_tokens, jnp.minimum(step, blocks) * layout.step_tokens
+
+
+def _observation_chunk(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens,
+                       last_action_id: Any) -> Float[Array, "1 length width"]:
+    observation = embed_observation(params, config, layout, StepTokens(tokens.patches[None], tokens.ids[None]))
+    last = embed_actions(params, config, jnp.reshape(last_action_id, (1, 1)), layout.actions - 1)
+    return jnp.concatenate([last, observation], 1)
 
 
 def choose(config: GatoConfig, logits: Float[Array, "*batch bins"], rng: Array) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
@@ -27,14 +27,17 @@ def attention_mask(config: GatoConfig, length: int) -> Bool[np.ndarray, "length 
 
 
 def decoder(params: Parameters, config: GatoConfig, x: Float[Array, "batch length width"], *,
-            outputs: int | None = None, rng: Array | None = None,
+            outputs: int | None = None, rng: Array | None = None, pieces: Int[Array, "batch length"] | None = None,
             ) -> tuple[Float[Array, "batch outputs width"], Float[Array, "batch length width"] | None]:
     """Features of the last `outputs` tokens (all by default), normed; and the stream after `auxiliary_early_layer`.
 
-    `rng` is given while training and switches dropout and stochastic depth on.
+    `rng` is given while training and switches dropout and stochastic depth on. `pieces` numbers what is packed into
+    one sequence: no token sees another piece.
     """
     length = x.shape[1]
     mask = attention_mask(config, length)
+    if pieces is not None:
+        mask = mask & (pieces[:, None, :, None] == pieces[:, None, None, :])
     codes = distance_codes(config, length)
     if config.attention_positions == "learned":
         x = x + params["sequence_position"][:length]
@@ -53,7 +56,7 @@ def decoder(params: Parameters, config: GatoConfig, x: Float[Array, "batch lengt
     return layer_norm(params["final_norm"], x), early
 
 
-def _layer(layer: Parameters, config: GatoConfig, x: Array, mask: np.ndarray, codes: np.ndarray | None,
+def _layer(layer: Parameters, config: GatoConfig, x: Array, mask: Array, codes: np.ndarray | None,
            keep: int | None, rng: Array | None) -> Array:
     kept = x if keep is None else x[:, -keep:]
     normed = layer_norm(layer["norm_attention"], x)
@@ -64,14 +67,14 @@ def _layer(layer: Parameters, config: GatoConfig, x: Array, mask: np.ndarray, co
     if codes is not None:
         relative = split_heads(config, product(config, codes, layer["relative"]))
         position = lambda q: skew(position_scores(config, q, relative), kept.shape[1] - 1, x.shape[1])  # noqa: E731
-    branch = attend(layer, config, queries, keys, values, mask[-kept.shape[1]:], position)
+    branch = attend(layer, config, queries, keys, values, mask[..., -kept.shape[1]:, :], position)
     kept = kept + _regularised(branch, config, rng, 0)
     return kept + _regularised(feed_forward(layer, config, kept), config, rng, 1)
 
 
 def attend(layer: Parameters, config: GatoConfig, queries: Float[Array, "batch length heads size"],
            keys: Float[Array, "batch memory heads size"], values: Float[Array, "batch memory heads size"],
-           mask: Bool[Array, "length memory"] | Bool[np.ndarray, "length memory"],
+           mask: Bool[Array, "length memory"] | Bool[Array, "batch 1 length memory"],
            position: Callable[[Array], Array] | None) -> Float[Array, "batch length width"]:
     """Masked multi-head attention and its output matrix.
 

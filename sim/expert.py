@@ -8,12 +8,12 @@ that do not vanish before a gate, and an action for every jam.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from gato_ros.core.action import Action
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
+from gato_ros.core.prompt import Prompt
 from gato_ros.core.rotation import matrix_from_quat_xyzw
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.sim.env import CONTACTS_KEY, PRIVILEGED_KEYS
@@ -96,7 +96,7 @@ class StackingExpert:
         self._open = self._embodiment.gripper.stroke_m
         self._plan: tuple[np.ndarray, list[Grasp]] | None = None
 
-    def reset(self, prompt: Any = None) -> None:
+    def reset(self, prompt: Prompt | None = None) -> None:
         self._plan = None
 
     def act(self, observation: Observation) -> Action:

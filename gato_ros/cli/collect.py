@@ -49,12 +49,17 @@ class Options:
     """Weights that drive each episode while the expert labels (DAgger); default: the expert drives."""
     expert_share: float = 0.3
     """With --policy: share of one-second segments that the expert drives, so that a jam ends."""
+    compilation_cache: str = ""
+    """Folder for compiled code of --policy, `off`, or nothing: the user's cache."""
     json: Path | None = None
     """Write the result here as JSON."""
 
 
 def run(options: Options) -> dict:
     """Collect, with a progress bar; returns counts."""
+    from gato_ros.cli.policy_source import choose_compilation_cache
+
+    choose_compilation_cache(options.compilation_cache)
     _check(options)
     options.out.mkdir(parents=True, exist_ok=True)
     if options.kind == "episodes":

@@ -11,6 +11,10 @@ one? The p-value says how easily chance makes such a split; the interval says ho
 `--result new.json --against old.json` does so for two files and runs nothing; one of them may be the report.json of
 `sim`, to see what real time over ROS 2 costs.
 
+Does a demonstration help? `--prompt FILE_OR_FOLDER` runs every episode without a prompt, after the first steps of a
+recorded episode, and after its last ones (the goal), from the same start. Of a folder, episode S takes file S modulo
+their number.
+
 Why does it fail? `--video FOLDER` films failed episodes, side by side.
 
 With `--json FILE` nothing is lost to an interruption: episodes go to FILE.partial.jsonl as they come, and the same
@@ -54,6 +58,8 @@ class Options:
     """How much: medium is camera_shift 5 mm and half a degree, light and colour well away from plain, latency 50 ms,
     every fifth frame dropped, action_noise a tenth of the range, friction 1.3 and mass 1.5 times more or less. low is
     half and high is twice of that (a delay in whole ticks of 50 ms: never less than one)."""
+    prompt: Path | None = None
+    """Also measure after prompts from this episode, or from those of this folder."""
     against: Path | None = None
     """Compare with this result, episode by episode, on the seeds and sets that both have."""
     result: Path | None = None
@@ -65,6 +71,8 @@ class Options:
     """At most so many, of as many kinds of failure as there are."""
     workers: int = os.cpu_count() or 1
     """Processes."""
+    compilation_cache: str = ""
+    """Folder for compiled code, `off`, or nothing: the user's cache."""
     quiet: bool = False
     """No progress bar and no table."""
     json: Path | None = None
@@ -76,7 +84,9 @@ def run(options: Options) -> dict:
     if options.result:
         return _compare_files(options)
     from gato_ros.cli.evaluate_plan import check
+    from gato_ros.cli.policy_source import choose_compilation_cache
 
+    choose_compilation_cache(options.compilation_cache)
     plan = check(options)
     with worker_pool(options.workers) as pool:
         outcomes = _episodes(options, plan, pool)
@@ -103,8 +113,10 @@ def _episodes(options: Options, plan: Plan, pool: Executor) -> dict:
 
     from gato_ros.cli.evaluate_episode import Job, run_job
 
-    jobs = [Job(options.policy, name, options.seed + k, perturbation, options.level, options.task)
-            for perturbation in plan.perturbations for name in plan.sets for k in range(options.episodes)]
+    jobs = [Job(options.policy, name, seed, perturbation, options.level, options.task,
+                str(plan.prompts[seed % len(plan.prompts)]) if part else None, part)
+            for perturbation in plan.perturbations for part in plan.prompt_parts for name in plan.sets
+            for seed in range(options.seed, options.seed + options.episodes)]
     outcomes = {job: plan.partial.get(job) for job in jobs}
     done = [outcome for outcome in outcomes.values() if outcome]
     stacked, count = sum(outcome.success for outcome in done), len(done)
@@ -140,7 +152,7 @@ def _by_condition(outcomes: dict) -> dict[str, dict[str, list]]:
 def _result(options: Options, plan: Plan, outcomes: dict) -> dict:
     from gato_ros import __version__
     from gato_ros.cli.evaluate_comparison import compare, compare_with
-    from gato_ros.cli.evaluate_episode import condition
+    from gato_ros.cli.evaluate_episode import PROMPTS, condition
     from gato_ros.embodiments import load_embodiment
 
     by_condition = _by_condition(outcomes)
@@ -157,6 +169,11 @@ def _result(options: Options, plan: Plan, outcomes: dict) -> dict:
         result["perturbations"] = {
             name: {"level": options.level, **_rates(rows), "against_plain": compare(rows, by_condition[first])}
             for name, rows in disturbed.items()}
+    if plan.prompts:
+        result["prompts"] = {
+            part: {**_rates(by_condition[name]), "against_plain": compare(by_condition[name], by_condition[first])}
+            for part, name in PROMPTS.items()}
+        result["prompt_files"], result["prompt_steps"] = [path.name for path in plan.prompts], plan.prompt_steps
     if plan.other:
         result["against"] = compare_with(by_condition, result, plan.other)
     return result

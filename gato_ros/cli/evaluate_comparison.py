@@ -10,7 +10,7 @@ from operator import add
 from pathlib import Path
 from typing import Any
 
-from gato_ros.cli.evaluate_episode import condition
+from gato_ros.cli.evaluate_episode import PROMPTS, condition
 from gato_ros.core.errors import SetupError
 from gato_ros.core.statistics import PairedCounts
 from gato_ros.training.evaluation import EpisodeOutcome, outcome_from_row, pair_up
@@ -47,6 +47,8 @@ def read_result(path: Path) -> EvaluationResult:
         conditions = {condition(name, level): _outcomes(record["sets"])}
         for name, block in record.get("perturbations", {}).items():
             conditions[condition(name, block["level"])] = _outcomes(block["sets"])
+        for part, block in record.get("prompts", {}).items():
+            conditions[PROMPTS[part]] = _outcomes(block["sets"])
         if not any(rows for sets in conditions.values() for rows in sets.values()):
             raise ValueError("no episodes")
         about = {key: record.get(key) for key in ABOUT}

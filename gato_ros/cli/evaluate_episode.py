@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from gato_ros.core.policy import Policy
+    from gato_ros.core.prompt import Prompt
     from gato_ros.sim.env import RgbStackingEnv
     from gato_ros.training.evaluation import EpisodeOutcome
 
 PLAIN = "plain"
+PROMPTS = {"start": "demonstration prompt", "end": "goal prompt"}
+"""Which part of an episode is the prompt -> what the condition is called."""
 
 
 def condition(perturbation: str | None, level: str) -> str:
@@ -33,11 +37,15 @@ class Job:
     """One of sim.randomisation.LEVELS."""
     task: str = "red_on_blue"
     """One of sim.task.TASKS."""
+    prompt: str | None = None
+    """The episode file that the policy follows, if any."""
+    prompt_part: str | None = None
+    """A key of PROMPTS, beside `prompt`."""
 
     @property
     def condition(self) -> str:
-        """The world's name."""
-        return condition(self.perturbation, self.level)
+        """The world's name, or the prompt's kind."""
+        return PROMPTS[self.prompt_part] if self.prompt_part else condition(self.perturbation, self.level)
 
 
 @dataclass(frozen=True)
@@ -75,11 +83,27 @@ def _parts(job: Job) -> tuple[RgbStackingEnv, Policy]:
     return _MADE["environment"], _MADE["policy"]
 
 
+def _prompt(job: Job, policy: Policy) -> Prompt | None:
+    """The same object as long as the file and the policy are the same: then the policy has it ready."""
+    if job.prompt is None:
+        return None
+    wanted = (job.policy, job.task, job.prompt, job.prompt_part)
+    if _MADE.get("prompt_name") != wanted:
+        from gato_ros.data.prompt import read_prompt
+        from gato_ros.embodiments import load_embodiment
+
+        prompt = read_prompt(Path(job.prompt), load_embodiment(), policy.observation_keys, policy.prompt_steps,
+                             job.prompt_part)
+        _MADE.update(prompt_name=wanted, prompt=prompt)
+    return _MADE["prompt"]
+
+
 def run_job(job: Job) -> EpisodeOutcome:
     """The episode's outcome."""
     from gato_ros.training.evaluation import run_episode
 
-    return run_episode(*_parts(job), job.seed)
+    environment, policy = _parts(job)
+    return run_episode(environment, policy, job.seed, prompt=_prompt(job, policy))
 
 
 def film_job(job: Job) -> Clip:
@@ -96,5 +120,5 @@ def film_job(job: Job) -> Clip:
         # Red and blue are swapped in the file, and swapped back when it is read in the same way.
         frames.append(cv2.imencode(".png", np.hstack(pictures), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
 
-    outcome = run_episode(environment, policy, job.seed, film)
+    outcome = run_episode(environment, policy, job.seed, film, _prompt(job, policy))
     return Clip(job, outcome, tuple(frames), environment.embodiment.control_rate_hz)

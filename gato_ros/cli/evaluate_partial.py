@@ -31,7 +31,7 @@ class PartialResult:
             SetupError: the file belongs to another evaluation, or is damaged.
         """
         self.path, self._identity = path, {"schema": _SCHEMA, **identity}
-        self._known: dict[tuple[str | None, str, int], EpisodeOutcome] = {}
+        self._known: dict[tuple[str | None, str | None, str, int], EpisodeOutcome] = {}
         self._whole, self._file = 0, None
         if path and path.exists():
             self._read(path)
@@ -41,16 +41,17 @@ class PartialResult:
 
     def get(self, job: Job) -> EpisodeOutcome | None:
         """The outcome of a job that is done."""
-        return self._known.get((job.perturbation, job.object_set, job.seed))
+        return self._known.get((job.perturbation, job.prompt_part, job.object_set, job.seed))
 
     def add(self, job: Job, outcome: EpisodeOutcome) -> None:
         """Keep one more outcome."""
-        self._known[job.perturbation, job.object_set, job.seed] = outcome
+        self._known[job.perturbation, job.prompt_part, job.object_set, job.seed] = outcome
         if self.path is None:
             return
         if self._file is None:
             self._file = self._open(self.path)
-        self._write({"perturbation": job.perturbation, "set": job.object_set, **outcome.row()})
+        prompted = {"prompt_part": job.prompt_part} if job.prompt_part else {}
+        self._write({"perturbation": job.perturbation, "set": job.object_set, **prompted, **outcome.row()})
 
     def on_disk(self) -> int:
         """Episodes in the file. An interrupt may fall between writing one and counting it: the file is what counts."""
@@ -80,7 +81,8 @@ class PartialResult:
             head, *rows = [json.loads(line) for line in whole.splitlines()]
             if not isinstance(head, dict):
                 raise TypeError(f"its first line is {head!r}")
-            outcomes = {(row["perturbation"], row["set"], row["seed"]): outcome_from_row(row) for row in rows}
+            outcomes = {(row["perturbation"], row.get("prompt_part"), row["set"], row["seed"]): outcome_from_row(row)
+                        for row in rows}
         except (ValueError, KeyError, TypeError) as error:
             raise SetupError(expected=f"the episodes of an interrupted evaluation in {path}",
                              got=f"a damaged file, {type(error).__name__}: {error}", fix="delete it") from None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gato_ros.cli.evaluate_comparison import EvaluationResult, check_common, read_result
-from gato_ros.cli.evaluate_episode import condition
+from gato_ros.cli.evaluate_episode import PROMPTS, condition
 from gato_ros.cli.evaluate_partial import PartialResult
 from gato_ros.core.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
     from gato_ros.cli.evaluate import Options
+    from gato_ros.core.policy import Policy
+    from gato_ros.embodiments import Embodiment
 
 ALL = "all"
 TRIPLETS = "triplets"
@@ -33,6 +36,15 @@ class Plan:
     """The episodes that are done."""
     other: EvaluationResult | None = None
     """What to compare with."""
+    prompts: tuple[Path, ...] = ()
+    """Episode files that prompts are taken from, in turn."""
+    prompt_steps: int = 0
+    """Control steps of a prompt, if its episode has so many."""
+
+    @property
+    def prompt_parts(self) -> tuple[str | None, ...]:
+        """None is without a prompt."""
+        return (None, *PROMPTS) if self.prompts else (None,)
 
 
 def check(options: Options) -> Plan:
@@ -61,6 +73,8 @@ def _check_numbers_and_places(options: Options) -> None:
         if getattr(options, name) < 1:
             raise SetupError(expected=f"--{name.replace('_', '-')} of at least 1", got=str(getattr(options, name)),
                              fix="give a positive number")
+    if options.prompt and options.perturb:
+        raise SetupError(expected="--prompt or --perturb", got="both", fix="measure one after the other")
     if options.video_episodes > MOST_CLIPS:
         raise SetupError(expected=f"--video-episodes of at most {MOST_CLIPS}", got=str(options.video_episodes),
                          fix="more do not fit on a screen")
@@ -93,7 +107,8 @@ def _with_policy(options: Options, sets: tuple[str, ...], perturbations: tuple[s
     from gato_ros.sim.task import stack_task
 
     embodiment = load_embodiment()
-    make_policy(options.policy, embodiment, stack_task(options.task))
+    policy = make_policy(options.policy, embodiment, stack_task(options.task))
+    prompts = _check_prompts(options, policy, embodiment) if options.prompt else ()
     files: dict[str, str] = {}
     if options.policy not in ("expert", "hold"):
         folder = weights_folder(options.policy)
@@ -102,5 +117,22 @@ def _with_policy(options: Options, sets: tuple[str, ...], perturbations: tuple[s
     identity = {"policy": files or options.policy, "sets": list(sets), "seed": options.seed, "task": options.task,
                 "perturbations": list(perturbations), "level": options.level if options.perturb else None,
                 "contract_digest": embodiment.digest, "package_version": __version__}
+    if prompts:
+        identity["prompts"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in prompts]
     path = options.json.with_name(options.json.name + ".partial.jsonl") if options.json else None
-    return Plan(sets, perturbations, files.get(WEIGHTS_FILE), PartialResult(path, identity), other)
+    return Plan(sets, perturbations, files.get(WEIGHTS_FILE), PartialResult(path, identity), other, prompts,
+                getattr(policy, "prompt_steps", 0))
+
+
+def _check_prompts(options: Options, policy: Policy, embodiment: Embodiment) -> tuple[Path, ...]:
+    """The files to take prompts from; SetupError if the policy or one of them is not fit for it."""
+    from gato_ros.data.prompt import prompt_files, read_prompt
+
+    if not getattr(policy, "prompt_steps", 0):
+        raise SetupError(expected="weights that were trained with prompts", got=options.policy,
+                         fix="leave --prompt out, or train an autoregressive preset with a prompt share above 0")
+    files = tuple(prompt_files(options.prompt))[:options.episodes]
+    for path in files:
+        for part in PROMPTS:
+            policy.check_prompt(read_prompt(path, embodiment, policy.observation_keys, policy.prompt_steps, part))
+    return files

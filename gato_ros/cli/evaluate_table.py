@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gato_ros.cli.evaluate_episode import PLAIN, condition
+from gato_ros.cli.evaluate_episode import PLAIN, PROMPTS, condition
 
 
 def print_result(result: Mapping[str, Any]) -> None:
     """The tables of a result."""
     if "perturbations" in result:
-        _print_perturbations(result)
+        blocks = {condition(name, block["level"]): block for name, block in result["perturbations"].items()}
+        _print_paired(result, "world", {PLAIN: result, **blocks}, "in the plain world")
+    elif "prompts" in result:
+        _print_paired(result, "prompt", {"none": result, **{PROMPTS[part]: block
+                                                            for part, block in result["prompts"].items()}}, "without")
+        print(f"prompts of up to {result['prompt_steps']} control steps from {len(result['prompt_files'])} episodes")
     else:
         _print_sets(result)
     if "against" in result:
@@ -46,16 +51,15 @@ def _print_sets(result: Mapping[str, Any]) -> None:
         print(f"mean rate {result['mean_rate']:.1%}")
 
 
-def _print_perturbations(result: Mapping[str, Any]) -> None:
+def _print_paired(result: Mapping[str, Any], what: str, blocks: Mapping[str, Any], plain: str) -> None:
+    """Conditions of one evaluation; the first of `blocks` is `plain`, which the others are paired with."""
     from rich.table import Table
 
     from gato_ros.core.statistics import wilson95
 
-    blocks = {PLAIN: result}
-    blocks |= {condition(name, block["level"]): block for name, block in result["perturbations"].items()}
-    table = Table("world", "stacked", "rate", "95 % interval", "points to plain", "95 % interval", "both", "lost",
+    table = Table(what, "stacked", "rate", "95 % interval", "points to plain", "95 % interval", "both", "lost",
                   "won", "neither", "p", title=f"policy {result['policy']} on {', '.join(result['sets'])}",
-                  caption="lost: stacked in the plain world only; won: in this one only; p: exact McNemar, "
+                  caption=f"lost: stacked {plain} only; won: in this one only; p: exact McNemar, "
                           "for a row alone: of seven, one below 0.05 is no surprise")
     for name, block in blocks.items():
         rows = block["sets"].values()
@@ -65,7 +69,7 @@ def _print_perturbations(result: Mapping[str, Any]) -> None:
                       *(_paired_cells(block["against_plain"]["all"]) if "against_plain" in block else []))
     _show(table)
     if len(result["sets"]) > 1:
-        by_set = Table("world", *result["sets"], title="rate, and points to plain, by object set")
+        by_set = Table(what, *result["sets"], title="rate, and points to plain, by object set")
         for name, block in blocks.items():
             compared = block.get("against_plain", {"sets": {}})["sets"]
             by_set.add_row(name, *(f"{row['rate']:.1%}" + (f" ({_points(compared[which]['difference'])})"

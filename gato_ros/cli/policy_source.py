@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).resolve().parents[1] / "models" / "weights"
 WEIGHTS_FILE = "params.safetensors"
 CONFIG_FILE = "config.json"
+COMPILATION_CACHE = "GATO_ROS_COMPILATION_CACHE"
+"""Environment variable of models/compilation.py, named here so that nobody imports JAX for it."""
 DEFAULT = "sawyer_cubes"
 """The shipped policy that verbs take when none is named."""
 
@@ -41,6 +44,12 @@ def weights_folder(name: str) -> Path:
                      fix=f"shipped are: {shipped}")
 
 
+def choose_compilation_cache(wanted: str) -> None:
+    """Where policies of this process and of its workers keep compiled code; nothing: as it was."""
+    if wanted:
+        os.environ[COMPILATION_CACHE] = wanted
+
+
 def make_policy(name: str, embodiment: Embodiment, task: StackTask | None = None) -> Policy:
     """The policy called `name`: `expert` (sees ground truth), `hold`, or a folder with weights.
 
@@ -59,9 +68,11 @@ def make_policy(name: str, embodiment: Embodiment, task: StackTask | None = None
         return StackingExpert(embodiment, task or RED_ON_BLUE)
     folder = weights_folder(name)
     from gato_ros.embodiments.privileged import contract_for, reads_privileged
+    from gato_ros.models.compilation import keep_compiled
     from gato_ros.models.policy import GatoPolicy
     from gato_ros.models.weights import weights_config
 
+    keep_compiled()
     keys = weights_config(folder).observation_keys
     policy = GatoPolicy.from_directory(folder, contract_for(embodiment, keys))
     if not reads_privileged(keys):

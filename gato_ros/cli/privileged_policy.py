@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gato_ros.core.action import Action
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.policy import Policy
+from gato_ros.core.prompt import Prompt
 from gato_ros.embodiments.privileged import PLAN, privileged_values, simulator_keys
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class PrivilegedPolicy:
         read_by_expert = self._expert.observation_keys if self._expert else ()
         self.observation_keys = tuple(dict.fromkeys([*plain, *shown, *read_by_expert]))
 
-    def reset(self, prompt: Any = None) -> None:
+    def reset(self, prompt: Prompt | None = None) -> None:
         if self._expert:
             self._expert.reset()
         self._policy.reset(prompt)

@@ -28,6 +28,8 @@ class Options:
     """Seed of the first episode's start; the next ones count up. Policies never train on 900000 and above."""
     policy: str = ""
     """Directory of weights, the name of shipped ones, or `hold` to stand still. Default: policy_source.DEFAULT."""
+    prompt: Path | None = None
+    """Episode file that the policy follows, where it was trained with prompts."""
     objects: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, or train."""
     max_steps: int = 400
@@ -97,7 +99,8 @@ def run(options: Options) -> dict:
     from gato_ros.nodes.plan import NAMESPACE, loop_plan
 
     robot = load_embodiment()
-    settings = {"policy_node": {"policy": policy, "propose_at_start": False},
+    prompt = {"prompt": str(options.prompt.resolve())} if options.prompt else {}  # else the file's
+    settings = {"policy_node": {"policy": policy, "propose_at_start": False, **prompt},
                 "sim_node": {"objects": options.objects, "seed": options.seed, "gui": options.gui}}
     plans = loop_plan(settings, options.parameters)
     report = Report(robot, policy=Path(policy).name, objects=options.objects, seed=options.seed)

@@ -1,5 +1,8 @@
 """Clone demonstrations into a Gato that sees images and proprioception.
 
+Single-step presets learn from single frames, autoregressive ones (`--sequence.*`) from windows of several control
+steps, which need episodes with images at every step: `collect --image-share 1`.
+
 Resumes by itself: run the same command again. Leaves the weights in OUT/last and OUT/best (by closed-loop
 success), curves in OUT/curves.jsonl and OUT/tensorboard.
 """
@@ -11,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gato_ros.cli.train_sequences import SequenceOptions
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.training.config import TrainingConfig
 
@@ -27,9 +31,11 @@ class Options:
     out: Path
     """Folder of the run."""
     preset: str = "sawyer_small"
-    """A single-step model size (see `presets`)."""
+    """A model size (see `presets`)."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
-    """Steps, batch, rates, augmentation."""
+    """Of single-step presets: steps, batch, rates, augmentation."""
+    sequence: SequenceOptions = field(default_factory=SequenceOptions)
+    """Of autoregressive presets."""
     limit: int | None = None
     """Take the first so many files (episodes or snapshot files, by name) of each folder, for scaling studies."""
     init: Path | None = None
@@ -51,34 +57,55 @@ def run(options: Options) -> dict:
     from gato_ros.cli.train_dashboard import Dashboard
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
-    from gato_ros.models.layout import token_layout
     from gato_ros.models.weights import load_weights
-    from gato_ros.sim.grasp import object_faces
-    from gato_ros.training.examples import Examples
     from gato_ros.training.loop import Schedule, train
 
     _check_closed_loop(options)
-    model = _model(options.preset)
+    model = _model(options)
     embodiment = contract_for(load_embodiment(), model.observation_keys)
-    training = _training(options.training, model)
     initial = load_weights(options.init, embodiment).params if options.init else None
-    layout = token_layout(embodiment, model)
-    training_frames, validation_frames, data = _frames(options.data, options.limit)
-    dashboard = Dashboard(training.steps, training.batch, options.out)
+    make = _single_step if model.action_decoding == "one_pass" else _sequences
+    objective, data = make(options, model, embodiment)
+    steps = objective.config.steps
+    dashboard = Dashboard(steps, objective.frames_per_step, options.out)
 
     def closed_loop(directory: Path) -> dict[str, float]:
         dashboard.note(f"measuring success on {options.closed_loop_set}")
         return _closed_loop(options, directory)
 
-    every = max(1, min(500, training.steps))
+    every = max(1, min(500, steps))
     schedule = Schedule(min(50, every), every, every, options.closed_loop_every)
-    faces, views = object_faces(), _views(layout)
     with dashboard.shown():
-        result = train(training, model, embodiment, Examples.of(training_frames, layout, faces, views),
-                       Examples.of(validation_frames, layout, faces, views), data, options.out, schedule,
-                       dashboard.report, closed_loop if options.closed_loop_every else None, initial)
+        result = train(objective, embodiment, data, options.out, schedule, dashboard.report,
+                       closed_loop if options.closed_loop_every else None, initial)
     print(f"weights in {options.out / 'last'}")
     return {**result, "out": str(options.out), "data": data}
+
+
+def _single_step(options: Options, model, embodiment):
+    """The objective of a single-step model, and the count of frames per folder."""
+    from gato_ros.models.layout import token_layout
+    from gato_ros.sim.grasp import object_faces
+    from gato_ros.training.examples import Examples
+    from gato_ros.training.objective import SingleStep
+
+    layout = token_layout(embodiment, model)
+    training, validation, data = _frames(options.data, options.limit)
+    faces, views = object_faces(), _views(layout)
+    examples = [Examples.of(frames, layout, faces, views) for frames in (training, validation)]
+    return SingleStep(_training(options.training, model), model, layout, *examples), data
+
+
+def _sequences(options: Options, model, embodiment):
+    """The objective of an autoregressive model, and the count of frames per folder."""
+    from gato_ros.cli.train_sequences import chosen, load
+    from gato_ros.models.layout import token_layout
+    from gato_ros.training.sequence import Sequences
+    from gato_ros.training.windows import Windows
+
+    layout, config = token_layout(embodiment, model), chosen(options.sequence, options.preset)
+    training, validation, data = load(options.data, options.limit, config.return_share, VALIDATION_SHARE)
+    return Sequences(config, model, layout, Windows.of(training, layout), Windows.of(validation, layout)), data
 
 
 def _views(layout) -> dict:
@@ -91,16 +118,22 @@ def _views(layout) -> dict:
             for key, (camera, aspect) in cameras.items()}
 
 
-def _model(preset: str):
+def _model(options: Options):
     from gato_ros.embodiments.privileged import reads_privileged
     from gato_ros.models.presets import PRESETS
     from gato_ros.training.auxiliary import NAMES
     from gato_ros.training.sight import PATCH_NAMES
 
-    trainable = {name: model for name, model in PRESETS.items() if model.action_decoding == "one_pass"}
-    if preset not in trainable:
-        raise unknown_name("a single-step preset", preset, trainable)
-    model = trainable[preset]
+    if options.preset not in PRESETS:
+        raise unknown_name("a preset", options.preset, PRESETS)
+    model = PRESETS[options.preset]
+    streams = model.action_decoding == "autoregressive"
+    if (options.training if streams else options.sequence) != (TrainingConfig() if streams else SequenceOptions()):
+        wanted, given = ("sequence", "training") if streams else ("training", "sequence")
+        raise SetupError(expected=f"--{wanted}.* with {options.preset}", got=f"--{given}.*",
+                         fix=f"this preset is {'autoregressive' if streams else 'single-step'}")
+    if streams:
+        return model
     if reads_privileged(model.observation_keys):
         return model  # what the auxiliary numbers teach it to see is given
     return replace(model, auxiliary=NAMES, auxiliary_early_layer=max(1, model.layers // 2), patch_auxiliary=PATCH_NAMES)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
+from gato_ros.core.prompt import Prompt
 
 
 @runtime_checkable
@@ -18,8 +19,8 @@ class Policy(Protocol):
     observation_keys: tuple[str, ...]
     """The contract keys (and `privileged/...` keys) that `act` reads."""
 
-    def reset(self, prompt: Any = None) -> None:
-        """Forget everything about the episode before; `prompt` conditions the next one."""
+    def reset(self, prompt: Prompt | None = None) -> None:
+        """Forget everything about the episode before; `prompt` conditions the next one, where it takes one."""
 
     def act(self, observation: Observation) -> Action:
         """The action for this tick."""
@@ -33,7 +34,7 @@ class HoldPolicy:
     def __init__(self) -> None:
         self._opening_m: float | None = None
 
-    def reset(self, prompt: Any = None) -> None:
+    def reset(self, prompt: Prompt | None = None) -> None:
         self._opening_m = None
 
     def act(self, observation: Observation) -> Action:
@@ -52,7 +53,7 @@ class ReplayPolicy:
             raise ValueError("nothing to replay: the list of actions is empty")
         self._actions, self._next = list(actions), 0
 
-    def reset(self, prompt: Any = None) -> None:
+    def reset(self, prompt: Prompt | None = None) -> None:
         self._next = 0
 
     def act(self, observation: Observation) -> Action:

@@ -16,7 +16,7 @@ import zstandard
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
-from gato_ros.data.episode import episode_paths, read_episode
+from gato_ros.data.episode import Episode, episode_paths, read_episode
 
 SUFFIX = ".frames.npz"
 CACHE = ".frames"
@@ -78,7 +78,11 @@ def make_frames(image_keys: Sequence[str], rows: Iterable[tuple[Observation, Act
 
 def frames_from_episode(path: Path) -> Frames:
     """The rendered steps of a recorded episode."""
-    episode = read_episode(path)
+    return rendered_steps(read_episode(path))
+
+
+def rendered_steps(episode: Episode) -> Frames:
+    """The steps of an episode that have images."""
     rows = episode.image_steps
     image_keys = tuple(sorted(key for key, value in episode.values.items() if value.ndim == 4))
     compressor = zstandard.ZstdCompressor(level=3)
@@ -174,6 +178,11 @@ def load_frames(path: Path) -> Frames:
         ) from None
 
 
+def cache_path(episode: Path, suffix: str) -> Path:
+    """Where what is read from an episode is kept; another recording of the same name has another place."""
+    return episode.parent / CACHE / f"{episode.stem}-{episode.stat().st_size}{suffix}"
+
+
 def frame_parts(folder: Path) -> list[Frames]:
     """The frames of a folder, file by file: its `*.frames.npz` and the rendered steps of its episodes (cached).
 
@@ -183,7 +192,7 @@ def frame_parts(folder: Path) -> list[Frames]:
     folder = Path(folder)
     parts = [load_frames(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
     for path in episode_paths(folder):
-        cached = folder / CACHE / f"{path.stem}-{path.stat().st_size}{SUFFIX}"
+        cached = cache_path(path, SUFFIX)
         if not cached.exists():
             save_frames(cached, frames_from_episode(path))
         parts.append(load_frames(cached))

@@ -44,6 +44,10 @@ class PolicyParameters:
 
     embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
     policy: str = parameter("hold", "directory of weights, or `hold`: stand still")
+    prompt: str = parameter("", "episode file to follow, or nothing; ~/reload_prompt reads it again", mutable=True)
+    prompt_part: str = parameter("start", "start: the demonstration's first steps; end: its last, the goal",
+                                 mutable=True)
+    compilation_cache: str = parameter("", "folder for compiled code, `off`, or nothing: the user's cache")
     propose_at_start: bool = parameter(True, "false: propose only after ~/propose is called with true")
     future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
 

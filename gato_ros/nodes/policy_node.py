@@ -17,10 +17,12 @@ from sensor_msgs.msg import Image, JointState, TimeReference
 from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.core.action import Action
+from gato_ros.core.errors import SetupError
 from gato_ros.core.freshness import Sample
 from gato_ros.core.observation import Observation
 from gato_ros.core.pace import Pace
 from gato_ros.core.policy import HoldPolicy, Policy
+from gato_ros.core.prompt import Prompt
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.nodes.clocks import instant, seconds, stamp_of
 from gato_ros.nodes.diagnosis import ERROR, OK, WARN, Diagnosis, status
@@ -29,17 +31,20 @@ from gato_ros.nodes.joint_message import JointsRefused, values_by_name
 from gato_ros.nodes.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
 from gato_ros.nodes.parameters import PolicyParameters
 from gato_ros.nodes.process import Stop, run_node
+from gato_ros.nodes.prompt import load_prompt
 from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_IN
 
 NAME = "policy_node"
 
 
-def make_policy(name: str, robot: Embodiment) -> Policy:
+def make_policy(name: str, robot: Embodiment, compilation_cache: str) -> Policy:
     """`hold`, or the policy in that directory, warmed up; SetupError where there is none that fits."""
     if name == "hold":
         return HoldPolicy()
+    from gato_ros.models.compilation import keep_compiled
     from gato_ros.models.policy import GatoPolicy
 
+    keep_compiled(compilation_cache)
     policy = GatoPolicy.from_directory(Path(name), robot)
     policy.warm_up()
     return policy
@@ -51,14 +56,18 @@ class PolicyNode:
     def __init__(self, node: Node, parameters: PolicyParameters):
         self._node = node
         self._robot = robot = load_embodiment(parameters.embodiment)
-        self._policy = make_policy(parameters.policy, robot)
+        self._policy = make_policy(parameters.policy, robot, parameters.compilation_cache)
+        self._prompt = load_prompt(parameters.prompt, parameters.prompt_part, self._policy, robot)
+        self._prompt_in_use: Prompt | None = None
+        self._policy.reset(self._prompt)  # computed now, so that an episode only copies it
         self._assembler = ObservationAssembler(robot, self._policy.observation_keys, parameters.future_tolerance_s)
         self._changed = threading.Condition()
         self._proposing, self._stopping, self._restart = parameters.propose_at_start, False, True
         self._not_before_s = 0.0
         self._simulated_time = node.get_parameter("use_sim_time").value
         self._failure: str | None = None
-        self._counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "refused_messages": 0}
+        self._counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "refused_messages": 0,
+                        "memory_restarts": 0}
         self._last_refusal, self._faults = "", ()
         self._act_ms: deque[float] = deque(maxlen=400)
 
@@ -78,6 +87,7 @@ class PolicyNode:
         # Last, so that whoever waits for the services finds a policy that is warm.
         node.create_service(Trigger, "~/reset", self._on_reset)
         node.create_service(SetBool, "~/propose", self._on_propose)
+        node.create_service(Trigger, "~/reload_prompt", self._on_reload_prompt)
 
     def _offer(self, name: str, value, stamp) -> None:
         sample = Sample(value, seconds(stamp), time.monotonic())
@@ -134,43 +144,79 @@ class PolicyNode:
         response.success, response.message = True, "proposing" if request.data else "silent"
         return response
 
+    def _on_reload_prompt(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Read the file that the parameters name; episodes follow it from the next ~/reset or ~/propose on."""
+        name, part = (self._node.get_parameter(key).value for key in ("prompt", "prompt_part"))
+        try:
+            prompt = load_prompt(name, part, self._policy, self._robot)
+        except SetupError as error:
+            response.success, response.message = False, str(error)
+            return response
+        with self._changed:
+            self._prompt = prompt
+        response.success, response.message = True, f"from the next episode on: {prompt or 'no prompt'}"
+        return response
+
     def _think(self) -> None:
         """The body of the inference thread."""
         period_s, used = 1.0 / self._robot.control_rate_hz, ()
-        pace, aligned = Pace(period_s, time.monotonic()), False
+        pace, aligned, acted, gap = Pace(period_s, time.monotonic()), False, False, False
+        remembers = getattr(self._policy, "remembers", False)
         while True:
             with self._changed:
                 new = self._wait_for_tick(pace, aligned, used)
                 if self._stopping:
                     return
-                started_s, now = time.monotonic(), instant(self._node)
-                if self._restart or (new and not aligned):
-                    # The first frames of an episode set the phase; until they come there is none to keep.
-                    pace, aligned = Pace(period_s, started_s), new
-                if self._restart:
-                    self._policy.reset()
-                    self._restart = False
-                used, arrived_s = self._assembler.image_stamps(), self._assembler.images_arrived_s()
-                self._faults = self._assembler.faults(now)
-                observation = None if self._faults else self._assembler.observation()
+                restart, self._restart, prompt = self._restart, False, self._prompt
+                if not restart:
+                    started_s, now = time.monotonic(), instant(self._node)
+                    if new and not aligned:
+                        # The first frames of an episode set the phase; until they come there is none to keep.
+                        pace, aligned = Pace(period_s, started_s), True
+                    used, arrived_s = self._assembler.image_stamps(), self._assembler.images_arrived_s()
+                    self._faults = self._assembler.faults(now)
+                    observation = None if self._faults else self._assembler.observation()
+            if restart:
+                # Not under the lock: a prompt that is new takes longer than a tick, and messages go on coming.
+                self._begin_episode(prompt)
+                pace, aligned, used, acted, gap = Pace(period_s, time.monotonic()), False, (), False, False
+                continue
             if observation is not None:
-                self._propose(observation)
+                # Memory from before a gap would lie about what happened just now; training knows only a fresh one.
+                ready = not gap or self._begin_episode(self._prompt_in_use)
+                self._counts["memory_restarts"] += gap
+                if ready:
+                    self._propose(observation)
+                acted, gap = True, False
             else:
                 self._counts["without_input"] += 1
+                gap = remembers and acted
             pace.acted(time.monotonic(), arrived_s)
             self._counts["late_ticks"] += pace.take_missed()
 
+    def _begin_episode(self, prompt: Prompt | None) -> bool:
+        try:
+            self._policy.reset(prompt)
+        except Exception as error:
+            with self._changed:
+                self._failure = f"{type(error).__name__}: {error}"
+            return False
+        self._prompt_in_use = prompt
+        return True
+
     def _wait_for_tick(self, pace: Pace, aligned: bool, used: tuple[float, ...]) -> bool:
-        """Wait, holding the condition, until a tick is due; whether new frames of all cameras started it."""
+        """Wait, holding the condition, until an episode begins or a tick is due; whether there are new frames."""
         cameras = len(self._assembler.image_keys)
         while not self._stopping:
+            if self._restart and self._failure is None:
+                return False
             if not self._proposing or self._failure is not None:
                 self._changed.wait()
                 continue
             stamps, now_s = self._assembler.image_stamps(), time.monotonic()
             new = 0 < len(stamps) == cameras and (len(used) < cameras or all(a > b for a, b in zip(stamps, used)))
-            if self._restart or (new and (not aligned or self._simulated_time or now_s >= pace.earliest_s)):
-                return new
+            if new and (not aligned or self._simulated_time or now_s >= pace.earliest_s):
+                return True
             if self._simulated_time and cameras and not new:
                 # The wall clock says nothing about simulated time: one tick per frame, however slow.
                 self._changed.wait(1.0 / self._robot.control_rate_hz)
@@ -221,9 +267,13 @@ class PolicyNode:
         act = {} if not self._act_ms else {"act_ms_p50": f"{np.percentile(list(self._act_ms), 50):.2f}",
                                            "act_ms_p99": f"{np.percentile(list(self._act_ms), 99):.2f}"}
         item = status(self._node, self._robot.name, level, message,
-                      self._counts | {"last_refusal": self._last_refusal} | act)
+                      self._counts | {"last_refusal": self._last_refusal} | act | self._prompt_shown())
         self._status.publish(item)
         self._diagnosis.publish(item)
+
+    def _prompt_shown(self) -> dict[str, str]:
+        waiting = {} if self._prompt is self._prompt_in_use else {"next_prompt": str(self._prompt or "none")}
+        return {"prompt": str(self._prompt_in_use or "none"), **waiting}
 
     def run(self, stop: Stop) -> None:
         thinker = threading.Thread(target=self._think, name="inference", daemon=True)

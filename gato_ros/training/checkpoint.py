@@ -13,13 +13,12 @@ from flax import serialization
 
 from gato_ros.core.errors import SetupError
 from gato_ros.models.config import GatoConfig
-from gato_ros.training.config import TrainingConfig
-from gato_ros.training.step import TrainingState
+from gato_ros.training.optimiser import TrainingState
 
 STATE_FILE, RUN_FILE = "state.msgpack", "run.json"
 
 
-def run_record(config: TrainingConfig, model: GatoConfig, data: dict[str, int]) -> dict[str, Any]:
+def run_record(config: Any, model: GatoConfig, data: dict[str, int]) -> dict[str, Any]:
     """What must be the same when a run goes on: both configurations and the frames per folder."""
     return json.loads(json.dumps({"training": asdict(config), "model": model.to_dict(), "data": data}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gato_ros.core.errors import SetupError
 
@@ -11,6 +12,8 @@ from gato_ros.core.errors import SetupError
 class TrainingConfig:
     """Single-step cloning of labelled frames. Frozen; travels in checkpoints, and a resumed run must agree."""
 
+    initial_rate: ClassVar[float] = 0.0
+    """Learning rate where the warm-up begins."""
     steps: int = 20_000
     """Gradient steps in all; the learning rate's cosine ends there."""
     batch: int = 64

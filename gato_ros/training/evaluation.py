@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
+from gato_ros.core.prompt import Prompt
 from gato_ros.core.statistics import PairedCounts, wilson95
 
 STAGES = ("reached", "grasped", "lifted", "over_base", "stacked")
@@ -82,14 +83,14 @@ def outcome_from_row(row: dict[str, Any]) -> EpisodeOutcome:
 
 
 def run_episode(environment: Environment, policy: Policy, seed: int,
-                watch: Callable[[], None] | None = None) -> EpisodeOutcome:
-    """One episode from a reset with `seed` to success or to the environment's end.
+                watch: Callable[[], None] | None = None, prompt: Prompt | None = None) -> EpisodeOutcome:
+    """One episode from a reset with `seed`, after `prompt`, to success or to the environment's end.
 
     `watch` is called after the reset and after every tick, for whoever wants pictures; it must change nothing.
     Whatever the policy or the environment raises passes through: an evaluation that broke has no rate.
     """
     _, info = environment.reset(seed=seed)
-    policy.reset()
+    policy.reset(prompt)
     watch = watch or (lambda: None)
     watch()
     steps, ended = 0, False

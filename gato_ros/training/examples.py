@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from gato_ros.training.auxiliary import Faces, auxiliary_targets
 from gato_ros.training.mirror import ACTION_SIGN, AUXILIARY_SIGN, can_mirror, mirror_pixels, mirror_vectors
 from gato_ros.training.privileged import MIRROR_SIGN, mirror_privileged, with_privileged_vectors
 from gato_ros.training.sight import Sightings, View, sightings
+
+Made = TypeVar("Made")
 
 
 class Batch(NamedTuple):
@@ -64,29 +66,40 @@ class Examples:
     @cached_property
     def can_mirror(self) -> bool:
         """Whether all that the model sees has a known reflection."""
-        plain = tuple(item.key for item in self.layout.vectors if item.key not in MIRROR_SIGN)
-        return can_mirror(self.frames.image_keys, plain)
+        return can_mirror_frames(self.frames, self.layout)
 
     def batch(self, rows: np.ndarray, mirrored: np.ndarray | None = None) -> Batch:
         """The frames of `rows` [batch], tokenised by the same function that serves the robot.
 
         `mirrored` [n] are places in the batch whose frame is reflected left to right.
         """
-        pixels = self.frames.pixels(rows) if self.layout.images else None
-        vectors = {item.key: self.frames.vectors[item.key][rows] for item in self.layout.vectors}
+        tokens = tokens_of(self.frames, self.layout, rows, mirrored)
         actions, auxiliary = self.frames.actions[rows], self.auxiliary[rows]
         if mirrored is not None and len(mirrored):
-            if pixels is not None:
-                mirror_pixels(pixels, mirrored)
-            vectors = mirror_privileged(mirror_vectors(vectors, mirrored), mirrored)
             actions[mirrored] *= ACTION_SIGN
             auxiliary[mirrored] *= AUXILIARY_SIGN
-        values = {} if pixels is None else {key: pixels[:, i] for i, key in enumerate(self.frames.image_keys)}
-        tokens = tokenize(self.layout, {**values, **vectors})
         bins = (tokenize_actions(self.layout, actions) - CONTINUOUS_START).astype(np.int32)
         nothing = np.zeros((len(rows), 0, 0), np.float32)
         patch, patch_weight = self.sightings.targets(rows, mirrored) if self.sightings else (nothing, nothing)
         return Batch(tokens, bins, auxiliary, self.auxiliary_weight[rows], patch, patch_weight)
+
+
+def can_mirror_frames(frames: Frames, layout: TokenLayout) -> bool:
+    """Whether all that a model with this layout sees of the frames has a known reflection."""
+    plain = tuple(item.key for item in layout.vectors if item.key not in MIRROR_SIGN)
+    return can_mirror(frames.image_keys, plain)
+
+
+def tokens_of(frames: Frames, layout: TokenLayout, rows: np.ndarray, mirrored: np.ndarray | None = None) -> StepTokens:
+    """The observation tokens of `rows` [n]; no picture of another row is unpacked, and none that has no token."""
+    pixels = frames.pixels(rows) if layout.images else None
+    vectors = {item.key: frames.vectors[item.key][rows] for item in layout.vectors}
+    if mirrored is not None and len(mirrored):
+        if pixels is not None:
+            mirror_pixels(pixels, mirrored)
+        vectors = mirror_privileged(mirror_vectors(vectors, mirrored), mirrored)
+    values = {} if pixels is None else {key: pixels[:, i] for i, key in enumerate(frames.image_keys)}
+    return tokenize(layout, {**values, **vectors})
 
 
 def batches(
@@ -105,6 +118,11 @@ def batches(
         flips = np.random.default_rng([seed, 1, step]).random(len(rows)) < 0.5
         return examples.batch(rows, np.flatnonzero(flips) if mirror and examples.can_mirror else None)
 
+    return made_ahead(make, first_step, steps)
+
+
+def made_ahead(make: Callable[[int], Made], first_step: int, steps: int) -> Iterator[Made]:
+    """`make(step)` of each step of [first_step, steps), made one ahead in a thread."""
     with ThreadPoolExecutor(1) as thread:
         pending = thread.submit(make, first_step)
         for step in range(first_step, steps):

@@ -15,18 +15,14 @@ import numpy as np
 from tensorboardX import SummaryWriter
 
 from gato_ros.embodiments import Embodiment
-from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import count_parameters, init
-from gato_ros.models.layout import token_layout
 from gato_ros.models.weights import save_weights
 from gato_ros.training.auxiliary import MILLIMETRES, NAMES
 from gato_ros.training.checkpoint import load_checkpoint, run_record, save_checkpoint
-from gato_ros.training.config import TrainingConfig
-from gato_ros.training.examples import Examples, batches
-from gato_ros.training.step import TrainingState, measure, start, train_step
+from gato_ros.training.objective import Objective
+from gato_ros.training.optimiser import TrainingState, start
 
 CURVES = "curves.jsonl"
-VALIDATION_FRAMES = 1024
 
 
 @dataclass(frozen=True)
@@ -50,11 +46,8 @@ class Progress:
 
 
 def train(
-    config: TrainingConfig,
-    model: GatoConfig,
+    objective: Objective,
     embodiment: Embodiment,
-    training: Examples,
-    validation: Examples,
     data: dict[str, int],
     folder: Path,
     schedule: Schedule,
@@ -68,37 +61,35 @@ def train(
     average at the checkpoint), and `best/` (those with the highest closed-loop success so far).
 
     Args:
+        objective: what is learned from what.
         data: frames per folder, for the record.
         closed_loop: measures saved weights; must return {"rate": share of successes, ...}.
         initial: parameters to start from instead of random ones.
     """
-    layout = token_layout(embodiment, model)
-    record = run_record(config, model, data)
-    params = init(jax.random.key(config.seed), model, layout)
+    config = objective.config
+    record = run_record(config, objective.model, data)
+    params = init(jax.random.key(config.seed), objective.model, objective.layout)
     if initial is not None:
         params = _taken_over(params, initial)
     fresh = start(config, params)
     state = load_checkpoint(folder / "checkpoint", fresh, record) or fresh
-    run = _Run(folder, config, model, embodiment, record, report, closed_loop)
+    run = _Run(folder, objective, embodiment, record, report, closed_loop)
     first, began = int(state.step), time.monotonic()
-    fixed = {"config": config, "model": model, "layout": layout}
-    held_out = validation.batch(np.arange(min(len(validation), VALIDATION_FRAMES)))
     sums: dict[str, Any] = {}
-    stream = batches(training, config.batch, first, config.steps, config.seed, config.mirror)
-    for step, batch in enumerate(stream, first + 1):
-        state, values = train_step(state, batch, **fixed)
+    for step, batch in enumerate(objective.batches(first), first + 1):
+        state, values = objective.step(state, batch)
         sums = {key: sums.get(key, 0.0) + value for key, value in values.items()}
-        if _due(schedule.log, step, config):
+        if _due(schedule.log, step, config.steps):
             since = (step - 1) % schedule.log + 1
             means = {key: float(value) / min(since, step - first) for key, value in sums.items()}
-            means["frames_per_s"] = (step - first) * config.batch / (time.monotonic() - began)
+            means["frames_per_s"] = (step - first) * objective.frames_per_step / (time.monotonic() - began)
             run.write("train", step, means)
             sums = {}
-        if _due(schedule.validate, step, config):
-            run.write("validation", step, named(measure(state.average, held_out, **fixed), embodiment))
-        if closed_loop is not None and _due(schedule.closed_loop, step, config):
+        if _due(schedule.validate, step, config.steps):
+            run.write("validation", step, named(objective.measure(state.average), embodiment))
+        if closed_loop is not None and _due(schedule.closed_loop, step, config.steps):
             run.measure_closed_loop(step, state)
-        if _due(schedule.checkpoint, step, config):  # the checkpoint comes last: what a kill cut off is done again
+        if _due(schedule.checkpoint, step, config.steps):  # comes last: what a kill cut off is done again
             run.save("last", state, step)
             save_checkpoint(folder / "checkpoint", state, record)
     run.close()
@@ -106,12 +97,12 @@ def train(
         "steps": int(state.step),
         "parameters": count_parameters(params),
         "best_rate": run.best,
-        **named(measure(state.average, held_out, **fixed), embodiment),
+        **named(objective.measure(state.average), embodiment),
     }
 
 
-def _due(every: int, step: int, config: TrainingConfig) -> bool:
-    return every > 0 and (step % every == 0 or step == config.steps)
+def _due(every: int, step: int, last: int) -> bool:
+    return every > 0 and (step % every == 0 or step == last)
 
 
 def _taken_over(params: Any, initial: Any) -> Any:
@@ -147,16 +138,15 @@ class _Run:
     def __init__(
         self,
         folder: Path,
-        config: TrainingConfig,
-        model: GatoConfig,
+        objective: Objective,
         embodiment: Embodiment,
         record: dict[str, Any],
         report: Callable[[Progress], None],
         closed_loop: Callable[[Path], dict[str, float]] | None,
     ):
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._model, self._embodiment, self._closed_loop = folder, model, embodiment, closed_loop
-        self._record, self._config, self._report = record, config, report
+        self._folder, self._model, self._embodiment = folder, objective.model, embodiment
+        self._closed_loop, self._record, self._report = closed_loop, record, report
         self._writer = SummaryWriter(str(folder / "tensorboard"))
         self.best = self._best_so_far()
 

@@ -1,9 +1,9 @@
-"""One gradient step of single-step cloning: augmentation, loss, optimiser, moving average."""
+"""One gradient step of single-step cloning: augmentation and loss."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,40 +16,8 @@ from gato_ros.models.loss import action_loss
 from gato_ros.models.tokenizer import StepTokens
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Batch
+from gato_ros.training.optimiser import TrainingState, descended
 from gato_ros.training.sight import PATCH_NAMES
-
-
-class TrainingState(NamedTuple):
-    """Everything a run needs to go on."""
-
-    step: Any
-    params: Any
-    average: Any
-    """Moving average of `params`; what is evaluated and shipped."""
-    optimiser: Any
-
-
-def optimiser(config: TrainingConfig) -> optax.GradientTransformation:
-    """AdamW with warm-up, cosine and clipping; biases and norms do not decay."""
-    schedule = optax.warmup_cosine_decay_schedule(
-        0.0,
-        config.learning_rate,
-        min(config.warmup_steps, config.steps // 2),
-        config.steps,
-        config.learning_rate * config.final_share,
-    )
-    decays = lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1, params)  # noqa: E731
-    return optax.chain(
-        optax.clip_by_global_norm(config.clip_norm),
-        optax.adamw(schedule, b1=0.9, b2=0.95, weight_decay=config.weight_decay, mask=decays),
-    )
-
-
-def start(config: TrainingConfig, params: Any) -> TrainingState:
-    """The state before the first step."""
-    return TrainingState(
-        jnp.zeros((), jnp.int32), params, jax.tree.map(jnp.copy, params), optimiser(config).init(params)
-    )
 
 
 @partial(jax.jit, static_argnames=("config", "model", "layout"), donate_argnames=("state",))
@@ -68,12 +36,7 @@ def train_step(
         return losses(output, batch, config, 1.0 - blind.astype(jnp.float32))
 
     (_, values), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
-    updates, optimiser_state = optimiser(config).update(gradients, state.optimiser, state.params)
-    params = optax.apply_updates(state.params, updates)
-    # A young average would remember the random start: let it follow quickly at first.
-    decay = jnp.minimum(config.average, (1.0 + state.step) / (10.0 + state.step))
-    average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.average, params)
-    return TrainingState(state.step + 1, params, average, optimiser_state), values
+    return descended(state, gradients, config), values
 
 
 @partial(jax.jit, static_argnames=("config", "model", "layout"))

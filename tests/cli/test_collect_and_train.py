@@ -134,7 +134,9 @@ def test_collect_refuses_bad_input_and_writes_nothing(tmp_path, arguments, words
 @pytest.mark.parametrize(
     "arguments, word",
     [
-        (("--preset", "gato_1_18b"), "single-step preset"),
+        (("--preset", "gato_1_18"), "did you mean 'gato_1_18b'"),
+        (("--preset", "gato_79m"), "--image-share 1"),
+        (("--sequence.steps", "9"), "--training.*"),
         (("--training.batch", "0"), "batch"),
         (("--init", "nowhere"), "weights"),
     ],

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import Future
 from pathlib import Path
 
 import cv2
@@ -20,13 +21,15 @@ import psutil
 import pytest
 
 from gato_ros.cli import evaluate
-from gato_ros.cli.evaluate_comparison import OVER_ROS
+from gato_ros.cli.evaluate_comparison import OVER_ROS, read_result
 from gato_ros.cli.evaluate_episode import Clip, Job
 from gato_ros.cli.evaluate_partial import PartialResult
 from gato_ros.cli.evaluate_plan import Plan, check
 from gato_ros.cli.failure_video import failures_to_film, film_failures, write_sheet
 from gato_ros.cli.film import write_film
+from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
+from gato_ros.core.observation import Observation
 from gato_ros.core.policy import HoldPolicy
 from gato_ros.embodiments import load_embodiment
 from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS, PLAIN, perturbation
@@ -471,3 +474,75 @@ def test_a_report_over_ros_pairs_with_an_evaluation_in_process(tmp_path):
     assert row["difference"] == -0.25
     with pytest.raises(SetupError, match="no episodes"):
         evaluate.run(evaluate.Options(result=report_of_sim(tmp_path / "e.json", []), against=in_process, quiet=True))
+
+
+@pytest.fixture(scope="module")
+def prompted(tmp_path_factory):
+    """Random streaming weights that say they were trained with prompts, and two demonstrations."""
+    from gato_ros.data.episode import EpisodeWriter
+    from gato_ros.models.layout import token_layout
+    from gato_ros.models.parameters import parameter_shapes
+    from gato_ros.models.presets import PRESETS
+    from gato_ros.models.weights import save_weights
+
+    folder, robot, rng = tmp_path_factory.mktemp("prompted"), load_embodiment(), np.random.default_rng(0)
+    config = PRESETS["debug"]
+    params = jax.tree.map(lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32),
+                          parameter_shapes(config, token_layout(robot, config)))
+    save_weights(folder / "weights", params, config, robot, {"training": {"prompt_share": 0.25}})
+    for name in ("a", "b"):
+        with EpisodeWriter(folder / "demonstrations", name, robot, {}) as writer:
+            for step in range(5):
+                values = {key: np.full(channel.shape, step, np.uint8) if channel.kind == "image"
+                          else np.zeros(channel.shape, np.float32) for key, channel in robot.observations.items()}
+                action = Action(np.zeros(4), 0.085)
+                writer.add(step, Observation(values, step / 20), action, action)
+            writer.close({"success": True})
+    return str(folder / "weights"), folder / "demonstrations"
+
+
+def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, monkeypatch, capsys):
+    """The verb's own jobs, run here in four ticks each: what the policy is reset with, and what the result says."""
+    from gato_ros.cli import evaluate_episode
+    from gato_ros.cli.evaluate_table import print_result
+    from gato_ros.models.policy import GatoPolicy
+
+    weights, demonstrations = prompted
+    options = evaluate.Options(policy=weights, prompt=demonstrations, episodes=2, seed=900_000,
+                               json=tmp_path / "result.json", quiet=True)
+    monkeypatch.setattr(evaluate_episode, "_MADE", {})
+    told, reset = [], GatoPolicy.reset
+    monkeypatch.setattr(GatoPolicy, "reset", lambda self, prompt=None: (told.append(prompt), reset(self, prompt))[1])
+    plan = check(options)
+
+    class Here:
+        def submit(self, job, *arguments):
+            evaluate_episode._parts(*arguments)[0].max_steps = 4
+            done = Future()
+            done.set_result(job(*arguments))
+            return done
+
+    outcomes = evaluate._episodes(options, plan, Here())
+    evaluate_episode._MADE["environment"].close()
+    names = [prompt and (prompt.name, prompt.taken) for prompt in told]
+    first, last = "the first 2 of 5 steps", "the last 2 of 5 steps"
+    assert names == [None, None, ("a.mcap", first), ("b.mcap", first), ("a.mcap", last), ("b.mcap", last)]
+    result = evaluate._result(options, plan, outcomes)
+    assert result["sets"]["cubes"]["episodes"] == 2 and result["prompt_steps"] == 2
+    assert {part: block["against_plain"]["all"]["pairs"] for part, block in result["prompts"].items()} == {
+        "start": 2, "end": 2}
+    kept = PartialResult(plan.partial.path, plan.partial._identity)
+    assert all(kept.get(job) == outcome for job, outcome in outcomes.items()) and len(kept) == 6
+    options.json.write_text(json.dumps(result))
+    assert set(read_result(options.json).conditions) == {"plain", "demonstration prompt", "goal prompt"}
+    print_result(result)
+    assert "goal prompt" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"policy": "hold"}, "trained with prompts"), ({"perturb": "light"}, "--prompt or --perturb"),
+    ({"prompt": Path("nowhere")}, "an episode, or a folder")])
+def test_prompts_that_cannot_be_given_are_refused(prompted, changes, words):
+    options = {"policy": prompted[0], "prompt": prompted[1], "episodes": 1, **changes}
+    with pytest.raises(SetupError, match=words):
+        check(evaluate.Options(**options))

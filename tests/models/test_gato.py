@@ -115,6 +115,31 @@ def test_the_window_forgets(many):
     assert moved[place + 59] and not moved[place + 60:].any()
 
 
+def test_packed_episodes_are_as_if_alone(many):
+    """Neither what is before the boundary nor how far into the sequence it lies reaches the piece behind it."""
+    params, layout, tokens, actions = many
+    pieces = np.array([[0, 0, 1, 1], [0, 1, 1, 2]])
+    packed = np.asarray(sequence_features(params, MANY, layout, tokens, actions, pieces=pieces))
+    for row, part in ((0, slice(0, 2)), (0, slice(2, 4)), (1, slice(1, 3))):
+        alone = StepTokens(tokens.patches[row:row + 1, part], tokens.ids[row:row + 1, part])
+        features = sequence_features(params, MANY, layout, alone, actions[row:row + 1, part])
+        np.testing.assert_allclose(packed[row, part], features[0], atol=2e-5)
+    # The boundary is what makes the difference: without it the window reaches over.
+    through = np.asarray(sequence_features(params, MANY, layout, tokens, actions, pieces=np.zeros_like(pieces)))
+    assert np.abs(through[0, 2] - packed[0, 2]).max() > 1e-2
+
+
+def test_what_was_done_is_seen_and_what_should_be_done_is_learned(many):
+    params, layout, tokens, actions = many
+    other = 32000 + (actions - 32000 + 77) % 1024
+    loss = lambda done, label: float(sequence_loss(params, MANY, layout, tokens, done, target_ids=label))
+    assert abs(loss(actions, other) - loss(actions, actions)) > 1e-4
+    last = actions.copy()
+    last[:, -1, -1] = other[:, -1, -1]  # nothing comes after it, so it is a target only
+    assert loss(last, actions) == pytest.approx(loss(actions, actions), abs=1e-6)
+    assert abs(loss(actions, last) - loss(actions, actions)) > 1e-5
+
+
 @pytest.mark.parametrize("attention", ["causal", "full"])
 def test_skew_is_the_relative_distance(attention):
     """The score of query i and key j uses the code of i - j: checked against a plain gather."""

@@ -4,14 +4,18 @@ import jax
 import numpy as np
 import pytest
 
+from gato_ros.core.action import Action
+from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
+from gato_ros.core.prompt import Prompt
 from gato_ros.models.errors import NonFiniteError
-from gato_ros.models.gato import forward_step
+from gato_ros.models.gato import forward_step, sequence_features
 from gato_ros.models.layout import token_layout
+from gato_ros.models.parameters import continuous_rows
 from gato_ros.models.policy import GatoPolicy
 from gato_ros.models.presets import PRESETS
-from gato_ros.models.tokenizer import StepTokens, decode_actions, tokenize
+from gato_ros.models.tokenizer import StepTokens, decode_actions, tokenize, tokenize_actions
 from gato_ros.models.weights import save_weights
 
 KINDS = ["debug_one_pass", "debug"]
@@ -49,21 +53,26 @@ def compilations():
     return count
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_after_warm_up_nothing_is_compiled_again(embodiment, observations, fresh, compilations, kind):
+@pytest.mark.parametrize(("kind", "prompted"), [*((kind, False) for kind in KINDS), ("debug", True)])
+def test_after_warm_up_nothing_is_compiled_again(embodiment, observations, fresh, compilations, kind, prompted):
     config = replace(PRESETS[kind], temperature=1.0)
     params = fresh(config, token_layout(embodiment, config))
     frame = Observation(observations(config.observation_keys))
     before = len(compilations)
-    policy = GatoPolicy(params, config, embodiment)
+    policy = GatoPolicy(params, config, embodiment, takes_prompts=prompted)
     policy.warm_up()
-    assert policy.compilations == 1 and len(compilations) > before
+    assert policy.compilations == 1 + prompted and len(compilations) > before
     before = len(compilations)
-    for _ in range(3):
+    for _ in range(12):  # three turns of the ring
         policy.act(frame)
     policy.reset()
     policy.act(frame)
-    assert policy.compilations == 1 and len(compilations) == before
+    for length in range(1, policy.prompt_steps + 1):
+        policy.reset(demonstration(observations, policy, length))
+        policy.act(frame)
+        policy.reset()
+        policy.act(frame)
+    assert policy.compilations == 1 + prompted and len(compilations) == before
 
 
 def test_reset_forgets(policy, frames):
@@ -121,9 +130,93 @@ def test_a_non_finite_sensor_raises_a_named_error(policy, frames):
         policy.act(Observation(values))
 
 
-def test_a_prompt_is_refused(policy):
-    with pytest.raises(ValueError, match="prompt"):
-        policy.reset(prompt=["a demonstration"])
+def test_weights_that_never_saw_a_prompt_refuse_it(policy, observations):
+    with pytest.raises(SetupError, match="trained with prompts"):
+        policy.reset(demonstration(observations, policy, 1))
+
+
+@pytest.fixture(scope="module")
+def prompted(embodiment, fresh):
+    config = PRESETS["debug"]
+    return GatoPolicy(fresh(config, token_layout(embodiment, config), 0, 0.1), config, embodiment, takes_prompts=True)
+
+
+def demonstration(observations, policy, length, keys=None):
+    rng, contract = np.random.default_rng(length), policy.embodiment
+    frames = [Observation(observations(keys or policy.observation_keys, seed=70 + i)) for i in range(length)]
+    actions = [Action.from_vector(rng.uniform(contract.action_lower, contract.action_upper)) for _ in range(length)]
+    return Prompt(tuple(frames), tuple(actions), "some.mcap")
+
+
+def test_an_episode_after_a_prompt_goes_on_as_if_the_prompt_had_just_happened(prompted, observations, embodiment):
+    """Against one forward pass over the prompt, what was seen and what was done."""
+    prompt = demonstration(observations, prompted, prompted.prompt_steps)
+    frame = Observation(observations(prompted.observation_keys))
+    prompted.reset(prompt)
+    # The last action's token is decoded to one of two values; no other token of the step sees it.
+    ids = tokenize_actions(prompted.layout, prompted.act(frame).as_vector())
+    margin = prompted.last_logit_margin
+    params, layout = prompted._params, prompted.layout
+    seen = [*prompt.observations, frame]
+    tokens = StepTokens(*(np.stack(part)[None] for part in zip(*(tokenize(layout, one.values) for one in seen))))
+    done = [tokenize_actions(layout, action.as_vector()) for action in prompt.actions]
+    features = jax.jit(sequence_features, static_argnums=(1, 2))(
+        params, prompted.config, layout, tokens, np.stack([*done, ids])[None])
+    head = continuous_rows(prompted.config, params["table"]).T
+    logits = np.asarray(features[0, -1, layout.observation_tokens:-1] @ head)
+    ordered = np.sort(logits, -1)
+    np.testing.assert_allclose(margin, ordered[:, -1] - ordered[:, -2], atol=1e-4)
+    prompted.reset()
+    prompted.act(frame)
+    assert np.abs(prompted.last_logit_margin - margin).max() > 1e-3  # it mattered
+
+
+def test_a_reset_gives_the_prompted_start_again_and_none_gives_a_fresh_policy(prompted, observations, embodiment):
+    """To the last bit, over more steps than the ring holds: nothing of the episode before is left."""
+    frames = [Observation(observations(prompted.observation_keys, seed=seed)) for seed in range(9)]
+    prompted.warm_up()
+    fresh_one = GatoPolicy(prompted._params, prompted.config, embodiment, takes_prompts=True)
+    # Compiled code holds no memory, and compiling it again takes most of this test's time.
+    fresh_one._step._compiled, fresh_one._step._absorb = prompted._step._compiled, prompted._step._absorb
+    first, second = demonstration(observations, prompted, 2), demonstration(observations, prompted, 1)
+    play = lambda policy: [(policy.act(frame).as_vector(), policy.last_logit_margin, policy.last_entropy)
+                           for frame in frames]
+    plain = play(fresh_one)
+    fresh_one.reset(first)
+    after_first = play(fresh_one)
+    for prompt, expected in ((None, plain), (first, after_first), (second, None), (first, after_first), (None, plain)):
+        prompted.reset(prompt)
+        played = play(prompted)
+        if expected is not None:
+            np.testing.assert_array_equal(np.array([np.concatenate(row) for row in played]),
+                                          np.array([np.concatenate(row) for row in expected]))
+
+
+def test_hours_later_it_is_the_same_to_the_last_bit(prompted, observations):
+    """Positions are distances, counted within the ring: nothing drifts."""
+    frames = [Observation(observations(prompted.observation_keys, seed=seed)) for seed in range(12)]
+    margins = {}
+    for turns in (0, 2**31):
+        prompted.reset()
+        for frame in frames[:8]:
+            prompted.act(frame)
+        prompted._step._steps += 4 * turns
+        margins[turns] = [(prompted.act(frame), prompted.last_logit_margin)[1] for frame in frames[8:]]
+    np.testing.assert_array_equal(margins[0], margins[2**31])
+
+
+@pytest.mark.parametrize(("length", "keys", "words"), [
+    (3, None, "at most 2 control steps"), (1, ("gripper/grasp", "gripper/opening"), "lacks")])
+def test_prompts_that_do_not_fit_are_refused(prompted, observations, length, keys, words):
+    with pytest.raises(SetupError, match=words):
+        prompted.reset(demonstration(observations, prompted, length, keys))
+
+
+@pytest.mark.parametrize(("extra", "steps"), [({}, 0), ({"training": {"prompt_share": 0.0}}, 0),
+                                              ({"training": {"prompt_share": 0.25}}, 2)])
+def test_the_training_record_knows_whether_prompts_were_seen(prompted, tmp_path, embodiment, extra, steps):
+    save_weights(tmp_path, jax.device_get(prompted._params), prompted.config, embodiment, extra)
+    assert GatoPolicy.from_directory(tmp_path, embodiment).prompt_steps == steps
 
 
 def test_from_directory_acts_like_the_original(tmp_path, policy, frames, embodiment):

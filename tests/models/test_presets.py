@@ -31,6 +31,14 @@ def test_the_sizes_of_the_scaling_study(embodiment, name, least, most):
     assert config.observation_keys == PRESETS["sawyer_small"].observation_keys
 
 
+def test_the_streaming_cpu_size_sees_what_the_small_one_sees_for_eight_steps(embodiment):
+    config, small = PRESETS["sawyer_streaming"], PRESETS["sawyer_small"]
+    layout = token_layout(embodiment, config)
+    assert 1e6 < count_parameters(parameter_shapes(config, layout)) < 3e6
+    assert layout == token_layout(embodiment, small) and config.stem == small.stem
+    assert config.context_tokens == 8 * layout.step_tokens
+
+
 @pytest.mark.parametrize("name", ["sawyer_state", "sawyer_plan"])
 def test_the_controls_have_the_trunk_of_the_small_one_and_no_stem(embodiment, name):
     control, small = PRESETS[name], PRESETS["sawyer_small"]

@@ -14,22 +14,45 @@ from gato_ros.models.presets import PRESETS
 from gato_ros.models.recompute import RecomputedStep
 from gato_ros.models.tokenizer import StepTokens, tokenize
 
-STEPS = 24
+STEPS = 48
+SETTINGS = {
+    "the paper's": PRESETS["debug"],
+    "the CPU preset's": replace(PRESETS["debug"], action_positions="distinct", continuous_encoding="range",
+                                stem=PRESETS["debug_one_pass"].stem),
+}
+
+stream_step = jax.jit(streaming.stream_step, static_argnames=("config", "layout"))
+absorb_step = jax.jit(streaming.absorb_step, static_argnames=("config", "layout"))
 
 
-def stream(params, config, layout, tokens):
-    """Logits [steps actions bins] and ids [steps actions] of a streamed episode."""
+def stream(params, config, layout, tokens, absorbed=None):
+    """Logits [steps actions bins] and ids [steps actions] of a streamed episode.
+
+    The first steps take their actions from `absorbed` [n actions], as a prompt does; they have no logits.
+    """
     memory, relative = streaming.empty_memory(config, layout), streaming.relative_keys(params, config, layout)
-    step = jax.jit(partial(streaming.stream_step, config=config, layout=layout))
+    step, absorb = (partial(one, config=config, layout=layout) for one in (stream_step, absorb_step))
     rng = jax.random.key(0)
     logits, ids, last = [], [], 32000
     for i in range(STEPS):
         frame = StepTokens(tokens.patches[i], tokens.ids[i])
+        if absorbed is not None and i < len(absorbed):
+            memory = absorb(params, relative, memory, frame, last, absorbed[i], i)
+            last = absorbed[i][-1]
+            continue
         output, memory = step(params, relative, memory, frame, last, i, rng)
         logits.append(output.logits)
         ids.append(np.asarray(output.action_ids))
         last = ids[-1][-1]
     return np.asarray(logits), np.stack(ids)
+
+
+@pytest.fixture(scope="module", params=SETTINGS)
+def each_episode(request, embodiment, observations, fresh):
+    config = SETTINGS[request.param]
+    layout = token_layout(embodiment, config)
+    tokens = tokenize(layout, observations(config.observation_keys, (STEPS,)))
+    return fresh(config, layout, 0, 0.1), config, layout, tokens
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +63,10 @@ def episode(embodiment, observations, fresh):
     return fresh(config, layout, 0, 0.1), config, layout, tokens
 
 
-def test_streaming_equals_a_full_forward_with_a_banded_mask(episode):
-    """Over six turns of the ring: every key is there as long as the window needs it, and no longer."""
-    params, config, layout, tokens = episode
-    assert STEPS * layout.step_tokens >= 5 * streaming.ring_slots(config, layout)
+def test_streaming_equals_a_full_forward_with_a_banded_mask(each_episode):
+    """Over twelve turns of the ring: every key is there as long as the window needs it, and no longer."""
+    params, config, layout, tokens = each_episode
+    assert STEPS * layout.step_tokens >= 12 * streaming.ring_slots(config, layout)
     logits, ids = stream(params, config, layout, tokens)
     whole = StepTokens(tokens.patches[None], tokens.ids[None])
     features = jax.jit(sequence_features, static_argnums=(1, 2))(params, config, layout, whole, ids[None])
@@ -51,6 +74,25 @@ def test_streaming_equals_a_full_forward_with_a_banded_mask(episode):
     full = np.asarray(predicting @ continuous_rows(config, params["table"]).T)
     assert full.std() > 0.5
     np.testing.assert_allclose(logits, full, atol=1e-5 * np.abs(full).max())
+
+
+def test_an_absorbed_prompt_equals_the_same_steps_streamed(episode):
+    """Whatever the prompt's length, even beyond the ring: the steps after it see what they saw when it was lived."""
+    params, config, layout, tokens = episode
+    logits, ids = stream(params, config, layout, tokens)
+    for length in (1, 7):
+        after, chosen = stream(params, config, layout, tokens, ids[:length])
+        np.testing.assert_allclose(after, logits[length:], atol=1e-5 * np.abs(logits).max())
+        np.testing.assert_array_equal(chosen, ids[length:])
+
+
+@pytest.mark.parametrize("step", [0, 3, 4, 5, 4001, 2**31 + 2])
+def test_a_step_count_never_overflows(embodiment, step):
+    config = PRESETS["debug"]
+    layout = token_layout(embodiment, config)
+    blocks = streaming.ring_slots(config, layout) // layout.step_tokens
+    place = streaming.same_place(config, layout, step)
+    assert place < 2 * blocks and place % blocks == step % blocks and min(place, blocks) == min(step, blocks)
 
 
 def test_a_ring_without_room_for_the_chunk_would_be_wrong(episode, monkeypatch):

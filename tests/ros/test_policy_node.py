@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image, JointState, TimeReference
 from std_srvs.srv import SetBool, Trigger
 
+from gato_ros.core.action import Action
+from gato_ros.core.observation import Observation
+from gato_ros.data.episode import EpisodeWriter
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.image import message_from_rgb
@@ -18,6 +23,16 @@ ROBOT = load_embodiment()
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """A tiny Gato with random weights, saved as a policy."""
+    return random_weights(tmp_path_factory.mktemp("weights"), "debug_one_pass", {})
+
+
+@pytest.fixture(scope="module")
+def streaming_weights(tmp_path_factory):
+    """One with a memory, that says it was trained with prompts."""
+    return random_weights(tmp_path_factory.mktemp("streaming"), "debug", {"training": {"prompt_share": 0.25}})
+
+
+def random_weights(folder, preset, extra):
     import jax
 
     from gato_ros.models.layout import token_layout
@@ -25,13 +40,23 @@ def weights(tmp_path_factory):
     from gato_ros.models.presets import PRESETS
     from gato_ros.models.weights import save_weights
 
-    config, folder = PRESETS["debug_one_pass"], tmp_path_factory.mktemp("weights")
-    rng = np.random.default_rng(0)
+    config, rng = PRESETS[preset], np.random.default_rng(0)
     # Not the model's own initialisation: compiling it takes longer than all these tests.
     params = jax.tree.map(lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32),
                           parameter_shapes(config, token_layout(ROBOT, config)))
-    save_weights(folder, params, config, ROBOT)
+    save_weights(folder, params, config, ROBOT, extra)
     return folder
+
+
+def record(folder, name, steps=4):
+    """An episode with images at every step."""
+    with EpisodeWriter(folder, name, ROBOT, {}) as writer:
+        for step in range(steps):
+            values = {key: np.full(channel.shape, step, np.uint8) if channel.kind == "image"
+                      else np.zeros(channel.shape, np.float32) for key, channel in ROBOT.observations.items()}
+            action = Action(np.full(4, 0.01 * step), 0.085)
+            writer.add(step, Observation(values, 0.05 * (step + 1)), action, action)
+        return writer.close({"success": True})
 
 
 class Scene:
@@ -128,6 +153,55 @@ def test_it_proposes_only_when_told_and_a_reset_forgets_older_frames(processes, 
     for _, message in scene.timing:
         proposed, observed = message.header.stamp, message.time_ref
         assert (observed.sec, observed.nanosec) < (proposed.sec, proposed.nanosec)
+
+
+def test_the_prompt_is_shown_and_can_be_changed_and_outlives_a_gap(processes, probe, streaming_weights, tmp_path):
+    first, second = record(tmp_path, "first"), record(tmp_path, "second", 5)
+    cut = tmp_path / "cut.mcap"
+    cut.write_bytes(first.read_bytes()[:-100])
+    cache = tmp_path / "cache"
+    scene = Scene(processes, probe, streaming_weights, "-p", f'prompt:="{first}"',
+                  "-p", f'compilation_cache:="{cache}"')
+    shown = lambda: values_of(scene.status[-1][1])
+    assert shown()["prompt"].startswith("first.mcap (the first 2 of 4 steps, sha256 ")
+    assert any(cache.iterdir())  # compiled code for the next start
+    scene.sense_until(lambda: len(scene.proposals) > 10, "proposals")
+
+    def reload(path, part="start"):
+        parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in
+                      (("prompt", str(path)), ("prompt_part", part))]
+        probe.call(SetParameters, "policy_node/set_parameters", SetParameters.Request(parameters=parameters))
+        return probe.call(Trigger, "policy_node/reload_prompt", Trigger.Request())
+
+    refused = reload(cut)
+    assert not refused.success and "truncated" in refused.message
+    taken = reload(second, "end")
+    assert taken.success and "second.mcap (the last 2 of 5 steps" in taken.message
+    scene.sense_until(lambda: "second.mcap" in shown().get("next_prompt", ""), "the prompt to wait for an episode")
+    assert "first.mcap" in shown()["prompt"]
+    assert probe.call(Trigger, "policy_node/reset", Trigger.Request()).success
+    scene.sense_until(lambda: "second.mcap (the last 2 of 5" in shown()["prompt"], "the new prompt")
+    assert "next_prompt" not in shown()
+
+    # A camera that falls silent and comes back: the memory begins again, from the prompt.
+    assert scene.proposals_in(2.0) > 5
+    restarts = int(shown()["memory_restarts"])  # calls took time in which nothing was sensed
+    scene.without = ("basket_front_left/pixels",)
+    scene.sense_until(lambda: "stale" in scene.said(), "the complaint about the camera")
+    scene.without = ()
+    scene.sense_until(lambda: int(shown()["memory_restarts"]) > restarts, "a fresh memory")
+    before = len(scene.proposals)
+    scene.sense_until(lambda: len(scene.proposals) > before + 5, "proposals after the gap")
+    assert "second.mcap" in shown()["prompt"] and reload("").success
+    probe.call(Trigger, "policy_node/reset", Trigger.Request())
+    scene.sense_until(lambda: shown()["prompt"] == "none", "the end of the prompt")
+
+
+def test_a_prompt_for_weights_that_never_saw_one_is_refused_at_the_start(processes, probe, weights, tmp_path):
+    episode = record(tmp_path, "first", 1)
+    node = processes.node("policy_node", "-p", f'policy:="{weights}"', "-p", f'prompt:="{episode}"')
+    probe.wait(lambda: node.poll() is not None, "the refusal")
+    assert node.returncode == 2 and "trained with prompts" in node.log_path.read_text()
 
 
 def test_missing_weights_are_refused_with_exit_code_2(processes, probe, tmp_path):

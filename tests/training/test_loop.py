@@ -21,6 +21,7 @@ from gato_ros.training.auxiliary import NAMES, auxiliary_targets
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Examples, batches
 from gato_ros.training.loop import CURVES, Schedule, portable, train
+from gato_ros.training.objective import SingleStep
 
 CONFIG = TrainingConfig(steps=8, batch=8, warmup_steps=2)
 MODEL = replace(PRESETS["debug_one_pass"], auxiliary=NAMES, auxiliary_early_layer=1)
@@ -58,8 +59,12 @@ def examples():
 def run(examples, folder, config=CONFIG, **more):
     schedule = Schedule(log=2, validate=4, checkpoint=4, closed_loop=more.pop("every", 0))
     return train(
-        config, MODEL, load_embodiment(), *examples, {"some": 56}, folder, schedule, lambda progress: None, **more
+        objective(examples, config), load_embodiment(), {"some": 56}, folder, schedule, lambda progress: None, **more
     )
+
+
+def objective(examples, config=CONFIG):
+    return SingleStep(config, MODEL, token_layout(load_embodiment(), MODEL), *examples)
 
 
 def test_loss_falls_and_the_weights_act(examples, tmp_path):
@@ -93,11 +98,10 @@ def test_a_relative_folder_is_named_like_the_absolute_one(tmp_path, monkeypatch)
 
 def test_a_resumed_run_ends_with_the_same_weights(examples, tmp_path):
     run(examples, tmp_path / "whole")
-    config = CONFIG
     stopped = _StopAt(4)
     with pytest.raises(_Stop):
         schedule = Schedule(log=1, validate=4, checkpoint=4)
-        train(config, MODEL, load_embodiment(), *examples, {"some": 56}, tmp_path / "parts", schedule, stopped)
+        train(objective(examples), load_embodiment(), {"some": 56}, tmp_path / "parts", schedule, stopped)
     run(examples, tmp_path / "parts")
     whole = (tmp_path / "whole" / "last" / "params.safetensors").read_bytes()
     assert (tmp_path / "parts" / "last" / "params.safetensors").read_bytes() == whole

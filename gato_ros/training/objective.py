@@ -1,0 +1,68 @@
+"""What a run learns, and from what: the one thing in which kinds of training differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from gato_ros.models.config import GatoConfig
+from gato_ros.models.layout import TokenLayout
+from gato_ros.training.config import TrainingConfig
+from gato_ros.training.examples import Batch, Examples, batches
+from gato_ros.training.optimiser import TrainingState
+from gato_ros.training.step import measure, train_step
+
+VALIDATION_FRAMES = 1024
+
+
+class Objective(Protocol):
+    """Batches, a compiled step, and a measurement of weights; `train` does the rest."""
+
+    config: Any
+    """Frozen dataclass with `steps`, `seed` and what `optimiser.Rates` names; a resumed run must have the same one."""
+    model: GatoConfig
+    layout: TokenLayout
+    frames_per_step: int
+    """Control steps that one gradient step learns from."""
+
+    def batches(self, first_step: int) -> Iterator[Any]:
+        """The batches of the steps from `first_step` to the last: a function of data, config and step alone."""
+
+    def step(self, state: TrainingState, batch: Any) -> tuple[TrainingState, dict[str, Any]]:
+        """The state after one batch (the one before is used up), and the losses."""
+
+    def measure(self, params: Any) -> dict[str, Any]:
+        """Losses and errors on what is held out: "loss", "twist_error" [4], "gripper_accuracy" and others."""
+
+
+@dataclass(frozen=True)
+class SingleStep:
+    """Single frames, all actions in one pass, with auxiliary losses."""
+
+    config: TrainingConfig
+    model: GatoConfig
+    layout: TokenLayout
+    training: Examples
+    validation: Examples
+
+    @property
+    def frames_per_step(self) -> int:
+        return self.config.batch
+
+    def batches(self, first_step: int) -> Iterator[Batch]:
+        config = self.config
+        return batches(self.training, config.batch, first_step, config.steps, config.seed, config.mirror)
+
+    def step(self, state: TrainingState, batch: Batch) -> tuple[TrainingState, dict[str, Any]]:
+        return train_step(state, batch, config=self.config, model=self.model, layout=self.layout)
+
+    @cached_property
+    def _held_out(self) -> Batch:
+        return self.validation.batch(np.arange(min(len(self.validation), VALIDATION_FRAMES)))
+
+    def measure(self, params: Any) -> dict[str, Any]:
+        return measure(params, self._held_out, config=self.config, model=self.model, layout=self.layout)

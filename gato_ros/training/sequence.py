@@ -1,0 +1,114 @@
+"""Autoregressive cloning of packed sequences, with the attention that is deployed (Gato section 2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gato_ros.core.errors import SetupError
+from gato_ros.models.config import GatoConfig
+from gato_ros.models.gato import sequence_logits, sequence_loss
+from gato_ros.models.layout import BINS, CONTINUOUS_START, TokenLayout
+from gato_ros.models.loss import masked_cross_entropy
+from gato_ros.models.parameters import table_row
+from gato_ros.models.tokenizer import StepTokens
+from gato_ros.training.optimiser import TrainingState, descended
+from gato_ros.training.sequence_config import SequenceConfig
+from gato_ros.training.step import augment
+from gato_ros.training.windows import SequenceBatch, Windows, sequence_batches
+
+VALIDATION_BATCHES = 4
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Windows of several control steps, every action predicted from all that the window holds before it."""
+
+    config: SequenceConfig
+    model: GatoConfig
+    layout: TokenLayout
+    training: Windows
+    validation: Windows
+
+    def __post_init__(self) -> None:
+        if self.model.action_decoding != "autoregressive" or self.model.attention_positions == "learned":
+            raise SetupError(expected="an autoregressive model with relative positions or none",
+                             got=f"{self.model.action_decoding}, {self.model.attention_positions}",
+                             fix="choose another preset")
+        window = self.model.context_tokens / self.layout.step_tokens
+        if self.config.length <= window:
+            raise SetupError(expected=f"sequences longer than the window of {window:.1f} control steps",
+                             got=str(self.config.length), fix="lengthen them: a streamed memory reaches further back")
+        long = sum(one.length for one in self.training.stretches if one.length >= self.config.length)
+        if 2 * long < len(self.training):
+            raise SetupError(expected=f"{self.config.length} consecutive steps with images in most of the data",
+                             got=f"{long} of {len(self.training)} steps in stretches of that length",
+                             fix="collect with --image-share 1, or shorten the sequences")
+
+    @property
+    def frames_per_step(self) -> int:
+        return self.config.batch * self.config.length
+
+    @property
+    def longest_prompt(self) -> int:
+        """Control steps that fill the window: what `GatoPolicy` takes, too."""
+        return self.model.context_tokens // self.layout.step_tokens
+
+    def batches(self, first_step: int) -> Iterator[SequenceBatch]:
+        return sequence_batches(self.training, self.config, self.longest_prompt, first_step)
+
+    def step(self, state: TrainingState, batch: SequenceBatch) -> tuple[TrainingState, dict[str, Any]]:
+        return sequence_step(state, batch, config=self.config, model=self.model, layout=self.layout)
+
+    @cached_property
+    def _held_out(self) -> list[SequenceBatch]:
+        rng = np.random.default_rng([self.config.seed, 3])
+        return [self.validation.draw(rng, self.config, self.longest_prompt) for _ in range(VALIDATION_BATCHES)]
+
+    def measure(self, params: Any) -> dict[str, Any]:
+        measured = [measure_sequences(params, batch, model=self.model, layout=self.layout) for batch in self._held_out]
+        return {key: np.mean([one[key] for one in measured], 0) for key in measured[0]}
+
+
+@partial(jax.jit, static_argnames=("config", "model", "layout"), donate_argnames=("state",))
+def sequence_step(state: TrainingState, batch: SequenceBatch, *, config: SequenceConfig, model: GatoConfig,
+                  layout: TokenLayout) -> tuple[TrainingState, dict[str, Any]]:
+    """The state after one batch, and the loss. Randomness is a function of seed and step."""
+    rng = jax.random.fold_in(jax.random.key(config.seed), state.step)
+    augment_rng, model_rng = jax.random.split(rng)
+    tokens = augment_sequences(batch.tokens, config, augment_rng) if config.augments else batch.tokens
+
+    def loss(params: Any) -> Any:
+        return sequence_loss(params, model, layout, tokens, batch.done_ids, target_ids=batch.label_ids,
+                             pieces=batch.pieces, rng=model_rng, train=True)
+
+    value, gradients = jax.value_and_grad(loss)(state.params)
+    return descended(state, gradients, config), {"loss": value, "action_loss": value}
+
+
+@partial(jax.jit, static_argnames=("model", "layout"))
+def measure_sequences(params: Any, batch: SequenceBatch, *, model: GatoConfig, layout: TokenLayout) -> dict[str, Any]:
+    """The loss and the errors of the likeliest actions, each given what was done before it."""
+    logits = sequence_logits(params, model, layout, batch.tokens, batch.done_ids, pieces=batch.pieces)
+    loss = masked_cross_entropy(logits, table_row(model, batch.label_ids), jnp.ones(batch.label_ids.shape, bool))
+    bins = logits[..., model.text_rows:model.text_rows + BINS].argmax(-1)
+    wanted = batch.label_ids - CONTINUOUS_START
+    error = jnp.abs(bins - wanted) * 2.0 / BINS
+    sides = (bins >= BINS // 2) == (wanted >= BINS // 2)
+    return {"loss": loss, "action_loss": loss, "twist_error": error[..., :4].mean((0, 1)),
+            "gripper_accuracy": sides[..., 4].mean()}
+
+
+def augment_sequences(tokens: StepTokens, config: SequenceConfig, rng: Any) -> StepTokens:
+    """`augment`, with one gain of colours over all steps of a sequence: light does not flicker from tick to tick."""
+    batch, length, count = tokens.patches.shape[:3]
+    picture = tokens.patches.shape[3:]
+    joined = StepTokens(tokens.patches.reshape(batch, length * count, *picture), tokens.ids.reshape(batch, -1))
+    changed = augment(joined, config, rng)
+    return StepTokens(changed.patches.reshape(batch, length, count, *picture), changed.ids.reshape(tokens.ids.shape))

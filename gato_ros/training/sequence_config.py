@@ -1,0 +1,76 @@
+"""What a training on sequences is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from gato_ros.core.errors import SetupError
+
+
+@dataclass(frozen=True)
+class SequenceConfig:
+    """Autoregressive cloning of episodes, by the paper's numbers. Travels in checkpoints; a resumed run must agree."""
+
+    initial_rate: ClassVar[float] = 1e-7
+    """Learning rate where the warm-up begins."""
+    steps: int = 1_000_000
+    """Gradient steps in all; the learning rate's cosine ends there."""
+    batch: int = 512
+    """Sequences per step."""
+    length: int = 13
+    """Control steps of a sequence: more than a window, so that training sees what a streamed memory holds."""
+    learning_rate: float = 1e-4
+    """Peak of the schedule: linear warm-up from 1e-7, then cosine down."""
+    final_share: float = 0.1
+    """What is left of the learning rate at the last step."""
+    warmup_steps: int = 15_000
+    weight_decay: float = 0.1
+    clip_norm: float = 1.0
+    """Largest norm of the gradient. Not in the paper."""
+    average: float = 0.0
+    """Decay of the moving average of the weights, which is what is evaluated and shipped; 0: the last weights."""
+    prompt_share: float = 0.25
+    """Share of episodes in the sequences that follow a prompt from another episode of the same source."""
+    goal_share: float = 0.5
+    """Share of the prompts that are the end of their episode; the others are from anywhere in it."""
+    return_share: float = 0.8
+    """Episodes count from this share of the best average return on; 0 takes all (on-policy ones with good labels)."""
+    mirror: bool = False
+    """Reflect half of the sequences left to right, where every observation of the model has a known reflection."""
+    brightness: float = 0.0
+    """Spread of a random gain per sequence and colour."""
+    pixel_noise: float = 0.0
+    """Standard deviation of noise on pixels [0..255]."""
+    patch_dropout: float = 0.0
+    """Share of image patches that are blanked."""
+    token_noise_bins: int = 0
+    """Continuous observation tokens move by up to so many bins."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checks = {"steps": self.steps > 0, "batch": self.batch > 0, "length": self.length > 1,
+                  "learning_rate": self.learning_rate > 0, "average": 0 <= self.average < 1,
+                  "prompt_share": 0 <= self.prompt_share <= 1, "goal_share": 0 <= self.goal_share <= 1,
+                  "return_share": 0 <= self.return_share <= 1, "patch_dropout": 0 <= self.patch_dropout < 1}
+        for name, holds in checks.items():
+            if not holds:
+                raise SetupError(expected=f"a sensible {name}", got=str(getattr(self, name)), fix="see `train --help`")
+
+    @property
+    def augments(self) -> bool:
+        """Whether observations are changed at all."""
+        return bool(self.brightness or self.pixel_noise or self.patch_dropout or self.token_noise_bins)
+
+
+PAPER = SequenceConfig()
+SMALL = SequenceConfig(steps=20_000, batch=8, length=20, learning_rate=6e-4, final_share=0.01, warmup_steps=300,
+                       average=0.998, mirror=True, brightness=0.06, patch_dropout=0.04, token_noise_bins=4)
+"""For a CPU. Rates and sizes have not been tuned."""
+RECIPES = {"sawyer_streaming": SMALL, "debug": replace(SMALL, length=6)}
+"""Of the presets that do not train by the paper's numbers."""
+
+
+def sequence_config(preset: str) -> SequenceConfig:
+    """How a preset is trained where nothing else is asked for."""
+    return RECIPES.get(preset, PAPER)

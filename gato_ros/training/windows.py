@@ -1,0 +1,191 @@
+"""Recorded episodes as packed sequences; every batch is a function of seed and step alone.
+
+A sequence is filled with pieces: the first begins anywhere in an episode, the next ones at an episode's first step, as
+a policy does after a reset. No piece sees another (`gato.sequence_features`). A piece may follow a prompt, which is
+part of it: that is how a prompt is met at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from gato_ros.core.errors import SetupError
+from gato_ros.data.frames import Frames, join
+from gato_ros.data.recording import Recording
+from gato_ros.models.layout import TokenLayout
+from gato_ros.models.tokenizer import StepTokens, tokenize_actions
+from gato_ros.training.examples import can_mirror_frames, made_ahead, tokens_of
+from gato_ros.training.mirror import ACTION_SIGN
+from gato_ros.training.privileged import with_privileged_vectors
+from gato_ros.training.sequence_config import SequenceConfig
+
+
+class SequenceBatch(NamedTuple):
+    """One gradient step's sequences."""
+
+    tokens: StepTokens
+    """Leading axes [batch length]."""
+    done_ids: np.ndarray
+    """[batch length actions] int32 of what was carried out: what later tokens see, as at run time their own."""
+    label_ids: np.ndarray
+    """[batch length actions] int32 of what should have been done."""
+    pieces: np.ndarray
+    """[batch length] int32 number of the piece that each step belongs to."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Consecutive control steps of one episode, all of them rendered."""
+
+    first: int
+    """Row of its first step."""
+    length: int
+    episode: int
+    ends: bool
+    """Whether the last step is the episode's."""
+    source: tuple[str, str, str]
+
+    @property
+    def rows(self) -> np.ndarray:
+        return np.arange(self.first, self.first + self.length)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Recordings, ready to be cut into sequences."""
+
+    frames: Frames
+    executed: np.ndarray
+    """[N 5] what was carried out at each row."""
+    stretches: tuple[Stretch, ...]
+    layout: TokenLayout
+
+    @staticmethod
+    def of(recordings: Sequence[Recording], layout: TokenLayout) -> Windows:
+        """The recordings one after another, divided where a step was not rendered."""
+        stretches: list[Stretch] = []
+        first = 0
+        for number, one in enumerate(recordings):
+            for part in np.split(np.arange(len(one.steps)), np.flatnonzero(np.diff(one.steps) != 1) + 1):
+                ends = int(one.steps[part[-1]]) == one.length - 1
+                stretches.append(Stretch(first + int(part[0]), len(part), number, ends, one.source))
+            first += len(one.steps)
+        frames = with_privileged_vectors(join([one.frames for one in recordings]), layout)
+        executed = np.concatenate([one.executed for one in recordings])
+        return Windows(frames, executed, tuple(stretches), layout)
+
+    def __len__(self) -> int:
+        return len(self.executed)
+
+    @cached_property
+    def _firsts(self) -> np.ndarray:
+        return np.array([stretch.first for stretch in self.stretches])
+
+    @cached_property
+    def _by_source(self) -> dict[tuple[tuple[str, str, str], bool], list[Stretch]]:
+        """(source, whether only those that end their episode) -> stretches to take prompts from."""
+        found: dict = {}
+        for stretch in self.stretches:
+            for only_ends in {False, stretch.ends}:
+                found.setdefault((stretch.source, only_ends), []).append(stretch)
+        return found
+
+    def plan(self, rng: np.random.Generator, config: SequenceConfig, longest_prompt: int
+             ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows [length] of one sequence, and the number [length] of the piece that each belongs to."""
+        rows: list[np.ndarray] = []
+        pieces: list[np.ndarray] = []
+        left = config.length
+        while left > 0:
+            if not rows:
+                row = int(rng.integers(len(self)))
+                stretch = self.stretches[np.searchsorted(self._firsts, row, side="right") - 1]
+                body = np.arange(row, stretch.first + stretch.length)
+            else:
+                stretch = self.stretches[rng.integers(len(self.stretches))]
+                body = stretch.rows
+            prompt = self._prompt(rng, stretch, config, longest_prompt)
+            piece = np.concatenate([prompt, body])[:left]
+            pieces.append(np.full(len(piece), len(rows), np.int32))
+            rows.append(piece)
+            left -= len(piece)
+        return np.concatenate(rows), np.concatenate(pieces)
+
+    def _prompt(self, rng: np.random.Generator, stretch: Stretch, config: SequenceConfig, longest: int) -> np.ndarray:
+        """Rows of a prompt from another episode of the same source; often none."""
+        nothing = np.empty(0, np.int64)
+        if rng.random() >= config.prompt_share:
+            return nothing
+        goal = rng.random() < config.goal_share
+        others = [one for one in self._by_source.get((stretch.source, bool(goal)), ())
+                  if one.episode != stretch.episode]
+        if not others:
+            return nothing
+        chosen = others[rng.integers(len(others))]
+        length = int(rng.integers(1, min(longest, chosen.length) + 1))
+        start = chosen.length - length if goal else int(rng.integers(chosen.length - length + 1))
+        return chosen.rows[start:start + length]
+
+    def batch(self, rows: np.ndarray, pieces: np.ndarray, mirrored: np.ndarray) -> SequenceBatch:
+        """The sequences of `rows` [batch length]; those with `mirrored` [batch] are reflected left to right."""
+        batch, length = rows.shape
+        flat, places = rows.reshape(-1), np.flatnonzero(np.repeat(mirrored, length))
+        tokens = tokens_of(self.frames, self.layout, flat, places)
+        labels, done = self.frames.actions[flat], self.executed[flat]
+        labels[places] *= ACTION_SIGN
+        done[places] *= ACTION_SIGN
+        shaped = lambda array: array.reshape(batch, length, *array.shape[1:])  # noqa: E731
+        ids = [shaped(tokenize_actions(self.layout, actions).astype(np.int32)) for actions in (done, labels)]
+        return SequenceBatch(StepTokens(shaped(tokens.patches), shaped(tokens.ids)), *ids, pieces)
+
+    def draw(self, rng: np.random.Generator, config: SequenceConfig, longest_prompt: int,
+             mirror: bool = False) -> SequenceBatch:
+        """A batch of sequences; half of them reflected if asked for and possible."""
+        plans = [self.plan(rng, config, longest_prompt) for _ in range(config.batch)]
+        flips = rng.random(config.batch) < (0.5 if mirror and self._can_mirror else 0.0)
+        return self.batch(np.stack([rows for rows, _ in plans]), np.stack([pieces for _, pieces in plans]), flips)
+
+    @cached_property
+    def _can_mirror(self) -> bool:
+        return can_mirror_frames(self.frames, self.layout)
+
+
+def sequence_batches(windows: Windows, config: SequenceConfig, longest_prompt: int,
+                     first_step: int) -> Iterator[SequenceBatch]:
+    """The batches of steps [first_step, config.steps), made one ahead in a thread."""
+    def make(step: int) -> SequenceBatch:
+        return windows.draw(np.random.default_rng([config.seed, 2, step]), config, longest_prompt, config.mirror)
+
+    return made_ahead(make, first_step, config.steps)
+
+
+def expert_return(returns: Sequence[float]) -> float:
+    """The best average return over W episodes in a row, W a tenth of them and 1000 at most (Gato section 3.1)."""
+    returns = np.asarray(returns, np.float64)
+    window = max(1, min(1000, len(returns) // 10))
+    sums = np.concatenate([[0.0], np.cumsum(returns)])
+    return float((sums[window:] - sums[:-window]).max() / window)
+
+
+def good_enough(recordings: Sequence[Recording], share: float) -> list[Recording]:
+    """Those with at least `share` of the expert return of their task and object set.
+
+    Raises:
+        SetupError: none has a return above zero.
+    """
+    if share == 0:
+        return list(recordings)
+    by_task: dict[tuple[str, ...], list[float]] = {}
+    for one in recordings:
+        by_task.setdefault(one.source[:2], []).append(one.outcome)
+    least = {task: share * expert_return(returns) for task, returns in by_task.items()}
+    kept = [one for one in recordings if one.outcome >= least[one.source[:2]] > 0]
+    if not kept:
+        raise SetupError(expected="episodes that succeeded", got=f"{len(recordings)} without success",
+                         fix="collect demonstrations, or take all with a return share of 0")
+    return kept

@@ -1,0 +1,68 @@
+"""`train` with an autoregressive preset: from the options and the episodes on disk to what is trained."""
+
+import numpy as np
+import pytest
+
+from gato_ros.cli import train
+from gato_ros.cli.train_sequences import SequenceOptions
+from gato_ros.core.action import Action
+from gato_ros.core.errors import SetupError
+from gato_ros.core.observation import Observation
+from gato_ros.data.episode import EpisodeWriter
+from gato_ros.embodiments import load_embodiment
+from gato_ros.training.config import TrainingConfig
+from gato_ros.training.sequence_config import PAPER, RECIPES
+
+ROBOT = load_embodiment()
+FACTS = {"task": "red_on_blue", "object_set": "cubes", "driver": "expert"}
+
+
+@pytest.fixture(scope="module")
+def episodes(tmp_path_factory):
+    """Three successes and a failure of eight steps, all rendered."""
+    folder = tmp_path_factory.mktemp("episodes")
+    for number in range(4):
+        with EpisodeWriter(folder, f"{number}", ROBOT, FACTS) as writer:
+            for step in range(8):
+                values = {key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
+                          for key, channel in ROBOT.observations.items()}
+                action = Action(np.zeros(4), 0.085)
+                writer.add(step, Observation(values, step / 20), action, action)
+            writer.close({"success": number != 2})
+    return folder
+
+
+def objective(episodes, tmp_path, **changes):
+    options = train.Options(data=(episodes,), out=tmp_path, preset="debug", sequence=SequenceOptions(**changes))
+    return train._sequences(options, train._model(options), ROBOT)
+
+
+def test_the_presets_recipe_counts_where_nothing_is_asked_for(episodes, tmp_path):
+    made, data = objective(episodes, tmp_path)
+    assert made.config == RECIPES["debug"] and data == {str(episodes): 24}
+    assert (len(made.training), len(made.validation)) == (16, 8)  # the failure is left out, one success held out
+    assert made.frames_per_step == made.config.batch * made.config.length
+
+
+def test_options_change_the_recipe(episodes, tmp_path):
+    made, data = objective(episodes, tmp_path, steps=7, prompt_share=0.0, return_share=0.0)
+    assert (made.config.steps, made.config.prompt_share) == (7, 0.0) and data == {str(episodes): 32}
+    assert made.config.learning_rate == RECIPES["debug"].learning_rate
+
+
+@pytest.mark.parametrize(("preset", "changes", "words"), [
+    ("gato_79m", {}, "13 consecutive steps"), ("debug", {"length": 2}, "longer than the window"),
+    ("debug", {"batch": 0}, "sensible batch")])
+def test_what_cannot_be_trained_is_refused(episodes, tmp_path, preset, changes, words):
+    options = train.Options(data=(episodes,), out=tmp_path / "run", preset=preset, sequence=SequenceOptions(**changes))
+    with pytest.raises(SetupError, match=words):
+        train.run(options)
+    assert not (tmp_path / "run").exists() and PAPER.length == 13
+
+
+@pytest.mark.parametrize(("preset", "options", "words"), [
+    ("debug", {"training": TrainingConfig(steps=9)}, "--sequence"),
+    ("debug_one_pass", {"sequence": SequenceOptions(steps=9)}, "--training")])
+def test_options_of_the_other_kind_are_refused(tmp_path, preset, options, words):
+    with pytest.raises(SetupError, match=words):
+        train.run(train.Options(data=(), out=tmp_path, preset=preset, **options))
