@@ -24,6 +24,7 @@ VERBS = {
     "bench": "speed of the simulator (`bench sim`) and of a control step (`bench step`), as ratios in one run",
     "tokens": "one step of an episode as a readable table of tokens",
     "episodes": "list and verify recorded episodes",
+    "seal": "seal weights anew whose config.json was edited on purpose, or that are from before seals",
     "presets": "the model sizes and their parameter counts",
     "doctor": "what this machine has and what is missing",
 }

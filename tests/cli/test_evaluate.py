@@ -27,6 +27,7 @@ from gato_ros.cli.evaluate_plan import Plan, check
 from gato_ros.cli.failure_video import failures_to_film, film_failures, write_sheet
 from gato_ros.cli.film import write_film
 from gato_ros.core.errors import SetupError
+from gato_ros.core.seal import sealed_text
 from gato_ros.core.policy import HoldPolicy
 from gato_ros.embodiments import load_embodiment
 from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS, PLAIN, perturbation
@@ -444,7 +445,7 @@ def test_weights_that_changed_are_another_evaluation(tmp_path):
     assert len(check(options).partial) == 1 and kept.weights_sha256
     config = json.loads((weights / "config.json").read_text())
     config["extra"] = {"trained": "longer"}
-    (weights / "config.json").write_text(json.dumps(config))
+    (weights / "config.json").write_text(sealed_text(config))
     with pytest.raises(SetupError, match="another one: policy"):
         check(options)
 
