@@ -27,8 +27,8 @@ from gato_ros.cli.evaluate_plan import Plan, check
 from gato_ros.cli.failure_video import failures_to_film, film_failures, write_sheet
 from gato_ros.cli.film import write_film
 from gato_ros.core.errors import SetupError
-from gato_ros.core.seal import sealed_text
 from gato_ros.core.policy import HoldPolicy
+from gato_ros.core.seal import sealed_text
 from gato_ros.embodiments import load_embodiment
 from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS, PLAIN, perturbation
 from gato_ros.training.evaluation import EpisodeOutcome
