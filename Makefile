@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench doctor clean
+.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench corrupt-weights doctor clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -21,7 +21,7 @@ unexport LD_LIBRARY_PATH
 endif
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 venv: $(STAMP)  ## the environment that every other target uses (.venv, Python 3.11)
 
@@ -60,6 +60,9 @@ evaluate: venv  ## success rates of a policy
 
 bench: venv  ## speed of the simulator and of a control step
 	@$(GATO_ROS) bench $(ARGS)
+
+corrupt-weights: venv  ## flip bits of a policy and of a checkpoint, cut them: none may load; out/corrupt.json
+	@$(GATO_ROS) bench corrupt --json out/corrupt.json $(ARGS)
 
 doctor: venv  ## what this machine has and what is missing
 	@$(GATO_ROS) doctor $(ARGS)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Union
 
 import tyro
 
-from gato_ros.cli import bench_sim, bench_step
+from gato_ros.cli import bench_corrupt, bench_sim, bench_step
 
 Options = Union[
     Annotated[bench_sim.Options, tyro.conf.subcommand("sim", description=bench_sim.__doc__)],
     Annotated[bench_step.Options, tyro.conf.subcommand("step", description=bench_step.__doc__)],
+    Annotated[bench_corrupt.Options, tyro.conf.subcommand("corrupt", description=bench_corrupt.__doc__)],
 ]
 
 
-def run(options: bench_sim.Options | bench_step.Options) -> dict:
+def run(options: Options) -> dict:
     """Hand over to the benchmark that the options belong to."""
-    return (bench_sim if isinstance(options, bench_sim.Options) else bench_step).run(options)
+    return sys.modules[type(options).__module__].run(options)
