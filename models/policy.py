@@ -18,6 +18,7 @@ from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.gato import forward_step
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout, token_layout
 from gato_ros.models.parameters import Parameters
+from gato_ros.models.precision import serving
 from gato_ros.models.tokenizer import StepTokens, decode_actions, tokenize
 from gato_ros.models.weights import load_weights
 
@@ -32,7 +33,10 @@ class _Decision(NamedTuple):
 class GatoPolicy:
     """Observations to actions by a compiled transformer; the caller owns time. Not thread-safe."""
 
-    def __init__(self, params: Parameters, config: GatoConfig, embodiment: Embodiment, *, seed: int = 0):
+    def __init__(self, params: Parameters, config: GatoConfig, embodiment: Embodiment, *, seed: int = 0,
+                 precision: str | None = None):
+        if precision is not None:
+            params, config = serving(params, config, precision)
         self.config, self.embodiment = config, embodiment
         self.layout = token_layout(embodiment, config)
         self.observation_keys = tuple(item.key for item in self.layout.items)
@@ -48,10 +52,15 @@ class GatoPolicy:
         self._step = _OnePass(self) if config.action_decoding == "one_pass" else _Streaming(self)
 
     @staticmethod
-    def from_directory(directory: str | Path, embodiment: Embodiment, *, seed: int = 0) -> "GatoPolicy":
-        """The policy saved in `directory`; SetupError if it is damaged or made for another robot."""
+    def from_directory(directory: str | Path, embodiment: Embodiment, *, seed: int = 0,
+                       precision: str | None = None) -> "GatoPolicy":
+        """The policy saved in `directory`, in one of `precision.PRECISIONS` (None: as it was trained).
+
+        Raises:
+            SetupError: it is damaged or made for another robot; no such precision.
+        """
         weights = load_weights(directory, embodiment)
-        return GatoPolicy(weights.params, weights.config, embodiment, seed=seed)
+        return GatoPolicy(weights.params, weights.config, embodiment, seed=seed, precision=precision)
 
     def reset(self, prompt: Any = None) -> None:
         """Forget the episode before. A prompt is refused: these weights were trained without one."""

@@ -60,7 +60,7 @@ def relative_keys(params: Parameters, config: GatoConfig, layout: TokenLayout) -
         return None
     slots = ring_slots(config, layout)
     codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
-    return tuple(split_heads(config, product(config, codes, layer["relative"]))
+    return tuple(split_heads(config, product(config, codes, layer["relative"])).astype(config.compute)
                  for _, layer in sorted(params["layers"].items()))
 
 
@@ -87,7 +87,9 @@ def stream_step(params: Parameters, relative: tuple[Array, ...] | None, memory: 
     observation = embed_observation(params, config, layout, StepTokens(tokens.patches[None], tokens.ids[None]))
     last = embed_actions(params, config, jnp.reshape(last_action_id, (1, 1)))
     run = partial(_advance, params, relative, config=config)
-    features, memory = run(memory, jnp.concatenate([last, observation], 1), start, filled)
+    # Many rows at once may be worth another precision than the decodes (models/precision.py).
+    prefill = partial(_advance, {**params, **params.get("prefill", {})}, relative, config=config)
+    features, memory = prefill(memory, jnp.concatenate([last, observation], 1), start, filled)
     head = continuous_rows(config, params["table"]).T
     logits = product(config, features[0, -1], head)
     chunk = layout.observation_tokens + 2
