@@ -7,11 +7,12 @@ from typing import Annotated, Union
 
 import tyro
 
-from gato_ros.cli import bench_corrupt, bench_sim, bench_step
+from gato_ros.cli import bench_corrupt, bench_sim, bench_step, bench_train
 
 Options = Union[
     Annotated[bench_sim.Options, tyro.conf.subcommand("sim", description=bench_sim.__doc__)],
     Annotated[bench_step.Options, tyro.conf.subcommand("step", description=bench_step.__doc__)],
+    Annotated[bench_train.Options, tyro.conf.subcommand("train", description=bench_train.__doc__)],
     Annotated[bench_corrupt.Options, tyro.conf.subcommand("corrupt", description=bench_corrupt.__doc__)],
 ]
 

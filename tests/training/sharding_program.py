@@ -27,7 +27,7 @@ from gato_ros.models.tokenizer import StepTokens  # noqa: E402
 from gato_ros.training import checkpoint, sharding  # noqa: E402
 from gato_ros.training.config import TrainingConfig  # noqa: E402
 from gato_ros.training.examples import Batch  # noqa: E402
-from gato_ros.training.step import start, train_step  # noqa: E402
+from gato_ros.training.step import optimiser, start, train_step  # noqa: E402
 
 jax.config.update("jax_disable_most_optimizations", True)
 sharding.LEAST_SPLIT = 64  # debug sizes are small
@@ -57,7 +57,7 @@ def cloning():
 def sequences():
     """The same for whole sequences: loss, gradients and AdamW over packed steps."""
     model = PRESETS["debug"]
-    layout, adam = token_layout(load_embodiment(), model), optax.adamw(1e-3)
+    layout, adam = token_layout(load_embodiment(), model), optimiser(CONFIG)
     ids = np.random.default_rng(2).integers(CONTINUOUS_START, CONTINUOUS_START + BINS, (BATCH, 3, layout.actions))
     batch = (some_tokens(layout, BATCH, 3), ids.astype(np.int32))
 
