@@ -21,7 +21,7 @@ VERBS = {
     "policy": "a shipped policy from nothing: collect, train, DAgger, evaluate, model card; resumes where it stopped",
     "evaluate": "success rates of a policy over object sets, with Wilson intervals",
     "study": "success against demonstrations, model size, or few-shot fine-tuning: cells, plot and table; resumes",
-    "bench": "speed of the simulator (`bench sim`) and of a control step (`bench step`), as ratios in one run",
+    "bench": "speed of simulator, control step, training and a peer, and damaged files: sim step train peers corrupt",
     "tokens": "one step of an episode as a readable table of tokens",
     "episodes": "list and verify recorded episodes",
     "seal": "seal weights anew whose config.json was edited on purpose, or that are from before seals",

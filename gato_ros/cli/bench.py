@@ -1,4 +1,4 @@
-"""Speed of the simulator (`bench sim`) and of a control step of the model (`bench step`), as ratios in one run."""
+"""Speed of the simulator, of a control step, of training, all as ratios in one run; and whether damaged files load."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Annotated, Union
 
 import tyro
 
-from gato_ros.cli import bench_corrupt, bench_sim, bench_step, bench_train
+from gato_ros.cli import bench_corrupt, bench_peers, bench_sim, bench_step, bench_train
 
 Options = Union[
     Annotated[bench_sim.Options, tyro.conf.subcommand("sim", description=bench_sim.__doc__)],
     Annotated[bench_step.Options, tyro.conf.subcommand("step", description=bench_step.__doc__)],
     Annotated[bench_train.Options, tyro.conf.subcommand("train", description=bench_train.__doc__)],
+    Annotated[bench_peers.Options, tyro.conf.subcommand("peers", description=bench_peers.__doc__)],
     Annotated[bench_corrupt.Options, tyro.conf.subcommand("corrupt", description=bench_corrupt.__doc__)],
 ]
 

@@ -96,8 +96,18 @@ def measure(name: str, compute: str, embodiment: Any, options: Options, rates: d
         "control_steps": steps or 1, "compile_s": timed["compile_s"], "step_s": step_s,
         "frames_per_s": frames / step_s, "tokens_per_s": frames * layout.step_tokens / step_s,
         "operations_per_step": operations, "operations_per_s": operations / step_s, "peak_operations_per_s": peak,
-        "mfu": operations / step_s / peak, "rematerialise": model.rematerialise, "attention": model.attention,
+        "mfu": operations / step_s / peak, **_published(operations / step_s, compute, rates["device"]),
+        "rematerialise": model.rematerialise, "attention": model.attention,
     }
+
+
+def _published(operations_per_s: float, compute: str, device: str) -> dict[str, float]:
+    """Utilisation of the data sheet's rate, where there is one: less than that of the rate that was measured."""
+    from gato_ros.models.machine import PUBLISHED_FLOPS_16_PER_S
+
+    if compute != "bfloat16" or device not in PUBLISHED_FLOPS_16_PER_S:
+        return {}
+    return {"mfu_of_data_sheet": operations_per_s / PUBLISHED_FLOPS_16_PER_S[device]}
 
 
 def _print(presets: dict[str, dict], refused: dict[str, str]) -> None:

@@ -133,8 +133,8 @@ def _check_same(folder: Path, what: str, wanted: dict[str, str], found: dict[str
 
 def _check_run(folder: Path, before: dict[str, Any], record: dict[str, Any]) -> None:
     # A run begun before an option existed ran with what is its default now.
-    before = {**before, "training": {**_defaults(TrainingConfig), **before["training"]},
-              "model": {**_defaults(GatoConfig), **before["model"]}}
+    before = {**before, "training": {**_defaults(TrainingConfig, record["training"]), **before["training"]},
+              "model": {**_defaults(GatoConfig, record["model"]), **before["model"]}}
     if before != record:
         different = sorted(f"{part}.{key}" for part in record for key in {**record[part], **before.get(part, {})}
                            if record[part].get(key) != before.get(part, {}).get(key))
@@ -142,10 +142,10 @@ def _check_run(folder: Path, before: dict[str, Any], record: dict[str, Any]) -> 
                          fix="use the same options, or another --out")
 
 
-def _defaults(kind: type) -> dict[str, Any]:
-    """The defaults of a configuration, as JSON would give them back."""
+def _defaults(kind: type, asked: dict[str, Any]) -> dict[str, Any]:
+    """The defaults of a configuration for the keys that are asked for, as JSON would give them back."""
     defaults = {field.name: field.default for field in dataclasses.fields(kind)
-                if field.default is not dataclasses.MISSING}
+                if field.default is not dataclasses.MISSING and field.name in asked}
     return json.loads(json.dumps(defaults, default=asdict))
 
 

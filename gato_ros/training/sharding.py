@@ -38,6 +38,19 @@ class MeshShape:
         return MeshShape(**{name: int(size) for name, size in parts.items()})
 
 
+def join(coordinator: str, processes: int, process: int) -> None:
+    """Make this process one of several that train together; before anything else is asked of JAX.
+
+    Args:
+        coordinator: host:port on which process 0 listens.
+    """
+    if not 0 <= process < processes:
+        raise SetupError(expected=f"a process of 0 to {processes - 1}", got=str(process), fix="number them from 0")
+    # Ignored where the devices are no CPUs.
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.distributed.initialize(coordinator, processes, process)
+
+
 def make_mesh(shape: MeshShape) -> Mesh:
     """All devices of all processes as a mesh.
 

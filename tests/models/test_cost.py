@@ -85,4 +85,4 @@ def test_recomputing_costs_five_passes(embodiment):
 def test_rates_are_those_of_a_machine():
     rates = machine.measured_rates(128, 2)
     assert set(rates) == set(RATES) and min(rates.values()) > 1e6
-    assert machine.device_name().startswith("cpu")
+    assert machine.device_name() == "cpu"

@@ -1,6 +1,7 @@
 """Every precision is the same policy, up to its rounding; and a single bfloat16 row is never multiplied alone."""
 
 import re
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -10,7 +11,7 @@ import pytest
 
 from gato_ros.core.errors import SetupError
 from gato_ros.models import streaming
-from gato_ros.models.gato import forward_step
+from gato_ros.models.gato import forward_step, sequence_features
 from gato_ros.models.layout import token_layout
 from gato_ros.models.precision import PRECISIONS, Quantised, multiply, quantised, serving
 from gato_ros.models.presets import PRESETS
@@ -80,6 +81,20 @@ def test_on_a_cpu_few_bfloat16_rows_are_padded_to_four_in_the_compiled_code(rows
     dots = re.findall(r"= \w+\[([\d,]+)\]\S* dot\(", compiled.as_text())
     assert dots == [f"{max(rows, 4)},128"]
     np.testing.assert_allclose(compiled(x, jnp.asarray(kernel, jnp.bfloat16)), x @ kernel, atol=0.3)
+
+
+@pytest.mark.parametrize("positions", ["relative", "none"])
+def test_fused_attention_is_attention(embodiment, observations, fresh, positions):
+    """The mask is a band and the relative scores a bias; on a GPU cuDNN takes the same arguments."""
+    config = replace(PRESETS["debug"], attention_positions=positions)
+    layout = token_layout(embodiment, config)
+    tokens = tokenize(layout, observations(config.observation_keys, (1, 4)))
+    params, ids = fresh(config, layout, 0, 0.1), np.full((1, 4, layout.actions), 32500)
+    run = jax.jit(sequence_features, static_argnums=(1, 2))
+    plain, fused = (run(params, replace(config, attention=attention), layout, tokens, ids)
+                    for attention in ("plain", "fused"))
+    assert 4 * layout.step_tokens > config.context_tokens
+    np.testing.assert_allclose(fused, plain, atol=1e-5 * np.abs(plain).max())
 
 
 def test_an_unknown_precision_names_the_nearest(model):

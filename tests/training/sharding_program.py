@@ -113,8 +113,7 @@ def eight_devices():
 
 
 def one_of_two(process, coordinator):
-    jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    jax.distributed.initialize(coordinator, 2, process)
+    sharding.join(coordinator, 2, process)
     fresh, step, batch = cloning()
     mesh = sharding.make_mesh(sharding.MeshShape(fsdp=2))
     whole = jax.device_get(fresh())
