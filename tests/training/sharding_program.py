@@ -32,8 +32,8 @@ from gato_ros.training.step import optimiser, start, train_step  # noqa: E402
 jax.config.update("jax_disable_most_optimizations", True)
 sharding.LEAST_SPLIT = 64  # debug sizes are small
 BATCH, STEPS = 16, 2
-# The paper's rate. Adam divides a gradient near zero by its own size, so that rounding comes out as a share of the rate:
-# gradients that agree to 1e-7 leave parameters 8e-5 apart at a rate of 1e-3.
+# The paper's rate. Adam divides a gradient near zero by its own size, so that rounding comes out as a share of the
+# rate: gradients that agree to 1e-7 leave parameters 8e-5 apart at a rate of 1e-3.
 CONFIG = TrainingConfig(steps=8, batch=BATCH, warmup_steps=1, learning_rate=1e-4)
 
 
