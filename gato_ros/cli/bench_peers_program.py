@@ -41,7 +41,7 @@ def main() -> None:
         model(inputs_embeds=vectors[:, :chunk], past_key_values=cache, use_cache=True)
         for _ in range(actions - 1):
             model(inputs_embeds=vectors[:, :1], past_key_values=cache, use_cache=True)
-        cache.crop(past)
+        cache.crop(-(chunk + actions - 1))
 
     sides = {"recompute": recompute, "cached": cached}
     for side in sides.values():
