@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench doctor clean
+.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights doctor clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -21,7 +21,7 @@ unexport LD_LIBRARY_PATH
 endif
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 venv: $(STAMP)  ## the environment that every other target uses (.venv, Python 3.11)
 
@@ -60,6 +60,28 @@ evaluate: venv  ## success rates of a policy
 
 bench: venv  ## speed of the simulator and of a control step
 	@$(GATO_ROS) bench $(ARGS)
+
+bench-peers: venv  ## a control step beside a transformers GPT of equal shape (makes .venv-peer, about 1 GB)
+	@test -x .venv-peer/bin/python || $(PYTHON) -m venv .venv-peer
+	@.venv-peer/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/peer.txt
+	@$(GATO_ROS) bench peers --peer-python .venv-peer/bin/python --json out/bench/peers.json $(ARGS)
+
+# Needs jax[cuda12] of the pinned version in the environment. Not yet run on a GPU; meant to take under ten minutes.
+bench-gpu: venv  ## what only a GPU can tell: control steps of the paper's sizes, and MFU; out/bench/gpu_*.json
+	@$(VENV)/bin/python -c 'import jax; assert jax.default_backend() == "gpu", "JAX sees no GPU here"'
+	@$(GATO_ROS) bench step --preset gato_1_18b --precisions bfloat16 int8 --sides streaming one_pass --steps 500 \
+	  --seconds 60 --json out/bench/gpu_step_1_18b.json
+	@$(GATO_ROS) bench step --preset gato_79m --precisions bfloat16 float32 --steps 200 --seconds 40 \
+	  --json out/bench/gpu_step_79m.json
+	@$(GATO_ROS) bench train --preset gato_364m --compute bfloat16 --batch 16 --json out/bench/gpu_train_364m.json
+	@$(GATO_ROS) bench train --preset gato_1_18b --compute bfloat16 --batch 8 --json out/bench/gpu_train_1_18b.json
+	@$(GATO_ROS) bench train --preset gato_364m --compute bfloat16 --attention fused --batch 16 \
+	  --json out/bench/gpu_train_364m_fused.json
+	@$(GATO_ROS) bench train --preset gato_1_18b --compute bfloat16 --attention fused --batch 8 \
+	  --json out/bench/gpu_train_1_18b_fused.json
+
+corrupt-weights: venv  ## flip bits of a policy and of a checkpoint, cut them: none may load; out/corrupt.json
+	@$(GATO_ROS) bench corrupt --json out/corrupt.json $(ARGS)
 
 doctor: venv  ## what this machine has and what is missing
 	@$(GATO_ROS) doctor $(ARGS)

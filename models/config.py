@@ -86,10 +86,14 @@ class GatoConfig:
     """Recompute each layer in the backward pass: less memory; on a CPU with long sequences also less time."""
     compute: Literal["float32", "bfloat16"] = "float32"
     """Precision of the matrix products; norms, softmax and losses stay float32."""
+    attention: Literal["plain", "fused"] = "plain"
+    """"fused": one kernel, cuDNN's on a GPU (bfloat16, heads of up to 256 in eights, even lengths while training).
+    Relative scores go in as its bias, an array [batch heads length memory]: the softmax is fused, but memory stays
+    quadratic in the length. On a CPU it is slower than "plain"."""
 
     def __post_init__(self) -> None:
         for name in ("continuous_encoding", "attention_positions", "action_decoding", "step_attention",
-                     "separator_position", "action_positions", "continuous_rows", "compute"):
+                     "separator_position", "action_positions", "continuous_rows", "compute", "attention"):
             allowed = typing.get_args(typing.get_type_hints(GatoConfig)[name])
             if getattr(self, name) not in allowed:
                 raise unknown_name(name, str(getattr(self, name)), allowed)

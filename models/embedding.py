@@ -15,6 +15,7 @@ from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.parameters import Parameters, separator_row, table_row
+from gato_ros.models.precision import Quantised, multiply
 from gato_ros.models.tokenizer import StepTokens
 
 NORM_EPSILON = 1e-5
@@ -131,13 +132,11 @@ def dense(layer: Parameters, config: GatoConfig, x: Array) -> Float[Array, "..."
     return product(config, x, layer["kernel"]) + layer["bias"]
 
 
-def product(config: GatoConfig, x: Array, kernel: Array) -> Float[Array, "..."]:
-    """x @ kernel in the config's precision; float32 out."""
-    dtype = config.compute
+def product(config: GatoConfig, x: Array, kernel: Array | Quantised) -> Float[Array, "..."]:
+    """x @ kernel in the precision of the config, or of the kernel if that is less; float32 out."""
     # Rows in one axis: the gradient of a product with two batch axes takes twice as long on a CPU.
-    rows = x.reshape(-1, x.shape[-1]).astype(dtype)
-    y = jnp.matmul(rows, kernel.astype(dtype), preferred_element_type=jnp.float32)
-    return y.reshape(*x.shape[:-1], kernel.shape[-1])
+    y = multiply(x.reshape(-1, x.shape[-1]), kernel, config.compute)
+    return y.reshape(*x.shape[:-1], y.shape[-1])
 
 
 def layer_norm(layer: Parameters, x: Array) -> Float[Array, "..."]:

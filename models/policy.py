@@ -21,6 +21,7 @@ from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.gato import forward_step
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout, token_layout
 from gato_ros.models.parameters import Parameters
+from gato_ros.models.precision import serving
 from gato_ros.models.tokenizer import StepTokens, decode_actions, tokenize, tokenize_actions
 from gato_ros.models.weights import load_weights
 
@@ -36,8 +37,10 @@ class GatoPolicy:
     """Observations to actions by a compiled transformer; the caller owns time. Not thread-safe."""
 
     def __init__(self, params: Parameters, config: GatoConfig, embodiment: Embodiment, *, seed: int = 0,
-                 takes_prompts: bool = False):
+                 takes_prompts: bool = False, precision: str | None = None):
         """`takes_prompts`: the weights were trained with demonstrations before some of the sequences."""
+        if precision is not None:
+            params, config = serving(params, config, precision)
         self.config, self.embodiment = config, embodiment
         self.layout = token_layout(embodiment, config)
         self.observation_keys = tuple(item.key for item in self.layout.items)
@@ -60,11 +63,17 @@ class GatoPolicy:
         self._prompted: Any = None
 
     @staticmethod
-    def from_directory(directory: str | Path, embodiment: Embodiment, *, seed: int = 0) -> "GatoPolicy":
-        """The policy saved in `directory`; SetupError if it is damaged or made for another robot."""
+    def from_directory(directory: str | Path, embodiment: Embodiment, *, seed: int = 0,
+                       precision: str | None = None) -> "GatoPolicy":
+        """The policy saved in `directory`, in one of `precision.PRECISIONS` (None: as it was trained).
+
+        Raises:
+            SetupError: it is damaged or made for another robot; no such precision.
+        """
         weights = load_weights(directory, embodiment)
         share = weights.extra.get("training", {}).get("prompt_share", 0.0)
-        return GatoPolicy(weights.params, weights.config, embodiment, seed=seed, takes_prompts=share > 0)
+        return GatoPolicy(weights.params, weights.config, embodiment, seed=seed, takes_prompts=share > 0,
+                          precision=precision)
 
     def reset(self, prompt: Prompt | None = None) -> None:
         """Forget the episode before; the next one follows the prompt as if that had just happened.

@@ -60,7 +60,7 @@ def relative_keys(params: Parameters, config: GatoConfig, layout: TokenLayout) -
         return None
     slots = ring_slots(config, layout)
     codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
-    return tuple(split_heads(config, product(config, codes, layer["relative"]))
+    return tuple(split_heads(config, product(config, codes, layer["relative"])).astype(config.compute)
                  for _, layer in sorted(params["layers"].items()))
 
 
@@ -83,7 +83,8 @@ def stream_step(params: Parameters, relative: tuple[Array, ...] | None, memory: 
     """
     start, filled = _place(config, layout, step)
     run = partial(_advance, params, relative, config=config)
-    features, memory = run(memory, _observation_chunk(params, config, layout, tokens, last_action_id), start, filled)
+    observed = _observation_chunk(params, config, layout, tokens, last_action_id)
+    features, memory = _advance(_prefill(params), relative, memory, observed, start, filled, config=config)
     head = continuous_rows(config, params["table"]).T
     logits = product(config, features[0, -1], head)
     chunk = layout.observation_tokens + 2
@@ -110,9 +111,14 @@ def absorb_step(params: Parameters, relative: tuple[Array, ...] | None, memory: 
     start, filled = _place(config, layout, step)
     chunk = _observation_chunk(params, config, layout, tokens, last_action_id)
     # Two chunks, as in decoding: the whole step at once would need a larger ring.
-    _, memory = _advance(params, relative, memory, chunk, start, filled, config=config)
+    _, memory = _advance(_prefill(params), relative, memory, chunk, start, filled, config=config)
     length, actions = chunk.shape[1], embed_actions(params, config, jnp.asarray(action_ids)[None, :-1])
     return _advance(params, relative, memory, actions, start + length, filled + length, config=config)[1]
+
+
+def _prefill(params: Parameters) -> Parameters:
+    """Many rows at once may be worth another precision than the decodes (models/precision.py)."""
+    return {**params, **params.get("prefill", {})}
 
 
 def same_place(config: GatoConfig, layout: TokenLayout, step: int) -> int:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -81,12 +82,28 @@ def attend(layer: Parameters, config: GatoConfig, queries: Float[Array, "batch l
     `position` maps position-biased queries to the relative scores [batch heads length memory]; None without them.
     """
     content = queries if position is None else queries + layer["content_bias"]
-    scores = _einsum(config, "bqhs,bkhs->bhqk", content, keys)
-    if position is not None:
-        scores = scores + position(queries + layer["position_bias"])
-    weights = jax.nn.softmax(jnp.where(mask, scores * config.head_size**-0.5, MASKED), -1)
-    mixed = _einsum(config, "bhqk,bkhs->bqhs", weights, values)
+    scores = None if position is None else position(queries + layer["position_bias"])
+    mixed = (_fused if config.attention == "fused" else _plain)(config, content, keys, values, mask, scores)
     return product(config, mixed.reshape(*mixed.shape[:2], -1), layer["output"])
+
+
+def _plain(config: GatoConfig, queries: Array, keys: Array, values: Array, mask: Any, added: Array | None) -> Array:
+    scores = _einsum(config, "bqhs,bkhs->bhqk", queries, keys)
+    if added is not None:
+        scores = scores + added
+    weights = jax.nn.softmax(jnp.where(mask, scores * config.head_size**-0.5, MASKED), -1)
+    return _einsum(config, "bhqk,bkhs->bqhs", weights, values)
+
+
+def _fused(config: GatoConfig, queries: Array, keys: Array, values: Array, mask: Any, added: Array | None) -> Array:
+    on_gpu = jax.default_backend() == "gpu"
+    dtype, scale = jnp.bfloat16 if on_gpu else jnp.dtype(config.compute), config.head_size**-0.5
+    bias = None if added is None else (added * scale).astype(dtype)
+    mask = jnp.reshape(mask, (1,) * (4 - np.ndim(mask)) + np.shape(mask))
+    mixed = jax.nn.dot_product_attention(
+        queries.astype(dtype), keys.astype(dtype), values.astype(dtype), bias, mask,
+        scale=scale, implementation="cudnn" if on_gpu else "xla")
+    return mixed.astype(jnp.float32)
 
 
 def feed_forward(layer: Parameters, config: GatoConfig,

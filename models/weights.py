@@ -16,6 +16,7 @@ import safetensors
 import safetensors.numpy
 from flax.traverse_util import unflatten_dict
 
+from gato_ros.core import seal
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments import Embodiment
 from gato_ros.models.config import GatoConfig, config_from_dict
@@ -54,7 +55,7 @@ def policy_contract(embodiment: Embodiment, config: GatoConfig) -> dict[str, Any
 
 def contract_digest(contract: dict[str, Any]) -> str:
     """sha256 over the canonical JSON of a policy contract."""
-    return hashlib.sha256(json.dumps(contract, sort_keys=True, allow_nan=False).encode()).hexdigest()
+    return seal.digest(contract)
 
 
 def _tool_chain(embodiment: Embodiment) -> list[dict[str, Any]]:
@@ -92,7 +93,7 @@ def save_weights(directory: str | Path, params: Parameters, config: GatoConfig, 
         "parameters": {"count": count_parameters(flat), "sha256": hashlib.sha256(content).hexdigest()},
         "extra": extra or {},
     }
-    text = json.dumps(record, indent=2, allow_nan=False) + "\n"
+    text = seal.sealed_text(record)
     directory.mkdir(parents=True, exist_ok=True)
     _write_whole(directory / PARAMETERS_FILE, content)
     _write_whole(directory / CONFIG_FILE, text.encode())
@@ -105,6 +106,19 @@ def _write_whole(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
+
+
+def reseal(directory: str | Path) -> None:
+    """Seal the config.json of `directory` anew: after an edit on purpose, or for weights from before there were seals.
+
+    Raises:
+        SetupError: a record that is not complete, or parameters that are not those of the record.
+    """
+    directory = Path(directory)
+    record = _checked(directory, _parsed(directory))
+    config_from_dict(record["model"])
+    _check_parameters(directory, record, _read(directory / PARAMETERS_FILE))
+    _write_whole(directory / CONFIG_FILE, seal.sealed_text(record).encode())
 
 
 def weights_config(directory: str | Path) -> GatoConfig:
@@ -122,10 +136,7 @@ def load_weights(directory: str | Path, embodiment: Embodiment) -> Weights:
     record, content = _read_record(directory), _read(directory / PARAMETERS_FILE)
     config = config_from_dict(record["model"])
     check_contract(directory, record["embodiment"], embodiment, config)
-    found = hashlib.sha256(content).hexdigest()
-    if found != record["parameters"]["sha256"]:
-        wanted = record["parameters"]["sha256"]
-        raise _refused(directory, f"sha256 {wanted[:12]}... of {PARAMETERS_FILE}", f"{found[:12]}...")
+    _check_parameters(directory, record, content)
     try:
         flat = safetensors.numpy.load(content)
     except safetensors.SafetensorError as error:
@@ -167,12 +178,29 @@ def _read(path: Path) -> bytes:
 
 
 def _read_record(directory: Path) -> dict[str, Any]:
+    """The record of config.json; its keys are looked at before its seal, for their errors say more."""
+    record = _checked(directory, _parsed(directory))
     try:
-        record = json.loads(_read(directory / CONFIG_FILE))
+        seal.open_sealed(_read(directory / CONFIG_FILE))
+    except ValueError as error:
+        raise SetupError(
+            expected=f"{CONFIG_FILE} in {directory} as it was saved", got=str(error),
+            fix=f"fetch these weights again, or, if the change is wanted: python -m gato_ros seal {directory}",
+        ) from None
+    return record
+
+
+def _parsed(directory: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(_read(directory / CONFIG_FILE).decode())
     except ValueError as error:
         raise _refused(directory, f"JSON in {CONFIG_FILE}", str(error)) from None
     if not isinstance(record, dict):
         raise _refused(directory, f"an object in {CONFIG_FILE}", type(record).__name__)
+    return {key: value for key, value in record.items() if key != seal.KEY}
+
+
+def _checked(directory: Path, record: dict[str, Any]) -> dict[str, Any]:
     for key in record:
         if key not in _KEYS:
             raise unknown_name(f"a key of {directory / CONFIG_FILE}", key, _KEYS)
@@ -184,6 +212,12 @@ def _read_record(directory: Path) -> dict[str, Any]:
     if missing or record["schema"] != 1:
         raise _refused(directory, f"a complete {CONFIG_FILE} of schema 1", f"no valid {', '.join(missing) or 'schema'}")
     return record
+
+
+def _check_parameters(directory: Path, record: dict[str, Any], content: bytes) -> None:
+    found, wanted = hashlib.sha256(content).hexdigest(), str(record["parameters"]["sha256"])
+    if found != wanted:
+        raise _refused(directory, f"sha256 {wanted[:12]}... of {PARAMETERS_FILE}", f"{found[:12]}...")
 
 
 def _problem(flat: dict[str, np.ndarray], shapes: dict[str, Any]) -> str | None:

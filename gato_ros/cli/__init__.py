@@ -21,9 +21,10 @@ VERBS = {
     "policy": "a shipped policy from nothing: collect, train, DAgger, evaluate, model card; resumes where it stopped",
     "evaluate": "success rates of a policy over object sets, with Wilson intervals",
     "study": "success against demonstrations, model size, or few-shot fine-tuning: cells, plot and table; resumes",
-    "bench": "speed of the simulator (`bench sim`), a control step (`bench step`), a policy's start (`bench start`)",
+    "bench": "speed and damaged files: `bench sim`, `step`, `start`, `train`, `peers`, `corrupt`",
     "tokens": "one step of an episode as a readable table of tokens",
     "episodes": "list and verify recorded episodes",
+    "seal": "seal weights anew whose config.json was edited on purpose, or that are from before seals",
     "presets": "the model sizes and their parameter counts",
     "doctor": "what this machine has and what is missing",
 }

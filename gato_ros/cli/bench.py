@@ -1,21 +1,24 @@
-"""Speed of the simulator (`bench sim`), of a control step (`bench step`), and of a policy's start (`bench start`)."""
+"""Speed of simulator, control step, start and training, as ratios in one run; and whether damaged files load."""
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Union
 
 import tyro
 
-from gato_ros.cli import bench_sim, bench_start, bench_step
+from gato_ros.cli import bench_corrupt, bench_peers, bench_sim, bench_start, bench_step, bench_train
 
 Options = Union[
     Annotated[bench_sim.Options, tyro.conf.subcommand("sim", description=bench_sim.__doc__)],
     Annotated[bench_start.Options, tyro.conf.subcommand("start", description=bench_start.__doc__)],
     Annotated[bench_step.Options, tyro.conf.subcommand("step", description=bench_step.__doc__)],
+    Annotated[bench_train.Options, tyro.conf.subcommand("train", description=bench_train.__doc__)],
+    Annotated[bench_peers.Options, tyro.conf.subcommand("peers", description=bench_peers.__doc__)],
+    Annotated[bench_corrupt.Options, tyro.conf.subcommand("corrupt", description=bench_corrupt.__doc__)],
 ]
 
 
-def run(options: bench_sim.Options | bench_start.Options | bench_step.Options) -> dict:
+def run(options: Options) -> dict:
     """Hand over to the benchmark that the options belong to."""
-    benches = {bench.Options: bench for bench in (bench_sim, bench_start, bench_step)}
-    return benches[type(options)].run(options)
+    return sys.modules[type(options).__module__].run(options)

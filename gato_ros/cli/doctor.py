@@ -23,7 +23,10 @@ NEEDED = {
     "rosgraph_msgs.msg": "ros-rosgraph-msgs",
 }
 """Module -> the package on the Python index that brings it."""
-OPTIONAL = {"sentencepiece": "sentencepiece", "tensorboardX": "tensorboardX", "cv_bridge": "", "launch.actions": ""}
+OPTIONAL = {
+    "sentencepiece": "sentencepiece", "tensorboardX": "tensorboardX", "orbax.checkpoint": "orbax-checkpoint",
+    "grain": "grain", "cv_bridge": "", "launch.actions": "",
+}
 """Modules that only some uses need; without a package name they come with a full ROS installation."""
 SYSTEM_LIBRARIES = {
     "libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0", "libstdc++.so.6": "libstdc++6",

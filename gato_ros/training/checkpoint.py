@@ -1,21 +1,37 @@
-"""A training run on disk: written whole or not at all, resumed only by the same run."""
+"""A training run on disk: written whole or not at all, resumed only by the same run, refused if a bit was flipped.
+
+    checkpoint/manifest.json    sealed: the run's configuration, the arrays, size and sha256 of every file of the slot
+    checkpoint/slot_a/          the state, by orbax; the next one goes to slot_b, and the manifest changes over last
+
+Sharded arrays are written by all processes and read back onto any mesh.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import os
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import jax
 from flax import serialization
+from jax.experimental import multihost_utils
 
+from gato_ros.core import seal
 from gato_ros.core.errors import SetupError
 from gato_ros.models.config import GatoConfig
+from gato_ros.training.config import TrainingConfig
 from gato_ros.training.optimiser import TrainingState
+from gato_ros.training.sequence_config import SequenceConfig
 
-STATE_FILE, RUN_FILE = "state.msgpack", "run.json"
+MANIFEST_FILE = "manifest.json"
+SLOTS = ("slot_a", "slot_b")
+OLD_STATE_FILE, OLD_RUN_FILE = "state.msgpack", "run.json"
+"""What a checkpoint was before orbax: read, never written."""
 
 
 def run_record(config: Any, model: GatoConfig, data: dict[str, int]) -> dict[str, Any]:
@@ -24,10 +40,127 @@ def run_record(config: Any, model: GatoConfig, data: dict[str, int]) -> dict[str
 
 
 def save_checkpoint(folder: Path, state: TrainingState, record: dict[str, Any]) -> None:
-    """Replace the checkpoint in `folder`; a crash leaves the one before."""
+    """Replace the checkpoint in `folder`; a crash leaves the one before. All processes of a run call it together."""
+    import orbax.checkpoint as orbax
+
+    folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / RUN_FILE, (json.dumps(record, indent=2) + "\n").encode())
-    _replace(folder / STATE_FILE, serialization.to_bytes(jax.device_get(state)))
+    before = _manifest(folder)["slot"] if (folder / MANIFEST_FILE).exists() else None
+    slot = SLOTS[before == SLOTS[0]]
+    arrays = _named(state)
+    _together("checkpoint_begins")
+    with orbax.Checkpointer(orbax.PyTreeCheckpointHandler()) as checkpointer:
+        checkpointer.save(folder / slot, args=orbax.args.PyTreeSave(arrays), force=True)
+    if jax.process_index() == 0:
+        manifest = {"schema": 1, "slot": slot, "run": record, "arrays": _described(arrays),
+                    "files": _fingerprints(folder / slot)}
+        _replace(folder / MANIFEST_FILE, seal.sealed_text(manifest).encode())
+        for old in (before, OLD_STATE_FILE, OLD_RUN_FILE):
+            if old is not None:
+                _remove(folder / old)
+    _together("checkpoint_ends")
+
+
+def load_checkpoint(folder: Path, like: TrainingState, record: dict[str, Any]) -> TrainingState | None:
+    """The state in `folder`, placed as the arrays of `like` are, or None if there is no run.
+
+    Raises:
+        SetupError: the run there has another configuration or other data, or one of its files is damaged.
+    """
+    folder = folder.absolute()
+    if not (folder / MANIFEST_FILE).exists():
+        return _load_old(folder, like, record) if (folder / OLD_STATE_FILE).exists() else None
+    manifest = _manifest(folder)
+    _check_run(folder, manifest["run"], record)
+    slot = folder / manifest["slot"]
+    _check_same(folder, "file", manifest["files"], _fingerprints(slot))
+    arrays = _named(like)
+    _check_same(folder, "array", manifest["arrays"], _described(arrays))
+    try:
+        return jax.tree.unflatten(jax.tree.structure(like), list(_restored(slot, arrays).values()))
+    except Exception as error:  # orbax and tensorstore raise many kinds
+        raise _damaged(folder, f"{type(error).__name__}: {error}") from None
+
+
+def _restored(slot: Path, arrays: dict[str, Any]) -> dict[str, Any]:
+    import orbax.checkpoint as orbax
+
+    shapes = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=getattr(leaf, "sharding", None))
+              for name, leaf in arrays.items()}
+    arguments = orbax.checkpoint_utils.construct_restore_args(shapes)
+    with orbax.Checkpointer(orbax.PyTreeCheckpointHandler()) as checkpointer:
+        found = checkpointer.restore(slot, args=orbax.args.PyTreeRestore(item=shapes, restore_args=arguments))
+    return {name: found[name] for name in arrays}
+
+
+def _named(state: TrainingState) -> dict[str, Any]:
+    """Leaves by path: the format does not depend on the classes of flax or optax."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(state)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
+
+
+def _described(arrays: dict[str, Any]) -> dict[str, str]:
+    return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in arrays.items()}
+
+
+def _fingerprints(slot: Path) -> dict[str, str]:
+    """Size and sha256 of every file in `slot`."""
+    prints = {}
+    for path in sorted(path for path in slot.rglob("*") if path.is_file()):
+        content = hashlib.sha256()
+        with open(path, "rb") as file:
+            for part in iter(lambda: file.read(1 << 22), b""):
+                content.update(part)
+        prints[path.relative_to(slot).as_posix()] = f"{path.stat().st_size} bytes {content.hexdigest()}"
+    return prints
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = seal.open_sealed((folder / MANIFEST_FILE).read_bytes())
+    except ValueError as error:
+        raise _damaged(folder, f"{MANIFEST_FILE} with {error}") from None
+    if manifest.get("schema") != 1:
+        raise _damaged(folder, f"{MANIFEST_FILE} of schema {manifest.get('schema')!r}, not 1")
+    return manifest
+
+
+def _check_same(folder: Path, what: str, wanted: dict[str, str], found: dict[str, str]) -> None:
+    for name in sorted({*wanted, *found}):
+        if wanted.get(name) != found.get(name):
+            raise _damaged(folder, f"{what} {name}: {found.get(name, 'missing')} instead of "
+                                   f"{wanted.get(name, 'nothing')}")
+
+
+def _check_run(folder: Path, before: dict[str, Any], record: dict[str, Any]) -> None:
+    # A run begun before an option existed ran with what is its default now.
+    kind = SequenceConfig if "length" in record["training"] else TrainingConfig
+    before = {**before, "training": {**_defaults(kind, record["training"]), **before["training"]},
+              "model": {**_defaults(GatoConfig, record["model"]), **before["model"]}}
+    if before != record:
+        different = sorted(f"{part}.{key}" for part in record for key in {**record[part], **before.get(part, {})}
+                           if record[part].get(key) != before.get(part, {}).get(key))
+        raise SetupError(expected=f"the run in {folder} to go on as it began", got=f"different {', '.join(different)}",
+                         fix="use the same options, or another --out")
+
+
+def _defaults(kind: type, asked: dict[str, Any]) -> dict[str, Any]:
+    """The defaults of a configuration for the keys that are asked for, as JSON would give them back."""
+    defaults = {field.name: field.default for field in dataclasses.fields(kind)
+                if field.default is not dataclasses.MISSING and field.name in asked}
+    return json.loads(json.dumps(defaults, default=asdict))
+
+
+def _load_old(folder: Path, like: TrainingState, record: dict[str, Any]) -> TrainingState:
+    try:
+        before = json.loads((folder / OLD_RUN_FILE).read_text())
+        _check_run(folder, before, record)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, f"{OLD_RUN_FILE}: {error!r}") from None
+    try:
+        return serialization.from_bytes(like, (folder / OLD_STATE_FILE).read_bytes())
+    except Exception as error:  # msgpack and flax raise many kinds on a cut file
+        raise _damaged(folder, f"{type(error).__name__}: {error}") from None
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -39,22 +172,18 @@ def _replace(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
-def load_checkpoint(folder: Path, like: TrainingState, record: dict[str, Any]) -> TrainingState | None:
-    """The state in `folder`, or None if there is no run.
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
-    Raises:
-        SetupError: the run there has another configuration or other data, or its file is damaged.
-    """
-    if not (folder / STATE_FILE).exists():
-        return None
-    before = json.loads((folder / RUN_FILE).read_text())
-    if before != record:
-        different = sorted(f"{part}.{key}" for part in record for key in {**record[part], **before.get(part, {})}
-                           if record[part].get(key) != before.get(part, {}).get(key))
-        raise SetupError(expected=f"the run in {folder} to go on as it began", got=f"different {', '.join(different)}",
-                         fix="use the same options, or another --out")
-    try:
-        return serialization.from_bytes(like, (folder / STATE_FILE).read_bytes())
-    except Exception as error:  # msgpack and flax raise many kinds on a cut file
-        raise SetupError(expected=f"a whole checkpoint in {folder}", got=f"{type(error).__name__}: {error}",
-                         fix="delete the folder and start again") from None
+
+def _together(name: str) -> None:
+    """Wait for the other processes of the run, if there are any."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)
+
+
+def _damaged(folder: Path, got: str) -> SetupError:
+    return SetupError(expected=f"a whole checkpoint in {folder}", got=got, fix="delete the folder and start again")

@@ -102,23 +102,32 @@ def tokens_of(frames: Frames, layout: TokenLayout, rows: np.ndarray, mirrored: n
     return tokenize(layout, {**values, **vectors})
 
 
+@dataclass
+class BatchMaker:
+    """The batch of any step, as a function of seed and step; half of its frames mirrored if asked and possible."""
+
+    examples: Examples
+    batch: int
+    seed: int
+    mirror: bool = True
+    _order: tuple[int, np.ndarray] = (-1, np.empty(0))
+    """The last epoch and its order of frames; kept, for shuffling takes longer than a batch."""
+
+    def __call__(self, step: int) -> Batch:
+        epoch, place = divmod(step, max(1, len(self.examples) // self.batch))
+        order = self._order
+        if order[0] != epoch:
+            order = self._order = (epoch, np.random.default_rng([self.seed, epoch]).permutation(len(self.examples)))
+        rows = order[1][place * self.batch : (place + 1) * self.batch]
+        flips = np.random.default_rng([self.seed, 1, step]).random(len(rows)) < 0.5
+        return self.examples.batch(rows, np.flatnonzero(flips) if self.mirror and self.examples.can_mirror else None)
+
+
 def batches(
     examples: Examples, batch: int, first_step: int, steps: int, seed: int, mirror: bool = True
 ) -> Iterator[Batch]:
     """The batches of steps [first_step, steps), made one ahead in a thread; half of the frames mirrored if asked."""
-    per_epoch = max(1, len(examples) // batch)
-    order: tuple[int, np.ndarray] = (-1, np.empty(0))
-
-    def make(step: int) -> Batch:
-        nonlocal order
-        epoch, place = divmod(step, per_epoch)
-        if order[0] != epoch:
-            order = (epoch, np.random.default_rng([seed, epoch]).permutation(len(examples)))
-        rows = order[1][place * batch : (place + 1) * batch]
-        flips = np.random.default_rng([seed, 1, step]).random(len(rows)) < 0.5
-        return examples.batch(rows, np.flatnonzero(flips) if mirror and examples.can_mirror else None)
-
-    return made_ahead(make, first_step, steps)
+    return made_ahead(BatchMaker(examples, batch, seed, mirror), first_step, steps)
 
 
 def made_ahead(make: Callable[[int], Made], first_step: int, steps: int) -> Iterator[Made]:

@@ -31,6 +31,7 @@ from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import HoldPolicy
+from gato_ros.core.seal import sealed_text
 from gato_ros.embodiments import load_embodiment
 from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS, PLAIN, perturbation
 from gato_ros.training.evaluation import EpisodeOutcome
@@ -447,7 +448,7 @@ def test_weights_that_changed_are_another_evaluation(tmp_path):
     assert len(check(options).partial) == 1 and kept.weights_sha256
     config = json.loads((weights / "config.json").read_text())
     config["extra"] = {"trained": "longer"}
-    (weights / "config.json").write_text(json.dumps(config))
+    (weights / "config.json").write_text(sealed_text(config))
     with pytest.raises(SetupError, match="another one: policy"):
         check(options)
 

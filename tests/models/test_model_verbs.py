@@ -1,13 +1,17 @@
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
 from gato_ros.cli import main
+from gato_ros.cli.bench_ladder import ladder, largest_at
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.data.episode import EpisodeWriter
+from gato_ros.models.cost import core_parameters
 from gato_ros.models.layout import token_layout
+from gato_ros.models.machine import measured_rates
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import tokenize, tokenize_actions
 
@@ -28,19 +32,60 @@ def test_presets_verb(tmp_path):
     assert presets["sawyer_small"]["context"] == 39
 
 
-@pytest.mark.parametrize(("preset", "parts"), [("debug", 60), ("debug_one_pass", 39)])
-def test_bench_step(tmp_path, preset, parts):
-    assert call("bench", "step", "--preset", preset, "--steps", 3, "--json", tmp_path / "b.json") == 0
+@pytest.mark.parametrize(("preset", "context", "precisions", "sides"), [
+    ("debug", 60, ("mixed", "bfloat16_weights"),
+     {"streaming/mixed", "streaming/bfloat16_weights", "one_pass/bfloat16_weights", "full_recompute/float32"}),
+    ("debug_one_pass", 39, ("float32", "mixed"), {"one_pass/float32", "full_recompute/float32"})])
+def test_bench_step(tmp_path, monkeypatch, preset, context, precisions, sides):
+    monkeypatch.setattr("gato_ros.models.machine.measured_rates", partial(measured_rates, 64, 1))
+    assert call("bench", "step", "--preset", preset, "--steps", 3, "--json", tmp_path / "b.json", "--precisions",
+                *precisions) == 0
     row = json.loads((tmp_path / "b.json").read_text())["presets"][preset]
-    for side in ("streaming_ms", "full_recompute_ms"):
-        assert 0 < row[side]["p50"] <= row[side]["p99"]
+    assert set(row["sides"]) == sides and row["steps"] == 3 and row["context_tokens"] == context
+    for side in row["sides"].values():
+        assert 0 < side["p50"] <= side["p99"] and side["least_ms"] > 0
+        assert side["share_of_roofline"] == pytest.approx(side["least_ms"] / side["p50"])
+        assert side["least_ms"] == pytest.approx(sum(phase["least_ms"] for phase in side["arithmetic"]))
     assert row["ratio"] == pytest.approx(row["full_recompute_ms"]["p50"] / row["streaming_ms"]["p50"])
-    assert row["steps"] == 3 and row["context_tokens"] == parts
+    assert set(row.get("one_pass_is_faster_by", {})) == ({"bfloat16_weights"} if preset == "debug" else set())
+
+
+def test_the_ladder_finds_the_largest_core_in_time():
+    rungs = ladder()
+    sizes = [core_parameters(config) / 1e6 for config in rungs.values()]
+    assert sizes == sorted(sizes) and sizes[0] < 3 and sizes[-1] > 30 and any(19 <= size < 20 for size in sizes)
+    row = lambda core, **sides: {"core_parameters": core, "sides": {
+        name: {"p50": p99 - 1, "p99": p99} for name, p99 in sides.items()}}
+    rows = {"small": row(2, **{"streaming/float32": 20.0}), "large": row(9, **{"streaming/float32": 60.0}),
+            "middle": row(5, **{"streaming/float32": 55.0, "streaming/mixed": 49.0, "one_pass/float32": 5.0})}
+    assert largest_at(50.0, rows) == {"rung": "middle", "core_parameters": 5, "precision": "mixed", "p50": 48.0,
+                                      "p99": 49.0}
+    assert largest_at(10.0, rows) is None
+
+
+def test_a_precision_that_does_not_fit_is_left_out_and_named(monkeypatch):
+    from gato_ros.cli import bench_step
+
+    monkeypatch.setattr(bench_step, "_free_memory", lambda: 1e9)
+    fitting, left_out = bench_step._fitting(120_000_000, ("float32", "int8", "mixed", "bfloat16"))
+    assert fitting == ["float32", "int8"] and set(left_out) == {"mixed", "bfloat16"}
+    assert "GiB needed, 0.9 GiB free" in left_out["mixed"]
+
+
+def test_bench_train(tmp_path, monkeypatch):
+    monkeypatch.setattr("gato_ros.models.machine.measured_rates", partial(measured_rates, 64, 1))
+    assert call("bench", "train", "--preset", "debug", "--compute", "float32", "--batch", 2, "--repetitions", 2,
+                "--json", tmp_path / "b.json") == 0
+    row = json.loads((tmp_path / "b.json").read_text())["presets"]["debug/float32"]
+    assert row["loss"] == "sequence" and row["control_steps"] == 60 // 24
+    assert row["tokens_per_s"] == pytest.approx(24 * row["frames_per_s"])
+    assert row["mfu"] == pytest.approx(row["operations_per_step"] / row["step_s"] / row["peak_operations_per_s"])
 
 
 def test_bench_refuses_what_does_not_fit(tmp_path, monkeypatch, capsys):
     from gato_ros.cli import bench_step
 
+    monkeypatch.setattr("gato_ros.models.machine.measured_rates", partial(measured_rates, 64, 1))
     monkeypatch.setattr(bench_step, "BYTES_PER_PARAMETER", 1 << 30)
     assert call("bench", "step", "--preset", "debug", "--json", tmp_path / "b.json") == 2
     assert "free memory" in capsys.readouterr().err and not (tmp_path / "b.json").exists()

@@ -1,15 +1,18 @@
 import json
 from dataclasses import replace
 
+import jax
 import pytest
 
 from gato_ros.core.errors import SetupError
 from gato_ros.embodiments.privileged import contract_for
+from gato_ros.models import streaming
 from gato_ros.models.config import config_from_dict
-from gato_ros.models.gato import count_parameters, parameter_shapes
-from gato_ros.models.layout import token_layout
+from gato_ros.models.gato import count_parameters, forward_step, parameter_shapes
+from gato_ros.models.layout import BINS, token_layout
 from gato_ros.models.parameters import table_rows
 from gato_ros.models.presets import PRESETS
+from gato_ros.models.tokenizer import StepTokens
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("gato_1_18b", 1.18e9), ("gato_364m", 364e6), ("gato_79m", 79e6)])
@@ -50,6 +53,29 @@ def test_the_controls_have_the_trunk_of_the_small_one_and_no_stem(embodiment, na
     assert shapes["layers"] == trunk["layers"] and shapes["table"] == trunk["table"]
     with pytest.raises(SetupError, match="privileged"):
         token_layout(embodiment, control)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_takes_a_control_step(embodiment, name):
+    """By shapes alone: the paper's sizes too."""
+    config = PRESETS[name]
+    layout = token_layout(contract_for(embodiment, config.observation_keys), config)
+    params, size = parameter_shapes(config, layout), config.patch_size
+    tokens = StepTokens(jax.ShapeDtypeStruct((layout.patches, size, size, 3), "uint8"),
+                        jax.ShapeDtypeStruct((layout.values,), "int32"))
+    if config.action_decoding == "one_pass":
+        batch = StepTokens(*(jax.ShapeDtypeStruct((3, *part.shape), part.dtype) for part in tokens))
+        step = lambda params, tokens: forward_step(params, config, layout, tokens).action_logits
+        assert jax.eval_shape(step, params, batch).shape == (3, layout.actions, BINS)
+        return
+    memory = jax.eval_shape(lambda: streaming.empty_memory(config, layout))
+    relative = jax.eval_shape(lambda params: streaming.relative_keys(params, config, layout), params)
+    step = lambda *inputs: streaming.stream_step(*inputs, config=config, layout=layout)
+    number = jax.ShapeDtypeStruct((), "int32")
+    output, after = jax.eval_shape(step, params, relative, memory, tokens, number, number, jax.random.key(0))
+    assert output.logits.shape == (layout.actions, BINS) and output.action_ids.shape == (layout.actions,)
+    kinds = lambda memory: [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(memory)]
+    assert kinds(after) == kinds(memory)
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from gato_ros.cli import main
 from gato_ros.cli.policy_source import shipped_policies
 from gato_ros.core.errors import SetupError
+from gato_ros.core.seal import sealed_text
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import flat_names
 from gato_ros.models.presets import PRESETS
@@ -86,13 +88,43 @@ def test_a_missing_folder_names_its_neighbours(saved, embodiment):
     (lambda record: record.update(schema=2), "schema"),
     (lambda record: record["model"].update(width=64), "parameters of its config"),
 ])
-def test_an_edited_config_is_refused(saved, embodiment, edit, words):
+def test_a_wrong_record_is_refused_sealed_or_not(saved, embodiment, edit, words):
     file = saved / "config.json"
     record = json.loads(file.read_text())
     edit(record)
-    file.write_text(json.dumps(record))
+    file.write_text(sealed_text(record))
     with pytest.raises(SetupError, match=words):
         load_weights(saved, embodiment)
+
+
+@pytest.mark.parametrize("edit", [
+    lambda text: text.replace('"seed": 7', '"seed": 8'),
+    lambda text: text.replace('"control_rate_hz": 20.0', '"control_rate_hz": 10.0'),
+    lambda text: text.replace('"temperature": 0.0', '"temperature": 0.5'),
+    lambda text: text.replace('"dropout": 0.0', '"dropout": 0e0'),
+    lambda text: text.replace("{", "{ ", 1),
+    lambda text: text[:text.rindex(",")] + "\n}\n",
+])
+def test_an_edit_is_found_until_it_is_sealed(saved, embodiment, edit):
+    """The last one takes the seal off: what weights were before there were seals."""
+    file = saved / "config.json"
+    before = file.read_text()
+    file.write_text(edit(before))
+    assert file.read_text() != before
+    with pytest.raises(SetupError, match=f"python -m gato_ros seal {saved}"):
+        load_weights(saved, embodiment)
+    with pytest.raises(SystemExit, match="0"):
+        main(["seal", str(saved)])
+    if json.loads(file.read_text())["embodiment"] == json.loads(before)["embodiment"]:
+        load_weights(saved, embodiment)
+
+
+def test_only_whole_weights_are_sealed(saved, embodiment):
+    record = (saved / "config.json").read_text()
+    (saved / "params.safetensors").write_bytes((saved / "params.safetensors").read_bytes()[:-1])
+    with pytest.raises(SystemExit, match="2"):
+        main(["seal", str(saved)])
+    assert (saved / "config.json").read_text() == record
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3"])
@@ -141,7 +173,7 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(tmp_path, save
     (saved / "params.safetensors").write_bytes(content)
     record = json.loads((saved / "config.json").read_text())
     record["parameters"]["sha256"] = hashlib.sha256(content).hexdigest()
-    (saved / "config.json").write_text(json.dumps(record))
+    (saved / "config.json").write_text(sealed_text(record))
     with pytest.raises(SetupError, match="table holds a value that is not finite"):
         load_weights(saved, embodiment)
 
@@ -160,6 +192,11 @@ def strings(value):
     if isinstance(value, list):
         return [text for item in value for text in strings(item)]
     return [value] if isinstance(value, str) else []
+
+
+@pytest.mark.parametrize("folder", shipped_policies(), ids=lambda path: path.name)
+def test_shipped_weights_are_sealed(folder, embodiment):
+    assert load_weights(folder, embodiment).extra["step"] > 0
 
 
 @pytest.mark.parametrize("folder", shipped_policies(), ids=lambda path: path.name)

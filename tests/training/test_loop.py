@@ -19,9 +19,10 @@ from gato_ros.sim.grasp import object_faces
 from gato_ros.sim.task import OBJECT_NAMES
 from gato_ros.training.auxiliary import NAMES, auxiliary_targets
 from gato_ros.training.config import TrainingConfig
-from gato_ros.training.examples import Examples, batches
+from gato_ros.training.examples import BatchMaker, Examples, batches
 from gato_ros.training.loop import CURVES, Schedule, portable, train
 from gato_ros.training.objective import SingleStep
+from gato_ros.training.pipeline import grain_batches
 
 CONFIG = TrainingConfig(steps=8, batch=8, warmup_steps=2)
 MODEL = replace(PRESETS["debug_one_pass"], auxiliary=NAMES, auxiliary_early_layer=1)
@@ -130,8 +131,8 @@ def test_another_configuration_does_not_go_on_in_the_same_folder(examples, tmp_p
 
 def test_a_cut_checkpoint_is_refused(examples, tmp_path):
     run(examples, tmp_path)
-    state = tmp_path / "checkpoint" / "state.msgpack"
-    state.write_bytes(state.read_bytes()[:-100])
+    largest = max((tmp_path / "checkpoint").rglob("*"), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-100])
     with pytest.raises(SetupError, match="whole checkpoint"):
         run(examples, tmp_path)
 
@@ -148,6 +149,8 @@ def test_batches_are_a_function_of_seed_and_step(examples):
     tail = [batch.action_bins for batch in batches(examples[0], 8, 7, 12, seed=3)]
     for left, right in zip(whole[7:], tail, strict=True):
         np.testing.assert_array_equal(left, right)
+    for left, right in zip(whole[7:], grain_batches(BatchMaker(examples[0], 8, 3), 7, 12, threads=3), strict=True):
+        np.testing.assert_array_equal(left, right.action_bins)
     other = next(iter(batches(examples[0], 8, 0, 1, seed=4))).action_bins
     assert not np.array_equal(whole[0], other)
 

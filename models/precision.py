@@ -1,0 +1,99 @@
+# ruff: noqa: F722  (jaxtyping writes shapes as strings)
+"""The precision a trained model serves in: a choice of the machine it runs on, not of the weights.
+
+| name | weights | products | keys, values, attention | for |
+|---|---|---|---|---|
+| float32 | float32 | float32 | float32 | the reference |
+| bfloat16 | bfloat16 | bfloat16 | bfloat16 | a GPU |
+| bfloat16_weights | bfloat16 | bfloat16 | float32 | a CPU: half the bytes per decode |
+| mixed | both | bfloat16 in the prefill, float32 in the decodes | float32 | a CPU |
+| int8 | int8 with a scale per column | bfloat16 | bfloat16 | a GPU bound by memory; on a CPU no gain |
+
+Sums are float32 everywhere, and so are norms, softmax and positions.
+"""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from gato_ros.core.errors import unknown_name
+from gato_ros.models.array import Array
+from gato_ros.models.config import GatoConfig
+
+Precision = Literal["float32", "bfloat16", "bfloat16_weights", "mixed", "int8"]
+PRECISIONS: tuple[str, ...] = typing.get_args(Precision)
+
+LAYER_MATRICES = ("query", "key", "value", "output", "relative", "feed_forward_in", "feed_forward_out")
+LEAST_ROWS = 4
+"""A bfloat16 product of fewer rows runs at about 1 GB/s on a CPU, a tenth of what it does with four."""
+
+
+class Quantised(NamedTuple):
+    """A matrix in eight bits."""
+
+    values: Array
+    """[inputs outputs] int8."""
+    scale: Array
+    """[outputs] float32: what one unit of the column is worth."""
+
+
+def serving(params: dict[str, Any], config: GatoConfig, precision: str) -> tuple[dict[str, Any], GatoConfig]:
+    """Parameters and configuration of the same model in `precision`; arrays that do not change are shared.
+
+    A model that decodes in one pass has no decodes: there `mixed` is `bfloat16_weights`.
+
+    Raises:
+        SetupError: no such precision.
+    """
+    if precision not in PRECISIONS:
+        raise unknown_name("a precision", precision, PRECISIONS)
+    if precision == "float32":
+        return params, replace(config, compute="float32")
+    if precision == "mixed" and config.action_decoding == "autoregressive":
+        prefill = {"layers": halved(params["layers"])}
+        return {**params, "prefill": prefill}, replace(config, compute="float32")
+    if precision in ("mixed", "bfloat16_weights"):
+        return halved(params), replace(config, compute="float32")
+    half = halved(params, convolutions=True)
+    if precision == "int8":
+        layers = {name: {key: quantised(params["layers"][name][key]) if key in LAYER_MATRICES else value
+                         for key, value in layer.items()} for name, layer in half["layers"].items()}
+        half = {**half, "layers": layers}
+    return half, replace(config, compute="bfloat16")
+
+
+def halved(params: dict[str, Any], convolutions: bool = False) -> dict[str, Any]:
+    """The tree with its matrices in bfloat16; what is added or normed stays float32."""
+    def leaf(path: tuple, value: Any) -> Any:
+        matrix = path[-1].key in (*LAYER_MATRICES, "kernel", "table")
+        return value.astype(jnp.bfloat16) if matrix and (value.ndim == 2 or convolutions) else value
+
+    return jax.tree_util.tree_map_with_path(leaf, params)
+
+
+def quantised(matrix: Float[Array, "inputs outputs"]) -> Quantised:
+    """The nearest multiples of a 127th of each column's largest magnitude."""
+    scale = jnp.maximum(jnp.abs(matrix).max(0), 1e-30) / 127.0
+    return Quantised(jnp.round(matrix / scale).astype(jnp.int8), scale)
+
+
+def multiply(rows: Float[Array, "rows inputs"], kernel: Any, compute: str) -> Float[Array, "rows outputs"]:
+    """rows @ kernel; float32 out. Weights that are stored in bfloat16 are multiplied in it, whatever `compute` is."""
+    if isinstance(kernel, Quantised):
+        return _matmul(rows.astype(compute), kernel.values.astype(compute)) * kernel.scale
+    dtype = kernel.dtype if kernel.dtype == jnp.bfloat16 else compute
+    return _matmul(rows.astype(dtype), kernel.astype(dtype))
+
+
+def _matmul(rows: Array, kernel: Array) -> Array:
+    count = rows.shape[0]
+    missing = LEAST_ROWS - count if rows.dtype == jnp.bfloat16 and jax.default_backend() == "cpu" else 0
+    if missing > 0:
+        rows = jnp.pad(rows, ((0, missing), (0, 0)))
+    return jnp.matmul(rows, kernel, preferred_element_type=jnp.float32)[:count]

@@ -1,0 +1,102 @@
+"""Every precision is the same policy, up to its rounding; and a single bfloat16 row is never multiplied alone."""
+
+import re
+from dataclasses import replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gato_ros.core.errors import SetupError
+from gato_ros.models import streaming
+from gato_ros.models.gato import forward_step, sequence_features
+from gato_ros.models.layout import token_layout
+from gato_ros.models.precision import PRECISIONS, Quantised, multiply, quantised, serving
+from gato_ros.models.presets import PRESETS
+from gato_ros.models.tokenizer import StepTokens, tokenize
+
+STEPS = 5
+
+
+def logits(params, config, layout, tokens):
+    if config.action_decoding == "one_pass":
+        return np.asarray(jax.jit(forward_step, static_argnums=(1, 2))(params, config, layout, tokens).action_logits)
+    step = jax.jit(partial(streaming.stream_step, config=config, layout=layout))
+    memory, relative = streaming.empty_memory(config, layout), streaming.relative_keys(params, config, layout)
+    out = []
+    for i in range(STEPS):
+        # The last action is given: a likeliest bin that another precision turns over would lead elsewhere.
+        output, memory = step(params, relative, memory, StepTokens(tokens.patches[i], tokens.ids[i]), 32500, i,
+                              jax.random.key(0))
+        out.append(output.logits[0])
+    return np.stack(out)
+
+
+@pytest.fixture(scope="module", params=["debug", "debug_one_pass"])
+def model(request, embodiment, observations, fresh):
+    config = PRESETS[request.param]
+    layout = token_layout(embodiment, config)
+    tokens = tokenize(layout, observations(config.observation_keys, (STEPS,)))
+    params = {name: value for name, value in fresh(config, layout, 0, 0.1).items() if name != "auxiliary"}
+    return params, config, layout, tokens, logits(params, config, layout, tokens)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_precision_is_the_same_policy_up_to_rounding(model, precision):
+    params, config, layout, tokens, exact = model
+    found = logits(*serving(params, config, precision), layout, tokens)
+    error = np.abs(found - exact).max() / exact.std()
+    assert error == 0 if precision == "float32" else 1e-5 < error < (0.25 if precision == "int8" else 0.1)
+
+
+def test_what_each_precision_keeps_in_memory(model):
+    params, config, *_ = model
+    for precision, bytes_of_a_number in (("float32", 4), ("bfloat16_weights", 2), ("bfloat16", 2), ("int8", 1)):
+        served, _ = serving(params, config, precision)
+        matrix = served["layers"]["00"]["query"]
+        assert jnp.dtype((matrix.values if isinstance(matrix, Quantised) else matrix).dtype).itemsize \
+            == bytes_of_a_number
+        assert served["local_position"].dtype == served["layers"]["00"]["norm_attention"]["scale"].dtype == np.float32
+    mixed, _ = serving(params, config, "mixed")
+    if config.action_decoding == "autoregressive":
+        assert mixed["layers"] is params["layers"]
+        assert mixed["prefill"]["layers"]["01"]["value"].dtype == jnp.bfloat16
+
+
+def test_eight_bits_are_the_nearest_ones():
+    matrix = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32) * np.geomspace(1e-3, 1e3, 6)
+    small = quantised(matrix)
+    assert small.values.dtype == jnp.int8 and np.abs(small.values).max(0).tolist() == [127] * 6
+    assert (np.abs(small.values * small.scale - matrix) <= 0.5001 * np.asarray(small.scale)).all()
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4, 9])
+def test_on_a_cpu_few_bfloat16_rows_are_padded_to_four_in_the_compiled_code(rows):
+    """XLA must not undo it: one row alone runs ten times slower."""
+    rng = np.random.default_rng(0)
+    x, kernel = rng.normal(size=(rows, 64)).astype(np.float32), rng.normal(size=(64, 128))
+    compiled = jax.jit(multiply, static_argnums=2).lower(x, jnp.asarray(kernel, jnp.bfloat16), "float32").compile()
+    dots = re.findall(r"= \w+\[([\d,]+)\]\S* dot\(", compiled.as_text())
+    assert dots == [f"{max(rows, 4)},128"]
+    np.testing.assert_allclose(compiled(x, jnp.asarray(kernel, jnp.bfloat16)), x @ kernel, atol=0.3)
+
+
+@pytest.mark.parametrize("positions", ["relative", "none"])
+def test_fused_attention_is_attention(embodiment, observations, fresh, positions):
+    """The mask is a band and the relative scores a bias; on a GPU cuDNN takes the same arguments."""
+    config = replace(PRESETS["debug"], attention_positions=positions)
+    layout = token_layout(embodiment, config)
+    tokens = tokenize(layout, observations(config.observation_keys, (1, 4)))
+    params, ids = fresh(config, layout, 0, 0.1), np.full((1, 4, layout.actions), 32500)
+    run = jax.jit(sequence_features, static_argnums=(1, 2))
+    plain, fused = (run(params, replace(config, attention=attention), layout, tokens, ids)
+                    for attention in ("plain", "fused"))
+    assert 4 * layout.step_tokens > config.context_tokens
+    np.testing.assert_allclose(fused, plain, atol=1e-5 * np.abs(plain).max())
+
+
+def test_an_unknown_precision_names_the_nearest(model):
+    with pytest.raises(SetupError, match="did you mean 'bfloat16'"):
+        serving(model[0], model[1], "bfloat61")

@@ -1,0 +1,135 @@
+"""Steps on a mesh beside the same steps on one device; prints the largest differences as JSON.
+
+    sharding_program.py FOLDER                          eight forced host devices; leaves the single device's results
+    sharding_program.py FOLDER PROCESS COORDINATOR      one of two processes of one device each; compares with those
+"""
+
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+FOLDER = Path(sys.argv[1])
+if len(sys.argv) == 2:
+    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+import optax  # noqa: E402
+
+from gato_ros.embodiments import load_embodiment  # noqa: E402
+from gato_ros.models.gato import init, sequence_loss  # noqa: E402
+from gato_ros.models.layout import BINS, CONTINUOUS_START, token_layout  # noqa: E402
+from gato_ros.models.presets import PRESETS  # noqa: E402
+from gato_ros.models.tokenizer import StepTokens  # noqa: E402
+from gato_ros.training import checkpoint, sharding  # noqa: E402
+from gato_ros.training.config import TrainingConfig  # noqa: E402
+from gato_ros.training.examples import Batch  # noqa: E402
+from gato_ros.training.optimiser import optimiser, start  # noqa: E402
+from gato_ros.training.step import train_step  # noqa: E402
+
+jax.config.update("jax_disable_most_optimizations", True)
+sharding.LEAST_SPLIT = 64  # debug sizes are small
+BATCH, STEPS = 16, 2
+# The paper's rate. Adam divides a gradient near zero by its own size, so that rounding comes out as a share of the
+# rate: gradients that agree to 1e-7 leave parameters 8e-5 apart at a rate of 1e-3.
+CONFIG = TrainingConfig(steps=8, batch=BATCH, warmup_steps=1, learning_rate=1e-4)
+
+
+def some_tokens(layout, *lead):
+    rng = np.random.default_rng(0)
+    size = layout.patch_size
+    return StepTokens(rng.integers(0, 256, (*lead, layout.patches, size, size, 3), dtype=np.uint8),
+                      rng.integers(CONTINUOUS_START, CONTINUOUS_START + BINS, (*lead, layout.values), dtype=np.int32))
+
+
+def cloning():
+    """(fresh state, step, batch) of the single-step training."""
+    model = PRESETS["debug_one_pass"]
+    layout, rng = token_layout(load_embodiment(), model), np.random.default_rng(1)
+    truth = rng.normal(size=(BATCH, len(model.auxiliary))).astype(np.float32)
+    nothing = np.zeros((BATCH, 0, 0), np.float32)
+    batch = Batch(some_tokens(layout, BATCH), rng.integers(0, BINS, (BATCH, layout.actions), dtype=np.int32), truth,
+                  np.ones_like(truth), nothing, nothing)
+    fresh = lambda: start(CONFIG, init(jax.random.key(0), model, layout))
+    return fresh, partial(train_step, config=CONFIG, model=model, layout=layout), batch
+
+
+def sequences():
+    """The same for whole sequences: loss, gradients and AdamW over packed steps."""
+    model = PRESETS["debug"]
+    layout, adam = token_layout(load_embodiment(), model), optimiser(CONFIG)
+    ids = np.random.default_rng(2).integers(CONTINUOUS_START, CONTINUOUS_START + BINS, (BATCH, 3, layout.actions))
+    batch = (some_tokens(layout, BATCH, 3), ids.astype(np.int32))
+
+    def fresh():
+        params = init(jax.random.key(0), model, layout)
+        return params, adam.init(params)
+
+    def step(state, batch):
+        params, optimiser = state
+        loss, gradients = jax.value_and_grad(sequence_loss)(params, model, layout, *batch)
+        updates, optimiser = adam.update(gradients, optimiser, params)
+        return (optax.apply_updates(params, updates), optimiser), {"loss": loss, "gradients": gradients}
+
+    return fresh, step, batch
+
+
+def run(step, state, batch):
+    values = []
+    for _ in range(STEPS):
+        state, value = step(state, batch)
+        values.append(sharding.gathered(value))
+    return sharding.gathered(state), values
+
+
+def flat(result):
+    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in
+            jax.tree_util.tree_flatten_with_path(result)[0]}
+
+
+def differences(found, wanted):
+    """The largest absolute difference of each kind of number."""
+    kinds = {}
+    for name, value in wanted.items():
+        kind = next((word for word in ("loss", "gradients", "params", "average", "optimiser") if word in name), "state")
+        kinds[kind] = max(kinds.get(kind, 0.0), float(np.abs(found[name] - value).max(initial=0)))
+    assert set(found) == set(wanted)
+    return kinds
+
+
+def eight_devices():
+    report = {}
+    for name, work, shape in (("cloning", cloning, "data=2,fsdp=4"), ("sequences", sequences, "data=8")):
+        fresh, step, batch = work()
+        single = flat(run(jax.jit(step), fresh(), batch))
+        np.savez(FOLDER / f"{name}.npz", **single)
+        mesh = sharding.make_mesh(sharding.MeshShape.parse(shape))
+        state = sharding.start_on(mesh, fresh) if name == "cloning" else sharding.place_state(fresh(), mesh)
+        largest = max(jax.tree.leaves(state), key=lambda leaf: leaf.size)
+        share = largest.addressable_shards[0].data.size / largest.size
+        found = flat(run(sharding.on_mesh(step, state, mesh), state, batch))
+        report[name] = {"differences": differences(found, single), "share": share}
+    return report
+
+
+def one_of_two(process, coordinator):
+    sharding.join(coordinator, 2, process)
+    fresh, step, batch = cloning()
+    mesh = sharding.make_mesh(sharding.MeshShape(fsdp=2))
+    whole = jax.device_get(fresh())
+    state = sharding.place_state(whole, mesh)
+    found = run(sharding.on_mesh(step, state, mesh), state, batch)
+    record = checkpoint.run_record(CONFIG, PRESETS["debug_one_pass"], {"some": 1})
+    checkpoint.save_checkpoint(FOLDER / "checkpoint", sharding.place_state(found[0], mesh), record)
+    again = checkpoint.load_checkpoint(FOLDER / "checkpoint", sharding.place_state(whole, mesh), record)
+    kept = differences(flat(sharding.gathered(again)), flat(found[0]))
+    with np.load(FOLDER / "cloning.npz") as single:
+        return {"differences": differences(flat(found), dict(single)), "checkpoint": max(kept.values()),
+                "processes": jax.process_count(), "devices": len(jax.devices())}
+
+
+if __name__ == "__main__":
+    print(json.dumps(eight_devices() if len(sys.argv) == 2 else one_of_two(int(sys.argv[2]), sys.argv[3])))
