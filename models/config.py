@@ -86,6 +86,8 @@ class GatoConfig:
     """Recompute each layer in the backward pass: less memory; on a CPU with long sequences also less time."""
     compute: Literal["float32", "bfloat16"] = "float32"
     """Precision of the matrix products; norms, softmax and losses stay float32."""
+    vocabulary: str | None = None
+    """sha256 of the SentencePiece model that the text ids belong to; None: the model knows no text."""
 
     def __post_init__(self) -> None:
         for name in ("continuous_encoding", "attention_positions", "action_decoding", "step_attention",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.gato import forward_step
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout, token_layout
 from gato_ros.models.parameters import Parameters
-from gato_ros.models.tokenizer import StepTokens, decode_actions, tokenize
+from gato_ros.models.tokenizer import StepTokens, decode_actions, text_ids, tokenize
 from gato_ros.models.weights import load_weights
 
 
@@ -65,6 +66,12 @@ class GatoPolicy:
                  for key, item in zip(self.observation_keys, self.layout.items)}
         self._step.run(tokenize(self.layout, zeros), self._rng, np.uint32(0))
         self._step.reset()
+
+    def check_texts(self, values: Mapping[str, np.ndarray]) -> None:
+        """Refuse texts that this policy cannot take (SetupError), before it has to act on them."""
+        for item in self.layout.items:
+            if item.kind == "text":
+                text_ids(self.layout, item, values[item.key])
 
     def act(self, observation: Observation) -> Action:
         """The action for this tick.

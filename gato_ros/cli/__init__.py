@@ -22,6 +22,7 @@ VERBS = {
     "evaluate": "success rates of a policy over object sets, with Wilson intervals",
     "study": "success against demonstrations, model size, or few-shot fine-tuning: cells, plot and table; resumes",
     "bench": "speed of the simulator (`bench sim`) and of a control step (`bench step`), as ratios in one run",
+    "generate": "text that a trained Gato writes after a text, images, or both",
     "tokens": "one step of an episode as a readable table of tokens",
     "episodes": "list and verify recorded episodes",
     "presets": "the model sizes and their parameter counts",

@@ -44,6 +44,7 @@ class PolicyParameters:
 
     embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
     policy: str = parameter("hold", "directory of weights, or `hold`: stand still")
+    task: str = parameter("", "what to do, in words, for a policy that reads it; of the next ~/reset", mutable=True)
     propose_at_start: bool = parameter(True, "false: propose only after ~/propose is called with true")
     future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
 
