@@ -23,7 +23,8 @@ NEEDED = {
     "rosgraph_msgs.msg": "ros-rosgraph-msgs",
 }
 """Module -> the package on the Python index that brings it."""
-OPTIONAL = {"sentencepiece": "sentencepiece", "tensorboardX": "tensorboardX", "cv_bridge": "", "launch.actions": ""}
+OPTIONAL = {"sentencepiece": "sentencepiece", "google.protobuf": "protobuf", "tensorboardX": "tensorboardX",
+            "cv_bridge": "", "launch.actions": ""}
 """Modules that only some uses need; without a package name they come with a full ROS installation."""
 SYSTEM_LIBRARIES = {
     "libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0", "libstdc++.so.6": "libstdc++6",
@@ -77,7 +78,7 @@ def run(options: Options) -> dict:
     findings = [_python(), *_imports()]
     if not options.imports_only:
         # rich may be what is missing: it is looked for above, used below.
-        findings += [_wire(), *_machine(), *_weights()]
+        findings += [_wire(), *_machine(), *_weights(), _vocabulary()]
     missing = [finding for finding in findings if finding.state == "missing"]
     if options.imports_only:
         for finding in missing:
@@ -173,6 +174,18 @@ def _weights() -> Iterator[Finding]:
             yield Finding(what, "missing", f"expected {error.expected}; got {error.got}", error.fix)
         else:
             yield Finding(what, "ok", f"{sum(path.stat().st_size for path in folder.iterdir()) / 2**20:.1f} MiB, loads")
+
+
+def _vocabulary() -> Finding:
+    from gato_ros.core.errors import SetupError
+    from gato_ros.models.vocabulary import load_vocabulary
+
+    try:
+        return Finding("published vocabulary", "ok", f"{load_vocabulary().pieces} pieces")
+    except ImportError as error:
+        return Finding("published vocabulary", "optional", str(error), "make venv")
+    except SetupError as error:
+        return Finding("published vocabulary", "optional", error.got, f"only text needs it: {error.fix}")
 
 
 def _print(findings: list[Finding]) -> None:

@@ -67,7 +67,8 @@ def small_vocabulary(tmp_path_factory):
     from gato_ros.models.vocabulary import load_vocabulary
 
     path = tmp_path_factory.mktemp("vocabulary") / "small.model"
-    sentences = ["which of the objects is left, the red or the blue one", "which one is right, put red on the blue one"]
+    sentences = ["which of the objects is left, the red or the blue one",
+                 "where is red, left or right, and which one is on the blue one"]
     with open(path, "wb") as file:
         SentencePieceTrainer.train(sentence_iterator=iter(sentences * 20), model_writer=file, vocab_size=320,
                                    model_type="bpe", byte_fallback=True, hard_vocab_limit=False, minloglevel=2)
