@@ -104,7 +104,8 @@ def read_prompt(params: Parameters, tokens: SequenceTokens, *, config: GatoConfi
 @partial(jax.jit, static_argnames="config", donate_argnames="memory")
 def read_token(params: Parameters, memory: Memory, chosen: Int[Array, ""], place: Int[Array, ""],
                index: Int[Array, ""], *, config: GatoConfig) -> tuple[Float[Array, "pieces"], Memory]:
-    """Logits of the token after `chosen`, a text token of id `chosen` at `index` in the sequence and `place` in it."""
+    """Logits of the token after the text token `chosen`, which is the `index`-th of the sequence and the `place`-th of
+    its time-step, and the memory with it."""
     x = params["table"][table_row(config, chosen)] + place_vectors(params, place)
     features, memory = _advance(params, config, memory, x[None, None], index)
     return _logits(params, config, features[0, 0]), memory

@@ -77,6 +77,7 @@ def save_weights(directory: str | Path, params: Parameters, config: GatoConfig, 
 
     Raises:
         ValueError: a parameter that is not finite, or shapes that are not the config's.
+        SetupError: a vocabulary that was not loaded, or has more pieces than the table has rows.
     """
     directory, config = Path(directory), replace(config, auxiliary=(), auxiliary_early_layer=0, patch_auxiliary=())
     flat = flat_names({name: value for name, value in params.items() if name != "auxiliary"})
