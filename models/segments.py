@@ -18,7 +18,7 @@ from gato_ros.models.config import Crop, GatoConfig
 from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.layout import BINS, CONTINUOUS_START, PAD, SEPARATOR, TokenLayout, grid_intervals
 from gato_ros.models.tokenizer import bin_index, encode, mu_law, tokenize, tokenize_actions
-from gato_ros.models.vocabulary import Vocabulary, vocabulary_of
+from gato_ros.models.vocabulary import vocabulary_of
 
 ACTION, NOWHERE = -1, -2
 """Places of tokens without a local position: an action's, which has the one vector of all actions, and the others'."""
@@ -149,7 +149,7 @@ class _Packing:
     def _ids(self, segment: Segment, action: bool) -> tuple[list[int], bool]:
         """The ids of a segment, and whether the paper predicts them where they are no action."""
         if isinstance(segment, Text):
-            vocabulary: Vocabulary = vocabulary_of(self._config)
+            vocabulary = vocabulary_of(self._config)
             return vocabulary.encode(segment.text) + [vocabulary.end] * segment.end, segment.predicted
         if isinstance(segment, Image):
             if action:
