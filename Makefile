@@ -11,7 +11,7 @@ ARGS ?=
 PYTEST_ARGS ?= -n 2
 GATO_ROS := $(VENV)/bin/python -m gato_ros
 STAMP := $(VENV)/.gato_ros-installed
-REQUIREMENTS := requirements/runtime.txt requirements/ros.txt requirements/dev.txt requirements/constraints.txt
+REQUIREMENTS := requirements/runtime.txt requirements/ros.txt requirements/dev.txt requirements/text.txt requirements/constraints.txt
 
 # The environment holds its own ROS 2. What a sourced setup.bash leaves behind would mix another one into it.
 unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH RMW_IMPLEMENTATION ROS_DISTRO
@@ -37,6 +37,7 @@ $(STAMP): $(REQUIREMENTS)
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -r requirements/runtime.txt -r requirements/ros.txt -r requirements/dev.txt -c requirements/constraints.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/text.txt
 	@$(GATO_ROS) doctor --imports-only
 	@touch $@
 

@@ -39,10 +39,11 @@ setup(
     # No ROS package here: they come from apt, or from PyPI under other names (requirements/ros.txt).
     install_requires=[
         "setuptools", "numpy", "pydantic>=2", "PyYAML", "tyro", "rich", "jaxtyping", "gymnasium", "pin", "jax", "flax",
-        "optax", "orbax-checkpoint", "grain", "safetensors", "sentencepiece", "mcap", "rosbags", "Jinja2", "matplotlib",
-        "imageio-ffmpeg", "tensorboardX", "psutil", "opencv-python-headless",
+        "optax", "orbax-checkpoint", "grain", "safetensors", "sentencepiece", "protobuf", "mcap", "rosbags", "Jinja2",
+        "matplotlib", "imageio-ffmpeg", "tensorboardX", "psutil", "opencv-python-headless",
     ],
     # Apart: it has wheels up to Python 3.11 only, and only the simulator needs it.
-    extras_require={"sim": ["pybullet"]},
+    # `text` holds the published vocabulary; other SentencePiece models serve as well.
+    extras_require={"sim": ["pybullet"], "text": ["mistral-common"]},
     entry_points={"console_scripts": [f"{name} = gato_ros.nodes.{name}:main" for name in NODES]},
 )

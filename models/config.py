@@ -90,6 +90,8 @@ class GatoConfig:
     """"fused": one kernel, cuDNN's on a GPU (bfloat16, heads of up to 256 in eights, even lengths while training).
     Relative scores go in as its bias, an array [batch heads length memory]: the softmax is fused, but memory stays
     quadratic in the length. On a CPU it is slower than "plain"."""
+    vocabulary: str | None = None
+    """sha256 of the SentencePiece model that the text ids belong to; None: the model knows no text."""
 
     def __post_init__(self) -> None:
         for name in ("continuous_encoding", "attention_positions", "action_decoding", "step_attention",

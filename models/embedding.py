@@ -76,6 +76,11 @@ def patch_positions(params: Parameters, layout: TokenLayout, batch: int,
     else:
         low, high = intervals[..., 0], intervals[..., 1]
         index = jax.random.randint(rng, (batch, *low.shape), low, high)
+    return patch_codes(params, index)
+
+
+def patch_codes(params: Parameters, index: Int[Array, "batch patches 2"]) -> Float[Array, "batch patches width"]:
+    """Row code plus column code."""
     return params["patch_row"][index[..., 0]] + params["patch_column"][index[..., 1]]
 
 
@@ -83,7 +88,7 @@ def embed_patches(stem: Parameters, config: GatoConfig, layout: TokenLayout,
                   pixels: Float[Array, "batch patches size size 3"]) -> Float[Array, "batch patches width"]:
     """One vector per patch: by convolutions over the whole image, or by the paper's block inside each patch."""
     if not config.stem:
-        return _patch_block(stem, config, pixels)
+        return patch_block(stem, config, pixels)
     parts, start = [], 0
     # Images of one size go through the convolutions as one batch.
     for grid, group in itertools.groupby(layout.images, layout.grid):
@@ -106,7 +111,8 @@ def _convolutional_stem(stem: Parameters, config: GatoConfig, grid: tuple[int, i
     return dense(stem["merge"], config, x)
 
 
-def _patch_block(stem: Parameters, config: GatoConfig, pixels: Array) -> Array:
+def patch_block(stem: Parameters, config: GatoConfig,
+                pixels: Float[Array, "batch patches size size 3"]) -> Float[Array, "batch patches width"]:
     """v2 ResNet block: stem 3x3/2, then twice GroupNorm-GELU-3x3 with identity skip, 2x2 mean, linear (App. C.2)."""
     batch, patches, size = pixels.shape[:3]
     x = _convolve(stem["stem"], config, pixels.reshape(-1, size, size, 3), 2, (0, 1))

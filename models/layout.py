@@ -26,7 +26,7 @@ class LayoutItem:
     """The tokens of one observation key."""
 
     key: str
-    kind: Literal["image", "continuous", "discrete"]
+    kind: Literal["image", "continuous", "discrete", "text"]
     shape: tuple[int, ...]
     """Shape of one value, as in the contract."""
     first: int
@@ -36,7 +36,7 @@ class LayoutItem:
     upper: tuple[float, ...] = ()
     units: tuple[str, ...] = ()
     values: int = 0
-    """Of a discrete key: how many values it can take."""
+    """Of a discrete key: how many values it can take; of a text: how many pieces the model's table has."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class TokenLayout:
     action_upper: tuple[float, ...]
     action_binary: tuple[bool, ...]
     action_units: tuple[str, ...]
+    vocabulary: str | None = None
+    """sha256 of the SentencePiece model that texts are cut by."""
 
     @cached_property
     def images(self) -> tuple[LayoutItem, ...]:
@@ -115,18 +117,26 @@ class TokenLayout:
 
         Intervals are relative to the whole image: cropping moves no patch.
         """
-        intervals = []
-        for item in self.images:
-            rows, columns = self.grid(item)
-            for row in range(rows):
-                for column in range(columns):
-                    top, left = self.crop.top + row * self.patch_size, self.crop.left + column * self.patch_size
-                    intervals.append([_interval(top, self.patch_size, item.shape[0]),
-                                      _interval(left, self.patch_size, item.shape[1])])
-        return np.array(intervals, np.int32).reshape(-1, 2, 2)
+        origin = (self.crop.top, self.crop.left)
+        parts = [grid_intervals(item.shape[:2], self.grid(item), self.patch_size, origin) for item in self.images]
+        return np.concatenate(parts) if parts else np.zeros((0, 2, 2), np.int32)
 
 
 PATCH_POSITIONS = 128
+
+
+def grid_intervals(resolution: tuple[int, int], grid: tuple[int, int], size: int,
+                   origin: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """int32 [patches 2 2], as `TokenLayout.patch_intervals`, of one image.
+
+    Args:
+        resolution: height and width [px] of the whole image.
+        grid: rows and columns of patches of `size` [px], the first of them at `origin` [px].
+    """
+    (height, width), (rows, columns), (top, left) = resolution, grid, origin
+    intervals = [[_interval(top + row * size, size, height), _interval(left + column * size, size, width)]
+                 for row in range(rows) for column in range(columns)]
+    return np.array(intervals, np.int32).reshape(-1, 2, 2)
 
 
 def _interval(start: int, size: int, total: int) -> list[int]:
@@ -151,6 +161,12 @@ def token_layout(embodiment: Embodiment, config: GatoConfig) -> TokenLayout:
         elif channel.kind == "continuous":
             item = LayoutItem(key, "continuous", channel.shape, first, len(channel.lower), tuple(channel.lower),
                               tuple(channel.upper), tuple(channel.units))
+        elif channel.kind == "text":
+            if config.vocabulary is None:
+                raise SetupError(expected=f"a vocabulary, to read {key}", got="none",
+                                 fix="set vocabulary in the model's configuration")
+            item = LayoutItem(key, "text", channel.shape, first, channel.tokens, units=("1",) * channel.tokens,
+                              values=config.text_rows)
         else:
             item = LayoutItem(key, "discrete", channel.shape, first, 1, units=("1",), values=channel.values)
             if channel.values > config.text_rows:
@@ -163,7 +179,8 @@ def token_layout(embodiment: Embodiment, config: GatoConfig) -> TokenLayout:
     layout = TokenLayout(
         tuple(items), config.patch_size, config.crop, config.continuous_encoding,
         tuple(v for part in parts for v in part.lower), tuple(v for part in parts for v in part.upper),
-        tuple(part.binary for part in parts for _ in part.lower), tuple(u for part in parts for u in part.units))
+        tuple(part.binary for part in parts for _ in part.lower), tuple(u for part in parts for u in part.units),
+        config.vocabulary)
     if config.context_tokens is not None and config.context_tokens < layout.step_tokens:
         raise SetupError(expected=f"context_tokens of at least one step of {layout.step_tokens} tokens",
                          got=str(config.context_tokens), fix="lengthen the context or drop observation keys")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from gato_ros.models.gato import forward_step
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout, token_layout
 from gato_ros.models.parameters import Parameters
 from gato_ros.models.precision import serving
-from gato_ros.models.tokenizer import StepTokens, decode_actions, tokenize, tokenize_actions
+from gato_ros.models.tokenizer import StepTokens, decode_actions, text_ids, tokenize, tokenize_actions
 from gato_ros.models.weights import load_weights
 
 
@@ -124,6 +125,12 @@ class GatoPolicy:
             self._step.absorb(tokens, np.full(self.layout.actions, CONTINUOUS_START, np.int32))
             self._step.restore(self._step.snapshot())
         self._step.reset()
+
+    def check_texts(self, values: Mapping[str, np.ndarray]) -> None:
+        """Refuse texts that this policy cannot take (SetupError), before it has to act on them."""
+        for item in self.layout.items:
+            if item.kind == "text":
+                text_ids(self.layout, item, values[item.key])
 
     def act(self, observation: Observation) -> Action:
         """The action for this tick.

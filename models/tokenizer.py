@@ -11,8 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gato_ros.core.errors import SetupError
+from gato_ros.core.text import text_from_value
 from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.layout import BINS, CONTINUOUS_START, LayoutItem, TokenLayout
+from gato_ros.models.vocabulary import known_vocabulary
 
 MU, M = 100.0, 256.0
 
@@ -23,7 +26,7 @@ class StepTokens(NamedTuple):
     patches: np.ndarray
     """[... patches size size 3] uint8 pixels (or float on the same 0..255 scale), raster order, images by key."""
     ids: np.ndarray
-    """[... values] int32 ids of the continuous and discrete observations, in token order."""
+    """[... values] int32 ids of the continuous, discrete and text observations, in token order."""
 
 
 def mu_law(x: ArrayLike) -> np.ndarray:
@@ -70,6 +73,7 @@ def tokenize(layout: TokenLayout, values: Mapping[str, np.ndarray]) -> StepToken
         KeyError: a key of the layout is missing.
         ValueError: a wrong shape or dtype, or a discrete value out of range.
         NonFiniteError: a NaN or an infinity.
+        SetupError: a text that is too long, or whose vocabulary is not at hand.
     """
     patches, ids, leading = [], [], None
     for item in layout.items:
@@ -82,12 +86,34 @@ def tokenize(layout: TokenLayout, values: Mapping[str, np.ndarray]) -> StepToken
             patches.append(to_patches(layout, item, value))
         elif item.kind == "continuous":
             ids.append(CONTINUOUS_START + bin_index(encode(layout, item, value)))
+        elif item.kind == "text":
+            ids.append(text_ids(layout, item, value))
         else:
             ids.append(value.astype(np.int32))
     size = layout.patch_size
     return StepTokens(
         np.concatenate(patches, -4) if patches else np.zeros((*leading, 0, size, size, 3), np.uint8),
         np.concatenate(ids, -1).astype(np.int32) if ids else np.zeros((*leading, 0), np.int32))
+
+
+def text_ids(layout: TokenLayout, item: LayoutItem, value: np.ndarray) -> np.ndarray:
+    """int32 [... tokens] of the bytes [... size] of a text: its pieces, then the piece that ends a text.
+
+    Filled with the end piece and not with PAD: all text ids lie below 32000.
+    """
+    vocabulary = known_vocabulary(layout.vocabulary)
+    if vocabulary.pieces > item.values:
+        raise SetupError(expected=f"text_rows of at least {vocabulary.pieces}", got=str(item.values),
+                         fix="raise text_rows in the model's configuration")
+    rows, place = np.unique(value.reshape(-1, value.shape[-1]), axis=0, return_inverse=True)
+    ids = np.full((len(rows), item.tokens), vocabulary.end, np.int32)
+    for i, row in enumerate(rows):
+        found = vocabulary.encode(text_from_value(row))
+        if len(found) > item.tokens:
+            raise SetupError(expected=f"{item.key} of at most {item.tokens} tokens", got=f"{len(found)}",
+                             fix="shorten the text, or make room in the contract")
+        ids[i, :len(found)] = found
+    return ids[place.ravel()].reshape(*value.shape[:-1], item.tokens)
 
 
 def encode(layout: TokenLayout, item: LayoutItem, value: ArrayLike) -> np.ndarray:
@@ -97,7 +123,7 @@ def encode(layout: TokenLayout, item: LayoutItem, value: ArrayLike) -> np.ndarra
 
 def decode(layout: TokenLayout, item: LayoutItem, ids: ArrayLike) -> np.ndarray:
     """The values [... size] that the ids of one non-image item stand for (bin centres, SI units)."""
-    if item.kind == "discrete":
+    if item.kind in ("discrete", "text"):
         return np.asarray(ids, np.float64)
     y = bin_centre(np.asarray(ids) - CONTINUOUS_START)
     return inverse_mu_law(y) if layout.continuous_encoding == "mu_law" else from_unit(y, item.lower, item.upper)

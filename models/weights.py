@@ -22,6 +22,7 @@ from gato_ros.embodiments import Embodiment
 from gato_ros.models.config import GatoConfig, config_from_dict
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import Parameters, count_parameters, flat_names, parameter_shapes
+from gato_ros.models.vocabulary import PUBLISHED, VOCABULARY_FILE, load_vocabulary, vocabulary_of
 
 PARAMETERS_FILE, CONFIG_FILE = "params.safetensors", "config.json"
 _KEYS = {"schema", "model", "embodiment", "parameters", "extra"}
@@ -77,6 +78,7 @@ def save_weights(directory: str | Path, params: Parameters, config: GatoConfig, 
 
     Raises:
         ValueError: a parameter that is not finite, or shapes that are not the config's.
+        SetupError: a vocabulary that was not loaded, or has more pieces than the table has rows.
     """
     directory, config = Path(directory), replace(config, auxiliary=(), auxiliary_early_layer=0, patch_auxiliary=())
     flat = flat_names({name: value for name, value in params.items() if name != "auxiliary"})
@@ -94,7 +96,13 @@ def save_weights(directory: str | Path, params: Parameters, config: GatoConfig, 
         "extra": extra or {},
     }
     text = seal.sealed_text(record)
+    # Before anything is written: a vocabulary of one's own goes with the weights, and must be at hand.
+    vocabulary = vocabulary_of(config).content if config.vocabulary not in (None, PUBLISHED) else None
     directory.mkdir(parents=True, exist_ok=True)
+    if vocabulary is None:
+        (directory / VOCABULARY_FILE).unlink(missing_ok=True)
+    else:
+        _write_whole(directory / VOCABULARY_FILE, vocabulary)
     _write_whole(directory / PARAMETERS_FILE, content)
     _write_whole(directory / CONFIG_FILE, text.encode())
 
@@ -136,6 +144,7 @@ def load_weights(directory: str | Path, embodiment: Embodiment) -> Weights:
     record, content = _read_record(directory), _read(directory / PARAMETERS_FILE)
     config = config_from_dict(record["model"])
     check_contract(directory, record["embodiment"], embodiment, config)
+    check_vocabulary(directory, config)
     _check_parameters(directory, record, content)
     try:
         flat = safetensors.numpy.load(content)
@@ -145,6 +154,19 @@ def load_weights(directory: str | Path, embodiment: Embodiment) -> Weights:
     if problem:
         raise _refused(directory, "the parameters of its config.json", problem)
     return Weights(unflatten_dict(flat, sep="/"), config, record["extra"])
+
+
+def check_vocabulary(directory: Path, config: GatoConfig) -> None:
+    """Have the vocabulary of weights at hand; SetupError if another one lies beside them, or none is to be found."""
+    path = directory / VOCABULARY_FILE
+    if config.vocabulary is None:
+        return
+    if path.is_file() and load_vocabulary(path).digest != config.vocabulary:
+        raise _refused(directory, f"sha256 {config.vocabulary[:12]}... of {VOCABULARY_FILE}",
+                       f"{load_vocabulary(path).digest[:12]}...")
+    # The published one is looked for when a text comes: a robot that is told nothing drives without its package.
+    if config.vocabulary != PUBLISHED:
+        vocabulary_of(config)
 
 
 def check_contract(directory: Path, made_for: dict[str, Any], embodiment: Embodiment, config: GatoConfig) -> None:

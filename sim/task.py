@@ -31,6 +31,11 @@ class StackTask:
         """The third prop, which stands in the way."""
         return next(colour for colour in COLOURS if colour not in (self.top, self.base))
 
+    @property
+    def text(self) -> str:
+        """The task in words, for a policy that is told what to do."""
+        return f"stack the {self.top} object on the {self.base} one"
+
 
 RED_ON_BLUE = StackTask("red", "blue")
 TASKS = {"red_on_blue": RED_ON_BLUE, "blue_on_green": StackTask("blue", "green")}

@@ -22,6 +22,7 @@ VERBS = {
     "evaluate": "success rates of a policy over object sets, with Wilson intervals",
     "study": "success against demonstrations, model size, or few-shot fine-tuning: cells, plot and table; resumes",
     "bench": "speed and damaged files: `bench sim`, `step`, `start`, `train`, `peers`, `corrupt`",
+    "generate": "text that a trained Gato writes after a text, images, or both",
     "tokens": "one step of an episode as a readable table of tokens",
     "episodes": "list and verify recorded episodes",
     "seal": "seal weights anew whose config.json was edited on purpose, or that are from before seals",

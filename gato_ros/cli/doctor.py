@@ -24,8 +24,8 @@ NEEDED = {
 }
 """Module -> the package on the Python index that brings it."""
 OPTIONAL = {
-    "sentencepiece": "sentencepiece", "tensorboardX": "tensorboardX", "orbax.checkpoint": "orbax-checkpoint",
-    "grain": "grain", "cv_bridge": "", "launch.actions": "",
+    "sentencepiece": "sentencepiece", "google.protobuf": "protobuf", "tensorboardX": "tensorboardX",
+    "orbax.checkpoint": "orbax-checkpoint", "grain": "grain", "cv_bridge": "", "launch.actions": "",
 }
 """Modules that only some uses need; without a package name they come with a full ROS installation."""
 SYSTEM_LIBRARIES = {
@@ -80,7 +80,7 @@ def run(options: Options) -> dict:
     findings = [_python(), *_imports()]
     if not options.imports_only:
         # rich may be what is missing: it is looked for above, used below.
-        findings += [_wire(), *_machine(), *_weights()]
+        findings += [_wire(), *_machine(), *_weights(), _vocabulary()]
     missing = [finding for finding in findings if finding.state == "missing"]
     if options.imports_only:
         for finding in missing:
@@ -176,6 +176,18 @@ def _weights() -> Iterator[Finding]:
             yield Finding(what, "missing", f"expected {error.expected}; got {error.got}", error.fix)
         else:
             yield Finding(what, "ok", f"{sum(path.stat().st_size for path in folder.iterdir()) / 2**20:.1f} MiB, loads")
+
+
+def _vocabulary() -> Finding:
+    from gato_ros.core.errors import SetupError
+    from gato_ros.models.vocabulary import load_vocabulary
+
+    try:
+        return Finding("published vocabulary", "ok", f"{load_vocabulary().pieces} pieces")
+    except ImportError as error:
+        return Finding("published vocabulary", "optional", str(error), "make venv")
+    except SetupError as error:
+        return Finding("published vocabulary", "optional", error.got, f"only text needs it: {error.fix}")
 
 
 def _print(findings: list[Finding]) -> None:

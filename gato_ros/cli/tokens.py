@@ -26,23 +26,34 @@ class Options:
     """Control step within the episode; negative counts from the end."""
     preset: str = "sawyer_small"
     """Whose token layout: keys, patches and encoding."""
+    policy: str | None = None
+    """Folder with weights whose layout it is instead."""
+    embodiment: str | None = None
+    """Path of the episode's contract, if it is not one that comes with the package."""
     json: Path | None = None
     """Write the table here as JSON."""
 
 
 def run(options: Options) -> dict:
     """Tokenise one step with the function that training and the robot use."""
+    from gato_ros.cli.policy_source import weights_folder
     from gato_ros.data.episode import read_episode
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for, privileged_values
     from gato_ros.models.layout import token_layout
     from gato_ros.models.presets import PRESETS
+    from gato_ros.models.weights import check_vocabulary, weights_config
 
     if options.preset not in PRESETS:
         raise unknown_name("a preset", options.preset, PRESETS)
     episode = read_episode(options.episode)
     model = PRESETS[options.preset]
-    layout = token_layout(contract_for(load_embodiment(episode.metadata["embodiment"]), model.observation_keys), model)
+    if options.policy is not None:
+        folder = weights_folder(options.policy)
+        model = weights_config(folder)
+        check_vocabulary(folder, model)
+    embodiment = load_embodiment(options.embodiment or episode.metadata["embodiment"])
+    layout = token_layout(contract_for(embodiment, model.observation_keys), model)
     ground_truth = privileged_values(model.observation_keys, episode.privileged)
     episode = replace(episode, values={**episode.values, **ground_truth})
     count = len(episode.steps)
@@ -52,7 +63,7 @@ def run(options: Options) -> dict:
     step = options.step % count
     rows = _rows(layout, episode, step)
     result = {"episode": str(options.episode), "step": step, "stamp_s": float(episode.stamps_s[step]),
-              "preset": options.preset, "tokens": rows}
+              "preset": options.policy or options.preset, "tokens": rows}
     _print(result)
     return result
 
@@ -62,7 +73,7 @@ def _rows(layout: TokenLayout, episode: Episode, step: int) -> list[dict[str, An
 
     rows = []
     for item in layout.items:
-        rows += _patches(layout, item, episode, step) if item.kind == "image" else _values(layout, item, episode, step)
+        rows += _READ[item.kind](layout, item, episode, step)
     rows.append(_row(layout.observation_tokens, "|", "", None, "", SEPARATOR, None))
     return rows + _actions(layout, episode.actions[step])
 
@@ -98,6 +109,19 @@ def _values(layout: TokenLayout, item: LayoutItem, episode: Episode, step: int) 
             for i in range(item.tokens)]
 
 
+def _pieces(layout: TokenLayout, item: LayoutItem, episode: Episode, step: int) -> list[dict[str, Any]]:
+    """Of a text: each token's piece, and what the id stands for."""
+    from gato_ros.models.tokenizer import text_ids
+    from gato_ros.models.vocabulary import known_vocabulary
+
+    vocabulary, ids = known_vocabulary(layout.vocabulary), text_ids(layout, item, episode.values[item.key][step])
+    return [_row(item.first + i, item.key, f"[{i}]", vocabulary.name(token), "piece", int(token),
+                 vocabulary.decode([token])) for i, token in enumerate(ids)]
+
+
+_READ = {"image": _patches, "continuous": _values, "discrete": _values, "text": _pieces}
+
+
 def _actions(layout: TokenLayout, action: np.ndarray) -> list[dict[str, Any]]:
     from gato_ros.models.tokenizer import decode_actions, tokenize_actions
 
@@ -117,8 +141,9 @@ def _print(result: dict[str, Any]) -> None:
     for name in ("token", "key", "place", "raw", "unit", "id", "decoded"):
         table.add_column(name, no_wrap=True)
     for row in result["tokens"]:
-        table.add_row(str(row["index"]), escape(row["key"]), escape(row["place"]), _number(row["raw"]), row["unit"],
-                      "" if row["id"] is None else str(row["id"]), _number(row["decoded"]))
+        cells = (str(row["index"]), row["key"], row["place"], _shown(row["raw"]), row["unit"],
+                 "" if row["id"] is None else str(row["id"]), _shown(row["decoded"]))
+        table.add_row(*map(escape, cells))
     console = Console()
     title = f"{result['episode']}, step {result['step']} at {result['stamp_s']:.2f} s, as {result['preset']} sees it"
     console.print(title, markup=False, highlight=False)
@@ -127,7 +152,9 @@ def _print(result: dict[str, Any]) -> None:
         console.print("this step was recorded without images: its patches are empty")
 
 
-def _number(value: Any) -> str:
+def _shown(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(f"{part:.0f}" for part in value)
+    if isinstance(value, str):
+        return value
     return "" if value is None else f"{value:.5g}"

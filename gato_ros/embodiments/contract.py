@@ -84,7 +84,21 @@ class DiscreteChannel(_Strict):
         return (1,)
 
 
-Channel = Annotated[Union[ImageChannel, ContinuousChannel, DiscreteChannel], Field(discriminator="kind")]
+class TextChannel(_Strict):
+    """A text, such as the task in words: its UTF-8 bytes as float32, then zeros (`core.text`)."""
+
+    kind: Literal["text"]
+    source: Literal["task"]
+    size_bytes: int = Field(gt=0, le=4096)
+    tokens: int = Field(gt=0, le=512)
+    """It always takes so many: a control step has one length."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.size_bytes,)
+
+
+Channel = Annotated[Union[ImageChannel, ContinuousChannel, DiscreteChannel, TextChannel], Field(discriminator="kind")]
 
 
 class ActionPart(_Strict):

@@ -11,6 +11,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.freshness import Instant, Sample, timing_fault
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.rotation import quat_xyzw_from_matrix
+from gato_ros.core.text import value_from_text
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.kinematics import Kinematics
 
@@ -36,7 +37,10 @@ class ObservationAssembler:
         self._robot, self._keys, self._future_tolerance_s = robot, tuple(keys), future_tolerance_s
         self._kinematics = Kinematics(robot)
         self.image_keys = tuple(key for key in keys if key in robot.image_keys)
-        sources = {robot.observations[key].source for key in keys if key not in self.image_keys}
+        self.text_keys = tuple(key for key in keys if robot.observations[key].kind == "text")
+        self.texts: dict[str, np.ndarray] = {}
+        """Contract key -> value of the texts in force."""
+        sources = {robot.observations[key].source for key in keys if key not in self.image_keys + self.text_keys}
         self.needs_joints = bool(sources & set(ARM_SOURCES))
         self.needs_gripper = bool(sources - set(ARM_SOURCES))
         self._max_age_s = {key: robot.observations[key].max_age_s for key in self.image_keys}
@@ -57,6 +61,13 @@ class ObservationAssembler:
             samples.clear()
         if not samples or sample.stamp_s > samples[-1].stamp_s:
             samples.append(sample)
+
+    def set_task(self, task: str) -> None:
+        """What to do, in words, from now on; SetupError if the policy reads it and it is empty or too long."""
+        if self.text_keys and not task:
+            raise SetupError(expected=f"a task for a policy that reads {self.text_keys[0]}", got="none",
+                             fix="set the parameter `task`, e.g. 'stack the red object on the blue one'")
+        self.texts = {key: value_from_text(task, self._robot.observations[key].size_bytes) for key in self.text_keys}
 
     def clear(self) -> None:
         """Forget everything, as at the start of an episode."""
@@ -86,7 +97,9 @@ class ObservationAssembler:
         stamps = self.image_stamps()
         joints, gripper = self._nearest(JOINTS, stamps), self._nearest(GRIPPER, stamps)
         values = {key: self._samples[key][-1].value if key in self.image_keys else
-                  self._value(self._robot.observations[key].source, joints, gripper) for key in self._keys}
+                  self._value(self._robot.observations[key].source, joints, gripper)
+                  for key in self._keys if key not in self.text_keys}
+        values |= self.texts
         stamp_s = min(stamps) if stamps else min(sample.stamp_s for sample in (joints, gripper) if sample)
         return Observation(values, stamp_s)
 

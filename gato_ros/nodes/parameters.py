@@ -44,6 +44,7 @@ class PolicyParameters:
 
     embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
     policy: str = parameter("hold", "directory of weights, or `hold`: stand still")
+    task: str = parameter("", "what to do, in words, for a policy that reads it; of the next ~/reset", mutable=True)
     prompt: str = parameter("", "episode file to follow, or nothing; ~/reload_prompt reads it again", mutable=True)
     prompt_part: str = parameter("start", "start: the demonstration's first steps; end: its last, the goal",
                                  mutable=True)

@@ -61,6 +61,7 @@ class PolicyNode:
         self._prompt_in_use: Prompt | None = None
         self._policy.reset(self._prompt)  # computed now, so that an episode only copies it
         self._assembler = ObservationAssembler(robot, self._policy.observation_keys, parameters.future_tolerance_s)
+        self._set_task(parameters.task)
         self._changed = threading.Condition()
         self._proposing, self._stopping, self._restart = parameters.propose_at_start, False, True
         self._not_before_s = 0.0
@@ -127,8 +128,20 @@ class PolicyNode:
             return self._refuse(name, refusal)
         self._offer(name, value, message.header.stamp)
 
+    def _set_task(self, task: str) -> None:
+        self._assembler.set_task(task)
+        if self._assembler.texts:
+            self._policy.check_texts(self._assembler.texts)
+
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._changed:
+            try:
+                self._set_task(self._node.get_parameter("task").value)
+            except SetupError as error:
+                # The episode before must not go on with a task that was withdrawn.
+                self._failure = str(error)
+                response.success, response.message = False, str(error)
+                return response
             # Frames of the episode before may still be on their way.
             self._not_before_s = instant(self._node).clock_s
             self._assembler.clear()

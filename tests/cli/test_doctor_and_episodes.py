@@ -62,6 +62,7 @@ def test_doctor_finds_the_packages_the_wire_and_the_machine(tmp_path):
     states = {finding["what"]: finding["state"] for finding in result["findings"]}
     assert states["jax"] == states["pybullet"] == states["ros-rclpy"] == states["ROS 2 publish and subscribe"] == "ok"
     assert any(what.startswith("weights") for what in states) and "processor cores" in states
+    assert states["published vocabulary"] == "ok"
 
 
 def broken_module(folder, name, body):

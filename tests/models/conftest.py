@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
-CHECKED = ["embedding", "gato", "loss", "parameters", "streaming", "transformer"]
+CHECKED = ["embedding", "gato", "generation", "loss", "mixed_sequence", "parameters", "streaming", "transformer"]
 with install_import_hook([f"gato_ros.models.{name}" for name in CHECKED], "beartype.beartype"):
+    import gato_ros.models.generation
     import gato_ros.models.policy  # noqa: F401  (imports every room of the model)
 
 from gato_ros.embodiments import Embodiment, load_embodiment  # noqa: E402
@@ -56,3 +57,19 @@ def observations(embodiment):
                 values[key] = rng.uniform(channel.lower, channel.upper, shape).astype(np.float32)
         return values
     return draw
+
+
+@pytest.fixture(scope="session")
+def small_vocabulary(tmp_path_factory):
+    """A SentencePiece model of our own: 256 bytes and a few English pieces, with SentencePiece's own normalisation."""
+    from sentencepiece import SentencePieceTrainer
+
+    from gato_ros.models.vocabulary import load_vocabulary
+
+    path = tmp_path_factory.mktemp("vocabulary") / "small.model"
+    sentences = ["which of the objects is left, the red or the blue one",
+                 "where is red, left or right, and which one is on the blue one"]
+    with open(path, "wb") as file:
+        SentencePieceTrainer.train(sentence_iterator=iter(sentences * 20), model_writer=file, vocab_size=320,
+                                   model_type="bpe", byte_fallback=True, hard_vocab_limit=False, minloglevel=2)
+    return load_vocabulary(path)

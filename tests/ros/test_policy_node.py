@@ -1,7 +1,10 @@
 """policy_node over DDS: it proposes on good inputs, and on bad ones it falls silent and says why."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import yaml
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from rcl_interfaces.srv import SetParameters
@@ -13,6 +16,9 @@ from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.data.episode import EpisodeWriter
 from gato_ros.embodiments import load_embodiment
+from gato_ros.embodiments.contract import FOLDER
+from gato_ros.models.presets import PRESETS
+from gato_ros.models.vocabulary import PUBLISHED
 from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.image import message_from_rgb
 from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_OUT
@@ -23,29 +29,41 @@ ROBOT = load_embodiment()
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """A tiny Gato with random weights, saved as a policy."""
-    return random_weights(tmp_path_factory.mktemp("weights"), "debug_one_pass", {})
+    return random_weights(tmp_path_factory.mktemp("weights"), PRESETS["debug_one_pass"], ROBOT)
 
 
 @pytest.fixture(scope="module")
 def streaming_weights(tmp_path_factory):
     """One with a memory, that says it was trained with prompts."""
-    return random_weights(tmp_path_factory.mktemp("streaming"), "debug", {"training": {"prompt_share": 0.25}})
+    folder, trained = tmp_path_factory.mktemp("streaming"), {"training": {"prompt_share": 0.25}}
+    return random_weights(folder, PRESETS["debug"], ROBOT, trained)
 
 
-def random_weights(folder, preset, extra):
+def random_weights(folder, config, embodiment, extra=None):
     import jax
 
     from gato_ros.models.layout import token_layout
     from gato_ros.models.parameters import parameter_shapes
-    from gato_ros.models.presets import PRESETS
     from gato_ros.models.weights import save_weights
 
-    config, rng = PRESETS[preset], np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     # Not the model's own initialisation: compiling it takes longer than all these tests.
     params = jax.tree.map(lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32),
-                          parameter_shapes(config, token_layout(ROBOT, config)))
-    save_weights(folder, params, config, ROBOT, extra)
+                          parameter_shapes(config, token_layout(embodiment, config)))
+    save_weights(folder, params, config, embodiment, extra)
     return folder
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """A contract with a text channel, and random weights of a policy that reads it."""
+    config = replace(PRESETS["debug_one_pass"], vocabulary=PUBLISHED, text_rows=32000,
+                     observation_keys=("basket_front_left/pixels", "gripper/opening", "task/text"))
+    content, folder = yaml.safe_load((FOLDER / "sawyer_rgb_stacking.yaml").read_text()), tmp_path_factory.mktemp("told")
+    content["observations"]["task/text"] = {"kind": "text", "source": "task", "size_bytes": 64, "tokens": 16}
+    contract = folder / "sawyer_told.yaml"
+    contract.write_text(yaml.safe_dump(content))
+    return contract, random_weights(folder, config, load_embodiment(contract))
 
 
 def record(folder, name, steps=4):
@@ -202,6 +220,27 @@ def test_a_prompt_for_weights_that_never_saw_one_is_refused_at_the_start(process
     node = processes.node("policy_node", "-p", f'policy:="{weights}"', "-p", f'prompt:="{episode}"')
     probe.wait(lambda: node.poll() is not None, "the refusal")
     assert node.returncode == 2 and "trained with prompts" in node.log_path.read_text()
+def test_a_policy_that_reads_a_task_is_told_one(processes, probe, told):
+    contract, folder = told
+    where = ("-p", f'embodiment:="{contract}"')
+    untold = processes.node("policy_node", "-p", f'policy:="{folder}"', *where)
+    probe.wait(lambda: untold.poll() is not None, "the refusal")
+    assert untold.returncode == 2 and "set the parameter `task`" in untold.log_path.read_text()
+
+    scene = Scene(processes, probe, folder, *where, "-p", "task:=stack the red object on the blue one")
+    scene.sense_until(lambda: len(scene.proposals) > 5, "proposals")
+
+    def reset_with(task: str) -> Trigger.Response:
+        request = SetParameters.Request(parameters=[Parameter("task", value=task).to_parameter_msg()])
+        assert probe.call(SetParameters, "policy_node/set_parameters", request).results[0].successful
+        return probe.call(Trigger, "policy_node/reset", Trigger.Request())
+
+    # Too many tokens for the contract: the reset says so, and nothing is proposed for the task before.
+    refused = reset_with("a b c d e f g h i j k l m n o p q r s t")
+    assert not refused.success and "at most 16 tokens" in refused.message
+    assert scene.proposals_in(1.0) == 0 and "at most 16 tokens" in scene.said()
+    assert reset_with("stack the blue object on the green one").success
+    scene.sense_until(lambda: scene.proposals_in(0.5) > 3, "proposals again")
 
 
 def test_missing_weights_are_refused_with_exit_code_2(processes, probe, tmp_path):

@@ -1,0 +1,173 @@
+# ruff: noqa: F722  (jaxtyping writes shapes as strings)
+"""Text after a mixed sequence: one pass over the prompt, then one decode per token from remembered keys and values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from gato_ros.core.errors import SetupError
+from gato_ros.models.array import Array
+from gato_ros.models.config import GatoConfig
+from gato_ros.models.embedding import layer_norm, product
+from gato_ros.models.errors import NonFiniteError
+from gato_ros.models.mixed_sequence import embed_sequence, place_vectors, require_mixed
+from gato_ros.models.parameters import Parameters, table_row
+from gato_ros.models.segments import SequenceTokens, Step, pack
+from gato_ros.models.transformer import attend, feed_forward, position_scores, sinusoids, skew, split_heads
+from gato_ros.models.vocabulary import vocabulary_of
+
+PROMPT_MULTIPLE = 64
+"""Prompts are padded to a multiple of this [tokens, patches], so that few lengths are compiled."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a token is chosen."""
+
+    temperature: float = 0.0
+    """0 takes the likeliest; the paper's captions were drawn at 0.9."""
+    top_k: int | None = None
+    """Only the likeliest so many are drawn from; None: all."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < np.inf or (self.top_k is not None and self.top_k < 1):
+            raise SetupError(expected="a finite temperature of 0 or more and a top_k of 1 or more", got=repr(self),
+                             fix="temperature 0 takes the likeliest token")
+
+
+class Memory(NamedTuple):
+    """What the layers remember of the tokens so far: slot i holds token i."""
+
+    keys: tuple[Array, ...]
+    """Per layer [1 slots heads size]."""
+    values: tuple[Array, ...]
+    relative: tuple[Array, ...] | None
+    """Per layer [slots heads size] the projected codes of the distances slots-1 .. 0; None without positions."""
+
+
+def generate(params: Parameters, config: GatoConfig, prompt: Sequence[Step], *, max_tokens: int,
+             sampling: Sampling = Sampling(), seed: int = 0) -> Iterator[int]:
+    """Ids of the text that goes on where the prompt stops, one after the other, up to the end piece or `max_tokens`.
+
+    The text belongs to the last time-step of the prompt if nothing is done in it, else to a new one.
+
+    Raises:
+        SetupError: a model that knows no text or reads no mixed sequences; a prompt without tokens.
+        NonFiniteError: the weights are damaged.
+    """
+    require_mixed(config)
+    if config.attention_positions == "learned":
+        raise SetupError(expected="attention_positions relative or none", got="learned", fix="use other weights")
+    vocabulary = vocabulary_of(config)
+    legal = vocabulary.legal.copy()
+    legal[vocabulary.end] = True
+    tokens = SequenceTokens(*(part[None] for part in pack(prompt, config, multiple=PROMPT_MULTIPLE)))
+    count = int(tokens.count[0])
+    if not count:
+        raise SetupError(expected="a prompt", got="nothing", fix="give a text or an image")
+    place = max(int(tokens.place[0, count - 1]), -1) + 1
+    slots = tokens.ids.shape[1] + -(-max_tokens // PROMPT_MULTIPLE) * PROMPT_MULTIPLE
+    params, rng = jax.device_put(params), jax.random.key(seed)
+    logits, memory = read_prompt(params, tokens, config=config, slots=slots)
+    for n in range(max_tokens):
+        chosen = int(choose(logits, legal, jax.random.fold_in(rng, n), sampling=sampling))
+        if chosen < 0:
+            raise NonFiniteError("the model's logits are not finite: the weights are damaged")
+        if chosen == vocabulary.end:
+            return
+        yield chosen
+        if n + 1 < max_tokens:
+            logits, memory = read_token(params, memory, np.int32(chosen), np.int32(place + n), np.int32(count + n),
+                                        config=config)
+
+
+@partial(jax.jit, static_argnames=("config", "slots"))
+def read_prompt(params: Parameters, tokens: SequenceTokens, *, config: GatoConfig,
+                slots: int) -> tuple[Float[Array, "pieces"], Memory]:
+    """Logits of the token after a packed prompt [1 ...], and the memory of it.
+
+    The keys of its padding are written too; each is overwritten by the token that takes its slot before any sees it.
+    """
+    x = embed_sequence(params, config, tokens)
+    features, memory = _advance(params, config, _empty(params, config, slots), x, jnp.int32(0))
+    return _logits(params, config, features[0, tokens.count[0] - 1]), memory
+
+
+@partial(jax.jit, static_argnames="config", donate_argnames="memory")
+def read_token(params: Parameters, memory: Memory, chosen: Int[Array, ""], place: Int[Array, ""],
+               index: Int[Array, ""], *, config: GatoConfig) -> tuple[Float[Array, "pieces"], Memory]:
+    """Logits of the token after the text token `chosen`, which is the `index`-th of the sequence and the `place`-th of
+    its time-step, and the memory with it."""
+    x = params["table"][table_row(config, chosen)] + place_vectors(params, place)
+    features, memory = _advance(params, config, memory, x[None, None], index)
+    return _logits(params, config, features[0, 0]), memory
+
+
+@partial(jax.jit, static_argnames="sampling")
+def choose(logits: Float[Array, "pieces"], legal: Bool[Array, "legal"], rng: Array, *,
+           sampling: Sampling) -> Int[Array, ""]:
+    """One of the legal ids; -1 where a legal logit is not finite."""
+    logits = logits[:legal.shape[0]]
+    finite = jnp.isfinite(jnp.where(legal, logits, 0.0)).all()
+    logits = jnp.where(legal, logits, -jnp.inf)
+    if sampling.temperature == 0:
+        chosen = jnp.argmax(logits)
+    else:
+        if sampling.top_k is not None:
+            least = jax.lax.top_k(logits, min(sampling.top_k, logits.shape[0]))[0][-1]
+            logits = jnp.where(logits >= least, logits, -jnp.inf)
+        chosen = jax.random.categorical(rng, logits / sampling.temperature)
+    return jnp.where(finite, chosen, -1)
+
+
+def _empty(params: Parameters, config: GatoConfig, slots: int) -> Memory:
+    shape = (1, slots, config.heads, config.head_size)
+    zeros = tuple(jnp.zeros(shape, config.compute) for _ in range(config.layers))
+    relative = None
+    if config.attention_positions == "relative":
+        codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
+        relative = tuple(split_heads(config, product(config, codes, layer["relative"])) for layer in _layers(params))
+    return Memory(zeros, zeros, relative)
+
+
+def _layers(params: Parameters) -> list[Parameters]:
+    return [layer for _, layer in sorted(params["layers"].items())]
+
+
+def _advance(params: Parameters, config: GatoConfig, memory: Memory, x: Float[Array, "1 length width"],
+             start: Array) -> tuple[Float[Array, "1 length width"], Memory]:
+    """Features of the tokens from `start` on, and the memory with them."""
+    slots = memory.keys[0].shape[1]
+    distance = start + jnp.arange(x.shape[1])[:, None] - jnp.arange(slots)[None]
+    mask = (distance >= 0) & (distance < config.context_tokens)
+    keys, values = list(memory.keys), list(memory.values)
+    for i, layer in enumerate(_layers(params)):
+        normed = layer_norm(layer["norm_attention"], x)
+        query, key, value = (split_heads(config, product(config, normed, layer[name]))
+                             for name in ("query", "key", "value"))
+        keys[i] = jax.lax.dynamic_update_slice_in_dim(keys[i], key.astype(keys[i].dtype), start, 1)
+        values[i] = jax.lax.dynamic_update_slice_in_dim(values[i], value.astype(values[i].dtype), start, 1)
+        position = None if memory.relative is None else partial(_position, config, memory.relative[i], start)
+        x = x + attend(layer, config, query, keys[i], values[i], mask, position)
+        x = x + feed_forward(layer, config, x)
+    return layer_norm(params["final_norm"], x), Memory(tuple(keys), tuple(values), memory.relative)
+
+
+def _position(config: GatoConfig, relative: Array, start: Array,
+              queries: Array) -> Float[Array, "1 heads length slots"]:
+    """Relative scores by slot: as from slot 0, then turned to `start`. What lies ahead is masked."""
+    slots = relative.shape[0]
+    scores = position_scores(config, queries, relative)
+    return jnp.roll(skew(jnp.concatenate([scores, scores], -1), slots - 1, slots), start, -1)
+
+
+def _logits(params: Parameters, config: GatoConfig, feature: Float[Array, "width"]) -> Float[Array, "pieces"]:
+    return product(config, feature[None], params["table"][:config.text_rows].T)[0]

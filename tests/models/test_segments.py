@@ -1,0 +1,175 @@
+"""Text, images, discrete and continuous values in one sequence: what becomes of each token."""
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+
+from gato_ros.core.errors import SetupError
+from gato_ros.models import gato
+from gato_ros.models.errors import NonFiniteError
+from gato_ros.models.layout import PAD, SEPARATOR, token_layout
+from gato_ros.models.mixed_sequence import mixed_features, mixed_loss, place_vectors
+from gato_ros.models.parameters import table_row
+from gato_ros.models.presets import PRESETS
+from gato_ros.models.segments import (
+    ACTION,
+    NOWHERE,
+    Continuous,
+    Discrete,
+    Image,
+    SequenceTokens,
+    Step,
+    Text,
+    pack,
+    robot_step,
+)
+from gato_ros.models.tokenizer import tokenize, tokenize_actions
+
+features = jax.jit(mixed_features, static_argnums=1)
+loss = jax.jit(mixed_loss, static_argnums=1)
+
+
+@pytest.fixture(scope="module")
+def config(small_vocabulary):
+    return replace(PRESETS["debug"], context_tokens=100, patch_size=16, text_rows=320,
+                   vocabulary=small_vocabulary.digest)
+
+
+@pytest.fixture(scope="module")
+def params(config, embodiment, fresh):
+    return fresh(config, token_layout(embodiment, config), 0, 0.1)
+
+
+def picture(height, width, seed=0):
+    return Image(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def batch(*packed):
+    return SequenceTokens(*(np.stack(part) for part in zip(*packed)))
+
+
+@pytest.fixture(scope="module")
+def steps():
+    """All kinds, in an order of no kind."""
+    return (Step((Continuous([0.5, -1.0]), picture(32, 48), Text("the red one"), Discrete([[1, 0], [1023 % 320, 2]])),
+                 (Discrete([7]), Continuous([0.25, -1.0]))),
+            Step((Text("the left one", predicted=False), picture(16, 16, 1), Text(" blue", end=True))))
+
+
+def test_every_token_has_the_paper_s_id_place_and_part_in_the_loss(config, steps, small_vocabulary):
+    tokens = pack(steps, config, 100, 9)
+    red, left, blue = (small_vocabulary.encode(text) for text in ("the red one", "the left one", " blue"))
+    # Companded in an observation, not in an action: the golden values of reference/gato.md.
+    ids = [32710, 32279, *[PAD] * 6, *red, 1, 0, 63, 2, SEPARATOR, 7, 32640, 32000,
+           *left, PAD, *blue, small_vocabulary.end]
+    first, second = 8 + len(red) + 4, len(left) + 1 + len(blue) + 1
+    assert tokens.count == len(ids) == first + 4 + second
+    np.testing.assert_array_equal(tokens.ids, ids + [PAD] * (100 - len(ids)))
+    place = [*range(first), NOWHERE, *[ACTION] * 3, *range(second)]
+    np.testing.assert_array_equal(tokens.place, place + [NOWHERE] * (100 - len(ids)))
+    predicted = [False] * 8 + [True] * len(red) + [False] * 5 + [True] * 3 \
+        + [False] * (len(left) + 1) + [True] * (len(blue) + 1)
+    np.testing.assert_array_equal(tokens.predicted, predicted + [False] * (100 - len(ids)))
+    np.testing.assert_array_equal(tokens.patch_tokens, [*range(2, 8), first + 4 + len(left), 100, 100])
+
+
+def test_patches_are_cut_in_raster_order_and_know_where_they_lie(config, steps):
+    tokens, pixels = pack(steps, config, 100, 9), picture(32, 48).pixels
+    np.testing.assert_array_equal(tokens.patches[4], pixels[16:, 16:32])
+    np.testing.assert_array_equal(tokens.patch_intervals[4], [[64, 128], [42, 85]])
+    np.testing.assert_array_equal(tokens.patch_intervals[6], [[0, 128], [0, 128]])
+    assert (tokens.patches[7:] == 0).all()
+
+
+@pytest.mark.parametrize("bad, error, message", [
+    (picture(32, 40), SetupError, "multiples of 16 px; got 32 x 40"),
+    (Image(np.zeros((16, 16, 3))), ValueError, "uint8"),
+    (Discrete([320]), ValueError, r"\[0, 320\)"),
+    (Discrete([0.5]), ValueError, "integers"),
+    (Continuous([np.nan]), NonFiniteError, "finite"),
+    (picture(16 * 10, 16), SetupError, "at most 99 tokens and 9 patches; got 10 and 10"),
+    (Text("a" * 200), SetupError, "at most 99 tokens")])
+def test_what_cannot_be_packed_is_refused(config, bad, error, message):
+    with pytest.raises(error, match=message):
+        pack([Step((bad,))], config, 99, 9)
+
+
+def test_text_needs_a_vocabulary(config):
+    plain = replace(config, vocabulary=None)
+    assert pack([Step((Discrete([1]),))], plain).count == 1
+    with pytest.raises(SetupError, match="a model that knows text"):
+        pack([Step((Text("red"),))], plain)
+
+
+def test_an_image_is_no_action(config):
+    with pytest.raises(ValueError, match="action"):
+        pack([Step((Text("a"),), (picture(16, 16),))], config)
+
+
+def test_padding_changes_nothing(config, params, steps):
+    tight, wide = (batch(pack(steps, config, *size)) for size in ((None, None), (100, 9)))
+    count = int(tight.count[0])
+    assert tight.ids.shape == (1, count) and wide.ids.shape == (1, 100)
+    np.testing.assert_allclose(features(params, config, wide)[:, :count], features(params, config, tight), atol=1e-5)
+    np.testing.assert_allclose(loss(params, config, wide), loss(params, config, tight), rtol=1e-5)
+    # Nor does what lies in it.
+    other = wide._replace(patches=wide.patches.copy(), ids=wide.ids.copy())
+    other.patches[:, 7:], other.ids[:, count:] = 200, 5
+    np.testing.assert_array_equal(features(params, config, other)[:, :count], features(params, config, wide)[:, :count])
+    np.testing.assert_array_equal(loss(params, config, other), loss(params, config, wide))
+
+
+def test_only_text_and_actions_are_learned(config, params, steps):
+    tokens = batch(pack(steps, config))
+    logits = np.asarray(features(params, config, tokens))[0, :-1] @ np.asarray(params["table"]).T
+    targets = np.asarray(table_row(config, tokens.ids[0, 1:]))
+    each = np.log(np.exp(logits).sum(-1)) - logits[np.arange(len(targets)), targets]
+    mask = tokens.predicted[0, 1:]
+    assert 5 < mask.sum() < len(mask) / 2
+    np.testing.assert_allclose(loss(params, config, tokens), each[mask].mean(), rtol=1e-5)
+
+
+def test_every_token_matters_to_those_after_it_and_to_no_others(config, params, steps):
+    tokens = batch(pack(steps, config))
+    plain = np.asarray(features(params, config, tokens))
+    patches = tokens.patches.copy()
+    patches[0, 3] = 255 - patches[0, 3]
+    moved = np.abs(np.asarray(features(params, config, tokens._replace(patches=patches))) - plain).max(-1)[0]
+    at = int(tokens.patch_tokens[0, 3])
+    assert moved[:at].max() == 0 and moved[at:].min() > 1e-6
+    for other in (tokens._replace(patch_intervals=tokens.patch_intervals[:, ::-1]),
+                  tokens._replace(place=tokens.place[:, ::-1])):
+        assert np.abs(np.asarray(features(params, config, other)) - plain).max() > 1e-4
+
+
+def test_a_long_text_shares_the_last_local_position(config, params):
+    tokens = pack([Step((Text("\0" * 600),))], config)
+    assert tokens.place.max() == 600
+    vectors = np.asarray(place_vectors(params, tokens.place))
+    np.testing.assert_array_equal(vectors[:512], params["local_position"])
+    assert (vectors[512:] == vectors[511]).all()
+
+
+def test_a_robot_s_steps_give_the_features_of_the_robot_s_path(embodiment, observations, fresh):
+    """The same functions and parameters: a control step in a mixed sequence is the control step."""
+    config = PRESETS["debug"]
+    layout = token_layout(embodiment, config)
+    params, values = fresh(config, layout, 0, 0.1), observations(config.observation_keys, (2,))
+    actions = np.random.default_rng(3).uniform(layout.action_lower, layout.action_upper, (2, 5))
+    steps = [robot_step(layout, {key: value[i] for key, value in values.items()}, actions[i]) for i in range(2)]
+    mixed = features(params, config, batch(pack(steps, config, 60, 40)))[0, :2 * layout.step_tokens]
+    tokens = tokenize(layout, {key: value[None] for key, value in values.items()})
+    wanted = jax.jit(partial(gato.sequence_features, params, config, layout))(
+        tokens, tokenize_actions(layout, actions)[None])
+    np.testing.assert_allclose(mixed.reshape(wanted[0].shape), wanted[0], atol=1e-5)
+    one = robot_step(layout, {key: value[0] for key, value in values.items()})
+    assert one.action == () and pack([one], config).count == layout.observation_tokens
+
+
+def test_the_robot_s_short_cuts_cannot_read_mixed_sequences(config, params, steps):
+    for changed in ({"action_positions": "distinct"}, {"stem": PRESETS["sawyer_tiny"].stem, "patch_size": 32}):
+        with pytest.raises(SetupError, match="use weights of a paper preset"):
+            mixed_features(params, replace(config, **changed), batch(pack(steps, config)))
