@@ -120,7 +120,7 @@ def _policy(options: Options, folder: Path) -> _Target:
 
 
 def _checkpoint(options: Options, folder: Path) -> _Target:
-    from gato_ros.cli.train import _model
+    from gato_ros.cli.train import training_model
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.layout import token_layout
@@ -129,7 +129,7 @@ def _checkpoint(options: Options, folder: Path) -> _Target:
     from gato_ros.training.config import TrainingConfig
     from gato_ros.training.optimiser import start
 
-    model, training = _model(options.preset), TrainingConfig()
+    model, training = training_model(options.preset), TrainingConfig()
     layout = token_layout(contract_for(load_embodiment(), model.observation_keys), model)
     state = start(training, random_parameters(model, layout, options.seed))
     record = run_record(training, model, {"data": 1})

@@ -11,12 +11,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gato_ros.cli.train_sequences import SequenceOptions
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from gato_ros.models.config import GatoConfig
 
 VALIDATION_SHARE = 20
 """One in so many files (an episode, a hundred scenes) is held out."""
@@ -61,7 +65,8 @@ def run(options: Options) -> dict:
     from gato_ros.training.loop import Schedule, train
 
     _check_closed_loop(options)
-    model = _model(options)
+    model = training_model(options.preset)
+    _check_kind(options, model)
     embodiment = contract_for(load_embodiment(), model.observation_keys)
     initial = load_weights(options.init, embodiment).params if options.init else None
     make = _single_step if model.action_decoding == "one_pass" else _sequences
@@ -118,25 +123,28 @@ def _views(layout) -> dict:
             for key, (camera, aspect) in cameras.items()}
 
 
-def _model(options: Options):
+def training_model(preset: str) -> GatoConfig:
+    """The model of a preset as it is trained: with the heads that learn to see, where it is not given what they see."""
     from gato_ros.embodiments.privileged import reads_privileged
     from gato_ros.models.presets import PRESETS
     from gato_ros.training.auxiliary import NAMES
     from gato_ros.training.sight import PATCH_NAMES
 
-    if options.preset not in PRESETS:
-        raise unknown_name("a preset", options.preset, PRESETS)
-    model = PRESETS[options.preset]
+    if preset not in PRESETS:
+        raise unknown_name("a preset", preset, PRESETS)
+    model = PRESETS[preset]
+    if model.action_decoding == "autoregressive" or reads_privileged(model.observation_keys):
+        return model
+    return replace(model, auxiliary=NAMES, auxiliary_early_layer=max(1, model.layers // 2), patch_auxiliary=PATCH_NAMES)
+
+
+def _check_kind(options: Options, model: GatoConfig) -> None:
+    """Refuse options of the other kind of training, which would count for nothing."""
     streams = model.action_decoding == "autoregressive"
     if (options.training if streams else options.sequence) != (TrainingConfig() if streams else SequenceOptions()):
         wanted, given = ("sequence", "training") if streams else ("training", "sequence")
         raise SetupError(expected=f"--{wanted}.* with {options.preset}", got=f"--{given}.*",
                          fix=f"this preset is {'autoregressive' if streams else 'single-step'}")
-    if streams:
-        return model
-    if reads_privileged(model.observation_keys):
-        return model  # what the auxiliary numbers teach it to see is given
-    return replace(model, auxiliary=NAMES, auxiliary_early_layer=max(1, model.layers // 2), patch_auxiliary=PATCH_NAMES)
 
 
 def _training(training: TrainingConfig, model) -> TrainingConfig:

@@ -34,7 +34,7 @@ def episodes(tmp_path_factory):
 
 def objective(episodes, tmp_path, **changes):
     options = train.Options(data=(episodes,), out=tmp_path, preset="debug", sequence=SequenceOptions(**changes))
-    return train._sequences(options, train._model(options), ROBOT)
+    return train._sequences(options, train.training_model(options.preset), ROBOT)
 
 
 def test_the_presets_recipe_counts_where_nothing_is_asked_for(episodes, tmp_path):
