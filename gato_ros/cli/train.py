@@ -52,6 +52,14 @@ class Options:
     """Its object set, or several with commas between: the rate that counts is their mean."""
     closed_loop_seed: int = 800_000
     """Its first seed: neither trained on nor used by `evaluate`."""
+    mesh: str | None = None
+    """Devices to spread over, like data=4,fsdp=2: both split the batch, fsdp weights and optimiser, too."""
+    coordinator: str | None = None
+    """host:port of the first of several processes that train together, each started with the same command."""
+    processes: int = 1
+    """How many there are."""
+    process: int = 0
+    """Which of them this one is, from 0."""
     json: Path | None = None
     """Write the final figures here as JSON."""
 
@@ -65,6 +73,7 @@ def run(options: Options) -> dict:
     from gato_ros.training.loop import Schedule, train
 
     _check_closed_loop(options)
+    mesh = _mesh(options)
     model = training_model(options.preset)
     _check_kind(options, model)
     embodiment = contract_for(load_embodiment(), model.observation_keys)
@@ -82,9 +91,23 @@ def run(options: Options) -> dict:
     schedule = Schedule(min(50, every), every, every, options.closed_loop_every)
     with dashboard.shown():
         result = train(objective, embodiment, data, options.out, schedule, dashboard.report,
-                       closed_loop if options.closed_loop_every else None, initial)
+                       closed_loop if options.closed_loop_every else None, initial, mesh)
     print(f"weights in {options.out / 'last'}")
     return {**result, "out": str(options.out), "data": data}
+
+
+def _mesh(options: Options):
+    """The devices to spread over; None for the one that JAX takes by itself. Nothing may have asked JAX before."""
+    from gato_ros.training.sharding import MeshShape, join, make_mesh
+
+    if (options.processes > 1) != (options.coordinator is not None) or (options.processes > 1 and not options.mesh):
+        raise SetupError(expected="--mesh, --coordinator and --processes together, or --mesh alone",
+                         got=f"--mesh {options.mesh}, --coordinator {options.coordinator}, "
+                             f"--processes {options.processes}", fix="see `train --help`")
+    shape = MeshShape.parse(options.mesh) if options.mesh else None
+    if options.coordinator:
+        join(options.coordinator, options.processes, options.process)
+    return make_mesh(shape) if shape else None
 
 
 def _single_step(options: Options, model, embodiment):

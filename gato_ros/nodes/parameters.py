@@ -48,6 +48,7 @@ class PolicyParameters:
     prompt: str = parameter("", "episode file to follow, or nothing; ~/reload_prompt reads it again", mutable=True)
     prompt_part: str = parameter("start", "start: the demonstration's first steps; end: its last, the goal",
                                  mutable=True)
+    precision: str = parameter("", "float32, bfloat16, bfloat16_weights, mixed or int8; nothing: as it was trained")
     compilation_cache: str = parameter("", "folder for compiled code, `off`, or nothing: the user's cache")
     propose_at_start: bool = parameter(True, "false: propose only after ~/propose is called with true")
     future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)

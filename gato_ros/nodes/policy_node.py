@@ -37,7 +37,7 @@ from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_IN
 NAME = "policy_node"
 
 
-def make_policy(name: str, robot: Embodiment, compilation_cache: str) -> Policy:
+def make_policy(name: str, robot: Embodiment, compilation_cache: str, precision: str) -> Policy:
     """`hold`, or the policy in that directory, warmed up; SetupError where there is none that fits."""
     if name == "hold":
         return HoldPolicy()
@@ -45,7 +45,7 @@ def make_policy(name: str, robot: Embodiment, compilation_cache: str) -> Policy:
     from gato_ros.models.policy import GatoPolicy
 
     keep_compiled(compilation_cache)
-    policy = GatoPolicy.from_directory(Path(name), robot)
+    policy = GatoPolicy.from_directory(Path(name), robot, precision=precision or None)
     policy.warm_up()
     return policy
 
@@ -56,7 +56,7 @@ class PolicyNode:
     def __init__(self, node: Node, parameters: PolicyParameters):
         self._node = node
         self._robot = robot = load_embodiment(parameters.embodiment)
-        self._policy = make_policy(parameters.policy, robot, parameters.compilation_cache)
+        self._policy = make_policy(parameters.policy, robot, parameters.compilation_cache, parameters.precision)
         self._prompt = load_prompt(parameters.prompt, parameters.prompt_part, self._policy, robot)
         self._prompt_in_use: Prompt | None = None
         self._policy.reset(self._prompt)  # computed now, so that an episode only copies it

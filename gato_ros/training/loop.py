@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from tensorboardX import SummaryWriter
 
 from gato_ros.embodiments import Embodiment
@@ -21,6 +22,7 @@ from gato_ros.training.auxiliary import MILLIMETRES, NAMES
 from gato_ros.training.checkpoint import load_checkpoint, run_record, save_checkpoint
 from gato_ros.training.objective import Objective
 from gato_ros.training.optimiser import TrainingState, start
+from gato_ros.training.sharding import agreed, gathered, on_mesh, place_state
 
 CURVES = "curves.jsonl"
 
@@ -54,6 +56,7 @@ def train(
     report: Callable[[Progress], None],
     closed_loop: Callable[[Path], dict[str, float]] | None = None,
     initial: Any = None,
+    mesh: Mesh | None = None,
 ) -> dict[str, Any]:
     """Train, or go on with the run in `folder`, to the last step; returns the final figures.
 
@@ -65,6 +68,7 @@ def train(
         data: frames per folder, for the record.
         closed_loop: measures saved weights; must return {"rate": share of successes, ...}.
         initial: parameters to start from instead of random ones.
+        mesh: devices to spread over; several processes of one mesh call this together, and the first one writes.
     """
     config = objective.config
     record = run_record(config, objective.model, data)
@@ -72,12 +76,15 @@ def train(
     if initial is not None:
         params = _taken_over(params, initial)
     fresh = start(config, params)
+    if mesh is not None:
+        fresh = place_state(fresh, mesh)
     state = load_checkpoint(folder / "checkpoint", fresh, record) or fresh
+    advance = objective.step if mesh is None else on_mesh(objective.step, state, mesh)
     run = _Run(folder, objective, embodiment, record, report, closed_loop)
     first, began = int(state.step), time.monotonic()
     sums: dict[str, Any] = {}
     for step, batch in enumerate(objective.batches(first), first + 1):
-        state, values = objective.step(state, batch)
+        state, values = advance(state, batch)
         sums = {key: sums.get(key, 0.0) + value for key, value in values.items()}
         if _due(schedule.log, step, config.steps):
             since = (step - 1) % schedule.log + 1
@@ -86,7 +93,7 @@ def train(
             run.write("train", step, means)
             sums = {}
         if _due(schedule.validate, step, config.steps):
-            run.write("validation", step, named(objective.measure(state.average), embodiment))
+            run.write("validation", step, named(objective.measure(gathered(state.average)), embodiment))
         if closed_loop is not None and _due(schedule.closed_loop, step, config.steps):
             run.measure_closed_loop(step, state)
         if _due(schedule.checkpoint, step, config.steps):  # comes last: what a kill cut off is done again
@@ -97,7 +104,7 @@ def train(
         "steps": int(state.step),
         "parameters": count_parameters(params),
         "best_rate": run.best,
-        **named(objective.measure(state.average), embodiment),
+        **named(objective.measure(gathered(state.average)), embodiment),
     }
 
 
@@ -145,9 +152,10 @@ class _Run:
         closed_loop: Callable[[Path], dict[str, float]] | None,
     ):
         folder.mkdir(parents=True, exist_ok=True)
+        self._writes = jax.process_index() == 0
         self._folder, self._model, self._embodiment = folder, objective.model, embodiment
         self._closed_loop, self._record, self._report = closed_loop, record, report
-        self._writer = SummaryWriter(str(folder / "tensorboard"))
+        self._writer = SummaryWriter(str(folder / "tensorboard"), write_to_disk=self._writes)
         self.best = self._best_so_far()
 
     def _best_so_far(self) -> float | None:
@@ -156,6 +164,8 @@ class _Run:
         return max((row["rate"] for row in rows if row["kind"] == "closed_loop"), default=None)
 
     def write(self, kind: str, step: int, values: dict[str, float]) -> None:
+        if not self._writes:
+            return
         with open(self._folder / CURVES, "a") as file:
             file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
         for key, value in values.items():
@@ -163,21 +173,19 @@ class _Run:
         self._report(Progress(kind, step, values))
 
     def save(self, name: str, state: TrainingState, step: int) -> Path:
-        directory = self._folder / name
-        save_weights(
-            directory,
-            jax.device_get(state.average),
-            self._model,
-            self._embodiment,
-            {"step": step, "training": self._record["training"], "data": portable(self._record["data"])},
-        )
+        directory, average = self._folder / name, gathered(state.average)
+        if self._writes:
+            record = {"step": step, "training": self._record["training"], "data": portable(self._record["data"])}
+            save_weights(directory, average, self._model, self._embodiment, record)
         return directory
 
     def measure_closed_loop(self, step: int, state: TrainingState) -> None:
-        values = self._closed_loop(self.save("measured", state, step))
+        directory = self.save("measured", state, step)
+        values = self._closed_loop(directory) if self._writes else {"rate": 0.0}
         self.write("closed_loop", step, values)
-        if self.best is None or values["rate"] >= self.best:
-            self.best = values["rate"]
+        rate = agreed(values["rate"])
+        if self.best is None or rate >= self.best:
+            self.best = rate
             self.save("best", state, step)
 
     def close(self) -> None:

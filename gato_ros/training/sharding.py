@@ -118,6 +118,13 @@ def gathered(tree: Any) -> Any:
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
+def agreed(value: float) -> float:
+    """What the first process has, on every process, to float32; all processes call it together."""
+    if jax.process_count() == 1:
+        return value
+    return float(multihost_utils.broadcast_one_to_all(np.float32(value)))
+
+
 def _laid_out(leaf: Any, sharding: NamedSharding) -> jax.Array:
     whole = np.asarray(leaf)
     return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])

@@ -66,3 +66,12 @@ def test_what_cannot_be_trained_is_refused(episodes, tmp_path, preset, changes, 
 def test_options_of_the_other_kind_are_refused(tmp_path, preset, options, words):
     with pytest.raises(SetupError, match=words):
         train.run(train.Options(data=(), out=tmp_path, preset=preset, **options))
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ({"processes": 2}, "together"), ({"coordinator": "here:1"}, "together"), ({"mesh": "data=64"}, "devices there are"),
+    ({"mesh": "rows=2"}, "data=4,fsdp=2")])
+def test_a_mesh_that_cannot_be_is_refused_before_anything_is_made(tmp_path, given, words):
+    with pytest.raises(SetupError, match=words):
+        train.run(train.Options(data=(tmp_path,), out=tmp_path / "run", **given))
+    assert not (tmp_path / "run").exists()

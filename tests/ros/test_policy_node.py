@@ -258,3 +258,11 @@ def test_in_lockstep_every_frame_gets_one_proposal(processes, probe, weights):
     observed = [(message.time_ref.sec, message.time_ref.nanosec) for _, message in timing]
     assert len(set(observed)) == len(observed) and sorted(observed) == observed
     assert observed[-1][0] < 1000  # simulated time, not wall time
+
+
+def test_a_precision_that_is_none_is_refused_and_one_that_is_serves(processes, probe, weights):
+    refused = processes.node("policy_node", "-p", f'policy:="{weights}"', "-p", "precision:=bfloat61")
+    probe.wait(lambda: refused.poll() is not None, "the refusal")
+    assert refused.returncode == 2 and "did you mean 'bfloat16'" in refused.log_path.read_text()
+    scene = Scene(processes, probe, weights, "-p", "precision:=bfloat16_weights")
+    scene.sense_until(lambda: len(scene.proposals) > 5, "proposals")

@@ -2,6 +2,7 @@
 
     sharding_program.py FOLDER                          eight forced host devices; leaves the single device's results
     sharding_program.py FOLDER PROCESS COORDINATOR      one of two processes of one device each; compares with those
+    sharding_program.py FOLDER train MESH STOP          the whole training loop on two devices, stopped after a step
 """
 
 import json
@@ -11,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 FOLDER = Path(sys.argv[1])
-if len(sys.argv) == 2:
-    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+if len(sys.argv) != 4:
+    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={8 if len(sys.argv) == 2 else 2}"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax  # noqa: E402
@@ -27,8 +28,9 @@ from gato_ros.models.tokenizer import StepTokens  # noqa: E402
 from gato_ros.training import checkpoint, sharding  # noqa: E402
 from gato_ros.training.config import TrainingConfig  # noqa: E402
 from gato_ros.training.examples import Batch  # noqa: E402
+from gato_ros.training.loop import Schedule, train  # noqa: E402
 from gato_ros.training.optimiser import optimiser, start  # noqa: E402
-from gato_ros.training.step import train_step  # noqa: E402
+from gato_ros.training.step import measure, train_step  # noqa: E402
 
 jax.config.update("jax_disable_most_optimizations", True)
 sharding.LEAST_SPLIT = 64  # debug sizes are small
@@ -131,5 +133,36 @@ def one_of_two(process, coordinator):
                 "processes": jax.process_count(), "devices": len(jax.devices())}
 
 
+class Same:
+    """An objective with the same batch at every step."""
+
+    def __init__(self):
+        self.config, self.model, self.frames_per_step = CONFIG, PRESETS["debug_one_pass"], BATCH
+        self.layout = token_layout(load_embodiment(), self.model)
+        _, self.step, self._batch = cloning()
+
+    def batches(self, first_step):
+        return (self._batch for _ in range(first_step, CONFIG.steps))
+
+    def measure(self, params):
+        values = measure(params, self._batch, config=self.config, model=self.model, layout=self.layout)
+        return {key: value for key, value in values.items() if key != "auxiliary_error"}  # the preset has two of them
+
+
+def whole_loop(shape, stop):
+    def report(progress):
+        if progress.kind == "train" and progress.step > stop:
+            raise KeyboardInterrupt
+
+    mesh = sharding.make_mesh(sharding.MeshShape.parse(shape)) if shape != "none" else None
+    try:
+        result = train(Same(), load_embodiment(), {"some": BATCH}, FOLDER, Schedule(1, 4, 4), report, mesh=mesh)
+    except KeyboardInterrupt:
+        return {"stopped": True}
+    return {"steps": result["steps"], "loss": result["loss"]}
+
+
 if __name__ == "__main__":
-    print(json.dumps(eight_devices() if len(sys.argv) == 2 else one_of_two(int(sys.argv[2]), sys.argv[3])))
+    work = {2: lambda: eight_devices(), 4: lambda: one_of_two(int(sys.argv[2]), sys.argv[3]),
+            5: lambda: whole_loop(sys.argv[3], int(sys.argv[4]))}
+    print(json.dumps(work[len(sys.argv)]()))

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
+import safetensors.numpy
 from jax.sharding import AbstractMesh, PartitionSpec
 
 from gato_ros.core.errors import SetupError
@@ -49,6 +51,20 @@ def test_eight_devices_take_the_step_of_one(eight, work, share, kinds):
     found = eight[1][work]
     assert kinds <= set(found["differences"]) and found["share"] == share
     assert max(found["differences"].values()) < 1e-5, found
+
+
+@pytest.mark.slow
+def test_the_loop_trains_on_a_mesh_and_goes_on_upon_another(tmp_path):
+    whole, parts = begin(tmp_path / "whole", "train", "none", 8), begin(tmp_path / "parts", "train", "fsdp=2", 4)
+    assert finish(whole)["steps"] == 8 and finish(parts) == {"stopped": True}
+    assert finish(begin(tmp_path / "parts", "train", "data=2", 8))["steps"] == 8
+    wanted, found = (safetensors.numpy.load_file(tmp_path / name / "last" / "params.safetensors")
+                     for name in ("whole", "parts"))
+    assert set(found) == set(wanted)
+    assert max(float(np.abs(found[name] - wanted[name]).max()) for name in wanted) < 1e-5
+    steps = [json.loads(line)["step"] for line in (tmp_path / "parts" / "curves.jsonl").read_text().splitlines()
+             if '"train"' in line]
+    assert steps == [1, 2, 3, 4, 5, 5, 6, 7, 8]  # step 5 was begun, not kept, and done again
 
 
 @pytest.mark.slow
