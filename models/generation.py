@@ -16,12 +16,12 @@ from jaxtyping import Bool, Float, Int
 from gato_ros.core.errors import SetupError
 from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.embedding import layer_norm, product
+from gato_ros.models.embedding import product
 from gato_ros.models.errors import NonFiniteError
+from gato_ros.models.memory import Memory, advance, empty, position_keys
 from gato_ros.models.mixed_sequence import embed_sequence, place_vectors, require_mixed
 from gato_ros.models.parameters import Parameters, table_row
 from gato_ros.models.segments import SequenceTokens, Step, pack
-from gato_ros.models.transformer import attend, feed_forward, position_scores, sinusoids, skew, split_heads
 from gato_ros.models.vocabulary import vocabulary_of
 
 PROMPT_MULTIPLE = 64
@@ -43,14 +43,12 @@ class Sampling:
                              fix="temperature 0 takes the likeliest token")
 
 
-class Memory(NamedTuple):
-    """What the layers remember of the tokens so far: slot i holds token i."""
+class Context(NamedTuple):
+    """The tokens so far: slot i holds token i."""
 
-    keys: tuple[Array, ...]
-    """Per layer [1 slots heads size]."""
-    values: tuple[Array, ...]
+    memory: Memory
     relative: tuple[Array, ...] | None
-    """Per layer [slots heads size] the projected codes of the distances slots-1 .. 0; None without positions."""
+    """`position_keys` of its slots."""
 
 
 def generate(params: Parameters, config: GatoConfig, prompt: Sequence[Step], *, max_tokens: int,
@@ -64,8 +62,6 @@ def generate(params: Parameters, config: GatoConfig, prompt: Sequence[Step], *, 
         NonFiniteError: the weights are damaged.
     """
     require_mixed(config)
-    if config.attention_positions == "learned":
-        raise SetupError(expected="attention_positions relative or none", got="learned", fix="use other weights")
     vocabulary = vocabulary_of(config)
     legal = vocabulary.legal.copy()
     legal[vocabulary.end] = True
@@ -76,7 +72,7 @@ def generate(params: Parameters, config: GatoConfig, prompt: Sequence[Step], *, 
     place = max(int(tokens.place[0, count - 1]), -1) + 1
     slots = tokens.ids.shape[1] + -(-max_tokens // PROMPT_MULTIPLE) * PROMPT_MULTIPLE
     params, rng = jax.device_put(params), jax.random.key(seed)
-    logits, memory = read_prompt(params, tokens, config=config, slots=slots)
+    logits, context = read_prompt(params, tokens, config=config, slots=slots)
     for n in range(max_tokens):
         chosen = int(choose(logits, legal, jax.random.fold_in(rng, n), sampling=sampling))
         if chosen < 0:
@@ -85,30 +81,30 @@ def generate(params: Parameters, config: GatoConfig, prompt: Sequence[Step], *, 
             return
         yield chosen
         if n + 1 < max_tokens:
-            logits, memory = read_token(params, memory, np.int32(chosen), np.int32(place + n), np.int32(count + n),
-                                        config=config)
+            logits, context = read_token(params, context, np.int32(chosen), np.int32(place + n), np.int32(count + n),
+                                         config=config)
 
 
 @partial(jax.jit, static_argnames=("config", "slots"))
 def read_prompt(params: Parameters, tokens: SequenceTokens, *, config: GatoConfig,
-                slots: int) -> tuple[Float[Array, "pieces"], Memory]:
-    """Logits of the token after a packed prompt [1 ...], and the memory of it.
+                slots: int) -> tuple[Float[Array, "pieces"], Context]:
+    """Logits of the token after a packed prompt [1 ...], and the context that it makes.
 
     The keys of its padding are written too; each is overwritten by the token that takes its slot before any sees it.
     """
-    x = embed_sequence(params, config, tokens)
-    features, memory = _advance(params, config, _empty(params, config, slots), x, jnp.int32(0))
-    return _logits(params, config, features[0, tokens.count[0] - 1]), memory
+    nothing = Context(empty(config, slots), position_keys(params, config, slots))
+    features, context = _advance(params, config, nothing, embed_sequence(params, config, tokens), jnp.int32(0))
+    return _logits(params, config, features[0, tokens.count[0] - 1]), context
 
 
-@partial(jax.jit, static_argnames="config", donate_argnames="memory")
-def read_token(params: Parameters, memory: Memory, chosen: Int[Array, ""], place: Int[Array, ""],
-               index: Int[Array, ""], *, config: GatoConfig) -> tuple[Float[Array, "pieces"], Memory]:
+@partial(jax.jit, static_argnames="config", donate_argnames="context")
+def read_token(params: Parameters, context: Context, chosen: Int[Array, ""], place: Int[Array, ""],
+               index: Int[Array, ""], *, config: GatoConfig) -> tuple[Float[Array, "pieces"], Context]:
     """Logits of the token after the text token `chosen`, which is the `index`-th of the sequence and the `place`-th of
-    its time-step, and the memory with it."""
+    its time-step, and the context with it."""
     x = params["table"][table_row(config, chosen)] + place_vectors(params, place)
-    features, memory = _advance(params, config, memory, x[None, None], index)
-    return _logits(params, config, features[0, 0]), memory
+    features, context = _advance(params, config, context, x[None, None], index)
+    return _logits(params, config, features[0, 0]), context
 
 
 @partial(jax.jit, static_argnames="sampling")
@@ -128,45 +124,14 @@ def choose(logits: Float[Array, "pieces"], legal: Bool[Array, "legal"], rng: Arr
     return jnp.where(finite, chosen, -1)
 
 
-def _empty(params: Parameters, config: GatoConfig, slots: int) -> Memory:
-    shape = (1, slots, config.heads, config.head_size)
-    zeros = tuple(jnp.zeros(shape, config.compute) for _ in range(config.layers))
-    relative = None
-    if config.attention_positions == "relative":
-        codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
-        relative = tuple(split_heads(config, product(config, codes, layer["relative"])) for layer in _layers(params))
-    return Memory(zeros, zeros, relative)
-
-
-def _layers(params: Parameters) -> list[Parameters]:
-    return [layer for _, layer in sorted(params["layers"].items())]
-
-
-def _advance(params: Parameters, config: GatoConfig, memory: Memory, x: Float[Array, "1 length width"],
-             start: Array) -> tuple[Float[Array, "1 length width"], Memory]:
-    """Features of the tokens from `start` on, and the memory with them."""
-    slots = memory.keys[0].shape[1]
+def _advance(params: Parameters, config: GatoConfig, context: Context, x: Float[Array, "1 length width"],
+             start: Array) -> tuple[Float[Array, "1 length width"], Context]:
+    """Features of the tokens from `start` on, and the context with them."""
+    slots = context.memory.keys[0].shape[1]
     distance = start + jnp.arange(x.shape[1])[:, None] - jnp.arange(slots)[None]
     mask = (distance >= 0) & (distance < config.context_tokens)
-    keys, values = list(memory.keys), list(memory.values)
-    for i, layer in enumerate(_layers(params)):
-        normed = layer_norm(layer["norm_attention"], x)
-        query, key, value = (split_heads(config, product(config, normed, layer[name]))
-                             for name in ("query", "key", "value"))
-        keys[i] = jax.lax.dynamic_update_slice_in_dim(keys[i], key.astype(keys[i].dtype), start, 1)
-        values[i] = jax.lax.dynamic_update_slice_in_dim(values[i], value.astype(values[i].dtype), start, 1)
-        position = None if memory.relative is None else partial(_position, config, memory.relative[i], start)
-        x = x + attend(layer, config, query, keys[i], values[i], mask, position)
-        x = x + feed_forward(layer, config, x)
-    return layer_norm(params["final_norm"], x), Memory(tuple(keys), tuple(values), memory.relative)
-
-
-def _position(config: GatoConfig, relative: Array, start: Array,
-              queries: Array) -> Float[Array, "1 heads length slots"]:
-    """Relative scores by slot: as from slot 0, then turned to `start`. What lies ahead is masked."""
-    slots = relative.shape[0]
-    scores = position_scores(config, queries, relative)
-    return jnp.roll(skew(jnp.concatenate([scores, scores], -1), slots - 1, slots), start, -1)
+    features, memory = advance(params, config, context.relative, context.memory, x, start, mask)
+    return features, context._replace(memory=memory)
 
 
 def _logits(params: Parameters, config: GatoConfig, feature: Float[Array, "width"]) -> Float[Array, "pieces"]:

@@ -12,25 +12,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Float
 
-from gato_ros.core.errors import SetupError
 from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.embedding import embed_actions, embed_observation, layer_norm, product
+from gato_ros.models.embedding import embed_actions, embed_observation, product
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
+from gato_ros.models.memory import Memory, advance, empty, position_keys
 from gato_ros.models.parameters import Parameters, continuous_rows
 from gato_ros.models.tokenizer import StepTokens
-from gato_ros.models.transformer import attend, feed_forward, position_scores, sinusoids, skew, split_heads
-
-
-class Memory(NamedTuple):
-    """The ring: what the layers remember of the tokens in the window."""
-
-    keys: tuple[Array, ...]
-    """Per layer [1 slots heads size]."""
-    values: tuple[Array, ...]
 
 
 class StreamOutput(NamedTuple):
@@ -52,22 +42,12 @@ def ring_slots(config: GatoConfig, layout: TokenLayout) -> int:
 
 
 def relative_keys(params: Parameters, config: GatoConfig, layout: TokenLayout) -> tuple[Array, ...] | None:
-    """Per layer the projected codes [slots heads size] of the distances slots-1 .. 0; they depend on weights only."""
-    if config.attention_positions == "learned":
-        raise SetupError(expected="attention_positions relative or none for streaming", got="learned",
-                         fix="learned positions change as the window slides: use another configuration")
-    if config.attention_positions == "none":
-        return None
-    slots = ring_slots(config, layout)
-    codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
-    return tuple(split_heads(config, product(config, codes, layer["relative"])).astype(config.compute)
-                 for _, layer in sorted(params["layers"].items()))
+    """`position_keys` of the ring's slots."""
+    return position_keys(params, config, ring_slots(config, layout))
 
 
 def empty_memory(config: GatoConfig, layout: TokenLayout) -> Memory:
-    shape = (1, ring_slots(config, layout), config.heads, config.head_size)
-    zeros = lambda: tuple(jnp.zeros(shape, config.compute) for _ in range(config.layers))  # noqa: E731
-    return Memory(zeros(), zeros())
+    return empty(config, ring_slots(config, layout))
 
 
 def stream_step(params: Parameters, relative: tuple[Array, ...] | None, memory: Memory, tokens: StepTokens,
@@ -158,22 +138,4 @@ def _advance(params: Parameters, relative: tuple[Array, ...] | None, memory: Mem
     index = jnp.arange(length)[:, None]
     distance = (start + index - jnp.arange(slots)[None]) % slots
     mask = (distance < config.context_tokens) & (distance < filled + index)
-    keys, values = list(memory.keys), list(memory.values)
-    for i, (_, layer) in enumerate(sorted(params["layers"].items())):
-        normed = layer_norm(layer["norm_attention"], x)
-        query, key, value = (split_heads(config, product(config, normed, layer[name]))
-                             for name in ("query", "key", "value"))
-        keys[i] = jax.lax.dynamic_update_slice_in_dim(keys[i], key.astype(keys[i].dtype), start, 1)
-        values[i] = jax.lax.dynamic_update_slice_in_dim(values[i], value.astype(values[i].dtype), start, 1)
-        position = None if relative is None else partial(_ring_position, config, relative[i], start)
-        x = x + attend(layer, config, query, keys[i], values[i], mask, position)
-        x = x + feed_forward(layer, config, x)
-    return layer_norm(params["final_norm"], x), Memory(tuple(keys), tuple(values))
-
-
-def _ring_position(config: GatoConfig, relative: Array, start: Array,
-                   queries: Array) -> Float[Array, "batch heads length slots"]:
-    """Relative scores by slot: in stream order a skew, then turned to where the chunk lies in the ring."""
-    slots = relative.shape[0]
-    scores = position_scores(config, queries, relative)
-    return jnp.roll(skew(jnp.concatenate([scores, scores], -1), slots - 1, slots), start, -1)
+    return advance(params, config, relative, memory, x, start, mask)
