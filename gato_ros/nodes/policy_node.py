@@ -10,13 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import TwistStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from sensor_msgs.msg import Image, JointState, TimeReference
 from std_srvs.srv import SetBool, Trigger
 
-from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.freshness import Sample
 from gato_ros.core.observation import Observation
@@ -24,15 +21,15 @@ from gato_ros.core.pace import Pace
 from gato_ros.core.policy import HoldPolicy, Policy
 from gato_ros.core.prompt import Prompt
 from gato_ros.embodiments import Embodiment, load_embodiment
-from gato_ros.nodes.clocks import instant, seconds, stamp_of
+from gato_ros.nodes.clocks import instant, seconds
 from gato_ros.nodes.diagnosis import ERROR, OK, WARN, Diagnosis, status
-from gato_ros.nodes.image import ImageRefused, rgb_from_message
-from gato_ros.nodes.joint_message import JointsRefused, values_by_name
-from gato_ros.nodes.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
+from gato_ros.nodes.observation_assembler import ObservationAssembler
 from gato_ros.nodes.parameters import PolicyParameters
 from gato_ros.nodes.process import Stop, run_node
 from gato_ros.nodes.prompt import load_prompt
-from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_IN
+from gato_ros.nodes.proposal_publisher import ProposalPublisher
+from gato_ros.nodes.quality import REPORT
+from gato_ros.nodes.sensor_subscriptions import SensorSubscriptions
 
 NAME = "policy_node"
 
@@ -67,23 +64,14 @@ class PolicyNode:
         self._not_before_s = 0.0
         self._simulated_time = node.get_parameter("use_sim_time").value
         self._failure: str | None = None
-        self._counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "refused_messages": 0,
-                        "memory_restarts": 0}
-        self._last_refusal, self._faults = "", ()
+        self._counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "memory_restarts": 0}
+        self._faults: tuple[str, ...] = ()
         self._act_ms: deque[float] = deque(maxlen=400)
 
-        wire = robot.wire
-        self._twist = node.create_publisher(TwistStamped, wire.proposal_twist, COMMAND)
-        self._gripper = node.create_publisher(JointState, wire.proposal_gripper, COMMAND)
-        self._timing = node.create_publisher(TimeReference, "~/timing", REPORT)
+        self._proposals = ProposalPublisher(node, robot)
         self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
         self._diagnosis = Diagnosis(node)
-        for key in self._assembler.image_keys:
-            node.create_subscription(Image, robot.observations[key].topic, self._on_image(key), CAMERA)
-        if self._assembler.needs_joints:
-            node.create_subscription(JointState, wire.joint_states.topic, self._on_joints, STATE_IN)
-        if self._assembler.needs_gripper:
-            node.create_subscription(JointState, wire.gripper_states.topic, self._on_gripper, STATE_IN)
+        self._sensors = SensorSubscriptions(node, robot, self._assembler, self._offer)
         node.create_timer(1.0, self._diagnose)
         # Last, so that whoever waits for the services finds a policy that is warm.
         node.create_service(Trigger, "~/reset", self._on_reset)
@@ -97,36 +85,6 @@ class PolicyNode:
                 self._assembler.offer(name, sample)
                 if name in self._assembler.image_keys:  # nobody waits for the rest
                     self._changed.notify_all()
-
-    def _refuse(self, what: str, why: Exception) -> None:
-        self._counts["refused_messages"] += 1
-        self._last_refusal = f"{what}: {why}"
-
-    def _on_image(self, key: str):
-        channel = self._robot.observations[key]
-
-        def store(message: Image) -> None:
-            try:
-                pixels = rgb_from_message(message, channel.height, channel.width)
-            except ImageRefused as refusal:
-                return self._refuse(channel.topic, refusal)
-            self._offer(key, pixels, message.header.stamp)
-        return store
-
-    def _on_joints(self, message: JointState) -> None:
-        self._read(JOINTS, message, self._robot.arm.joints, ("position", "velocity"))
-
-    def _on_gripper(self, message: JointState) -> None:
-        self._read(GRIPPER, message, [self._robot.gripper.joint], ("position", "effort"))
-
-    def _read(self, name: str, message: JointState, joints: list[str], fields: tuple[str, ...]) -> None:
-        try:
-            value = np.array([values_by_name(message, field, joints, closed=False) for field in fields])
-            if not np.isfinite(value).all():
-                raise JointsRefused("a value is not finite")
-        except JointsRefused as refusal:
-            return self._refuse(name, refusal)
-        self._offer(name, value, message.header.stamp)
 
     def _set_task(self, task: str) -> None:
         self._assembler.set_task(task)
@@ -253,21 +211,7 @@ class PolicyNode:
                 self._failure = f"{type(error).__name__}: {error}"
             return
         self._act_ms.append((time.monotonic() - started_s) * 1e3)
-        self._publish(action, observation.stamp_s)
-
-    def _publish(self, action: Action, observed_s: float) -> None:
-        stamp = self._node.get_clock().now().to_msg()
-        twist = TwistStamped()
-        twist.header.stamp, twist.header.frame_id = stamp, self._robot.base_frame
-        linear, angular = twist.twist.linear, twist.twist.angular
-        linear.x, linear.y, linear.z, angular.z = map(float, action.twist)
-        gripper = JointState(name=[self._robot.gripper.joint], position=[float(action.gripper_opening_m)])
-        gripper.header.stamp = stamp
-        timing = TimeReference(time_ref=stamp_of(observed_s), source="observation")
-        timing.header.stamp = stamp
-        self._twist.publish(twist)
-        self._gripper.publish(gripper)
-        self._timing.publish(timing)
+        self._proposals.publish(action, observation.stamp_s)
         self._counts["proposed"] += 1
 
     def _diagnose(self) -> None:
@@ -280,7 +224,8 @@ class PolicyNode:
         act = {} if not self._act_ms else {"act_ms_p50": f"{np.percentile(list(self._act_ms), 50):.2f}",
                                            "act_ms_p99": f"{np.percentile(list(self._act_ms), 99):.2f}"}
         item = status(self._node, self._robot.name, level, message,
-                      self._counts | {"last_refusal": self._last_refusal} | act | self._prompt_shown())
+                      self._counts | {"refused_messages": self._sensors.refused,
+                                      "last_refusal": self._sensors.last_refusal} | act | self._prompt_shown())
         self._status.publish(item)
         self._diagnosis.publish(item)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -53,6 +54,11 @@ class TrainingConfig:
         checks = {"steps": self.steps > 0, "batch": self.batch > 0, "learning_rate": self.learning_rate > 0,
                   "average": 0 <= self.average < 1, "patch_dropout": 0 <= self.patch_dropout < 1,
                   "blind_share": 0 <= self.blind_share <= 1}
-        for name, holds in checks.items():
-            if not holds:
-                raise SetupError(expected=f"a sensible {name}", got=str(getattr(self, name)), fix="see `train --help`")
+        require_sensible(self, checks)
+
+
+def require_sensible(config, holds: Mapping[str, bool]) -> None:
+    """Refuse a config of which a named field does not hold; raises SetupError."""
+    for name, holds_here in holds.items():
+        if not holds_here:
+            raise SetupError(expected=f"a sensible {name}", got=str(getattr(config, name)), fix="see `train --help`")

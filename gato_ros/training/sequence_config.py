@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from gato_ros.core.errors import SetupError
+from gato_ros.training.config import require_sensible
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,7 @@ class SequenceConfig:
                   "learning_rate": self.learning_rate > 0, "average": 0 <= self.average < 1,
                   "prompt_share": 0 <= self.prompt_share <= 1, "goal_share": 0 <= self.goal_share <= 1,
                   "return_share": 0 <= self.return_share <= 1, "patch_dropout": 0 <= self.patch_dropout < 1}
-        for name, holds in checks.items():
-            if not holds:
-                raise SetupError(expected=f"a sensible {name}", got=str(getattr(self, name)), fix="see `train --help`")
+        require_sensible(self, checks)
 
     @property
     def augments(self) -> bool:

@@ -1,5 +1,6 @@
 """Shapes written in jaxtyping are checked in these tests; on the robot they are only read."""
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -13,6 +14,8 @@ with install_import_hook([f"gato_ros.models.{name}" for name in CHECKED], "beart
     import gato_ros.models.policy  # noqa: F401  (imports every room of the model)
 
 from gato_ros.embodiments import Embodiment, load_embodiment  # noqa: E402
+from gato_ros.models.layout import token_layout  # noqa: E402
+from gato_ros.models.presets import PRESETS  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -73,3 +76,16 @@ def small_vocabulary(tmp_path_factory):
         SentencePieceTrainer.train(sentence_iterator=iter(sentences * 20), model_writer=file, vocab_size=320,
                                    model_type="bpe", byte_fallback=True, hard_vocab_limit=False, minloglevel=2)
     return load_vocabulary(path)
+
+
+@pytest.fixture(scope="session")
+def text_config(small_vocabulary):
+    """The debug model with patches of 16 pixels and rows for the small vocabulary."""
+    return replace(PRESETS["debug"], context_tokens=100, patch_size=16, text_rows=320,
+                   vocabulary=small_vocabulary.digest)
+
+
+@pytest.fixture(scope="session")
+def text_params(embodiment, fresh, text_config):
+    """Random weights of `text_config`."""
+    return fresh(text_config, token_layout(embodiment, text_config), 0, 0.1)

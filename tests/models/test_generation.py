@@ -19,17 +19,6 @@ features = jax.jit(mixed_features, static_argnums=1)
 
 
 @pytest.fixture(scope="module")
-def config(small_vocabulary):
-    return replace(PRESETS["debug"], context_tokens=100, patch_size=16, text_rows=320,
-                   vocabulary=small_vocabulary.digest)
-
-
-@pytest.fixture(scope="module")
-def params(embodiment, fresh, config):
-    return fresh(config, token_layout(embodiment, config), 0, 0.1)
-
-
-@pytest.fixture(scope="module")
 def prompt():
     pixels = np.random.default_rng(0).integers(0, 256, (48, 32, 3), dtype=np.uint8)
     return (Step((Text("the red one"),), (Continuous([0.5]),)), Step((Image(pixels), Text("which is left"))))
@@ -43,39 +32,39 @@ def full_logits(params, config, tokens):
 
 @pytest.mark.parametrize("changes", [{}, {"context_tokens": 26}, {"attention_positions": "none"}],
                          ids=["whole", "window slides", "no positions"])
-def test_remembering_equals_computing_everything_again(config, params, small_vocabulary, prompt, changes):
-    config = replace(config, **changes)
-    packed = pack(prompt, config, multiple=16)
+def test_remembering_equals_computing_everything_again(text_config, text_params, small_vocabulary, prompt, changes):
+    text_config = replace(text_config, **changes)
+    packed = pack(prompt, text_config, multiple=16)
     tokens = SequenceTokens(*(part[None] for part in packed))
     # Padded wider than the prompt: the keys of the padding must not be seen later.
     count, added = int(tokens.count[0]), small_vocabulary.encode(" red, blue and left")
     assert count < tokens.ids.shape[1] and len(added) > tokens.ids.shape[1] - count
-    logits, memory = read_prompt(params, tokens, config=config, slots=96)
+    logits, memory = read_prompt(text_params, tokens, config=text_config, slots=96)
     seen = [np.asarray(logits)]
     place = int(tokens.place[0, count - 1]) + 1
     for n, chosen in enumerate(added):
-        logits, memory = read_token(params, memory, np.int32(chosen), np.int32(place + n), np.int32(count + n),
-                                    config=config)
+        logits, memory = read_token(text_params, memory, np.int32(chosen), np.int32(place + n), np.int32(count + n),
+                                    config=text_config)
         seen.append(np.asarray(logits))
-    longer = pack((*prompt[:-1], Step((*prompt[-1].observation, Text(" red, blue and left")))), config, 96)
-    wanted = full_logits(params, config, SequenceTokens(*(part[None] for part in longer)))
+    longer = pack((*prompt[:-1], Step((*prompt[-1].observation, Text(" red, blue and left")))), text_config, 96)
+    wanted = full_logits(text_params, text_config, SequenceTokens(*(part[None] for part in longer)))
     assert len(wanted) == count + len(added)
     np.testing.assert_allclose(seen, wanted[count - 1:], atol=1e-5)
 
 
-def test_generation_takes_the_likeliest_legal_pieces(config, params, small_vocabulary, prompt):
-    ids = list(generate(params, config, prompt, max_tokens=20))
+def test_generation_takes_the_likeliest_legal_pieces(text_config, text_params, small_vocabulary, prompt):
+    ids = list(generate(text_params, text_config, prompt, max_tokens=20))
     legal = small_vocabulary.legal.copy()
     legal[small_vocabulary.end] = True
     text, wanted = prompt, []
     for _ in range(20):
-        tokens = SequenceTokens(*(part[None] for part in pack(text, config, 96)))
+        tokens = SequenceTokens(*(part[None] for part in pack(text, text_config, 96)))
         # Ids and not their text: pieces of a text may be cut otherwise when they are read again.
         ids_now, place, count = tokens.ids.copy(), tokens.place.copy(), int(tokens.count[0])
         ids_now[0, count:count + len(wanted)] = wanted
         place[0, count:count + len(wanted)] = place[0, count - 1] + 1 + np.arange(len(wanted))
         longer = tokens._replace(ids=ids_now, place=place, count=tokens.count + len(wanted))
-        logits = full_logits(params, config, longer)[-1, :small_vocabulary.pieces]
+        logits = full_logits(text_params, text_config, longer)[-1, :small_vocabulary.pieces]
         chosen = int(np.where(legal, logits, -np.inf).argmax())
         if chosen == small_vocabulary.end:
             break
@@ -84,10 +73,10 @@ def test_generation_takes_the_likeliest_legal_pieces(config, params, small_vocab
     assert small_vocabulary.decode(ids).encode().decode() == small_vocabulary.decode(ids)
 
 
-def test_a_token_is_one_decode_and_compiles_once(config, params, small_vocabulary, prompt):
-    list(generate(params, config, prompt, max_tokens=8))
+def test_a_token_is_one_decode_and_compiles_once(text_config, text_params, small_vocabulary, prompt):
+    list(generate(text_params, text_config, prompt, max_tokens=8))
     before = read_prompt._cache_size(), read_token._cache_size()
-    ids = list(generate(params, config, [*prompt, Step((Text("right"),))], max_tokens=30))
+    ids = list(generate(text_params, text_config, [*prompt, Step((Text("right"),))], max_tokens=30))
     assert len(ids) > 1 and (read_prompt._cache_size(), read_token._cache_size()) == before
 
 
@@ -104,33 +93,36 @@ def test_only_legal_ids_and_the_top_ones_are_drawn():
     assert abs(share - expected) < 4 * np.sqrt(expected * (1 - expected) / 2000)
 
 
-def test_the_seed_decides_and_the_end_piece_stops(config, params, small_vocabulary, prompt):
-    draw = lambda seed: list(generate(params, config, prompt, max_tokens=8, sampling=Sampling(1.0), seed=seed))
+def test_the_seed_decides_and_the_end_piece_stops(text_config, text_params, small_vocabulary, prompt):
+    def draw(seed):
+        return list(generate(text_params, text_config, prompt, max_tokens=8, sampling=Sampling(1.0), seed=seed))
+
     assert draw(1) == draw(1) != draw(2)
     # The end piece made the likeliest by far: its row points where all features point.
-    ending = {**params, "final_norm": {**params["final_norm"], "bias": params["final_norm"]["bias"] + 50.0},
-              "table": params["table"].at[small_vocabulary.end].set(1.0)}
-    assert list(generate(ending, config, prompt, max_tokens=8)) == []
+    norm = text_params["final_norm"]
+    ending = {**text_params, "final_norm": {**norm, "bias": norm["bias"] + 50.0},
+              "table": text_params["table"].at[small_vocabulary.end].set(1.0)}
+    assert list(generate(ending, text_config, prompt, max_tokens=8)) == []
 
 
-def test_what_cannot_generate_is_refused(config, params, small_vocabulary, prompt):
-    for changed, message in ((replace(config, vocabulary=None), "knows text"),
-                             (replace(config, attention_positions="learned"), "relative or none"),
-                             (replace(config, action_positions="distinct"), "action_positions")):
+def test_what_cannot_generate_is_refused(text_config, text_params, small_vocabulary, prompt):
+    for changed, message in ((replace(text_config, vocabulary=None), "knows text"),
+                             (replace(text_config, attention_positions="learned"), "relative or none"),
+                             (replace(text_config, action_positions="distinct"), "action_positions")):
         with pytest.raises(SetupError, match=message):
-            list(generate(params, changed, prompt, max_tokens=1))
+            list(generate(text_params, changed, prompt, max_tokens=1))
     for nothing in ((), (Step(()),), (Step((Text(""),)),)):
         with pytest.raises(SetupError, match="a prompt"):
-            list(generate(params, config, nothing, max_tokens=1))
+            list(generate(text_params, text_config, nothing, max_tokens=1))
     for sampling in ((-1.0, None), (float("nan"), None), (1.0, 0)):
         with pytest.raises(SetupError, match="temperature"):
             Sampling(*sampling)
-    broken = {**params, "table": params["table"].at[40, 0].set(np.nan)}
+    broken = {**text_params, "table": text_params["table"].at[40, 0].set(np.nan)}
     with pytest.raises(NonFiniteError):
-        list(generate(broken, config, prompt, max_tokens=1))
-    blind = {name: value for name, value in params.items() if name != "stem"}
+        list(generate(broken, text_config, prompt, max_tokens=1))
+    blind = {name: value for name, value in text_params.items() if name != "stem"}
     with pytest.raises(SetupError, match="sees images"):
-        list(generate(blind, config, prompt, max_tokens=1))
+        list(generate(blind, text_config, prompt, max_tokens=1))
 
 
 def test_the_published_vocabulary_fits_the_paper_s_table(embodiment):

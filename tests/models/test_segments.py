@@ -32,17 +32,6 @@ features = jax.jit(mixed_features, static_argnums=1)
 loss = jax.jit(mixed_loss, static_argnums=1)
 
 
-@pytest.fixture(scope="module")
-def config(small_vocabulary):
-    return replace(PRESETS["debug"], context_tokens=100, patch_size=16, text_rows=320,
-                   vocabulary=small_vocabulary.digest)
-
-
-@pytest.fixture(scope="module")
-def params(config, embodiment, fresh):
-    return fresh(config, token_layout(embodiment, config), 0, 0.1)
-
-
 def picture(height, width, seed=0):
     return Image(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
@@ -59,8 +48,8 @@ def steps():
             Step((Text("the left one", predicted=False), picture(16, 16, 1), Text(" blue", end=True))))
 
 
-def test_every_token_has_the_paper_s_id_place_and_part_in_the_loss(config, steps, small_vocabulary):
-    tokens = pack(steps, config, 100, 9)
+def test_every_token_has_the_paper_s_id_place_and_part_in_the_loss(text_config, steps, small_vocabulary):
+    tokens = pack(steps, text_config, 100, 9)
     red, left, blue = (small_vocabulary.encode(text) for text in ("the red one", "the left one", " blue"))
     # Companded in an observation, not in an action: the golden values of reference/gato.md.
     ids = [32710, 32279, *[PAD] * 6, *red, 1, 0, 63, 2, SEPARATOR, 7, 32640, 32000,
@@ -76,8 +65,8 @@ def test_every_token_has_the_paper_s_id_place_and_part_in_the_loss(config, steps
     np.testing.assert_array_equal(tokens.patch_tokens, [*range(2, 8), first + 4 + len(left), 100, 100])
 
 
-def test_patches_are_cut_in_raster_order_and_know_where_they_lie(config, steps):
-    tokens, pixels = pack(steps, config, 100, 9), picture(32, 48).pixels
+def test_patches_are_cut_in_raster_order_and_know_where_they_lie(text_config, steps):
+    tokens, pixels = pack(steps, text_config, 100, 9), picture(32, 48).pixels
     np.testing.assert_array_equal(tokens.patches[4], pixels[16:, 16:32])
     np.testing.assert_array_equal(tokens.patch_intervals[4], [[64, 128], [42, 85]])
     np.testing.assert_array_equal(tokens.patch_intervals[6], [[0, 128], [0, 128]])
@@ -92,64 +81,66 @@ def test_patches_are_cut_in_raster_order_and_know_where_they_lie(config, steps):
     (Continuous([np.nan]), NonFiniteError, "finite"),
     (picture(16 * 10, 16), SetupError, "at most 99 tokens and 9 patches; got 10 and 10"),
     (Text("a" * 200), SetupError, "at most 99 tokens")])
-def test_what_cannot_be_packed_is_refused(config, bad, error, message):
+def test_what_cannot_be_packed_is_refused(text_config, bad, error, message):
     with pytest.raises(error, match=message):
-        pack([Step((bad,))], config, 99, 9)
+        pack([Step((bad,))], text_config, 99, 9)
 
 
-def test_text_needs_a_vocabulary(config):
-    plain = replace(config, vocabulary=None)
+def test_text_needs_a_vocabulary(text_config):
+    plain = replace(text_config, vocabulary=None)
     assert pack([Step((Discrete([1]),))], plain).count == 1
     with pytest.raises(SetupError, match="a model that knows text"):
         pack([Step((Text("red"),))], plain)
 
 
-def test_an_image_is_no_action(config):
+def test_an_image_is_no_action(text_config):
     with pytest.raises(ValueError, match="action"):
-        pack([Step((Text("a"),), (picture(16, 16),))], config)
+        pack([Step((Text("a"),), (picture(16, 16),))], text_config)
 
 
-def test_padding_changes_nothing(config, params, steps):
-    tight, wide = (batch(pack(steps, config, *size)) for size in ((None, None), (100, 9)))
+def test_padding_changes_nothing(text_config, text_params, steps):
+    tight, wide = (batch(pack(steps, text_config, *size)) for size in ((None, None), (100, 9)))
     count = int(tight.count[0])
     assert tight.ids.shape == (1, count) and wide.ids.shape == (1, 100)
-    np.testing.assert_allclose(features(params, config, wide)[:, :count], features(params, config, tight), atol=1e-5)
-    np.testing.assert_allclose(loss(params, config, wide), loss(params, config, tight), rtol=1e-5)
-    # Nor does what lies in it.
+    # Padding, and other things in it.
     other = wide._replace(patches=wide.patches.copy(), ids=wide.ids.copy())
     other.patches[:, 7:], other.ids[:, count:] = 200, 5
-    np.testing.assert_array_equal(features(params, config, other)[:, :count], features(params, config, wide)[:, :count])
-    np.testing.assert_array_equal(loss(params, config, other), loss(params, config, wide))
+    of_tight, of_wide, of_other = (features(text_params, text_config, tokens) for tokens in (tight, wide, other))
+    np.testing.assert_allclose(of_wide[:, :count], of_tight, atol=1e-5)
+    np.testing.assert_array_equal(of_other[:, :count], of_wide[:, :count])
+    losses = [loss(text_params, text_config, tokens) for tokens in (tight, wide, other)]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+    np.testing.assert_array_equal(losses[2], losses[1])
 
 
-def test_only_text_and_actions_are_learned(config, params, steps):
-    tokens = batch(pack(steps, config))
-    logits = np.asarray(features(params, config, tokens))[0, :-1] @ np.asarray(params["table"]).T
-    targets = np.asarray(table_row(config, tokens.ids[0, 1:]))
+def test_only_text_and_actions_are_learned(text_config, text_params, steps):
+    tokens = batch(pack(steps, text_config))
+    logits = np.asarray(features(text_params, text_config, tokens))[0, :-1] @ np.asarray(text_params["table"]).T
+    targets = np.asarray(table_row(text_config, tokens.ids[0, 1:]))
     each = np.log(np.exp(logits).sum(-1)) - logits[np.arange(len(targets)), targets]
     mask = tokens.predicted[0, 1:]
     assert 5 < mask.sum() < len(mask) / 2
-    np.testing.assert_allclose(loss(params, config, tokens), each[mask].mean(), rtol=1e-5)
+    np.testing.assert_allclose(loss(text_params, text_config, tokens), each[mask].mean(), rtol=1e-5)
 
 
-def test_every_token_matters_to_those_after_it_and_to_no_others(config, params, steps):
-    tokens = batch(pack(steps, config))
-    plain = np.asarray(features(params, config, tokens))
+def test_every_token_matters_to_those_after_it_and_to_no_others(text_config, text_params, steps):
+    tokens = batch(pack(steps, text_config))
+    plain = np.asarray(features(text_params, text_config, tokens))
     patches = tokens.patches.copy()
     patches[0, 3] = 255 - patches[0, 3]
-    moved = np.abs(np.asarray(features(params, config, tokens._replace(patches=patches))) - plain).max(-1)[0]
+    moved = np.abs(np.asarray(features(text_params, text_config, tokens._replace(patches=patches))) - plain).max(-1)[0]
     at = int(tokens.patch_tokens[0, 3])
     assert moved[:at].max() == 0 and moved[at:].min() > 1e-6
     for other in (tokens._replace(patch_intervals=tokens.patch_intervals[:, ::-1]),
                   tokens._replace(place=tokens.place[:, ::-1])):
-        assert np.abs(np.asarray(features(params, config, other)) - plain).max() > 1e-4
+        assert np.abs(np.asarray(features(text_params, text_config, other)) - plain).max() > 1e-4
 
 
-def test_a_long_text_shares_the_last_local_position(config, params):
-    tokens = pack([Step((Text("\0" * 600),))], config)
+def test_a_long_text_shares_the_last_local_position(text_config, text_params):
+    tokens = pack([Step((Text("\0" * 600),))], text_config)
     assert tokens.place.max() == 600
-    vectors = np.asarray(place_vectors(params, tokens.place))
-    np.testing.assert_array_equal(vectors[:512], params["local_position"])
+    vectors = np.asarray(place_vectors(text_params, tokens.place))
+    np.testing.assert_array_equal(vectors[:512], text_params["local_position"])
     assert (vectors[512:] == vectors[511]).all()
 
 
@@ -169,7 +160,7 @@ def test_a_robot_s_steps_give_the_features_of_the_robot_s_path(embodiment, obser
     assert one.action == () and pack([one], config).count == layout.observation_tokens
 
 
-def test_the_robot_s_short_cuts_cannot_read_mixed_sequences(config, params, steps):
+def test_the_robot_s_short_cuts_cannot_read_mixed_sequences(text_config, text_params, steps):
     for changed in ({"action_positions": "distinct"}, {"stem": PRESETS["sawyer_tiny"].stem, "patch_size": 32}):
         with pytest.raises(SetupError, match="use weights of a paper preset"):
-            mixed_features(params, replace(config, **changed), batch(pack(steps, config)))
+            mixed_features(text_params, replace(text_config, **changed), batch(pack(steps, text_config)))
