@@ -51,3 +51,8 @@ PRESETS: dict[str, GatoConfig] = {
         _SMALL, layers=2, width=32, heads=2, head_size=16, feed_forward=64,
         stem=(Convolution(4, 4, 8), Convolution(2, 2, 16)), auxiliary=("red_x", "red_y"), auxiliary_early_layer=1),
 }
+
+
+def single_step_presets() -> list[str]:
+    """Those that learn single frames and propose all actions in one pass."""
+    return [name for name, model in PRESETS.items() if model.action_decoding == "one_pass"]

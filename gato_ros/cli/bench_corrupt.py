@@ -23,7 +23,7 @@ WEIGHTS_FILES = ("params.safetensors", "config.json")
 class Options:
     """What to damage, and how often."""
 
-    policy: str = "sawyer_cubes"
+    policy: str = "sawyer_mastery"
     """A shipped policy, or a folder with weights. It is copied first."""
     preset: str = "sawyer_small"
     """Size of the model whose training checkpoint is written and damaged."""

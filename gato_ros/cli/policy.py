@@ -25,6 +25,8 @@ class Options:
 
     recipe: str = "mastery"
     """`generalization` (no test object in training), `mastery` (goes on from there to all objects), `smoke` (toy)."""
+    preset: str | None = None
+    """A model in place of the recipe's; `sawyer_medium` suits a GPU, with an --out of its own."""
     out: Path | None = None
     """Folder of data, runs, results and ledger; default out/policy, for `smoke` out/policy-smoke."""
     until: str | None = None
@@ -44,7 +46,7 @@ def run(options: Options) -> dict:
     from gato_ros.cli.policy_ledger import Ledger, alone, at_work
     from gato_ros.training.recipe import recipe
 
-    stages = recipe(options.recipe)
+    stages = recipe(options.recipe, options.preset)
     out = options.out or Path("out/policy-smoke" if options.recipe == "smoke" else "out/policy")
     out = Path(os.path.relpath(out)) if out.resolve().is_relative_to(Path.cwd()) else out.resolve()
     for name in (*options.redo, *([options.until] if options.until else [])):

@@ -21,7 +21,7 @@ WEIGHTS_FILE = "params.safetensors"
 CONFIG_FILE = "config.json"
 COMPILATION_CACHE = "GATO_ROS_COMPILATION_CACHE"
 """Environment variable of models/compilation.py, named here so that nobody imports JAX for it."""
-DEFAULT = "sawyer_cubes"
+DEFAULT = "sawyer_mastery"
 """The shipped policy that verbs take when none is named."""
 
 

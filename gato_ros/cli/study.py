@@ -118,10 +118,10 @@ def _check(options: Options, cells: tuple[Cell, ...]) -> None:
 
 
 def _check_names(options: Options) -> None:
-    from gato_ros.models.presets import PRESETS
+    from gato_ros.models.presets import single_step_presets
     from gato_ros.sim.task import OBJECT_SETS
 
-    trainable = [name for name, model in PRESETS.items() if model.action_decoding == "one_pass"]
+    trainable = single_step_presets()
     for name in options.presets if options.name == "size" else [options.preset]:
         if name not in trainable:
             raise unknown_name("a single-step preset", name, trainable)

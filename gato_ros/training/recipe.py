@@ -6,11 +6,13 @@ weights and learns the test objects, too. `smoke` is all of it at toy sizes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gato_ros.core.errors import unknown_name
+from gato_ros.core.observation import PRIVILEGED_PREFIX
+from gato_ros.models.presets import PRESETS, single_step_presets
 from gato_ros.training.stage import CardStage, CollectStage, EvaluateStage, Stage, TrainStage
 
 SNAPSHOT_SEED, GENERALIZATION_DAGGER_SEED, MASTERY_DAGGER_SEED = 100_000, 200_000, 300_000
@@ -74,11 +76,22 @@ SMOKE = Sizes(
     perturbed_episodes=1, perturbation="light")
 
 
-def recipe(name: str) -> tuple[Stage, ...]:
-    """The stages of a recipe in their order; SetupError if there is none of that name."""
+def recipe(name: str, preset: str | None = None) -> tuple[Stage, ...]:
+    """The stages of a recipe in their order, with another model on request; SetupError for a name that is unknown."""
     if name not in RECIPES:
         raise unknown_name("a recipe", name, RECIPES)
-    return RECIPES[name]
+    build, sizes = RECIPES[name]
+    if preset is None:
+        return build(sizes)
+    if preset not in (known := robot_presets()):
+        raise unknown_name("a single-step preset for a robot", preset, known)
+    return build(replace(sizes, preset=preset))
+
+
+def robot_presets() -> list[str]:
+    """The models that a recipe can be made with."""
+    return [name for name in single_step_presets()
+            if not any(key.startswith(PRIVILEGED_PREFIX) for key in PRESETS[name].observation_keys)]
 
 
 def generalization(sizes: Sizes) -> tuple[Stage, ...]:
@@ -160,5 +173,5 @@ def _measured(sizes: Sizes, name: str, stages: list[Stage], sets: tuple[str, ...
                     tuple(stage.folder for stage in evaluations))
 
 
-RECIPES: dict[str, tuple[Stage, ...]] = {
-    "generalization": generalization(Sizes()), "mastery": mastery(Sizes()), "smoke": mastery(SMOKE)}
+RECIPES: dict[str, tuple[Callable[[Sizes], tuple[Stage, ...]], Sizes]] = {
+    "generalization": (generalization, Sizes()), "mastery": (mastery, Sizes()), "smoke": (mastery, SMOKE)}

@@ -438,7 +438,7 @@ def test_a_file_of_another_evaluation_is_refused(tmp_path, content, expected):
 
 def test_weights_that_changed_are_another_evaluation(tmp_path):
     """The folder has the same name, but the policy in it is another."""
-    source = Path(__file__).parents[2] / "models" / "weights" / "sawyer_cubes"
+    source = Path(__file__).parents[2] / "models" / "weights" / "sawyer_mastery"
     weights = tmp_path / "weights"
     shutil.copytree(source, weights)
     options = evaluate.Options(policy=str(weights), episodes=1, json=tmp_path / "result.json")

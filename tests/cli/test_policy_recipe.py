@@ -17,10 +17,10 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.statistics import wilson95
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.weights import load_weights
-from gato_ros.training.recipe import RECIPES, recipe
+from gato_ros.training.recipe import recipe
 from gato_ros.training.stage import TrainStage
 
-STAGES = [stage.name for stage in RECIPES["smoke"]]
+STAGES = [stage.name for stage in recipe("smoke")]
 KILLED = "generalization_dagger_1_data"
 
 
@@ -218,5 +218,5 @@ def test_the_closed_loop_of_several_sets_is_their_mean(tmp_path):
 
 
 def test_the_recipe_of_generalization_is_a_part_of_mastery():
-    assert RECIPES["mastery"][: len(RECIPES["generalization"])] == RECIPES["generalization"]
-    assert isinstance(RECIPES["smoke"][2], TrainStage)
+    assert recipe("mastery")[: len(recipe("generalization"))] == recipe("generalization")
+    assert isinstance(recipe("smoke")[2], TrainStage)

@@ -196,5 +196,5 @@ def test_generate_verb_writes_text(weights, contract, small_vocabulary, tmp_path
                             ((), "a prompt"), (("--text", "a", "--max-tokens", 0), "max_tokens")):
         assert call("generate", "--policy", weights, "--embodiment", contract, *arguments) == 2
         assert said in capsys.readouterr().err
-    assert call("generate", "--policy", "sawyer_cubes", "--text", "a") == 2
+    assert call("generate", "--policy", "sawyer_mastery", "--text", "a") == 2
     assert "a model that knows text" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """The recipes, as values: every stage finds what it reads, and no test object gets into `generalization`."""
 
+from dataclasses import replace
+
 import pytest
 
 from gato_ros.core.errors import SetupError
@@ -65,3 +67,14 @@ def test_generalization_learns_from_no_test_object(name):
 def test_an_unknown_recipe_is_refused():
     with pytest.raises(SetupError, match="did you mean 'mastery'"):
         recipe("mastry")
+
+
+def test_another_model_changes_the_trainings_and_nothing_else():
+    for plain, larger in zip(recipe("mastery"), recipe("mastery", "sawyer_medium"), strict=True):
+        assert larger == (replace(plain, preset="sawyer_medium") if isinstance(plain, TrainStage) else plain)
+
+
+@pytest.mark.parametrize("preset", ["sawyer_state", "gato_79m", "sawyer_huge"])
+def test_a_model_that_no_robot_could_clone_is_refused(preset):
+    with pytest.raises(SetupError, match="single-step preset for a robot"):
+        recipe("mastery", preset)
