@@ -160,7 +160,13 @@ class _Run:
 
     def _best_so_far(self) -> float | None:
         path = self._folder / CURVES
-        rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        if not path.exists():
+            return None
+        written = path.read_text()
+        whole = written[:written.rfind("\n") + 1]
+        if whole != written:  # a power cut in the middle of a row
+            os.truncate(path, len(whole.encode()))
+        rows = [json.loads(line) for line in whole.splitlines()]
         return max((row["rate"] for row in rows if row["kind"] == "closed_loop"), default=None)
 
     def write(self, kind: str, step: int, values: dict[str, float]) -> None:

@@ -97,13 +97,16 @@ def test_a_relative_folder_is_named_like_the_absolute_one(tmp_path, monkeypatch)
     assert portable({"data/a": 3}) == portable({str(tmp_path / "data" / "a"): 3}) == {"data/a": 3}
 
 
-def test_a_resumed_run_ends_with_the_same_weights(examples, tmp_path):
+def test_a_resumed_run_ends_with_the_same_weights_and_drops_a_row_that_was_cut(examples, tmp_path):
     run(examples, tmp_path / "whole")
     stopped = _StopAt(4)
     with pytest.raises(_Stop):
         schedule = Schedule(log=1, validate=4, checkpoint=4)
         train(objective(examples), load_embodiment(), {"some": 56}, tmp_path / "parts", schedule, stopped)
+    curves = tmp_path / "parts" / "curves.jsonl"
+    curves.write_bytes(curves.read_bytes()[:-9])
     run(examples, tmp_path / "parts")
+    assert all("step" in json.loads(line) for line in curves.read_text().splitlines())
     whole = (tmp_path / "whole" / "last" / "params.safetensors").read_bytes()
     assert (tmp_path / "parts" / "last" / "params.safetensors").read_bytes() == whole
 
