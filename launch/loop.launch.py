@@ -10,12 +10,16 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from gato_ros.nodes.plan import NAMESPACE, loop_plan
+from gato_ros.sim.task import stack_task
 from launch import LaunchDescription
 
 ARGUMENTS = {
     "robot": ("sim", "sim, or `driver`: no simulator, and the guard waits for ~/reset"),
     "policy": ("hold", "directory of weights, or `hold`"),
     "prompt": ("", "episode file that the policy follows, if any"),
+    "task": ("red_on_blue", "or blue_on_green: what goes on what in the simulator"),
+    "text": ("", "what a policy that reads texts is told; nothing: the task in words"),
+    "embodiment": ("sawyer_rgb_stacking", "contract: name of a shipped one, or path of a YAML file"),
     "objects": ("cubes", "cubes, triplet1 .. triplet5, train"),
     "seed": ("0", "seed of the first episode"),
     "gui": ("false", "true: show the simulator's window"),
@@ -28,11 +32,13 @@ def _nodes(context):
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     simulated, lockstep = value["robot"] == "sim", value["lockstep"] == "true"
     prompt = {"prompt": value["prompt"]} if value["prompt"] else {}  # else the file's
+    same = {"embodiment": value["embodiment"]}
     settings = {
-        "guard_node": {"start_armed": simulated},
-        "policy_node": {"policy": value["policy"], **prompt},
-        "sim_node": {"objects": value["objects"], "seed": int(value["seed"]), "gui": value["gui"] == "true",
-                     "lockstep": lockstep},
+        "guard_node": {"start_armed": simulated, **same},
+        "policy_node": {"policy": value["policy"], "task": value["text"] or stack_task(value["task"]).text, **prompt,
+                        **same},
+        "sim_node": {"objects": value["objects"], "task": value["task"], "seed": int(value["seed"]),
+                     "gui": value["gui"] == "true", "lockstep": lockstep, **same},
     }
     return [Node(package="gato_ros", executable=plan.name, name=plan.name, namespace=plan.namespace, output="screen",
                  parameters=[str(plan.parameter_file),

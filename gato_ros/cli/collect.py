@@ -31,6 +31,8 @@ class Options:
     """Object set: cubes, triplet1..triplet5, train."""
     task: str = "red_on_blue"
     """What to stack on what: red_on_blue or blue_on_green."""
+    embodiment: str = "sawyer_rgb_stacking"
+    """Name or path of the contract; sawyer_rgb_stacking_told records the task in words, too."""
     episodes: int = 100
     """Episodes to attempt, or scenes to draw (a scene gives `per_scene` frames)."""
     seed: int = 0
@@ -97,7 +99,10 @@ def run(options: Options) -> dict:
 
 def _check(options: Options) -> None:
     from gato_ros.core.errors import unknown_name
+    from gato_ros.embodiments import load_embodiment
     from gato_ros.sim.task import OBJECT_SETS, stack_task
+
+    embodiment = load_embodiment(options.embodiment)
 
     stack_task(options.task)
     if options.objects not in OBJECT_SETS:
@@ -119,13 +124,12 @@ def _check(options: Options) -> None:
         raise SetupError(expected="--image-share in (0, 1]", got=str(options.image_share), fix="0.25 is a good value")
     if options.policy is not None:
         from gato_ros.cli.policy_source import make_policy
-        from gato_ros.embodiments import load_embodiment
 
         if options.kind == "snapshots":
             raise SetupError(
                 expected="--policy with --kind episodes", got="--kind snapshots", fix="nothing drives in a snapshot"
             )
-        make_policy(options.policy, load_embodiment())
+        make_policy(options.policy, embodiment)
 
 
 def _name(options: Options, seed: int) -> str:
@@ -151,12 +155,14 @@ _SETUP: dict = {}
 def _parts(options: Options) -> tuple:
     """Environment, expert and driver of this worker process, made once."""
     if not _SETUP:
+        from gato_ros.embodiments import load_embodiment
         from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
         from gato_ros.sim.expert import StackingExpert
         from gato_ros.sim.randomisation import TRAINING
         from gato_ros.sim.task import stack_task
 
         env = RgbStackingEnv(options.objects, privileged=PRIVILEGED_KEYS,
+                             embodiment=load_embodiment(options.embodiment),
                              randomisation=TRAINING if options.randomise else None, wanted=stack_task(options.task))
         expert = driver = StackingExpert(env.embodiment, stack_task(options.task))
         if options.policy:

@@ -47,6 +47,8 @@ class Options:
     """Object set: cubes, triplet1 .. triplet5, train; triplets (the five one after another), or all (all seven)."""
     task: str = "red_on_blue"
     """What to stack on what: red_on_blue or blue_on_green."""
+    embodiment: str = "sawyer_rgb_stacking"
+    """Name or path of the contract; sawyer_rgb_stacking_told tells the policy the task in words."""
     episodes: int = 100
     """Episodes of each set. The 95 % interval of 100 is about 20 points wide, of 400 about 10."""
     seed: int = 900_000
@@ -113,7 +115,7 @@ def _episodes(options: Options, plan: Plan, pool: Executor) -> dict:
 
     from gato_ros.cli.evaluate_episode import Job, run_job
 
-    jobs = [Job(options.policy, name, seed, perturbation, options.level, options.task,
+    jobs = [Job(options.policy, name, seed, perturbation, options.level, options.task, options.embodiment,
                 str(plan.prompts[seed % len(plan.prompts)]) if part else None, part)
             for perturbation in plan.perturbations for part in plan.prompt_parts for name in plan.sets
             for seed in range(options.seed, options.seed + options.episodes)]
@@ -157,7 +159,7 @@ def _result(options: Options, plan: Plan, outcomes: dict) -> dict:
 
     by_condition = _by_condition(outcomes)
     first = condition(plan.perturbations[0], options.level)
-    embodiment = load_embodiment()
+    embodiment = load_embodiment(options.embodiment)
     result = {
         "policy": options.policy, "weights_sha256": plan.weights_sha256, "seed": options.seed, "task": options.task,
         "perturbation": {"name": options.perturb, "level": options.level} if plan.perturbations[0] else None,

@@ -65,7 +65,8 @@ def _read_report(path: Path, record: dict[str, Any]) -> EvaluationResult:
             for row in record["episode_rows"]]
     if not rows:
         raise ValueError("no episodes")
-    about = {**dict.fromkeys(ABOUT), "contract_digest": record["embodiment"]["digest"]}
+    about = {**dict.fromkeys(ABOUT), "contract_digest": record["embodiment"]["digest"],
+             "task": record.get("task")}
     return EvaluationResult(path, str(record["policy"]), about, {OVER_ROS: {record["objects"]: rows}})
 
 

@@ -37,6 +37,8 @@ class Job:
     """One of sim.randomisation.LEVELS."""
     task: str = "red_on_blue"
     """One of sim.task.TASKS."""
+    embodiment: str = "sawyer_rgb_stacking"
+    """Name or path of the contract."""
     prompt: str | None = None
     """The episode file that the policy follows, if any."""
     prompt_part: str | None = None
@@ -69,15 +71,16 @@ def _parts(job: Job) -> tuple[RgbStackingEnv, Policy]:
     from gato_ros.sim.randomisation import perturbation
     from gato_ros.sim.task import stack_task
 
-    task = stack_task(job.task)
-    if _MADE.get("name") != (job.policy, job.task):
-        _MADE.update(name=(job.policy, job.task), policy=make_policy(job.policy, load_embodiment(), task))
-    world = (job.policy, job.object_set, job.perturbation, job.level, job.task)
+    task, embodiment = stack_task(job.task), load_embodiment(job.embodiment)
+    name = (job.policy, job.task, job.embodiment)
+    if _MADE.get("name") != name:
+        _MADE.update(name=name, policy=make_policy(job.policy, embodiment, task))
+    world = (*name, job.object_set, job.perturbation, job.level)
     if _MADE.get("world") != world:
         if "environment" in _MADE:
             _MADE.pop("environment").close()
         randomisation = perturbation(job.perturbation, job.level) if job.perturbation else None
-        environment = make_environment(job.object_set, _MADE["policy"], load_embodiment(), randomisation,
+        environment = make_environment(job.object_set, _MADE["policy"], embodiment, randomisation,
                                        randomise_fully=randomisation is not None, task=task)
         _MADE.update(world=world, environment=environment)
     return _MADE["environment"], _MADE["policy"]
@@ -92,8 +95,8 @@ def _prompt(job: Job, policy: Policy) -> Prompt | None:
         from gato_ros.data.prompt import read_prompt
         from gato_ros.embodiments import load_embodiment
 
-        prompt = read_prompt(Path(job.prompt), load_embodiment(), policy.observation_keys, policy.prompt_steps,
-                             job.prompt_part)
+        prompt = read_prompt(Path(job.prompt), load_embodiment(job.embodiment), policy.observation_keys,
+                             policy.prompt_steps, job.prompt_part)
         _MADE.update(prompt_name=wanted, prompt=prompt)
     return _MADE["prompt"]
 

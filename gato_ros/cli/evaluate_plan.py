@@ -106,7 +106,7 @@ def _with_policy(options: Options, sets: tuple[str, ...], perturbations: tuple[s
     from gato_ros.embodiments import load_embodiment
     from gato_ros.sim.task import stack_task
 
-    embodiment = load_embodiment()
+    embodiment = load_embodiment(options.embodiment)
     policy = make_policy(options.policy, embodiment, stack_task(options.task))
     prompts = _check_prompts(options, policy, embodiment) if options.prompt else ()
     files: dict[str, str] = {}

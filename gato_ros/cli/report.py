@@ -25,9 +25,9 @@ LARGEST_VIDEO_COUNT = 20
 class Report:
     """Collects episodes; videos are encoded as they come, so that pictures of one episode are held at a time."""
 
-    def __init__(self, robot: Embodiment, policy: str, objects: str, seed: int):
+    def __init__(self, robot: Embodiment, policy: str, objects: str, seed: int, task: str):
         self._robot, self._period_s = robot, 1.0 / robot.control_rate_hz
-        self._head = {"policy": policy, "objects": objects, "seed": seed}
+        self._head = {"policy": policy, "objects": objects, "task": task, "seed": seed}
         self._rows: list[dict] = []
         self._latencies: list[np.ndarray] = []
         self._videos: list[str | None] = []

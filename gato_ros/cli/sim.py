@@ -32,6 +32,10 @@ class Options:
     """Episode file that the policy follows, where it was trained with prompts."""
     objects: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, or train."""
+    task: str = "red_on_blue"
+    """What to stack on what: red_on_blue or blue_on_green. A policy that reads texts is told."""
+    embodiment: str = "sawyer_rgb_stacking"
+    """Name or path of the contract; sawyer_rgb_stacking_told has the task as a text."""
     max_steps: int = 400
     """Control ticks in an episode that does not succeed before."""
     out: Path = Path("out/sim")
@@ -47,8 +51,9 @@ class Options:
 def _check(options: Options) -> str:
     """The policy's name or absolute directory; SetupError for anything that cannot work."""
     from gato_ros.cli.policy_source import DEFAULT, weights_folder
-    from gato_ros.sim.task import OBJECT_SETS
+    from gato_ros.sim.task import OBJECT_SETS, stack_task
 
+    stack_task(options.task)
     if options.objects not in OBJECT_SETS:
         raise unknown_name("an object set", options.objects, OBJECT_SETS)
     for name, value in (("episodes", options.episodes), ("max-steps", options.max_steps)):
@@ -97,13 +102,18 @@ def run(options: Options) -> dict:
     from gato_ros.nodes.children import Children
     from gato_ros.nodes.episode_runner import EpisodeRunner
     from gato_ros.nodes.plan import NAMESPACE, loop_plan
+    from gato_ros.sim.task import stack_task
 
-    robot = load_embodiment()
+    robot = load_embodiment(options.embodiment)
     prompt = {"prompt": str(options.prompt.resolve())} if options.prompt else {}  # else the file's
-    settings = {"policy_node": {"policy": policy, "propose_at_start": False, **prompt},
-                "sim_node": {"objects": options.objects, "seed": options.seed, "gui": options.gui}}
+    same = {"embodiment": options.embodiment}
+    settings = {"guard_node": same,
+                "policy_node": {"policy": policy, "task": stack_task(options.task).text, "propose_at_start": False,
+                                **prompt, **same},
+                "sim_node": {"objects": options.objects, "task": options.task, "seed": options.seed,
+                             "gui": options.gui, **same}}
     plans = loop_plan(settings, options.parameters)
-    report = Report(robot, policy=Path(policy).name, objects=options.objects, seed=options.seed)
+    report = Report(robot, policy=Path(policy).name, objects=options.objects, seed=options.seed, task=options.task)
     with _own_domain(), Children(plans) as children, EpisodeRunner(robot, NAMESPACE, children.check) as runner:
         _run_episodes(options, runner, report)
     result = report.write(options.out)

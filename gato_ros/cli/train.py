@@ -20,6 +20,7 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.training.config import TrainingConfig
 
 if TYPE_CHECKING:
+    from gato_ros.embodiments import Embodiment
     from gato_ros.models.config import GatoConfig
 
 VALIDATION_SHARE = 20
@@ -36,6 +37,10 @@ class Options:
     """Folder of the run."""
     preset: str = "sawyer_small"
     """A model size (see `presets`)."""
+    embodiment: str = "sawyer_rgb_stacking"
+    """Name or path of the contract that the data was collected with."""
+    observe: tuple[str, ...] = ()
+    """Observations of the contract that the model sees beside its preset's, like task/text."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     """Of single-step presets: steps, batch, rates, augmentation."""
     sequence: SequenceOptions = field(default_factory=SequenceOptions)
@@ -74,9 +79,10 @@ def run(options: Options) -> dict:
 
     _check_closed_loop(options)
     mesh = _mesh(options)
-    model = training_model(options.preset)
+    robot = load_embodiment(options.embodiment)
+    model = training_model(options.preset, robot, options.observe)
     _check_kind(options, model)
-    embodiment = contract_for(load_embodiment(), model.observation_keys)
+    embodiment = contract_for(robot, model.observation_keys)
     initial = load_weights(options.init, embodiment).params if options.init else None
     make = _single_step if model.action_decoding == "one_pass" else _sequences
     objective, data = make(options, model, embodiment)
@@ -146,8 +152,13 @@ def _views(layout) -> dict:
             for key, (camera, aspect) in cameras.items()}
 
 
-def training_model(preset: str) -> GatoConfig:
-    """The model of a preset as it is trained: with the heads that learn to see, where it is not given what they see."""
+def training_model(preset: str, robot: Embodiment | None = None, observe: tuple[str, ...] = ()) -> GatoConfig:
+    """The model of a preset as it is trained: with the heads that learn to see, where it is not given what they see.
+
+    Args:
+        robot: whose observations `observe` names; not needed without.
+        observe: what it sees besides; with a text, it knows the published vocabulary.
+    """
     from gato_ros.embodiments.privileged import reads_privileged
     from gato_ros.models.presets import PRESETS
     from gato_ros.training.auxiliary import NAMES
@@ -155,10 +166,22 @@ def training_model(preset: str) -> GatoConfig:
 
     if preset not in PRESETS:
         raise unknown_name("a preset", preset, PRESETS)
-    model = PRESETS[preset]
+    model = _observing(PRESETS[preset], robot, observe) if observe else PRESETS[preset]
     if model.action_decoding == "autoregressive" or reads_privileged(model.observation_keys):
         return model
     return replace(model, auxiliary=NAMES, auxiliary_early_layer=max(1, model.layers // 2), patch_auxiliary=PATCH_NAMES)
+
+
+def _observing(model: GatoConfig, robot: Embodiment, keys: tuple[str, ...]) -> GatoConfig:
+    from gato_ros.models.layout import CONTINUOUS_START
+    from gato_ros.models.vocabulary import PUBLISHED
+
+    kinds = {key: robot.channel(key).kind for key in keys}
+    if twice := sorted(set(keys) & set(model.observation_keys)):
+        raise SetupError(expected="--observe with what the preset does not see", got=", ".join(twice),
+                         fix=f"it sees {', '.join(model.observation_keys)}")
+    knows_text = {"text_rows": CONTINUOUS_START, "vocabulary": PUBLISHED} if "text" in kinds.values() else {}
+    return replace(model, observation_keys=tuple(sorted({*model.observation_keys, *keys})), **knows_text)
 
 
 def _check_kind(options: Options, model: GatoConfig) -> None:
@@ -214,6 +237,7 @@ def _closed_loop(options: Options, directory: Path) -> dict[str, float]:
     rows = {}
     for name in options.closed_loop_set.split(","):
         result = evaluate.run(evaluate.Options(policy=str(directory), set=name, quiet=True,
+                                               embodiment=options.embodiment,
                                                episodes=options.closed_loop_episodes, seed=options.closed_loop_seed))
         rows.update(result["sets"])
     counted = [{"rate": row["rate"], "episodes": row["episodes"], "mean_steps": row["mean_steps"],

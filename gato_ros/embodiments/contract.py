@@ -10,7 +10,7 @@ import hashlib
 import xml.etree.ElementTree as ElementTree
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Union
+from typing import Annotated, Any, Literal, Union
 
 import numpy as np
 import yaml
@@ -20,6 +20,10 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.motion import MotionLimits
 
 FOLDER = Path(__file__).parent
+DEFAULT = "sawyer_rgb_stacking"
+"""The contract where none is named."""
+EXTENDS = "extends"
+"""The key with which a contract names the shipped one that it changes."""
 GROUND_TRUTH = "ground_truth"
 """Source of the channels that `with_privileged` adds; no robot has it, and no file may name it."""
 SOURCES = Literal["joint_position", "joint_velocity", "gripper_opening", "gripper_grasp", "tool_pose", "wrist_pose",
@@ -244,8 +248,38 @@ class Embodiment(_Strict):
         )
 
 
-def load_embodiment(name_or_path: str | Path = "sawyer_rgb_stacking") -> Embodiment:
+def _shipped(name: str) -> Path:
+    path = FOLDER / f"{name}.yaml"
+    if not path.exists():
+        raise unknown_name("an embodiment", name, [other.stem for other in FOLDER.glob("*.yaml")])
+    return path
+
+
+def _content(path: Path) -> Any:
+    """What a file says, laid over what it extends."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise SetupError(expected=f"YAML in {path}", got=str(error).splitlines()[0], fix="mend the file") from None
+    if not isinstance(content, dict) or EXTENDS not in content:
+        return content
+    base = yaml.safe_load(_shipped(str(content.pop(EXTENDS))).read_text())
+    if EXTENDS in base:
+        raise SetupError(expected=f"a contract in {path} that extends a whole one", got=f"{base['name']}, no whole one",
+                         fix=f"extend {base[EXTENDS]}")
+    return _laid_over(base, content)
+
+
+def _laid_over(base: dict, changes: dict) -> dict:
+    """`base` with `changes`, key by key down to the values."""
+    return base | {key: _laid_over(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict)
+                   else value for key, value in changes.items()}
+
+
+def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
     """The contract shipped under that name, or the YAML file at that path, checked.
+
+    A file may begin with `extends: NAME` of a shipped contract, and then needs only what it adds or changes.
 
     Raises:
         SetupError: no such contract, not YAML, an unknown or missing key, a bad range, a joint that the
@@ -253,16 +287,11 @@ def load_embodiment(name_or_path: str | Path = "sawyer_rgb_stacking") -> Embodim
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
-        path = FOLDER / f"{name_or_path}.yaml"
-        if not path.exists():
-            raise unknown_name("an embodiment", str(name_or_path), [p.stem for p in FOLDER.glob("*.yaml")])
+        path = _shipped(str(name_or_path))
     if not path.exists():
         raise SetupError(expected="an embodiment file", got=f"no file {path}", fix="check the path")
     try:
-        content = yaml.safe_load(path.read_text())
-        embodiment = Embodiment.model_validate(content)
-    except yaml.YAMLError as error:
-        raise SetupError(expected=f"YAML in {path}", got=str(error).splitlines()[0], fix="mend the file") from None
+        embodiment = Embodiment.model_validate(_content(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "contract"

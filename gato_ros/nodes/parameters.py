@@ -60,6 +60,7 @@ class SimParameters:
 
     embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
     objects: str = parameter("cubes", "object set of the next ~/reset", mutable=True)
+    task: str = parameter("red_on_blue", "what goes on what after the next ~/reset, or blue_on_green", mutable=True)
     seed: int = parameter(0, "seed of the next ~/reset", lower=0, upper=2**31 - 1, mutable=True)
     gui: bool = parameter(False, "true: show the simulator's window")
     lockstep: bool = parameter(False, "true: publish /clock and advance only when a command for the tick arrives")

@@ -38,14 +38,25 @@ LOCKSTEP_START_S = 1.0
 CLOCK_REPEAT_S = 0.5
 
 
+CHOICES = {"objects": ("an object set", task.OBJECT_SETS), "task": ("a task", task.TASKS)}
+"""Parameters with a closed set of values."""
+
+
+def check_choice(name: str, value: object) -> None:
+    """SetupError if the parameter cannot have this value."""
+    what, known = CHOICES[name]
+    if value not in known:
+        raise unknown_name(what, str(value), known)
+
+
 class SimNode:
     """Holds the world. Everything happens in one thread, because PyBullet's calls must."""
 
     def __init__(self, node: Node, parameters: SimParameters):
         self._node, self._lockstep = node, parameters.lockstep
         self._robot = robot = load_embodiment(parameters.embodiment)
-        if parameters.objects not in task.OBJECT_SETS:
-            raise unknown_name("an object set", parameters.objects, task.OBJECT_SETS)
+        for name in CHOICES:
+            check_choice(name, getattr(parameters, name))
         # Here, because PyBullet prints a banner when it is imported: a refused parameter is to be one line.
         from gato_ros.sim.world import StackingWorld
 
@@ -76,9 +87,11 @@ class SimNode:
 
     def _check_parameters(self, parameters) -> SetParametersResult:
         for item in parameters:
-            if item.name == "objects" and item.value not in task.OBJECT_SETS:
-                error = unknown_name("an object set", str(item.value), task.OBJECT_SETS)
-                return SetParametersResult(successful=False, reason=str(error))
+            if item.name in CHOICES:
+                try:
+                    check_choice(item.name, item.value)
+                except SetupError as error:
+                    return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -91,8 +104,9 @@ class SimNode:
         return response
 
     def _restart(self) -> None:
-        seed = self._node.get_parameter("seed").value
-        self._world.reset(np.random.default_rng(seed), self._node.get_parameter("objects").value)
+        seed, objects, wanted = (self._node.get_parameter(name).value for name in ("seed", "objects", "task"))
+        self._world.reset(np.random.default_rng(seed), objects)
+        self._wanted = task.stack_task(wanted)
         self._episode, self._tick, self._held, self._stacked_once = self._episode + 1, 0, 0, False
         self._velocity, self._command_s, self._moving = np.zeros_like(self._velocity), None, False
         self._due_s = time.monotonic()
@@ -160,7 +174,7 @@ class SimNode:
             self._cameras[key].publish(message)
 
     def _score(self) -> None:
-        stacked = self._world.stacked()
+        stacked = self._world.stacked(self._wanted)
         self._held = self._held + 1 if stacked else 0
         self._stacked_once |= self._held >= task.HOLD_STEPS
         self._task.publish(String(data=json.dumps({

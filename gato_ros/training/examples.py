@@ -15,7 +15,7 @@ from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize, tokenize_actions
 from gato_ros.training.auxiliary import Faces, auxiliary_targets
 from gato_ros.training.mirror import ACTION_SIGN, AUXILIARY_SIGN, can_mirror, mirror_pixels, mirror_vectors
-from gato_ros.training.privileged import MIRROR_SIGN, mirror_privileged, with_privileged_vectors
+from gato_ros.training.privileged import MIRROR_SIGN, mirror_privileged, with_all_vectors
 from gato_ros.training.sight import Sightings, View, sightings
 
 Made = TypeVar("Made")
@@ -58,7 +58,7 @@ class Examples:
         """
         seen = sightings(frames.privileged, faces, views, layout) if views and layout.images else None
         targets, weights = auxiliary_targets(frames.privileged, faces)
-        return Examples(with_privileged_vectors(frames, layout), layout, targets, weights, seen)
+        return Examples(with_all_vectors(frames, layout), layout, targets, weights, seen)
 
     def __len__(self) -> int:
         return len(self.frames)

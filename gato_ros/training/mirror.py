@@ -18,7 +18,8 @@ ACTION_SIGN = np.array([1, -1, 1, -1, 1], np.float32)
 POSE_SIGN = np.array([1, -1, 1, 1, -1, 1, -1], np.float32)
 """x y z and quaternion xyzw with x >= 0: reflecting turns (x y z w) into (-x y -z w), whose negative is the same."""
 POSE_KEYS = ("sawyer/pinch/pose", "sawyer/tcp/pose")
-SYMMETRIC_KEYS = ("gripper/grasp", "gripper/opening")
+SYMMETRIC_KEYS = ("gripper/grasp", "gripper/opening", "task/text")
+"""The tasks' words name colours, no sides."""
 AUXILIARY_SIGN = np.array([-1 if name.endswith("_y") or "_sin" in name else 1 for name in NAMES], np.float32)
 """Reflection of `auxiliary.NAMES`: y and every angle change sign."""
 

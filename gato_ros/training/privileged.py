@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import PRIVILEGED_PREFIX
 from gato_ros.data.frames import Frames
 from gato_ros.embodiments.privileged import CUBE_POSES, PLAN, field_names, privileged_values
@@ -17,14 +18,18 @@ MIRROR_SIGN = {key: np.array([-1 if name.split("_")[-1] in ("y", "sin2", "sin4")
 """Reflection of each privileged channel: y and every angle change sign."""
 
 
-def with_privileged_vectors(frames: Frames, layout: TokenLayout) -> Frames:
-    """The frames with the ground truth that the layout has tokens for among their vectors.
+def with_all_vectors(frames: Frames, layout: TokenLayout) -> Frames:
+    """The frames with all that the layout has tokens for, ground truth among their vectors.
 
     Raises:
-        SetupError: frames that were recorded without it.
+        SetupError: frames that were recorded without some of it.
     """
-    values = privileged_values(tuple(item.key for item in layout.vectors), frames.privileged)
-    return replace(frames, vectors={**frames.vectors, **values}) if values else frames
+    vectors = {**frames.vectors, **privileged_values(tuple(item.key for item in layout.vectors), frames.privileged)}
+    recorded = (*frames.image_keys, *vectors)
+    if missing := [item.key for item in layout.items if item.key not in recorded]:
+        raise SetupError(expected=f"data with {', '.join(missing)}", got=f"data with {', '.join(recorded)}",
+                         fix="collect with a contract that has it (--embodiment), or choose another preset")
+    return replace(frames, vectors=vectors)
 
 
 def mirror_privileged(values: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from gato_ros.models.config import GatoConfig
@@ -29,7 +30,7 @@ def train_step(
     augment_rng, blind_rng, model_rng = jax.random.split(rng, 3)
     tokens = augment(batch.tokens, config, augment_rng)
     blind = jax.random.bernoulli(blind_rng, config.blind_share, (tokens.ids.shape[0],))
-    tokens = tokens._replace(ids=jnp.where(blind[:, None], hidden(tokens.ids), tokens.ids))
+    tokens = tokens._replace(ids=jnp.where(blind[:, None], hidden(tokens.ids, layout), tokens.ids))
 
     def loss(params: Any) -> tuple[Any, dict[str, Any]]:
         output = forward_step(params, model, layout, tokens, rng=model_rng, train=True)
@@ -84,9 +85,13 @@ def patch_loss(predicted: Any, target: Any, weight: Any) -> Any:
         + error.sum() / known
 
 
-def hidden(ids: Any) -> Any:
-    """The same tokens with nothing to read in them: continuous ones in the middle bin, discrete ones zero."""
-    return jnp.where(ids >= CONTINUOUS_START, CONTINUOUS_START + BINS // 2, 0)
+def hidden(ids: Any, layout: TokenLayout) -> Any:
+    """The same tokens with nothing to read in them: continuous ones in the middle bin, discrete ones zero.
+
+    Texts stay: what the expert will do, which the features are asked about, depends on the task.
+    """
+    text = np.array([item.kind == "text" for item in layout.vectors for _ in range(item.tokens)], bool)
+    return jnp.where(text, ids, jnp.where(ids >= CONTINUOUS_START, CONTINUOUS_START + BINS // 2, 0))
 
 
 def augment(tokens: StepTokens, config: TrainingConfig, rng: Any) -> StepTokens:

@@ -21,7 +21,7 @@ from gato_ros.models.layout import TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize_actions
 from gato_ros.training.examples import can_mirror_frames, made_ahead, tokens_of
 from gato_ros.training.mirror import ACTION_SIGN
-from gato_ros.training.privileged import with_privileged_vectors
+from gato_ros.training.privileged import with_all_vectors
 from gato_ros.training.sequence_config import SequenceConfig
 
 
@@ -75,7 +75,7 @@ class Windows:
                 ends = int(one.steps[part[-1]]) == one.length - 1
                 stretches.append(Stretch(first + int(part[0]), len(part), number, ends, one.source))
             first += len(one.steps)
-        frames = with_privileged_vectors(join([one.frames for one in recordings]), layout)
+        frames = with_all_vectors(join([one.frames for one in recordings]), layout)
         executed = np.concatenate([one.executed for one in recordings])
         return Windows(frames, executed, tuple(stretches), layout)
 

@@ -117,3 +117,19 @@ def test_the_digest_is_the_same_in_another_process_and_changes_with_any_value(co
 def test_a_contract_cannot_be_altered():
     with pytest.raises(ValueError, match="frozen"):
         load_embodiment().control_rate_hz = 10.0
+
+
+def test_a_contract_may_extend_a_shipped_one(load):
+    plain = load_embodiment()
+    told = load_embodiment("sawyer_rgb_stacking_told")
+    assert set(told.observations) - set(plain.observations) == {"task/text"} and told.digest != plain.digest
+    # Down to the values: the other limits stay.
+    slow = load({"extends": "sawyer_rgb_stacking", "name": "slow", "limits": {"linear_speed_m_s": 0.01}})
+    assert slow.limits.model_dump() == {**plain.limits.model_dump(), "linear_speed_m_s": 0.01}
+
+
+@pytest.mark.parametrize("base, words", [("sawyer_rgb_stackin", "did you mean 'sawyer_rgb_stacking'"),
+                                         ("sawyer_rgb_stacking_told", "extend sawyer_rgb_stacking")])
+def test_only_a_whole_shipped_contract_can_be_extended(load, base, words):
+    with pytest.raises(SetupError, match=words):
+        load({"extends": base, "name": "other"})

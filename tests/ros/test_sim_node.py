@@ -94,8 +94,8 @@ def test_a_reset_starts_the_episode_that_the_seed_draws(processes, probe):
     scene = Scene(processes, probe)
     probe.wait(lambda: scene.task, "the task")
 
-    def begin(objects, seed):
-        values = [Parameter("seed", value=seed), Parameter("objects", value=objects)]
+    def begin(objects, seed, task="red_on_blue"):
+        values = [Parameter("seed", value=seed), Parameter("objects", value=objects), Parameter("task", value=task)]
         request = SetParameters.Request(parameters=[value.to_parameter_msg() for value in values])
         taken = [result.successful for result in probe.call(SetParameters, "sim_node/set_parameters", request).results]
         before = json.loads(scene.task[-1][1].data)["episode"]
@@ -115,7 +115,8 @@ def test_a_reset_starts_the_episode_that_the_seed_draws(processes, probe):
     _, second, _ = begin("triplet2", 12)
     assert np.abs(second - first).max() > 0.01
     taken, _, task = begin("triplet9", 11)
-    assert taken == [True, False] and task["objects"] == list(world.object_names)
+    assert taken == [True, False, True] and task["objects"] == list(world.object_names)
+    assert begin("triplet2", 11, "blue_on_gren")[0] == [True, True, False]
 
 
 def test_in_lockstep_time_passes_only_with_commands(processes, probe):

@@ -61,7 +61,8 @@ def test_one_episode_leaves_a_report(tmp_path):
 @pytest.mark.parametrize("arguments, complaint", [
     (["--objects", "triplet9"], "triplet"), (["--episodes", "0"], "episodes"),
     (["--policy", "/nonexistent"], "a folder with weights"), (["--seed", "-1"], "seed"),
-    (["--max-steps", "0"], "max-steps"),
+    (["--max-steps", "0"], "max-steps"), (["--task", "blue_on_gren"], "did you mean 'blue_on_green'"),
+    (["--embodiment", "sawyer_tld"], "an embodiment"),
     (["--parameters", "BAD"], "did you mean 'rate_hz'"), (["--parameters", "/nonexistent.yaml"], "parameter file")])
 def test_bad_input_is_refused_before_anything_starts(tmp_path, arguments, complaint):
     bad = tmp_path / "bad.yaml"
