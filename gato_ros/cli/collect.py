@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gato_ros.cli.progress import counted
 from gato_ros.cli.worker_pool import worker_pool
 from gato_ros.core.errors import SetupError
 
@@ -74,24 +75,11 @@ def run(options: Options) -> dict:
             if not _done(options, start)
         ]
     counts = {"attempted": 0, "kept": 0, "frames": 0}
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    with (
-        worker_pool(options.workers) as pool,
-        Progress(
-            TextColumn("collect"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-        ) as progress,
-    ):
-        bar = progress.add_task("", total=len(jobs), note="")
+    with worker_pool(options.workers) as pool, counted("collect", len(jobs)) as advance:
         for future in as_completed([pool.submit(_work, options, *job) for job in jobs]):
             for key, value in future.result().items():
                 counts[key] += value
-            note = f"kept {counts['kept']} of {counts['attempted']}, {counts['frames']} frames"
-            progress.update(bar, advance=1, note=note)
+            advance(f"kept {counts['kept']} of {counts['attempted']}, {counts['frames']} frames")
     skipped = options.episodes - sum(count for _, count in jobs)
     print(f"{counts['kept']} of {counts['attempted']} kept, {counts['frames']} frames, {skipped} were there already")
     return {**counts, "skipped": skipped, "out": str(options.out)}

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from gato_ros.cli.progress import counted
 from gato_ros.cli.worker_pool import worker_pool
 from gato_ros.core.errors import SetupError
 
@@ -111,8 +112,6 @@ def run(options: Options) -> dict:
 
 def _episodes(options: Options, plan: Plan, pool: Executor) -> dict:
     """Outcome of every job, those that an interrupted run left included, in the order of the jobs."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from gato_ros.cli.evaluate_episode import Job, run_job
 
     jobs = [Job(options.policy, name, seed, perturbation, options.level, options.task, options.embodiment,
@@ -124,16 +123,14 @@ def _episodes(options: Options, plan: Plan, pool: Executor) -> dict:
     stacked, count = sum(outcome.success for outcome in done), len(done)
     if done and not options.quiet:
         print(f"{count} of {len(jobs)} episodes were done before: {plan.partial.path}")
-    with Progress(TextColumn("evaluate"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                  TextColumn("{task.fields[note]}"), refresh_per_second=2, disable=options.quiet) as progress:
-        bar = progress.add_task("", total=len(jobs), completed=count, note="")
+    with counted("evaluate", len(jobs), count, options.quiet) as advance:
         try:
             futures = {pool.submit(run_job, job): job for job in jobs if outcomes[job] is None}
             for future in as_completed(futures):
                 outcome = outcomes[futures[future]] = future.result()
                 plan.partial.add(futures[future], outcome)
                 stacked, count = stacked + outcome.success, count + 1
-                progress.update(bar, advance=1, note=f"{stacked} of {count} stacked")
+                advance(f"{stacked} of {count} stacked")
         except BaseException:
             plan.partial.close()
             if kept := plan.partial.on_disk():

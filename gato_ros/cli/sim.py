@@ -136,8 +136,12 @@ def _run_episodes(options: Options, runner: EpisodeRunner, report: Report) -> No
             for number in range(options.episodes):
                 progress.update(bar, description=f"episode {number + 1} of {options.episodes}",
                                 total=options.max_steps, completed=0)
-                report.add(runner.run(options.seed + number, options.max_steps,
-                                      lambda step: progress.update(bar, completed=step)))
+                record = runner.run(options.seed + number, options.max_steps,
+                                    lambda step: progress.update(bar, completed=step))
+                report.add(record)
+                if not progress.console.is_terminal:  # a bar shows nothing there
+                    outcome = "stacked" if record.stacked else "not stacked"
+                    print(f"episode {number + 1} of {options.episodes}: {outcome}", flush=True)
         except (ChildDied, LoopFailed) as failure:
             report.fail(str(failure))
 
