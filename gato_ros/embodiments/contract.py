@@ -151,6 +151,54 @@ class Limits(_Strict):
         return self
 
 
+class Singularity(_Strict):
+    """Smallest singular values of the tool's Jacobian."""
+
+    slow: FiniteFloat = Field(gt=0)
+    stop: FiniteFloat = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Singularity":
+        _ordered([self.stop], [self.slow], "singularity, stop and slow")
+        return self
+
+
+class Capsule(_Strict):
+    """All points within a radius of a segment that is fixed in a frame of the URDF."""
+
+    frame: str
+    start_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
+    end_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
+    radius_m: FiniteFloat = Field(gt=0)
+
+
+class ClearanceGeometry(_Strict):
+    """What must stay apart, by the capsules' names."""
+
+    distance_m: FiniteFloat = Field(ge=0)
+    table_height_m: FiniteFloat
+    capsules: dict[str, Capsule] = Field(min_length=1)
+    above_table: list[str] = []
+    apart: list[tuple[str, str]] = []
+
+    @model_validator(mode="after")
+    def _check(self) -> "ClearanceGeometry":
+        for name in [*self.above_table, *(name for pair in self.apart for name in pair)]:
+            if name not in self.capsules:
+                raise ValueError(f"{name!r} is none of the capsules {', '.join(self.capsules)}")
+        return self
+
+
+class GuardBounds(_Strict):
+    """What only the guard uses: it changes what the arm may do, and no recorded number."""
+
+    linear_jerk_m_s3: FiniteFloat = Field(gt=0)
+    angular_jerk_rad_s3: FiniteFloat = Field(gt=0)
+    joint_acceleration_rad_s2: list[Annotated[FiniteFloat, Field(gt=0)]]
+    singularity: Singularity
+    clearance: ClearanceGeometry | None = None
+
+
 class StateTopic(_Strict):
     topic: str
     max_age_s: FiniteFloat = Field(gt=0)
@@ -163,10 +211,12 @@ class Wire(_Strict):
     gripper_command: str
     proposal_twist: str
     proposal_gripper: str
+    human_twist: str
+    human_gripper: str
 
 
 class Embodiment(_Strict):
-    """A checked contract. Frozen; two with the same `digest` are the same robot."""
+    """A checked contract. Frozen; two with the same `digest` are the same robot to policies and recordings."""
 
     schema_: Literal[1] = Field(alias="schema")
     name: str
@@ -179,6 +229,7 @@ class Embodiment(_Strict):
     arm: Arm
     gripper: Gripper
     limits: Limits
+    guard: GuardBounds
     observations: dict[str, Channel]
     actions: Actions
     wire: Wire
@@ -187,10 +238,28 @@ class Embodiment(_Strict):
     def urdf_path(self) -> Path:
         return FOLDER / self.urdf
 
+    @model_validator(mode="after")
+    def _check(self) -> "Embodiment":
+        if len(self.guard.joint_acceleration_rad_s2) != len(self.arm.joints):
+            raise ValueError(f"guard.joint_acceleration_rad_s2: one value for each of {len(self.arm.joints)} joints, "
+                             f"got {len(self.guard.joint_acceleration_rad_s2)}")
+        return self
+
     @cached_property
     def digest(self) -> str:
-        """sha256 over the contract and its URDF; travels in checkpoints and recordings."""
-        text = self.model_dump_json(by_alias=True).encode()
+        """sha256 over the contract and its URDF, without what only the guard uses; travels in recordings.
+
+        A bound of the guard that is tightened does not make a recorded episode another robot's.
+        """
+        return self._digest_without({"guard": True, "wire": {"human_twist", "human_gripper"}})
+
+    @cached_property
+    def guard_digest(self) -> str:
+        """sha256 over the whole contract and its URDF: two with the same one are guarded in the same way."""
+        return self._digest_without({})
+
+    def _digest_without(self, left_out: dict) -> str:
+        text = self.model_dump_json(by_alias=True, exclude=left_out).encode()
         return hashlib.sha256(text + self.urdf_path.read_bytes()).hexdigest()
 
     @cached_property
@@ -283,4 +352,9 @@ def load_embodiment(name_or_path: str | Path = "sawyer_rgb_stacking") -> Embodim
     for joint in [*embodiment.arm.joints, *embodiment.arm.position_overrides_rad]:
         if joint not in urdf_joints:
             raise unknown_name(f"a joint of {embodiment.urdf}", joint, urdf_joints)
+    geometry = embodiment.guard.clearance
+    links = [link.get("name") for link in ElementTree.parse(embodiment.urdf_path).getroot().iter("link")]
+    for capsule in geometry.capsules.values() if geometry else ():
+        if capsule.frame not in links:
+            raise unknown_name(f"a link of {embodiment.urdf}", capsule.frame, links)
     return embodiment

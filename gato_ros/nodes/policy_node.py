@@ -32,7 +32,7 @@ from gato_ros.nodes.observation_assembler import GRIPPER, JOINTS, ObservationAss
 from gato_ros.nodes.parameters import PolicyParameters
 from gato_ros.nodes.process import Stop, run_node
 from gato_ros.nodes.prompt import load_prompt
-from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_IN
+from gato_ros.nodes.quality import CAMERA, PROPOSAL, REPORT, STATE_IN
 
 NAME = "policy_node"
 
@@ -73,8 +73,8 @@ class PolicyNode:
         self._act_ms: deque[float] = deque(maxlen=400)
 
         wire = robot.wire
-        self._twist = node.create_publisher(TwistStamped, wire.proposal_twist, COMMAND)
-        self._gripper = node.create_publisher(JointState, wire.proposal_gripper, COMMAND)
+        self._twist = node.create_publisher(TwistStamped, wire.proposal_twist, PROPOSAL)
+        self._gripper = node.create_publisher(JointState, wire.proposal_gripper, PROPOSAL)
         self._timing = node.create_publisher(TimeReference, "~/timing", REPORT)
         self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
         self._diagnosis = Diagnosis(node)

@@ -16,7 +16,7 @@ from std_srvs.srv import Trigger
 
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.quality import COMMAND, REPORT
+from gato_ros.nodes.quality import COMMAND, PROPOSAL, REPORT
 
 WIRE = load_embodiment().wire
 
@@ -30,8 +30,8 @@ class Scene:
         self.arm = probe.listen(JointState, WIRE.arm_command, REPORT)
         self.gripper = probe.listen(JointState, WIRE.gripper_command, REPORT)
         self.status = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
-        self.twists = probe.node.create_publisher(TwistStamped, WIRE.proposal_twist, COMMAND)
-        self.grippers = probe.node.create_publisher(JointState, WIRE.proposal_gripper, COMMAND)
+        self.twists = probe.node.create_publisher(TwistStamped, WIRE.proposal_twist, PROPOSAL)
+        self.grippers = probe.node.create_publisher(JointState, WIRE.proposal_gripper, PROPOSAL)
         processes.start("tests/ros/still_robot.py")
         self.guard = processes.node("guard_node")
         self.reset()
