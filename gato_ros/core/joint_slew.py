@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from gato_ros.core.motion import MotionLimits
+from gato_ros.core.singularity import change_of_jacobian
 from gato_ros.core.stop_ramp import StopRamp
 from gato_ros.core.time_average import TimeAverage
 
 RESERVE = 1.25
 """The window is this much longer than the jerk asks for: the Jacobian turns a little while it passes."""
+
+STOP_RESERVE = 1.05
+"""A stop is drawn out by this, for the same reason."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class JointSlew:
         """[joints] the last commanded velocity [rad/s]."""
         self._average = TimeAverage(2 * RESERVE * limits.round_s, size) if limits.round_s else None
         self._aim = np.zeros(size)
-        self._tool_speeds = self._speeds_before = (0.0, 0.0)
+        self._jacobian = np.zeros((6, size))
         self._ramp: StopRamp | None = None
         self._ramp_s = 0.0
         self._left: StopRamp | None = None
@@ -54,7 +58,7 @@ class JointSlew:
     @property
     def stop_s(self) -> float:
         """How long a stop would take from now [s]."""
-        return self._straight_s() + self._limits.round_s
+        return self._straight_s() * STOP_RESERVE + self._limits.round_s
 
     def aim_twist(self, jacobian: np.ndarray) -> np.ndarray:
         """[4] vx vy vz [m/s], wz [rad/s] of the motion before it is smoothed."""
@@ -83,7 +87,7 @@ class JointSlew:
         change = self.within_speed(goal, jacobian) - self.velocity
         bound = self._limits.joint_speed
         self.velocity = np.clip(self.velocity + change * self._share(change, jacobian, dt), -bound, bound)
-        self._tool_speeds = _speeds(jacobian, self.velocity)
+        self._jacobian = jacobian
         # A little is taken off all the time: the null space of the inverse kinematics leaks into the tool.
         return share < 0.9
 
@@ -92,11 +96,9 @@ class JointSlew:
         # After a `resume` that led to no motion the stop goes on where it was.
         self._ramp, self._left = self._ramp or self._left, None
         if self._ramp is None:
-            self._ramp, self._ramp_s = StopRamp(self.velocity, self._straight_s(), self._limits.round_s), 0.0
-            self._speeds_before = self._tool_speeds
+            self._ramp, self._ramp_s = self._ramp_to_rest(), 0.0
         self._ramp_s += dt
         share = self._ramp.share(self._ramp_s)
-        self._tool_speeds = tuple(speed * share for speed in self._speeds_before)
         self.velocity = self._ramp.velocity * share if share else np.zeros_like(self.velocity)
 
     def resume(self) -> None:
@@ -111,11 +113,22 @@ class JointSlew:
             self._aim = self._average.newest
 
     def _straight_s(self) -> float:
-        tool, (linear, angular) = self._limits.tool, self._tool_speeds
+        """Speed over acceleration [s], of whatever takes longest."""
+        return max(self._tool_straight_s(self._jacobian),
+                   float(np.max(np.abs(self.velocity) / self._limits.joint_acceleration)))
+
+    def _tool_straight_s(self, jacobian: np.ndarray) -> float:
+        tool, (linear, angular) = self._limits.tool, _speeds(jacobian, self.velocity)
         # A Jacobian that makes no sense must not draw the stop out.
-        return float(max(min(linear, tool.linear_speed) / tool.linear_acceleration,
-                         min(angular, tool.angular_speed) / tool.angular_acceleration,
-                         np.max(np.abs(self.velocity) / self._limits.joint_acceleration)))
+        return max(min(linear, tool.linear_speed) / tool.linear_acceleration,
+                   min(angular, tool.angular_speed) / tool.angular_acceleration)
+
+    def _ramp_to_rest(self) -> StopRamp:
+        straight_s = self._straight_s()
+        # A stop is half as far as its time at full speed; where joints are fast, the tool's speed changes on the way.
+        turned = self._jacobian + change_of_jacobian(self._jacobian, self.velocity) * (self.stop_s / 2)
+        straight_s = max(straight_s, self._tool_straight_s(turned))
+        return StopRamp(self.velocity, straight_s * STOP_RESERVE, self._limits.round_s)
 
     def _share(self, change: np.ndarray, jacobian: np.ndarray, dt: float) -> float:
         linear, angular = _speeds(jacobian, change)
