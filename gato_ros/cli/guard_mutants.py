@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import ctypes
 import importlib
 import os
 import random
@@ -21,6 +22,7 @@ from pathlib import Path
 from gato_ros.core.errors import SetupError
 
 ROOT = Path(__file__).resolve().parents[2]
+_PR_SET_PDEATHSIG = 1
 TESTS = {
     "arbiter": ("test_arbiter.py",), "clearance": ("test_clearance.py",), "differential_ik": ("test_motion.py",),
     "freshness": ("test_guard_inputs.py",), "gripper_hold": ("test_gripper_hold.py",), "guard": (),
@@ -29,8 +31,7 @@ TESTS = {
     "time_average": ("test_time_average.py",),
 }
 """Room of core -> its own tests under tests/core. Those of the guard as a whole follow."""
-WHOLE = ("test_guard.py", "test_guard_arbitration.py", "test_guard_limits.py")
-SAMPLE = "every"
+WHOLE = ("test_guard_arbitration.py", "test_guard_limits.py", "test_guard.py")
 
 
 @dataclass(frozen=True)
@@ -189,20 +190,23 @@ def _import_everything() -> None:
 def _verdicts(chosen: list[Mutant], workers: int, time_limit_s: float) -> Iterator[tuple[Mutant, bool]]:
     """Each mutant and whether it was killed, as they end."""
     waiting, running = list(reversed(chosen)), {}
-    while waiting or running:
-        while waiting and len(running) < workers:
-            mutant = waiting.pop()
-            running[_fork(mutant, mutant.room)] = (mutant, time.monotonic() + time_limit_s)
-        time.sleep(0.02)
-        for pid, (mutant, end_s) in list(running.items()):
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            late = time.monotonic() > end_s
-            if not ended and late:
-                os.killpg(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-            if ended or late:
-                del running[pid]
-                yield mutant, not ended or status != 0
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                mutant = waiting.pop()
+                running[_fork(mutant, mutant.room)] = (mutant, time.monotonic() + time_limit_s)
+            time.sleep(0.02)
+            for pid, (mutant, end_s) in list(running.items()):
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                late = time.monotonic() > end_s
+                if not ended and late:
+                    _kill(pid)
+                if ended or late:
+                    del running[pid]
+                    yield mutant, not ended or status != 0
+    finally:
+        for pid in running:
+            _kill(pid)
 
 
 def _passes(pid: int, time_limit_s: float) -> bool:
@@ -212,9 +216,13 @@ def _passes(pid: int, time_limit_s: float) -> bool:
         if ended:
             return status == 0
         time.sleep(0.02)
-    os.killpg(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    _kill(pid)
     return False
+
+
+def _kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def _fork(mutant: Mutant | None, room: str) -> int:
@@ -225,7 +233,9 @@ def _fork(mutant: Mutant | None, room: str) -> int:
         return pid
     code = 1
     try:
-        os.setsid()
+        # Ctrl-C is the parent's to handle, and a parent that is killed takes its children along.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
@@ -236,7 +246,7 @@ def _fork(mutant: Mutant | None, room: str) -> int:
         files = [str(ROOT / "tests" / "core" / name) for name in TESTS[room] + WHOLE]
         # A found example would be replayed in the next fork, and kill it for nothing.
         code = int(pytest.main(["-q", "-x", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:randomly",
-                                "--hypothesis-seed=0", "--rootdir", str(ROOT), *files]))
+                                "--hypothesis-seed=0", "--hypothesis-profile=mutants", "--rootdir", str(ROOT), *files]))
     finally:
         os._exit(code)
 

@@ -247,7 +247,7 @@ EVENTS = st.tuples(
     st.sampled_from(["", "", "", "", "press", "release", "reset", "latch"]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(st.lists(EVENTS, min_size=1, max_size=40), st.integers(0, 2**32 - 1))
 def test_no_input_gets_an_unsafe_command_out(events, seed):
     arm = Arm()
@@ -291,7 +291,7 @@ def test_no_input_gets_an_unsafe_command_out(events, seed):
         previous, opening = velocity, command.gripper_opening_m
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(st.lists(st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=4), min_size=1, max_size=25),
        st.integers(0, 2**32 - 1))
 def test_tool_speed_and_acceleration_stay_in_the_contract(twists, seed):
