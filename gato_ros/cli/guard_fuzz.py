@@ -1,7 +1,7 @@
 """Fuzz the guard: every float there is, on every input, judged by an oracle that shares no code with it.
 
-An arm follows the commands. Proposals from two sources, joint states, clocks, ticks, emergency stops, latches and resets
-are drawn at random; an episode that went wrong is drawn again from its seed alone.
+An arm follows the commands. Proposals from two sources, joint states, clocks, ticks, emergency stops, latches and
+resets are drawn at random; an episode that went wrong is drawn again from its seed alone.
 """
 
 from __future__ import annotations

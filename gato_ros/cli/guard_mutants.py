@@ -152,8 +152,11 @@ def run(options: Options) -> dict:
     if options.sample:
         chosen = random.Random(options.seed).sample(chosen, min(options.sample, len(chosen)))
     workers = options.workers or os.cpu_count() or 1
-    if failed := _run_all(list({mutant.room: None for mutant in chosen}), options.time_limit_s):
-        raise SetupError(expected="tests that pass without a mutant", got=failed, fix="mend them first")
+    _import_everything()
+    files = (*(name for room in {mutant.room: None for mutant in chosen} for name in TESTS[room]), *WHOLE)
+    if not _passes(_fork(None, tuple(dict.fromkeys(files))), 3 * options.time_limit_s):
+        raise SetupError(expected="tests that pass without a mutant", got=f"failures in {', '.join(files)}",
+                         fix="mend them first")
     survivors, began_s = [], time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, refresh_per_second=2) as progress:
@@ -171,17 +174,8 @@ def run(options: Options) -> dict:
             "ok": share >= 0.95}
 
 
-def _run_all(rooms: list[str], time_limit_s: float) -> str | None:
-    """The unchanged code against the same tests; imports what the forks share."""
-    _import_everything()
-    for room in rooms:
-        pid = _fork(None, room)
-        if not _passes(pid, time_limit_s * 3):
-            return f"failures in {', '.join(TESTS[room] + WHOLE)}"
-    return None
-
-
 def _import_everything() -> None:
+    """What the forks share."""
     sys.path.insert(0, str(ROOT))
     for name in ("pytest", "hypothesis", "gato_ros.embodiments.guard", "gato_ros.embodiments.kinematics"):
         importlib.import_module(name)
@@ -194,7 +188,7 @@ def _verdicts(chosen: list[Mutant], workers: int, time_limit_s: float) -> Iterat
         while waiting or running:
             while waiting and len(running) < workers:
                 mutant = waiting.pop()
-                running[_fork(mutant, mutant.room)] = (mutant, time.monotonic() + time_limit_s)
+                running[_fork(mutant, TESTS[mutant.room] + WHOLE)] = (mutant, time.monotonic() + time_limit_s)
             time.sleep(0.02)
             for pid, (mutant, end_s) in list(running.items()):
                 ended, status = os.waitpid(pid, os.WNOHANG)
@@ -225,8 +219,8 @@ def _kill(pid: int) -> None:
     os.waitpid(pid, 0)
 
 
-def _fork(mutant: Mutant | None, room: str) -> int:
-    """A child that runs the room's tests, on the mutant if there is one; exit code 0 if all pass."""
+def _fork(mutant: Mutant | None, tests: tuple[str, ...]) -> int:
+    """A child that runs these tests of core, on the mutant if there is one; exit code 0 if all pass."""
     sys.stdout.flush()
     pid = os.fork()
     if pid:
@@ -243,7 +237,7 @@ def _fork(mutant: Mutant | None, room: str) -> int:
             _install(mutant)
         import pytest
 
-        files = [str(ROOT / "tests" / "core" / name) for name in TESTS[room] + WHOLE]
+        files = [str(ROOT / "tests" / "core" / name) for name in tests]
         # A found example would be replayed in the next fork, and kill it for nothing.
         code = int(pytest.main(["-q", "-x", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:randomly",
                                 "--hypothesis-seed=0", "--hypothesis-profile=mutants", "--rootdir", str(ROOT), *files]))
@@ -255,7 +249,7 @@ def _install(mutant: Mutant) -> None:
     """Put the mutant in the place of its module, and import anew what had taken names from it."""
     name = f"gato_ros.core.{mutant.room}"
     source = compile(mutated(mutant), str(_path(mutant.room)), "exec")
-    for other in [key for key in sys.modules if key.startswith("gato_ros.core") or key.startswith("gato_ros.embod")]:
+    for other in [key for key in sys.modules if key.startswith(("gato_ros.core", "gato_ros.embodiments"))]:
         del sys.modules[other]
     module = type(sys)(name)
     module.__file__, module.__package__ = str(_path(mutant.room)), "gato_ros.core"

@@ -55,7 +55,8 @@ class Oracle:
         """Too fast, and not being slowed as acceleration allows: a pose may turn one velocity into a larger one."""
         limits, kept = self._limits, _times(trace["jacobian"][1:], velocity[:-1])
         slowing = trace["passed_s"] < SHORTEST_S
-        for rows, most in ((slice(3), limits.linear_acceleration_m_s2), (slice(3, 6), limits.angular_acceleration_rad_s2)):
+        for rows, most in ((slice(3), limits.linear_acceleration_m_s2),
+                           (slice(3, 6), limits.angular_acceleration_rad_s2)):
             lost = np.linalg.norm(kept[:, rows], axis=1) - np.linalg.norm(twist[1:, rows], axis=1)
             slowing[1:] |= lost >= 0.5 * most * np.minimum(trace["passed_s"][1:], LONGEST_S)
         return self._over(twist, limits.linear_speed_m_s, limits.angular_speed_rad_s, TURNING) & ~slowing
@@ -136,8 +137,8 @@ class Oracle:
         time_passes = trace["passed_s"][1:] > 1e-3
         keeps = time_passes & (size_before > 1e-6) & (size >= size_before)
         moves = trace["following"] & (trace["pressed"] | trace["latched"])
-        return {"stop_speeds_up": np.append(False, stopped & grows), "stop_comes_late": np.append(False, stopped & keeps),
-                "moves_while_stopped": moves}
+        return {"stop_speeds_up": np.append(False, stopped & grows),
+                "stop_comes_late": np.append(False, stopped & keeps), "moves_while_stopped": moves}
 
     def _gripper(self, trace: Trace) -> np.ndarray:
         opening, told = trace["opening_m"], trace["told"]
@@ -145,8 +146,7 @@ class Oracle:
         changed = np.append(False, (opening[1:] != opening[:-1]) & told[1:] & told[:-1])
         return bad | (changed & ~trace["following"]) | np.append(False, told[:-1] & ~told[1:])
 
-    @staticmethod
-    def _direction(trace: Trace, twist: np.ndarray) -> np.ndarray:
+    def _direction(self, trace: Trace, twist: np.ndarray) -> np.ndarray:
         """A wish that is held, far from every limit, is followed in its own direction."""
         n = len(trace)
         if trace.wish != "steady" or not trace.inside:
@@ -157,8 +157,8 @@ class Oracle:
             wish = wish / np.where(size > 0.0, size, 1.0)
         same = np.append(False, (wish[1:] == wish[:-1]).all(axis=1)) & following
         held = np.array([same[max(0, i - 15):i + 1].all() and i >= 15 for i in range(n)])
-        centre, half = np.array([0.6, 0.0, 0.1698]), np.array([0.125, 0.125, 0.1]) - 0.03
-        middle = (np.abs(trace["tool"] - centre) < half).all(axis=1)
+        lower, upper = np.array(self._limits.workspace_lower_m), np.array(self._limits.workspace_upper_m)
+        middle = ((trace["tool"] > lower + 0.03) & (trace["tool"] < upper - 0.03)).all(axis=1)
         stiff = np.linalg.svd(trace["jacobian"], compute_uv=False)[:, -1] < 0.07
         speed = np.linalg.norm(twist[:, :3], axis=1)
         cosine = (wish * twist[:, :3]).sum(axis=1) / np.maximum(np.linalg.norm(wish, axis=1) * speed, 1e-12)

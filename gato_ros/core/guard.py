@@ -70,6 +70,7 @@ class Guard:
         self._emergency = False
         self._last_steady_s: float | None = None
         self._owed_s = 0.0
+        self._back_s = -math.inf
         self._broken_off_s: float | None = None
         self._moved = False
 
@@ -119,9 +120,11 @@ class Guard:
         choice = self._arbiter.choose(proposals, now, not self._slew.moving)
         if gap:
             self._arbiter.forget(now)  # what waited meanwhile is not news
+            self._back_s = now.steady_s
         faults = ["guard_gap"] if gap else []
         faults += [fault for fault in (self._state_fault(state, now) or self._jump_fault(state), choice.fault) if fault]
-        if state is not None and now.steady_s - state.received_s > self._settings.robot_gone_s:
+        # While the guard was away it heard nothing: that is no fault of the robot's.
+        if state is not None and now.steady_s - max(state.received_s, self._back_s) > self._settings.robot_gone_s:
             faults.append(ROBOT_GONE)
         limits: tuple[str, ...] = ()
         if not faults and self._latch is None and self._owed_s >= SHORTEST_S:

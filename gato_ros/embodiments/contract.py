@@ -14,10 +14,12 @@ from typing import Annotated, Literal, Union
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, ValidationError, model_validator
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.motion import MotionLimits
+from gato_ros.embodiments.guard_bounds import GuardBounds
+from gato_ros.embodiments.strict import Strict, ordered
 
 FOLDER = Path(__file__).parent
 GROUND_TRUTH = "ground_truth"
@@ -26,17 +28,7 @@ SOURCES = Literal["joint_position", "joint_velocity", "gripper_opening", "grippe
                   "ground_truth"]
 
 
-class _Strict(BaseModel):
-    # ignored_types: cached_property results live in the instance, which a frozen model allows.
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
-
-
-def _ordered(lower: list[float], upper: list[float], what: str) -> None:
-    if len(lower) != len(upper) or any(lo >= hi for lo, hi in zip(lower, upper)):
-        raise ValueError(f"{what}: lower must be below upper, value for value; got {lower} and {upper}")
-
-
-class ImageChannel(_Strict):
+class ImageChannel(Strict):
     """A camera: uint8 [height width 3], RGB."""
 
     kind: Literal["image"]
@@ -51,7 +43,7 @@ class ImageChannel(_Strict):
         return (self.height, self.width, 3)
 
 
-class ContinuousChannel(_Strict):
+class ContinuousChannel(Strict):
     """A vector of float32 in SI units with its working range."""
 
     kind: Literal["continuous"]
@@ -62,7 +54,7 @@ class ContinuousChannel(_Strict):
 
     @model_validator(mode="after")
     def _check(self) -> "ContinuousChannel":
-        _ordered(self.lower, self.upper, self.source)
+        ordered(self.lower, self.upper, self.source)
         if len(self.units) != len(self.lower):
             raise ValueError(f"{self.source}: {len(self.lower)} values need as many units, got {len(self.units)}")
         return self
@@ -72,7 +64,7 @@ class ContinuousChannel(_Strict):
         return (len(self.lower),)
 
 
-class DiscreteChannel(_Strict):
+class DiscreteChannel(Strict):
     """One integer in [0, values)."""
 
     kind: Literal["discrete"]
@@ -84,7 +76,7 @@ class DiscreteChannel(_Strict):
         return (1,)
 
 
-class TextChannel(_Strict):
+class TextChannel(Strict):
     """A text, such as the task in words: its UTF-8 bytes as float32, then zeros (`core.text`)."""
 
     kind: Literal["text"]
@@ -101,7 +93,7 @@ class TextChannel(_Strict):
 Channel = Annotated[Union[ImageChannel, ContinuousChannel, DiscreteChannel, TextChannel], Field(discriminator="kind")]
 
 
-class ActionPart(_Strict):
+class ActionPart(Strict):
     """A group of action values with their range; `binary` snaps each to the nearer bound."""
 
     units: list[str] = Field(min_length=1)
@@ -111,25 +103,25 @@ class ActionPart(_Strict):
 
     @model_validator(mode="after")
     def _check(self) -> "ActionPart":
-        _ordered(self.lower, self.upper, "action")
+        ordered(self.lower, self.upper, "action")
         if len(self.units) != len(self.lower):
             raise ValueError(f"{len(self.lower)} values need as many units, got {len(self.units)}")
         return self
 
 
-class Actions(_Strict):
+class Actions(Strict):
     twist: ActionPart
     gripper: ActionPart
 
 
-class Arm(_Strict):
+class Arm(Strict):
     joints: list[str] = Field(min_length=1)
     posture_rad: list[FiniteFloat]
     position_overrides_rad: dict[str, tuple[FiniteFloat, FiniteFloat]] = {}
     velocity_timeout_s: FiniteFloat = Field(gt=0)
 
 
-class Gripper(_Strict):
+class Gripper(Strict):
     joint: str
     stroke_m: FiniteFloat = Field(gt=0)
     speed_m_s: FiniteFloat = Field(gt=0)
@@ -137,7 +129,7 @@ class Gripper(_Strict):
     grasp_threshold_n: FiniteFloat = Field(gt=0)
 
 
-class Limits(_Strict):
+class Limits(Strict):
     workspace_lower_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
     workspace_upper_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
     linear_speed_m_s: FiniteFloat = Field(gt=0)
@@ -147,64 +139,16 @@ class Limits(_Strict):
 
     @model_validator(mode="after")
     def _check(self) -> "Limits":
-        _ordered(self.workspace_lower_m, self.workspace_upper_m, "workspace")
+        ordered(self.workspace_lower_m, self.workspace_upper_m, "workspace")
         return self
 
 
-class Singularity(_Strict):
-    """Smallest singular values of the tool's Jacobian."""
-
-    slow: FiniteFloat = Field(gt=0)
-    stop: FiniteFloat = Field(gt=0)
-
-    @model_validator(mode="after")
-    def _check(self) -> "Singularity":
-        _ordered([self.stop], [self.slow], "singularity, stop and slow")
-        return self
-
-
-class Capsule(_Strict):
-    """All points within a radius of a segment that is fixed in a frame of the URDF."""
-
-    frame: str
-    start_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
-    end_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
-    radius_m: FiniteFloat = Field(gt=0)
-
-
-class ClearanceGeometry(_Strict):
-    """What must stay apart, by the capsules' names."""
-
-    distance_m: FiniteFloat = Field(ge=0)
-    table_height_m: FiniteFloat
-    capsules: dict[str, Capsule] = Field(min_length=1)
-    above_table: list[str] = []
-    apart: list[tuple[str, str]] = []
-
-    @model_validator(mode="after")
-    def _check(self) -> "ClearanceGeometry":
-        for name in [*self.above_table, *(name for pair in self.apart for name in pair)]:
-            if name not in self.capsules:
-                raise ValueError(f"{name!r} is none of the capsules {', '.join(self.capsules)}")
-        return self
-
-
-class GuardBounds(_Strict):
-    """What only the guard uses: it changes what the arm may do, and no recorded number."""
-
-    linear_jerk_m_s3: FiniteFloat = Field(gt=0)
-    angular_jerk_rad_s3: FiniteFloat = Field(gt=0)
-    joint_acceleration_rad_s2: list[Annotated[FiniteFloat, Field(gt=0)]]
-    singularity: Singularity
-    clearance: ClearanceGeometry | None = None
-
-
-class StateTopic(_Strict):
+class StateTopic(Strict):
     topic: str
     max_age_s: FiniteFloat = Field(gt=0)
 
 
-class Wire(_Strict):
+class Wire(Strict):
     joint_states: StateTopic
     gripper_states: StateTopic
     arm_command: str
@@ -215,7 +159,7 @@ class Wire(_Strict):
     human_gripper: str
 
 
-class Embodiment(_Strict):
+class Embodiment(Strict):
     """A checked contract. Frozen; two with the same `digest` are the same robot to policies and recordings."""
 
     schema_: Literal[1] = Field(alias="schema")

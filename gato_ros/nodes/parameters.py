@@ -36,7 +36,8 @@ class GuardParameters:
     future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
     latch_after_s: float = parameter(1.0, "a stop in mid-motion this long needs a reset [s]", lower=0.1, upper=10.0)
     start_armed: bool = parameter(False, "true: follow proposals without a first ~/reset (simulation only)")
-    off: str = parameter("", "parts of the guard to switch off, comma between; warned of, and named in every status")
+    # Not `off`: YAML reads that as false.
+    switched_off: str = parameter("", "parts of the guard, comma between; warned of, and named in every status")
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,8 @@ def test_a_wish_of_any_size_keeps_its_direction(twist):
     for velocity in found:
         assert velocity @ wish / np.linalg.norm(velocity) / np.linalg.norm(wish) > 0.9995
     fast = np.abs(twist[:3]).max() > 0.1
-    assert np.linalg.norm(found[-1]) == pytest.approx(LIMITS.linear_speed if fast else np.linalg.norm(twist[:3]), rel=0.02)
+    speed = LIMITS.linear_speed if fast else np.linalg.norm(twist[:3])
+    assert np.linalg.norm(found[-1]) == pytest.approx(speed, rel=0.02)
     assert ("speed" in arm.verdicts[-1].reasons) == fast
 
 
@@ -239,6 +240,16 @@ def test_a_steady_clock_that_makes_no_sense_stops_the_arm_and_does_not_hold_the_
         command, verdict = arm.guard.step(proposal(arm.now_s), robot_state(arm.q, arm.now_s), now)
         assert not verdict.following
     assert not command.joint_velocity.any()
+
+
+def test_a_guard_that_was_away_does_not_take_the_robot_for_gone():
+    arm = Arm().arm()
+    arm.follow(20)
+    last = robot_state(arm.q, arm.now_s)
+    arm.now_s += 0.5
+    for _ in range(3):
+        assert arm.tick(proposal(arm.now_s + TICK_S), last)[1].level is Level.STOPPING
+    assert arm.follow(2)[1].following
 
 
 def test_what_waited_while_the_guard_was_away_is_not_followed():

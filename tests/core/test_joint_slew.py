@@ -39,7 +39,8 @@ def test_it_keeps_the_direction_from_the_first_tick(slew):
         np.testing.assert_allclose(slew.velocity / slew.velocity[0], wanted / wanted[0])
 
 
-@pytest.mark.parametrize("wanted, bound", [((0.2, 0.0, 0.0), 2.0 / 0.5), ((0.0, 0.0, 0.9), 5.0), ((0.0, 0.2, 0.0), 5.0)])
+@pytest.mark.parametrize("wanted, bound", [
+    ((0.2, 0.0, 0.0), 2.0 / 0.5), ((0.0, 0.0, 0.9), 5.0), ((0.0, 0.2, 0.0), 5.0)])
 def test_acceleration_and_jerk_of_tool_and_joints(slew, wanted, bound):
     speeds = [0.0]
     for tick in range(40):

@@ -15,6 +15,7 @@ from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.quality import COMMAND
 from tests.ros.guard_scene import Scene
 
+
 @pytest.fixture
 def scene(processes, probe):
     return Scene(processes, probe)

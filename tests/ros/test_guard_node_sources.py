@@ -85,7 +85,9 @@ def test_a_guard_that_was_suspended_starts_from_zero(scene):
     since = len(scene.arm)
     scene.guard.send_signal(signal.SIGCONT)
     scene.probe.wait(lambda: len(scene.arm) > since + 2, "commands")
-    assert last_speeds(scene, since)[0] == 0.0
+    # One command may have been on its way to the wire; then the arm starts from zero.
+    speeds = last_speeds(scene, since)
+    assert 0.0 in speeds[:2] and speeds[speeds.index(0.0) + 1] < 0.02
     scene.probe.wait(lambda: any("guard_gap" in values_of(message)["reasons"] for _, message in scene.status),
                      "the reason")
     scene.probe.wait(lambda: scene.largest() > 0.05, "motion by fresh proposals")
@@ -98,11 +100,12 @@ def test_a_robot_that_was_killed_is_gone(scene):
     scene.probe.wait(lambda: scene.level() == "latched", "the latch")
     assert scene.reasons().startswith("robot_gone")
     # The bound is 0.5 s; a busy machine gets a multiple.
-    assert next(at_s for at_s, message in scene.status if message.message == "latched" and at_s > killed_s) < killed_s + 2.0
+    latched = [at_s for at_s, message in scene.status if message.message == "latched" and at_s > killed_s]
+    assert latched[0] < killed_s + 2.0
 
 
 def test_parts_that_are_off_are_said_aloud(processes, probe):
-    scene = Scene(processes, probe, "-p", "off:=workspace, jerk")
+    scene = Scene(processes, probe, "-p", "switched_off:=workspace, jerk")
     message = scene.status[-1][1]
     assert values_of(message)["off"] == "workspace,jerk" and message.level != b"\0"
     log = scene.guard.log_path.read_text()
@@ -110,7 +113,7 @@ def test_parts_that_are_off_are_said_aloud(processes, probe):
 
 
 def test_a_part_that_does_not_exist_is_refused(processes):
-    node = processes.node("guard_node", "-p", "off:=workspaze")
+    node = processes.node("guard_node", "-p", "switched_off:=workspaze")
     assert node.wait(timeout=60) == 2
     assert "did you mean 'workspace'" in node.log_path.read_text()
 
@@ -127,6 +130,8 @@ def test_a_callback_that_fails_latches_and_ends_in_exit_code_1(probe):
     guard._tick()
     command, verdict = guard._latest
     assert not command.joint_velocity.any() and verdict.level.value == "latched"
+    probe.wait(lambda: guard._arm.get_subscription_count(), "the listener")
     assert guard.run(stop=True) == 1
+    probe._executor.add_node(probe.node)  # `run` has taken it away
     probe.wait(lambda: heard, "zeros")
     assert all(not any(message.velocity) for _, message in heard)
