@@ -164,11 +164,11 @@ def run(options: Options) -> dict:
         for done, (mutant, killed) in enumerate(_verdicts(chosen, workers, options.time_limit_s), 1):
             if not killed:
                 survivors.append(f"gato_ros/core/{mutant.room}.py:{mutant.line}: {mutant.what}")
+                progress.console.print(f"{done} of {len(chosen)}, alive: {survivors[-1]}")
             progress.update(bar, completed=done, description=f"mutants, {len(survivors)} alive")
     killed = len(chosen) - len(survivors)
     share = killed / len(chosen)
     print(f"{killed} of {len(chosen)} mutants killed ({share:.1%}) in {time.monotonic() - began_s:.0f} s")
-    print("\n".join(sorted(survivors)))
     return {"mutants": len(chosen), "killed": killed, "score": round(share, 4), "survivors": sorted(survivors),
             "sampled": bool(options.sample), "seed": options.seed, "seconds": round(time.monotonic() - began_s, 1),
             "ok": share >= 0.95}

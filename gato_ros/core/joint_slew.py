@@ -119,15 +119,15 @@ class JointSlew:
 
     def _tool_straight_s(self, jacobian: np.ndarray) -> float:
         tool, (linear, angular) = self._limits.tool, _speeds(jacobian, self.velocity)
-        # A Jacobian that makes no sense must not draw the stop out.
-        return max(min(linear, tool.linear_speed) / tool.linear_acceleration,
-                   min(angular, tool.angular_speed) / tool.angular_acceleration)
+        # A Jacobian that makes no sense must not draw the stop out; in this order NaN loses.
+        return max(min(tool.linear_speed, linear) / tool.linear_acceleration,
+                   min(tool.angular_speed, angular) / tool.angular_acceleration)
 
     def _ramp_to_rest(self) -> StopRamp:
-        straight_s = self._straight_s()
         # A stop is half as far as its time at full speed; where joints are fast, the tool's speed changes on the way.
-        turned = self._jacobian + change_of_jacobian(self._jacobian, self.velocity) * (self.stop_s / 2)
-        straight_s = max(straight_s, self._tool_straight_s(turned))
+        with np.errstate(all="ignore"):
+            turned = self._jacobian + change_of_jacobian(self._jacobian, self.velocity) * (self.stop_s / 2)
+            straight_s = max(self._straight_s(), self._tool_straight_s(turned))
         return StopRamp(self.velocity, straight_s * STOP_RESERVE, self._limits.round_s)
 
     def _share(self, change: np.ndarray, jacobian: np.ndarray, dt: float) -> float:

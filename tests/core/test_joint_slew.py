@@ -126,13 +126,15 @@ def test_what_is_ahead_is_where_the_arm_goes_beyond_its_aim(slew):
 
 
 def test_a_jacobian_that_makes_no_sense_does_not_draw_a_stop_out(slew):
-    settle(slew, np.array([0.2, 0.0, 0.0]))
-    with np.errstate(all="ignore"):
-        slew.follow(np.zeros(3), JACOBIAN * 1e100, DT)
-        assert slew.stop_s < 0.2
+    for size in (1e100, 1e154, 1e308):
+        settle(slew, np.array([0.2, 0.1, 0.0]))
+        with np.errstate(all="ignore"):
+            slew.follow(np.zeros(3), (JACOBIAN - 0.5) * size, DT)
+            assert slew.stop_s < 0.2
         for _ in range(20):
             slew.stop(DT)
-    assert not slew.moving
+            assert np.isfinite(slew.velocity).all()
+        assert not slew.moving
 
 
 def test_no_joint_is_commanded_beyond_its_speed(slew):
