@@ -32,10 +32,13 @@ def test_any_float_draws_the_whole_range():
 
 @pytest.fixture(scope="module")
 def quiet():
-    """An episode that began inside, without ragged ticks, and moved."""
-    for seed in range(200):
+    """An episode that began in the middle, without ragged ticks and faults, on one wish."""
+    limits = ROBOT.motion_limits
+    for seed in range(2000):
         episode = Episode(seed, 120)
-        if episode.trace.inside and episode.trace.wish == "steady" and episode._faults == 0.0:
+        tool = episode._kinematics.tool(episode._q).position
+        middle = np.abs(tool - (limits.workspace_lower + limits.workspace_upper) / 2).max() < 0.04
+        if middle and episode.trace.inside and episode.trace.wish == "steady" and episode._faults == 0.0:
             return episode.run()
     raise AssertionError("no such seed")
 
@@ -70,7 +73,7 @@ def test_the_oracle_finds_what_is_put_in(quiet):
     assert escapes(spoilt(quiet, position=quiet["position"] + 4.0)) == {"joint_range"}
     assert escapes(spoilt(quiet, ends=quiet["ends"] * (1, 1, 0))) >= {"table"}
     assert escapes(spoilt(quiet, ends=quiet["ends"] * 0.01)) >= {"self_collision"}
-    assert escapes(spoilt(quiet, opening_m=opening * 0 + 0.2)) == {"gripper"}
+    assert escapes(spoilt(quiet, opening_m=np.full_like(opening, 0.2))) == {"gripper"}
     assert {"moves_while_stopped"} == escapes(spoilt(quiet, latched=~none))
     growing = np.cumsum(np.full_like(velocity, 1e-4), axis=0)
     assert "stop_speeds_up" in escapes(spoilt(quiet, following=none, velocity=growing))
