@@ -9,13 +9,14 @@ import pytest
 
 from gato_ros.cli.guard_mutants import ROOT, TESTS, WHOLE, changes, mutants, mutated
 
-TWO_OF_A_ROOM = """
-import sys
-from pathlib import Path
+OF_ONE_ROOM = """
+import ast, sys
 from gato_ros.cli import guard_mutants
 guard_mutants.WHOLE = ()
+if sys.argv[2] == "unchanged":
+    guard_mutants.mutated = lambda mutant: ast.parse(guard_mutants._path(mutant.room).read_text())
 from gato_ros.cli import main
-main(["guard", "mutants", "--rooms", "gripper_hold", "--sample", "3", "--seed", "1", "--json", sys.argv[1]])
+main(["guard", "mutants", "--rooms", "gripper_hold", "--sample", "2", "--seed", "1", "--json", sys.argv[1]])
 """
 
 
@@ -43,10 +44,10 @@ def test_the_named_tests_exist():
         assert (ROOT / "tests" / "core" / name).is_file()
 
 
-def test_mutants_of_a_room_are_run_and_counted(tmp_path):
-    done = subprocess.run([sys.executable, "-c", TWO_OF_A_ROOM, str(tmp_path / "mutants.json")], cwd=ROOT,
+@pytest.mark.parametrize("kind, killed", [("mutated", 2), ("unchanged", 0)])
+def test_mutants_of_a_room_die_and_what_is_no_change_lives(tmp_path, kind, killed):
+    done = subprocess.run([sys.executable, "-c", OF_ONE_ROOM, str(tmp_path / "mutants.json"), kind], cwd=ROOT,
                           capture_output=True, text=True, timeout=300)
     result = json.loads((tmp_path / "mutants.json").read_text())
-    assert result["mutants"] == 3 and result["killed"] + len(result["survivors"]) == 3, done.stdout
-    assert done.returncode == (0 if result["ok"] else 1)
-    assert result["killed"] >= 2, result["survivors"]
+    assert (result["mutants"], result["killed"], len(result["survivors"])) == (2, killed, 2 - killed), done.stdout
+    assert done.returncode == (0 if killed == 2 else 1) and result["ok"] == (killed == 2)
