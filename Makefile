@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights doctor clean
+.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants doctor clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -83,6 +83,12 @@ bench-gpu: venv  ## what only a GPU can tell: control steps of the paper's sizes
 
 corrupt-weights: venv  ## flip bits of a policy and of a checkpoint, cut them: none may load; out/corrupt.json
 	@$(GATO_ROS) bench corrupt --json out/corrupt.json $(ARGS)
+
+guard-fuzz: venv  ## ten million guard steps on every float there is; none may escape; out/guard/fuzz.json
+	@$(GATO_ROS) guard fuzz --json out/guard/fuzz.json $(ARGS)
+
+guard-mutants: venv  ## changes of the guard's mathematics that its tests must notice; out/guard/mutants.json
+	@$(GATO_ROS) guard mutants --json out/guard/mutants.json $(ARGS)
 
 doctor: venv  ## what this machine has and what is missing
 	@$(GATO_ROS) doctor $(ARGS)

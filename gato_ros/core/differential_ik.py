@@ -30,7 +30,12 @@ class DifferentialIk:
 
     def joint_velocity(self, q: np.ndarray, jacobian: np.ndarray, tool_rotation: np.ndarray,
                        twist: np.ndarray) -> np.ndarray:
-        """Joint velocities [joints] [rad/s].
+        """Joint velocities [joints] [rad/s], within speeds and limits; arguments as those of `unlimited`."""
+        return self.within_limits(q, self.unlimited(q, jacobian, tool_rotation, twist), self.limit_gain)
+
+    def unlimited(self, q: np.ndarray, jacobian: np.ndarray, tool_rotation: np.ndarray,
+                  twist: np.ndarray) -> np.ndarray:
+        """Joint velocities [joints] [rad/s] as if the joints had neither ends nor a largest speed.
 
         Args:
             q: [joints] joint angles [rad].
@@ -42,12 +47,12 @@ class DifferentialIk:
         wanted = np.array([twist[0], twist[1], twist[2], tilt[0], tilt[1], twist[3]])
         inverse = jacobian.T @ np.linalg.inv(jacobian @ jacobian.T + self.damping**2 * np.eye(6))
         null = np.eye(len(q)) - inverse @ jacobian
-        velocity = inverse @ wanted + null @ (self.posture_gain * (self.posture - q))
-        return self._within_limits(q, velocity)
+        return inverse @ wanted + null @ (self.posture_gain * (self.posture - q))
 
-    def _within_limits(self, q: np.ndarray, velocity: np.ndarray) -> np.ndarray:
-        highest = np.minimum(self.velocity_limit, np.maximum(0.0, self.limit_gain * (self.position_upper - q)))
-        lowest = np.maximum(-self.velocity_limit, np.minimum(0.0, self.limit_gain * (self.position_lower - q)))
+    def within_limits(self, q: np.ndarray, velocity: np.ndarray, gain: float) -> np.ndarray:
+        """`velocity` [joints] scaled to the speeds, approaching limits at `gain` [1/s] times the room left at q."""
+        highest = np.minimum(self.velocity_limit, np.maximum(0.0, gain * (self.position_upper - q)))
+        lowest = np.maximum(-self.velocity_limit, np.minimum(0.0, gain * (self.position_lower - q)))
         velocity = velocity.copy()
         # The last joint only turns the gripper about its own axis: stopping it alone keeps the path.
         velocity[-1] = np.clip(velocity[-1], lowest[-1], highest[-1])

@@ -66,3 +66,13 @@ class MotionLimits:
             for room in (position - self.workspace_lower, self.workspace_upper - position)
         ]
         return np.clip(linear, -reach[0], reach[1])
+
+
+def capped(vector: np.ndarray, norm: float) -> np.ndarray:
+    """`vector` [n] at most `norm` long, in its own direction whatever its size: nothing overflows on the way."""
+    largest = np.abs(vector).max()
+    if largest == 0.0:
+        return vector
+    unit = vector / largest
+    longest = norm / np.sqrt(unit @ unit)
+    return unit * longest if largest > longest else vector

@@ -14,10 +14,12 @@ from typing import Annotated, Any, Literal, Union
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, ValidationError, model_validator
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.motion import MotionLimits
+from gato_ros.embodiments.guard_bounds import GuardBounds
+from gato_ros.embodiments.strict import Strict, ordered
 
 FOLDER = Path(__file__).parent
 DEFAULT = "sawyer_rgb_stacking"
@@ -30,17 +32,7 @@ SOURCES = Literal["joint_position", "joint_velocity", "gripper_opening", "grippe
                   "ground_truth"]
 
 
-class _Strict(BaseModel):
-    # ignored_types: cached_property results live in the instance, which a frozen model allows.
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
-
-
-def _ordered(lower: list[float], upper: list[float], what: str) -> None:
-    if len(lower) != len(upper) or any(lo >= hi for lo, hi in zip(lower, upper)):
-        raise ValueError(f"{what}: lower must be below upper, value for value; got {lower} and {upper}")
-
-
-class ImageChannel(_Strict):
+class ImageChannel(Strict):
     """A camera: uint8 [height width 3], RGB."""
 
     kind: Literal["image"]
@@ -55,7 +47,7 @@ class ImageChannel(_Strict):
         return (self.height, self.width, 3)
 
 
-class ContinuousChannel(_Strict):
+class ContinuousChannel(Strict):
     """A vector of float32 in SI units with its working range."""
 
     kind: Literal["continuous"]
@@ -66,7 +58,7 @@ class ContinuousChannel(_Strict):
 
     @model_validator(mode="after")
     def _check(self) -> "ContinuousChannel":
-        _ordered(self.lower, self.upper, self.source)
+        ordered(self.lower, self.upper, self.source)
         if len(self.units) != len(self.lower):
             raise ValueError(f"{self.source}: {len(self.lower)} values need as many units, got {len(self.units)}")
         return self
@@ -76,7 +68,7 @@ class ContinuousChannel(_Strict):
         return (len(self.lower),)
 
 
-class DiscreteChannel(_Strict):
+class DiscreteChannel(Strict):
     """One integer in [0, values)."""
 
     kind: Literal["discrete"]
@@ -88,7 +80,7 @@ class DiscreteChannel(_Strict):
         return (1,)
 
 
-class TextChannel(_Strict):
+class TextChannel(Strict):
     """A text, such as the task in words: its UTF-8 bytes as float32, then zeros (`core.text`)."""
 
     kind: Literal["text"]
@@ -105,7 +97,7 @@ class TextChannel(_Strict):
 Channel = Annotated[Union[ImageChannel, ContinuousChannel, DiscreteChannel, TextChannel], Field(discriminator="kind")]
 
 
-class ActionPart(_Strict):
+class ActionPart(Strict):
     """A group of action values with their range; `binary` snaps each to the nearer bound."""
 
     units: list[str] = Field(min_length=1)
@@ -115,25 +107,25 @@ class ActionPart(_Strict):
 
     @model_validator(mode="after")
     def _check(self) -> "ActionPart":
-        _ordered(self.lower, self.upper, "action")
+        ordered(self.lower, self.upper, "action")
         if len(self.units) != len(self.lower):
             raise ValueError(f"{len(self.lower)} values need as many units, got {len(self.units)}")
         return self
 
 
-class Actions(_Strict):
+class Actions(Strict):
     twist: ActionPart
     gripper: ActionPart
 
 
-class Arm(_Strict):
+class Arm(Strict):
     joints: list[str] = Field(min_length=1)
     posture_rad: list[FiniteFloat]
     position_overrides_rad: dict[str, tuple[FiniteFloat, FiniteFloat]] = {}
     velocity_timeout_s: FiniteFloat = Field(gt=0)
 
 
-class Gripper(_Strict):
+class Gripper(Strict):
     joint: str
     stroke_m: FiniteFloat = Field(gt=0)
     speed_m_s: FiniteFloat = Field(gt=0)
@@ -141,7 +133,7 @@ class Gripper(_Strict):
     grasp_threshold_n: FiniteFloat = Field(gt=0)
 
 
-class Limits(_Strict):
+class Limits(Strict):
     workspace_lower_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
     workspace_upper_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
     linear_speed_m_s: FiniteFloat = Field(gt=0)
@@ -151,26 +143,28 @@ class Limits(_Strict):
 
     @model_validator(mode="after")
     def _check(self) -> "Limits":
-        _ordered(self.workspace_lower_m, self.workspace_upper_m, "workspace")
+        ordered(self.workspace_lower_m, self.workspace_upper_m, "workspace")
         return self
 
 
-class StateTopic(_Strict):
+class StateTopic(Strict):
     topic: str
     max_age_s: FiniteFloat = Field(gt=0)
 
 
-class Wire(_Strict):
+class Wire(Strict):
     joint_states: StateTopic
     gripper_states: StateTopic
     arm_command: str
     gripper_command: str
     proposal_twist: str
     proposal_gripper: str
+    human_twist: str
+    human_gripper: str
 
 
-class Embodiment(_Strict):
-    """A checked contract. Frozen; two with the same `digest` are the same robot."""
+class Embodiment(Strict):
+    """A checked contract. Frozen; two with the same `digest` are the same robot to policies and recordings."""
 
     schema_: Literal[1] = Field(alias="schema")
     name: str
@@ -183,6 +177,7 @@ class Embodiment(_Strict):
     arm: Arm
     gripper: Gripper
     limits: Limits
+    guard: GuardBounds
     observations: dict[str, Channel]
     actions: Actions
     wire: Wire
@@ -191,10 +186,28 @@ class Embodiment(_Strict):
     def urdf_path(self) -> Path:
         return FOLDER / self.urdf
 
+    @model_validator(mode="after")
+    def _check(self) -> "Embodiment":
+        if len(self.guard.joint_acceleration_rad_s2) != len(self.arm.joints):
+            raise ValueError(f"guard.joint_acceleration_rad_s2: one value for each of {len(self.arm.joints)} joints, "
+                             f"got {len(self.guard.joint_acceleration_rad_s2)}")
+        return self
+
     @cached_property
     def digest(self) -> str:
-        """sha256 over the contract and its URDF; travels in checkpoints and recordings."""
-        text = self.model_dump_json(by_alias=True).encode()
+        """sha256 over the contract and its URDF, without what only the guard uses; travels in recordings.
+
+        A bound of the guard that is tightened does not make a recorded episode another robot's.
+        """
+        return self._digest_without({"guard": True, "wire": {"human_twist", "human_gripper"}})
+
+    @cached_property
+    def guard_digest(self) -> str:
+        """sha256 over the whole contract and its URDF: two with the same one are guarded in the same way."""
+        return self._digest_without({})
+
+    def _digest_without(self, left_out: dict) -> str:
+        text = self.model_dump_json(by_alias=True, exclude=left_out).encode()
         return hashlib.sha256(text + self.urdf_path.read_bytes()).hexdigest()
 
     @cached_property
@@ -312,4 +325,9 @@ def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
     for joint in [*embodiment.arm.joints, *embodiment.arm.position_overrides_rad]:
         if joint not in urdf_joints:
             raise unknown_name(f"a joint of {embodiment.urdf}", joint, urdf_joints)
+    geometry = embodiment.guard.clearance
+    links = [link.get("name") for link in ElementTree.parse(embodiment.urdf_path).getroot().iter("link")]
+    for capsule in geometry.capsules.values() if geometry else ():
+        if capsule.frame not in links:
+            raise unknown_name(f"a link of {embodiment.urdf}", capsule.frame, links)
     return embodiment

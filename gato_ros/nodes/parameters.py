@@ -32,10 +32,12 @@ class GuardParameters:
 
     embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
     rate_hz: float = parameter(100.0, "steps per second, on a steady clock", lower=100.0, upper=500.0)
-    proposal_validity_s: float = parameter(0.1, "a proposal is followed this long at most [s]", lower=0.01, upper=0.2)
+    proposal_validity_s: float = parameter(0.08, "a proposal is followed this long at most [s]", lower=0.01, upper=0.2)
     future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
     latch_after_s: float = parameter(1.0, "a stop in mid-motion this long needs a reset [s]", lower=0.1, upper=10.0)
     start_armed: bool = parameter(False, "true: follow proposals without a first ~/reset (simulation only)")
+    # Not `off`: YAML reads that as false.
+    switched_off: str = parameter("", "parts of the guard, comma between; warned of, and named in every status")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from gato_ros.nodes.parameters import ROS_OWN, resolve
 
 
 class Stop:
-    """Becomes true at the first SIGINT or SIGTERM; later signals change nothing.
+    """Becomes true at the first SIGINT, SIGTERM or SIGHUP (a closed terminal); later signals change nothing.
 
     rclpy's own handlers would shut the context down at once, and with it the publishers that still have to
     send zeros; a terminal and a launcher may each deliver the same Ctrl-C.
@@ -26,7 +26,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.requested = False
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._request)
 
     def _request(self, number: int, frame: Any) -> None:
@@ -39,8 +39,8 @@ class Stop:
 class Runner(Protocol):
     """What a node module builds."""
 
-    def run(self, stop: Stop) -> None:
-        """Work until `stop` is true, then bring the robot to rest and return."""
+    def run(self, stop: Stop) -> int | None:
+        """Work until `stop` is true, then bring the robot to rest and return; an exit code if not 0."""
 
 
 def declare_parameters(node: Node, kind: type) -> Any:
@@ -67,7 +67,7 @@ def declare_parameters(node: Node, kind: type) -> Any:
 
 
 def run_node(name: str, kind: type, build: Callable[[Node, Any], Runner]) -> int:
-    """Run one node until a signal; 0 after a clean stop, 2 (and one line) where it cannot start."""
+    """Run one node until a signal; 0 after a clean stop, or what `run` says; 2 (and one line) where it cannot start."""
     stop = Stop()
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
@@ -78,8 +78,7 @@ def run_node(name: str, kind: type, build: Callable[[Node, Any], Runner]) -> int
     node = None
     try:
         node = rclpy.create_node(name, automatically_declare_parameters_from_overrides=True)
-        build(node, declare_parameters(node, kind)).run(stop)
-        return 0
+        return build(node, declare_parameters(node, kind)).run(stop) or 0
     except SetupError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2

@@ -9,7 +9,7 @@ from sensor_msgs.msg import JointState, TimeReference
 from gato_ros.core.action import Action
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.clocks import stamp_of
-from gato_ros.nodes.quality import COMMAND, REPORT
+from gato_ros.nodes.quality import PROPOSAL, REPORT
 
 
 class ProposalPublisher:
@@ -17,8 +17,8 @@ class ProposalPublisher:
 
     def __init__(self, node: Node, robot: Embodiment):
         self._node, self._robot = node, robot
-        self._twist = node.create_publisher(TwistStamped, robot.wire.proposal_twist, COMMAND)
-        self._gripper = node.create_publisher(JointState, robot.wire.proposal_gripper, COMMAND)
+        self._twist = node.create_publisher(TwistStamped, robot.wire.proposal_twist, PROPOSAL)
+        self._gripper = node.create_publisher(JointState, robot.wire.proposal_gripper, PROPOSAL)
         self._timing = node.create_publisher(TimeReference, "~/timing", REPORT)
 
     def publish(self, action: Action, observed_s: float) -> None:

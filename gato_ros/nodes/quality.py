@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+import copy
+
+from rclpy.duration import Duration
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
 
 
 def _newest(depth: int, reliability: ReliabilityPolicy) -> QoSProfile:
@@ -17,6 +20,10 @@ STATE_OUT = _newest(10, ReliabilityPolicy.RELIABLE)
 STATE_IN = _newest(10, ReliabilityPolicy.BEST_EFFORT)
 """Subscribers of joint states: matches drivers of either kind."""
 COMMAND = _newest(1, ReliabilityPolicy.RELIABLE)
-"""Proposals and commands: only the newest counts, and it has to arrive."""
+"""Commands, and what a human sends: only the newest counts, and it has to arrive."""
+PROPOSAL = copy.copy(COMMAND)
+"""A policy's proposals: two control periods of silence are an event, and so is a publisher that is gone."""
+PROPOSAL.deadline = PROPOSAL.liveliness_lease_duration = Duration(seconds=0.1)
+PROPOSAL.liveliness = LivelinessPolicy.AUTOMATIC
 REPORT = _newest(50, ReliabilityPolicy.RELIABLE)
 """Status, timing, diagnostics."""

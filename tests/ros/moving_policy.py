@@ -5,15 +5,15 @@ from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import JointState
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.quality import COMMAND
+from gato_ros.nodes.quality import PROPOSAL
 
 
 def main() -> None:
     robot = load_embodiment()
     rclpy.init()
     node = rclpy.create_node("moving_policy", namespace="/sawyer")
-    twists = node.create_publisher(TwistStamped, robot.wire.proposal_twist, COMMAND)
-    grippers = node.create_publisher(JointState, robot.wire.proposal_gripper, COMMAND)
+    twists = node.create_publisher(TwistStamped, robot.wire.proposal_twist, PROPOSAL)
+    grippers = node.create_publisher(JointState, robot.wire.proposal_gripper, PROPOSAL)
 
     def propose() -> None:
         twist, gripper = TwistStamped(), JointState(name=[robot.gripper.joint], position=[0.01])

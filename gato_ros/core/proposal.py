@@ -1,0 +1,52 @@
+"""What goes into the guard: a motion that somebody wants, and the state of the robot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A motion somebody wants."""
+
+    twist: np.ndarray
+    """[4] vx vy vz [m/s], wz [rad/s] in the base frame."""
+    gripper_opening_m: float
+    """Wanted distance between the finger pads [m]."""
+    stamp_s: float
+    """When it was published [s], on the stamping clock."""
+    received_s: float
+    """When it arrived [s], on the steady clock."""
+    source: str = "policy"
+    """Who proposes: `human` or `policy`."""
+
+
+@dataclass(frozen=True)
+class RobotState:
+    """What the robot says about itself, with its kinematics at those joint angles (`Kinematics.state` makes one)."""
+
+    joint_position: np.ndarray
+    """[joints] [rad]."""
+    joint_velocity: np.ndarray
+    """[joints] [rad/s]."""
+    stamp_s: float
+    """Header stamp of the joint state [s], on the stamping clock."""
+    received_s: float
+    """Its arrival [s], on the steady clock."""
+    tool_position: np.ndarray
+    """[3] [m] in the base frame."""
+    tool_rotation: np.ndarray
+    """[3 3] base_from_tool."""
+    jacobian: np.ndarray
+    """[6 joints] of the tool point, linear rows first, base axes."""
+    capsule_ends: np.ndarray | None = None
+    """[capsules 2 3] ends of the contract's capsules [m] in the base frame; None where it has none."""
+    capsule_jacobians: np.ndarray | None = None
+    """[capsules 2 3 joints] of these points, base axes."""
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Every number that the guard computes with."""
+        own = (self.joint_position, self.joint_velocity, self.tool_position, self.tool_rotation, self.jacobian)
+        return own if self.capsule_ends is None else (*own, self.capsule_ends, self.capsule_jacobians)

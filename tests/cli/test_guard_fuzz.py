@@ -1,0 +1,111 @@
+"""The guard under every float there is, and the oracle that judges it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gato_ros.cli import main
+from gato_ros.cli.guard_episode import WISHES, Episode, any_float
+from gato_ros.cli.guard_fuzz import EPISODE_TICKS, fuzz_episodes
+from gato_ros.cli.guard_oracle import CHECKS, Oracle
+from gato_ros.embodiments import load_embodiment
+
+ROBOT = load_embodiment()
+TICKS = 30_000
+"""As many as the suite has time for; `make guard-fuzz` takes ten million."""
+
+
+def test_no_command_gets_out_of_its_envelope():
+    counts, examples = fuzz_episodes(range(7000, 7000 + TICKS // EPISODE_TICKS))
+    assert examples == [] and counts["escapes"] == counts["nonfinite"] == 0
+    assert counts["ticks"] == TICKS and 0.4 * TICKS < counts["followed"] < 0.9 * TICKS
+
+
+def test_any_float_draws_the_whole_range():
+    values = any_float(np.random.default_rng(0), 20_000, 0.1)
+    finite = values[np.isfinite(values)]
+    assert np.isnan(values).sum() > 300 and np.isinf(values).sum() > 600
+    assert np.abs(finite).max() > 1e307 and (np.abs(finite[finite != 0]) < 1e-307).sum() > 100
+    assert (finite > 0).mean() == pytest.approx((finite < 0).mean(), abs=0.1)
+
+
+@pytest.fixture(scope="module")
+def quiet():
+    """An episode that began in the middle, without ragged ticks and faults, on one wish."""
+    limits = ROBOT.motion_limits
+    for seed in range(2000):
+        episode = Episode(seed, 120)
+        tool = episode._kinematics.tool(episode._q).position
+        middle = np.abs(tool - (limits.workspace_lower + limits.workspace_upper) / 2).max() < 0.04
+        if middle and episode.trace.inside and episode.trace.wish == "steady" and episode._faults == 0.0:
+            return episode.run()
+    raise AssertionError("no such seed")
+
+
+def spoilt(trace, **rows):
+    """The trace with other values."""
+    changed = type(trace)(trace.inside, trace.wish, dict(trace.rows))
+    for name, value in rows.items():
+        changed.rows[name] = list(value)
+    return changed
+
+
+def escapes(trace) -> set[str]:
+    return {name for name, ticks in Oracle(ROBOT).escapes(trace).items() if ticks.any()}
+
+
+def test_the_oracle_finds_what_is_put_in(quiet):
+    assert escapes(quiet) == set()
+    velocity, none = quiet["velocity"], np.zeros(len(quiet), bool)
+    nan = velocity.copy()
+    nan[50, 2] = np.nan
+    assert escapes(spoilt(quiet, velocity=nan)) == {"nonfinite"}
+    opening = quiet["opening_m"].copy()
+    opening[50] = np.inf
+    assert escapes(spoilt(quiet, opening_m=opening)) == {"nonfinite"}
+    assert {"joint_speed", "tool_speed"} <= escapes(spoilt(quiet, velocity=velocity * 100))
+    jolt = velocity.copy()
+    jolt[60] = -jolt[60] * 3
+    assert {"tool_acceleration", "tool_jerk"} <= escapes(spoilt(quiet, velocity=jolt))
+    assert {"joint_acceleration"} <= escapes(spoilt(quiet, velocity=velocity + np.eye(len(quiet))[:, 60:61] * 0.5))
+    assert {"workspace", "stopping_distance"} <= escapes(spoilt(quiet, tool=quiet["tool"] + 0.3))
+    assert escapes(spoilt(quiet, position=quiet["position"] + 4.0)) == {"joint_range"}
+    assert escapes(spoilt(quiet, ends=quiet["ends"] * (1, 1, 0))) >= {"table"}
+    assert escapes(spoilt(quiet, ends=quiet["ends"] * 0.01)) >= {"self_collision"}
+    assert escapes(spoilt(quiet, opening_m=np.full_like(opening, 0.2))) == {"gripper"}
+    assert {"moves_while_stopped"} == escapes(spoilt(quiet, latched=~none))
+    growing = np.cumsum(np.full_like(velocity, 1e-4), axis=0)
+    assert "stop_speeds_up" in escapes(spoilt(quiet, following=none, velocity=growing))
+    assert "stop_comes_late" in escapes(spoilt(quiet, following=none, velocity=velocity * 0 + 0.01))
+    assert "direction" in escapes(spoilt(quiet, wish=-quiet["wish"]))
+    assert set(CHECKS) == set(Oracle(ROBOT).escapes(quiet))
+
+
+def test_every_kind_of_wish_is_drawn_and_an_episode_is_its_seed_s():
+    kinds = {Episode(seed, 1).trace.wish for seed in range(60)}
+    assert kinds == set(WISHES)
+    first, second = Episode(11, 60).run(), Episode(11, 60).run()
+    np.testing.assert_array_equal(first["velocity"], second["velocity"])
+
+
+def test_the_verb_writes_what_it_found(tmp_path):
+    with pytest.raises(SystemExit) as ended:
+        main(["guard", "fuzz", "--ticks", "1000", "--workers", "1", "--json", str(tmp_path / "fuzz.json")])
+    result = json.loads((tmp_path / "fuzz.json").read_text())
+    assert ended.value.code == 0 and result["ticks"] == 1200
+    assert result["escapes"] == result["nonfinite"] == 0 and set(result["by_check"]) == set(CHECKS)
+    assert 0 < result["followed"] < 1200 and result["ticks_per_s"] > 0
+
+
+def test_a_guard_that_lets_something_through_fails_the_verb(tmp_path, monkeypatch):
+    from gato_ros.cli import guard_fuzz
+    from gato_ros.core.joint_slew import JointSlew
+
+    def careless(self, wanted, jacobian, dt):
+        self.velocity = wanted
+        return False
+
+    monkeypatch.setattr(JointSlew, "follow", careless)
+    counts, examples = guard_fuzz.fuzz_episodes(range(3))
+    assert counts["escapes"] > 0 and counts["tool_jerk"] > 0 and examples[0]["seed"] == 0

@@ -1,0 +1,146 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gato_ros.core.joint_slew import RESERVE, STOP_RESERVE, JointSlew, SlewLimits
+from gato_ros.core.motion import MotionLimits
+
+TOOL = MotionLimits(np.full(3, -1.0), np.full(3, 1.0), linear_speed=0.1, angular_speed=1.0, linear_acceleration=2.0,
+                    angular_acceleration=10.0)
+LIMITS = SlewLimits(np.array([1.0, 2.0, 3.0]), np.array([20.0, 20.0, 5.0]), TOOL, round_s=0.01)
+JACOBIAN = np.vstack([np.diag([0.5, 0.4, 0.0]), np.diag([0.0, 0.0, 1.0])])
+DT = 0.01
+
+
+@pytest.fixture
+def slew():
+    return JointSlew(LIMITS)
+
+
+def settle(slew, wanted, ticks=60):
+    for _ in range(ticks):
+        held_back = slew.follow(wanted, JACOBIAN, DT)
+    return held_back
+
+
+def test_it_comes_to_what_is_wanted_and_says_while_it_is_held_back(slew):
+    wanted = np.array([0.1, -0.1, 0.5])
+    assert slew.follow(wanted, JACOBIAN, DT) and slew.moving
+    assert not settle(slew, wanted)
+    np.testing.assert_allclose(slew.velocity, wanted)
+    np.testing.assert_allclose(slew.aim_twist(JACOBIAN), [0.05, -0.04, 0.0, 0.5])
+
+
+def test_it_keeps_the_direction_from_the_first_tick(slew):
+    wanted = np.array([0.1, -0.05, 0.2])
+    for _ in range(12):
+        slew.follow(wanted, JACOBIAN, DT)
+        np.testing.assert_allclose(slew.velocity / slew.velocity[0], wanted / wanted[0])
+
+
+@pytest.mark.parametrize("wanted, bound", [
+    ((0.2, 0.0, 0.0), 2.0 / 0.5), ((0.0, 0.0, 0.9), 5.0), ((0.0, 0.2, 0.0), 5.0)])
+def test_acceleration_and_jerk_of_tool_and_joints(slew, wanted, bound):
+    speeds = [0.0]
+    for tick in range(40):
+        slew.follow(np.array(wanted) * (1 if tick < 20 else -1), JACOBIAN, DT)
+        speeds.append(np.abs(slew.velocity).max() * np.sign(slew.velocity.sum()))
+    accelerations = np.diff(speeds) / DT
+    assert np.abs(accelerations).max() == pytest.approx(bound, rel=1e-6)
+    assert np.abs(np.diff(accelerations)).max() / DT <= 2 * bound / (2 * RESERVE * LIMITS.round_s) + 1e-6
+
+
+def test_without_rounding_it_goes_straight(slew):
+    slew = JointSlew(replace(LIMITS, round_s=0.0))
+    slew.follow(np.array([0.2, 0.0, 0.0]), JACOBIAN, DT)
+    assert slew.velocity[0] == pytest.approx(2.0 / 0.5 * DT)
+    assert not slew.ahead().any()
+    slew.stop(0.005)
+    assert slew.velocity[0] == pytest.approx(0.02 + 0.02 * (1 - 1 / STOP_RESERVE), abs=1e-6)
+    slew.follow(np.array([0.2, 0.0, 0.0]), JACOBIAN, DT)
+    assert slew.velocity[0] == pytest.approx(0.02 + 0.02 * (1 - 1 / STOP_RESERVE) + 0.04, abs=1e-6)
+
+
+@pytest.mark.parametrize("velocity, linear, angular", [((1.0, 0.0, 0.0), 0.1, 0.0), ((0.1, 0.0, 4.0), 0.0125, 1.0),
+                                                      ((0.1, 0.1, 0.1), 0.0640, 0.1)])
+def test_the_tool_keeps_its_speeds_and_the_motion_its_direction(slew, velocity, linear, angular):
+    velocity = np.array(velocity)
+    kept = slew.within_speed(velocity, JACOBIAN)
+    np.testing.assert_allclose(np.cross(kept, velocity), 0.0, atol=1e-12)
+    twist = JACOBIAN @ kept
+    assert np.linalg.norm(twist[:3]) == pytest.approx(linear, abs=1e-4)
+    assert np.linalg.norm(twist[3:]) == pytest.approx(angular, abs=1e-4)
+
+
+def test_a_stop_takes_the_time_it_says_and_its_bounds_hold(slew):
+    settle(slew, np.array([0.15, 0.0, 0.3]))
+    assert slew.stop_s == pytest.approx(0.3 / 5.0 * STOP_RESERVE + 0.01)
+    before, ticks = slew.velocity.copy(), 0
+    while slew.moving:
+        last = slew.velocity
+        slew.stop(DT)
+        ticks += 1
+        assert (np.abs(slew.velocity) < np.abs(last))[[0, 2]].all()
+        assert (np.abs(slew.velocity - last) <= LIMITS.joint_acceleration * DT).all()
+        np.testing.assert_allclose(np.cross(slew.velocity, before), 0.0, atol=1e-12)
+    assert ticks == 8
+    slew.stop(DT)
+    assert not slew.moving and slew.stop_s == pytest.approx(0.01)
+
+
+def test_a_stop_starts_from_no_acceleration_and_motion_goes_on_without_a_jolt(slew):
+    wanted, speeds = np.array([0.2, 0.0, 0.0]), []
+    for tick in range(30):
+        slew.follow(wanted, JACOBIAN, DT) if tick < 10 or tick > 12 else slew.stop(DT)
+        speeds.append(slew.velocity[0])
+    accelerations = np.diff(speeds) / DT
+    assert (accelerations[9:12] < 0.0).all() and accelerations.min() >= -4.0
+    assert np.abs(np.diff(accelerations)[9:]).max() <= 4.0 * DT / LIMITS.round_s + 1e-6
+
+
+def test_a_motion_that_was_only_thought_of_does_not_draw_the_stop_out(slew):
+    settle(slew, np.array([0.2, 0.0, 0.0]))
+    whole = JointSlew(LIMITS)
+    settle(whole, np.array([0.2, 0.0, 0.0]))
+    while whole.moving:
+        slew.resume()
+        slew.stop(DT)
+        whole.stop(DT)
+        np.testing.assert_array_equal(slew.velocity, whole.velocity)
+
+
+def test_what_is_ahead_is_where_the_arm_goes_beyond_its_aim(slew):
+    wanted, position = np.array([0.2, 0.0, 0.0]), 0.0
+    settle(slew, wanted)
+    ahead = slew.ahead()[0]
+    assert ahead == pytest.approx(0.2 * 2 * RESERVE * LIMITS.round_s / 2)
+    aim = 0.0
+    while np.abs(slew.velocity).max() > 1e-12:
+        slew.follow(np.zeros(3), JACOBIAN, 0.001)
+        position += slew.velocity[0] * 0.001
+        aim += slew.aim_twist(JACOBIAN)[0] / 0.5 * 0.001
+    assert position == pytest.approx(aim + ahead, abs=2e-4)
+    slew.stop(DT)
+    assert not slew.ahead().any()
+
+
+def test_a_jacobian_that_makes_no_sense_does_not_draw_a_stop_out(slew):
+    for size in (1e100, 1e154, 1e308):
+        settle(slew, np.array([0.2, 0.1, 0.0]))
+        with np.errstate(all="ignore"):
+            slew.follow(np.zeros(3), (JACOBIAN - 0.5) * size, DT)
+            assert slew.stop_s < 0.2
+        for _ in range(20):
+            slew.stop(DT)
+            assert np.isfinite(slew.velocity).all()
+        assert not slew.moving
+
+
+def test_no_joint_is_commanded_beyond_its_speed(slew):
+    settle(slew, np.array([0.0, 0.0, 3.0]), 200)
+    assert slew.velocity[2] == pytest.approx(1.0)  # the tool's own
+    none = np.zeros((6, 3))
+    for _ in range(200):
+        slew.follow(np.array([9.0, 0.0, -9.0]), none, DT)
+    np.testing.assert_array_equal(slew.velocity, [1.0, 0.0, -3.0])
