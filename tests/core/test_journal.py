@@ -1,0 +1,141 @@
+"""What the guard did can be written down and done again, bit by bit."""
+
+import json
+import math
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gato_ros.core.freshness import Instant
+from gato_ros.core.guard import Guard, GuardSettings, Level, Proposal, RobotState, Verdict
+from gato_ros.core.journal import STATE_EVERY, Journaled, decode, difference, encode, repeat
+from gato_ros.embodiments import load_embodiment
+from gato_ros.embodiments.kinematics import Kinematics, differential_ik
+
+ROBOT = load_embodiment()
+KINEMATICS = Kinematics(ROBOT)
+
+
+def through_text(value):
+    return decode(json.loads(json.dumps(encode(value))))
+
+
+@given(st.floats(width=64, allow_nan=True))
+@settings(max_examples=200, deadline=None)
+def test_every_float_comes_back(value):
+    back = through_text(Proposal(np.full(4, value), value, value, -0.0))
+    assert struct.pack("d", back.stamp_s) == struct.pack("d", value) or math.isnan(value) and math.isnan(back.stamp_s)
+    assert back.twist.tobytes() == np.full(4, value).tobytes() and math.copysign(1, back.received_s) == -1
+
+
+@pytest.mark.parametrize("value", [
+    None, True, 3, "text", (1, (2.5, None)), [1, "a"], {"a": (1,)}, np.zeros((0, 3)), np.arange(6).reshape(2, 3),
+    np.array(2.5), np.array([True]), Level.LATCHED, Verdict(Level.OK, ("speed",), math.inf, 0.1)])
+def test_values_come_back_as_what_they_were(value):
+    back = through_text(value)
+    assert type(back) is type(value) and json.dumps(encode(back)) == json.dumps(encode(value))
+    if isinstance(value, np.ndarray):
+        assert back.dtype == value.dtype and back.shape == value.shape
+
+
+def test_a_numpy_scalar_stays_one():
+    assert type(through_text(np.float64(0.1))) is np.float64 and type(through_text(np.bool_(True))) is np.bool_
+
+
+@pytest.mark.parametrize("name", ["os:system", "gato_ros.cli:main", "gato_ros.core.seal:hashlib.sha256",
+                                  "gato_ros.core.guard:Path", "gato_ros.core.guard:np", "gato_ros.core.seal:digest"])
+def test_a_file_can_name_nothing_but_the_values_of_core(name):
+    with pytest.raises(ValueError):
+        decode({"is": name, "of": {}, "value": "true"})
+
+
+def test_what_cannot_be_written_is_refused_and_does_not_reach_the_caller():
+    with pytest.raises(TypeError, match="pathlib"):
+        encode((1, __import__("pathlib").Path()))
+    journaled = Journaled(Instant(1.0, 2.0))
+    journaled._calls.append(("step", (object(),), {}, None))
+    assert "cannot be written" in json.loads(journaled.take()[0])["unwritten"]
+
+
+def state(rng, now_s):
+    q = np.array(ROBOT.arm.posture_rad) + rng.uniform(-0.3, 0.3, 7)
+    tool = KINEMATICS.tool(q)
+    return RobotState(q, np.zeros(7), 1e9 + now_s, now_s, tool.position, tool.rotation, tool.jacobian)
+
+
+def journal(ticks=350, seed=0):
+    """A guard's life at 100 Hz with random proposals, two emergency stops and a NaN."""
+    rng = np.random.default_rng(seed)
+    guard = Journaled(Guard(ROBOT.motion_limits, differential_ik(ROBOT), GuardSettings(stroke_m=0.085)))
+    texts, proposal = [], None
+    for tick in range(ticks):
+        now_s = 10.0 + 0.01 * tick
+        if tick in (5, 150, 260):
+            guard.emergency_stop(False)
+            guard.reset(state(rng, now_s), Instant(now_s, 1e9 + now_s))
+        if tick in (100, 200):
+            guard.emergency_stop(True)
+        if tick % 5 == 0:
+            twist = rng.uniform(-0.2, 0.2, 4) * (math.nan if tick == 300 else 1.0)
+            proposal = Proposal(twist, rng.uniform(), 1e9 + now_s, now_s)
+        guard.step(proposal, state(rng, now_s), Instant(now_s, 1e9 + now_s))
+        texts += guard.take()
+    assert guard.latched == "non_finite_proposal"
+    return texts
+
+
+def test_a_guard_is_repeated_without_a_difference_from_the_first_state_on():
+    repetitions = list(repeat(journal()))
+    assert [one.call for one in repetitions if not one.judged] == ["step"]  # the state comes after the first tick
+    assert all(one.equal for one in repetitions)
+    assert sum(one.call == "state" for one in repetitions) == (len(repetitions) - 1) // (STATE_EVERY + 1)
+    assert {"step", "reset", "emergency_stop"} <= {one.call for one in repetitions}
+    moving = [one for one in repetitions if one.call == "step" and decode(one.recorded)[0].joint_velocity.any()]
+    assert len(moving) > 100
+
+
+def test_it_begins_in_the_middle_and_goes_on_after_a_loss():
+    texts = journal()
+    texts = texts[130:150] + texts[151:]
+    repetitions = list(repeat(texts))
+    assert all(one.equal for one in repetitions)
+    assert 0 < sum(not one.judged for one in repetitions) < 2 * STATE_EVERY
+
+
+def test_one_changed_bit_of_an_input_or_a_result_is_found_at_its_place():
+    texts = journal()
+    place = next(i for i, text in enumerate(texts) if i > 120 and json.loads(text).get("call") == "step")
+    entry = json.loads(texts[place])
+    command = entry["result"]["tuple"][0]["of"]["joint_velocity"]
+    digit = command["array"][-1]
+    command["array"] = command["array"][:-1] + ("1" if digit == "0" else "0")
+    altered = [*texts[:place], json.dumps(entry), *texts[place + 1:]]
+    different = [one for one in repeat(altered) if not one.equal]
+    assert [one.number for one in different] == [entry["n"]]
+    where, recorded, repeated = difference(different[0].recorded, different[0].repeated)
+    assert where == "0.joint_velocity" and recorded != repeated
+
+    entry = json.loads(texts[110])
+    assert entry["call"] == "step"
+    entry["arguments"]["tuple"][1]["of"]["joint_position"] = encode(np.full(7, math.nan))
+    different = [one for one in repeat([*texts[:110], json.dumps(entry), *texts[111:]]) if not one.equal]
+    assert different and different[0].number == entry["n"]
+
+
+def test_nobody_reads_so_nothing_is_written_and_a_late_reader_begins_with_the_state():
+    guard = Journaled(Guard(ROBOT.motion_limits, differential_ik(ROBOT), GuardSettings(stroke_m=0.085)))
+    for _ in range(3):
+        guard.step(None, None, Instant(1.0, 1.0))
+        assert guard.take(wanted=False) == []
+    guard.step(None, None, Instant(1.0, 1.0))
+    kinds = [sorted(json.loads(text)) for text in guard.take()]
+    assert kinds == [["arguments", "call", "n", "options", "result"], ["n", "state"]]
+
+
+def test_another_version_of_the_guard_is_said():
+    entry = {"n": 1, "state": {"is": "gato_ros.core.freshness:Instant", "of": {"steady_s": 1.0, "other": 2.0}}}
+    with pytest.raises(ValueError, match="another version"):
+        list(repeat([json.dumps(entry)]))
