@@ -13,10 +13,11 @@ from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState, TimeReference
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 
 from gato_ros.core.guard import Command, Guard, GuardSettings, Level, Proposal, RobotState, Verdict
+from gato_ros.core.journal import Journaled
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics, differential_ik
 from gato_ros.nodes.clocks import instant, seconds
@@ -24,10 +25,12 @@ from gato_ros.nodes.diagnosis import ERROR, OK, WARN, Diagnosis, status
 from gato_ros.nodes.joint_message import JointsRefused, values_by_name
 from gato_ros.nodes.parameters import GuardParameters
 from gato_ros.nodes.process import Stop, run_node
-from gato_ros.nodes.quality import COMMAND, REPORT, STATE_IN
+from gato_ros.nodes.quality import COMMAND, JOURNAL, REPORT, STATE_IN
 
 NAME = "guard_node"
 FINAL_ZEROS = 5
+JOURNAL_STEPS = 10
+"""Steps of the guard in one message of its journal: to publish each alone would cost more than all else about it."""
 LEVELS = {Level.OK: OK, Level.LIMITED: OK, Level.STOPPING: WARN, Level.LATCHED: ERROR}
 
 
@@ -38,10 +41,11 @@ class GuardNode:
         self._node = node
         self._robot = robot = load_embodiment(parameters.embodiment)
         self._kinematics = Kinematics(robot)
-        self._guard = Guard(robot.motion_limits, differential_ik(robot), GuardSettings(
+        self._guard = Journaled(Guard(robot.motion_limits, differential_ik(robot), GuardSettings(
             stroke_m=robot.gripper.stroke_m, proposal_validity_s=parameters.proposal_validity_s,
             state_max_age_s=robot.wire.joint_states.max_age_s, future_tolerance_s=parameters.future_tolerance_s,
-            latch_after_s=parameters.latch_after_s, tick_s=1.0 / parameters.rate_hz))
+            latch_after_s=parameters.latch_after_s, tick_s=1.0 / parameters.rate_hz)))
+        self._steps_untold = 0
         self._arm_when_ready = parameters.start_armed
         self._period_s = 1.0 / parameters.rate_hz
         # Halves of a proposal: stamp, value, receipt on the steady clock [s].
@@ -59,6 +63,7 @@ class GuardNode:
         self._gripper = node.create_publisher(JointState, wire.gripper_command, COMMAND)
         self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
         self._timing = node.create_publisher(TimeReference, "~/timing", REPORT)
+        self._journal = node.create_publisher(String, "~/journal", JOURNAL)
         self._diagnosis = Diagnosis(node)
         for kind, topic, callback, quality in (
                 (JointState, wire.joint_states.topic, self._on_joints, STATE_IN),
@@ -138,6 +143,15 @@ class GuardNode:
         if self._arm_when_ready and self._guard.reset(self._state, now) is None:
             self._arm_when_ready = False
         self._publish(*self._guard.step(self._proposal, self._state, now))
+        self._publish_journal()
+
+    def _publish_journal(self) -> None:
+        """Every call of the guard, exact, for `replay`: a line each, some steps at a time, where somebody listens."""
+        self._steps_untold += 1
+        if self._steps_untold >= JOURNAL_STEPS:
+            self._steps_untold = 0
+            if lines := self._guard.take(wanted=self._journal.get_subscription_count() > 0):
+                self._journal.publish(String(data="\n".join(lines)))
 
     def _publish(self, command: Command, verdict: Verdict) -> None:
         stamp = self._node.get_clock().now().to_msg()

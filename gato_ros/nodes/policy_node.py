@@ -9,6 +9,7 @@ from collections import deque
 from pathlib import Path
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from rclpy.executors import SingleThreadedExecutor
@@ -30,6 +31,7 @@ from gato_ros.nodes.image import ImageRefused, rgb_from_message
 from gato_ros.nodes.joint_message import JointsRefused, values_by_name
 from gato_ros.nodes.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
 from gato_ros.nodes.parameters import PolicyParameters
+from gato_ros.nodes.policy_journal import PolicyJournal
 from gato_ros.nodes.process import Stop, run_node
 from gato_ros.nodes.prompt import load_prompt
 from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_IN
@@ -78,6 +80,8 @@ class PolicyNode:
         self._timing = node.create_publisher(TimeReference, "~/timing", REPORT)
         self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
         self._diagnosis = Diagnosis(node)
+        self._journal = PolicyJournal(node, self._policy, robot, parameters)
+        self._sources: dict[str, float] = {}
         for key in self._assembler.image_keys:
             node.create_subscription(Image, robot.observations[key].topic, self._on_image(key), CAMERA)
         if self._assembler.needs_joints:
@@ -154,6 +158,7 @@ class PolicyNode:
         with self._changed:
             self._proposing, self._restart = request.data, True
             self._changed.notify_all()
+        self._diagnose()  # at once: a guard that stops now has no incident
         response.success, response.message = True, "proposing" if request.data else "silent"
         return response
 
@@ -189,6 +194,7 @@ class PolicyNode:
                     used, arrived_s = self._assembler.image_stamps(), self._assembler.images_arrived_s()
                     self._faults = self._assembler.faults(now)
                     observation = None if self._faults else self._assembler.observation()
+                    self._sources = {} if self._faults else self._assembler.sources()
             if restart:
                 # Not under the lock: a prompt that is new takes longer than a tick, and messages go on coming.
                 self._begin_episode(prompt)
@@ -215,6 +221,7 @@ class PolicyNode:
                 self._failure = f"{type(error).__name__}: {error}"
             return False
         self._prompt_in_use = prompt
+        self._journal.began(prompt)
         return True
 
     def _wait_for_tick(self, pace: Pace, aligned: bool, used: tuple[float, ...]) -> bool:
@@ -251,11 +258,13 @@ class PolicyNode:
             # No proposal at all is what the guard understands; a reset starts the policy afresh.
             with self._changed:
                 self._failure = f"{type(error).__name__}: {error}"
+            self._journal.write(observation, self._sources, failure=self._failure)
             return
         self._act_ms.append((time.monotonic() - started_s) * 1e3)
-        self._publish(action, observation.stamp_s)
+        stamp = self._publish(action, observation.stamp_s)
+        self._journal.write(observation, self._sources, action, stamp)
 
-    def _publish(self, action: Action, observed_s: float) -> None:
+    def _publish(self, action: Action, observed_s: float) -> Time:
         stamp = self._node.get_clock().now().to_msg()
         twist = TwistStamped()
         twist.header.stamp, twist.header.frame_id = stamp, self._robot.base_frame
@@ -269,6 +278,7 @@ class PolicyNode:
         self._gripper.publish(gripper)
         self._timing.publish(timing)
         self._counts["proposed"] += 1
+        return stamp
 
     def _diagnose(self) -> None:
         if self._failure is not None:

@@ -18,5 +18,9 @@ STATE_IN = _newest(10, ReliabilityPolicy.BEST_EFFORT)
 """Subscribers of joint states: matches drivers of either kind."""
 COMMAND = _newest(1, ReliabilityPolicy.RELIABLE)
 """Proposals and commands: only the newest counts, and it has to arrive."""
+RECORD_SENSOR = _newest(50, ReliabilityPolicy.BEST_EFFORT)
+"""Subscribers that keep every message of a sensor, and must never hold its publisher up."""
 REPORT = _newest(50, ReliabilityPolicy.RELIABLE)
 """Status, timing, diagnostics."""
+JOURNAL = _newest(500, ReliabilityPolicy.RELIABLE)
+"""What a replay needs without a gap: a reader may be away for seconds, and still nobody waits for it."""
