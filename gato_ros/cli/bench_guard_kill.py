@@ -24,14 +24,14 @@ def kill_trial(policy: str, fault: str, observe_s: float) -> dict[str, float | s
     from gato_ros.cli.sim import own_domain
     from gato_ros.embodiments import load_embodiment
     from gato_ros.nodes.children import Children
-    from gato_ros.nodes.command_watch import CommandWatch
+    from gato_ros.nodes.command_listener import CommandListener
     from gato_ros.nodes.plan import NAMESPACE, loop_plan
 
     plans = loop_plan({"policy_node": {"policy": policy}, "guard_node": {"start_armed": True},
                        "sim_node": {"seed": 900000}}, without=("incident_node",))
-    with own_domain(), CommandWatch(load_embodiment(), NAMESPACE) as watch, Children(plans) as children:
+    with own_domain(), CommandListener(load_embodiment(), NAMESPACE) as listener, Children(plans) as children:
         end_s = time.monotonic() + START_LIMIT_S
-        while not watch.moving(MOVING_S):
+        while not listener.moving(MOVING_S):
             children.check()
             if time.monotonic() > end_s:
                 raise SetupError(expected="a loop that moves the arm", got=f"none within {START_LIMIT_S:.0f} s",
@@ -40,7 +40,7 @@ def kill_trial(policy: str, fault: str, observe_s: float) -> dict[str, float | s
         os.kill(children.pid("policy_node"), getattr(signal, fault))
         fault_s = time.monotonic()
         time.sleep(observe_s)
-    return {**reaction(watch.heard, watch.verdicts, fault_s), "control_back_ms": None,
+    return {**reaction(listener.heard, listener.verdicts, fault_s), "control_back_ms": None,
             "how": "the guard goes on at 100 Hz"}
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from gato_ros.cli.guard_fuzz import ANGULAR_RAD_S, KINDS, Envelope, Fuzz, fuzz, judge, judge_targets
+from gato_ros.cli.guard_peers_fuzz import ANGULAR_RAD_S, KINDS, Envelope, Fuzz, fuzz, judge, judge_targets
 from gato_ros.core.errors import SetupError
 
 PROGRAM = Path(__file__).with_name("bench_guard_peers_program.py")

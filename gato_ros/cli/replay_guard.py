@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gato_ros.cli.replay_layer import Layer
+from gato_ros.core.freshness import Instant
 from gato_ros.core.guard import Command, Proposal
-from gato_ros.core.journal import difference, repeat
+from gato_ros.core.journal import decode, difference, repeat
 
 if TYPE_CHECKING:
     from gato_ros.cli.replay_wire import Wire
@@ -60,9 +61,6 @@ def _all(kind: type, value: Any) -> Iterator[Any]:
 
 def _commands(wire: Wire) -> Layer:
     """Each command is stamped after the step that made it and before the next."""
-    from gato_ros.core.freshness import Instant
-    from gato_ros.core.journal import decode
-
     layer = Layer("command", "what went to the robot is what the guard commanded")
     clocks, velocities, whole = [], [], []
     last = None

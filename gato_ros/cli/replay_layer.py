@@ -27,15 +27,14 @@ class Layer:
         """One that cannot be compared."""
         self.skipped[why] += 1
 
-    def compare(self, equal: bool, at_s: float, where: str, recorded: Any, replayed: Any) -> bool:
-        """Note one comparison; returns `equal`."""
+    def compare(self, equal: bool, at_s: float, where: str, recorded: Any, replayed: Any) -> None:
+        """Note one comparison."""
         self.compared += 1
         if not equal:
             self.different += 1
             if self.first is None:
                 self.first = {"at_s": round(at_s, 4), "where": where, "recorded": _shown(recorded),
                               "replayed": _shown(replayed)}
-        return equal
 
     def row(self) -> dict[str, Any]:
         """Its part of the result."""

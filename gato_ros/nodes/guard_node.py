@@ -29,8 +29,8 @@ from gato_ros.nodes.quality import COMMAND, JOURNAL, REPORT, STATE_IN
 
 NAME = "guard_node"
 FINAL_ZEROS = 5
-JOURNAL_STEPS = 10
-"""Steps of the guard in one message of its journal: to publish each alone would cost more than all else about it."""
+JOURNAL_BYTES = 20_000
+"""So much of the journal goes into one message, some steps: many small ones cost more. Well within a datagram."""
 LEVELS = {Level.OK: OK, Level.LIMITED: OK, Level.STOPPING: WARN, Level.LATCHED: ERROR}
 
 
@@ -45,7 +45,7 @@ class GuardNode:
             stroke_m=robot.gripper.stroke_m, proposal_validity_s=parameters.proposal_validity_s,
             state_max_age_s=robot.wire.joint_states.max_age_s, future_tolerance_s=parameters.future_tolerance_s,
             latch_after_s=parameters.latch_after_s, tick_s=1.0 / parameters.rate_hz)))
-        self._steps_untold = 0
+        self._untold: list[str] = []
         self._arm_when_ready = parameters.start_armed
         self._period_s = 1.0 / parameters.rate_hz
         # Halves of a proposal: stamp, value, receipt on the steady clock [s].
@@ -146,12 +146,11 @@ class GuardNode:
         self._publish_journal()
 
     def _publish_journal(self) -> None:
-        """Every call of the guard, exact, for `replay`: a line each, some steps at a time, where somebody listens."""
-        self._steps_untold += 1
-        if self._steps_untold >= JOURNAL_STEPS:
-            self._steps_untold = 0
-            if lines := self._guard.take(wanted=self._journal.get_subscription_count() > 0):
-                self._journal.publish(String(data="\n".join(lines)))
+        """Every call of the guard, exact, for `replay`: a line each, some together, where somebody listens."""
+        self._untold += self._guard.take(wanted=self._journal.get_subscription_count() > 0)
+        if sum(map(len, self._untold)) >= JOURNAL_BYTES:
+            self._journal.publish(String(data="\n".join(self._untold)))
+            self._untold.clear()
 
     def _publish(self, command: Command, verdict: Verdict) -> None:
         stamp = self._node.get_clock().now().to_msg()

@@ -11,7 +11,7 @@ import pytest
 
 from gato_ros.cli import bench_guard_peers, main
 from gato_ros.cli.bench_guard_kill import reaction
-from gato_ros.cli.guard_fuzz import HELD_TICKS, KINDS, Envelope, fuzz, judge, judge_targets
+from gato_ros.cli.guard_peers_fuzz import HELD_TICKS, KINDS, Envelope, fuzz, judge, judge_targets
 
 ENVELOPE = Envelope(np.ones(2), 10.0, -np.ones(2), np.ones(2), tick_s=0.01)
 

@@ -131,26 +131,25 @@ def test_a_policy_is_killed_and_its_last_seconds_are_replayed(processes, probe, 
     assert list(layers) == LAYERS and all(layer["compared"] > 5 for layer in layers.values()), shown
     assert "the policy remembers steps from before the recording" in layers["proposal"]["not_compared"]
 
-    # One byte of each proposal, of its linear z: the model does not say that, and the guard never received it.
-    code, layers = replay(rewritten(path, lambda role, data: data if role != "proposal_twist" else
-                                    data[:-32] + bytes([data[-32] ^ 1]) + data[-31:]))
+    # One bit of each proposal, of its linear z: the model does not say that, the guard never received it. And a part
+    # of every seventh picture.
+    images = []
+
+    def alter(role, data):
+        images.extend([role] if role == "image" else [])
+        if role == "proposal_twist":
+            return data[:-32] + bytes([data[-32] ^ 1]) + data[-31:]
+        return data[:-9000] + bytes(200) + data[-8800:] if role == "image" and len(images) % 7 == 0 else data
+
+    code, layers = replay(rewritten(path, alter))
     assert code == 1
-    assert [name for name in LAYERS if layers[name]["different"]] == ["proposal", "handover"]
+    assert [name for name in LAYERS if layers[name]["different"]] == ["tokens", "proposal", "handover"]
     assert all(layers[name]["different"] == layers[name]["compared"] for name in ("proposal", "handover"))
+    assert 0 < layers["tokens"]["different"] < layers["tokens"]["compared"]
+    assert "patches" in layers["tokens"]["first"]["where"]
     first = layers["proposal"]["first"]
     assert "on the wire" in first["where"] and first["recorded"] != first["replayed"]
     assert "proposal: first difference -" in capsys.readouterr().out
-    (tmp_path / "altered.mcap").unlink()
-
-    # One byte of one picture.
-    images = []
-
-    def darken(role, data):
-        images.append(role) if role == "image" else None
-        return data if len(images) % 7 or role != "image" else data[:-500] + bytes(200) + data[-300:]
-
-    code, layers = replay(rewritten(path, darken), "--part", "policy")
-    assert code == 1 and "patches" in layers["tokens"]["first"]["where"]
     (tmp_path / "altered.mcap").unlink()
 
     # Another weight: refused, or asked for.

@@ -16,12 +16,12 @@ from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.quality import REPORT
 
 
-class CommandWatch:
+class CommandListener:
     """Every arm command with its receipt on the steady clock, in a thread of its own. A context manager."""
 
     def __init__(self, robot: Embodiment, namespace: str):
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        self._node = rclpy.create_node("command_watch", namespace=namespace)
+        self._node = rclpy.create_node("command_listener", namespace=namespace)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
         self.heard: list[tuple[float, float]] = []
@@ -32,7 +32,7 @@ class CommandWatch:
         # Deeper than the robot's own subscription: not one command may escape.
         self._node.create_subscription(JointState, robot.wire.arm_command, self._hear, REPORT)
         self._stopping = False
-        self._thread = threading.Thread(target=self._spin, name="command_watch", daemon=True)
+        self._thread = threading.Thread(target=self._spin, name="command_listener", daemon=True)
 
     def _hear(self, message: JointState) -> None:
         self.heard.append((time.monotonic(), float(np.abs(message.velocity).max())))
@@ -44,7 +44,7 @@ class CommandWatch:
         while not self._stopping:
             self._executor.spin_once(timeout_sec=0.1)
 
-    def __enter__(self) -> CommandWatch:
+    def __enter__(self) -> CommandListener:
         self._thread.start()
         return self
 
