@@ -55,15 +55,15 @@ def run(options: Options) -> dict:
 
     incident = read_incident(options.file)
     wire, layers, notes = Wire(incident), [], []
-    if options.part != "guard":
-        layers += _policy_layers(options, incident, wire, notes)
-    if options.part != "policy":
-        try:
+    try:
+        if options.part != "guard":
+            layers += _policy_layers(options, incident, wire, notes)
+        if options.part != "policy":
             layers += replay_guard(wire)
-        except ValueError as error:
-            raise SetupError(expected=f"a guard's journal of this version of the package in {options.file}",
-                             got=str(error), fix="replay it with the version that recorded it, or --part policy"
-                             ) from None
+    except (ValueError, KeyError) as error:
+        raise SetupError(expected=f"journals of this version of the package in {options.file}",
+                         got=f"{type(error).__name__}: {error}",
+                         fix="replay it with the version that recorded it, or one side of it with --part") from None
     if not any(layer.compared for layer in layers):
         raise SetupError(expected=f"something to compare in {options.file}",
                          got="; ".join(f"{layer.name}: {dict(layer.skipped) or 'nothing recorded'}" for layer in layers)
