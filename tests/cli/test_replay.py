@@ -1,0 +1,157 @@
+"""`replay` on incidents made here; tests/ros/test_incident_node.py replays what real nodes recorded."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gato_ros.cli import main
+from gato_ros.core.freshness import Instant
+from gato_ros.core.guard import Guard, GuardSettings, Proposal, RobotState
+from gato_ros.core.journal import Journaled
+from gato_ros.data import messages
+from gato_ros.data.incident import Topic, write_incident
+from gato_ros.data.ring import Kept
+from gato_ros.embodiments import load_embodiment
+from gato_ros.embodiments.kinematics import Kinematics, differential_ik
+
+ROBOT = load_embodiment()
+KINEMATICS = Kinematics(ROBOT)
+START_NS = 1_700_000_000_000_000_000
+STRING = "std_msgs/msg/String"
+TOPICS = {f"/{role}": Topic(f"/{role}", kind, role) for role, kind in (
+    ("guard_journal", STRING), ("policy_journal", STRING), ("proposal_twist", messages.TWIST),
+    ("proposal_gripper", messages.JOINT_STATE), ("arm_command", messages.JOINT_STATE))}
+ABOUT = {"robot": ROBOT.name, "contract_digest": ROBOT.digest, "at_ns": START_NS, "reason": "emergency_stop",
+         "span_s": 1.0, "lost": {"/guard_journal": 3}, "crowded_out": {}}
+
+
+def string(text: str) -> bytes:
+    store = messages.typestore()
+    return bytes(store.serialize_cdr(store.types[STRING](data=text), STRING))
+
+
+def recorded(ticks=60, change=lambda role, index, data: data):
+    """A guard that follows and is stopped, and what went over the wire meanwhile."""
+    guard = Journaled(Guard(ROBOT.motion_limits, differential_ik(ROBOT), GuardSettings(stroke_m=0.085)))
+    q, kept, counts = np.array(ROBOT.arm.posture_rad), [], {}
+
+    def put(role: str, stamp_ns: int, data) -> None:
+        index = counts[role] = counts.get(role, -1) + 1
+        kept.append(Kept(0.0, stamp_ns, f"/{role}", bytes(change(role, index, bytes(data)))))
+
+    for tick in range(ticks):
+        stamp_ns = START_NS + tick * 10_000_000
+        clock_s = stamp_ns // 10**9 + stamp_ns % 10**9 * 1e-9
+        now, tool = Instant(10 + 0.01 * tick, clock_s), KINEMATICS.tool(q)
+        state = RobotState(q, np.zeros(7), clock_s, now.steady_s, tool.position, tool.rotation, tool.jacobian)
+        if tick == 2:
+            guard.reset(state, now)
+        if tick == ticks - 20:
+            guard.emergency_stop(True)
+        if tick % 5 == 0:
+            twist = np.array([0.03, 0.01 * (tick % 3), 0.0, 0.2])
+            proposal = Proposal(twist, 0.05, clock_s, now.steady_s + 1e-6)
+            put("proposal_twist", stamp_ns, messages.twist_stamped(twist, stamp_ns, "base"))
+            put("proposal_gripper", stamp_ns, messages.joint_state(["gripper"], stamp_ns, [0.05]))
+        command, _ = guard.step(proposal, state, Instant(now.steady_s + 2e-6, clock_s))
+        put("arm_command", stamp_ns + 900, messages.joint_state(ROBOT.arm.joints, stamp_ns + 900_000, None,
+                                                                command.joint_velocity))
+        put("guard_journal", stamp_ns + 1000, string("\n".join(guard.take())))
+        q = q + command.joint_velocity * 0.01
+    return kept
+
+
+def replay(folder, *arguments, kept=None, about=None):
+    path = write_incident(folder, "one", TOPICS, recorded() if kept is None else kept, {**ABOUT, **(about or {})})
+    with pytest.raises(SystemExit) as end:
+        main(["replay", str(path), "--json", str(folder / "out.json"), *arguments])
+    if end.value.code == 2:
+        return 2, {}
+    result = json.loads((folder / "out.json").read_text())
+    return end.value.code, {layer["name"]: layer for layer in result["layers"]}
+
+
+def test_what_a_guard_did_is_done_again_without_a_difference(tmp_path, capsys):
+    code, layers = replay(tmp_path)
+    assert code == 0
+    assert layers["verdict"]["compared"] > 55 and layers["verdict"]["not_compared"] == {
+        "the guard's state is not known yet": 1}
+    assert layers["handover"]["compared"] == 12 and layers["command"]["compared"] > 55
+    shown = capsys.readouterr().out
+    assert "no difference" in shown and "3 messages of /guard_journal were lost on the way" in shown
+    assert "no step of a policy was recorded" in shown
+
+
+@pytest.mark.parametrize("role, index, place, layer", [
+    ("arm_command", 20, -20, "command"), ("proposal_twist", 3, -48, "handover"),
+    ("proposal_gripper", 3, -9, "handover")])
+def test_one_flipped_bit_on_the_wire_is_found_in_its_layer(tmp_path, role, index, place, layer):
+    def flip(at_role, at_index, data):
+        if (at_role, at_index) != (role, index):
+            return data
+        data = bytearray(data)
+        data[place] ^= 1
+        return data
+
+    code, layers = replay(tmp_path, "--part", "guard", kept=recorded(change=flip))
+    assert code == 1 and [name for name, one in layers.items() if one["different"]] == [layer]
+    first = layers[layer]["first"]
+    assert layers[layer]["different"] == 1 and first["recorded"] != first["replayed"]
+
+
+def test_a_command_of_somebody_else_is_found(tmp_path):
+    kept = recorded()
+    place = next(i for i, one in enumerate(kept) if one.topic == "/arm_command" and i > 60)
+    stamp_ns = kept[place].stamp_ns
+    rogue = messages.joint_state(ROBOT.arm.joints, stamp_ns + 1_000_000, None, np.full(7, 0.5))
+    kept.insert(place, kept[place]._replace(data=bytes(rogue)))
+    code, layers = replay(tmp_path, kept=kept)
+    assert code == 1 and layers["command"]["different"] == 1 and "0.5" in layers["command"]["first"]["recorded"]
+
+
+def test_another_verdict_is_found_by_its_name(tmp_path):
+    def alter(role, index, data):
+        at = (role, index) == ("guard_journal", 45)
+        return data.replace(b'"value": "latched"', b'"value": "limited"') if at else data
+
+    code, layers = replay(tmp_path, kept=recorded(change=alter))
+    first = layers["verdict"]["first"]
+    assert code == 1 and first["where"].startswith("step.1.level") and first["at_s"] == pytest.approx(0.45)
+
+
+def test_an_incident_without_journals_says_nothing_and_is_no_success(tmp_path, capsys):
+    kept = [one for one in recorded() if "journal" not in one.topic]
+    assert replay(tmp_path, kept=kept)[0] == 2 and "something to compare" in capsys.readouterr().err
+
+
+def test_a_journal_of_another_version_is_refused_in_one_line(tmp_path, capsys):
+    def alter(role, index, data):
+        return data.replace(b"core.guard:Guard", b"core.guard:Gward") if role == "guard_journal" else data
+
+    assert replay(tmp_path, kept=recorded(change=alter))[0] == 2
+    assert "another version" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_incident_is_refused(tmp_path, capsys):
+    (tmp_path / "x.mcap").write_bytes(b"nothing")
+    with pytest.raises(SystemExit, match="2"):
+        main(["replay", str(tmp_path / "x.mcap")])
+    assert "not an MCAP file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("who, complaint", [
+    ({"contract": "0" * 64}, "the contract of the recording, sha256 000000000000"),
+    ({"weights": "1" * 64}, "the policy of the recording, sha256 111111111111")])
+def test_another_contract_or_policy_is_refused_unless_it_is_asked_for(tmp_path, capsys, who, complaint):
+    about = {"policy": "hold", "weights": "", "precision": "", "embodiment": ROBOT.name, "contract": ROBOT.digest,
+             "versions": {}, "prompt": None, **who}
+    entry = {"n": 1, "since_reset": 0, "ticks": 0, "sources": {}, "texts": {}, "ids": None, "action_ids": None,
+             "action": None, "stamp_ns": None, "failure": "x", "about": about}
+    kept = [*recorded(), Kept(0.0, START_NS, "/policy_journal", string(json.dumps(entry)))]
+    assert replay(tmp_path, kept=kept)[0] == 2
+    assert complaint in capsys.readouterr().err
+    (tmp_path / "one.mcap").unlink()
+    code, layers = replay(tmp_path, "--anyway", kept=kept)
+    assert code == 0 and "differ on purpose" in capsys.readouterr().out
+    assert layers["proposal"]["not_compared"] == {"an input of the step was not recorded, or not used": 1}
