@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gato_ros.cli.replay_layer import Layer
+from gato_ros.core.exact import decode, difference
 from gato_ros.core.freshness import Instant
 from gato_ros.core.guard import Command, Proposal
-from gato_ros.core.journal import decode, difference, repeat
+from gato_ros.core.journal import repeat
 
 if TYPE_CHECKING:
     from gato_ros.cli.replay_wire import Wire

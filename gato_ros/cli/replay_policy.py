@@ -11,8 +11,8 @@ import numpy as np
 
 from gato_ros.cli.replay_layer import Layer
 from gato_ros.core.errors import SetupError
+from gato_ros.core.exact import decode
 from gato_ros.core.freshness import Sample
-from gato_ros.core.journal import decode
 from gato_ros.core.observation import Observation
 
 if TYPE_CHECKING:

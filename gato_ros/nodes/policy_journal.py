@@ -12,7 +12,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 
 from gato_ros.core.action import Action
-from gato_ros.core.journal import encode
+from gato_ros.core.exact import encode
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
 from gato_ros.core.prompt import Prompt
