@@ -36,6 +36,10 @@ from gato_ros.nodes.quality import JOURNAL, RECORD_SENSOR, REPORT
 NAME = "incident_node"
 POLL_S = 0.02
 """Pause between two looks at all topics [s]; the middleware keeps what comes meanwhile."""
+MOST_AT_ONCE = 100
+"""Messages of one topic in one look."""
+LARGEST_OVERTAKING_NS = 10**9
+"""A stamp further back than this means that the wall clock was set."""
 WRITER_NICENESS = 10
 CLOSE_LIMIT_S = 4.0
 """How long an incident may still take when the node is told to end [s]; its launcher gives it five seconds."""
@@ -119,19 +123,28 @@ class IncidentNode:
             self._received += 1
             if counted:
                 self._count_lost(topic, info["publication_sequence_number"])
-            # When the middleware had it, not when its turn came here; what was sent again keeps its place in line.
-            stamp_ns = max(info["received_timestamp"] or time.time_ns(), self._last_stamp_ns.get(topic, 0))
-            self._last_stamp_ns[topic] = stamp_ns
+            # When the middleware had it, not when its turn came here.
+            stamp_ns = self._in_line(topic, info["received_timestamp"] or time.time_ns())
             self._ring.add(time.monotonic(), stamp_ns, topic, data)
             if read is not None:
                 read(deserialize_message(data, DiagnosticStatus))
         return keep
 
+    def _in_line(self, topic: str, stamp_ns: int) -> int:
+        """The stamp, or the one before on this topic where a message that was sent again had overtaken it."""
+        last_ns = self._last_stamp_ns.get(topic, 0)
+        if 0 < last_ns - stamp_ns < LARGEST_OVERTAKING_NS:
+            stamp_ns = last_ns
+        self._last_stamp_ns[topic] = stamp_ns
+        return stamp_ns
+
     def _listen(self) -> None:
-        """Keep everything that the middleware has."""
+        """Keep what the middleware has; of a flood, a part of it, in turn with the others."""
         for ear, keep in self._ears:
             with ear.handle:
-                while (taken := ear.handle.take_message(ear.msg_type, True)) is not None:
+                for _ in range(MOST_AT_ONCE):
+                    if (taken := ear.handle.take_message(ear.msg_type, True)) is None:
+                        break
                     keep(*taken)
 
     def _count_lost(self, topic: str, sequence: int | None) -> None:
