@@ -1,11 +1,13 @@
 """`replay` on incidents made here; tests/ros/test_incident_node.py replays what real nodes recorded."""
 
 import json
+import zlib
 
 import numpy as np
 import pytest
 
 from gato_ros.cli import main
+from gato_ros.core.exact import encode
 from gato_ros.core.freshness import Instant
 from gato_ros.core.guard import Guard, GuardSettings, Proposal, RobotState
 from gato_ros.core.journal import Journaled
@@ -21,7 +23,9 @@ START_NS = 1_700_000_000_000_000_000
 STRING = "std_msgs/msg/String"
 TOPICS = {f"/{role}": Topic(f"/{role}", kind, role) for role, kind in (
     ("guard_journal", STRING), ("policy_journal", STRING), ("proposal_twist", messages.TWIST),
-    ("proposal_gripper", messages.JOINT_STATE), ("arm_command", messages.JOINT_STATE))}
+    ("proposal_gripper", messages.JOINT_STATE), ("arm_command", messages.JOINT_STATE),
+    ("gripper", messages.JOINT_STATE))}
+TOPICS["/image"] = Topic("/image", messages.IMAGE, "image", "basket_front_left/pixels")
 ABOUT = {"robot": ROBOT.name, "contract_digest": ROBOT.digest, "at_ns": START_NS, "reason": "emergency_stop",
          "span_s": 1.0, "lost": {"/guard_journal": 3}, "crowded_out": {}}
 
@@ -63,6 +67,7 @@ def recorded(ticks=60, change=lambda role, index, data: data):
 
 
 def replay(folder, *arguments, kept=None, about=None):
+    (folder / "one.mcap").unlink(missing_ok=True)
     path = write_incident(folder, "one", TOPICS, recorded() if kept is None else kept, {**ABOUT, **(about or {})})
     with pytest.raises(SystemExit) as end:
         main(["replay", str(path), "--json", str(folder / "out.json"), *arguments])
@@ -151,7 +156,60 @@ def test_another_contract_or_policy_is_refused_unless_it_is_asked_for(tmp_path, 
     kept = [*recorded(), Kept(0.0, START_NS, "/policy_journal", string(json.dumps(entry)))]
     assert replay(tmp_path, kept=kept)[0] == 2
     assert complaint in capsys.readouterr().err
-    (tmp_path / "one.mcap").unlink()
     code, layers = replay(tmp_path, "--anyway", kept=kept)
     assert code == 0 and "differ on purpose" in capsys.readouterr().out
     assert layers["proposal"]["not_compared"] == {"an input of the step was not recorded, or not used": 1}
+
+
+def sensed(step: int):
+    """An image and a gripper state as they lie in the file, with their stamps [ns], and what a policy sees in them."""
+    store, stamp_ns = messages.typestore(), START_NS + step * 50_000_000
+    pixels = np.random.default_rng(step).integers(0, 256, (128, 128, 3), np.uint8)
+    gripper = store.types[messages.JOINT_STATE](
+        header=messages._header(stamp_ns, ""), name=["gripper"], position=np.array([0.001 * (step % 80)]),
+        velocity=np.zeros(0), effort=np.array([5.0 * (step % 2)]))
+    values = {"basket_front_left/pixels": pixels, "gripper/opening": np.float32(gripper.position),
+              "gripper/grasp": np.array([step % 2], np.float32)}
+    return stamp_ns, messages.image(pixels, stamp_ns, ""), store.serialize_cdr(gripper, messages.JOINT_STATE), values
+
+
+def test_a_memory_from_before_the_recording_is_filled_before_it_is_judged(tmp_path, capsys):
+    import jax
+
+    from gato_ros.core.observation import Observation
+    from gato_ros.models.layout import token_layout
+    from gato_ros.models.parameters import parameter_shapes
+    from gato_ros.models.policy import GatoPolicy
+    from gato_ros.models.presets import PRESETS
+    from gato_ros.models.weights import save_weights
+
+    config = PRESETS["debug"]
+    shapes = parameter_shapes(config, token_layout(ROBOT, config))
+    for seed, name in enumerate(("weights", "other")):
+        rng = np.random.default_rng(seed)
+        save_weights(tmp_path / name, jax.tree.map(lambda leaf, rng=rng: 0.1 * rng.standard_normal(
+            leaf.shape, np.float32), shapes), config, ROBOT)
+    policy = GatoPolicy.from_directory(tmp_path / "weights", ROBOT)
+    about = {"policy": str(tmp_path / "weights"), "weights": policy.digest, "precision": "", "versions": {},
+             "embodiment": ROBOT.name, "contract": ROBOT.digest, "prompt": None}
+    kept, judged = [], 4
+    for step in range(7 + 2 * policy.reach_steps + judged):
+        stamp_ns, image, gripper, values = sensed(step)
+        action = policy.act(Observation(values)).as_vector()
+        stamp_s = stamp_ns // 10**9 + stamp_ns % 10**9 * 1e-9
+        entry = {"n": step, "since_reset": step, "ticks": policy.ticks, "texts": {}, "failure": None, "about": about,
+                 "sources": {"basket_front_left/pixels": stamp_s, "gripper_states": stamp_s},
+                 "ids": policy.last_tokens.ids.tolist(), "action_ids": policy.last_ids.tolist(),
+                 "patches_crc32": zlib.crc32(policy.last_tokens.patches.tobytes()), "stamp_ns": stamp_ns,
+                 "action": encode(action)}
+        if step >= 7:  # what came before was forgotten
+            kept += [Kept(0.0, stamp_ns, topic, bytes(data)) for topic, data in (
+                ("/image", image), ("/gripper", gripper), ("/policy_journal", string(json.dumps(entry))))]
+    code, layers = replay(tmp_path, "--part", "policy", kept=kept)
+    assert code == 0 and layers["tokens"]["compared"] == 2 * policy.reach_steps + judged
+    assert layers["proposal"]["compared"] == judged and sum(layers["proposal"]["not_compared"].values()) == 2 * (
+        policy.reach_steps)
+    assert replay(tmp_path, "--part", "policy", "--policy", str(tmp_path / "other"), kept=kept)[0] == 2
+    code, layers = replay(tmp_path, "--part", "policy", "--policy", str(tmp_path / "other"), "--anyway", kept=kept)
+    assert code == 1 and layers["proposal"]["different"] > 0 and not layers["tokens"]["different"]
+    assert layers["proposal"]["compared"] == policy.reach_steps + judged
