@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants doctor clean
+.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers guard-peers bench-gpu corrupt-weights guard-fuzz guard-mutants doctor clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -66,6 +66,15 @@ bench-peers: venv  ## a control step beside a transformers GPT of equal shape (m
 	@test -x .venv-peer/bin/python || $(PYTHON) -m venv .venv-peer
 	@.venv-peer/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/peer.txt
 	@$(GATO_ROS) bench peers --peer-python .venv-peer/bin/python --json out/bench/peers.json $(ARGS)
+
+PEERS := dm_robotics lerobot openpi
+# A peer that cannot be installed is a row of the table that says so, not an end of the measurement.
+guard-peers: venv  ## the guard beside dm_robotics, LeRobot and openpi, under fuzz and kill -9 (makes .venv-peer-*, about 2 GB)
+	@for peer in $(PEERS); do \
+	  test -x .venv-peer-$$peer/bin/python || $(PYTHON) -m venv .venv-peer-$$peer; \
+	  .venv-peer-$$peer/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	    -r requirements/peer_$$peer.txt || echo "$$peer: not installed, see above"; done
+	@$(GATO_ROS) bench guard-peers $(ARGS)
 
 # Needs jax[cuda12] of the pinned version in the environment. Not yet run on a GPU; meant to take under ten minutes.
 bench-gpu: venv  ## what only a GPU can tell: control steps of the paper's sizes, and MFU; out/bench/gpu_*.json

@@ -1,4 +1,4 @@
-"""The whole loop: policy_node and guard_node, with sim_node as the robot or beside a real driver.
+"""The whole loop: policy_node, guard_node and incident_node, with sim_node as the robot or beside a real driver.
 
 ros2 launch gato_ros loop.launch.py policy:=/path/to/weights objects:=cubes seed:=0 gui:=true
 ros2 launch gato_ros loop.launch.py policy:=/path/to/weights robot:=driver
@@ -24,8 +24,11 @@ ARGUMENTS = {
     "seed": ("0", "seed of the first episode"),
     "gui": ("false", "true: show the simulator's window"),
     "lockstep": ("false", "true: simulated time, one step per command"),
+    "incidents": ("true", "false: do not keep the last 30 s to write them when the guard latches"),
     "namespace": (NAMESPACE, "namespace of this robot"),
 }
+FOLLOW_CLOCK = ("guard_node", "policy_node")
+"""sim_node makes the time; incident_node keeps the wall's."""
 
 
 def _nodes(context):
@@ -40,10 +43,12 @@ def _nodes(context):
         "sim_node": {"objects": value["objects"], "task": value["task"], "seed": int(value["seed"]),
                      "gui": value["gui"] == "true", "lockstep": lockstep, **same},
     }
+    without = [name for name, wanted in (("sim_node", simulated), ("incident_node", value["incidents"] == "true"))
+               if not wanted]
     return [Node(package="gato_ros", executable=plan.name, name=plan.name, namespace=plan.namespace, output="screen",
                  parameters=[str(plan.parameter_file),
-                             {**plan.parameters, "use_sim_time": lockstep and plan.name != "sim_node"}])
-            for plan in loop_plan(settings, namespace=value["namespace"]) if simulated or plan.name != "sim_node"]
+                             {**plan.parameters, "use_sim_time": lockstep and plan.name in FOLLOW_CLOCK}])
+            for plan in loop_plan(settings, namespace=value["namespace"], without=without)]
 
 
 def generate_launch_description():

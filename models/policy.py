@@ -38,7 +38,7 @@ class GatoPolicy:
     """Observations to actions by a compiled transformer; the caller owns time. Not thread-safe."""
 
     def __init__(self, params: Parameters, config: GatoConfig, embodiment: Embodiment, *, seed: int = 0,
-                 takes_prompts: bool = False, precision: str | None = None):
+                 takes_prompts: bool = False, precision: str | None = None, digest: str = ""):
         """`takes_prompts`: the weights were trained with demonstrations before some of the sequences."""
         if precision is not None:
             params, config = serving(params, config, precision)
@@ -49,11 +49,19 @@ class GatoPolicy:
         """[actions] of the last tick: logit of the likeliest bin minus that of the second."""
         self.last_entropy = np.zeros(self.layout.actions)
         """[actions] of the last tick: entropy of the bins [nat]; ln 1024 = 6.9 knows nothing."""
+        self.digest = digest
+        """Of the weights that it was made of (`Weights.digest`); nothing where they come from no folder."""
+        self.ticks = 0
+        """Actions so far; what is drawn at a temperature above 0 depends on it."""
+        self.last_tokens: StepTokens | None = None
+        """What the last action was made of; None where the observation was refused."""
+        self.last_ids: np.ndarray | None = None
+        """[actions] int32 of the last action."""
         self.compilations = 0
         """How often anything was compiled: 1 after `warm_up`, 2 where prompts are taken, for ever."""
         deployed = {name: value for name, value in params.items() if name != "auxiliary"}
         self._params = jax.device_put(deployed)
-        self._rng, self._ticks = jax.random.key(seed), 0
+        self._rng = jax.random.key(seed)
         self._step = _OnePass(self) if config.action_decoding == "one_pass" else _Streaming(self)
         self.remembers = config.context_tokens is not None
         """Whether an action depends on the steps before."""
@@ -74,7 +82,7 @@ class GatoPolicy:
         weights = load_weights(directory, embodiment)
         share = weights.extra.get("training", {}).get("prompt_share", 0.0)
         return GatoPolicy(weights.params, weights.config, embodiment, seed=seed, takes_prompts=share > 0,
-                          precision=precision)
+                          precision=precision, digest=weights.digest)
 
     def reset(self, prompt: Prompt | None = None) -> None:
         """Forget the episode before; the next one follows the prompt as if that had just happened.
@@ -95,6 +103,26 @@ class GatoPolicy:
                 self._step.absorb(tokens, action_ids)
             self._prompt, self._prompted = prompt, self._step.snapshot()
         self._step.restore(self._prompted)
+
+    @property
+    def reach_steps(self) -> int:
+        """Steps back that an action can depend on: each layer reaches one window further; 0 without a memory."""
+        if not self.remembers:
+            return 0
+        return -(-self.config.layers * self.config.context_tokens // self.layout.step_tokens) + 1
+
+    def take_up(self, step: int) -> None:
+        """Go on as `step` steps after a reset, with an empty memory: for a replay that begins in the middle.
+
+        What is remembered is as it was after `reach_steps` of `absorb`, up to rounding; after as many of `act`
+        again, exactly.
+        """
+        self._step.reset()
+        self._step.begin_at(step)
+
+    def absorb(self, tokens: StepTokens, action_ids: np.ndarray) -> None:
+        """Remember a step whose actions are given."""
+        self._step.absorb(tokens, np.asarray(action_ids, np.int32))
 
     def check_prompt(self, prompt: Prompt) -> list[tuple[StepTokens, np.ndarray]]:
         """The tokens and action ids of each step of a prompt.
@@ -139,17 +167,20 @@ class GatoPolicy:
             NonFiniteError: a sensor value or a logit is not finite; the caller must stop the arm.
             KeyError, ValueError: the observation is not the contract's.
         """
+        self.last_tokens = self.last_ids = None
         return self.act_on_tokens(tokenize(self.layout, observation.values))
 
     def act_on_tokens(self, tokens: StepTokens) -> Action:
         """As `act`, for an observation that is tokenised already (benchmarks)."""
-        decision = self._step.run(tokens, self._rng, np.uint32(self._ticks % 2**32))
-        self._ticks += 1
+        self.last_tokens = tokens
+        decision = self._step.run(tokens, self._rng, np.uint32(self.ticks % 2**32))
+        self.ticks += 1
+        self.last_ids = np.asarray(decision.ids)
         margin, entropy = np.asarray(decision.confidence)
         if not (np.isfinite(margin).all() and np.isfinite(entropy).all()):
             raise NonFiniteError("the model's logits are not finite: the weights or the inputs are damaged")
         self.last_logit_margin, self.last_entropy = margin, entropy
-        return Action.from_vector(decode_actions(self.layout, np.asarray(decision.ids)))
+        return Action.from_vector(decode_actions(self.layout, self.last_ids))
 
 
 def _confidence(logits: jax.Array) -> jax.Array:
@@ -227,6 +258,10 @@ class _Streaming:
         self._memory = self._absorb(*arguments)
         self._steps += 1
         self._last = action_ids[-1]
+
+    def begin_at(self, step: int) -> None:
+        """The next step's place in the ring is that of `step`; what should lie before it is empty."""
+        self._steps = step
 
     def snapshot(self) -> Any:
         """The memory as it is now; waits until it is computed."""

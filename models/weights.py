@@ -36,6 +36,8 @@ class Weights:
     config: GatoConfig
     extra: dict[str, Any]
     """What the trainer wrote beside: seed, data, success."""
+    digest: str = ""
+    """sha256 over the model's configuration and the parameters' own sha256: what an action can depend on."""
 
 
 def policy_contract(embodiment: Embodiment, config: GatoConfig) -> dict[str, Any]:
@@ -153,7 +155,8 @@ def load_weights(directory: str | Path, embodiment: Embodiment) -> Weights:
     problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(embodiment, config))))
     if problem:
         raise _refused(directory, "the parameters of its config.json", problem)
-    return Weights(unflatten_dict(flat, sep="/"), config, record["extra"])
+    digest = seal.digest({"model": record["model"], "parameters": record["parameters"]["sha256"]})
+    return Weights(unflatten_dict(flat, sep="/"), config, record["extra"], digest)
 
 
 def check_vocabulary(directory: Path, config: GatoConfig) -> None:

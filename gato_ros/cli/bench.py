@@ -7,7 +7,16 @@ from typing import Annotated, Union
 
 import tyro
 
-from gato_ros.cli import bench_corrupt, bench_guard, bench_peers, bench_sim, bench_start, bench_step, bench_train
+from gato_ros.cli import (
+    bench_corrupt,
+    bench_guard,
+    bench_guard_peers,
+    bench_peers,
+    bench_sim,
+    bench_start,
+    bench_step,
+    bench_train,
+)
 
 Options = Union[
     Annotated[bench_sim.Options, tyro.conf.subcommand("sim", description=bench_sim.__doc__)],
@@ -16,6 +25,8 @@ Options = Union[
     Annotated[bench_train.Options, tyro.conf.subcommand("train", description=bench_train.__doc__)],
     Annotated[bench_guard.Options, tyro.conf.subcommand("guard", description=bench_guard.__doc__)],
     Annotated[bench_peers.Options, tyro.conf.subcommand("peers", description=bench_peers.__doc__)],
+    Annotated[bench_guard_peers.Options,
+              tyro.conf.subcommand("guard-peers", description=bench_guard_peers.__doc__)],
     Annotated[bench_corrupt.Options, tyro.conf.subcommand("corrupt", description=bench_corrupt.__doc__)],
 ]
 

@@ -61,11 +61,16 @@ class Report:
             "embodiment": {"name": self._robot.name, "digest": self._robot.digest},
             "versions": {name: _version(name) for name in PACKAGES}}
 
-    def write(self, folder: Path) -> dict:
-        """Write report.json and report.html into `folder`; returns the result."""
+    def write(self, folder: Path, incidents: list[str] | None = None, lost_nodes: list[str] | None = None) -> dict:
+        """Write report.json and report.html into `folder`; returns the result.
+
+        Args:
+            incidents: files, relative to the folder.
+            lost_nodes: nodes that ended by themselves and were not needed.
+        """
         import jinja2
 
-        result = self.result()
+        result = {**self.result(), "incidents": incidents or [], "lost_nodes": lost_nodes or []}
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
         page = environment.from_string(TEMPLATE.read_text()).render(
             result=result, rows=list(zip(result["episode_rows"], self._videos)), cameras=self._robot.image_keys,

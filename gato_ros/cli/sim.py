@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gato_ros.nodes.episode_runner import EpisodeRunner
 
 LARGEST_SEED = 2**31 - 1
+INCIDENTS = "incidents"
 MISSED_SHARE = 0.01
 """More missed ticks than this are pointed out."""
 
@@ -42,6 +43,8 @@ class Options:
     """Folder for report.json and report.html."""
     json: Path | None = None
     """Write the result to this file too."""
+    incidents: bool = True
+    """Keep the last 30 s and write them to OUT/incidents when the guard latches; `replay` reads them."""
     gui: bool = False
     """Show the simulator's window."""
     parameters: Path | None = None
@@ -70,7 +73,7 @@ def _check(options: Options) -> str:
 
 
 @contextlib.contextmanager
-def _own_domain() -> Iterator[None]:
+def own_domain() -> Iterator[None]:
     """A ROS domain of this run's own, on this machine only, where the user chose nothing else."""
     from gato_ros.nodes.domain import claim_domain
 
@@ -111,12 +114,16 @@ def run(options: Options) -> dict:
                 "policy_node": {"policy": policy, "task": stack_task(options.task).text, "propose_at_start": False,
                                 **prompt, **same},
                 "sim_node": {"objects": options.objects, "task": options.task, "seed": options.seed,
-                             "gui": options.gui, **same}}
-    plans = loop_plan(settings, options.parameters)
+                             "gui": options.gui, **same},
+                "incident_node": {"folder": str((options.out / INCIDENTS).resolve()), **same}}
+    plans = loop_plan(settings, options.parameters, without=() if options.incidents else ("incident_node",))
     report = Report(robot, policy=Path(policy).name, objects=options.objects, seed=options.seed, task=options.task)
-    with _own_domain(), Children(plans) as children, EpisodeRunner(robot, NAMESPACE, children.check) as runner:
+    before = set((options.out / INCIDENTS).glob("*.mcap"))
+    with own_domain(), Children(plans) as children, EpisodeRunner(robot, NAMESPACE, children.check) as runner:
         _run_episodes(options, runner, report)
-    result = report.write(options.out)
+        lost = children.lost()
+    written = sorted(set((options.out / INCIDENTS).glob("*.mcap")) - before)
+    result = report.write(options.out, incidents=[f"{INCIDENTS}/{path.name}" for path in written], lost_nodes=lost)
     _print(result, options.out)
     return result
 
@@ -130,7 +137,7 @@ def _run_episodes(options: Options, runner: EpisodeRunner, report: Report) -> No
         try:
             runner.wait_until_up()
         except (ChildDied, LoopFailed) as failure:
-            raise SetupError(expected="three running nodes", got=str(failure),
+            raise SetupError(expected="running nodes", got=str(failure),
                              fix="mend that, or run `python -m gato_ros doctor`") from None
         try:
             for number in range(options.episodes):
@@ -159,4 +166,8 @@ def _print(result: dict, out: Path) -> None:
                       "else runs (two quiet cores are enough), or measure in process with `evaluate`", style="bold")
     if result["failure"]:
         console.print(f"stopped early: {result['failure']}")
+    for lost in result["lost_nodes"]:
+        console.print(f"ended by itself, the loop went on without it: {lost}")
+    for incident in result["incidents"]:
+        console.print(f"the guard latched; python -m gato_ros replay {out / incident}", soft_wrap=True)
     console.print(f"report: {out / 'report.html'}", soft_wrap=True)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from mcap.records import Channel, Message, Metadata, Schema
-from mcap.stream_reader import StreamReader
-from mcap.writer import MCAP0_MAGIC
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data import messages
 from gato_ros.data.episode_writer import SCHEMA_VERSION, SUFFIX, EpisodeWriter
+from gato_ros.data.tracks import Tracks, load_tracks, unusable
 from gato_ros.embodiments import load_embodiment
 
 __all__ = ["Episode", "EpisodeWriter", "episode_paths", "read_episode", "verify_episode"]
+
+WHAT, FIX = "a whole episode", "`python -m gato_ros episodes FOLDER` lists what can be read"
 
 
 @dataclass(frozen=True)
@@ -56,17 +55,17 @@ def read_episode(path: Path) -> Episode:
     Raises:
         SetupError: the file is missing, cut short, altered, or not an episode.
     """
-    tracks = _load(Path(path))
+    tracks = load_tracks(Path(path), WHAT, FIX)
     try:
         return _episode(tracks)
     except (ValueError, KeyError, IndexError) as error:
-        raise _unusable(path, f"{type(error).__name__}: {error}") from None
+        raise unusable(path, WHAT, FIX, f"{type(error).__name__}: {error}") from None
 
 
 def verify_episode(path: Path) -> list[str]:
     """What is wrong with the episode in `path`; empty when it is whole."""
     try:
-        tracks = _load(Path(path))
+        tracks = load_tracks(Path(path), WHAT, FIX)
         if problems := list(_alignment_problems(tracks)):
             return problems
         return list(_content_problems(_episode(tracks)))
@@ -76,73 +75,7 @@ def verify_episode(path: Path) -> list[str]:
         return [f"not readable: {type(error).__name__}: {error}"]
 
 
-@dataclass
-class _Track:
-    """All messages of one channel, in the order of the file."""
-
-    message_type: str
-    metadata: dict[str, str]
-    steps: list[int] = field(default_factory=list)
-    stamps_ns: list[int] = field(default_factory=list)
-    data: list[bytes] = field(default_factory=list)
-
-
-@dataclass
-class _Tracks:
-    metadata: dict[str, dict]
-    """Metadata record name -> its values."""
-    tracks: dict[str, _Track]
-    """Topic -> track."""
-
-    def only(self, role: str, message_type: str) -> _Track:
-        found = self.having(role, message_type)
-        if len(found) != 1:
-            raise ValueError(f"expected one channel of {message_type} with role {role!r}, got {len(found)}")
-        return found[0]
-
-    def having(self, role: str, message_type: str) -> list[_Track]:
-        return [track for track in self.tracks.values()
-                if track.metadata.get("role") == role and track.message_type == message_type]
-
-
-def _unusable(path: Path, reason: str) -> SetupError:
-    return SetupError(expected=f"a whole episode in {path}", got=reason,
-                      fix="`python -m gato_ros episodes FOLDER` lists what can be read")
-
-
-def _load(path: Path) -> _Tracks:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise _unusable(path, error.strerror or str(error)) from None
-    if not content.startswith(MCAP0_MAGIC):
-        raise _unusable(path, "not an MCAP file")
-    if not content.endswith(MCAP0_MAGIC):
-        raise _unusable(path, "truncated: it does not end as an MCAP file does")
-    schemas: dict[int, str] = {}
-    channels: dict[int, _Track] = {}
-    result = _Tracks({}, {})
-    try:
-        for record in StreamReader(io.BytesIO(content), validate_crcs=True).records:
-            if isinstance(record, Message):
-                track = channels[record.channel_id]
-                track.steps.append(record.sequence)
-                track.stamps_ns.append(record.log_time)
-                track.data.append(record.data)
-            elif isinstance(record, Schema):
-                schemas[record.id] = record.name
-            elif isinstance(record, Channel) and record.id not in channels:
-                track = _Track(schemas[record.schema_id], record.metadata)
-                channels[record.id] = result.tracks[record.topic] = track
-            elif isinstance(record, Metadata):
-                result.metadata[record.name] = {key: json.loads(value) for key, value in record.metadata.items()}
-    # Altered bytes fail in whichever decoder meets them first (struct, zstd, checksum, utf-8, json).
-    except Exception as error:
-        raise _unusable(path, f"altered content ({type(error).__name__}: {error})") from None
-    return result
-
-
-def _episode(tracks: _Tracks) -> Episode:
+def _episode(tracks: Tracks) -> Episode:
     observation = tracks.only("observation", messages.FLOAT32_ARRAY)
     row = {step: index for index, step in enumerate(observation.steps)}
     frames = [messages.read_labelled_array(messages.FLOAT32_ARRAY, data) for data in observation.data]
@@ -159,13 +92,13 @@ def _episode(tracks: _Tracks) -> Episode:
         actions=_actions(tracks, "label"), executed=_actions(tracks, "executed"), privileged=_privileged(tracks))
 
 
-def _actions(tracks: _Tracks, role: str) -> np.ndarray:
+def _actions(tracks: Tracks, role: str) -> np.ndarray:
     twists = [messages.read_twist(data) for data in tracks.only(role, messages.TWIST).data]
     openings = [messages.read_position(data) for data in tracks.only(role, messages.JOINT_STATE).data]
     return np.column_stack([np.array(twists), openings]).astype(np.float32)
 
 
-def _privileged(tracks: _Tracks) -> dict[str, np.ndarray]:
+def _privileged(tracks: Tracks) -> dict[str, np.ndarray]:
     if not tracks.having("privileged", messages.FLOAT64_ARRAY):
         return {}
     track = tracks.only("privileged", messages.FLOAT64_ARRAY)
@@ -177,7 +110,7 @@ def _privileged(tracks: _Tracks) -> dict[str, np.ndarray]:
     return result
 
 
-def _alignment_problems(tracks: _Tracks) -> Iterator[str]:
+def _alignment_problems(tracks: Tracks) -> Iterator[str]:
     for name in ("episode", "outcome"):
         if name not in tracks.metadata:
             yield f"no {name} record"

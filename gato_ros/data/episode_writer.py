@@ -13,26 +13,23 @@ Two MCAP metadata records, `episode` and `outcome`, hold JSON values by key.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from mcap.writer import CompressionType, Writer
 
 from gato_ros import __version__
 from gato_ros.core.action import Action
-from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data import messages
+from gato_ros.data.mcap_file import SUFFIX, McapFile, as_text
 from gato_ros.embodiments import Embodiment
 
 SCHEMA_VERSION = 1
 OBSERVATION_TOPIC, PRIVILEGED_TOPIC = "aligned/observation", "aligned/privileged"
 EXECUTED_TWIST, EXECUTED_GRIPPER = "executed/twist", "executed/gripper"
-# Consecutive frames of a camera differ little: a chunk of many frames compresses them against each other.
-CHUNK_BYTES = 4 * 2**20
-SUFFIX = ".mcap"
+
+__all__ = ["SCHEMA_VERSION", "SUFFIX", "EpisodeWriter"]
 
 
 class EpisodeWriter:
@@ -43,37 +40,24 @@ class EpisodeWriter:
 
     def __init__(self, folder: Path, name: str, embodiment: Embodiment, metadata: Mapping[str, object]):
         """Raises SetupError if the episode exists, ValueError if `metadata` is not JSON or takes a reserved key."""
-        if not name or Path(name).name != name or name.startswith("."):
-            raise ValueError(f"an episode's name is one plain file name, got {name!r}")
         own = {"embodiment": embodiment.name, "contract_digest": embodiment.digest,
                "schema_version": SCHEMA_VERSION, "package_version": __version__}
         if taken := own.keys() & metadata.keys():
             raise ValueError(f"metadata keys {sorted(taken)} are written by the recorder itself")
-        record = _as_text({**own, **metadata})
-        self.path = Path(folder) / f"{name}{SUFFIX}"
-        if self.path.exists():
-            raise SetupError(expected=f"a new episode {name!r} in {folder}", got="a file of that name",
-                             fix="take another name or folder")
-        self._partial = Path(folder) / ".partial" / self.path.name
-        self._partial.parent.mkdir(parents=True, exist_ok=True)
-        self._embodiment, self._channels, self._schemas = embodiment, {}, {}
+        record = as_text({**own, **metadata})
+        self._file = McapFile(folder, name, "episode")
+        self._file.add_metadata("episode", record)
+        self.path, self._embodiment = self._file.path, embodiment
         self._vector_keys: tuple[str, ...] | None = None
         self._privileged_spec: dict[str, str] = {}
         self._sources = {channel.source: key for key, channel in embodiment.observations.items()
                          if channel.kind != "image"}
-        self._file = open(self._partial, "wb")
-        self._writer = Writer(self._file, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD,
-                              enable_crcs=True, enable_data_crcs=True)
-        self._writer.start(profile="ros2", library=f"gato_ros {__version__}")
-        self._writer.add_metadata("episode", record)
 
     def __enter__(self) -> EpisodeWriter:
         return self
 
     def __exit__(self, *error) -> None:
-        if not self._file.closed:
-            self._file.close()
-            self._partial.unlink(missing_ok=True)
+        self._file.discard()
 
     def add(self, step: int, observation: Observation, action: Action, executed: Action,
             privileged: Mapping[str, np.ndarray] | None = None) -> None:
@@ -110,18 +94,8 @@ class EpisodeWriter:
         """Finish the file, put it on the disk and give it its name; the path."""
         if self._vector_keys is None:
             raise ValueError("an episode needs at least one step")
-        self._writer.add_metadata("outcome", _as_text(outcome))
-        self._writer.finish()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._partial.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-        return self.path
+        self._file.add_metadata("outcome", as_text(outcome))
+        return self._file.close()
 
     def _split(self, observation: Observation) -> tuple[dict, dict]:
         images, vectors = {}, {}
@@ -155,18 +129,5 @@ class EpisodeWriter:
         self._put(gripper_topic, messages.JOINT_STATE, opening, role=role)
 
     def _put(self, topic: str, message_type: str, data: memoryview, **metadata: str) -> None:
-        if topic not in self._channels:
-            if message_type not in self._schemas:
-                self._schemas[message_type] = self._writer.register_schema(
-                    message_type, "ros2msg", messages.definition(message_type))
-            self._channels[topic] = self._writer.register_channel(
-                topic, "cdr", self._schemas[message_type], metadata)
         step, stamp_ns = self._at
-        self._writer.add_message(self._channels[topic], stamp_ns, data, stamp_ns, step)
-
-
-def _as_text(record: Mapping[str, object]) -> dict[str, str]:
-    try:
-        return {key: json.dumps(value, allow_nan=False) for key, value in record.items()}
-    except TypeError as error:
-        raise ValueError(f"metadata must be JSON: {error}") from None
+        self._file.add(topic, message_type, data, stamp_ns, step, metadata)

@@ -63,10 +63,19 @@ class Children:
         return lines[-1] if lines else "it said nothing"
 
     def check(self) -> None:
-        """Raise ChildDied if a node is gone."""
-        for name, process in self._processes.items():
-            if (code := process.poll()) is not None:
-                raise ChildDied(name, code, self.last_line(name))
+        """Raise ChildDied if a node is gone that the loop needs."""
+        for plan in self._plans:
+            if plan.needed and (code := self._processes[plan.name].poll()) is not None:
+                raise ChildDied(plan.name, code, self.last_line(plan.name))
+
+    def pid(self, name: str) -> int:
+        """The process number of a node."""
+        return self._processes[name].pid
+
+    def lost(self) -> list[str]:
+        """Of the nodes that the loop does without, those that are gone: name and last line."""
+        return [f"{plan.name}: {self.last_line(plan.name)}" for plan in self._plans
+                if not plan.needed and self._processes[plan.name].poll() is not None]
 
     def stop(self) -> None:
         """End every node; safe to call twice."""

@@ -11,6 +11,8 @@ PERIOD_S = 0.1
 """Between two looks at the ROS graph [s]."""
 SECOND_PUBLISHER = "second_publisher"
 NOBODY_LISTENS = "robot_gone"
+OBSERVERS = ("incident_node", "rosbag2_recorder")
+"""Nodes that listen to commands and carry none out."""
 
 
 class CommandWatch:
@@ -25,8 +27,9 @@ class CommandWatch:
         for i, publisher in enumerate(self._publishers):
             if self._node.count_publishers(publisher.topic_name) > 1:
                 return SECOND_PUBLISHER
-            listeners = publisher.get_subscription_count()
-            if self._heard[i] and not listeners:
+            listeners = self._node.get_subscriptions_info_by_topic(publisher.topic_name)
+            carried_out = any(one.node_name not in OBSERVERS for one in listeners)
+            if self._heard[i] and not carried_out:
                 return NOBODY_LISTENS
-            self._heard[i] |= listeners > 0
+            self._heard[i] |= carried_out
         return None

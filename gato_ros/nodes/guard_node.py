@@ -15,11 +15,12 @@ from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState, TimeReference
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.core.arbiter import HUMAN, POLICY
 from gato_ros.core.guard_settings import PARTS
+from gato_ros.core.journal import Journaled
 from gato_ros.core.proposal import RobotState
 from gato_ros.core.verdict import Command, Level, Verdict
 from gato_ros.embodiments import load_embodiment
@@ -32,10 +33,12 @@ from gato_ros.nodes.joint_message import JointsRefused, values_by_name
 from gato_ros.nodes.parameters import GuardParameters
 from gato_ros.nodes.process import Stop, run_node
 from gato_ros.nodes.proposal_pair import ProposalPair, ProposalRefused
-from gato_ros.nodes.quality import COMMAND, PROPOSAL, REPORT, STATE_IN
+from gato_ros.nodes.quality import COMMAND, JOURNAL, PROPOSAL, REPORT, STATE_IN
 
 NAME = "guard_node"
 FINAL_ZEROS = 5
+JOURNAL_BYTES = 20_000
+"""So much of the journal goes into one message, some steps: many small ones cost more. Well within a datagram."""
 LEVELS = {Level.OK: OK, Level.LIMITED: OK, Level.STOPPING: WARN, Level.LATCHED: ERROR}
 
 
@@ -46,10 +49,11 @@ class GuardNode:
         self._node = node
         self._robot = robot = load_embodiment(parameters.embodiment)
         self._kinematics = Kinematics(robot)
-        self._guard = make_guard(
+        self._guard = Journaled(make_guard(
             robot, proposal_validity_s=parameters.proposal_validity_s, latch_after_s=parameters.latch_after_s,
             future_tolerance_s=parameters.future_tolerance_s, tick_s=1.0 / parameters.rate_hz,
-            off=tuple(part.strip() for part in parameters.switched_off.split(",") if part.strip()))
+            off=tuple(part.strip() for part in parameters.switched_off.split(",") if part.strip())))
+        self._untold: list[str] = []
         for part in self._guard.off:
             node.get_logger().warning(f"THE GUARD IS SWITCHED OFF IN PART: {part} ({PARTS[part]})")
         self._arm_when_ready = parameters.start_armed
@@ -69,6 +73,7 @@ class GuardNode:
         self._gripper = node.create_publisher(JointState, wire.gripper_command, COMMAND)
         self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
         self._timing = node.create_publisher(TimeReference, "~/timing", REPORT)
+        self._journal = node.create_publisher(String, "~/journal", JOURNAL)
         self._diagnosis = Diagnosis(node)
         self._watch = CommandWatch(node, (self._arm, self._gripper))
         self._subscribe(JointState, wire.joint_states.topic, self._on_joints, STATE_IN)
@@ -192,10 +197,18 @@ class GuardNode:
             step = (Command(np.zeros(len(self._robot.arm.joints)), self._told_opening_m),
                     Verdict(Level.LATCHED, (self._guard.latched or "step_failed",), *ages, off=self._guard.off))
         self._publish(*step)
+        self._publish_journal()
 
     def _step(self) -> tuple[Command, Verdict]:
         proposals = {source: pair.newest for source, pair in self._pairs.items()}
         return self._guard.step(proposals, self._state, instant(self._node))
+
+    def _publish_journal(self) -> None:
+        """Every call of the guard, exact, for `replay`: a line each, some together, where somebody listens."""
+        self._untold += self._guard.take(wanted=self._journal.get_subscription_count() > 0)
+        if sum(map(len, self._untold)) >= JOURNAL_BYTES:
+            self._journal.publish(String(data="\n".join(self._untold)))
+            self._untold.clear()
 
     def _publish(self, command: Command, verdict: Verdict) -> None:
         stamp = self._node.get_clock().now().to_msg()

@@ -103,6 +103,13 @@ class ObservationAssembler:
         stamp_s = min(stamps) if stamps else min(sample.stamp_s for sample in (joints, gripper) if sample)
         return Observation(values, stamp_s)
 
+    def sources(self) -> dict[str, float]:
+        """Stamp [s] of every sample that `observation` is made of, by the name it was offered under."""
+        stamps = self.image_stamps()
+        samples = {name: self._samples[name][-1] if name in self.image_keys else self._nearest(name, stamps)
+                   for name in self._samples}
+        return {name: sample.stamp_s for name, sample in samples.items()}
+
     def _nearest(self, name: str, image_stamps: tuple[float, ...]) -> Sample | None:
         samples = self._samples.get(name)
         if not samples:

@@ -68,6 +68,19 @@ class SimParameters:
     lockstep: bool = parameter(False, "true: publish /clock and advance only when a command for the tick arrives")
 
 
+@dataclass(frozen=True)
+class IncidentParameters:
+    """incident_node."""
+
+    embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
+    folder: str = parameter("", "where incidents go; nothing: gato_ros/incidents under ROS_HOME or ~/.ros")
+    seconds: float = parameter(30.0, "how much of the past is held [s]", lower=1.0, upper=600.0)
+    after_s: float = parameter(1.0, "how much of what follows a latch is added [s]", lower=0.0, upper=10.0)
+    most_megabytes: int = parameter(256, "memory for the messages held [MiB]", lower=1, upper=65536)
+    incidents_per_hour: int = parameter(12, "no more are written, however often it latches", lower=1, upper=1000)
+    least_free_megabytes: int = parameter(2048, "the disk keeps this much free [MiB]", lower=0, upper=2**31 - 1)
+
+
 def resolve(kind: type[Parameters], given: Mapping[str, Any], node: str) -> Parameters:
     """`kind` with the values given by name, checked.
 

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gato_ros.core.errors import SetupError
-from gato_ros.nodes.parameters import GuardParameters, PolicyParameters, SimParameters, check_parameter_file, resolve
+from gato_ros.nodes.parameters import (
+    GuardParameters,
+    IncidentParameters,
+    PolicyParameters,
+    SimParameters,
+    check_parameter_file,
+    resolve,
+)
 
 NAMESPACE = "sawyer"
-PARAMETERS = {"guard_node": GuardParameters, "policy_node": PolicyParameters, "sim_node": SimParameters}
+PARAMETERS = {"guard_node": GuardParameters, "policy_node": PolicyParameters, "sim_node": SimParameters,
+              "incident_node": IncidentParameters}
 """Node name -> its parameters. The name is also the executable's and, under gato_ros.nodes, the module's."""
+BESIDE = ("incident_node",)
+"""Nodes that the loop does without: it goes on when they end."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,8 @@ class NodePlan:
     """YAML read first."""
     parameters: Mapping[str, object] = field(default_factory=dict)
     """Set after the file; these win."""
+    needed: bool = True
+    """False: the loop does without it."""
 
     def command(self) -> list[str]:
         """The command line that starts this node in a process of its own."""
@@ -47,11 +59,12 @@ def default_parameter_file() -> Path:
 
 
 def loop_plan(settings: Mapping[str, Mapping[str, object]], parameter_file: Path | None = None,
-              namespace: str = NAMESPACE) -> tuple[NodePlan, ...]:
-    """The three nodes of the loop.
+              namespace: str = NAMESPACE, without: Sequence[str] = ()) -> tuple[NodePlan, ...]:
+    """The nodes of the loop.
 
     Args:
         settings: node name -> parameters that win over the file.
+        without: names of nodes to leave out.
 
     Raises:
         SetupError: an unknown node or parameter, or a bad value, in the settings or in the file.
@@ -60,4 +73,5 @@ def loop_plan(settings: Mapping[str, Mapping[str, object]], parameter_file: Path
     check_parameter_file(path, PARAMETERS)
     for name, given in settings.items():
         resolve(PARAMETERS[name], given, name)
-    return tuple(NodePlan(name, namespace, path, dict(settings.get(name, {}))) for name in PARAMETERS)
+    return tuple(NodePlan(name, namespace, path, dict(settings.get(name, {})), name not in BESIDE)
+                 for name in PARAMETERS if name not in without)

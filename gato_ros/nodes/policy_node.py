@@ -25,6 +25,7 @@ from gato_ros.nodes.clocks import instant, seconds
 from gato_ros.nodes.diagnosis import ERROR, OK, WARN, Diagnosis, status
 from gato_ros.nodes.observation_assembler import ObservationAssembler
 from gato_ros.nodes.parameters import PolicyParameters
+from gato_ros.nodes.policy_journal import PolicyJournal
 from gato_ros.nodes.process import Stop, run_node
 from gato_ros.nodes.prompt import load_prompt
 from gato_ros.nodes.proposal_publisher import ProposalPublisher
@@ -72,6 +73,8 @@ class PolicyNode:
         self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
         self._diagnosis = Diagnosis(node)
         self._sensors = SensorSubscriptions(node, robot, self._assembler, self._offer)
+        self._journal = PolicyJournal(node, self._policy, robot, parameters)
+        self._sources: dict[str, float] = {}
         node.create_timer(1.0, self._diagnose)
         # Last, so that whoever waits for the services finds a policy that is warm.
         node.create_service(Trigger, "~/reset", self._on_reset)
@@ -112,6 +115,7 @@ class PolicyNode:
         with self._changed:
             self._proposing, self._restart = request.data, True
             self._changed.notify_all()
+        self._diagnose()  # at once: a guard that stops now has no incident
         response.success, response.message = True, "proposing" if request.data else "silent"
         return response
 
@@ -147,6 +151,7 @@ class PolicyNode:
                     used, arrived_s = self._assembler.image_stamps(), self._assembler.images_arrived_s()
                     self._faults = self._assembler.faults(now)
                     observation = None if self._faults else self._assembler.observation()
+                    self._sources = {} if self._faults else self._assembler.sources()
             if restart:
                 # Not under the lock: a prompt that is new takes longer than a tick, and messages go on coming.
                 self._begin_episode(prompt)
@@ -173,6 +178,7 @@ class PolicyNode:
                 self._failure = f"{type(error).__name__}: {error}"
             return False
         self._prompt_in_use = prompt
+        self._journal.began(prompt)
         return True
 
     def _wait_for_tick(self, pace: Pace, aligned: bool, used: tuple[float, ...]) -> bool:
@@ -209,9 +215,11 @@ class PolicyNode:
             # No proposal at all is what the guard understands; a reset starts the policy afresh.
             with self._changed:
                 self._failure = f"{type(error).__name__}: {error}"
+            self._journal.write(observation, self._sources, failure=self._failure)
             return
         self._act_ms.append((time.monotonic() - started_s) * 1e3)
-        self._proposals.publish(action, observation.stamp_s)
+        stamp = self._proposals.publish(action, observation.stamp_s)
+        self._journal.write(observation, self._sources, action, stamp)
         self._counts["proposed"] += 1
 
     def _diagnose(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TwistStamped
 from rclpy.node import Node
 from sensor_msgs.msg import JointState, TimeReference
@@ -21,8 +22,8 @@ class ProposalPublisher:
         self._gripper = node.create_publisher(JointState, robot.wire.proposal_gripper, PROPOSAL)
         self._timing = node.create_publisher(TimeReference, "~/timing", REPORT)
 
-    def publish(self, action: Action, observed_s: float) -> None:
-        """Propose `action`, made from the observation stamped `observed_s` [s]."""
+    def publish(self, action: Action, observed_s: float) -> Time:
+        """Propose `action`, made from the observation stamped `observed_s` [s]; the proposal's stamp."""
         stamp = self._node.get_clock().now().to_msg()
         twist = TwistStamped()
         twist.header.stamp, twist.header.frame_id = stamp, self._robot.base_frame
@@ -35,3 +36,4 @@ class ProposalPublisher:
         self._twist.publish(twist)
         self._gripper.publish(gripper)
         self._timing.publish(timing)
+        return stamp

@@ -25,5 +25,9 @@ PROPOSAL = copy.copy(COMMAND)
 """A policy's proposals: two control periods of silence are an event, and so is a publisher that is gone."""
 PROPOSAL.deadline = PROPOSAL.liveliness_lease_duration = Duration(seconds=0.1)
 PROPOSAL.liveliness = LivelinessPolicy.AUTOMATIC
+RECORD_SENSOR = _newest(50, ReliabilityPolicy.BEST_EFFORT)
+"""Subscribers that keep every message of a sensor, and must never hold its publisher up."""
 REPORT = _newest(50, ReliabilityPolicy.RELIABLE)
 """Status, timing, diagnostics."""
+JOURNAL = _newest(500, ReliabilityPolicy.RELIABLE)
+"""What a replay needs without a gap: a reader may be away for seconds, and still nobody waits for it."""

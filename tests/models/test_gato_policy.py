@@ -90,6 +90,37 @@ def test_warm_up_leaves_no_memory(policy, frames):
     np.testing.assert_array_equal(policy.act(frames[0]).as_vector(), expected)
 
 
+def test_a_memory_taken_up_in_the_middle_becomes_the_same_to_the_bit(policy, observations):
+    reach = policy.reach_steps
+    assert (reach > 0) == policy.remembers
+    frames = [Observation(observations(policy.observation_keys, seed=seed)) for seed in range(5 + 2 * reach + 8)]
+    policy.reset()
+    known = []
+    for frame in frames:
+        policy.act(frame)
+        known.append((policy.last_tokens, policy.last_ids, policy.last_entropy.tobytes()))
+    policy.reset()
+    if policy.remembers:
+        policy.take_up(5)
+    for i, (tokens, ids, entropy) in enumerate(known[5:]):
+        if i < reach:
+            policy.absorb(tokens, ids)
+            continue
+        policy.act(frames[5 + i])
+        assert policy.last_ids.tolist() == ids.tolist()
+        if i >= 2 * reach:
+            assert policy.last_entropy.tobytes() == entropy
+
+
+def test_what_was_refused_leaves_no_tokens_behind(policy, frames):
+    policy.act(frames[0])
+    ticks = policy.ticks
+    assert policy.last_tokens is not None and len(policy.last_ids) == policy.layout.actions
+    with pytest.raises(KeyError):
+        policy.act(Observation({}))
+    assert policy.last_tokens is None and policy.last_ids is None and policy.ticks == ticks
+
+
 def test_act_is_the_likeliest_bin_of_the_forward_pass(embodiment, observations, fresh):
     config = PRESETS["debug_one_pass"]
     layout = token_layout(embodiment, config)

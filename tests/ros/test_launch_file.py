@@ -26,7 +26,7 @@ def test_it_compiles_and_gives_every_node_a_name_and_a_namespace(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_it_describes_the_three_nodes(path):
+def test_it_describes_the_nodes(path):
     pytest.importorskip("launch_ros", reason="`launch` is not on PyPI; this runs where ROS is installed")
     from launch import LaunchContext
 
@@ -35,5 +35,5 @@ def test_it_describes_the_three_nodes(path):
     spec.loader.exec_module(module)
     context = LaunchContext()
     context.launch_configurations.update({name: default for name, (default, _) in module.ARGUMENTS.items()})
-    assert len(module._nodes(context)) == 3
+    assert len(module._nodes(context)) == 4
     assert module.generate_launch_description().entities

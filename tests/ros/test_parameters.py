@@ -62,7 +62,9 @@ def test_the_shipped_file_is_right_and_names_every_parameter():
 
 def test_the_plan_gives_every_node_a_name_and_a_namespace():
     plans = loop_plan({"sim_node": {"seed": 3}})
-    assert [plan.name for plan in plans] == ["guard_node", "policy_node", "sim_node"]
+    assert [plan.name for plan in plans] == ["guard_node", "policy_node", "sim_node", "incident_node"]
+    assert [plan.name for plan in plans if not plan.needed] == ["incident_node"]
+    assert [plan.name for plan in loop_plan({}, without=("incident_node", "sim_node"))] == ["guard_node", "policy_node"]
     for plan in plans:
         command = " ".join(plan.command())
         assert f"__node:={plan.name}" in command and "__ns:=/sawyer" in command and str(plan.parameter_file) in command
