@@ -30,7 +30,7 @@ setup(
     packages=find_packages(include=["gato_ros", "gato_ros.*"]),
     # Level by level: old setuptools drop files matched by `**` without a word.
     package_data={
-        "gato_ros.cli": ["*.html", "*.jinja"],
+        "gato_ros.cli": ["*.html", "*.jinja", "*.yaml"],
         "gato_ros.embodiments": ["*.yaml", "*.urdf"],
         "gato_ros.models": ["weights/*/*"],
     },

@@ -25,6 +25,7 @@ VERBS = {
     "generate": "text that a trained Gato writes after a text, images, or both",
     "tokens": "one step of an episode as a readable table of tokens",
     "episodes": "list and verify recorded episodes",
+    "faults": "the fault catalogue: what is noticed, what happens then, what has no test; writes docs/safety.md",
     "seal": "seal weights anew whose config.json was edited on purpose, or that are from before seals",
     "presets": "the model sizes and their parameter counts",
     "doctor": "what this machine has and what is missing",
