@@ -19,6 +19,12 @@ from gato_ros.sim.randomisation import PLAIN, Conditions, texture_path
 from gato_ros.sim.robot import SimulatedArm, joints_for_tool
 
 PHYSICS_STEP_S = 0.002
+LARGEST_SPEED_M_S = 1000.0
+"""A prop that fell beside the table reaches 200 m/s within an episode; what is faster was never in this world."""
+
+
+class PhysicsError(RuntimeError):
+    """The solver gave numbers that describe no world; whoever runs the episode must not score it."""
 
 
 @dataclass(frozen=True)
@@ -147,12 +153,18 @@ class StackingWorld:
         self._robot.command(opening_m=opening_m)
 
     def advance(self, seconds: float) -> None:
-        """Physics for `seconds` (a multiple of PHYSICS_STEP_S)."""
+        """Physics for `seconds` (a multiple of PHYSICS_STEP_S); PhysicsError where the result is no world."""
         for _ in range(round(seconds / PHYSICS_STEP_S)):
             # Every step: targets that jump at 100 Hz would make the joints start and stop within each cycle.
             self._robot.track(PHYSICS_STEP_S)
             self._client.stepSimulation()
             self._steps += 1
+        for colour, body in self._props.items():
+            speed = np.linalg.norm(self._client.getBaseVelocity(body)[0])
+            if not speed < LARGEST_SPEED_M_S or not np.isfinite(self.prop(colour).position).all():
+                raise PhysicsError(f"the {colour} prop moves at {speed:.3g} m/s: this episode is void")
+        if not (np.isfinite(self.joint_positions).all() and np.isfinite(self.joint_velocities).all()):
+            raise PhysicsError("a joint of the arm is not finite: this episode is void")
 
     @property
     def time_s(self) -> float:
