@@ -41,6 +41,7 @@ def test_encodings_and_row_padding_are_respected(encoding, padding):
     assert got.dtype == np.uint8 and got.shape == (6, 5, 3) and np.array_equal(got, wanted)
 
 
+@pytest.mark.fault("S4")
 @pytest.mark.parametrize("change, complaint", [
     ({"height": 7}, "5x7 pixels, expected 5x6"), ({"width": 4}, "4x6"), ({"step": 14}, "too short"),
     ({"step": 16}, "bytes of data"), ({"encoding": "rgba8"}, "too short"), ({"encoding": ""}, "encoding"),
@@ -59,11 +60,13 @@ def test_reading_images_loads_no_opencv():
     assert result.stdout.split() == ["False", "False"]
 
 
+@pytest.mark.fault("S7")
 def test_joints_are_matched_by_name():
     message = JointState(name=["c", "a", "b"], position=[3.0, 1.0, 2.0])
     assert values_by_name(message, "position", ["a", "c"], closed=False).tolist() == [1.0, 3.0]
 
 
+@pytest.mark.fault("S7")
 @pytest.mark.parametrize("names, values, closed, complaint", [
     (["a"], [1.0], False, "no position of b"), (["a", "b"], [1.0], False, "2 names but 1"),
     (["a", "b", "b"], [1.0, 2.0, 3.0], False, "doubled"), (["a", "b", "x"], [1.0, 2.0, 3.0], True, "unknown joints x")])
