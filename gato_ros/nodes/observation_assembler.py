@@ -63,12 +63,14 @@ class ObservationAssembler:
         """Keep a sample of an image key, of JOINTS or of GRIPPER.
 
         JOINTS: [2 joints], angles [rad] and speeds [rad/s]; GRIPPER: [2 1], opening [m] and effort [N]; finite.
-        A message that repeats or precedes the newest stamp adds nothing and is dropped, unless that newest one is
-        itself too old to be used: then a clock was set back, or a driver started anew.
+        A message that repeats or precedes the newest stamp adds nothing and is dropped. An earlier stamp is taken when
+        the newest message is too old to be used anyway: then a clock was set back. A repeated one never is: a clock
+        that stands still would keep a sensor fresh for ever.
         """
         samples = self._samples[name]
         if samples and sample.stamp_s <= samples[-1].stamp_s:
-            if sample.received_s - samples[-1].received_s <= self._max_age_s[name]:
+            outlived = sample.received_s - samples[-1].received_s > self._max_age_s[name]
+            if sample.stamp_s == samples[-1].stamp_s or not outlived:
                 self.repeated += 1
                 return
             samples.clear()

@@ -68,6 +68,7 @@ class PolicyNode:
         self._failure: str | None = None
         self._counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "late_proposals": 0, "memory_restarts": 0}
         self._faults: tuple[str, ...] = ()
+        self._silent: tuple[str, ...] = ()
         self._act_ms: deque[float] = deque(maxlen=400)
 
         self._proposals = ProposalPublisher(node, robot)
@@ -75,6 +76,7 @@ class PolicyNode:
         self._diagnosis = Diagnosis(node)
         self._sensors = SensorSubscriptions(node, robot, self._assembler, self._offer, self._fail)
         node.create_timer(1.0, self._diagnose)
+        node.create_timer(0.1, self._look_for_silence)
         # Last, so that whoever waits for the services finds a policy that is warm.
         node.create_service(Trigger, "~/reset", self._on_reset)
         node.create_service(SetBool, "~/propose", self._on_propose)
@@ -235,16 +237,20 @@ class PolicyNode:
                 self._proposals.publish(action, observation.stamp_s)
                 self._counts["proposed"] += 1
 
+    def _look_for_silence(self) -> None:
+        before, self._silent = self._silent, self._sensors.silent()
+        if self._silent != before:
+            self._tell()
+
     def _diagnose(self) -> None:
         self._diagnosis.publish(self._tell())
 
     def _tell(self) -> DiagnosticStatus:
         """Publish ~/status: every second, and at once when something is wrong or well again."""
-        silent = self._sensors.silent()
         if self._failure is not None:
             level, message = ERROR, self._failure
-        elif (self._faults or silent) and self._proposing:
-            level, message = WARN, "; ".join((*silent, *self._faults))
+        elif (self._faults or self._silent) and self._proposing:
+            level, message = WARN, "; ".join((*self._silent, *self._faults))
         elif self._proposals.mismatch:
             level, message = WARN, self._proposals.mismatch
         else:

@@ -4,11 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
+from rclpy.node import NodeNameNonExistentError
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image, JointState
 
@@ -18,6 +21,7 @@ from gato_ros.nodes.image import message_from_rgb
 from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_IN, STATE_OUT
 
 ROBOT = load_embodiment()
+SECURITY = Path(__file__).resolve().parents[3] / "launch/security/policy.xml"
 LEFT, RIGHT = (ROBOT.observations[key] for key in ROBOT.image_keys)
 
 
@@ -113,3 +117,42 @@ def test_where_security_is_demanded_a_node_without_keys_does_not_start(tmp_path,
     done = subprocess.run([sys.executable, "-m", f"gato_ros.nodes.{node}"], env={**os.environ, **demanded},
                           capture_output=True, text=True, timeout=120)
     assert done.returncode != 0 and "security" in done.stderr.lower()
+
+
+def permitted(node: str) -> dict[str, set[str]]:
+    """What the security policy lets a node publish, hear and answer, as full names."""
+    profile = next(item for item in ElementTree.parse(SECURITY).iter("profile") if item.get("node") == node)
+    place = profile.get("ns")
+    found = {"publish": set(), "subscribe": set(), "reply": set()}
+    for section in profile:
+        for verb in found.keys() & section.keys():
+            assert section.get(verb) == "ALLOW"
+            for item in section:
+                name = item.text.replace("~", f"{place}/{node}")
+                found[verb].add(name if name.startswith("/") else f"{place}/{name}")
+    return found
+
+
+def doings(graph, node: str) -> dict[str, set[str]]:
+    """What a node of the running graph publishes, hears and answers."""
+    ask = {"publish": graph.get_publisher_names_and_types_by_node, "reply": graph.get_service_names_and_types_by_node,
+           "subscribe": graph.get_subscriber_names_and_types_by_node}
+    try:
+        return {verb: {name for name, _ in find(node, "/sawyer")} - {"/clock"} for verb, find in ask.items()}
+    except NodeNameNonExistentError:
+        return {}
+
+
+@pytest.mark.fault("K1")
+def test_the_security_policy_lets_every_node_do_what_it_does_and_only_the_guard_command(processes, probe, policy):
+    nodes = ("guard_node", "policy_node", "sim_node")
+    for node in ("guard_node", "sim_node"):
+        processes.node(node)
+    # The graph is found piece by piece; /clock is only there under simulated time or in lockstep.
+    wanted = {node: {verb: names - {"/clock"} for verb, names in permitted(node).items()} for node in nodes}
+    try:
+        probe.wait(lambda: all(doings(probe.node, node) == wanted[node] for node in nodes), "the graph", 30.0)
+    except AssertionError:
+        assert {node: doings(probe.node, node) for node in nodes} == wanted
+    commands = {f"/sawyer/{ROBOT.wire.arm_command}", f"/sawyer/{ROBOT.wire.gripper_command}"}
+    assert [node for node in nodes if permitted(node)["publish"] & commands] == ["guard_node"]
