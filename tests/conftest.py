@@ -67,7 +67,8 @@ def pytest_terminal_summary(terminalreporter, config):
                                   f"worst {figures['worst_ms']} ms, bound {figures['bound_ms']} ms, "
                                   f"within it {figures['within_bound']}")
         terminalreporter.line(f"{found['rows_tested']} of {found['rows_total']} rows tested, {found['injections']} "
-                              f"injections, worst {found['worst_ms']} ms; all figures in {path}")
+                              f"injections, worst {found['worst_ms']} ms, of the robot's own faults "
+                              f"{found['worst_ms_of_robot']} ms; all figures in {path}")
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,8 @@ class Fault:
     """From the fault to the first command that decelerates, in words."""
     bound_ms: float | None = None
     """The same as a number [ms], where it is measured at the command topic."""
+    of_robot: bool = False
+    """Whether the fault is the robot's, its sensors' or its network's."""
     injected: str = ""
     """How the tests cause it."""
     untested: str = ""
@@ -64,9 +66,12 @@ def summary(rows: Mapping[str, Fault], outcomes: Mapping[str, Iterable[str]], in
     Args:
         outcomes: row -> outcomes of its tests, as pytest names them.
         injections: `{"row":, "what":, "ms":}`, one for each measured reaction; ms is None where none came.
+
+    `worst_ms` is that of the faults of our own processes; `worst_ms_of_robot` that of the robot's, which take as many
+    messages to be seen as their rows say.
     """
     injections = list(injections)
-    per_row, slowest = {}, []
+    per_row, slowest = {}, {False: [], True: []}
     for row in rows.values():
         times = [item["ms"] for item in injections if item["row"] == row.id]
         if not times:
@@ -76,12 +81,14 @@ def summary(rows: Mapping[str, Fault], outcomes: Mapping[str, Iterable[str]], in
         within = None if row.bound_ms is None else sum(time <= row.bound_ms for time in reacted)
         per_row[row.id] = {"injections": len(times), "without_reaction": len(times) - len(reacted), "worst_ms": worst,
                            "median_ms": _median(reacted), "bound_ms": row.bound_ms, "within_bound": within}
-        slowest += reacted
+        slowest[row.of_robot] += reacted
     tested = [name for name in rows if (found := list(outcomes.get(name, ()))) and set(found) == {"passed"}]
     failed = [name for name in rows if "failed" in outcomes.get(name, ())]
     skipped = {name: row.untested or "its tests did not all run and pass" for name, row in rows.items()
                if name not in tested}
-    return {"injections": len(injections), "worst_ms": max(slowest, default=None), "rows_total": len(rows),
+    return {"injections": len(injections), "worst_ms": max(slowest[False], default=None),
+            "worst_ms_of_robot": max(slowest[True], default=None),
+            "without_reaction": sum(item["ms"] is None for item in injections), "rows_total": len(rows),
             "rows_tested": len(tested), "rows_skipped": skipped, "rows_failed": failed, "rows": per_row}
 
 
