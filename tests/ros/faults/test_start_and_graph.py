@@ -78,6 +78,29 @@ def test_a_loop_whose_cameras_are_mute_or_swapped_does_not_begin_and_says_why(po
     assert not proposals
 
 
+@pytest.mark.fault("S1", "M2")
+@pytest.mark.parametrize("fault", ["a camera is silent", "the policy fails"])
+def test_a_motion_is_taken_back_once_and_then_there_is_silence(policy, probe, tmp_path, fault):
+    said, proposals = policy
+    sensors = Sensors(probe)
+    still = lambda message: not (message.twist.linear.x or message.twist.angular.z)
+    probe.wait(lambda: len(proposals) > 5, "proposals", meanwhile=sensors.send)
+    if fault == "a camera is silent":
+        sensors.without = (LEFT,)
+    else:
+        (tmp_path / "fault").write_text("nan")
+    probe.wait(lambda: "stale" in said[-1][1].message or "the policy returned" in said[-1][1].message, "the reason",
+               meanwhile=sensors.send)
+    probe.wait(lambda: still(proposals[-1][1]), "the standstill", meanwhile=sensors.send)
+    heard = len(proposals)
+    ticks = iter(range(10))
+    probe.wait(lambda: next(ticks, None) is None, "time", meanwhile=sensors.send)
+    assert len(proposals) == heard
+    # Never twice in a row: a standstill that is repeated would keep the guard from seeing that nobody drives.
+    twists = [still(message) for _, message in proposals]
+    assert not any(a and b for a, b in zip(twists, twists[1:]))
+
+
 @pytest.mark.fault("G2")
 @pytest.mark.parametrize("reliability", [ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE])
 @pytest.mark.parametrize("durability", [DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL])
