@@ -11,8 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from gato_ros.core.action import Action
+from gato_ros.embodiments import load_embodiment
+from gato_ros.models.layout import token_layout
+from gato_ros.models.presets import PRESETS
+from gato_ros.models.tokenizer import decode_actions
 from gato_ros.nodes import policy_node
 
+LAYOUT = token_layout(load_embodiment(), PRESETS["debug_one_pass"])
 SWITCH = Path(os.environ["GATO_ROS_FAULT_FILE"])
 
 
@@ -42,7 +47,7 @@ class ScriptedPolicy:
         elif fault == "out_of_memory":
             raise RuntimeError("RESOURCE_EXHAUSTED: out of memory while trying to allocate")
         elif fault == "token":
-            self._decode_a_forbidden_token()
+            decode_actions(LAYOUT, np.full(LAYOUT.actions, 31_999))
         elif fault == "late":
             time.sleep(0.15)
         elif fault == "compiles":
@@ -51,16 +56,6 @@ class ScriptedPolicy:
             while SWITCH.read_text() == "hangs":
                 time.sleep(0.01)
         return Action(twist, 0.01)
-
-    @staticmethod
-    def _decode_a_forbidden_token() -> None:
-        from gato_ros.embodiments import load_embodiment
-        from gato_ros.models.layout import token_layout
-        from gato_ros.models.presets import PRESETS
-        from gato_ros.models.tokenizer import decode_actions
-
-        layout = token_layout(load_embodiment(), PRESETS["debug_one_pass"])
-        decode_actions(layout, np.full(layout.actions, 31_999))
 
 
 if __name__ == "__main__":

@@ -14,5 +14,4 @@ def test_a_clock_that_jumps_or_stands_still_stops_the_arm(simulated_loop, fault_
         if "clock_stopped" in fault:
             loop.is_latched()  # and does not go on by fits and starts
         loop.well_again()
-        loop.reset()
         loop.be_moving()
