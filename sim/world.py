@@ -19,8 +19,8 @@ from gato_ros.sim.randomisation import PLAIN, Conditions, texture_path
 from gato_ros.sim.robot import SimulatedArm, joints_for_tool
 
 PHYSICS_STEP_S = 0.002
-LARGEST_SPEED_M_S = 1000.0
-"""A prop that fell beside the table reaches 200 m/s within an episode; what is faster was never in this world."""
+FARTHEST_M, HIGHEST_M = 5.0, 3.0
+"""No push of the arm sends a prop further or higher; it may fall beside the table, as deep as the episode is long."""
 
 
 class PhysicsError(RuntimeError):
@@ -159,10 +159,11 @@ class StackingWorld:
             self._robot.track(PHYSICS_STEP_S)
             self._client.stepSimulation()
             self._steps += 1
-        for colour, body in self._props.items():
-            speed = np.linalg.norm(self._client.getBaseVelocity(body)[0])
-            if not speed < LARGEST_SPEED_M_S or not np.isfinite(self.prop(colour).position).all():
-                raise PhysicsError(f"the {colour} prop moves at {speed:.3g} m/s: this episode is void")
+        for colour in self._props:
+            x, y, z = self.prop(colour).position
+            # Bullet itself caps speeds at 100 m/s: what blew up shows by where it is. NaN fails the comparisons.
+            if not (abs(x) < FARTHEST_M and abs(y) < FARTHEST_M and z < HIGHEST_M):
+                raise PhysicsError(f"the {colour} prop is at {x:.3g}, {y:.3g}, {z:.3g} m: this episode is void")
         if not (np.isfinite(self.joint_positions).all() and np.isfinite(self.joint_velocities).all()):
             raise PhysicsError("a joint of the arm is not finite: this episode is void")
 
