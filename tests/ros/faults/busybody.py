@@ -49,7 +49,7 @@ def big(node) -> None:
         for picture in (message, small):  # the first may be too large to arrive at all
             picture.header.stamp = node.get_clock().now().to_msg()
             publisher.publish(picture)
-    node.create_timer(0.02, send)
+    node.create_timer(0.05, send)
 
 
 def main() -> None:

@@ -148,8 +148,8 @@ class Loop:
         assert reaction_ms < reaction_limit_ms(row), f"{what}: {reaction_ms:.0f} ms"
         return reaction_ms
 
-    def goes_on(self, seconds: float, attempts: int = 12) -> None:
-        """The motion is kept for so long, in one attempt of several.
+    def goes_on(self, seconds: float, share: float = 0.8, attempts: int = 12) -> None:
+        """The motion is kept for this share of so many seconds, in one attempt of several.
 
         A busy machine breaks a motion off now and then; what disturbs the loop never lets it go on for that long.
         """
@@ -159,7 +159,7 @@ class Loop:
             self.probe.spin(seconds)
             speeds = [max(map(abs, message.velocity)) for _, message in self.arm[heard:]]
             kept.append(sum(abs(speed - moving) < 0.01 * moving for speed in speeds) / max(len(speeds), 50 * seconds))
-            if kept[-1] > 0.8:
+            if kept[-1] > share:
                 return
         raise AssertionError(f"shares of the time in which the motion was kept: {kept}")
 
