@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers guard-peers bench-gpu corrupt-weights guard-fuzz guard-mutants doctor clean
+.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers doctor clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -98,6 +98,13 @@ guard-fuzz: venv  ## ten million guard steps on every float there is; none may e
 
 guard-mutants: venv  ## changes of the guard's mathematics that its tests must notice; out/guard/mutants.json
 	@$(GATO_ROS) guard mutants --json out/guard/mutants.json $(ARGS)
+
+# How often each measured fault is injected, and the policy killed; about half an hour. Wants a quiet machine.
+FAULT_REPEAT ?= 35
+FAULT_KILLS ?= 200
+guard-faults: venv  ## every row of docs/safety.md, each reaction timed many times; out/guard/faults.json
+	@$(VENV)/bin/python -m pytest -p no:xdist -m fault --timeout 3600 --fault-repeat $(FAULT_REPEAT) \
+	  --fault-kills $(FAULT_KILLS) --fault-json out/guard/faults.json $(ARGS)
 
 doctor: venv  ## what this machine has and what is missing
 	@$(GATO_ROS) doctor $(ARGS)

@@ -12,6 +12,7 @@ data_files = [
     ("share/gato_ros", ["package.xml"]),
     ("share/gato_ros/launch", glob("launch/*.launch.py")),
     ("share/gato_ros/launch/params", glob("launch/params/*.yaml")),
+    ("share/gato_ros/launch/security", glob("launch/security/*.xml")),
 ]
 if "bdist_wheel" in sys.argv:
     # pip puts entry points into bin and ignores setup.cfg, so `ros2 run` would find nothing there. colcon does
@@ -30,7 +31,7 @@ setup(
     packages=find_packages(include=["gato_ros", "gato_ros.*"]),
     # Level by level: old setuptools drop files matched by `**` without a word.
     package_data={
-        "gato_ros.cli": ["*.html", "*.jinja"],
+        "gato_ros.cli": ["*.html", "*.jinja", "*.yaml"],
         "gato_ros.embodiments": ["*.yaml", "*.urdf"],
         "gato_ros.models": ["weights/*/*"],
     },

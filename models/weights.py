@@ -111,11 +111,16 @@ def save_weights(directory: str | Path, params: Parameters, config: GatoConfig, 
 
 def _write_whole(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with open(partial, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        # A disk that is full is not to stay so because of half a file.
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def reseal(directory: str | Path) -> None:

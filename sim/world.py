@@ -19,6 +19,12 @@ from gato_ros.sim.randomisation import PLAIN, Conditions, texture_path
 from gato_ros.sim.robot import SimulatedArm, joints_for_tool
 
 PHYSICS_STEP_S = 0.002
+FARTHEST_M, HIGHEST_M = 5.0, 3.0
+"""No push of the arm sends a prop further or higher; it may fall beside the table, as deep as the episode is long."""
+
+
+class PhysicsError(RuntimeError):
+    """The solver gave numbers that describe no world; whoever runs the episode must not score it."""
 
 
 @dataclass(frozen=True)
@@ -147,12 +153,19 @@ class StackingWorld:
         self._robot.command(opening_m=opening_m)
 
     def advance(self, seconds: float) -> None:
-        """Physics for `seconds` (a multiple of PHYSICS_STEP_S)."""
+        """Physics for `seconds` (a multiple of PHYSICS_STEP_S); PhysicsError where the result is no world."""
         for _ in range(round(seconds / PHYSICS_STEP_S)):
             # Every step: targets that jump at 100 Hz would make the joints start and stop within each cycle.
             self._robot.track(PHYSICS_STEP_S)
             self._client.stepSimulation()
             self._steps += 1
+        for colour in self._props:
+            x, y, z = self.prop(colour).position
+            # Bullet itself caps speeds at 100 m/s: what blew up shows by where it is. NaN fails the comparisons.
+            if not (abs(x) < FARTHEST_M and abs(y) < FARTHEST_M and z < HIGHEST_M):
+                raise PhysicsError(f"the {colour} prop is at {x:.3g}, {y:.3g}, {z:.3g} m: this episode is void")
+        if not (np.isfinite(self.joint_positions).all() and np.isfinite(self.joint_velocities).all()):
+            raise PhysicsError("a joint of the arm is not finite: this episode is void")
 
     @property
     def time_s(self) -> float:

@@ -1,5 +1,13 @@
+import json
 import os
 import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from gato_ros.cli import write_json
+from gato_ros.cli.fault_catalogue import load_catalogue, summary
 
 # A shell without job control starts background jobs with Ctrl-C ignored, and their children inherit it: tests
 # that interrupt a command would then wait for ever.
@@ -8,3 +16,76 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # What tests compile stays out of the user's cache, and they do not depend on what is in it.
 os.environ["GATO_ROS_COMPILATION_CACHE"] = "off"
+
+INJECTIONS, OUTCOMES = pytest.StashKey[list](), pytest.StashKey[dict]()
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("fault catalogue")
+    group.addoption("--fault-repeat", type=int, default=1, help="how often each measured fault is injected")
+    group.addoption("--fault-kills", type=int, default=2, help="how often the policy is killed")
+    group.addoption("--fault-json", type=Path, help="write the catalogue's result here; one process (-p no:xdist)")
+
+
+def pytest_configure(config):
+    config.stash[INJECTIONS], config.stash[OUTCOMES] = [], {}
+
+
+def pytest_collection_modifyitems(items):
+    rows = load_catalogue()
+    for item in items:
+        for marker in item.iter_markers("fault"):
+            if not marker.args or (unknown := [row for row in marker.args if row not in rows]):
+                raise pytest.UsageError(f"{item.nodeid}: expected rows of gato_ros/cli/faults.yaml, got {marker.args}")
+            if unknown := [row for row in marker.args if rows[row].untested]:
+                raise pytest.UsageError(f"{item.nodeid} tests {', '.join(unknown)}, which faults.yaml calls untested: "
+                                        "say there how it is injected instead")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    report = (yield).get_result()
+    # A test counts once: by its call, or by what kept it from being called.
+    if report.when == "call" or report.outcome != "passed":
+        for marker in item.iter_markers("fault"):
+            for row in marker.args:
+                item.config.stash[OUTCOMES].setdefault(row, []).append(report.outcome)
+
+
+def pytest_sessionfinish(session):
+    path = session.config.getoption("--fault-json")
+    if path:
+        write_json(path, summary(load_catalogue(), session.config.stash[OUTCOMES], session.config.stash[INJECTIONS]))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if path := config.getoption("--fault-json"):
+        found = json.loads(path.read_text())
+        terminalreporter.section("fault catalogue")
+        for row, figures in found["rows"].items():
+            terminalreporter.line(f"{row:4} {figures['injections']:5} injections, median {figures['median_ms']} ms, "
+                                  f"worst {figures['worst_ms']} ms, bound {figures['bound_ms']} ms, "
+                                  f"within it {figures['within_bound']}")
+        terminalreporter.line(f"{found['rows_tested']} of {found['rows_total']} rows tested, {found['injections']} "
+                              f"injections, worst {found['worst_ms']} ms, of the robot's own faults "
+                              f"{found['worst_ms_of_robot']} ms; all figures in {path}")
+
+
+@pytest.fixture(scope="session")
+def fault_repeat(request) -> int:
+    """How often a measured fault is to be injected: once in the suite, often in `make guard-faults`."""
+    return request.config.getoption("--fault-repeat")
+
+
+@pytest.fixture(scope="session")
+def fault_kills(request) -> int:
+    return request.config.getoption("--fault-kills")
+
+
+@pytest.fixture(scope="session")
+def record_injection(request):
+    """`record(row, what, ms)`: one injection and its reaction time [ms]; None where there was no reaction."""
+    def record(row: str, what: str, ms: float | None) -> None:
+        request.config.stash[INJECTIONS].append(
+            {"row": row, "what": what, "ms": None if ms is None else round(ms, 2), "at_s": time.time()})
+    return record

@@ -27,6 +27,7 @@ VERBS = {
     "tokens": "one step of an episode as a readable table of tokens",
     "episodes": "list and verify recorded episodes",
     "replay": "an incident again: tokens, proposals, verdicts and commands, and where the first differs",
+    "faults": "the fault catalogue: what is noticed, what happens then, what has no test; writes docs/safety.md",
     "seal": "seal weights anew whose config.json was edited on purpose, or that are from before seals",
     "presets": "the model sizes and their parameter counts",
     "doctor": "what this machine has and what is missing",

@@ -162,8 +162,10 @@ class PolicyReplay:
             self.proposal.compare(failure == entry["failure"], at_s, where, entry["failure"] or decode(entry["action"]),
                                   failure or vector)
             return
-        seconds, nanoseconds = divmod(entry["stamp_ns"], 10**9)
-        sent = self._wire.proposals.get(seconds + nanoseconds * 1e-9)
+        sent = None
+        if entry["stamp_ns"] is not None:  # else it came too late to be proposed
+            seconds, nanoseconds = divmod(entry["stamp_ns"], 10**9)
+            sent = self._wire.proposals.get(seconds + nanoseconds * 1e-9)
         recorded = decode(entry["action"])
         if sent is not None and sent.tobytes() != recorded.tobytes():
             recorded, where = sent, f"{where}, on the wire"

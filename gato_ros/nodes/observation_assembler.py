@@ -11,6 +11,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.freshness import Instant, Sample, timing_fault
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.rotation import quat_xyzw_from_matrix
+from gato_ros.core.sensor_checks import PictureWatch, ValueWatch
 from gato_ros.core.text import value_from_text
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.kinematics import Kinematics
@@ -18,6 +19,8 @@ from gato_ros.embodiments.kinematics import Kinematics
 ARM_SOURCES = ("joint_position", "joint_velocity", "tool_pose", "wrist_pose")
 JOINTS, GRIPPER = "joint_states", "gripper_states"
 HISTORY = 32
+LARGEST_SPREAD_S = 0.1
+"""Cameras and joints whose instants lie further apart than this [s] do not show one world."""
 
 
 class ObservationAssembler:
@@ -49,18 +52,32 @@ class ObservationAssembler:
         if self.needs_gripper:
             self._max_age_s[GRIPPER] = robot.wire.gripper_states.max_age_s
         self._samples: dict[str, deque[Sample]] = {name: deque(maxlen=HISTORY) for name in self._max_age_s}
+        self._bounds = {key: (np.array(channel.lower), np.array(channel.upper)) for key in keys
+                        if (channel := robot.observations[key]).kind == "continuous"}
+        self.repeated = 0
+        """Messages that repeated or preceded the newest stamp of their topic."""
+        self._pictures = {key: PictureWatch() for key in self.image_keys}
+        self._values = ValueWatch(self._bounds)
 
     def offer(self, name: str, sample: Sample) -> None:
         """Keep a sample of an image key, of JOINTS or of GRIPPER.
 
         JOINTS: [2 joints], angles [rad] and speeds [rad/s]; GRIPPER: [2 1], opening [m] and effort [N]; finite.
-        A message that repeats or precedes the newest stamp adds nothing and is dropped.
+        A message that repeats or precedes the newest stamp adds nothing and is dropped. An earlier stamp is taken when
+        the newest message is too old to be used anyway: then a clock was set back. A repeated one never is: a clock
+        that stands still would keep a sensor fresh for ever.
         """
         samples = self._samples[name]
+        if samples and sample.stamp_s <= samples[-1].stamp_s:
+            outlived = sample.received_s - samples[-1].received_s > self._max_age_s[name]
+            if sample.stamp_s == samples[-1].stamp_s or not outlived:
+                self.repeated += 1
+                return
+            samples.clear()
         if name in self.image_keys:
             samples.clear()
-        if not samples or sample.stamp_s > samples[-1].stamp_s:
-            samples.append(sample)
+            self._pictures[name].look(sample.value, self._tool_speed_m_s())
+        samples.append(sample)
 
     def set_task(self, task: str) -> None:
         """What to do, in words, from now on; SetupError if the policy reads it and it is empty or too long."""
@@ -73,6 +90,9 @@ class ObservationAssembler:
         """Forget everything, as at the start of an episode."""
         for samples in self._samples.values():
             samples.clear()
+        for picture in self._pictures.values():
+            picture.begin_anew()
+        self._values = ValueWatch(self._bounds)
 
     def image_stamps(self) -> tuple[float, ...]:
         """Stamps [s] of the newest image of every camera; shorter than `image_keys` while one is missing."""
@@ -90,7 +110,28 @@ class ObservationAssembler:
             fault = timing_fault(samples[-1] if samples else None, now, self._max_age_s[name], self._future_tolerance_s)
             if fault:
                 found.append(f"{fault} {name}")
+        found += [f"blank {key}" for key, picture in self._pictures.items() if picture.blank]
+        if not found and (spread_s := self._spread_s()) > LARGEST_SPREAD_S:
+            found.append(f"out_of_sync by {spread_s * 1e3:.0f} ms")
         return tuple(found)
+
+    def frozen(self) -> str | None:
+        """The camera that repeats one frame while the arm moves, or None; it stays so until `clear`."""
+        return next((f"frozen {key}" for key, picture in self._pictures.items() if picture.frozen), None)
+
+    @property
+    def clipped(self) -> int:
+        """How many values lay outside the contract's ranges since `clear`."""
+        return self._values.clipped
+
+    def observe(self, now: Instant) -> tuple[Observation | None, tuple[str, ...]]:
+        """The observation to act on now, or None and what speaks against one."""
+        if found := self.faults(now):
+            return None, found
+        observation = self.observation()
+        # Only now, and at every tick: whether values are back to normal shows in nothing but the values.
+        self._values.look({key: observation.values[key] for key in self._bounds})
+        return (None, (f"implausible {key}",)) if (key := self._values.implausible) else (observation, ())
 
     def observation(self) -> Observation:
         """The observation of the samples held; call only when `faults` is empty."""
@@ -109,6 +150,20 @@ class ObservationAssembler:
         samples = {name: self._samples[name][-1] if name in self.image_keys else self._nearest(name, stamps)
                    for name in self._samples}
         return {name: sample.stamp_s for name, sample in samples.items()}
+
+    def _spread_s(self) -> float:
+        """How far the instants of the cameras and of the joints that go with them lie apart [s]."""
+        stamps = self.image_stamps()
+        joints = self._nearest(JOINTS, stamps)
+        instants = (*stamps, joints.stamp_s) if joints else stamps
+        return max(instants) - min(instants) if instants else 0.0
+
+    def _tool_speed_m_s(self) -> float:
+        joints = self._samples.get(JOINTS)
+        if not joints:
+            return 0.0
+        position, velocity = joints[-1].value
+        return float(np.linalg.norm(self._kinematics.tool(position).jacobian[:3] @ velocity))
 
     def _nearest(self, name: str, image_stamps: tuple[float, ...]) -> Sample | None:
         samples = self._samples.get(name)

@@ -33,6 +33,8 @@ from gato_ros.nodes.quality import REPORT
 from gato_ros.nodes.sensor_subscriptions import SensorSubscriptions
 
 NAME = "policy_node"
+LATEST_PERIODS = 2.0
+"""An action that took longer than so many control periods is not proposed."""
 
 
 def make_policy(name: str, robot: Embodiment, compilation_cache: str, precision: str) -> Policy:
@@ -65,17 +67,19 @@ class PolicyNode:
         self._not_before_s = 0.0
         self._simulated_time = node.get_parameter("use_sim_time").value
         self._failure: str | None = None
-        self._counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "memory_restarts": 0}
+        self._counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "late_proposals": 0, "memory_restarts": 0}
         self._faults: tuple[str, ...] = ()
+        self._silent: tuple[str, ...] = ()
         self._act_ms: deque[float] = deque(maxlen=400)
 
         self._proposals = ProposalPublisher(node, robot)
         self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
         self._diagnosis = Diagnosis(node)
-        self._sensors = SensorSubscriptions(node, robot, self._assembler, self._offer)
+        self._sensors = SensorSubscriptions(node, robot, self._assembler, self._offer, self._fail)
         self._journal = PolicyJournal(node, self._policy, robot, parameters)
         self._sources: dict[str, float] = {}
         node.create_timer(1.0, self._diagnose)
+        node.create_timer(0.1, self._look_for_silence)
         # Last, so that whoever waits for the services finds a policy that is warm.
         node.create_service(Trigger, "~/reset", self._on_reset)
         node.create_service(SetBool, "~/propose", self._on_propose)
@@ -86,8 +90,19 @@ class PolicyNode:
         with self._changed:
             if sample.stamp_s >= self._not_before_s:
                 self._assembler.offer(name, sample)
+                if frozen := self._assembler.frozen():
+                    self._fail(frozen)
                 if name in self._assembler.image_keys:  # nobody waits for the rest
                     self._changed.notify_all()
+
+    def _fail(self, why: str) -> None:
+        """Ask for a standstill and propose nothing more until ~/reset; the first reason is kept."""
+        with self._changed:
+            if self._failure is None:
+                self._failure = why
+                self._proposals.withdraw()
+                self._tell()
+                self._changed.notify_all()
 
     def _set_task(self, task: str) -> None:
         self._assembler.set_task(task)
@@ -100,7 +115,8 @@ class PolicyNode:
                 self._set_task(self._node.get_parameter("task").value)
             except SetupError as error:
                 # The episode before must not go on with a task that was withdrawn.
-                self._failure = str(error)
+                self._failure = None
+                self._fail(str(error))
                 response.success, response.message = False, str(error)
                 return response
             # Frames of the episode before may still be on their way.
@@ -149,9 +165,12 @@ class PolicyNode:
                         # The first frames of an episode set the phase; until they come there is none to keep.
                         pace, aligned = Pace(period_s, started_s), True
                     used, arrived_s = self._assembler.image_stamps(), self._assembler.images_arrived_s()
-                    self._faults = self._assembler.faults(now)
-                    observation = None if self._faults else self._assembler.observation()
+                    before, (observation, self._faults) = self._faults, self._assembler.observe(now)
                     self._sources = {} if self._faults else self._assembler.sources()
+                    if self._faults:
+                        self._proposals.withdraw()
+                    if self._faults != before:
+                        self._tell()
             if restart:
                 # Not under the lock: a prompt that is new takes longer than a tick, and messages go on coming.
                 self._begin_episode(prompt)
@@ -174,8 +193,7 @@ class PolicyNode:
         try:
             self._policy.reset(prompt)
         except Exception as error:
-            with self._changed:
-                self._failure = f"{type(error).__name__}: {error}"
+            self._fail(f"{type(error).__name__}: {error}")
             return False
         self._prompt_in_use = prompt
         self._journal.began(prompt)
@@ -206,36 +224,55 @@ class PolicyNode:
         return False
 
     def _propose(self, observation: Observation) -> None:
-        started_s = time.monotonic()
+        started_s, compiled = time.monotonic(), getattr(self._policy, "compilations", 0)
         try:
             action = self._policy.act(observation)
             if not np.isfinite(action.as_vector()).all():
                 raise FloatingPointError(f"the policy returned {action.as_vector()}")
+            if getattr(self._policy, "compilations", 0) != compiled:
+                raise RuntimeError("the policy compiled in mid-episode: its warm-up missed a shape")
         except Exception as error:
-            # No proposal at all is what the guard understands; a reset starts the policy afresh.
-            with self._changed:
-                self._failure = f"{type(error).__name__}: {error}"
-            self._journal.write(observation, self._sources, failure=self._failure)
-            return
-        self._act_ms.append((time.monotonic() - started_s) * 1e3)
-        stamp = self._proposals.publish(action, observation.stamp_s)
+            failure = f"{type(error).__name__}: {error}"
+            self._fail(failure)
+            return self._journal.write(observation, self._sources, failure=failure)
+        took_s, stamp = time.monotonic() - started_s, None
+        self._act_ms.append(took_s * 1e3)
+        with self._changed:
+            if took_s > LATEST_PERIODS / self._robot.control_rate_hz and not self._simulated_time:
+                # An answer to what was two ticks ago; under a fresh stamp the guard could not tell.
+                self._counts["late_proposals"] += 1
+            elif self._failure is None:
+                stamp = self._proposals.publish(action, observation.stamp_s)
+                self._counts["proposed"] += 1
         self._journal.write(observation, self._sources, action, stamp)
-        self._counts["proposed"] += 1
+
+    def _look_for_silence(self) -> None:
+        before, self._silent = self._silent, self._sensors.silent()
+        if self._silent != before:
+            self._tell()
 
     def _diagnose(self) -> None:
+        self._diagnosis.publish(self._tell())
+
+    def _tell(self) -> DiagnosticStatus:
+        """Publish ~/status: every second, and at once when something is wrong or well again."""
         if self._failure is not None:
             level, message = ERROR, self._failure
-        elif self._faults and self._proposing:
-            level, message = WARN, "; ".join(self._faults)
+        elif (self._faults or self._silent) and self._proposing:
+            level, message = WARN, "; ".join((*self._silent, *self._faults))
+        elif self._proposals.mismatch:
+            level, message = WARN, self._proposals.mismatch
         else:
             level, message = OK, "proposing" if self._proposing else "silent"
         act = {} if not self._act_ms else {"act_ms_p50": f"{np.percentile(list(self._act_ms), 50):.2f}",
                                            "act_ms_p99": f"{np.percentile(list(self._act_ms), 99):.2f}"}
         item = status(self._node, self._robot.name, level, message,
                       self._counts | {"refused_messages": self._sensors.refused,
-                                      "last_refusal": self._sensors.last_refusal} | act | self._prompt_shown())
+                                      "last_refusal": self._sensors.last_refusal,
+                                      "repeated_messages": self._assembler.repeated,
+                                      "clipped_values": self._assembler.clipped} | act | self._prompt_shown())
         self._status.publish(item)
-        self._diagnosis.publish(item)
+        return item
 
     def _prompt_shown(self) -> dict[str, str]:
         waiting = {} if self._prompt is self._prompt_in_use else {"next_prompt": str(self._prompt or "none")}

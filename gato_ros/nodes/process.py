@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -72,8 +73,11 @@ def run_node(name: str, kind: type, build: Callable[[Node, Any], Runner]) -> int
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # rcl reports bad arguments and bad YAML by several private types
-        what = " ".join(str(error).split())
-        print(f"{name}: expected valid ROS arguments and parameter files; got: {what}", file=sys.stderr)
+        what, expected = " ".join(str(error).split()), "valid ROS arguments and parameter files"
+        if os.environ.get("ROS_SECURITY_ENABLE", "").lower() == "true":
+            # rcl's own message is "error not set" here.
+            expected += ", and the keys that ROS_SECURITY_ENABLE asks for in ROS_SECURITY_KEYSTORE"
+        print(f"{name}: expected {expected}; got: {what}", file=sys.stderr)
         return 2
     node = None
     try:

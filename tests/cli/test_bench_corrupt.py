@@ -14,6 +14,7 @@ def damaged(path, *arguments):
     return exit_.value.code, json.loads(path.read_text())
 
 
+@pytest.mark.fault("F1")
 def test_no_flipped_bit_and_no_cut_file_is_accepted(tmp_path):
     code, result = damaged(tmp_path / "c.json", "--flips", "60", "--truncations", "20")
     assert code == 0, result["examples"]

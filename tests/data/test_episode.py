@@ -214,6 +214,7 @@ def test_wrong_shapes_dtypes_and_keys_are_refused(tmp_path, embodiment):
             writer.add(1, Observation(good.values, 0.05), action(0), action(0), privileged={})
 
 
+@pytest.mark.fault("K3")
 def test_names_that_exist_or_reach_outside_are_refused(tmp_path, embodiment):
     write(tmp_path, embodiment)
     with pytest.raises(SetupError, match="of that name"):

@@ -53,6 +53,7 @@ def compilations():
     return count
 
 
+@pytest.mark.fault("T3")
 @pytest.mark.parametrize(("kind", "prompted"), [*((kind, False) for kind in KINDS), ("debug", True)])
 def test_after_warm_up_nothing_is_compiled_again(embodiment, observations, fresh, compilations, kind, prompted):
     config = replace(PRESETS[kind], temperature=1.0)
@@ -145,6 +146,7 @@ def test_sampling_is_deterministic_by_seed(embodiment, observations, fresh):
     assert not np.array_equal(acts(1), acts(2))
 
 
+@pytest.mark.fault("M1")
 @pytest.mark.parametrize(("kind", "bad"), [("debug_one_pass", np.inf), ("debug", np.nan)])
 def test_damaged_weights_raise_a_named_error(embodiment, observations, fresh, kind, bad):
     config = PRESETS[kind]
@@ -223,6 +225,7 @@ def test_a_reset_gives_the_prompted_start_again_and_none_gives_a_fresh_policy(pr
                                           np.array([np.concatenate(row) for row in expected]))
 
 
+@pytest.mark.fault("M8")
 def test_hours_later_it_is_the_same_to_the_last_bit(prompted, observations):
     """Positions are distances, counted within the ring: nothing drifts."""
     frames = [Observation(observations(prompted.observation_keys, seed=seed)) for seed in range(12)]

@@ -177,6 +177,7 @@ def test_layouts_that_cannot_be(embodiment, change, words):
         token_layout(embodiment, replace(PRESETS["sawyer_small"], **change))
 
 
+@pytest.mark.fault("M3")
 @pytest.mark.parametrize("ids", [[31999] * 5, [33024] * 5])
 def test_action_ids_out_of_range(embodiment, ids):
     with pytest.raises(ValueError, match="action ids"):

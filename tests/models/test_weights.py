@@ -49,6 +49,7 @@ def test_what_is_saved_comes_back_without_auxiliary_heads(saved, params, embodim
     assert sorted(path.name for path in saved.iterdir()) == ["config.json", "params.safetensors"]
 
 
+@pytest.mark.fault("F1")
 def test_a_bit_flip_anywhere_is_refused(saved, embodiment):
     file, rng = saved / "params.safetensors", np.random.default_rng(0)
     whole = file.read_bytes()
@@ -60,6 +61,7 @@ def test_a_bit_flip_anywhere_is_refused(saved, embodiment):
             load_weights(saved, embodiment)
 
 
+@pytest.mark.fault("F1")
 @pytest.mark.parametrize("keep", [0, 7, 1000, -1])
 def test_a_truncated_file_is_refused(saved, embodiment, keep):
     file = saved / "params.safetensors"
@@ -134,6 +136,7 @@ def test_a_config_that_is_not_an_object_is_refused(saved, embodiment, text):
         load_weights(saved, embodiment)
 
 
+@pytest.mark.fault("A3")
 @pytest.mark.parametrize(("sections", "words"), [
     ({"observations": {"gripper/opening": {"upper": [0.1]}}}, r"gripper/opening.upper\[0\]"),
     ({"actions": {"twist": {"upper": [0.1, 0.07, 0.07, 1.0]}}}, "twist.upper"),
@@ -144,6 +147,7 @@ def test_weights_of_another_robot_are_refused(saved, embodiment, sections, words
         load_weights(saved, changed(embodiment, **sections))
 
 
+@pytest.mark.fault("A3")
 def test_another_rate_or_tool_is_another_robot(saved, embodiment):
     text = embodiment.model_dump(by_alias=True)
     for change in ({"control_rate_hz": 10.0}, {"tool_frame": "right_hand"}):
@@ -178,6 +182,7 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(tmp_path, save
         load_weights(saved, embodiment)
 
 
+@pytest.mark.fault("F4")
 def test_a_failed_save_leaves_the_old_weights(saved, params, embodiment):
     before = {path.name: path.read_bytes() for path in saved.iterdir()}
     with pytest.raises(ValueError):

@@ -76,6 +76,13 @@ def processes(tmp_path):
     running.stop()
 
 
+@pytest.fixture(scope="module")
+def module_processes(tmp_path_factory):
+    running = Processes(tmp_path_factory.mktemp("processes"))
+    yield running
+    running.stop()
+
+
 class Probe:
     """A node in the test's own process: listens, publishes, calls."""
 
@@ -129,6 +136,13 @@ class Probe:
 
 @pytest.fixture
 def probe():
+    opened = Probe()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def module_probe():
     opened = Probe()
     yield opened
     opened.close()

@@ -41,6 +41,7 @@ def test_encodings_and_row_padding_are_respected(encoding, padding):
     assert got.dtype == np.uint8 and got.shape == (6, 5, 3) and np.array_equal(got, wanted)
 
 
+@pytest.mark.fault("S4")
 @pytest.mark.parametrize("change, complaint", [
     ({"height": 7}, "5x7 pixels, expected 5x6"), ({"width": 4}, "4x6"), ({"step": 14}, "too short"),
     ({"step": 16}, "bytes of data"), ({"encoding": "rgba8"}, "too short"), ({"encoding": ""}, "encoding"),
@@ -59,11 +60,13 @@ def test_reading_images_loads_no_opencv():
     assert result.stdout.split() == ["False", "False"]
 
 
+@pytest.mark.fault("S7")
 def test_joints_are_matched_by_name():
     message = JointState(name=["c", "a", "b"], position=[3.0, 1.0, 2.0])
     assert values_by_name(message, "position", ["a", "c"], closed=False).tolist() == [1.0, 3.0]
 
 
+@pytest.mark.fault("S7")
 @pytest.mark.parametrize("names, values, closed, complaint", [
     (["a"], [1.0], False, "no position of b"), (["a", "b"], [1.0], False, "2 names but 1"),
     (["a", "b", "b"], [1.0, 2.0, 3.0], False, "doubled"), (["a", "b", "x"], [1.0, 2.0, 3.0], True, "unknown joints x")])
@@ -128,6 +131,47 @@ def test_stale_missing_and_future_inputs_are_named():
     assert "future_stamp joint_states" in assembler.faults(Instant(1.0, 4.0))
     assembler.clear()
     assert len(assembler.faults(Instant(1.0, 5.0))) == 4
+
+
+@pytest.mark.fault("S12", "T8")
+def test_what_repeats_or_precedes_is_dropped_until_a_clock_was_set_back():
+    assembler = ObservationAssembler(ROBOT, KEYS, 0.05)
+    offer_all(assembler, 5.0, 1.0, angle=0.1)
+    for stamp_s in (5.0, 4.9):  # at once: they were under way before
+        offer_all(assembler, stamp_s, 1.01, angle=0.2)
+    assert assembler.repeated == 8 and assembler.image_stamps() == (5.0, 5.0)
+    # The same stamp for ever is a clock that stands still; earlier ones that keep coming are a clock set back.
+    offer_all(assembler, 5.0, 2.0)
+    assert len(assembler.faults(Instant(2.0, 5.0))) == 4
+    offer_all(assembler, 3.0, 2.0, angle=0.3)
+    assert assembler.faults(Instant(2.0, 3.0)) == ()
+    assert assembler.observation().values["sawyer/joints/angle"][0] == pytest.approx(ROBOT.arm.posture_rad[0] + 0.3)
+
+
+@pytest.mark.fault("S11")
+def test_instants_that_lie_apart_are_named():
+    assembler = ObservationAssembler(ROBOT, KEYS, 0.05)
+    offer_all(assembler, 5.0, 1.0)
+    for name in (KEYS[1], JOINTS):
+        value = np.zeros((128, 128, 3), np.uint8) if name == KEYS[1] else np.zeros((2, 7))
+        assembler.offer(name, Sample(value, 5.12, 1.12))
+    assembler.offer(GRIPPER, Sample(np.array([[0.03], [12.0]]), 5.12, 1.12))
+    assert assembler.faults(Instant(1.13, 5.13)) == ("out_of_sync by 120 ms",)
+
+
+@pytest.mark.fault("M9")
+def test_an_implausible_value_keeps_the_observation_back_until_it_is_gone():
+    assembler = ObservationAssembler(ROBOT, KEYS, 0.05)
+    found = []
+    rng = np.random.default_rng(0)
+    for tick, opening_m in enumerate([1e6] * 5 + [0.05]):
+        stamp_s, received_s = 5.0 + 0.05 * tick, 1.0 + 0.05 * tick
+        for key in KEYS[:2]:
+            assembler.offer(key, Sample(rng.integers(0, 256, (128, 128, 3), np.uint8), stamp_s, received_s))
+        offer_joints(assembler, stamp_s, received_s, 0.0)
+        assembler.offer(GRIPPER, Sample(np.array([[opening_m], [0.0]]), stamp_s, received_s))
+        found.append(assembler.observe(Instant(received_s, stamp_s))[1])
+    assert found == [()] * 3 + [("implausible gripper/opening",)] * 2 + [()]
 
 
 def test_a_policy_that_needs_ground_truth_is_refused():

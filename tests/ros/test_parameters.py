@@ -12,6 +12,7 @@ from gato_ros.nodes.parameters import GuardParameters, SimParameters, check_para
 from gato_ros.nodes.plan import PARAMETERS, default_parameter_file, loop_plan
 
 
+@pytest.mark.fault("A1")
 @pytest.mark.parametrize("given", [
     {"rate": 100.0}, {"rate_hz": 5.0}, {"rate_hz": float("nan")}, {"rate_hz": "fast"}, {"rate_hz": True},
     {"rate_hz": float("inf")}, {"start_armed": 1}, {"embodiment": 3}])
@@ -34,6 +35,7 @@ def test_every_parameter_has_a_description_and_every_number_a_range():
                 assert item.metadata["lower"] <= item.default <= item.metadata["upper"]
 
 
+@pytest.mark.fault("A1")
 @pytest.mark.parametrize("text, complaint", [
     ("/**/guard_node:\n  ros__parameters:\n    rate: 100.0\n", "rate_hz"),
     ("/**/gaurd_node:\n  ros__parameters:\n    rate_hz: 100.0\n", "guard_node"),
@@ -73,6 +75,7 @@ def test_the_plan_gives_every_node_a_name_and_a_namespace():
         loop_plan({"sim_node": {"seeed": 3}})
 
 
+@pytest.mark.fault("A1")
 @pytest.mark.parametrize("node", list(PARAMETERS))
 def test_a_node_refuses_an_unknown_key_in_its_file_with_one_line_and_exit_code_2(tmp_path, node):
     path = tmp_path / "bad.yaml"
@@ -84,6 +87,7 @@ def test_a_node_refuses_an_unknown_key_in_its_file_with_one_line_and_exit_code_2
     assert len(lines) == 1 and "did you mean 'embodiment'?" in lines[0]
 
 
+@pytest.mark.fault("A1")
 @pytest.mark.parametrize("arguments", [["-p", "rate_hz:=5.0"], ["-p", "embodiment:=saywer_rgb_stacking"]])
 def test_a_node_refuses_a_bad_value_with_exit_code_2(arguments):
     result = subprocess.run([sys.executable, "-m", "gato_ros.nodes.guard_node", "--ros-args", *arguments],

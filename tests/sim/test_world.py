@@ -12,7 +12,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.sim import scene, task
 from gato_ros.sim.camera import CAMERAS, render
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
-from gato_ros.sim.world import StackingWorld
+from gato_ros.sim.world import PhysicsError, StackingWorld
 
 DIGEST_PROGRAM = """
 import hashlib, sys
@@ -45,6 +45,7 @@ def world():
     world.close()
 
 
+@pytest.mark.fault("X3")
 def test_same_seed_same_pixels_and_poses_in_another_process_whatever_came_before():
     assert digest_in_new_process(7) == digest_in_new_process(3, 7)
     assert digest_in_new_process(7) != digest_in_new_process(8)
@@ -229,3 +230,17 @@ def test_pictures_are_the_same_as_with_whole_basket_faces(monkeypatch):
     np.testing.assert_array_equal(cut, pictures())
     monkeypatch.setattr(scene, "_seen_part", lambda *box: whole(*box) * 0.2)
     assert (cut != pictures()).any()
+
+
+@pytest.mark.fault("X1")
+@pytest.mark.parametrize("speed", [1e5, np.nan])
+def test_physics_that_blows_up_voids_the_episode(speed):
+    env = RgbStackingEnv("cubes")
+    env.start(seed=1)
+    env.step_action(Action(np.zeros(4), 0.085))
+    world = env.world
+    world._client.resetBaseVelocity(world._props["red"], (0.0, 0.0, speed), (0.0, 0.0, 0.0))
+    with pytest.raises(PhysicsError, match="red prop"):
+        for _ in range(2):
+            env.step_action(Action(np.zeros(4), 0.085))
+    env.close()

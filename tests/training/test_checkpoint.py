@@ -46,6 +46,7 @@ def test_every_bit_of_the_newest_state_comes_back(fresh, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2, "the manifest and one slot"
 
 
+@pytest.mark.fault("F3")
 @pytest.mark.parametrize("cut", ["_replace", "_fingerprints"])
 def test_a_crash_while_saving_leaves_the_state_before(fresh, tmp_path, monkeypatch, cut):
     save_checkpoint(tmp_path, at(fresh, 1), RECORD)

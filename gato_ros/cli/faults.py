@@ -1,0 +1,54 @@
+"""The fault catalogue: every row, and which have no test; `--page FILE` writes docs/safety.md from it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from gato_ros.cli.fault_catalogue import Fault, load_catalogue
+
+TEMPLATE = Path(__file__).with_name("safety.md.jinja")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to do with the catalogue."""
+
+    page: Path | None = None
+    """Write the page for people here (docs/safety.md)."""
+    json: Path | None = None
+    """Write the rows here as JSON."""
+
+
+def run(options: Options) -> dict:
+    """Print the catalogue, or write its page."""
+    rows = load_catalogue()
+    if options.page:
+        options.page.write_text(safety_page(rows))
+        print(f"wrote {options.page}")
+    else:
+        _print(rows)
+    return {"rows": [asdict(row) for row in rows.values()]}
+
+
+def safety_page(rows: dict[str, Fault]) -> str:
+    """docs/safety.md."""
+    import jinja2
+
+    groups: dict[str, list[Fault]] = {}
+    for row in rows.values():
+        groups.setdefault(row.group, []).append(row)
+    environment = jinja2.Environment(keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
+    untested = [row for row in rows.values() if row.untested]
+    return environment.from_string(TEMPLATE.read_text()).render(
+        rows=rows, groups=groups, untested=untested, tested=[row for row in rows.values() if not row.untested])
+
+
+def _print(rows: dict[str, Fault]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "fault", "reaction", "bound", "tests", show_edge=False)
+    for row in rows.values():
+        table.add_row(row.id, row.fault, row.reaction, row.bound, row.injected or f"[yellow]none: {row.untested}[/]")
+    Console().print(table)

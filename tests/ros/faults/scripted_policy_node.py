@@ -1,0 +1,63 @@
+"""The real policy_node around a policy whose faults are switched on by a file. A process of its own.
+
+The file's text is the fault; when it first takes effect, its instant on the steady clock is written beside it.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from gato_ros.core.action import Action
+from gato_ros.embodiments import load_embodiment
+from gato_ros.models.layout import token_layout
+from gato_ros.models.presets import PRESETS
+from gato_ros.models.tokenizer import decode_actions
+from gato_ros.nodes import policy_node
+
+LAYOUT = token_layout(load_embodiment(), PRESETS["debug_one_pass"])
+SWITCH = Path(os.environ["GATO_ROS_FAULT_FILE"])
+
+
+class ScriptedPolicy:
+    """Moves steadily; reads both cameras, the joints and the gripper, so that every check of the node is in force."""
+
+    observation_keys = ("basket_front_left/pixels", "basket_front_right/pixels", "gripper/opening",
+                        "sawyer/joints/angle", "sawyer/pinch/pose")
+
+    def __init__(self) -> None:
+        self.compilations, self._fault = 1, ""
+
+    def reset(self, prompt=None) -> None:
+        pass
+
+    def act(self, observation) -> Action:
+        fault = SWITCH.read_text()
+        if fault != self._fault:
+            self._fault = fault
+            if fault:
+                mark = SWITCH.with_suffix(".at")
+                mark.with_suffix(".partial").write_text(str(time.monotonic()))
+                mark.with_suffix(".partial").replace(mark)
+        twist = np.array([0.05, 0.0, 0.0, 0.5])
+        if fault == "nan":
+            twist[0] = np.nan
+        elif fault == "out_of_memory":
+            raise RuntimeError("RESOURCE_EXHAUSTED: out of memory while trying to allocate")
+        elif fault == "token":
+            decode_actions(LAYOUT, np.full(LAYOUT.actions, 31_999))
+        elif fault == "late":
+            time.sleep(0.15)
+        elif fault == "compiles":
+            self.compilations += 1
+        elif fault == "hangs":
+            while SWITCH.read_text() == "hangs":
+                time.sleep(0.01)
+        return Action(twist, 0.01)
+
+
+if __name__ == "__main__":
+    policy_node.make_policy = lambda *_: ScriptedPolicy()
+    sys.exit(policy_node.main())
