@@ -133,6 +133,10 @@ class GatoConfig:
             product *= layer.stride
         return product
 
+    def deployed(self) -> GatoConfig:
+        """Without the heads that only shape the features in training."""
+        return dataclasses.replace(self, auxiliary=(), auxiliary_early_layer=0, patch_auxiliary=())
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `config_from_dict` is the inverse."""
         return dataclasses.asdict(self)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def save_weights(directory: str | Path, params: Parameters, config: GatoConfig, 
         ValueError: a parameter that is not finite, or shapes that are not the config's.
         SetupError: a vocabulary that was not loaded, or has more pieces than the table has rows.
     """
-    directory, config = Path(directory), replace(config, auxiliary=(), auxiliary_early_layer=0, patch_auxiliary=())
+    directory, config = Path(directory), config.deployed()
     flat = flat_names({name: value for name, value in params.items() if name != "auxiliary"})
     flat = {name: np.asarray(jax.device_get(value), np.float32) for name, value in sorted(flat.items())}
     problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(embodiment, config))))

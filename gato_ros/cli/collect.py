@@ -91,7 +91,6 @@ def _check(options: Options) -> None:
     from gato_ros.sim.task import OBJECT_SETS, stack_task
 
     embodiment = load_embodiment(options.embodiment)
-
     stack_task(options.task)
     if options.objects not in OBJECT_SETS:
         raise unknown_name("an object set", options.objects, OBJECT_SETS)
@@ -121,12 +120,13 @@ def _check(options: Options) -> None:
 
 
 def _name(options: Options, seed: int) -> str:
-    driver = "dagger" if options.policy else "expert"
-    return (
-        f"{options.objects}-{driver}-{seed:06d}"
-        if options.kind == "episodes"
-        else f"{options.objects}-snapshots-{seed:06d}"
-    )
+    """A file's name without its ending: what differs in one of its parts is other data, not done already."""
+    parts = [options.objects]
+    # Not said where they are the default: the names are those of before there was a choice.
+    parts += [options.task] if options.task != Options.task else []
+    parts += [Path(options.embodiment).stem] if options.embodiment != Options.embodiment else []
+    kind = "snapshots" if options.kind == "snapshots" else "dagger" if options.policy else "expert"
+    return "-".join([*parts, kind, f"{seed:06d}"])
 
 
 def _done(options: Options, seed: int) -> bool:

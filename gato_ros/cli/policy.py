@@ -26,7 +26,7 @@ class Options:
     recipe: str = "mastery"
     """`generalization` (no test object in training), `mastery` (goes on from there to all objects), `smoke` (toy)."""
     preset: str | None = None
-    """A model in place of the recipe's; `sawyer_medium` suits a GPU, with an --out of its own."""
+    """A model in place of the recipe's; `sawyer_medium` where there is a GPU. It needs an --out of its own."""
     out: Path | None = None
     """Folder of data, runs, results and ledger; default out/policy, for `smoke` out/policy-smoke."""
     until: str | None = None

@@ -9,7 +9,7 @@ stopped; OUT/study.json, study.png and study.md hold what is done so far. --list
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -162,7 +162,7 @@ def _check_init(options: Options) -> None:
 
     if options.init is None:
         raise SetupError(expected="--init with weights to start from", got="none", fix="give a policy's folder")
-    model = replace(PRESETS[options.preset], auxiliary=(), auxiliary_early_layer=0)
+    model = PRESETS[options.preset].deployed()
     if weights_config(options.init) != model:
         raise SetupError(expected=f"weights of {options.preset} in {options.init}", got="another model",
                          fix="choose its --preset")

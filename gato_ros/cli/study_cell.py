@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +125,6 @@ def parameters(preset: str) -> int:
     from gato_ros.models.layout import token_layout
     from gato_ros.models.presets import PRESETS
 
-    config = replace(PRESETS[preset], auxiliary=(), auxiliary_early_layer=0)
+    config = PRESETS[preset].deployed()
     embodiment = contract_for(load_embodiment(), config.observation_keys)
     return count_parameters(parameter_shapes(config, token_layout(embodiment, config)))

@@ -74,7 +74,6 @@ def run(options: Options) -> dict:
     from gato_ros.cli.train_dashboard import Dashboard
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
-    from gato_ros.models.weights import load_weights
     from gato_ros.training.loop import Schedule, train
 
     _check_closed_loop(options)
@@ -83,7 +82,7 @@ def run(options: Options) -> dict:
     model = training_model(options.preset, robot, options.observe)
     _check_kind(options, model)
     embodiment = contract_for(robot, model.observation_keys)
-    initial = load_weights(options.init, embodiment).params if options.init else None
+    initial = _initial(options.init, model, embodiment) if options.init else None
     make = _single_step if model.action_decoding == "one_pass" else _sequences
     objective, data = make(options, model, embodiment)
     steps = objective.config.steps
@@ -100,6 +99,20 @@ def run(options: Options) -> dict:
                        closed_loop if options.closed_loop_every else None, initial, mesh)
     print(f"weights in {options.out / 'last'}")
     return {**result, "out": str(options.out), "data": data}
+
+
+def _initial(folder: Path, model: GatoConfig, embodiment: Embodiment):
+    """The parameters to start from; SetupError if they are those of another model."""
+    from gato_ros.models.weights import load_weights
+
+    weights, wanted = load_weights(folder, embodiment), model.deployed()
+    if weights.config != wanted:
+        found = weights.config.to_dict()
+        different = [key for key, value in wanted.to_dict().items() if found.get(key) != value]
+        raise SetupError(expected=f"--init with weights of the model to train in {folder}",
+                         got=f"another {', '.join(different)}",
+                         fix="choose the --preset and --observe of those weights")
+    return weights.params
 
 
 def _mesh(options: Options):

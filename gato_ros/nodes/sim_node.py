@@ -42,7 +42,7 @@ CHOICES = {"objects": ("an object set", task.OBJECT_SETS), "task": ("a task", ta
 """Parameters with a closed set of values."""
 
 
-def check_choice(name: str, value: object) -> None:
+def _check_choice(name: str, value: object) -> None:
     """SetupError if the parameter cannot have this value."""
     what, known = CHOICES[name]
     if value not in known:
@@ -56,7 +56,7 @@ class SimNode:
         self._node, self._lockstep = node, parameters.lockstep
         self._robot = robot = load_embodiment(parameters.embodiment)
         for name in CHOICES:
-            check_choice(name, getattr(parameters, name))
+            _check_choice(name, getattr(parameters, name))
         # Here, because PyBullet prints a banner when it is imported: a refused parameter is to be one line.
         from gato_ros.sim.world import StackingWorld
 
@@ -89,7 +89,7 @@ class SimNode:
         for item in parameters:
             if item.name in CHOICES:
                 try:
-                    check_choice(item.name, item.value)
+                    _check_choice(item.name, item.value)
                 except SetupError as error:
                     return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)

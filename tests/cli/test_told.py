@@ -73,6 +73,21 @@ def test_what_cannot_be_observed_is_refused(run, tmp_path, changed, words):
     assert not (tmp_path / "run").exists()
 
 
+def test_another_task_in_the_same_folder_is_other_data(demonstrations):
+    folder = demonstrations["red_on_blue"]
+    options = collect.Options(folder, "snapshots", embodiment=TOLD, episodes=1, workers=1, per_scene=1)
+    assert collect.run(options)["skipped"] == 1
+    for other in (replace(options, task="blue_on_green"), replace(options, embodiment="sawyer_rgb_stacking")):
+        assert collect.run(replace(other, out=folder.parent / "both"))["skipped"] == 0
+    assert len(list((folder.parent / "both").glob("*.npz"))) == 2
+
+
+def test_weights_of_another_model_are_no_start(run, tmp_path):
+    with pytest.raises(SetupError, match="another .*width.*choose the --preset"):
+        train.run(replace(run, out=tmp_path / "run", preset="sawyer_tiny", init=run.out / "last"))
+    assert not (tmp_path / "run").exists()
+
+
 def test_data_without_the_text_is_refused(run, tmp_path):
     data = tmp_path / "data"
     for seed in (0, 1):
