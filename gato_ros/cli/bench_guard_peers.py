@@ -45,7 +45,7 @@ class Options:
     """Losses of the policy, for each fault and system; 0: no kill tests."""
     observe_s: float = 60.0
     """How long a peer is watched after each fault [s]; our loop is watched for 3 s."""
-    policy: str = "sawyer_cubes"
+    policy: str = "sawyer_mastery"
     """Weights that drive our loop in the kill test."""
     seed: int = 0
     out: Path = Path("out/guard")

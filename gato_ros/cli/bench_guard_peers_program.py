@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from importlib import metadata
+from pprint import pformat
 
 import numpy as np
 
@@ -104,7 +105,7 @@ def lerobot(given, options: dict) -> tuple[dict, dict]:
     tree = ast.parse(open(path).read())
     # The module imports every robot's driver and with them torch; the function uses none of that.
     wanted = [node for node in tree.body if getattr(node, "name", "") == "ensure_safe_goal_position"]
-    space = {"logging": logging, "pformat": __import__("pprint").pformat}
+    space = {"logging": logging, "pformat": pformat}
     exec(compile(ast.Module(wanted, []), path, "exec"), space)
     function = space["ensure_safe_goal_position"]
     logging.disable(logging.CRITICAL)  # it formats a warning for every clamp; only the printing is left out

@@ -14,6 +14,14 @@ MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "mars
 CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load", "yaml.load_all",
          "yaml.unsafe_load", "yaml.full_load", "np.load", "torch.load"}
 
+TOOLS = {
+    # Compiles changed copies of this tree's own source; it refuses to run outside of a clone.
+    "gato_ros/cli/guard_mutants.py": {"compile", "exec"},
+    # Runs one function of an installed peer, in the peer's own environment.
+    "gato_ros/cli/bench_guard_peers_program.py": {"compile", "exec"},
+}
+"""Development tools that run code on purpose; none of them takes it from data."""
+
 
 def dangers(source: str) -> list[str]:
     """Imports and calls in a source text that can turn data into code."""
@@ -38,7 +46,8 @@ def test_no_source_file_can_turn_data_into_code():
     sources = [path for folder in ("gato_ros", "models", "sim", "launch", "scripts")
                for path in (ROOT / folder).rglob("*") if path.suffix == ".py" or folder == "scripts"]
     assert len(sources) > 100
-    assert {str(path.relative_to(ROOT)): found for path in sources if (found := dangers(path.read_text()))} == {}
+    found = {str(path.relative_to(ROOT)): set(dangers(path.read_text())) for path in sources}
+    assert {path: names for path, names in found.items() if names} == TOOLS
 
 
 @pytest.mark.fault("K4")

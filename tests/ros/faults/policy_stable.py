@@ -15,7 +15,7 @@ from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import JointState
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.quality import COMMAND
+from gato_ros.nodes.quality import PROPOSAL
 
 PR_SET_PDEATHSIG = 1
 ROBOT = load_embodiment()
@@ -43,8 +43,8 @@ def be_a_policy() -> None:
         signal.signal(number, lambda number, frame: asked.add(number))
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     node = rclpy.create_node("light_policy", namespace="/sawyer")
-    twists = node.create_publisher(TwistStamped, ROBOT.wire.proposal_twist, COMMAND)
-    grippers = node.create_publisher(JointState, ROBOT.wire.proposal_gripper, COMMAND)
+    twists = node.create_publisher(TwistStamped, ROBOT.wire.proposal_twist, PROPOSAL)
+    grippers = node.create_publisher(JointState, ROBOT.wire.proposal_gripper, PROPOSAL)
     while not (twists.get_subscription_count() and grippers.get_subscription_count()):
         time.sleep(0.01)
     say("ready", os.getpid())
