@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -13,6 +13,8 @@ SECOND_PUBLISHER = "second_publisher"
 NOBODY_LISTENS = "robot_gone"
 OBSERVERS = ("incident_node", "rosbag2_recorder")
 """Nodes that listen to commands and carry none out."""
+UNKNOWN = "_NODE_NAME_UNKNOWN_"
+"""What the graph calls the node of a subscription that it has found before the node."""
 
 
 class CommandWatch:
@@ -28,8 +30,14 @@ class CommandWatch:
             if self._node.count_publishers(publisher.topic_name) > 1:
                 return SECOND_PUBLISHER
             listeners = self._node.get_subscriptions_info_by_topic(publisher.topic_name)
-            carried_out = any(one.node_name not in OBSERVERS for one in listeners)
-            if self._heard[i] and not carried_out:
+            carried_out = robot_among(one.node_name for one in listeners)
+            if self._heard[i] and carried_out is False:
                 return NOBODY_LISTENS
-            self._heard[i] |= carried_out
+            self._heard[i] |= bool(carried_out)
         return None
+
+
+def robot_among(listeners: Iterable[str]) -> bool | None:
+    """Whether one of these nodes carries commands out; None where that is not known yet."""
+    names = set(listeners).difference(OBSERVERS)
+    return None if names == {UNKNOWN} else bool(names)

@@ -16,6 +16,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.cli import main
+from gato_ros.core.latch_watch import ENDED
 from gato_ros.data.incident import Topic, read_incident, write_incident
 from gato_ros.data.ring import Kept
 from gato_ros.embodiments import load_embodiment
@@ -120,14 +121,14 @@ def test_a_policy_is_killed_and_its_last_seconds_are_replayed(processes, probe, 
     probe.wait(latched, "the latch that ends an episode")
     assert probe.call(SetBool, "policy_node/propose", SetBool.Request(data=True)).success
     follow(450)
-    ended = lambda: [path for path in incidents(tmp_path) if "_stale_proposal" in path.name]
+    ended = lambda: [path for path in incidents(tmp_path) if path.stem.endswith("_proposal")]
     assert not ended()
     policy.kill()
     probe.wait(ended, "the incident")
     (path,) = ended()
 
     incident = read_incident(path)
-    assert incident.about["robot"] == ROBOT.name and incident.about["reason"] == "stale_proposal"
+    assert incident.about["robot"] == ROBOT.name and incident.about["reason"] in ENDED
     with path.open("rb") as file:  # as Foxglove and rosbag2 read it: by its own definitions
         topics = {channel.topic for _, channel, _, _ in
                   make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages()}
