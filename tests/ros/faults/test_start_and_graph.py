@@ -167,10 +167,11 @@ def doings(graph, node: str) -> dict[str, set[str]]:
 
 
 @pytest.mark.fault("K1")
-def test_the_security_policy_lets_every_node_do_what_it_does_and_only_the_guard_command(processes, probe, policy):
-    nodes = ("guard_node", "policy_node", "sim_node")
+def test_the_security_policy_lets_every_node_do_what_it_does_and_only_the_guard_command(processes, probe, policy, tmp_path):
+    nodes = ("guard_node", "policy_node", "sim_node", "incident_node")
     for node in ("guard_node", "sim_node"):
         processes.node(node)
+    processes.node("incident_node", "-p", f'folder:="{tmp_path}"')
     # The graph is found piece by piece; /clock is only there under simulated time or in lockstep.
     wanted = {node: {verb: names - {"/clock"} for verb, names in permitted(node).items()} for node in nodes}
     try:
