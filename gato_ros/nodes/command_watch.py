@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 
-PERIOD_S = 0.1
+PERIOD_S = 0.05
 """Between two looks at the ROS graph [s]."""
 SECOND_PUBLISHER = "second_publisher"
 NOBODY_LISTENS = "robot_gone"

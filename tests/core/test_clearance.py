@@ -36,6 +36,7 @@ def test_a_capsule_slows_before_the_table(direction, speed, share):
     assert rules.share(ARM, moving(0, direction), np.array([speed]), GAIN) == pytest.approx(share)
 
 
+@pytest.mark.fault("C8")
 @pytest.mark.parametrize("which, direction, speed, share", [
     (1, (-1, 0, 0), 4.6, 0.5), (1, (1, 0, 0), 4.6, 1.0), (0, (1, 0, 0), 4.6, 0.5), (1, (-1, 0, 0), 2.3, 1.0),
     (1, (-1, 0, 0), 2.31, 2.3 / 2.31)])

@@ -38,6 +38,7 @@ def test_a_fresh_proposal_is_followed_at_the_contract_s_acceleration():
     assert last.gripper_opening_m == 0.02
 
 
+@pytest.mark.fault("P6")
 def test_it_starts_latched_and_moves_only_after_a_reset():
     arm = Arm()
     command, verdict = arm.follow(20)
@@ -114,6 +115,7 @@ def test_waiting_for_the_first_proposal_does_not_latch():
     assert arm.follow(1)[1].following
 
 
+@pytest.mark.fault("C9", "C15")
 @pytest.mark.parametrize("twist, opening_m", [((math.nan, 0, 0, 0), 0.02), ((0, 0, math.inf, 0), 0.02),
                                               ((0.01, 0, 0, 0), math.nan), ((0, 0, 0, -math.inf), 0.02)])
 def test_a_non_finite_proposal_latches_at_once(twist, opening_m):
@@ -151,6 +153,7 @@ def test_a_clock_that_jumps_stops_the_arm_and_does_not_run_for_ever():
         assert not verdict.following
 
 
+@pytest.mark.fault("S8")
 @pytest.mark.parametrize("field", ["joint_position", "joint_velocity", "tool_position", "tool_rotation", "jacobian"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_non_finite_state_stops(field, value):
@@ -172,6 +175,7 @@ def test_an_old_or_missing_state_stops():
     assert arm.tick(proposal(arm.now_s + TICK_S), None)[1].reasons == ("missing_state",)
 
 
+@pytest.mark.fault("C13", "C14")
 def test_the_emergency_stop_latches_and_its_release_does_not_move_the_arm():
     arm = Arm().arm()
     arm.follow(30)
@@ -197,6 +201,7 @@ def test_a_reset_is_refused_while_the_arm_moves_or_the_state_is_bad():
     assert arm.guard.reset(robot_state(arm.q, arm.now_s - 5), at(arm.now_s)) == "stale_state"
 
 
+@pytest.mark.fault("T6")
 def test_after_the_guard_itself_was_away_the_arm_stops_at_once():
     arm = Arm().arm()
     arm.follow(30)
@@ -217,6 +222,7 @@ def test_the_gripper_holds_its_last_opening_on_every_stop():
     assert arm.tick(None)[0].gripper_opening_m == 0.0
 
 
+@pytest.mark.fault("C4")
 def test_the_tool_stays_in_the_box_and_the_verdict_says_so():
     for axis in range(3):
         for sign in (1.0, -1.0):
@@ -231,6 +237,7 @@ def test_the_tool_stays_in_the_box_and_the_verdict_says_so():
             assert "workspace" in arm.verdicts[-1].reasons
 
 
+@pytest.mark.fault("C1", "C2")
 def test_too_fast_a_proposal_is_slowed_and_reported():
     arm = Arm().arm()
     command, verdict = arm.follow(30, twist=(5.0, 0.0, 0.0, 9.0))
@@ -247,6 +254,7 @@ EVENTS = st.tuples(
     st.sampled_from(["", "", "", "", "press", "release", "reset", "latch"]))
 
 
+@pytest.mark.fault("C1", "C2", "C3", "C5")
 @settings(deadline=None)
 @given(st.lists(EVENTS, min_size=1, max_size=40), st.integers(0, 2**32 - 1))
 def test_no_input_gets_an_unsafe_command_out(events, seed):
@@ -291,6 +299,7 @@ def test_no_input_gets_an_unsafe_command_out(events, seed):
         previous, opening = velocity, command.gripper_opening_m
 
 
+@pytest.mark.fault("C1", "C2", "C3")
 @settings(deadline=None)
 @given(st.lists(st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=4), min_size=1, max_size=25),
        st.integers(0, 2**32 - 1))
@@ -329,6 +338,7 @@ def test_the_guard_moves_the_arm_as_the_simulator_s_own_loop_does_one_tick_later
     assert np.linalg.norm(KINEMATICS.tool(q).position - KINEMATICS.tool(arm.q).position) < 2e-3
 
 
+@pytest.mark.fault("C7")
 @pytest.mark.parametrize("field, value", [("jacobian", 1e200), ("jacobian", 1e308), ("tool_rotation", 1e308)])
 def test_finite_inputs_that_overflow_on_the_way_stop_the_arm(field, value):
     arm = Arm().arm()
@@ -340,6 +350,7 @@ def test_finite_inputs_that_overflow_on_the_way_stop_the_arm(field, value):
     assert np.isfinite(command.joint_velocity).all()
 
 
+@pytest.mark.fault("C7")
 def test_a_singular_matrix_stops_the_arm(monkeypatch):
     arm = Arm().arm()
     arm.follow(30)
@@ -351,6 +362,7 @@ def test_a_singular_matrix_stops_the_arm(monkeypatch):
     assert arm.follow(1)[1].reasons == ("ik_failed",)
 
 
+@pytest.mark.fault("T10")
 def test_a_late_tick_does_not_speed_the_arm_up_in_one_leap():
     arm = Arm().arm()
     arm.now_s += 0.08
@@ -359,6 +371,7 @@ def test_a_late_tick_does_not_speed_the_arm_up_in_one_leap():
     assert 0.0 < arm.tool_speed(command) <= LIMITS.linear_acceleration * 2 * TICK_S * 1.05
 
 
+@pytest.mark.fault("C9")
 @pytest.mark.parametrize("opening_m, held_m", [(-1.0, 0.0), (0.5, SETTINGS.stroke_m), (1e308, SETTINGS.stroke_m)])
 def test_an_opening_outside_the_stroke_is_brought_inside_and_reported(opening_m, held_m):
     arm = Arm().arm()

@@ -38,6 +38,7 @@ def tool_twists(arm, ticks, twist) -> np.ndarray:
     return np.array(found)
 
 
+@pytest.mark.fault("C3")
 def test_accelerations_come_and_go_within_the_jerk():
     arm, speeds = Arm().arm(), [np.zeros(6)]
     for twist in ((0.07, 0.0, 0.0, 1.0), (-0.07, 0.0, 0.05, -1.0), (0.0, 0.0, 0.0, 0.0)):
@@ -82,6 +83,7 @@ def test_a_wish_of_any_size_keeps_its_direction(twist):
     assert ("speed" in arm.verdicts[-1].reasons) == fast
 
 
+@pytest.mark.fault("C4")
 def test_a_stop_next_to_a_wall_ends_inside():
     for axis, sign in ((0, 1.0), (1, -1.0), (2, -1.0)):
         arm, twist = Arm().arm(), np.array([0.0, 0.0, 0.0, 1.0])
@@ -98,6 +100,7 @@ def test_a_stop_next_to_a_wall_ends_inside():
         assert "workspace" in arm.verdicts[-1].reasons
 
 
+@pytest.mark.fault("S9")
 def test_a_joint_position_that_jumps_latches_in_that_tick():
     arm = Arm().arm()
     arm.follow(20)
@@ -116,6 +119,7 @@ def outside(joint: int, by: float) -> np.ndarray:
     return q
 
 
+@pytest.mark.fault("S10")
 def test_a_joint_outside_its_limits_only_comes_back():
     arm = Arm(q=outside(6, 0.05)).arm()
     arm.follow(20, twist=(0.0, 0.0, 0.0, 0.0))
@@ -129,6 +133,7 @@ def test_a_joint_outside_its_limits_only_comes_back():
     assert not command.joint_velocity.any()
 
 
+@pytest.mark.fault("C5")
 def test_joints_stop_before_their_ends():
     arm = Arm().arm()
     for _ in range(400):
@@ -138,6 +143,7 @@ def test_joints_stop_before_their_ends():
     assert min(abs(arm.q[6] - UPPER[6]), abs(arm.q[6] - LOWER[6])) < 0.02
 
 
+@pytest.mark.fault("C6")
 def test_the_arm_slows_before_a_singularity_and_says_so():
     q, towards = stretched(0.065)
     arm = Arm(q=q, off=("workspace", "clearance")).arm()
@@ -150,6 +156,7 @@ def test_the_arm_slows_before_a_singularity_and_says_so():
     assert "singularity" not in {reason for verdict in free.verdicts for reason in verdict.reasons}
 
 
+@pytest.mark.fault("C8")
 def test_the_hand_keeps_its_distance_from_a_table_and_says_so():
     high = guard_limits(ROBOT)
     # A table that the workspace knows nothing of: half way down.
@@ -176,6 +183,7 @@ def test_a_state_without_the_capsules_is_refused_where_they_are_checked():
     assert free.tick(proposal(free.now_s + TICK_S), bare)[1].following
 
 
+@pytest.mark.fault("G1")
 def test_a_robot_that_says_nothing_for_long_is_gone():
     arm = Arm().arm()
     arm.follow(20)
@@ -208,6 +216,7 @@ def test_without_the_joint_range_the_joints_still_keep_their_speeds():
     assert arm.verdicts[-1].following
 
 
+@pytest.mark.fault("C9")
 def test_the_gripper_does_not_chatter():
     arm, turned = Arm().arm(), 0
     for tick in range(100):
@@ -217,6 +226,7 @@ def test_the_gripper_does_not_chatter():
     assert 5 <= turned <= 7 and any("gripper_dwell" in verdict.reasons for verdict in arm.verdicts)
 
 
+@pytest.mark.fault("T10")
 def test_steps_in_a_burst_repeat_the_command_and_lose_no_time():
     arm, other = Arm().arm(), Arm().arm()
     for _ in range(10):
@@ -242,6 +252,7 @@ def test_a_steady_clock_that_makes_no_sense_stops_the_arm_and_does_not_hold_the_
     assert not command.joint_velocity.any()
 
 
+@pytest.mark.fault("T6")
 def test_a_guard_that_was_away_does_not_take_the_robot_for_gone():
     arm = Arm().arm()
     arm.follow(20)

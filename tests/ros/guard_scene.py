@@ -15,9 +15,9 @@ WIRE = load_embodiment().wire
 
 
 class Scene:
-    """guard_node, a robot that stands still, and everything the guard says."""
+    """guard_node, a robot (one that stands still, if none is given), and everything the guard says."""
 
-    def __init__(self, processes, probe, *arguments):
+    def __init__(self, processes, probe, *arguments, robot=None):
         self.processes, self.probe = processes, probe
         # Deeper than the robot's own subscriptions: not one command may escape.
         self.arm = probe.listen(JointState, WIRE.arm_command, REPORT)
@@ -25,7 +25,7 @@ class Scene:
         self.status = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
         self.twists = probe.node.create_publisher(TwistStamped, WIRE.proposal_twist, PROPOSAL)
         self.grippers = probe.node.create_publisher(JointState, WIRE.proposal_gripper, PROPOSAL)
-        self.robot = processes.start("tests/ros/still_robot.py")
+        self.robot = robot or processes.start("tests/ros/still_robot.py")
         self.guard = processes.node("guard_node", *arguments)
         self.reset()
         probe.wait(lambda: self.arm and self.status, "commands and status")

@@ -51,6 +51,7 @@ def test_a_killed_policy_is_answered_by_a_stop_a_latch_and_no_motion_until_a_res
     scene.probe.wait(lambda: scene.largest() > 0.05, "motion after the reset")
 
 
+@pytest.mark.fault("C15")
 def test_a_nan_proposal_latches_and_never_reaches_the_wire(scene):
     scene.probe.wait(lambda: scene.largest() > 0.05, "motion", meanwhile=scene.propose)
     scene.probe.wait(lambda: scene.level() == "latched", "the latch", meanwhile=lambda: scene.propose(speed=math.nan))
@@ -87,6 +88,7 @@ def test_a_robot_that_falls_silent_stops_the_arm(scene):
     scene.probe.wait(lambda: scene.largest() == 0.0, "zero velocity")
 
 
+@pytest.mark.fault("P4")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_in_zeros_and_exit_code_0(scene, number):
     scene.start_policy()

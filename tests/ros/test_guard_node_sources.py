@@ -23,6 +23,7 @@ def last_speeds(scene, since: int) -> list[float]:
     return [max(map(abs, message.velocity)) for _, message in scene.arm[since:]]
 
 
+@pytest.mark.fault("C11")
 def test_a_human_takes_over_at_once_and_the_hand_back_goes_through_rest(scene):
     twists = scene.probe.node.create_publisher(TwistStamped, WIRE.human_twist, COMMAND)
     grippers = scene.probe.node.create_publisher(JointState, WIRE.human_gripper, COMMAND)
@@ -46,6 +47,7 @@ def test_a_human_takes_over_at_once_and_the_hand_back_goes_through_rest(scene):
     scene.probe.wait(lambda: scene.largest() > 0.05, "the policy's motion")
 
 
+@pytest.mark.fault("C10")
 def test_a_second_publisher_of_commands_latches_and_no_reset_helps_while_it_is_there(scene):
     scene.start_policy()
     rogue = scene.probe.node.create_publisher(JointState, WIRE.arm_command, STATE_OUT)
@@ -58,6 +60,7 @@ def test_a_second_publisher_of_commands_latches_and_no_reset_helps_while_it_is_t
     scene.reset()
 
 
+@pytest.mark.fault("C13", "C14")
 def test_the_emergency_stop_service_is_not_released_by_the_topic(scene):
     scene.start_policy()
     answer = scene.probe.call(SetBool, "guard_node/emergency_stop", SetBool.Request(data=True))
@@ -78,6 +81,7 @@ def test_the_emergency_stop_service_is_not_released_by_the_topic(scene):
     scene.probe.wait(lambda: scene.largest() > 0.05, "motion after the reset")
 
 
+@pytest.mark.fault("T6")
 def test_a_guard_that_was_suspended_starts_from_zero(scene):
     scene.start_policy()
     scene.guard.send_signal(signal.SIGSTOP)
@@ -93,6 +97,7 @@ def test_a_guard_that_was_suspended_starts_from_zero(scene):
     scene.probe.wait(lambda: scene.largest() > 0.05, "motion by fresh proposals")
 
 
+@pytest.mark.fault("G1")
 def test_a_robot_that_was_killed_is_gone(scene):
     scene.start_policy()
     scene.robot.kill()
@@ -118,6 +123,7 @@ def test_a_part_that_does_not_exist_is_refused(processes):
     assert "did you mean 'workspace'" in node.log_path.read_text()
 
 
+@pytest.mark.fault("P5")
 def test_a_callback_that_fails_latches_and_ends_in_exit_code_1(probe):
     from gato_ros.nodes.guard_node import GuardNode
     from gato_ros.nodes.parameters import GuardParameters

@@ -51,6 +51,7 @@ class Loop:
         self._number = 0
         clock = ("-p", "use_sim_time:=true") if simulated_time else ()
         self.robot = processes.start("tests/ros/faults/robot.py", *(("--clock",) if simulated_time else ()))
+        self._clock = clock
         self.guard = processes.node("guard_node", *clock)
         self._policy_arguments = ("tests/ros/faults/scripted_policy_node.py", "--ros-args", "-r", "__ns:=/sawyer",
                                   "-r", "__node:=policy_node", *clock)
@@ -65,6 +66,10 @@ class Loop:
 
     def level(self) -> str:
         return self.guard_said[-1][1].message
+
+    def guard_reasons_heard(self) -> str:
+        """All reasons that the guard has given lately."""
+        return " ".join({values_of(message)["reasons"] for _, message in self.guard_said[-50:]})
 
     def policy_says(self) -> str:
         message = self.policy_said[-1][1]
@@ -101,7 +106,7 @@ class Loop:
 
     def is_latched(self) -> None:
         self.probe.wait(lambda: self.level() == "latched", "the latch")
-        assert self.speed() == 0.0
+        self.probe.wait(lambda: self.speed() == 0.0, "zero velocity")
 
     # --- faults and what answers them ---
 
@@ -165,6 +170,11 @@ class Loop:
 
     def propose(self, on: bool) -> None:
         assert self.probe.call(SetBool, "policy_node/propose", SetBool.Request(data=on)).success
+
+    def restart_guard(self) -> None:
+        heard = len(self.guard_said)
+        self.guard = self.processes.node("guard_node", *self._clock)
+        self.probe.wait(lambda: len(self.guard_said) > heard, "the guard")
 
     def restart_policy(self) -> None:
         heard = len(self.policy_said)

@@ -36,6 +36,7 @@ WELL = {
     "replayed": False,     # frames and gripper states are followed by old ones
     "opening_m": 0.05,
     "angle_rad": 0.0,      # added to every joint
+    "senseless": {},       # field of the joint states -> what its first value is instead: nan, inf
     "clock_ahead_s": 0.0,  # added to /clock
     "clock_stopped": False,
 }
@@ -137,6 +138,8 @@ class Robot:
         message = JointState(name=[names[i] for i in order],
                              position=[ANGLES[i] + self._set["angle_rad"] for i in order],
                              velocity=[self._velocity[i] for i in order])
+        for field, value in self._set["senseless"].items():
+            getattr(message, field)[0] = float(value)
         message.header.stamp = stamp
         return message
 

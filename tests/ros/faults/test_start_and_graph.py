@@ -167,7 +167,7 @@ def doings(graph, node: str) -> dict[str, set[str]]:
 
 
 @pytest.mark.fault("K1")
-def test_the_security_policy_lets_every_node_do_what_it_does_and_only_the_guard_command(processes, probe, policy, tmp_path):
+def test_the_security_policy_lets_nodes_do_what_they_do_and_only_the_guard_command(processes, probe, policy, tmp_path):
     nodes = ("guard_node", "policy_node", "sim_node", "incident_node")
     for node in ("guard_node", "sim_node"):
         processes.node(node)

@@ -1,0 +1,48 @@
+"""The guard is gone while the simulated arm moves: the robot's own timeout holds it."""
+
+import signal
+import time
+
+import pytest
+from sensor_msgs.msg import JointState
+
+from gato_ros.embodiments import load_embodiment
+from gato_ros.nodes.quality import STATE_IN
+from tests.ros.guard_scene import Scene
+
+ROBOT = load_embodiment()
+STANDS_RAD_S = 0.01
+
+
+def standing_since(probe, joints, heard: int) -> float:
+    """Receipt of the first joint state after those that says that the arm stands."""
+    stands = lambda: next((at_s for at_s, message in joints[heard:]
+                           if max(map(abs, message.velocity)) < STANDS_RAD_S), None)
+    probe.wait(lambda: stands() is not None, "the arm to stand", every_s=0.01)
+    return stands()
+
+
+@pytest.mark.fault("P2", "T6")
+@pytest.mark.parametrize(("row", "number"), [("P2", signal.SIGKILL), ("T6", signal.SIGSTOP)])
+def test_the_robot_holds_still_when_commands_end(processes, probe, record_injection, fault_repeat, row, number):
+    joints = probe.listen(JointState, ROBOT.wire.joint_states.topic, STATE_IN)
+    scene = Scene(processes, probe, robot=processes.node("sim_node"))
+    scene.start_policy()
+    for _ in range(1 if number == signal.SIGKILL else min(fault_repeat, 3)):
+        probe.wait(lambda: scene.largest() > 0.05 and max(map(abs, joints[-1][1].velocity)) > 0.05, "motion")
+        at_s, heard = time.monotonic(), len(joints)
+        scene.guard.send_signal(number)
+        stood_s = standing_since(probe, joints, heard)
+        record_injection(row, number.name, 1e3 * (stood_s - at_s))
+        # The bound is a quarter of that; a busy machine gets a multiple.
+        assert stood_s - at_s < 1.0
+        if number == signal.SIGSTOP:
+            scene.guard.send_signal(signal.SIGCONT)
+    if number == signal.SIGSTOP:
+        return
+    # Its successor starts latched, with the same policy still proposing.
+    scene.guard.wait()
+    since = len(scene.arm)
+    scene.processes.node("guard_node")
+    probe.wait(lambda: len(scene.arm) > since + 30, "the next guard")
+    assert not any(any(message.velocity) for _, message in scene.arm[since:])
