@@ -1,4 +1,4 @@
-"""What the operator sees: one line that is rewritten on a terminal, or the node's log."""
+"""What the operator sees: a line that is rewritten on a terminal, or the node's log."""
 
 from __future__ import annotations
 
@@ -7,23 +7,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rclpy.impl.rcutils_logger import RcutilsLogger
 
-    from gato_ros.nodes.terminal import Terminal
+    from gato_ros.nodes.terminal import Picture
 
 
 class Display:
-    """With a terminal of its own every change is shown; without one, what is said and what is wrong is logged."""
+    """On a terminal every change is shown; without one, what is said and what is wrong is logged."""
 
-    def __init__(self, logger: RcutilsLogger, terminal: Terminal | None = None, help_text: str = ""):
+    def __init__(self, logger: RcutilsLogger, terminal: Picture | None, help_text: str):
         self._logger, self._terminal, self._help = logger, terminal, help_text
         self._line, self._fault = "", None
-
-    def begin(self) -> None:
-        """The first thing that is shown."""
         self.help()
 
     def help(self) -> None:
         """The keys."""
-        if self._terminal is not None:
+        if self._terminal is not None and self._help:
             self._terminal.write(self._help)
 
     def say(self, what: str) -> None:
@@ -41,3 +38,8 @@ class Display:
         if self._terminal is None and fault != self._fault:
             self._logger.warning(fault) if fault else self._logger.info("well again")
         self._line, self._fault = line, fault
+
+    def close(self) -> None:
+        """Leave the terminal; its owner may have done so already."""
+        if self._terminal is not None:
+            self._terminal.close()

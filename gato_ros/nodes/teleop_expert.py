@@ -37,6 +37,8 @@ class ExpertDevice:
         SetupError: no such task.
     """
 
+    screen, help_text = None, ""
+
     def __init__(self, node: Node, robot: Embodiment, task: str, hands_on: bool, wake: Callable[[], None]):
         from gato_ros.sim.expert import StackingExpert
         from gato_ros.sim.task import stack_task

@@ -29,6 +29,8 @@ class JoystickDevice:
         wake: called after every message, so that a press or release waits for nothing.
     """
 
+    screen, help_text = None, ""
+
     def __init__(self, node: Node, mapping: JoystickMapping, timeout_s: float, joy_topic: str,
                  motion_topic: str | None, wake: Callable[[], None]):
         self._mapping, self._timeout_s, self._wake = mapping, timeout_s, wake

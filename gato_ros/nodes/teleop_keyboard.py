@@ -27,8 +27,11 @@ HELP = """\
 class KeyboardDevice:
     """Keys of a Terminal; the newest motion key alone counts."""
 
+    help_text = HELP
+
     def __init__(self, terminal: Terminal, hold_s: float, claim_s: float):
-        self._terminal, self._hold = terminal, KeyHold(hold_s, claim_s)
+        self.screen = self._terminal = terminal
+        self._hold = KeyHold(hold_s, claim_s)
         self._deflections = {key: np.array(motion, np.float64) for key, motion in MOTIONS.items()}
 
     def hand(self, now_s: float) -> Hand:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -15,7 +16,7 @@ from sensor_msgs.msg import JointState
 
 from gato_ros.core.action import Action
 from gato_ros.core.deflection import twist_of
-from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.core.errors import unknown_name
 from gato_ros.core.hand import DeadMan, Hand
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
@@ -26,15 +27,17 @@ from gato_ros.nodes.parameters import TeleopParameters
 from gato_ros.nodes.process import Stop, run_node
 from gato_ros.nodes.proposal_messages import proposal_messages
 from gato_ros.nodes.quality import COMMAND, REPORT, STATE_IN
-from gato_ros.nodes.teleop_device import Device
+from gato_ros.nodes.teleop_device import make_device
 from gato_ros.nodes.teleop_display import Display
 from gato_ros.nodes.teleop_services import OperatorServices
+from gato_ros.nodes.terminal import Picture
 
 NAME = "teleop_node"
-DEVICES = ("keyboard", "joy", "spacemouse", "expert")
 FRAMES = ("base", "tool")
 LOOK_S = 0.01
 """Between two looks at the device [s]: so much later at most it is noticed that one has fallen silent."""
+GUARD_SILENCE_S = 0.5
+FINAL_ZEROS = 5
 SPEED_STEP = 1.25
 SLOWEST = 0.1
 MISSING_GRIPPER = "nothing is known of the gripper yet"
@@ -46,17 +49,14 @@ class TeleopNode:
     def __init__(self, node: Node, parameters: TeleopParameters):
         self._node, self._parameters = node, parameters
         self._robot = robot = load_embodiment(parameters.embodiment)
-        for what, value, known in (("a device", parameters.device, DEVICES), ("a frame", parameters.frame, FRAMES)):
-            if value not in known:
-                raise unknown_name(f"{what} of {NAME}", value, known)
-        if (parameters.device, parameters.frame) == ("expert", "tool"):
-            raise SetupError(expected="frame base for the expert", got="tool", fix="it thinks in the base frame")
+        if parameters.frame not in FRAMES:
+            raise unknown_name(f"a frame of {NAME}", parameters.frame, FRAMES)
         self._frame, self._speed_scale = parameters.frame, parameters.speed_scale
         self._full, self._period_s = robot.action_upper[:4], 1.0 / robot.control_rate_hz
         self._dead_man, self._gripper = DeadMan(parameters.ramp_s), HumanGripper(robot)
         self._kinematics, self._heading_rad = Kinematics(robot), None
         self._hand, self._due_s, self._proposed = Hand(), 0.0, 0
-        self._guard_source, self._guard_says = "nobody", "no guard"
+        self._guard_source, self._guard_says, self._guard_heard_s = "nobody", "", -np.inf
         self._last_word, self._told = "", ""
 
         wire = robot.wire
@@ -70,34 +70,13 @@ class TeleopNode:
         node.create_subscription(DiagnosticStatus, "guard_node/status", self._on_guard, REPORT)
         self._services = OperatorServices(node, self._say)
         # Last: from here on a terminal has to be put back.
-        self._device, self._display = self._make_device()
-        self._display.begin()
+        self._device = make_device(node, robot, parameters, self._step)
+        shown_on = self._device.screen or (Picture(os.ttyname(1)) if os.isatty(1) else None)
+        self._display = Display(node.get_logger(), shown_on, self._device.help_text)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(LOOK_S, self._step, clock=steady)
         node.create_timer(0.1, self._look_around, clock=steady)
         node.create_timer(1.0, self._diagnose, clock=steady)
-
-    def _make_device(self) -> tuple[Device, Display]:
-        given = self._parameters
-        if given.device == "keyboard":
-            from gato_ros.nodes.teleop_keyboard import HELP, KeyboardDevice
-            from gato_ros.nodes.terminal import Terminal
-
-            terminal = Terminal()
-            return (KeyboardDevice(terminal, given.key_hold_s, given.key_claim_s),
-                    Display(self._node.get_logger(), terminal, HELP))
-        display = Display(self._node.get_logger())
-        if given.device == "expert":
-            from gato_ros.nodes.teleop_expert import ExpertDevice
-
-            return ExpertDevice(self._node, self._robot, given.task, given.hands_on, self._step), display
-        from gato_ros.nodes.joystick_mapping import load_mapping
-        from gato_ros.nodes.teleop_joystick import JoystickDevice
-
-        spacemouse = given.device == "spacemouse"
-        mapping = load_mapping(given.mapping or ("spacemouse" if spacemouse else "gamepad"))
-        topics = ("spacenav/joy", "spacenav/twist_stamped") if spacemouse else ("joy", None)
-        return JoystickDevice(self._node, mapping, given.input_timeout_s, *topics, self._step), display
 
     # --- what is heard ---
 
@@ -128,7 +107,7 @@ class TeleopNode:
         self._gripper.told(float(opening))
 
     def _on_guard(self, message: DiagnosticStatus) -> None:
-        values = values_of(message)
+        values, self._guard_heard_s = values_of(message), time.monotonic()
         self._guard_source, reasons = values["source"], values["reasons"]
         self._guard_says = f"{message.message} ({reasons})" if reasons else message.message
 
@@ -163,7 +142,7 @@ class TeleopNode:
     def _propose(self, deflection: np.ndarray) -> None:
         if self._gripper.opening_m is None:
             return
-        heading_rad = self._heading_rad or 0.0 if self._frame == "tool" else 0.0
+        heading_rad = self._heading_rad if self._frame == "tool" and self._heading_rad is not None else 0.0
         twist = twist_of(deflection, self._full, self._speed_scale, heading_rad)
         stamp = self._node.get_clock().now().to_msg()
         messages = proposal_messages(self._robot, Action(twist, self._gripper.opening_m), stamp)
@@ -194,6 +173,8 @@ class TeleopNode:
 
     def _look_around(self) -> None:
         self._services.look()
+        if time.monotonic() - self._guard_heard_s > GUARD_SILENCE_S:
+            self._guard_source, self._guard_says = "nobody", "SILENT: NOTHING MOVES"
         fault = self._fault(time.monotonic())
         self._display.show(self._line(fault), fault)
         if (now := self._state(fault)) != self._told:
@@ -206,11 +187,12 @@ class TeleopNode:
     def _line(self, fault: str | None) -> str:
         opening_m = self._gripper.opening_m
         hand = "HELD" if self._hand.held else "kept" if self._hand.claims else "free"
+        # The worst first: what is too long for the terminal is cut.
         return " | ".join(filter(None, (
-            f"{hand}, in command: {self._guard_source}", f"{1e3 * self._speed_scale * self._full[0]:.0f} mm/s "
-            f"{self._frame}", "gripper ?" if opening_m is None else f"gripper {1e3 * opening_m:.0f} mm",
-            f"guard {self._guard_says}", "" if self._services.recorder_there else "NO RECORDER", fault,
-            self._last_word)))
+            fault, f"{hand}, in command: {self._guard_source}", f"guard {self._guard_says}",
+            "" if self._services.recorder_there else "NO RECORDER",
+            f"{1e3 * self._speed_scale * self._full[0]:.0f} mm/s {self._frame}",
+            "gripper ?" if opening_m is None else f"gripper {1e3 * opening_m:.0f} mm")))
 
     def _tell(self) -> DiagnosticStatus:
         """Publish ~/status: every second, and at once when it is another."""
@@ -240,10 +222,12 @@ class TeleopNode:
                 executor.spin_once(timeout_sec=0.1)
         finally:
             try:
-                if self._hand.claims:
+                for _ in range(FINAL_ZEROS if self._hand.claims else 0):
                     self._propose(np.zeros(4))
+                    time.sleep(LOOK_S)  # a word that is said while leaving is easily lost
             finally:
                 self._device.close()
+                self._display.close()
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ class OperatorServices:
     """
 
     def __init__(self, node: Node, say: Callable[[str], None]):
-        self._say = say
+        self._say, self._full_name = say, node.resolve_service_name
         self._clients: dict[str, tuple[Any, Any]] = {
             order: (node.create_client(Trigger, f"recorder_node/{name}"), Trigger.Request())
             for order, name in RECORDER.items()}
@@ -48,9 +48,8 @@ class OperatorServices:
     def _call(self, order: str) -> None:
         client, request = self._clients[order]
         if not client.service_is_ready():
-            self._say(f"{order}: nobody offers {client.srv_name}" + (", NOTHING IS RECORDED" if order in RECORDER
-                                                                     else ""))
-            return
+            lost = ", NOTHING IS RECORDED" if order in RECORDER else ""
+            return self._say(f"{order}: nobody offers {self._full_name(client.srv_name)}{lost}")
         self._waiting.append((order, client.call_async(request), time.monotonic()))
 
     def look(self) -> None:

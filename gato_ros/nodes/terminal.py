@@ -52,7 +52,38 @@ def _path() -> str:
     return "/dev/tty"
 
 
-class Terminal:
+class Picture:
+    """A terminal that is written to and never waited for: what it does not take is left out."""
+
+    def __init__(self, path: str):
+        # A description of our own: what is set here does not reach the programs that share the standard streams.
+        self._file = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY)
+
+    def write(self, text: str) -> None:
+        """Whole lines."""
+        self._send(f"\r\x1b[K{text}\n")
+
+    def show(self, line: str) -> None:
+        """The one line at the bottom, cut to the width of the terminal."""
+        try:
+            width = os.get_terminal_size(self._file).columns or 80
+        except OSError:
+            width = 80
+        self._send("\r\x1b[K" + line[:width - 1])
+
+    def _send(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self._file, text.encode())
+
+    def close(self) -> None:
+        """End the line; safe to call twice."""
+        if self._file >= 0:
+            self._send("\n")
+            os.close(self._file)
+            self._file = -1
+
+
+class Terminal(Picture):
     """Keys without Enter and without echo, and one line that is rewritten. Ctrl-C stays what it is.
 
     Raises:
@@ -60,9 +91,7 @@ class Terminal:
     """
 
     def __init__(self) -> None:
-        # A description of our own: what is set here does not reach the programs that share the standard streams.
-        # Never blocking: a terminal that is held up must not hold up the node.
-        self._file = os.open(_path(), os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY)
+        super().__init__(_path())
         with contextlib.suppress(OSError):  # not the terminal that controls us: then nobody stops us for using it
             if os.tcgetpgrp(self._file) != os.getpgrp():
                 os.close(self._file)
@@ -78,7 +107,7 @@ class Terminal:
         settings = termios.tcgetattr(self._file)
         settings[0] &= ~termios.IXON  # Ctrl-S would stop all output
         settings[3] &= ~(termios.ICANON | termios.ECHO)
-        settings[6][termios.VMIN], settings[6][termios.VTIME] = 0, 0
+        settings[6][termios.VMIN], settings[6][termios.VTIME] = 1, 0  # so that nothing read means: hung up
         settings[6][termios.VSUSP] = b"\0"  # Ctrl-Z would leave the shell a terminal without echo
         termios.tcsetattr(self._file, termios.TCSAFLUSH, settings)
 
@@ -99,27 +128,12 @@ class Terminal:
         except BlockingIOError:
             return []
         except OSError:
+            received = b""
+        if not received:
             self.gone = True
             return []
         found, self._unfinished = keys_in(self._unfinished + received.decode(errors="ignore"))
         return [key.lower() for key in found]
-
-    def write(self, text: str) -> None:
-        """Whole lines."""
-        self._send(f"\r\x1b[K{text}\n")
-
-    def show(self, line: str) -> None:
-        """The one line at the bottom, cut to the width of the terminal."""
-        try:
-            width = os.get_terminal_size(self._file).columns or 80
-        except OSError:
-            width = 80
-        self._send("\r\x1b[K" + line[:width - 1])
-
-    def _send(self, text: str) -> None:
-        # What does not fit is left out: a picture of the state, not a record of it.
-        with contextlib.suppress(OSError):
-            os.write(self._file, text.encode())
 
     def close(self) -> None:
         """Put everything back; safe to call twice."""
@@ -130,8 +144,6 @@ class Terminal:
         self._keeper.stdin.close()
         with contextlib.suppress(termios.error):
             termios.tcsetattr(self._file, termios.TCSAFLUSH, self._before)
-        self._send("\n")
-        os.close(self._file)
-        self._file = -1
+        super().close()
 
 

@@ -46,9 +46,14 @@ class Screen:
     def shows(self, what: str) -> None:
         self.wait(lambda: what in self.read(), f"{what!r} on the screen")
 
+    def hang_up(self) -> None:
+        """As when the connection is lost."""
+        os.close(self.master)
+
     def close(self) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        os.close(self.master)
-        os.close(self.slave)
+        for end in (self.master, self.slave):
+            with contextlib.suppress(OSError):  # it has hung up
+                os.close(end)

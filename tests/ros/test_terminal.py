@@ -119,3 +119,13 @@ def test_in_the_background_it_is_refused_and_not_stopped(screen):
         assert "got a job in its background" in one.text
     finally:
         one.close()
+
+
+def test_a_terminal_that_hangs_up_is_noticed():
+    program = ("import os, time\nfrom gato_ros.nodes.terminal import Terminal\nterminal = Terminal()\n"
+               "terminal.write('ready')\n"
+               "while not terminal.gone:\n    terminal.pressed()\n    time.sleep(0.01)\nos._exit(7)\n")
+    one = Screen("-c", program, controlling=False)
+    one.shows("ready")
+    one.hang_up()
+    assert one.process.wait(timeout=20) == 7
