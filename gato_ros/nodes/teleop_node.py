@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 
@@ -30,7 +29,7 @@ from gato_ros.nodes.quality import COMMAND, REPORT, STATE_IN
 from gato_ros.nodes.teleop_device import make_device
 from gato_ros.nodes.teleop_display import Display
 from gato_ros.nodes.teleop_services import OperatorServices
-from gato_ros.nodes.terminal import Picture
+from gato_ros.nodes.terminal import Picture, terminal_behind
 
 NAME = "teleop_node"
 FRAMES = ("base", "tool")
@@ -71,7 +70,8 @@ class TeleopNode:
         self._services = OperatorServices(node, self._say)
         # Last: from here on a terminal has to be put back.
         self._device = make_device(node, robot, parameters, self._step)
-        shown_on = self._device.screen or (Picture(os.ttyname(1)) if os.isatty(1) else None)
+        path = terminal_behind(1)
+        shown_on = self._device.screen or (Picture(path) if path else None)
         self._display = Display(node.get_logger(), shown_on, self._device.help_text)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(LOOK_S, self._step, clock=steady)

@@ -39,10 +39,18 @@ def keys_in(text: str) -> tuple[list[str], str]:
     return found, ""
 
 
+def terminal_behind(descriptor: int) -> str | None:
+    """The path of the terminal behind an open file, or None; in a container it may be out of sight."""
+    try:
+        return os.ttyname(descriptor)
+    except OSError:
+        return None
+
+
 def _path() -> str:
     """The terminal that was passed as standard input, or else the one that controls the process."""
-    if os.isatty(0):
-        return os.ttyname(0)
+    if path := terminal_behind(0):
+        return path
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
