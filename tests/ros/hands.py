@@ -58,7 +58,7 @@ class Pad:
         message.header.stamp = self.probe.stamp()
         self._publisher.publish(message)
 
-    def push(self, forward=0.0, left=0.0, held=True, **buttons) -> None:
+    def push(self, forward=0.0, left=0.0, held=True) -> None:
         self.axes[1], self.axes[0], self.buttons[DEAD_MAN] = forward, left, int(held)
 
     def press(self, *buttons: int) -> None:
