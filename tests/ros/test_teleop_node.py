@@ -36,7 +36,9 @@ class Recorder:
 def joy(module_processes, module_probe):
     """teleop_node with a gamepad, before anybody publishes one."""
     ears = Ears(module_probe)
-    ears.node = module_processes.node("teleop_node", "-p", "device:=joy", "-p", "ramp_s:=0.2")
+    # As patient as it may be: on a busy machine the test's own joystick stutters.
+    ears.node = module_processes.node("teleop_node", "-p", "device:=joy", "-p", "ramp_s:=0.2", "-p",
+                                      "input_timeout_s:=0.2")
     module_probe.wait(lambda: ears.said, "teleop_node")
     return ears
 
@@ -82,7 +84,9 @@ def test_the_dead_man_begins_eased_in_and_ends_with_one_zero(joy, pad, module_pr
     assert speeds[0] == 0.0 and (np.diff(speeds) >= 0.0).all()
     assert joy.twists[-1][1].twist.linear.y == pytest.approx(-0.5 * FULL[1]) and joy.message() == "moving"
     stamps = [seconds(message.header.stamp) for _, message in joy.twists]
-    assert [seconds(message.header.stamp) for _, message in joy.openings] == stamps
+    # Both halves of a proposal carry one stamp; the last may still be on its way.
+    openings = [seconds(message.header.stamp) for _, message in joy.openings]
+    assert openings == stamps[:len(openings)] and len(stamps) - len(openings) <= 1
     assert {message.header.frame_id for _, message in joy.twists} == {ROBOT.base_frame}
     pad.push(forward=1.0, held=False)
     pad.wait(lambda: joy.forward()[-1] == 0.0, "the last word")
@@ -109,8 +113,8 @@ def test_a_joystick_that_falls_silent_has_let_go(joy, pad, module_probe):
     pad.send()
     silent_s = time.monotonic()
     module_probe.wait(lambda: joy.forward()[-1] == 0.0, "zero", every_s=0.002)
-    # 90 ms; a busy machine gets more.
-    assert joy.twists[-1][0] - silent_s < 0.6
+    # 0.21 s; a busy machine gets more.
+    assert joy.twists[-1][0] - silent_s < 0.8
     module_probe.wait(lambda: "is silent: unplugged?" in joy.message(), "the reason")
 
 
@@ -204,7 +208,8 @@ def test_a_spacemouse_gives_motion_as_a_twist_and_its_button_as_a_joy(processes,
 def keyboard(probe):
     """teleop_node on a terminal."""
     ears = Ears(probe)
-    screen = Screen("-m", "gato_ros.nodes.teleop_node", "--ros-args", "-r", "__ns:=/sawyer", "-p", "ramp_s:=0.1")
+    screen = Screen("-m", "gato_ros.nodes.teleop_node", "--ros-args", "-r", "__ns:=/sawyer", "-p", "ramp_s:=0.1",
+                    "-p", "key_hold_s:=0.3")
     screen.shows("emergency stop")
     yield ears, screen
     screen.close()
