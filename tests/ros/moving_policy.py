@@ -14,12 +14,14 @@ def main() -> None:
     node = rclpy.create_node("moving_policy", namespace="/sawyer")
     twists = node.create_publisher(TwistStamped, robot.wire.proposal_twist, PROPOSAL)
     grippers = node.create_publisher(JointState, robot.wire.proposal_gripper, PROPOSAL)
+    sway_s = node.declare_parameter("sway_s", 0.0).value  # turn round so often; 0: never
 
     def propose() -> None:
         twist, gripper = TwistStamped(), JointState(name=[robot.gripper.joint], position=[0.01])
         twist.header.frame_id = robot.base_frame
         twist.header.stamp = gripper.header.stamp = node.get_clock().now().to_msg()
-        twist.twist.linear.x, twist.twist.angular.z = 0.05, 0.5
+        back = sway_s and int(node.get_clock().now().nanoseconds * 1e-9 / sway_s) % 2
+        twist.twist.linear.x, twist.twist.angular.z = (-0.05, -0.5) if back else (0.05, 0.5)
         twists.publish(twist)
         grippers.publish(gripper)
 

@@ -146,7 +146,7 @@ def permitted(node: str) -> dict[str, set[str]]:
     """What the security policy lets a node publish, hear and answer, as full names."""
     profile = next(item for item in ElementTree.parse(SECURITY).iter("profile") if item.get("node") == node)
     place = profile.get("ns")
-    found = {"publish": set(), "subscribe": set(), "reply": set()}
+    found = {"publish": set(), "subscribe": set(), "reply": set(), "request": set()}
     for section in profile:
         for verb in found.keys() & section.keys():
             assert section.get(verb) == "ALLOW"
@@ -159,7 +159,8 @@ def permitted(node: str) -> dict[str, set[str]]:
 def doings(graph, node: str) -> dict[str, set[str]]:
     """What a node of the running graph publishes, hears and answers."""
     ask = {"publish": graph.get_publisher_names_and_types_by_node, "reply": graph.get_service_names_and_types_by_node,
-           "subscribe": graph.get_subscriber_names_and_types_by_node}
+           "subscribe": graph.get_subscriber_names_and_types_by_node,
+           "request": graph.get_client_names_and_types_by_node}
     try:
         return {verb: {name for name, _ in find(node, "/sawyer")} - {"/clock"} for verb, find in ask.items()}
     except NodeNameNonExistentError:
@@ -168,10 +169,11 @@ def doings(graph, node: str) -> dict[str, set[str]]:
 
 @pytest.mark.fault("K1")
 def test_the_security_policy_lets_nodes_do_what_they_do_and_only_the_guard_command(processes, probe, policy, tmp_path):
-    nodes = ("guard_node", "policy_node", "sim_node", "incident_node")
+    nodes = ("guard_node", "policy_node", "sim_node", "incident_node", "teleop_node")
     for node in ("guard_node", "sim_node"):
         processes.node(node)
     processes.node("incident_node", "-p", f'folder:="{tmp_path}"')
+    processes.node("teleop_node", "-p", "device:=joy")
     # The graph is found piece by piece; /clock is only there under simulated time or in lockstep.
     wanted = {node: {verb: names - {"/clock"} for verb, names in permitted(node).items()} for node in nodes}
     try:

@@ -1,0 +1,191 @@
+"""A person, a policy, the guard and the simulator as processes: taking over, handing back, vanishing, stacking."""
+
+import json
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from std_msgs.msg import String
+from std_srvs.srv import SetBool
+
+from gato_ros.cli.fault_catalogue import load_catalogue
+from gato_ros.cli.guard_episode import Trace
+from gato_ros.cli.guard_oracle import Oracle
+from gato_ros.core.exact import decode
+from gato_ros.nodes.clocks import seconds
+from gato_ros.nodes.diagnosis import values_of
+from gato_ros.nodes.quality import JOURNAL, REPORT
+from tests.ros.guard_scene import Scene
+from tests.ros.hands import ROBOT, Ears, Pad
+
+SIMULATED_TIME = ("-p", "use_sim_time:=true")
+VALID_S = 0.08
+BOUND_MS = load_catalogue()["C12"].bound_ms
+
+
+class GuardSteps:
+    """Every step of the guard with its exact arguments and result, from its journal."""
+
+    def __init__(self, probe):
+        self._heard, self._read = probe.listen(String, "guard_node/journal", JOURNAL), []
+
+    def read(self) -> list[tuple]:
+        """(proposals, state, now, command, verdict) of each."""
+        heard = self._heard[:]
+        del self._heard[:len(heard)]
+        entries = (json.loads(line) for _, message in heard for line in message.data.splitlines())
+        self._read += [(*decode(entry["arguments"]), *decode(entry["result"])) for entry in entries
+                       if entry.get("call") == "step"]
+        return self._read
+
+
+def trace_of(steps: list[tuple]) -> Trace:
+    """What the oracle judges; it shares no code with the guard."""
+    trace, before_s = Trace(inside=False, wish="policy"), None
+    for _, state, now, command, verdict in steps:
+        opening_m = command.gripper_opening_m
+        trace.add(velocity=command.joint_velocity, following=verdict.following, pressed=False,
+                  latched=verdict.level.value == "latched", told=opening_m is not None,
+                  opening_m=np.nan if opening_m is None else opening_m, jacobian=state.jacobian,
+                  tool=state.tool_position, passed_s=0.0 if before_s is None else now.steady_s - before_s)
+        before_s = now.steady_s
+    return trace
+
+
+@pytest.mark.fault("C11")
+def test_in_the_simulator_a_person_takes_over_at_the_next_tick_and_the_policy_eases_back_in(processes, probe):
+    ears, pad, guard = Ears(probe), Pad(probe), GuardSteps(probe)
+    said = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
+    source = lambda: said and values_of(said[-1][1])["source"]
+    processes.node("sim_node", "-p", "lockstep:=true", "-p", "seed:=4")
+    processes.node("guard_node", "-p", "start_armed:=true", *SIMULATED_TIME)
+    processes.node("teleop_node", "-p", "device:=joy", *SIMULATED_TIME)
+    processes.start("tests/ros/moving_policy.py", "--ros-args", "-p", "sway_s:=1.0", *SIMULATED_TIME)
+    probe.wait(lambda: ears.said, "teleop_node")
+    pad.seen_released(ears)
+    pad.wait(lambda: source() == "policy", "the policy in command")
+    for _ in range(2):
+        pad.push(left=1.0)
+        pad.wait(lambda: source() == "human" and ears.values()["in_command"] == "human", "the human in command")
+        pad.play(40)
+        pad.push(left=1.0, held=False)
+        pad.wait(lambda: source() == "policy", "the hand-back")
+        pad.play(40)
+    probe.wait(lambda: guard.read() and guard.read()[-1][-1].source == "policy", "the journal")
+    steps = [step for step in guard.read() if step[1] is not None]
+
+    # Human wins: in every step that knew of a human, and so in the first after the press.
+    knew = [proposals["human"] is not None and now.steady_s - proposals["human"].received_s <= VALID_S
+            for proposals, _, now, _, _ in steps]
+    sources = [verdict.source for *_, verdict in steps]
+    assert sum(knew) > 40 and {sources[i] for i, there in enumerate(knew) if there} == {"human"}
+
+    # Speed, acceleration, jerk and stops of every command, reckoned anew.
+    escapes = {name: int(found.sum()) for name, found in Oracle(ROBOT).escapes(trace_of(steps)).items()}
+    assert not any(escapes.values()), escapes
+
+    # The hand-back: rest, then a policy that eases in.
+    backs = [i for i in range(1, len(steps)) if sources[i - 1] == "human" and sources[i] in ("policy", "idle")]
+    assert backs
+    for back in backs:
+        assert not steps[back - 1][3].joint_velocity.any()
+        began_s = steps[back][2].steady_s
+        early = [step for step in steps[back:] if step[2].steady_s < began_s + 0.1 and step[4].source == "policy"]
+        # Steps that follow each other within a millisecond repeat the command and name no limit.
+        assert not early or any("hand_back_ramp" in verdict.reasons for *_, verdict in early)
+        speeds = [np.linalg.norm((state.jacobian @ command.joint_velocity)[:3]) for _, state, _, command, _ in early]
+        assert max(speeds, default=0.0) < 0.25 * 0.05
+    assert any(verdict.source == "policy" and not verdict.reasons for *_, verdict in steps[backs[-1]:])
+
+
+class Held:
+    """A guard that follows a joystick, and the time from a fault to its first slower command."""
+
+    def __init__(self, processes, probe):
+        self.scene, self.ears, self.pad = Scene(processes, probe), Ears(probe), Pad(probe)
+        self.probe = probe
+        self.teleop = processes.node("teleop_node", "-p", "device:=joy", "-p", "ramp_s:=0.1")
+        self.ears.know_gripper()
+
+    def be_moving(self) -> float:
+        """Hold and push until the motion is steady; its speed, the largest of all joints [rad/s]."""
+        self.pad.seen_released(self.ears)
+        if self.scene.level() == "latched":
+            self.scene.reset()
+        self.pad.push(forward=1.0)
+
+        def steady() -> bool:
+            speeds = [max(map(abs, message.velocity)) for _, message in self.scene.arm[-10:]]
+            return min(speeds) > 0.05 and max(speeds) - min(speeds) < 0.01 * max(speeds)
+
+        self.pad.wait(steady, "a steady motion")
+        assert self.scene.source() == "human"
+        return self.scene.largest()
+
+    def reaction_ms(self, inject, hold_on=True) -> float:
+        moving, heard = self.be_moving(), len(self.scene.arm)
+        self.pad.send()
+        at_s = time.time()
+        inject()
+        # By the guard's stamps: the test's own process may be kept from listening while it is not run.
+        slower = lambda: next((at for _, message in self.scene.arm[heard:]
+                               if (at := seconds(message.header.stamp)) >= at_s
+                               and max(map(abs, message.velocity)) < 0.97 * moving), None)
+        self.probe.wait(slower, "a slower command", meanwhile=self.pad.send if hold_on else None, every_s=0.005)
+        self.probe.wait(lambda: self.scene.largest() == 0.0, "standstill", every_s=0.02)
+        reaction_ms = 1e3 * (slower() - at_s)
+        stamps = np.array([seconds(message.header.stamp) for _, message in self.scene.arm[heard:]])
+        gaps = np.diff(stamps[stamps <= slower()])
+        # A busy machine does not run every process in time; an arm that does not react goes on for ever.
+        away_ms = 1e3 * gaps[gaps > 0.05].sum()
+        assert reaction_ms - away_ms < 2.0 * BOUND_MS + 600.0, f"{reaction_ms:.0f} ms, guard away for {away_ms:.0f}"
+        return reaction_ms
+
+
+@pytest.mark.fault("C12")
+def test_whatever_takes_the_hand_away_the_arm_stops(processes, probe, record_injection, fault_repeat):
+    held = Held(processes, probe)
+
+    def release():
+        held.pad.push(forward=1.0, held=False)
+        held.pad.send()
+
+    for _ in range(fault_repeat):
+        for what, inject, hold_on in (("the button released", release, True), ("the joystick silent", lambda: None,
+                                                                                False)):
+            record_injection("C12", what, held.reaction_ms(inject, hold_on))
+    record_injection("C12", "SIGKILL of teleop_node", held.reaction_ms(held.teleop.kill))
+    # It is no fault of the policy's or the robot's: whoever comes next is followed without a reset.
+    probe.spin(1.3)
+    assert held.scene.level() == "stopping" and held.scene.source() == "idle" and held.scene.largest() == 0.0
+
+
+def test_the_expert_in_the_operators_seat_stacks_through_the_guard(processes, probe):
+    ears = Ears(probe)
+    task = probe.listen(String, "sim_node/task", REPORT)
+    said = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
+    stacked = lambda: task and json.loads(task[-1][1].data)["success"]
+    processes.node("sim_node", "-p", "seed:=900000", "-p", "ground_truth:=true")
+    processes.node("guard_node", "-p", "start_armed:=true")
+    processes.node("teleop_node", "-p", "device:=expert", "-p", "hands_on:=false")
+    probe.wait(lambda: ears.said and ears.message() == "hands off", "an expert that sees")
+    assert not ears.twists
+    assert probe.call(SetBool, "teleop_node/hands_on", SetBool.Request(data=True)).success
+    probe.wait(stacked, "the stack", limit_s=150.0)
+    sources = Counter(values_of(message)["source"] for _, message in said)
+    assert sources["human"] > 100 and not sources["policy"]
+    twists = np.array([[message.twist.linear.x, message.twist.linear.y, message.twist.linear.z, message.twist.angular.z]
+                       for _, message in ears.twists])
+    assert (np.abs(twists) <= ROBOT.action_upper[:4] + 1e-9).all() and not twists[0].any()
+    assert probe.call(SetBool, "teleop_node/hands_on", SetBool.Request(data=False)).success
+    probe.wait(lambda: ears.message() == "hands off" and not any(ears.forward()[-1:]), "hands off")
+
+
+def test_an_expert_without_ground_truth_says_where_it_would_come_from(processes, probe):
+    ears = Ears(probe)
+    processes.node("teleop_node", "-p", "device:=expert")
+    probe.wait(lambda: ears.said and "start sim_node with ground_truth:=true" in ears.message(), "the reason")
+    probe.spin(0.2)
+    assert not ears.twists

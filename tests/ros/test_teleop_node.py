@@ -1,0 +1,307 @@
+"""teleop_node over DDS: what each device makes of a hand, and what the recorder is told."""
+
+import time
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import TwistStamped
+from sensor_msgs.msg import JointState, Joy
+from std_srvs.srv import SetBool, Trigger
+
+from gato_ros.nodes.clocks import seconds
+from gato_ros.nodes.quality import COMMAND, STATE_OUT
+from tests.ros.hands import DEAD_MAN, FULL, GRIPPER, ROBOT, START, WIRE, Ears, Pad
+from tests.ros.screen import Screen
+
+RECORDER = ("start", "stop_success", "stop_fail", "discard", "redo", "mark")
+
+
+class Recorder:
+    """The services of recorder_node."""
+
+    def __init__(self, probe, refuses=()):
+        self.asked = []
+
+        def answer(name):
+            def serve(request, response):
+                self.asked.append(name)
+                response.success, response.message = name not in refuses, f"{name} it is"
+                return response
+            return serve
+
+        self.services = [probe.node.create_service(Trigger, f"recorder_node/{name}", answer(name)) for name in RECORDER]
+
+
+@pytest.fixture(scope="module")
+def joy(module_processes, module_probe):
+    """teleop_node with a gamepad, before anybody publishes one."""
+    ears = Ears(module_probe)
+    # As patient as it may be: on a busy machine the test's own joystick stutters.
+    ears.node = module_processes.node("teleop_node", "-p", "device:=joy", "-p", "ramp_s:=0.2", "-p",
+                                      "input_timeout_s:=0.2")
+    module_probe.wait(lambda: ears.said, "teleop_node")
+    return ears
+
+
+@pytest.fixture(scope="module")
+def pad(joy, module_probe):
+    return Pad(module_probe)
+
+
+def test_without_a_joystick_it_says_so_and_commands_nothing(joy, module_probe):
+    module_probe.wait(lambda: "nobody publishes /sawyer/joy" in joy.message(), "the reason")
+    module_probe.spin(0.3)
+    assert not joy.twists and joy.said[-1][1].level != b"\0" and joy.values()["recorder"] == "missing"
+
+
+def test_what_holds_something_unknown_is_not_told_anything(joy, pad):
+    pad.push(forward=1.0, held=False)
+    pad.wait(lambda: "nothing is known of the gripper" in joy.message(), "the reason")
+    pad.push(forward=1.0)
+    pad.play(10)
+    assert not joy.twists
+    pad.push(held=False)
+    pad.play(3)
+    joy.know_gripper()
+    assert float(joy.values()["gripper_opening_m"]) == 0.05
+
+
+def test_a_button_that_was_held_from_the_beginning_does_not_count(joy, pad, module_probe):
+    module_probe.spin(1.2)  # a joystick that comes anew
+    pad.push(forward=1.0)
+    pad.play(15)
+    assert not joy.twists and joy.message() == "hands off"
+
+
+def test_the_dead_man_begins_eased_in_and_ends_with_one_zero(joy, pad, module_probe):
+    pad.seen_released(joy)
+    pad.push(forward=1.0, left=-0.55, held=False)
+    pad.play(10)
+    assert not joy.twists
+    pad.push(forward=1.0, left=-0.55)
+    pad.wait(lambda: joy.forward() and joy.forward()[-1] > 0.99 * FULL[0], "full speed")
+    speeds = joy.forward()
+    assert speeds[0] == 0.0 and (np.diff(speeds) >= 0.0).all()
+    assert joy.twists[-1][1].twist.linear.y == pytest.approx(-0.5 * FULL[1]) and joy.message() == "moving"
+    stamps = [seconds(message.header.stamp) for _, message in joy.twists]
+    # Both halves of a proposal carry one stamp; the last may still be on its way.
+    openings = [seconds(message.header.stamp) for _, message in joy.openings]
+    assert openings == stamps[:len(openings)] and len(stamps) - len(openings) <= 1
+    assert {message.header.frame_id for _, message in joy.twists} == {ROBOT.base_frame}
+    pad.push(forward=1.0, held=False)
+    pad.wait(lambda: joy.forward()[-1] == 0.0, "the last word")
+    heard = len(joy.twists)
+    pad.play(10)
+    assert len(joy.twists) == heard and joy.forward()[-2] > 0.0
+
+
+def test_it_speaks_at_the_control_rate(joy, pad):
+    pad.seen_released(joy)
+    pad.push(forward=0.5)
+    since = len(joy.twists)
+    pad.play(60)
+    stamps = np.array([seconds(message.header.stamp) for _, message in joy.twists[since:]])
+    # A busy machine loses ticks; it never makes more of them.
+    assert 5.0 < (len(stamps) - 2) / (stamps[-1] - stamps[1]) < 22.0
+
+
+@pytest.mark.fault("C12")
+def test_a_joystick_that_falls_silent_has_let_go(joy, pad, module_probe):
+    pad.seen_released(joy)
+    pad.push(forward=1.0)
+    pad.wait(lambda: joy.forward()[-1] > 0.99 * FULL[0], "full speed")
+    pad.send()
+    silent_s = time.monotonic()
+    module_probe.wait(lambda: joy.forward()[-1] == 0.0, "zero", every_s=0.002)
+    # 0.21 s; a busy machine gets more.
+    assert joy.twists[-1][0] - silent_s < 0.8
+    module_probe.wait(lambda: "is silent: unplugged?" in joy.message(), "the reason")
+
+
+def test_values_that_are_not_finite_and_joysticks_that_do_not_fit_are_a_hand_that_is_off(joy, pad):
+    for axes, complaint in (([float("nan")] * 8, "not finite"), ([0.0] * 4, "needs 5")):
+        pad.seen_released(joy)
+        good, since = pad.axes, len(joy.twists)
+        pad.axes = axes
+        pad.buttons[DEAD_MAN] = 1
+        pad.wait(lambda: complaint in joy.message(), "the reason")  # noqa: B023
+        assert not any(joy.forward(since))
+        pad.axes = good
+
+
+def test_the_gripper_moves_only_with_the_dead_mans_button(joy, pad):
+    pad.seen_released(joy)
+    pad.press(GRIPPER)
+    pad.wait(lambda: "hold the dead man's button" in joy.values()["last_word"], "the word")
+    pad.push()
+    pad.play(5)
+    # It begins with what the gripper holds.
+    assert joy.openings[-1][1].position == pytest.approx([0.05])
+    pad.press(GRIPPER)
+    pad.wait(lambda: joy.openings[-1][1].position[0] == 0.0, "a gripper that closes")
+    pad.press(GRIPPER)
+    pad.wait(lambda: joy.openings[-1][1].position[0] == ROBOT.gripper.stroke_m, "a gripper that opens")
+
+
+def test_a_takeover_keeps_what_the_guard_told_the_gripper(joy, pad, module_probe):
+    pad.seen_released(joy)
+    guard = module_probe.node.create_publisher(JointState, WIRE.gripper_command, COMMAND)
+    told = JointState(name=[ROBOT.gripper.joint], position=[0.0])
+    pad.wait(lambda: (guard.publish(told), float(joy.values()["gripper_opening_m"]) == 0.0)[1], "what was told")
+    joy.state_gripper(opening_m=0.043, effort_n=20.0)
+    pad.push()
+    since = len(joy.openings)
+    pad.wait(lambda: len(joy.openings) > since + 3, "proposals")
+    assert {message.position[0] for _, message in joy.openings[since:]} == {0.0}
+
+
+def test_buttons_speak_to_the_recorder_and_a_missing_one_is_said(joy, pad, module_probe):
+    pad.seen_released(joy)
+    pad.press(START)
+    pad.wait(lambda: "nobody offers /sawyer/recorder_node/start, NOTHING IS RECORDED" in joy.values()["last_word"],
+             "the word")
+    recorder = Recorder(module_probe, refuses=("redo",))
+    pad.wait(lambda: joy.values()["recorder"] == "there", "the recorder")
+    for button, name in ((7, "start"), (3, "stop_success"), (1, "stop_fail"), (6, "discard"), (2, "redo"), (5, "mark")):
+        pad.press(button)
+        pad.wait(lambda: recorder.asked[-1:] == [name] and f"{name} it is" in joy.values()["last_word"], name)  # noqa: B023
+        assert ("REFUSED" in joy.values()["last_word"]) == (name == "redo")
+    assert len(recorder.asked) == 6
+    for service in recorder.services:
+        module_probe.node.destroy_service(service)
+
+
+def test_it_ends_with_a_zero(joy, pad):
+    pad.seen_released(joy)
+    pad.push(forward=1.0)
+    pad.wait(lambda: joy.forward()[-1] > 0.9 * FULL[0], "motion")
+    joy.node.terminate()
+    pad.wait(lambda: joy.forward()[-1] == 0.0, "the last word")
+    assert joy.node.wait(timeout=30) == 0
+
+
+def test_a_spacemouse_gives_motion_as_a_twist_and_its_button_as_a_joy(processes, probe):
+    ears = Ears(probe)
+    processes.node("teleop_node", "-p", "device:=spacemouse", "-p", "ramp_s:=0.0")
+    buttons = probe.node.create_publisher(Joy, "spacenav/joy", STATE_OUT)
+    motion = probe.node.create_publisher(TwistStamped, "spacenav/twist_stamped", STATE_OUT)
+    twist = TwistStamped()
+    twist.twist.linear.x, twist.twist.linear.z, twist.twist.angular.z, twist.twist.angular.x = 0.05, 0.55, -1.0, 0.9
+
+    def send(held):
+        motion.publish(twist)
+        buttons.publish(Joy(axes=[0.0] * 6, buttons=[int(held)]))
+
+    ears.know_gripper()
+    probe.wait(lambda: ears.message() == "hands off", "the device", meanwhile=lambda: send(False), every_s=0.02)
+    probe.wait(lambda: ears.twists and ears.message() == "moving", "motion", meanwhile=lambda: send(True), every_s=0.02)
+    moved = ears.twists[-1][1].twist
+    assert [moved.linear.x, moved.linear.z, moved.angular.z] == pytest.approx([0.0, FULL[2] / 2, -FULL[3]])
+    assert moved.angular.x == 0.0
+    # The button alone does not move: a cap that is not heard of may be pushed any way.
+    probe.wait(lambda: "twist_stamped is silent" in ears.message(), "the reason", every_s=0.02,
+               meanwhile=lambda: buttons.publish(Joy(axes=[0.0] * 6, buttons=[1])))
+    assert ears.forward()[-1] == 0.0 and ears.twists[-1][1].twist.linear.z == 0.0
+
+
+@pytest.fixture
+def keyboard(probe):
+    """teleop_node on a terminal."""
+    ears = Ears(probe)
+    screen = Screen("-m", "gato_ros.nodes.teleop_node", "--ros-args", "-r", "__ns:=/sawyer", "-p", "ramp_s:=0.1",
+                    "-p", "key_hold_s:=0.3")
+    screen.shows("emergency stop")
+    yield ears, screen
+    screen.close()
+
+
+def test_a_keyboard_in_a_plain_terminal(keyboard, probe):
+    ears, screen = keyboard
+    ears.know_gripper()
+
+    def hold(key, until, what):
+        """As a terminal repeats a key that is held."""
+        probe.wait(until, what, meanwhile=lambda: screen.type(key), every_s=0.033)
+        screen.read()
+
+    assert not ears.twists
+    hold("w", lambda: ears.forward() and ears.forward()[-1] > 0.99 * FULL[0], "full speed")
+    assert ears.forward()[0] == 0.0 and (np.diff(ears.forward()) >= 0.0).all()
+    # Released: a standstill that keeps the arm, and then silence.
+    released = len(ears.twists)
+    probe.wait(lambda: ears.message() == "hands off", "the end of the claim")
+    after = ears.forward(released)
+    assert after[-1] == 0.0 and sum(speed == 0.0 for speed in after) > 3
+    heard = len(ears.twists)
+    probe.spin(0.3)
+    assert len(ears.twists) == heard
+
+    hold("\x1b[D", lambda: ears.twists[-1][1].twist.linear.y > 0.99 * FULL[1], "the left arrow")
+    screen.type("x")
+    probe.wait(lambda: ears.message() == "hands off", "letting go", limit_s=5.0)
+
+    for _ in range(4):
+        screen.type("-")
+    probe.wait(lambda: ears.values()["speed_scale"] == "0.410", "four steps slower")
+    hold("f", lambda: ears.twists[-1][1].twist.linear.z < -0.4 * FULL[2], "down")
+    assert min(message.twist.linear.z for _, message in ears.twists) == pytest.approx(-0.4096 * FULL[2])
+    screen.type("g")
+    probe.wait(lambda: ears.openings[-1][1].position[0] == 0.0, "the gripper")
+
+    screen.type("1")
+    probe.wait(lambda: "NOTHING IS RECORDED" in ears.values()["last_word"], "the word about the recorder")
+    screen.shows("NOTHING IS RECORDED")
+    recorder = Recorder(probe)
+    probe.wait(lambda: ears.values()["recorder"] == "there", "the recorder")
+    for key, name in zip("123456", RECORDER):
+        screen.type(key)
+        probe.wait(lambda: recorder.asked[-1:] == [name], name)  # noqa: B023
+    probe.wait(lambda: "mark it is" in ears.values()["last_word"], "the answer")
+    screen.shows("mark: mark it is")
+
+    # The guard's services, for an operator who has no other screen.
+    pressed = []
+
+    def on_stop(request, response):
+        pressed.append(request.data)
+        response.success, response.message = True, "pressed" if request.data else "released"
+        return response
+
+    probe.node.create_service(SetBool, "guard_node/emergency_stop", on_stop)
+    probe.wait(lambda: pressed == [True], "the emergency stop", meanwhile=lambda: pressed or screen.type(" "))
+
+    screen.type("\x03")
+    probe.wait(lambda: screen.process.poll() is not None, "the end")
+    assert screen.process.returncode == 0 and screen.settings() == screen.before
+
+
+def test_the_tool_frame_follows_the_gripper(processes, probe):
+    """Forward is where the gripper's x axis points; up stays up."""
+    from gato_ros.embodiments.kinematics import Kinematics
+
+    ears, pad = Ears(probe), Pad(probe)
+    processes.start("tests/ros/still_robot.py")
+    processes.node("teleop_node", "-p", "device:=joy", "-p", "frame:=tool", "-p", "ramp_s:=0.0")
+    ears.know_gripper()
+    pad.seen_released(ears)
+    pad.push(forward=1.0)
+    pad.wait(lambda: ears.twists and ears.message() == "moving", "motion")
+    joints = probe.listen(JointState, WIRE.joint_states.topic, STATE_OUT)
+    pad.wait(lambda: joints, "the robot")
+    state = dict(zip(joints[-1][1].name, joints[-1][1].position))
+    rotation = Kinematics(ROBOT).tool(np.array([state[name] for name in ROBOT.arm.joints])).rotation
+    linear = ears.twists[-1][1].twist.linear
+    direction = rotation[:2, 0] / np.linalg.norm(rotation[:2, 0])
+    assert np.array([linear.x, linear.y]) / np.hypot(linear.x, linear.y) == pytest.approx(direction, abs=0.01)
+    assert abs(direction[1]) > 0.05 and linear.z == 0.0
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["-p", "device:=joystick"], "a device of teleop_node"),
+    (["-p", "device:=joy", "-p", "mapping:=gampad"], "did you mean 'gamepad'"),
+    (["-p", "device:=joy", "-p", "frame:=tol"], "did you mean 'tool'"),
+    (["-p", "device:=expert", "-p", "frame:=tool"], "it thinks in the base frame"),
+    (["-p", "device:=expert", "-p", "task:=red_on_blu"], "red_on_blue")])
+def test_what_cannot_be_is_refused_in_one_line(processes, arguments, words):
+    node = processes.node("teleop_node", *arguments)
+    assert node.wait(timeout=60) == 2 and words in node.log_path.read_text()
