@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gato_ros.core.errors import SetupError
-from gato_ros.data import messages
+from gato_ros.data import messages, roles
 from gato_ros.data.episode_writer import SCHEMA_VERSION, SUFFIX, EpisodeWriter
 from gato_ros.data.tracks import Tracks, load_tracks, unusable
 from gato_ros.embodiments import load_embodiment
@@ -42,6 +42,8 @@ class Episode:
     """[N 5] float32 what was carried out."""
     privileged: dict[str, np.ndarray]
     """Privileged key -> [N ...] in its own dtype; empty if none was recorded."""
+    ticks: tuple[dict, ...] = ()
+    """What the recorder said about each of the N steps: source, verdict, ages; empty in a simulated episode."""
 
 
 def episode_paths(folder: Path) -> list[Path]:
@@ -89,7 +91,9 @@ def _episode(tracks: Tracks) -> Episode:
         steps=np.array(observation.steps, np.int64),
         stamps_s=np.array(observation.stamps_ns, np.float64) / messages.NANOSECONDS,
         values=values, image_steps=np.array(image_steps, np.int64),
-        actions=_actions(tracks, "label"), executed=_actions(tracks, "executed"), privileged=_privileged(tracks))
+        actions=_actions(tracks, "label"), executed=_actions(tracks, "executed"), privileged=_privileged(tracks),
+        ticks=tuple(json.loads(messages.read_text(data)) for track in tracks.having(roles.TICK, messages.STRING)
+                    for data in track.data))
 
 
 def _actions(tracks: Tracks, role: str) -> np.ndarray:
@@ -127,7 +131,7 @@ def _alignment_problems(tracks: Tracks) -> Iterator[str]:
     if image_steps and not set(image_steps.pop()) <= set(observation.steps):
         yield "images at steps that have no observation"
     for topic, track in tracks.tracks.items():
-        if track.metadata.get("role") != "image" and track.steps != observation.steps:
+        if track.metadata.get("role") not in (roles.IMAGE, roles.RAW) and track.steps != observation.steps:
             yield f"{topic} has {len(track.steps)} messages for {len(observation.steps)} steps"
 
 
