@@ -57,6 +57,7 @@ class McapFile:
         self._blocks = WholeBlocks(self._file, reserve_bytes)
         self._writer = Writer(self._blocks, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD,
                               enable_crcs=True, enable_data_crcs=True)
+        self._caller_flushes = self._finished = False
         self._writer.start(profile="ros2", library=f"gato_ros {__version__}")
 
     def add_metadata(self, name: str, record: Mapping[str, str]) -> None:
@@ -73,7 +74,8 @@ class McapFile:
             self._channels[topic] = self._writer.register_channel(
                 topic, "cdr", self._schemas[message_type], dict(metadata))
         self._writer.add_message(self._channels[topic], stamp_ns, data, stamp_ns, sequence)
-        if self._blocks.waiting > BLOCK_BYTES:
+        # Whoever flushes by himself is not to be stopped by a full disk in the middle of a step.
+        if self._blocks.waiting > BLOCK_BYTES and not self._caller_flushes:
             self._blocks.flush()
 
     def flush(self) -> None:
@@ -82,15 +84,12 @@ class McapFile:
         Raises:
             OSError: no room; the file ends with its last whole chunk, and a later `flush` or `close` tries again.
         """
+        self._caller_flushes = True
         self._writer.flush()
 
     def sync(self) -> None:
         """What was flushed is on the disk: a machine that loses its power now loses nothing of it. Any thread."""
         os.fdatasync(self._file.fileno())
-
-    def release_reserve(self) -> None:
-        """Give the room set aside back to the disk, for the rest of this file."""
-        self._blocks.release_reserve()
 
     @property
     def bytes_written(self) -> int:
@@ -98,10 +97,20 @@ class McapFile:
         return self._blocks.tell()
 
     def close(self) -> Path:
-        """Finish the file, put it on the disk and give it its name; the path."""
-        self._writer.finish()
-        self._blocks.flush()
-        self.release_reserve()
+        """Finish the file, put it on the disk and give it its name; the path.
+
+        Raises:
+            OSError: not even the room set aside was enough; it may be tried again.
+        """
+        if not self._finished:
+            self._writer.finish()
+            self._finished = True
+        try:
+            self._blocks.flush()
+        except OSError:
+            self._blocks.release_reserve()
+            self._blocks.flush()
+        self._blocks.release_reserve()
         os.fsync(self._file.fileno())
         self._partial.replace(self.path)
         self._file.close()
@@ -116,7 +125,7 @@ class McapFile:
 
     def leave(self) -> Path:
         """Let the unfinished file be, for `recovery.recover_partial`; where it lies."""
-        self.release_reserve()
+        self._blocks.release_reserve()
         self._file.close()
         return self._partial
 
