@@ -60,11 +60,7 @@ class McapFile:
         os.fsync(self._file.fileno())
         self._file.close()
         self._partial.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self.path.parent)
         return self.path
 
     def discard(self) -> None:
@@ -72,6 +68,15 @@ class McapFile:
         if not self._file.closed:
             self._file.close()
             self._partial.unlink(missing_ok=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Put the names in a folder on the disk."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def as_text(record: Mapping[str, object]) -> dict[str, str]:
