@@ -34,7 +34,8 @@ def run(options: Options) -> dict:
 
 def _list(places: tuple[Path, ...]) -> dict:
     from gato_ros.cli.progress import counted
-    from gato_ros.data.summary import chosen_files, summarise, unfinished
+    from gato_ros.data.recovery import partial_paths
+    from gato_ros.data.summary import chosen_files, summarise
     from gato_ros.data.trash import in_trash
 
     files, found = chosen_files(places), []
@@ -50,7 +51,7 @@ def _list(places: tuple[Path, ...]) -> dict:
         "failures": sum(row["success"] is False for row in rows),
         "steps": sum(row["steps"] for row in rows), "bytes": sum(row["bytes"] for row in rows),
         "unreadable": sum(bool(row["problem"]) for row in rows),
-        "unfinished": [str(path) for folder in folders for path in unfinished(folder)],
+        "unfinished": [str(path) for folder in folders for path in partial_paths(folder)],
         "in_trash": sum(len(in_trash(folder)) for folder in folders), "rows": rows}
     _print(result)
     return result

@@ -55,14 +55,16 @@ def run(options: Options) -> dict:
 def _damaged(places: tuple[Path, ...]) -> list[Path]:
     """Unfinished files and files without a summary."""
     from gato_ros.data.episode import episode_paths
-    from gato_ros.data.summary import summarise, unfinished
+    from gato_ros.data.mcap_file import PARTIAL
+    from gato_ros.data.recovery import partial_paths
+    from gato_ros.data.summary import summarise
 
     found: dict[Path, None] = {}
     for place in places:
         if not place.exists():
             raise SetupError(expected="a folder of recordings or a file", got=f"no {place}", fix="check the path")
-        files = [place] if place.is_file() else [*unfinished(place), *episode_paths(place)]
+        files = [place] if place.is_file() else [*partial_paths(place), *episode_paths(place)]
         for path in files:
-            if path.parent.name == ".partial" or summarise(path).problem:
+            if path.parent.name == PARTIAL or summarise(path).problem:
                 found[path] = None
     return list(found)

@@ -38,20 +38,21 @@ def run(options: Options) -> dict:
 
 def _print(result: dict) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     console = Console()
     sources = ", ".join(f"{name} {count}" for name, count in result["sources"].items())
     console.print(f"{result['episodes']} episodes, {result['steps']} steps, {result['seconds']:.0f} s; in command: "
                   f"{sources}; {', '.join(result['contracts'])}")
-    table = Table("what", "p50", "p99", "max", show_edge=False)
-    for name, spread in {f"tick [ms], {result['rate_hz']} Hz, {result['lost_ticks']} lost": result["tick_ms"],
-                         "skew between channels [ms]": result["skew_ms"],
-                         **{f"age of {key} [ms]": spread for key, spread in result["age_ms"].items()},
-                         **{f"{topic} [ms], {one['rate_hz']} Hz, {one['lost']} lost": one["interval_ms"]
-                            for topic, one in result["sensors"].items()}}.items():
+    table = Table(Column("milliseconds", no_wrap=True), "p50", "p99", "max", "Hz", "lost", show_edge=False)
+    for name, spread, rate_hz, lost in (
+            ("between steps", result["tick_ms"], result["rate_hz"], result["lost_ticks"]),
+            ("between channels", result["skew_ms"], None, None),
+            *((f"age of {key}", spread, None, None) for key, spread in result["age_ms"].items()),
+            *((topic, one["interval_ms"], one["rate_hz"], one["lost"]) for topic, one in result["sensors"].items())):
         if spread:
-            table.add_row(name, *(f"{spread[key]:.1f}" for key in ("p50", "p99", "max")))
+            table.add_row(name, *(f"{spread[key]:.1f}" for key in ("p50", "p99", "max")),
+                          *("" if value is None else str(value) for value in (rate_hz, lost)))
     console.print(table)
     for key, count in result["images"].items():
         console.print(f"{key}: {count} images, {result['repeated_images'][key]} the same as the one before")
@@ -62,10 +63,11 @@ def _print(result: dict) -> None:
 
 
 def _print_actions(console, result: dict) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     for kind, head in (("actions", "label"), ("executed", "executed")):
-        table = Table(head, "min", "p1", "p50", "p99", "max", "at bounds", "beyond", "not finite", show_edge=False)
+        table = Table(Column(head, no_wrap=True), "min", "p1", "p50", "p99", "max", "at bounds", "beyond", "NaN",
+                      show_edge=False)
         for name, row in result[kind].items():
             shares = [f"{row[key]:.1%}" if key in row else "?" for key in ("at_bounds", "beyond_bounds")]
             reach = [f"{row[key]:.3f}" if key in row else "" for key in ("min", "p1", "p50", "p99", "max")]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from gato_ros.core.errors import SetupError
 from gato_ros.data import messages, roles
 from gato_ros.data.episode_writer import SUFFIX, EpisodeWriter
 from gato_ros.data.tracks import Tracks, load_tracks, unusable

@@ -95,11 +95,6 @@ def chosen_files(places: tuple[Path, ...]) -> list[Path]:
     return list(files)
 
 
-def unfinished(folder: Path) -> list[Path]:
-    """Recordings that were never finished: a recorder runs, or was killed."""
-    return sorted(path for path in (Path(folder) / ".partial").glob("*") if path.is_file())
-
-
 def whole_summary(path: Path) -> Summary:
     """As `summarise`; SetupError for a file that cannot be read."""
     found = summarise(path)

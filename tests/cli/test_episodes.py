@@ -5,8 +5,9 @@ import json
 import pytest
 
 from gato_ros.cli import main
+from gato_ros.data.episode import EpisodeWriter
 from gato_ros.data.trash import in_trash
-from tests.data.recordings import OPERATED, write
+from tests.data.recordings import OPERATED, ROBOT, label, observation, write
 
 
 def episodes(*arguments):
@@ -58,7 +59,8 @@ def test_verify_names_what_is_wrong_and_the_exit_code_says_so(folder, tmp_path):
     assert (found["episodes"], found["with_problems"], found["steps"], found["images"]) == (2, 0, 16, 16)
     path = folder / "two.mcap"
     path.write_bytes(path.read_bytes()[:-50])
-    rows = {row["file"]: row["problems"] for row in answer(tmp_path, "verify", folder, "--problems-only", code=1)["rows"]}
+    found = answer(tmp_path, "verify", folder, "--problems-only", code=1)
+    rows = {row["file"]: row["problems"] for row in found["rows"]}
     assert rows["one.mcap"] == [] and "truncated" in rows["two.mcap"][0]
 
 
@@ -93,12 +95,35 @@ def test_trash_moves_with_a_reason_and_back(folder):
     assert (folder / "two.mcap").exists() and in_trash(folder) == []
 
 
+def test_repair_saves_what_a_killed_recorder_left_and_what_was_cut(folder, tmp_path, capsys):
+    with EpisodeWriter(folder, "killed", ROBOT, OPERATED) as writer:
+        for step in range(5):
+            writer.add(step, observation(step), label(step), label(step), tick={"source": "human"})
+            writer.file.flush()
+        writer.file.leave()
+    whole, cut = folder / "one.mcap", folder / "two.mcap"
+    before = whole.read_bytes()
+    cut.write_bytes(cut.read_bytes()[:-50])
+    found = answer(tmp_path, "repair", folder)
+    assert (found["repaired"], found["failed"]) == (2, 0) and whole.read_bytes() == before
+    assert [(row["steps"], row["problems"]) for row in found["rows"]] == [(5, []), (4, [])]
+    assert answer(tmp_path, "verify", folder)["episodes"] == 3 and "2 repaired, 0 not" in capsys.readouterr().out
+    assert answer(tmp_path, "repair", folder)["rows"] == []
+
+
+def test_repair_tells_what_it_could_not_save(folder, tmp_path):
+    cut = folder / "two.mcap"
+    cut.write_bytes(cut.read_bytes()[:40])
+    (row,) = answer(tmp_path, "repair", folder, code=1)["rows"]
+    assert "no whole step" in row["error"] and cut.stat().st_size == 40
+
+
 def test_stats_are_of_all_together_and_of_each(folder, tmp_path, capsys):
     found = answer(tmp_path, "stats", folder)
     assert (found["episodes"], found["steps"], found["rate_hz"]) == (2, 16, 20.0)
     assert [one["steps"] for one in found["each"]] == [12, 4] and found["sources"] == {"expert": 12, "human": 4}
     shown = capsys.readouterr().out
-    assert "20.0 Hz, 0 lost" in shown and "executed" in shown and "in command: expert 12, human 4" in shown
+    assert "between steps" in shown and "executed" in shown and "in command: expert 12, human 4" in shown
 
 
 @pytest.mark.parametrize("verb", ["ls", "verify", "stats", "label"])

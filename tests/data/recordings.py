@@ -1,13 +1,11 @@
 """Episodes as the simulator and as a recorder write them, for tests."""
 
-import json
 from collections.abc import Callable
 
 import numpy as np
 
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
-from gato_ros.data import messages
 from gato_ros.data.episode import EpisodeWriter
 from gato_ros.embodiments import load_embodiment
 
@@ -44,11 +42,8 @@ def write(folder, name="one", steps=range(12), facts=FACTS, outcome=None, render
     """An episode of the given step numbers; with `source` what a recorder notes; `raw` are (topic, type, bytes, ns)."""
     with EpisodeWriter(folder, name, ROBOT, facts) as writer:
         for step in steps:
-            writer.add(step, observation(step, rendered(step)), label(step), executed(step))
-            if source is not None:
-                tick = json.dumps({"source": source(step), "ages_s": {"gripper/opening": 0.01}})
-                writer._file.add("aligned/tick", messages.STRING, messages.text(tick), step * 50_000_000, step,
-                                 {"role": "tick"})
+            tick = {"source": source(step), "ages_s": {"gripper/opening": 0.01}} if source else None
+            writer.add(step, observation(step, rendered(step)), label(step), executed(step), tick=tick)
         for number, (topic, message_type, data, stamp_ns) in enumerate(raw):
-            writer._file.add(topic, message_type, data, stamp_ns, number, {"role": "raw"})
+            writer.add_raw(topic, message_type, data, stamp_ns, number, {})
         return writer.close({"success": True} if outcome is None else outcome)

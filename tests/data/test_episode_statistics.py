@@ -10,6 +10,8 @@ from gato_ros.data.episode import EpisodeWriter
 from gato_ros.data.episode_statistics import describe, read_figures
 from tests.data.recordings import FACTS, OPERATED, ROBOT, observation, write
 
+HOLD = Action(np.zeros(4), 0.0)
+
 
 def test_rates_losses_sources_and_ages_are_those_of_the_recording(tmp_path):
     states = [("/joint_states", messages.JOINT_STATE, messages.joint_state(ROBOT.arm.joints, ns, np.zeros(7)), ns)
@@ -45,7 +47,7 @@ def test_skew_is_what_lies_between_the_stamps_of_a_step_and_pictures_served_twic
     still = observation(0)
     with EpisodeWriter(tmp_path, "one", ROBOT, FACTS) as writer:
         for step in range(4):
-            writer.add(step, Observation({**still.values}, step / 20), Action(np.zeros(4), 0.0), Action(np.zeros(4), 0.0))
+            writer.add(step, Observation(still.values, step / 20), HOLD, HOLD)
         late = messages.joint_state(["late"], 30_000_000, np.zeros(1))
         writer._file.add("late/joint_states", messages.JOINT_STATE, late, 0, 0, {"role": "state"})
         path = writer.close({})
@@ -59,4 +61,4 @@ def test_several_episodes_add_up(tmp_path):
     parts = [read_figures(write(tmp_path, name, range(length))) for name, length in (("a", 5), ("b", 7))]
     found = describe(parts)
     assert (found["episodes"], found["steps"], found["seconds"]) == (2, 12, 0.5)
-    assert found["images"] == {key: 12 for key in ROBOT.image_keys} and found["sources"] == {"expert": 12}
+    assert found["images"] == dict.fromkeys(ROBOT.image_keys, 12) and found["sources"] == {"expert": 12}

@@ -35,7 +35,8 @@ def test_a_cut_line_is_told_and_costs_no_other(tmp_path):
     assert history.problems[0].startswith("label 2 is not readable")
 
 
-@pytest.mark.parametrize("line", ['{"at": "x", "by": "y", "verdict": "good"}', '{"at": "x"}', '{"by": 1, "nod": 2}', "[]"])
+@pytest.mark.parametrize("line", [
+    '{"at": "x", "by": "y", "verdict": "good"}', '{"at": "x"}', '{"by": 1, "nod": 2}', "[]"])
 def test_a_line_that_says_nothing_we_know_is_told(tmp_path, line):
     path = write(tmp_path)
     labels_path(path).write_text(line + "\n")
