@@ -25,7 +25,7 @@ VERBS = {
     "guard": "checks of the guard: `guard fuzz`, `mutants`",
     "generate": "text that a trained Gato writes after a text, images, or both",
     "tokens": "one step of an episode as a readable table of tokens",
-    "episodes": "list and verify recorded episodes",
+    "episodes": "recordings: `episodes ls`, `verify`, `repair`, `label`, `trash`, `stats`, `view`, `export`",
     "replay": "an incident again: tokens, proposals, verdicts and commands, and where the first differs",
     "faults": "the fault catalogue: what is noticed, what happens then, what has no test; writes docs/safety.md",
     "seal": "seal weights anew whose config.json was edited on purpose, or that are from before seals",

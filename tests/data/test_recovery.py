@@ -13,8 +13,9 @@ import pytest
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
-from gato_ros.data.episode import EpisodeWriter, episode_paths, read_episode, verify_episode
+from gato_ros.data.episode import EpisodeWriter, episode_paths, read_episode
 from gato_ros.data.recovery import TORN, partial_paths, recover_partial, set_aside
+from gato_ros.data.verification import verify_episode
 from gato_ros.embodiments import load_embodiment
 
 ROBOT = load_embodiment()
