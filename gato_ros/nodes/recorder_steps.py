@@ -270,7 +270,7 @@ class StepMaker:
             "verdicts": dict(step.verdicts), "sources": dict(step.sources), "reasons": dict(step.reasons),
             "commands": len(step.commands), "faults": list(faults),
             "stamps_s": {name: sample.stamp_s for name, sample in step.samples.items()},
-            "ages_ms": {name: round(sample.age_s(step.at) * 1e3, 2) for name, sample in step.samples.items()},
+            "ages_s": {name: round(sample.age_s(step.at), 5) for name, sample in step.samples.items()},
             "proposals": {name: action.as_vector().tolist() for name, action in step.proposals.items()}}
         if step.journal is not None:
             tick["tokens"] = {key: step.journal[key] for key in ("n", "ids", "patches_crc32", "action_ids")}

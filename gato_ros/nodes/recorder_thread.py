@@ -248,5 +248,5 @@ class RecorderThread:
         while not self._stopping:
             time.sleep(SYNC_S)
             if (running := self._running) is not None:
-                with contextlib.suppress(OSError, ValueError):  # closed meanwhile, or a disk that the next write tells of
+                with contextlib.suppress(OSError, ValueError):  # closed meanwhile; a sick disk tells the next write
                     running.episode.sync()
