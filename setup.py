@@ -5,7 +5,7 @@ from glob import glob
 
 from setuptools import find_packages, setup
 
-NODES = ("guard_node", "incident_node", "policy_node", "sim_node")
+NODES = ("guard_node", "incident_node", "policy_node", "recorder_node", "sim_node", "teleop_node")
 
 data_files = [
     ("share/ament_index/resource_index/packages", ["resource/gato_ros"]),
@@ -34,6 +34,7 @@ setup(
         "gato_ros.cli": ["*.html", "*.jinja", "*.yaml"],
         "gato_ros.embodiments": ["*.yaml", "*.urdf"],
         "gato_ros.models": ["weights/*/*"],
+        "gato_ros.nodes": ["joysticks/*.yaml"],
     },
     data_files=data_files,
     zip_safe=True,

@@ -1,7 +1,7 @@
 """The whole loop: policy_node, guard_node and incident_node, with sim_node as the robot or beside a real driver.
 
 ros2 launch gato_ros loop.launch.py policy:=/path/to/weights objects:=cubes seed:=0 gui:=true
-ros2 launch gato_ros loop.launch.py policy:=/path/to/weights robot:=driver
+ros2 launch gato_ros loop.launch.py policy:=/path/to/weights robot:=driver teleop:=joy
 Stop it with SIGINT: on SIGTERM `ros2 launch` leaves its nodes running.
 """
 
@@ -25,9 +25,12 @@ ARGUMENTS = {
     "gui": ("false", "true: show the simulator's window"),
     "lockstep": ("false", "true: simulated time, one step per command"),
     "incidents": ("true", "false: do not keep the last 30 s to write them when the guard latches"),
+    "teleop": ("none", "joy, spacemouse, or in the simulator expert: who may take over (a keyboard needs a terminal "
+               "of its own: ros2 run gato_ros teleop_node)"),
     "namespace": (NAMESPACE, "namespace of this robot"),
 }
-FOLLOW_CLOCK = ("guard_node", "policy_node")
+CHOICES = {"robot": ["sim", "driver"], "teleop": ["none", "joy", "spacemouse", "expert"]}
+FOLLOW_CLOCK = ("guard_node", "policy_node", "teleop_node")
 """sim_node makes the time; incident_node keeps the wall's."""
 
 
@@ -41,18 +44,22 @@ def _nodes(context):
         "policy_node": {"policy": value["policy"], "task": value["text"] or stack_task(value["task"]).text, **prompt,
                         **same},
         "sim_node": {"objects": value["objects"], "task": value["task"], "seed": int(value["seed"]),
-                     "gui": value["gui"] == "true", "lockstep": lockstep, **same},
+                     "gui": value["gui"] == "true", "lockstep": lockstep,
+                     "ground_truth": value["teleop"] == "expert", **same},
+        "teleop_node": {"device": "joy" if value["teleop"] == "none" else value["teleop"], "task": value["task"],
+                        **same},
     }
     without = [name for name, wanted in (("sim_node", simulated), ("incident_node", value["incidents"] == "true"))
                if not wanted]
     return [Node(package="gato_ros", executable=plan.name, name=plan.name, namespace=plan.namespace, output="screen",
                  parameters=[str(plan.parameter_file),
                              {**plan.parameters, "use_sim_time": lockstep and plan.name in FOLLOW_CLOCK}])
-            for plan in loop_plan(settings, namespace=value["namespace"], without=without)]
+            for plan in loop_plan(settings, namespace=value["namespace"], without=without,
+                                  also=() if value["teleop"] == "none" else ("teleop_node",))]
 
 
 def generate_launch_description():
     declared = [DeclareLaunchArgument(name, default_value=default, description=text,
-                                      choices=["sim", "driver"] if name == "robot" else None)
+                                      choices=CHOICES.get(name))
                 for name, (default, text) in ARGUMENTS.items()]
     return LaunchDescription([*declared, OpaqueFunction(function=_nodes)])

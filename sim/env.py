@@ -15,6 +15,7 @@ from gato_ros.core.text import value_from_text
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.kinematics import differential_ik
 from gato_ros.sim import task
+from gato_ros.sim.ground_truth import PRIVILEGED_KEYS, ground_truth
 from gato_ros.sim.progress import Progress
 from gato_ros.sim.randomisation import PLAIN, Conditions, Randomisation
 from gato_ros.sim.world import StackingWorld
@@ -23,13 +24,6 @@ INNER_STEP_S = 0.01
 """The joint-velocity loop under the policy runs at 100 Hz, as the guard does on the robot."""
 GRIPPER_COMMAND = 255.0
 """The peer's gripper action is in +-255: at most 0 opens, above 0 closes."""
-CONTACTS_KEY = f"{PRIVILEGED_PREFIX}contacts"
-PRIVILEGED_KEYS = tuple(
-    [f"{PRIVILEGED_PREFIX}{colour}/{what}" for colour in task.COLOURS for what in ("pose", "object")]
-    + [CONTACTS_KEY]
-)
-"""pose: [7] x y z [m], quaternion xyzw; object: [1] index into OBJECT_NAMES; contacts: [4] 0 or 1, of the task's top
-object with left pad, right pad, base, ground."""
 
 
 class RgbStackingEnv(gymnasium.Env):
@@ -195,7 +189,7 @@ class RgbStackingEnv(gymnasium.Env):
             for key in self.observation_keys
             if images or self.embodiment.observations[key].kind != "image"
         }
-        privileged = {key: self._privileged_value(key) for key in self.privileged}
+        privileged = {key: ground_truth(self.world, self.wanted, key) for key in self.privileged}
         return Observation(values, self.world.time_s, privileged)
 
     def _values(self) -> dict[str, np.ndarray]:
@@ -230,18 +224,6 @@ class RgbStackingEnv(gymnasium.Env):
         if not (self._stale and key in self._pictures):
             self._pictures[key] = self.world.render(key)
         return self._pictures[key]
-
-    def _privileged_value(self, key: str) -> np.ndarray:
-        if key == CONTACTS_KEY:
-            touches = self.world.touches(self.wanted.top)
-            pads = self.world.pad_contacts(self.wanted.top)
-            return np.array([*pads, self.wanted.base in touches, "ground" in touches], np.float32)
-        _, colour, what = key.split("/")
-        if what == "pose":
-            prop = self.world.prop(colour)
-            return np.concatenate([prop.position, prop.quat_xyzw]).astype(np.float32)
-        name = self.world.object_names[task.COLOURS.index(colour)]
-        return np.array([task.OBJECT_NAMES.index(name)], np.float32)
 
     def render(self) -> np.ndarray | None:
         """The front-left camera's picture in `rgb_array` mode; the window shows itself in `human` mode."""

@@ -16,8 +16,8 @@ from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.prompt import Prompt
 from gato_ros.core.rotation import matrix_from_quat_xyzw
 from gato_ros.embodiments import Embodiment, load_embodiment
-from gato_ros.sim.env import CONTACTS_KEY, PRIVILEGED_KEYS
 from gato_ros.sim.grasp import Grasp, best_grasp, find_grasps, standing_point, surface_points
+from gato_ros.sim.ground_truth import CONTACTS_KEY, PRIVILEGED_KEYS
 from gato_ros.sim.task import COLOURS, OBJECT_NAMES, RED_ON_BLUE, StackTask
 
 PLAN_KEY = f"{PRIVILEGED_PREFIX}plan"

@@ -12,9 +12,10 @@ import numpy as np
 from gato_ros.core.observation import Observation
 from gato_ros.core.rotation import matrix_from_quat_xyzw, quat_xyzw_from_matrix, wrap_angle
 from gato_ros.sim.demonstration import Step
-from gato_ros.sim.env import CONTACTS_KEY, RgbStackingEnv
+from gato_ros.sim.env import RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
 from gato_ros.sim.grasp import YAW_RANGE_RAD, Grasp
+from gato_ros.sim.ground_truth import CONTACTS_KEY
 from gato_ros.sim.task import COLOURS
 
 SITUATIONS = ("anywhere", "near_grasp", "closing", "carrying", "placing", "released")

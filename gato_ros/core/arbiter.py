@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gato_ros.core.ease import eased
 from gato_ros.core.freshness import Instant, Sample, timing_fault
 from gato_ros.core.proposal import Proposal
 
@@ -24,6 +25,8 @@ class Choice:
     """What it proposes, usable or not."""
     fault: str | None
     """Why it may not be followed, or None."""
+    share: float = 1.0
+    """How much of the proposed motion counts: a policy that has the arm back eases in."""
 
 
 class Arbiter:
@@ -31,12 +34,14 @@ class Arbiter:
 
     A human takes over with the first message and is never overruled: one who is there but cannot be followed
     (a clock that runs ahead, a value that is not finite) stops the arm. When the human's messages end, the arm
-    comes to rest first; then only what a policy proposes from there on counts.
+    comes to rest first; then only what a policy proposes from there on counts, and over `hand_back_ramp_s` more and
+    more of it.
     """
 
-    def __init__(self, validity_s: float, future_tolerance_s: float):
+    def __init__(self, validity_s: float, future_tolerance_s: float, hand_back_ramp_s: float):
         self._validity_s, self._future_tolerance_s = validity_s, future_tolerance_s
-        self._accept_after_s = -math.inf
+        self._hand_back_ramp_s = hand_back_ramp_s
+        self._accept_after_s = self._given_back_s = -math.inf
         self._human_before = False
 
     def forget(self, now: Instant) -> None:
@@ -53,12 +58,14 @@ class Arbiter:
         if self._human_before:
             if at_rest:
                 self._human_before = False
+                self._given_back_s = now.steady_s
                 self.forget(now)
             return Choice(HUMAN, None, "hand_back")
         policy = self._recent(proposals.get(POLICY))
         fault = self._fault(policy, now)
         there = policy is not None and fault != "stale_proposal"
-        return Choice(POLICY if there else IDLE, policy, fault)
+        share = eased(now.steady_s - self._given_back_s, self._hand_back_ramp_s)
+        return Choice(POLICY if there else IDLE, policy, fault, share)
 
     def _recent(self, proposal: Proposal | None) -> Proposal | None:
         return None if proposal is None or proposal.received_s <= self._accept_after_s else proposal

@@ -62,7 +62,7 @@ class Guard:
                       motion.angular_acceleration / limits.angular_jerk)
         self._slew = JointSlew(SlewLimits(ik.velocity_limit, limits.joint_acceleration, motion,
                                           round_s if self._on["jerk"] else 0.0))
-        self._arbiter = Arbiter(settings.proposal_validity_s, settings.future_tolerance_s)
+        self._arbiter = Arbiter(settings.proposal_validity_s, settings.future_tolerance_s, settings.hand_back_ramp_s)
         self._watch = JointWatch(ik.velocity_limit, ik.position_lower, ik.position_upper, settings.tick_s)
         self._gripper = GripperHold(settings.stroke_m, settings.gripper_dwell_s if self._on["gripper_dwell"] else 0.0)
         self._clearance = limits.clearance if self._on["clearance"] else None
@@ -128,7 +128,7 @@ class Guard:
             faults.append(ROBOT_GONE)
         limits: tuple[str, ...] = ()
         if not faults and self._latch is None and self._owed_s >= SHORTEST_S:
-            fault, limits = self._follow(choice.proposal, state, min(self._owed_s, 2 * self._settings.tick_s))
+            fault, limits = self._follow(choice, state, min(self._owed_s, 2 * self._settings.tick_s))
             faults += [fault] if fault else []
             if not faults:
                 self._owed_s = 0.0
@@ -167,9 +167,9 @@ class Guard:
     def _jump_fault(self, state: RobotState) -> str | None:
         return "joint_position_jump" if self._on["joint_jump"] and self._watch.jumped(state) else None
 
-    def _follow(self, proposal: Proposal, state: RobotState, dt: float) -> tuple[str | None, tuple[str, ...]]:
-        """Move towards the proposal; what went wrong, or None, and the limits that acted."""
-        wanted = np.asarray(proposal.twist, np.float64)
+    def _follow(self, choice: Choice, state: RobotState, dt: float) -> tuple[str | None, tuple[str, ...]]:
+        """Move towards what was chosen; what went wrong, or None, and the limits that acted."""
+        wanted = np.asarray(choice.proposal.twist, np.float64) * choice.share
         # Finite inputs can still overflow on the way (1e308 squared); the check on the result catches it.
         with np.errstate(all="ignore"):
             self._slew.resume()
@@ -194,6 +194,8 @@ class Guard:
             velocity = self._slew.within_speed(velocity, state.jacobian)
             if self._slew.follow(velocity, state.jacobian, dt):
                 limits += ("acceleration",)
+            if choice.share < 1.0:
+                limits += ("hand_back_ramp",)
             return None, self._limits_met(wanted, slow, short, position) + limits
 
     def _short_of_walls(self, twist: np.ndarray, position: np.ndarray, gain: float) -> np.ndarray:

@@ -61,6 +61,8 @@ class GuardSettings:
     """Nominal time between two steps [s]; speeding up is never reckoned over more than two of them."""
     gripper_dwell_s: float = 0.15
     """The gripper does not turn round sooner than this after it did [s]: three control periods."""
+    hand_back_ramp_s: float = 0.5
+    """A policy that has the arm back from a human reaches its full speed after so long [s]; 0: at once."""
     off: tuple[str, ...] = ()
     """Parts that are switched off, by their names in PARTS."""
 

@@ -51,7 +51,8 @@ class GuardNode:
         self._kinematics = Kinematics(robot)
         self._guard = Journaled(make_guard(
             robot, proposal_validity_s=parameters.proposal_validity_s, latch_after_s=parameters.latch_after_s,
-            future_tolerance_s=parameters.future_tolerance_s, tick_s=1.0 / parameters.rate_hz,
+            future_tolerance_s=parameters.future_tolerance_s, hand_back_ramp_s=parameters.hand_back_ramp_s,
+            tick_s=1.0 / parameters.rate_hz,
             off=tuple(part.strip() for part in parameters.switched_off.split(",") if part.strip())))
         self._untold: list[str] = []
         for part in self._guard.off:

@@ -35,6 +35,8 @@ class GuardParameters:
     proposal_validity_s: float = parameter(0.08, "a proposal is followed this long at most [s]", lower=0.01, upper=0.2)
     future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
     latch_after_s: float = parameter(1.0, "a stop in mid-motion this long needs a reset [s]", lower=0.1, upper=10.0)
+    hand_back_ramp_s: float = parameter(0.5, "a policy that has the arm back from a human is at full speed after this "
+                                        "long [s]", lower=0.0, upper=5.0)
     start_armed: bool = parameter(False, "true: follow proposals without a first ~/reset (simulation only)")
     # Not `off`: YAML reads that as false.
     switched_off: str = parameter("", "parts of the guard, comma between; warned of, and named in every status")
@@ -66,6 +68,27 @@ class SimParameters:
     seed: int = parameter(0, "seed of the next ~/reset", lower=0, upper=2**31 - 1, mutable=True)
     gui: bool = parameter(False, "true: show the simulator's window")
     lockstep: bool = parameter(False, "true: publish /clock and advance only when a command for the tick arrives")
+    ground_truth: bool = parameter(False, "true: publish ~/ground_truth for a scripted expert; no robot has it")
+
+
+@dataclass(frozen=True)
+class TeleopParameters:
+    """teleop_node."""
+
+    embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
+    device: str = parameter("keyboard", "keyboard, joy, spacemouse, or expert: the script of the simulator")
+    mapping: str = parameter("", "axes and buttons: name of a shipped YAML, path of one, or nothing: the device's own")
+    frame: str = parameter("base", "base, or tool: `forward` turns with the gripper about the vertical")
+    speed_scale: float = parameter(1.0, "speed at full deflection, as a share of the contract's", lower=0.1, upper=1.0)
+    ramp_s: float = parameter(0.3, "a motion is at full speed this long after the dead man's press [s]", lower=0.0,
+                              upper=2.0)
+    input_timeout_s: float = parameter(0.08, "a joystick that is silent for longer has let go [s]", lower=0.02,
+                                       upper=0.2)
+    key_hold_s: float = parameter(0.15, "a key counts for this long after its last repeat [s]", lower=0.05, upper=0.5)
+    key_claim_s: float = parameter(0.7, "the arm is kept this long after the last key [s]: terminals repeat late",
+                                   lower=0.0, upper=3.0)
+    task: str = parameter("red_on_blue", "what the expert stacks, or blue_on_green")
+    hands_on: bool = parameter(True, "false: the expert waits for ~/hands_on")
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,22 @@ from gato_ros.nodes.parameters import (
     GuardParameters,
     IncidentParameters,
     PolicyParameters,
+    RecorderParameters,
     SimParameters,
+    TeleopParameters,
     check_parameter_file,
     resolve,
 )
 
 NAMESPACE = "sawyer"
 PARAMETERS = {"guard_node": GuardParameters, "policy_node": PolicyParameters, "sim_node": SimParameters,
-              "incident_node": IncidentParameters}
+              "incident_node": IncidentParameters, "teleop_node": TeleopParameters,
+              "recorder_node": RecorderParameters}
 """Node name -> its parameters. The name is also the executable's and, under gato_ros.nodes, the module's."""
-BESIDE = ("incident_node",)
+BESIDE = ("incident_node", "teleop_node", "recorder_node")
 """Nodes that the loop does without: it goes on when they end."""
+ON_REQUEST = ("teleop_node", "recorder_node")
+"""Nodes that nobody gets who does not ask for them."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,14 @@ def default_parameter_file() -> Path:
 
 
 def loop_plan(settings: Mapping[str, Mapping[str, object]], parameter_file: Path | None = None,
-              namespace: str = NAMESPACE, without: Sequence[str] = ()) -> tuple[NodePlan, ...]:
+              namespace: str = NAMESPACE, without: Sequence[str] = (), also: Sequence[str] = ()
+              ) -> tuple[NodePlan, ...]:
     """The nodes of the loop.
 
     Args:
         settings: node name -> parameters that win over the file.
         without: names of nodes to leave out.
+        also: which of ON_REQUEST to take in.
 
     Raises:
         SetupError: an unknown node or parameter, or a bad value, in the settings or in the file.
@@ -74,4 +81,4 @@ def loop_plan(settings: Mapping[str, Mapping[str, object]], parameter_file: Path
     for name, given in settings.items():
         resolve(PARAMETERS[name], given, name)
     return tuple(NodePlan(name, namespace, path, dict(settings.get(name, {})), name not in BESIDE)
-                 for name in PARAMETERS if name not in without)
+                 for name in PARAMETERS if name not in without and (name not in ON_REQUEST or name in also))

@@ -13,6 +13,7 @@ from sensor_msgs.msg import JointState, TimeReference
 from gato_ros.core.action import Action
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.clocks import stamp_of
+from gato_ros.nodes.proposal_messages import proposal_messages
 from gato_ros.nodes.quality import PROPOSAL, REPORT
 
 
@@ -56,12 +57,7 @@ class ProposalPublisher:
 
     def _send(self, action: Action) -> Time:
         stamp = self._node.get_clock().now().to_msg()
-        twist = TwistStamped()
-        twist.header.stamp, twist.header.frame_id = stamp, self._robot.base_frame
-        linear, angular = twist.twist.linear, twist.twist.angular
-        linear.x, linear.y, linear.z, angular.z = map(float, action.twist)
-        gripper = JointState(name=[self._robot.gripper.joint], position=[float(action.gripper_opening_m)])
-        gripper.header.stamp = stamp
+        twist, gripper = proposal_messages(self._robot, action, stamp)
         self._twist.publish(twist)
         self._gripper.publish(gripper)
         return stamp

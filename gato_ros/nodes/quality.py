@@ -21,6 +21,8 @@ STATE_IN = _newest(10, ReliabilityPolicy.BEST_EFFORT)
 """Subscribers of joint states: matches drivers of either kind."""
 COMMAND = _newest(1, ReliabilityPolicy.RELIABLE)
 """Commands, and what a human sends: only the newest counts, and it has to arrive."""
+HAND = _newest(1, ReliabilityPolicy.BEST_EFFORT)
+"""Subscribers of joysticks: only the newest counts, and publishers of either kind fit."""
 PROPOSAL = copy.copy(COMMAND)
 """A policy's proposals: two control periods of silence are an event, and so is a publisher that is gone."""
 PROPOSAL.deadline = PROPOSAL.liveliness_lease_duration = Duration(seconds=0.1)

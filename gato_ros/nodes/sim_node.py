@@ -1,4 +1,4 @@
-"""sim_node: the drop-in robot. The same topics as the real one; ground truth stays inside."""
+"""sim_node: the drop-in robot. The same topics as the real one; ground truth stays inside unless it is asked for."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from gato_ros.nodes.parameters import SimParameters
 from gato_ros.nodes.process import Stop, run_node
 from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_OUT
 from gato_ros.sim import task
+from gato_ros.sim.ground_truth import PRIVILEGED_KEYS, ground_truth
 
 NAME = "sim_node"
 TICK_S = 0.01
@@ -76,6 +77,7 @@ class SimNode:
         self._joints = node.create_publisher(JointState, wire.joint_states.topic, STATE_OUT)
         self._gripper = node.create_publisher(JointState, wire.gripper_states.topic, STATE_OUT)
         self._task = node.create_publisher(String, "~/task", REPORT)
+        self._truth = node.create_publisher(String, "~/ground_truth", REPORT) if parameters.ground_truth else None
         self._clock = node.create_publisher(Clock, "/clock", REPORT) if parameters.lockstep else None
         self._diagnosis = Diagnosis(node)
         node.create_subscription(JointState, wire.arm_command, self._on_arm, COMMAND)
@@ -154,6 +156,8 @@ class SimNode:
         self._publish_joints(stamp)
         if self._tick % self._ticks_per_frame == 0:
             self._score()
+            if self._truth is not None:
+                self._publish_truth()
             self._publish_frames(stamp)
 
     def _publish_joints(self, stamp) -> None:
@@ -180,6 +184,10 @@ class SimNode:
         self._task.publish(String(data=json.dumps({
             "episode": self._episode, "step": self._tick // self._ticks_per_frame, "stacked": stacked,
             "held": self._held, "success": self._stacked_once, "objects": list(self._world.object_names)})))
+
+    def _publish_truth(self) -> None:
+        values = {key: ground_truth(self._world, self._wanted, key).tolist() for key in PRIVILEGED_KEYS}
+        self._truth.publish(String(data=json.dumps({"episode": self._episode, "values": values})))
 
     def _diagnose(self) -> None:
         late = self._counts["overruns"]

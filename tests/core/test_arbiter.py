@@ -10,7 +10,7 @@ from tests.core.guarded_arm import CLOCK_AHEAD_S, at, proposal
 
 @pytest.fixture
 def arbiter():
-    return Arbiter(validity_s=0.08, future_tolerance_s=0.05)
+    return Arbiter(validity_s=0.08, future_tolerance_s=0.05, hand_back_ramp_s=0.4)
 
 
 def both(seconds: float, human_s: float | None = None) -> dict:
@@ -34,6 +34,23 @@ def test_the_hand_back_waits_for_rest_and_for_news(arbiter):
     assert arbiter.choose(both(1.21, 1.0), at(1.21), at_rest=True).fault == "hand_back"
     assert arbiter.choose(both(1.21, 1.0), at(1.22), at_rest=True).fault == "missing_proposal"
     assert arbiter.choose(both(1.215, 1.0), at(1.22), at_rest=True).fault is None
+
+
+def test_a_policy_that_has_the_arm_back_eases_in_from_the_hand_back_on(arbiter):
+    assert arbiter.choose(both(0.9), at(0.9), at_rest=True).share == 1.0
+    assert arbiter.choose(both(1.0, 1.0), at(1.0), at_rest=False).share == 1.0
+    for seconds in (1.1, 1.2):
+        arbiter.choose({HUMAN: proposal(1.0, source=HUMAN)}, at(seconds), at_rest=seconds > 1.15)
+    for after_s, share in ((0.1, 0.15625), (0.2, 0.5), (0.3, 0.84375), (0.4, 1.0), (9.0, 1.0)):
+        choice = arbiter.choose(both(1.2 + after_s), at(1.2 + after_s), at_rest=False)
+        assert (choice.source, choice.fault) == (POLICY, None) and choice.share == pytest.approx(share)
+
+
+def test_a_human_who_is_back_during_the_ramp_is_followed_whole(arbiter):
+    arbiter.choose(both(1.0, 1.0), at(1.0), at_rest=False)
+    arbiter.choose({}, at(1.1), at_rest=True)
+    assert arbiter.choose(both(1.2), at(1.2), at_rest=False).share < 1.0
+    assert arbiter.choose(both(1.3, 1.3), at(1.3), at_rest=False).share == 1.0
 
 
 def test_nobody_is_idle(arbiter):

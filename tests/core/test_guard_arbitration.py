@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gato_ros.core.guard import Level
-from tests.core.guarded_arm import KINEMATICS, LIMITS, TICK_S, Arm, proposal
+from tests.core.guarded_arm import KINEMATICS, LIMITS, SETTINGS, TICK_S, Arm, proposal
 
 FORTH, BACK = (0.05, 0.0, 0.0, 0.0), (-0.05, 0.0, 0.0, 0.0)
 
@@ -41,15 +41,25 @@ def test_a_human_is_in_command_from_the_first_message(arm):
 
 def test_a_human_who_lets_go_is_followed_by_rest_and_then_by_the_policy(arm):
     drive(arm, 20, human=BACK)
-    speeds = drive(arm, 60)
-    reasons = [verdict.reasons for verdict in arm.verdicts[-60:]]
+    speeds = drive(arm, 80)
+    reasons = [verdict.reasons for verdict in arm.verdicts[-80:]]
     let_go = reasons.index(("hand_back",))
     assert let_go == 0 and np.abs(speeds[0]) < 0.05
     rest = int(np.argmax(speeds == 0.0))
     assert rest < 10 and (np.diff(speeds[:rest + 1]) > 0.0).all()
     assert speeds[-1] == pytest.approx(0.05, rel=0.02) and arm.verdicts[-1].source == "policy"
-    # It ramps: no faster than any other start.
     assert np.abs(np.diff(speeds)).max() <= LIMITS.linear_acceleration * TICK_S * 1.02
+    # The policy eases in: half its speed after half of the ramp, and nowhere steeper than the ramp is in its middle.
+    back = rest + 1
+    assert speeds[back + 25] == pytest.approx(0.025, abs=0.003)
+    assert np.diff(speeds[back:]).max() <= 1.5 * 0.05 * TICK_S / SETTINGS.hand_back_ramp_s * 1.05
+    assert reasons[back + 40] == ("hand_back_ramp",) and reasons[-1] == ()
+
+
+def test_without_a_ramp_the_policy_has_its_whole_speed_back_at_once():
+    arm = Arm(hand_back_ramp_s=0.0).arm()
+    drive(arm, 20, human=BACK)
+    assert drive(arm, 30)[-1] == pytest.approx(0.05, rel=0.02)
 
 
 def test_letting_go_without_a_policy_is_no_fault(arm):
