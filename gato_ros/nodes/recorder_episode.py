@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
+from gato_ros.core.observation import Observation
 from gato_ros.data.episode import EpisodeWriter
 from gato_ros.data.incident import Topic
 from gato_ros.data.recovery import set_aside
@@ -121,6 +126,16 @@ class EpisodeInHand:
         if not outcome.thrown_away:
             return path, flags
         return trash(path, f"{outcome.end} while recording", self._operator or None).path, flags
+
+
+def warm_up(robot: Embodiment) -> None:
+    """Write a step to nowhere: the first of every type takes a while, and no step of an episode should wait for it."""
+    values = {key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
+              for key, channel in robot.observations.items()}
+    hold = Action(np.zeros(4), 0.0)
+    with tempfile.TemporaryDirectory() as place, EpisodeWriter(Path(place), "warm_up", robot, {}) as writer:
+        writer.add(0, Observation(values), hold, hold, tick={})
+        writer.file.flush()
 
 
 def free_bytes(folder: Path) -> int:

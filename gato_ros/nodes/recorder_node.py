@@ -28,7 +28,7 @@ from gato_ros.nodes.diagnosis import OK, WARN, Diagnosis, status
 from gato_ros.nodes.parameters import RecorderParameters
 from gato_ros.nodes.process import Stop, run_node
 from gato_ros.nodes.quality import RECORD_SENSOR, REPORT
-from gato_ros.nodes.recorder_episode import Outcome, free_bytes
+from gato_ros.nodes.recorder_episode import Outcome, free_bytes, warm_up
 from gato_ros.nodes.recorder_thread import Begin, End, RecorderThread, ThreadSettings
 from gato_ros.nodes.wire_ears import WireEars, recorded
 
@@ -37,6 +37,7 @@ POLL_S = 0.01
 """Pause between two looks at all topics [s]: so much older than its receipt is a step when it reaches the file."""
 CLOSE_LIMIT_S = 4.0
 """How long the running episode may still take when the node is told to end [s]; its launcher gives it five seconds."""
+LONGEST_WAIT_S = 1.0
 STATUS_S = 0.2
 IDLE, RECORDING = "idle", "recording"
 
@@ -60,7 +61,8 @@ class RecorderNode:
         more = [("clock", "", "/clock", ClockMessage, RECORD_SENSOR), ("task", "", "sim_node/task", String, REPORT)]
         self._ears = WireEars(node, [*recorded(robot), *more], self._hear)
         for topic in self._ears.topics.values():
-            messages.definition(topic.message_type)  # the first one takes a while, and no step should wait for it
+            messages.definition(topic.message_type)
+        warm_up(robot)
         self._thread = RecorderThread(ThreadSettings(
             self._folder, parameters.queue_megabytes << 20, parameters.finish_below_megabytes << 20), robot)
         self._name, self._told = "", None
@@ -107,7 +109,9 @@ class RecorderNode:
     def _hear(self, topic: Topic, kept: Kept) -> None:
         if self._thread.recording:
             clock_ns = self._node.get_clock().now().nanoseconds if self._simulated_time else kept.stamp_ns
-            self._heard.append((topic, kept, clock_ns))
+            # By how much it waited for its turn here; a wall clock that is set meanwhile is not to be believed.
+            waited_s = min(max((time.time_ns() - kept.stamp_ns) * 1e-9, 0.0), LONGEST_WAIT_S)
+            self._heard.append((topic, kept._replace(received_s=kept.received_s - waited_s), clock_ns))
 
     def _listen(self) -> None:
         self._ears.listen()

@@ -106,6 +106,7 @@ class StepMaker:
         self._by_stamp: deque[tuple[int, Action]] = deque(maxlen=HISTORY)
         self._opening_m: float | None = None
         self._open: _Open | None = None
+        self._newest_verdict = ("", IDLE)
         self.refused: Counter[str] = Counter()
         """Topic -> messages that did not fit the contract."""
         self.missed_ticks = 0
@@ -167,11 +168,15 @@ class StepMaker:
         stamp_s = min(sample.stamp_s for sample in samples.values())
         for name, states in self._states.items():
             samples[name] = min(states, key=lambda sample: abs(sample.stamp_s - stamp_s))
+        self._begin_step(samples, at)
+        return ended
+
+    def _begin_step(self, samples: dict[str, Sample], at: Instant) -> None:
+        stamp_s = min(samples[key].stamp_s for key in self._pictures)
         if np.isfinite(self._due_s):
             self.missed_ticks += max(0, round((stamp_s - self._due_s) / self._period_s))
-        self._due_s = (self._due_s if stamp_s - self._due_s < self._period_s / 2 else stamp_s) + self._period_s
+        self._due_s = (self._due_s if abs(stamp_s - self._due_s) < self._period_s / 2 else stamp_s) + self._period_s
         self._open = _Open(samples, at)
-        return ended
 
     def _on_joints(self, topic: Topic, data: bytes, at: Instant) -> None:
         self._keep_state(JOINTS, data, at, self._robot.arm.joints, ("position", "velocity"))
@@ -211,12 +216,22 @@ class StepMaker:
         message = deserialize_message(data, TimeReference)
         self._answers[nanoseconds(message.header.stamp)] = nanoseconds(message.time_ref)
 
-    def _on_journal(self, topic: Topic, data: bytes, at: Instant) -> None:
+    def _on_journal(self, topic: Topic, data: bytes, at: Instant) -> Step | None:
         entry = json.loads(deserialize_message(data, String).data)
         if "about" in entry:
             self.about_policy = entry["about"]
-        if self._open is not None and (samples := self._samples_of(entry["sources"])):
-            self._open.samples, self._open.journal = samples, entry
+        if self._open is None or (samples := self._samples_of(entry["sources"])) is None:
+            return None
+        ended, newer = None, any(samples[key].stamp_s > self._open.samples[key].stamp_s for key in self._pictures)
+        if newer and self._open.journal is not None:
+            # It has acted on pictures that came too soon for a step of ours: what it did is what counts.
+            verdict, source = self._newest_verdict
+            ended = self._close()
+            self._begin_step(samples, at)
+            self._open.verdicts[verdict] += 1
+            self._open.sources[source] += 1
+        self._open.samples, self._open.journal = samples, entry
+        return ended
 
     def _samples_of(self, sources: dict[str, float]) -> dict[str, Sample] | None:
         """What a policy made its observation of, if that was this step's; what it does not read is as it was."""
@@ -233,6 +248,7 @@ class StepMaker:
         if self._open is not None:
             message = deserialize_message(data, DiagnosticStatus)
             told = values_of(message)
+            self._newest_verdict = (message.message, told.get("source", IDLE))
             self._open.verdicts[message.message] += 1
             self._open.sources[told.get("source", IDLE)] += 1
             self._open.reasons.update(filter(None, told.get("reasons", "").split(",")))

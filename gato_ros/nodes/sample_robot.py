@@ -139,6 +139,15 @@ def read_log(path: Path) -> np.ndarray:
     return np.frombuffer(content[:len(content) // ROW.itemsize * ROW.itemsize], ROW)
 
 
+def rows_of(log: np.ndarray, stamps_s: np.ndarray) -> np.ndarray:
+    """[n] rows of the log of the frames with these stamps [s]; a double keeps a stamp of today to 0.2 us."""
+    after = np.searchsorted(log["stamp_ns"], np.asarray(stamps_s) * 1e9 - 1000.0)
+    rows = log[np.minimum(after, len(log) - 1)]
+    if (np.abs(rows["stamp_ns"] - np.asarray(stamps_s) * 1e9) > 1000.0).any():
+        raise ValueError("a stamp that no frame has")
+    return rows
+
+
 def main() -> int:
     return run_node(NAME, SampleParameters, SampleRobot)
 

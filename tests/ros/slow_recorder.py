@@ -1,4 +1,4 @@
-"""recorder_node on a disk that takes a second for every block. A process of its own; the file's own seam is slow."""
+"""recorder_node on a disk that takes half a second for every block: slow at the file itself. A process of its own."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ quick = WholeBlocks.flush
 
 
 def slow(self) -> None:
-    time.sleep(1.0)
+    time.sleep(0.5)
     quick(self)
 
 

@@ -25,7 +25,7 @@ from gato_ros.data.verification import verify_episode
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.quality import REPORT
-from gato_ros.nodes.sample_robot import PICTURES, label_of, pictures, read_log
+from gato_ros.nodes.sample_robot import PICTURES, label_of, pictures, read_log, rows_of
 
 ROBOT = load_embodiment()
 NO_WATERMARKS = ("-p", "start_above_megabytes:=0", "-p", "finish_below_megabytes:=0")
@@ -44,7 +44,13 @@ class Bench:
         self.recorder = self.start_recorder(*arguments, program=program)
         self.robot = processes.node("sample_robot", "-p", f'log:="{self.log}"')
         processes.node("guard_node", "-p", "start_armed:=true")
-        probe.wait(lambda: self.verdicts and self.verdicts[-1][1].message in ("ok", "limited"), "a guard that follows")
+        self.follow()
+
+    def follow(self) -> None:
+        """Until the guard carries out what the operator wants; on a busy machine it may have latched."""
+        follows = lambda: self.verdicts and self.verdicts[-1][1].message in ("ok", "limited")
+        self.probe.wait(follows, "a guard that follows", every_s=0.5,
+                        meanwhile=lambda: self.probe.call(Trigger, "guard_node/reset", Trigger.Request()))
 
     def start_recorder(self, *arguments: str, program=None):
         settings = ("-p", f'folder:="{self.folder}"', "-p", 'task:="stack it"', "-p", 'operator:="Ada"',
@@ -86,6 +92,7 @@ def problems(path: Path) -> list[str]:
     return [problem for problem in verify_episode(path) if not any(word in problem for word in BUSY)]
 
 
+@pytest.mark.fault("R4")
 def test_an_episode_holds_what_was_seen_wanted_and_done(bench):
     bench.record(30)
     assert not bench.call("start").success
@@ -104,21 +111,20 @@ def test_an_episode_holds_what_was_seen_wanted_and_done(bench):
     assert len(frame_parts(bench.folder)[0]) == len(episode.steps)  # as `train` reads it
 
     # Each step against what the robot says it sent.
-    log = {int(row["stamp_ns"]): int(row["frame"]) for row in read_log(bench.log)}
-    frames = np.array([log[round(stamp_s * 1e9)] for stamp_s in episode.stamps_s])
+    frames = rows_of(read_log(bench.log), episode.stamps_s)["frame"]
     assert (np.diff(frames) > 0).all()
     shown = pictures(128, 128)
     for key in ROBOT.image_keys:
         for row, frame in enumerate(frames):
             assert np.array_equal(episode.values[key][row], shown[frame % PICTURES]), (key, row)
-    # A proposal belongs to the frame that it answers: a shift by one step would be seen (fault R4).
+    # A proposal belongs to the frame that it answers: a shift by one step would be seen.
     wanted = np.array([label_of(frame)[0] for frame in frames])
     right = np.isclose(episode.actions[:, 0], wanted, atol=1e-6)
     assert right.mean() > 0.8, "on a quiet machine it is all of them"
     assert not np.isclose(episode.actions[1:, 0], wanted[:-1], atol=1e-6).mean() > 0.2
     human = [tick for tick in episode.ticks if tick["source"] == "human"]
     assert len(human) > 0.8 * len(frames) and all(set(tick["proposals"]) <= {"human"} for tick in human)
-    assert {tick["verdict"] for tick in human} <= {"ok", "limited", "stopping"}
+    assert sum(tick["verdict"] in ("ok", "limited") for tick in human) > 0.8 * len(human), human[-1]
     assert all(0.0 <= age < 1.0 for tick in human for age in tick["ages_s"].values())
     assert np.abs(episode.executed[:, 0]).max() > 0.01 and np.isfinite(episode.executed).all()
 
@@ -183,7 +189,7 @@ def test_one_that_is_told_to_end_finishes_and_one_that_is_killed_is_recovered(be
     episode = read_episode(second)
     assert problems(second) == [] and episode.outcome["recovered"] and len(episode.steps) >= 20
     # The frame that was last when `steps` was read, and some time for this machine to have been busy.
-    last = {int(row["stamp_ns"]): int(row["frame"]) for row in read_log(bench.log)}[round(episode.stamps_s[-1] * 1e9)]
+    last = rows_of(read_log(bench.log), episode.stamps_s)["frame"][-1]
     assert published - 1 - last <= 6
     assert (first.read_bytes(), first.stat().st_mtime_ns) == before
 
@@ -196,9 +202,9 @@ def tmpfs(folder: Path, megabytes: int) -> bool:
 
 @pytest.mark.fault("R2")
 def test_a_disk_that_runs_full_ends_the_episode_and_nothing_else(processes, probe, tmp_path):
-    """A tmpfs of 12 MiB; where none can be mounted, a limit on the size of a file at the same seam."""
+    """A tmpfs of 7 MiB; where none can be mounted, a limit on the size of a file at the same seam."""
     disk = tmp_path / "disk"
-    mounted = tmpfs(disk, 12)
+    mounted = tmpfs(disk, 7)
     try:
         bench = Bench(processes, probe, disk / "episodes")
         usual = commands_per_second(bench)
@@ -228,7 +234,7 @@ def test_a_slow_disk_costs_the_loop_nothing_and_drops_are_counted(processes, pro
     bench = Bench(processes, probe, tmp_path / "episodes", "-p", "queue_megabytes:=1", program=slow)
     usual = commands_per_second(bench)
     assert bench.call("start").success
-    assert commands_per_second(bench, 4.0) > 0.8 * usual
+    assert commands_per_second(bench) > 0.8 * usual
     bench.wait_for("dropped", lambda found: found and int(found) > 10)
     assert bench.call("stop_success").success
     path = Path(bench.wait_for("kept", 1)["last_path"])
