@@ -16,12 +16,13 @@ from gato_ros.core.errors import SetupError, unknown_name
 
 VERBS = {
     "sim": "the whole loop over ROS 2: simulator, policy and guard as nodes; leaves report.json and report.html",
+    "record": "demonstrations over ROS 2: an operator drives, or the expert in their seat; one MCAP file per episode",
     "collect": "demonstrations by the scripted expert in parallel processes, one MCAP file per episode",
     "train": "clone demonstrations into a Gato; checkpoints, resumes, measures closed-loop success",
     "policy": "a shipped policy from nothing: collect, train, DAgger, evaluate, model card; resumes where it stopped",
     "evaluate": "success rates of a policy over object sets, with Wilson intervals",
     "study": "success against demonstrations, model size, or few-shot fine-tuning: cells, plot and table; resumes",
-    "bench": "speed, peers and damaged files: `bench sim`, `step`, `start`, `train`, `guard`, `peers`, `corrupt` ...",
+    "bench": "speed, peers and damaged files: `bench sim`, `step`, `start`, `train`, `guard`, `record-kill` ...",
     "guard": "checks of the guard: `guard fuzz`, `mutants`",
     "generate": "text that a trained Gato writes after a text, images, or both",
     "tokens": "one step of an episode as a readable table of tokens",
