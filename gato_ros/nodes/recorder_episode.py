@@ -86,6 +86,10 @@ class EpisodeInHand:
         """Put what was flushed on the disk; from any thread."""
         self._writer.file.sync()
 
+    def leave(self) -> None:
+        """Give it up as it is, for the recovery of the next start."""
+        self._writer.file.leave()
+
     def _add(self, step: Step) -> None:
         self._writer.add(self.steps, step.observation, step.label, step.executed, tick=step.tick)
         self.steps += 1

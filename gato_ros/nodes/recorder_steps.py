@@ -42,6 +42,10 @@ EARLY = 0.3
 OUT_OF = {HUMAN: ("human_twist", "human_gripper"), POLICY: ("proposal_twist", "proposal_gripper")}
 
 
+class JournalRefused(Exception):
+    """A journal entry that is none."""
+
+
 class ClockWentBack(Exception):
     """Stamps are earlier than they were: what comes now belongs to another time."""
 
@@ -127,7 +131,7 @@ class StepMaker:
             return None
         try:
             return read(topic, kept.data, Instant(kept.received_s, clock_ns * 1e-9))
-        except (ImageRefused, JointsRefused, ProposalRefused):
+        except (ImageRefused, JointsRefused, ProposalRefused, JournalRefused):
             self.refused[topic.name] += 1
             return None
 
@@ -217,10 +221,13 @@ class StepMaker:
         self._answers[nanoseconds(message.header.stamp)] = nanoseconds(message.time_ref)
 
     def _on_journal(self, topic: Topic, data: bytes, at: Instant) -> Step | None:
-        entry = json.loads(deserialize_message(data, String).data)
-        if "about" in entry:
-            self.about_policy = entry["about"]
-        if self._open is None or (samples := self._samples_of(entry["sources"])) is None:
+        try:
+            entry = json.loads(deserialize_message(data, String).data)
+            self.about_policy = entry.get("about", self.about_policy)
+            sources = dict(entry["sources"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise JournalRefused(str(error)) from None
+        if self._open is None or (samples := self._samples_of(sources)) is None:
             return None
         ended, newer = None, any(samples[key].stamp_s > self._open.samples[key].stamp_s for key in self._pictures)
         if newer and self._open.journal is not None:
@@ -289,7 +296,7 @@ class StepMaker:
             "ages_s": {name: round(sample.age_s(step.at), 5) for name, sample in step.samples.items()},
             "proposals": {name: action.as_vector().tolist() for name, action in step.proposals.items()}}
         if step.journal is not None:
-            tick["tokens"] = {key: step.journal[key] for key in ("n", "ids", "patches_crc32", "action_ids")}
+            tick["tokens"] = {key: step.journal.get(key) for key in ("n", "ids", "patches_crc32", "action_ids")}
         if step.marks:
             tick["marks"] = step.marks
         return Step(observation, label, executed, tick)

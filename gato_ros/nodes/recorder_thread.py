@@ -161,7 +161,10 @@ class RecorderThread:
         while True:
             taken = self._next()
             for one in taken:
-                self._do(one)
+                try:
+                    self._do(one)
+                except Exception as error:  # whatever it was, the next episode is to be recorded
+                    self._abandon(error)
             self._look_at_disk()
             if self._stopping and not taken:
                 return
@@ -222,10 +225,17 @@ class RecorderThread:
                    last_end=outcome.end, last_flags=",".join(flags), kept=now.kept + (not outcome.thrown_away),
                    thrown_away=now.thrown_away + outcome.thrown_away)
 
+    def _abandon(self, error: Exception) -> None:
+        """Leave what there is for the recovery."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.episode.leave()
+            self._failed(running.episode.name, error)
+
     def _failed(self, name: str, error: Exception) -> None:
         with self._changed:
             self._no_longer_wanted(name)
-        self._tell(episode="", failed=self._progress.failed + 1, last=f"{name}: {error}", last_path="",
+        self._tell(episode="", failed=self._progress.failed + 1, last=f"{name}: {error or repr(error)}", last_path="",
                    last_end="failed", last_flags="failed")
 
     def _tell(self, **changes: Any) -> None:

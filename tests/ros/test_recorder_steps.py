@@ -217,8 +217,10 @@ def test_messages_that_do_not_fit_the_contract_are_counted_and_left_out():
     wire.command([np.nan] * 7, 0.02)
     wire.send("arm_command", JointState(name=["right_j0"], velocity=[0.1]), 0.02)
     wire.propose("human", np.inf, 0.02)
+    for text in ("not JSON", "[]", '{"n": 3}'):
+        wire.send("policy_journal", String(data=text), 0.03)
     step = wire.maker.finish()
-    assert wire.maker.refused == {"image": 1, "arm_command": 2, "human_gripper": 1}
+    assert wire.maker.refused == {"image": 1, "arm_command": 2, "human_gripper": 1, "policy_journal": 3}
     assert step.observation.values[LEFT][0, 0, 0] == 2 and step.tick["commands"] == 0
 
 
