@@ -31,7 +31,7 @@ class Messages(Wire):
         kept = Kept(at_s, 0, name, serialize_message(message))
         self.sent.append((Topic(name, TYPES[role], role, key), kept, round((1000.0 + at_s) * 1e9)))
 
-    def steps(self, first: int, count: int) -> list:
+    def of_steps(self, first: int, count: int) -> list:
         """The messages of so many control steps."""
         self.sent = []
         for i in range(first, first + count):
@@ -61,11 +61,11 @@ def wait(thread, **wanted) -> None:
 def test_orders_keep_their_place_among_the_messages(thread, tmp_path):
     messages = Messages()
     begin(thread, "one", lost={"/a": 2})
-    thread.offer(messages.steps(0, 5), {"/a": 2})
+    thread.offer(messages.of_steps(0, 5), {"/a": 2})
     thread.order("mark")
     thread.order(End(Outcome("redo", thrown_away=True), {"/a": 2}))
     begin(thread, "two", lost={"/a": 2})
-    thread.offer(messages.steps(5, 4), {"/a": 5})
+    thread.offer(messages.of_steps(5, 4), {"/a": 5})
     thread.order(End(Outcome("stop_success", success=True), {"/a": 5}))
     wait(thread, kept=1, thrown_away=1, episode="")
     (path,) = episode_paths(tmp_path)
@@ -78,7 +78,7 @@ def test_orders_keep_their_place_among_the_messages(thread, tmp_path):
 def test_what_has_no_room_to_wait_is_dropped_and_counted(tmp_path):
     thread = RecorderThread(ThreadSettings(tmp_path, 400_000, 0), ROBOT)
     begin(thread, "one")
-    messages = Messages().steps(0, 30)  # 3 MB at once
+    messages = Messages().of_steps(0, 30)  # 3 MB at once
     thread.offer(messages, {})
     thread.order(End(Outcome("stop_success", success=True), {}))
     wait(thread, kept=1)
@@ -91,14 +91,14 @@ def test_what_has_no_room_to_wait_is_dropped_and_counted(tmp_path):
 
 def test_a_message_that_breaks_the_recording_leaves_the_steps_before_it_and_the_next_episode(thread, tmp_path):
     begin(thread, "one")
-    thread.offer(Messages().steps(0, 6), {})
+    thread.offer(Messages().of_steps(0, 6), {})
     broken = Topic("/robot/x", TYPES["image"], "image", "no_such_camera")
     thread.offer([(broken, Kept(1.0, 0, broken.name, b""), 10**12)], {})
     wait(thread, failed=1)
     assert not thread.recording and "no_such_camera" in thread.progress.last
     assert len(read_episode(recover_partial(*partial_paths(tmp_path))).steps) == 5
     begin(thread, "two")
-    thread.offer(Messages().steps(0, 3), {})
+    thread.offer(Messages().of_steps(0, 3), {})
     thread.order(End(Outcome("stop_fail", success=False), {}))
     wait(thread, kept=1)
     assert len(read_episode(tmp_path / "two.mcap").steps) == 3
