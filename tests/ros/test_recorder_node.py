@@ -48,9 +48,13 @@ class Bench:
 
     def follow(self) -> None:
         """Until the guard carries out what the operator wants; on a busy machine it may have latched."""
-        follows = lambda: self.verdicts and self.verdicts[-1][1].message in ("ok", "limited")
-        self.probe.wait(follows, "a guard that follows", every_s=0.5,
-                        meanwhile=lambda: self.probe.call(Trigger, "guard_node/reset", Trigger.Request()))
+        last = lambda: self.verdicts[-1][1].message if self.verdicts else ""
+
+        def rearm() -> None:
+            if last() == "latched":
+                self.probe.call(Trigger, "guard_node/reset", Trigger.Request())
+
+        self.probe.wait(lambda: last() in ("ok", "limited"), "a guard that follows", 120.0, rearm)
 
     def start_recorder(self, *arguments: str, program=None):
         settings = ("-p", f'folder:="{self.folder}"', "-p", 'task:="stack it"', "-p", 'operator:="Ada"',
