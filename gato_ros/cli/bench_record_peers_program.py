@@ -54,6 +54,9 @@ class LeRobot:
     def end(self) -> None:
         self._dataset.save_episode()
 
+    def close(self) -> None:
+        self._dataset.finalize()
+
     @staticmethod
     def read(root: Path) -> dict[int, int]:
         """Episode -> frames that load."""
@@ -93,6 +96,9 @@ class GatoRos:
     def end(self) -> None:
         self._writer.close({"success": True})
 
+    def close(self) -> None:
+        """Every episode is whole already."""
+
     @staticmethod
     def read(root: Path) -> dict[int, int]:
         from gato_ros.core.errors import SetupError
@@ -131,6 +137,7 @@ def main() -> None:
         began_s = time.perf_counter()
         recorder.end()
         print("end", episode, round(1e3 * (time.perf_counter() - began_s), 2), flush=True)
+    recorder.close()
 
 
 if __name__ == "__main__":
