@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers doctor clean
+.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers record record-kill record-cost record-parity record-peers doctor clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -43,6 +43,9 @@ $(STAMP): $(REQUIREMENTS)
 
 sim: venv  ## the whole loop over ROS 2: simulator, policy and guard; leaves out/sim/report.html
 	@$(GATO_ROS) sim $(ARGS)
+
+record: venv  ## demonstrations by an operator over ROS 2 (ARGS="--teleop keyboard --gui --episodes 5")
+	@$(GATO_ROS) record $(ARGS)
 
 collect: venv  ## demonstrations by the scripted expert
 	@$(GATO_ROS) collect $(ARGS)
@@ -105,6 +108,21 @@ FAULT_KILLS ?= 200
 guard-faults: venv  ## every row of docs/safety.md, each reaction timed many times; out/guard/faults.json
 	@$(VENV)/bin/python -m pytest -p no:xdist -m fault --timeout 3600 --fault-repeat $(FAULT_REPEAT) \
 	  --fault-kills $(FAULT_KILLS) --fault-json out/guard/faults.json $(ARGS)
+
+record-kill: venv  ## the recorder killed 500 times: steps lost, files unreadable; out/record/kill.json. Wants a quiet machine
+	@$(GATO_ROS) bench record-kill --kills 500 --json out/record/kill.json $(ARGS)
+
+record-cost: venv  ## the control loop with and without a recorder; out/record/cost.json. Wants a quiet machine
+	@$(GATO_ROS) bench record-cost --json out/record/cost.json $(ARGS)
+
+record-parity: venv  ## live and recorded tokens over DDS, 1,000 steps; out/record/parity.json
+	@$(GATO_ROS) bench record-parity --json out/record/parity.json $(ARGS)
+
+record-peers: venv  ## our episodes and LeRobot's under the same kills (makes .venv-peer-lerobot-recorder, about 2 GB)
+	@test -x .venv-peer-lerobot-recorder/bin/python || $(PYTHON) -m venv .venv-peer-lerobot-recorder
+	@.venv-peer-lerobot-recorder/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r requirements/peer_lerobot_recorder.txt || echo "lerobot: not installed, see above"
+	@$(GATO_ROS) bench record-peers --json out/record/peers.json $(ARGS)
 
 doctor: venv  ## what this machine has and what is missing
 	@$(GATO_ROS) doctor $(ARGS)

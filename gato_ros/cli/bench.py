@@ -1,4 +1,4 @@
-"""Speed of simulator, control step, start and training, as ratios in one run; and whether damaged files load."""
+"""Speed of simulator, control step, start and training; what a recorder costs and loses; whether damaged files load."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from gato_ros.cli import (
     bench_guard,
     bench_guard_peers,
     bench_peers,
+    bench_record_cost,
+    bench_record_kill,
+    bench_record_parity,
+    bench_record_peers,
     bench_sim,
     bench_start,
     bench_step,
@@ -27,6 +31,14 @@ Options = Union[
     Annotated[bench_peers.Options, tyro.conf.subcommand("peers", description=bench_peers.__doc__)],
     Annotated[bench_guard_peers.Options,
               tyro.conf.subcommand("guard-peers", description=bench_guard_peers.__doc__)],
+    Annotated[bench_record_kill.Options,
+              tyro.conf.subcommand("record-kill", description=bench_record_kill.__doc__)],
+    Annotated[bench_record_cost.Options,
+              tyro.conf.subcommand("record-cost", description=bench_record_cost.__doc__)],
+    Annotated[bench_record_parity.Options,
+              tyro.conf.subcommand("record-parity", description=bench_record_parity.__doc__)],
+    Annotated[bench_record_peers.Options,
+              tyro.conf.subcommand("record-peers", description=bench_record_peers.__doc__)],
     Annotated[bench_corrupt.Options, tyro.conf.subcommand("corrupt", description=bench_corrupt.__doc__)],
 ]
 

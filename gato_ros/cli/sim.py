@@ -131,7 +131,7 @@ def run(options: Options) -> dict:
 def _run_episodes(options: Options, runner: EpisodeRunner, report: Report) -> None:
     """All episodes; a node that cannot start is the user's to mend, one that fails later is told in the report."""
     from gato_ros.nodes.children import ChildDied
-    from gato_ros.nodes.episode_runner import LoopFailed
+    from gato_ros.nodes.loop_client import LoopFailed
 
     with _progress() as (progress, bar):
         try:

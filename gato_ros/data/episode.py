@@ -1,23 +1,20 @@
-"""Episodes read back and verified; `EpisodeWriter` makes them."""
+"""Episodes read back; `EpisodeWriter` makes them, `verification` judges them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from gato_ros.core.errors import SetupError
-from gato_ros.data import messages
-from gato_ros.data.episode_writer import SCHEMA_VERSION, SUFFIX, EpisodeWriter
+from gato_ros.data import messages, roles
+from gato_ros.data.episode_writer import SUFFIX, EpisodeWriter
 from gato_ros.data.tracks import Tracks, load_tracks, unusable
-from gato_ros.embodiments import load_embodiment
 
-__all__ = ["Episode", "EpisodeWriter", "episode_paths", "read_episode", "verify_episode"]
+__all__ = ["Episode", "EpisodeWriter", "episode_from", "episode_paths", "read_episode"]
 
-WHAT, FIX = "a whole episode", "`python -m gato_ros episodes FOLDER` lists what can be read"
+WHAT, FIX = "a whole episode", "`python -m gato_ros episodes verify FOLDER` tells what can be read"
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,8 @@ class Episode:
     """[N 5] float32 what was carried out."""
     privileged: dict[str, np.ndarray]
     """Privileged key -> [N ...] in its own dtype; empty if none was recorded."""
+    ticks: tuple[dict, ...] = ()
+    """What the recorder said about each of the N steps: source, verdict, ages; empty in a simulated episode."""
 
 
 def episode_paths(folder: Path) -> list[Path]:
@@ -57,25 +56,13 @@ def read_episode(path: Path) -> Episode:
     """
     tracks = load_tracks(Path(path), WHAT, FIX)
     try:
-        return _episode(tracks)
+        return episode_from(tracks)
     except (ValueError, KeyError, IndexError) as error:
         raise unusable(path, WHAT, FIX, f"{type(error).__name__}: {error}") from None
 
 
-def verify_episode(path: Path) -> list[str]:
-    """What is wrong with the episode in `path`; empty when it is whole."""
-    try:
-        tracks = load_tracks(Path(path), WHAT, FIX)
-        if problems := list(_alignment_problems(tracks)):
-            return problems
-        return list(_content_problems(_episode(tracks)))
-    except SetupError as error:
-        return [error.got]
-    except (ValueError, KeyError, IndexError) as error:
-        return [f"not readable: {type(error).__name__}: {error}"]
-
-
-def _episode(tracks: Tracks) -> Episode:
+def episode_from(tracks: Tracks) -> Episode:
+    """The episode in what was read of a file; ValueError, KeyError or IndexError where it holds none."""
     observation = tracks.only("observation", messages.FLOAT32_ARRAY)
     row = {step: index for index, step in enumerate(observation.steps)}
     frames = [messages.read_labelled_array(messages.FLOAT32_ARRAY, data) for data in observation.data]
@@ -89,7 +76,9 @@ def _episode(tracks: Tracks) -> Episode:
         steps=np.array(observation.steps, np.int64),
         stamps_s=np.array(observation.stamps_ns, np.float64) / messages.NANOSECONDS,
         values=values, image_steps=np.array(image_steps, np.int64),
-        actions=_actions(tracks, "label"), executed=_actions(tracks, "executed"), privileged=_privileged(tracks))
+        actions=_actions(tracks, "label"), executed=_actions(tracks, "executed"), privileged=_privileged(tracks),
+        ticks=tuple(json.loads(messages.read_text(data)) for track in tracks.having(roles.TICK, messages.STRING)
+                    for data in track.data))
 
 
 def _actions(tracks: Tracks, role: str) -> np.ndarray:
@@ -108,40 +97,3 @@ def _privileged(tracks: Tracks) -> dict[str, np.ndarray]:
         dtype, shape = track.metadata[key].split(" ", 1)
         result[key] = np.stack([frame[key] for frame in frames]).reshape(len(frames), *json.loads(shape)).astype(dtype)
     return result
-
-
-def _alignment_problems(tracks: Tracks) -> Iterator[str]:
-    for name in ("episode", "outcome"):
-        if name not in tracks.metadata:
-            yield f"no {name} record"
-    observation = tracks.only("observation", messages.FLOAT32_ARRAY)
-    pairs = zip(observation.steps, observation.steps[1:])
-    gaps = [f"{before}->{after}" for before, after in pairs if after != before + 1]
-    if gaps:
-        yield f"gaps in steps: {', '.join(gaps[:5])}"
-    if any(after <= before for before, after in zip(observation.stamps_ns, observation.stamps_ns[1:])):
-        yield "stamps do not increase"
-    image_steps = {tuple(track.steps) for track in tracks.having("image", messages.IMAGE)}
-    if len(image_steps) > 1:
-        yield "cameras have images at different steps"
-    if image_steps and not set(image_steps.pop()) <= set(observation.steps):
-        yield "images at steps that have no observation"
-    for topic, track in tracks.tracks.items():
-        if track.metadata.get("role") != "image" and track.steps != observation.steps:
-            yield f"{topic} has {len(track.steps)} messages for {len(observation.steps)} steps"
-
-
-def _content_problems(episode: Episode) -> Iterator[str]:
-    metadata = episode.metadata
-    if metadata.get("schema_version") != SCHEMA_VERSION:
-        yield f"schema version {metadata.get('schema_version')}, this program reads {SCHEMA_VERSION}"
-    try:
-        digest = load_embodiment(metadata["embodiment"]).digest
-        if metadata["contract_digest"] != digest:
-            yield f"contract digest {metadata['contract_digest'][:12]}, {metadata['embodiment']} now has {digest[:12]}"
-    except SetupError as error:
-        yield str(error)
-    arrays = {**episode.values, **episode.privileged, "action": episode.actions, "executed": episode.executed}
-    for key, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            yield f"{key} has values that are not finite"

@@ -5,7 +5,9 @@ the contract's topics; beside them stand the label (the contract's proposal topi
 
 - `aligned/observation` (Float32MultiArray): the contract vectors exactly as the policy saw them;
 - `aligned/privileged` (Float64MultiArray): ground truth; dtype and shape are in the channel's metadata.
+- `aligned/tick` (String): in a recording over ROS, who was in command, how old everything was, and why, as JSON.
 
+A recording over ROS also holds every message as it came, on the absolute name of its topic with the role `raw`.
 Each channel's metadata has its `role` (and an image's contract `key`), so that a file reads without its contract.
 Two MCAP metadata records, `episode` and `outcome`, hold JSON values by key.
 """
@@ -21,12 +23,12 @@ import numpy as np
 from gato_ros import __version__
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
-from gato_ros.data import messages
+from gato_ros.data import messages, roles
 from gato_ros.data.mcap_file import SUFFIX, McapFile, as_text
 from gato_ros.embodiments import Embodiment
 
 SCHEMA_VERSION = 1
-OBSERVATION_TOPIC, PRIVILEGED_TOPIC = "aligned/observation", "aligned/privileged"
+OBSERVATION_TOPIC, PRIVILEGED_TOPIC, TICK_TOPIC = "aligned/observation", "aligned/privileged", "aligned/tick"
 EXECUTED_TWIST, EXECUTED_GRIPPER = "executed/twist", "executed/gripper"
 
 __all__ = ["SCHEMA_VERSION", "SUFFIX", "EpisodeWriter"]
@@ -38,14 +40,15 @@ class EpisodeWriter:
     Leaving the with-block without `close` (an exception, Ctrl-C) discards the file.
     """
 
-    def __init__(self, folder: Path, name: str, embodiment: Embodiment, metadata: Mapping[str, object]):
+    def __init__(self, folder: Path, name: str, embodiment: Embodiment, metadata: Mapping[str, object],
+                 reserve_bytes: int = 0):
         """Raises SetupError if the episode exists, ValueError if `metadata` is not JSON or takes a reserved key."""
         own = {"embodiment": embodiment.name, "contract_digest": embodiment.digest,
                "schema_version": SCHEMA_VERSION, "package_version": __version__}
         if taken := own.keys() & metadata.keys():
             raise ValueError(f"metadata keys {sorted(taken)} are written by the recorder itself")
         record = as_text({**own, **metadata})
-        self._file = McapFile(folder, name, "episode")
+        self._file = McapFile(folder, name, "episode", reserve_bytes=reserve_bytes)
         self._file.add_metadata("episode", record)
         self.path, self._embodiment = self._file.path, embodiment
         self._vector_keys: tuple[str, ...] | None = None
@@ -60,8 +63,11 @@ class EpisodeWriter:
         self._file.discard()
 
     def add(self, step: int, observation: Observation, action: Action, executed: Action,
-            privileged: Mapping[str, np.ndarray] | None = None) -> None:
+            privileged: Mapping[str, np.ndarray] | None = None, tick: Mapping[str, object] | None = None) -> None:
         """One tick. Either all images of the contract are there or none; vectors are the same keys every tick.
+
+        Args:
+            tick: JSON values about the step; in every step or in none.
 
         Raises:
             ValueError: a value that does not have the contract's shape and dtype, or a set of keys that changed.
@@ -86,9 +92,25 @@ class EpisodeWriter:
         if privileged:
             self._put(PRIVILEGED_TOPIC, messages.FLOAT64_ARRAY,
                       messages.labelled_array(messages.FLOAT64_ARRAY, privileged), role="privileged", **spec)
+        if tick is not None:
+            self._put(TICK_TOPIC, messages.STRING, messages.text(json.dumps(tick, allow_nan=False)), role=roles.TICK)
         # Last of its step: a step counts when this message is there.
         self._put(OBSERVATION_TOPIC, messages.FLOAT32_ARRAY,
                   messages.labelled_array(messages.FLOAT32_ARRAY, vectors), role="observation")
+
+    def add_raw(self, topic: str, message_type: str, data: bytes, stamp_ns: int, sequence: int,
+                metadata: Mapping[str, str]) -> None:
+        """A message as it came; `metadata` says what it is to the loop, by `of` and an image's `key`."""
+        self._file.add(topic, message_type, data, stamp_ns, sequence, {"role": roles.RAW, **metadata})
+
+    def add_record(self, name: str, record: Mapping[str, object]) -> None:
+        """JSON values that became known while recording, as a metadata record of their own."""
+        self._file.add_metadata(name, as_text(record))
+
+    @property
+    def file(self) -> McapFile:
+        """For whoever decides when it is flushed, synced or left."""
+        return self._file
 
     def close(self, outcome: Mapping[str, object]) -> Path:
         """Finish the file, put it on the disk and give it its name; the path."""

@@ -9,6 +9,7 @@ import numpy as np
 
 NANOSECONDS = 1_000_000_000
 IMAGE, JOINT_STATE, TWIST = "sensor_msgs/msg/Image", "sensor_msgs/msg/JointState", "geometry_msgs/msg/TwistStamped"
+STRING = "std_msgs/msg/String"
 FLOAT32_ARRAY, FLOAT64_ARRAY = "std_msgs/msg/Float32MultiArray", "std_msgs/msg/Float64MultiArray"
 _NONE = np.zeros(0)
 
@@ -74,6 +75,11 @@ def labelled_array(message_type: str, arrays: Mapping[str, np.ndarray]) -> memor
     return _bytes(message_type, layout=layout, data=data)
 
 
+def text(content: str) -> memoryview:
+    """A String."""
+    return _bytes(STRING, data=content)
+
+
 def read(message_type: str, data: bytes):
     """The message in `data`; its arrays are views into `data`."""
     return typestore().deserialize_cdr(data, message_type)
@@ -99,6 +105,11 @@ def read_twist(data: bytes) -> np.ndarray:
     """[4] vx vy vz wz of a TwistStamped."""
     twist = read(TWIST, data).twist
     return np.array([twist.linear.x, twist.linear.y, twist.linear.z, twist.angular.z])
+
+
+def read_text(data: bytes) -> str:
+    """The content of a String."""
+    return read(STRING, data).data
 
 
 def read_position(data: bytes) -> float:

@@ -11,7 +11,7 @@ PERIOD_S = 0.05
 """Between two looks at the ROS graph [s]."""
 SECOND_PUBLISHER = "second_publisher"
 NOBODY_LISTENS = "robot_gone"
-OBSERVERS = ("incident_node", "rosbag2_recorder", "teleop_node")
+OBSERVERS = ("incident_node", "recorder_node", "rosbag2_recorder", "teleop_node")
 """Nodes that listen to commands and carry none out."""
 UNKNOWN = "_NODE_NAME_UNKNOWN_"
 """What the graph calls the node of a subscription that it has found before the node."""

@@ -104,6 +104,23 @@ class IncidentParameters:
     least_free_megabytes: int = parameter(2048, "the disk keeps this much free [MiB]", lower=0, upper=2**31 - 1)
 
 
+@dataclass(frozen=True)
+class RecorderParameters:
+    """recorder_node. Its task, operator and about are those of the next ~/start."""
+
+    embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
+    folder: str = parameter("recordings", "where episodes go; one recorder to a folder")
+    prefix: str = parameter("teleop", "what the names of episodes begin with")
+    task: str = parameter("", "what is done, in words", mutable=True)
+    operator: str = parameter("", "who is in the operator's seat", mutable=True)
+    about: str = parameter("", "more to write into each episode, as a JSON object", mutable=True)
+    start_above_megabytes: int = parameter(4096, "no episode is begun with less free on the disk [MiB]", lower=0,
+                                           upper=2**31 - 1)
+    finish_below_megabytes: int = parameter(2048, "with less free the running one is finished and flagged [MiB]",
+                                            lower=0, upper=2**31 - 1)
+    queue_megabytes: int = parameter(256, "memory for messages that wait for a slow disk [MiB]", lower=1, upper=65536)
+
+
 def resolve(kind: type[Parameters], given: Mapping[str, Any], node: str) -> Parameters:
     """`kind` with the values given by name, checked.
 

@@ -13,7 +13,8 @@ from mcap_ros2.decoder import DecoderFactory
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
-from gato_ros.data.episode import EpisodeWriter, episode_paths, read_episode, verify_episode
+from gato_ros.data.episode import EpisodeWriter, episode_paths, read_episode
+from gato_ros.data.verification import verify_episode
 from gato_ros.embodiments import load_embodiment
 
 STEPS = 12
@@ -181,7 +182,7 @@ def test_every_altered_byte_of_the_data_is_found(tmp_path, embodiment):
 
 def test_gaps_and_digests_are_found(tmp_path, embodiment):
     gap = write(tmp_path, embodiment, "gap", steps=[0, 1, 3, 4])
-    assert verify_episode(gap) == ["gaps in steps: 1->3"]
+    assert verify_episode(gap) == ["everything dropped at 1 steps: 2"]
     other = embodiment.model_copy(update={"description": "another robot"})
     other.__dict__.pop("digest", None)
     assert other.digest != embodiment.digest

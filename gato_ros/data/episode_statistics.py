@@ -1,0 +1,219 @@
+"""What a set of episodes holds, in figures: rates, gaps, skew, values out of range, how far actions reach."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gato_ros.core.errors import SetupError
+from gato_ros.data import messages
+from gato_ros.data.command_source import command_sources
+from gato_ros.data.episode import FIX, WHAT, Episode, episode_from
+from gato_ros.data.gaps import gaps_in_time, header_stamps_s, missing_numbers, usual_period_s
+from gato_ros.data.tracks import Tracks, load_tracks, unusable
+from gato_ros.data.verification import native_sensors, sensor_stamps_s
+from gato_ros.embodiments import Embodiment, load_embodiment
+
+ACTIONS = ("vx", "vy", "vz", "wz", "opening")
+BINS = 20
+AGES = "ages_s"
+"""In what a recorder says about a step: channel -> seconds."""
+ROUNDING = 1e-6
+"""Of the range: float32 may lie so far outside without being out of range."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one episode contributes."""
+
+    contract: str
+    steps: int
+    seconds: float
+    lost_ticks: int
+    tick_s: np.ndarray
+    """[N-1] from step to step [s]."""
+    skew_s: np.ndarray
+    """[N] between the oldest and the newest message of a step [s], by their own stamps."""
+    ages_s: dict[str, np.ndarray]
+    """Channel -> [N] age when it was used [s], where it was recorded."""
+    images: dict[str, int]
+    repeated: dict[str, int]
+    """Camera -> pictures that are byte for byte the one before: it stood still, or was served again."""
+    sensors: dict[str, tuple[np.ndarray, int]]
+    """Topic recorded at its own rate -> intervals [s], messages lost."""
+    values: dict[str, np.ndarray]
+    """Contract key -> [N size]."""
+    actions: np.ndarray
+    executed: np.ndarray
+    sources: dict[str, int]
+    """Who was in command -> steps."""
+
+
+def read_figures(path: Path) -> Figures:
+    """The figures of an episode.
+
+    Raises:
+        SetupError: the file is missing, cut short, altered, or not an episode.
+    """
+    tracks = load_tracks(Path(path), WHAT, FIX)
+    try:
+        return _figures(tracks)
+    except (ValueError, KeyError, IndexError) as error:
+        raise unusable(path, WHAT, FIX, f"{type(error).__name__}: {error}") from None
+
+
+def contract_of(name: str) -> Embodiment | None:
+    """The contract of that name; None where it is not one of ours."""
+    try:
+        return load_embodiment(name)
+    except SetupError:
+        return None
+
+
+def _figures(tracks: Tracks) -> Figures:
+    episode, observation = episode_from(tracks), tracks.only("observation", messages.FLOAT32_ARRAY)
+    contract = str(episode.metadata.get("embodiment"))
+    stamps, period_s = episode.stamps_s, usual_period_s(episode.stamps_s)
+    lost = max(len(missing_numbers(observation.steps)), gaps_in_time(stamps, period_s).total if period_s else 0)
+    cameras = tracks.having("image", messages.IMAGE)
+    return Figures(
+        contract=contract, steps=len(stamps), seconds=float(stamps[-1] - stamps[0]), lost_ticks=lost,
+        tick_s=np.diff(stamps), skew_s=_skew_s(tracks, observation.steps), ages_s=_ages_s(episode),
+        images={track.metadata["key"]: len(track.steps) for track in cameras},
+        repeated={track.metadata["key"]: sum(left[_PIXELS:] == right[_PIXELS:]
+                                             for left, right in zip(track.data, track.data[1:])) for track in cameras},
+        sensors=dict(_sensors(tracks, contract_of(contract))),
+        values={key: value for key, value in episode.values.items() if value.ndim == 2},
+        actions=episode.actions, executed=episode.executed,
+        sources=dict(Counter(command_sources(episode).tolist())))
+
+
+_PIXELS = 12
+"""Bytes of an image message before its frame's name: encapsulation and stamp."""
+
+
+def _skew_s(tracks: Tracks, steps: Sequence[int]) -> np.ndarray:
+    by_step: dict[int, list[float]] = {step: [] for step in steps}
+    for track in tracks.tracks.values():
+        if track.metadata.get("role") in ("image", "state"):
+            for step, stamp in zip(track.steps, header_stamps_s(track.message_type, track.data)):
+                by_step.get(step, []).append(stamp)
+    return np.array([max(stamps) - min(stamps) for stamps in by_step.values() if len(stamps) > 1])
+
+
+def _ages_s(episode: Episode) -> dict[str, np.ndarray]:
+    ages: dict[str, list[float]] = {}
+    for tick in episode.ticks:
+        for key, age in (tick.get(AGES) or {}).items():
+            ages.setdefault(key, []).append(float(age))
+    return {key: np.array(values) for key, values in ages.items()}
+
+
+def _sensors(tracks: Tracks, robot: Embodiment | None) -> Iterable[tuple[str, tuple[np.ndarray, int]]]:
+    for topic, track in native_sensors(tracks, robot).items():
+        stamps = sensor_stamps_s(track)
+        period_s = usual_period_s(stamps)
+        yield topic, (np.diff(stamps), gaps_in_time(stamps, period_s).total if period_s else 0)
+
+
+def describe(parts: Sequence[Figures]) -> dict:
+    """The figures of several episodes as one, ready for JSON."""
+    robots = {one.contract: contract_of(one.contract) for one in parts}
+    return {
+        "episodes": len(parts), "steps": sum(one.steps for one in parts),
+        "seconds": round(sum(one.seconds for one in parts), 3),
+        "rate_hz": _rate(np.concatenate([one.tick_s for one in parts])),
+        "tick_ms": _spread_ms([one.tick_s for one in parts]),
+        "lost_ticks": sum(one.lost_ticks for one in parts),
+        "skew_ms": _spread_ms([one.skew_s for one in parts]),
+        "age_ms": {key: _spread_ms([one.ages_s[key] for one in parts if key in one.ages_s])
+                   for key in _keys(one.ages_s for one in parts)},
+        "images": {key: sum(one.images.get(key, 0) for one in parts) for key in _keys(one.images for one in parts)},
+        "repeated_images": {key: sum(one.repeated.get(key, 0) for one in parts)
+                            for key in _keys(one.repeated for one in parts)},
+        "sensors": {topic: _sensor([one.sensors[topic] for one in parts if topic in one.sensors])
+                    for topic in _keys(one.sensors for one in parts)},
+        "sources": {key: sum(one.sources.get(key, 0) for one in parts) for key in _keys(one.sources for one in parts)},
+        "contracts": sorted(robots),
+        "out_of_range": dict(_out_of_range(parts, robots)),
+        "actions": _reach([one.actions for one in parts], _action_bounds(robots)),
+        "executed": _reach([one.executed for one in parts], _action_bounds(robots)),
+    }
+
+
+def _keys(parts: Iterable[dict]) -> list[str]:
+    return sorted(set().union(*parts))
+
+
+def _rate(intervals_s: np.ndarray) -> float | None:
+    return round(1 / float(np.median(intervals_s)), 3) if len(intervals_s) and np.median(intervals_s) > 0 else None
+
+
+def _spread_ms(parts: Sequence[np.ndarray]) -> dict[str, float] | None:
+    values = np.concatenate([*parts, np.zeros(0)]) * 1000
+    if not len(values):
+        return None
+    return {name: round(float(value), 3) for name, value in
+            (("p50", np.percentile(values, 50)), ("p99", np.percentile(values, 99)), ("max", values.max()))}
+
+
+def _sensor(parts: Sequence[tuple[np.ndarray, int]]) -> dict:
+    intervals = np.concatenate([one for one, _ in parts])
+    return {"messages": sum(len(one) + 1 for one, _ in parts), "rate_hz": _rate(intervals),
+            "interval_ms": _spread_ms([intervals]), "lost": sum(lost for _, lost in parts)}
+
+
+def _out_of_range(parts: Sequence[Figures], robots: dict[str, Embodiment | None]) -> Iterable[tuple[str, dict]]:
+    """Key -> how many of its values lie outside the contract's range, by place; those without are not named."""
+    for key in _keys(one.values for one in parts):
+        outside, total = None, 0
+        for one in parts:
+            channel = robots[one.contract].observations.get(key) if robots[one.contract] else None
+            if key not in one.values or getattr(channel, "kind", "") != "continuous":
+                continue
+            count = np.sum(_outside(one.values[key], channel.lower, channel.upper), 0)
+            outside, total = count if outside is None else outside + count, total + len(one.values[key])
+        if outside is not None and outside.any():
+            yield key, {"values": total, "outside": outside.tolist(), "share": round(float(outside.max() / total), 6)}
+
+
+def _outside(values: np.ndarray, lower: Sequence[float], upper: Sequence[float]) -> np.ndarray:
+    low, high = np.asarray(lower), np.asarray(upper)
+    slack = ROUNDING * (high - low)
+    # Written so that NaN counts as outside.
+    return ~((values >= low - slack) & (values <= high + slack))
+
+
+def _action_bounds(robots: dict[str, Embodiment | None]) -> tuple[np.ndarray, np.ndarray] | None:
+    known = [robot.actions for robot in robots.values() if robot]
+    if len(known) != 1:
+        return None
+    return (np.array([*known[0].twist.lower, *known[0].gripper.lower]),
+            np.array([*known[0].twist.upper, *known[0].gripper.upper]))
+
+
+def _reach(parts: Sequence[np.ndarray], bounds: tuple[np.ndarray, np.ndarray] | None) -> dict[str, dict]:
+    """Name -> extremes, percentiles, a histogram, and the shares at and beyond the contract's bounds."""
+    values = np.concatenate(parts).astype(np.float64)
+    rows = {}
+    for place, name in enumerate(ACTIONS):
+        column = values[:, place]
+        finite = column[np.isfinite(column)]
+        row: dict = {"not_finite": int(len(column) - len(finite))}
+        if len(finite):
+            counts, edges = np.histogram(finite, BINS)
+            row |= {"min": float(finite.min()), "p1": float(np.percentile(finite, 1)),
+                    "p50": float(np.percentile(finite, 50)), "p99": float(np.percentile(finite, 99)),
+                    "max": float(finite.max()),
+                    "histogram": {"counts": counts.tolist(), "from": float(edges[0]), "to": float(edges[-1])}}
+        if bounds is not None and len(finite):
+            low, high = bounds[0][place], bounds[1][place]
+            slack = ROUNDING * (high - low)
+            row["at_bounds"] = round(float(np.mean((finite <= low + slack) | (finite >= high - slack))), 6)
+            row["beyond_bounds"] = round(float(np.mean((finite < low - slack) | (finite > high + slack))), 6)
+        rows[name] = row
+    return rows

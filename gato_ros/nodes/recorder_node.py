@@ -1,0 +1,204 @@
+"""recorder_node: episodes on disk, each whole or recoverable to its last control step.
+
+A process of its own that nobody waits for: killed, stopped or slow, it costs the loop nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock as ClockMessage
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from gato_ros.core.errors import SetupError
+from gato_ros.data import messages
+from gato_ros.data.incident import Topic
+from gato_ros.data.recovery import partial_paths, recover_partial, set_aside
+from gato_ros.data.ring import Kept
+from gato_ros.embodiments import load_embodiment
+from gato_ros.nodes.diagnosis import OK, WARN, Diagnosis, status
+from gato_ros.nodes.parameters import RecorderParameters
+from gato_ros.nodes.process import Stop, run_node
+from gato_ros.nodes.quality import RECORD_SENSOR, REPORT
+from gato_ros.nodes.recorder_episode import Outcome, free_bytes, warm_up
+from gato_ros.nodes.recorder_thread import Begin, End, RecorderThread, ThreadSettings
+from gato_ros.nodes.wire_ears import WireEars, recorded
+
+NAME = "recorder_node"
+POLL_S = 0.01
+"""Pause between two looks at all topics [s]: so much older than its receipt is a step when it reaches the file."""
+CLOSE_LIMIT_S = 4.0
+"""How long the running episode may still take when the node is told to end [s]; its launcher gives it five seconds."""
+LONGEST_WAIT_S = 1.0
+STATUS_S = 0.2
+IDLE, RECORDING = "idle", "recording"
+
+
+class RecorderNode:
+    """Keeps messages as bytes; a thread of its own reads and writes them."""
+
+    def __init__(self, node: Node, parameters: RecorderParameters):
+        self._node, self._parameters = node, parameters
+        self._robot = robot = load_embodiment(parameters.embodiment)
+        self._folder = Path(parameters.folder).expanduser().resolve()
+        self._more()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SetupError(expected=f"a folder for recordings at {self._folder}", got=str(error),
+                             fix="set the parameter `folder`") from None
+        self._recovered = self._recover()
+        self._simulated_time = node.get_parameter("use_sim_time").value
+        self._heard: list[tuple[Topic, Kept, int]] = []
+        more = [("clock", "", "/clock", ClockMessage, RECORD_SENSOR), ("task", "", "sim_node/task", String, REPORT)]
+        self._ears = WireEars(node, [*recorded(robot), *more], self._hear)
+        for topic in self._ears.topics.values():
+            messages.definition(topic.message_type)
+        warm_up(robot)
+        self._thread = RecorderThread(ThreadSettings(
+            self._folder, parameters.queue_megabytes << 20, parameters.finish_below_megabytes << 20), robot)
+        self._name, self._told = "", None
+        self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
+        self._diagnosis = Diagnosis(node)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(STATUS_S, self._tell, clock=steady)
+        node.create_timer(1.0, lambda: self._diagnosis.publish(self._message()), clock=steady)
+        # Last, so that whoever waits for the services finds a folder without leftovers.
+        for verb, answer in (
+                ("start", self._start), ("stop_success", lambda: self._stop(Outcome("stop_success", success=True))),
+                ("stop_fail", lambda: self._stop(Outcome("stop_fail", success=False))),
+                ("discard", lambda: self._stop(Outcome("discard", thrown_away=True))),
+                ("redo", self._redo), ("mark", self._mark)):
+            node.create_service(Trigger, f"~/{verb}", self._service(answer))
+
+    def _service(self, answer):
+        def respond(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+            # What came before the call belongs before it in the file, too.
+            self._listen()
+            try:
+                response.success, response.message = True, answer()
+            except SetupError as refusal:
+                response.success, response.message = False, str(refusal)
+            self._tell()
+            return response
+        return respond
+
+    def _recover(self) -> list[str]:
+        """Make episodes of what a killed recorder left in the folder; what became of each."""
+        found = []
+        for path in partial_paths(self._folder):
+            try:
+                found.append(f"{recover_partial(path).name}: recovered")
+            except SetupError as error:
+                if "being written" in error.got:
+                    continue  # another recorder's
+                found.append(f"{path.name}: {error.got}; kept in {set_aside(path)}")
+            except OSError as error:
+                found.append(f"{path.name}: not recovered: {error}")
+            self._node.get_logger().warning(found[-1])
+        return found
+
+    def _hear(self, topic: Topic, kept: Kept) -> None:
+        if self._thread.recording:
+            clock_ns = self._node.get_clock().now().nanoseconds if self._simulated_time else kept.stamp_ns
+            # By how much it waited for its turn here; a wall clock that is set meanwhile is not to be believed.
+            waited_s = min(max((time.time_ns() - kept.stamp_ns) * 1e-9, 0.0), LONGEST_WAIT_S)
+            self._heard.append((topic, kept._replace(received_s=kept.received_s - waited_s), clock_ns))
+
+    def _listen(self) -> None:
+        self._ears.listen()
+        if self._heard:
+            # Not in the order of the topics: as they arrived.
+            self._heard.sort(key=lambda one: one[1].stamp_ns)
+            self._thread.offer(self._heard, dict(self._ears.lost))
+            self._heard = []
+
+    def _parameter(self, name: str) -> str:
+        return self._node.get_parameter(name).value
+
+    def _more(self) -> dict:
+        text = self._parameter("about")
+        try:
+            found = json.loads(text or "{}")
+            if isinstance(found, dict):
+                return found
+        except ValueError:
+            pass
+        raise SetupError(expected="recorder_node parameter about: a JSON object", got=repr(text),
+                         fix="""e.g. '{"object_set": "cubes"}'""")
+
+    def _start(self) -> str:
+        if self._thread.recording:
+            raise SetupError(expected="no running episode", got=self._name, fix="stop, discard or redo it first")
+        free = free_bytes(self._folder) >> 20
+        if free < (needed := self._parameters.start_above_megabytes):
+            raise SetupError(expected=f"{needed} MiB free on the disk of {self._folder}",
+                             got=f"{free} MiB", fix="make room, or record to another disk")
+        task = self._parameter("task")
+        now_ns = time.time_ns()
+        self._name = f"{self._parameters.prefix}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now_ns // 10**9))}_" \
+                     f"{now_ns // 10**6 % 1000:03d}Z"
+        metadata = {"task": task, "task_text": task, "operator": self._parameter("operator"), "driver": "human",
+                    "recorded_at_ns": now_ns, "simulated_time": self._simulated_time,
+                    "guard_digest": self._robot.guard_digest,
+                    "contract": self._robot.model_dump(mode="json", by_alias=True), **self._more()}
+        not_before_s = self._node.get_clock().now().nanoseconds * 1e-9
+        self._thread.order(Begin(self._name, metadata, not_before_s, dict(self._ears.lost)))
+        return self._name
+
+    def _stop(self, outcome: Outcome) -> str:
+        if not self._thread.recording:
+            raise SetupError(expected="a running episode", got=f"none; {self._thread.progress.last or 'none so far'}",
+                             fix="call ~/start first")
+        self._thread.order(End(outcome, dict(self._ears.lost)))
+        return self._name
+
+    def _redo(self) -> str:
+        self._stop(Outcome("redo", thrown_away=True))
+        return self._start()
+
+    def _mark(self) -> str:
+        if not self._thread.recording:
+            raise SetupError(expected="a running episode", got="none", fix="call ~/start first")
+        self._thread.order("mark")
+        return self._name
+
+    def _message(self) -> DiagnosticStatus:
+        now = self._thread.progress
+        bad = now.dropped or now.failed or now.last_flags or self._ears.lost
+        return status(self._node, self._robot.name, WARN if bad else OK, RECORDING if now.episode else IDLE, {
+            "episode": now.episode, "steps": now.steps, "dropped": now.dropped, "lost": self._ears.lost.total(),
+            "free_mib": now.free_bytes >> 20 if now.free_bytes >= 0 else "", "kept": now.kept,
+            "thrown_away": now.thrown_away, "failed": now.failed, "last": now.last, "last_path": now.last_path,
+            "last_end": now.last_end, "last_flags": now.last_flags, "recovered": "; ".join(self._recovered)})
+
+    def _tell(self) -> None:
+        self._status.publish(self._message())
+
+    def run(self, stop: Stop) -> None:
+        executor = SingleThreadedExecutor()
+        executor.add_node(self._node)
+        while not stop:
+            self._listen()
+            executor.spin_once(timeout_sec=0.0)
+            time.sleep(POLL_S)
+        self._listen()
+        if self._thread.recording:
+            self._stop(Outcome("interrupted"))
+        self._thread.close(CLOSE_LIMIT_S)
+
+
+def main() -> int:
+    return run_node(NAME, RecorderParameters, RecorderNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""The real commands, as a user runs them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def gato_ros(*arguments, cwd, **variables):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*variables.pop("first", []), os.getcwd()]), **variables}
+    return subprocess.run([sys.executable, "-m", "gato_ros", *map(str, arguments)], cwd=cwd, env=environment,
+                          capture_output=True, text=True, timeout=240)
+
+
+@pytest.mark.ros
+def test_doctor_finds_the_packages_the_wire_and_the_machine(tmp_path):
+    done = gato_ros("doctor", "--json", "result.json", cwd=tmp_path)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert done.returncode == (0 if result["ok"] else 1)
+    states = {finding["what"]: finding["state"] for finding in result["findings"]}
+    assert states["jax"] == states["pybullet"] == states["ros-rclpy"] == states["ROS 2 publish and subscribe"] == "ok"
+    assert any(what.startswith("weights") for what in states) and "processor cores" in states
+    assert states["published vocabulary"] == "ok"
+
+
+def broken_module(folder, name, body):
+    (folder / name).mkdir(parents=True)
+    (folder / name / "__init__.py").write_text(body)
+    return str(folder)
+
+
+@pytest.mark.parametrize(("body", "said"), [
+    ("raise ImportError('libgomp.so.1: cannot open shared object file')", "sudo apt install libgomp1"),
+    ("raise ModuleNotFoundError('no such thing')", "make venv"),
+    ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended the process"),
+])
+def test_doctor_tells_how_to_get_what_is_missing(tmp_path, body, said):
+    first = broken_module(tmp_path / "shadow", "pinocchio", body)
+    done = gato_ros("doctor", "--imports-only", cwd=tmp_path, first=[first])
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("missing: ")]
+    assert line.startswith("missing: pin ") and said in line

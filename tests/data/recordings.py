@@ -1,0 +1,49 @@
+"""Episodes as the simulator and as a recorder write them, for tests."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gato_ros.core.action import Action
+from gato_ros.core.observation import Observation
+from gato_ros.data.episode import EpisodeWriter
+from gato_ros.embodiments import load_embodiment
+
+ROBOT = load_embodiment()
+FACTS = {"task": "red_on_blue", "object_set": "cubes", "driver": "expert"}
+OPERATED = {"operator": "Ada", "task_text": "put the red one on the blue one"}
+
+
+def observation(step: int, rendered: bool = True) -> Observation:
+    random = np.random.default_rng(step)
+    values = {}
+    for key, channel in ROBOT.observations.items():
+        if channel.kind == "image":
+            if rendered:  # a picture that moves, and that a codec can compress
+                ramp = np.linspace(0, 200, channel.width, dtype=np.uint8)
+                values[key] = np.roll(np.repeat(ramp[None, :, None], channel.height, 0).repeat(3, 2), 3 * step, 1)
+        elif channel.kind == "discrete":
+            values[key] = np.array([step % channel.values], np.float32)
+        else:
+            values[key] = random.uniform(channel.lower, channel.upper).astype(np.float32)
+    return Observation(values, step / 20)
+
+
+def label(step: int) -> Action:
+    return Action(np.array([0.001 * step, -0.001 * step, 0.0, 0.01 * step]), 0.085 * (step % 2))
+
+
+def executed(step: int) -> Action:
+    return Action(0.5 * label(step).twist, label(step).gripper_opening_m)
+
+
+def write(folder, name="one", steps=range(12), facts=FACTS, outcome=None, rendered=lambda step: True,
+          source: Callable[[int], str] | None = None, raw=()):
+    """An episode of the given step numbers; with `source` what a recorder notes; `raw` are (topic, type, bytes, ns)."""
+    with EpisodeWriter(folder, name, ROBOT, facts) as writer:
+        for step in steps:
+            tick = {"source": source(step), "ages_s": {"gripper/opening": 0.01}} if source else None
+            writer.add(step, observation(step, rendered(step)), label(step), executed(step), tick=tick)
+        for number, (topic, message_type, data, stamp_ns) in enumerate(raw):
+            writer.add_raw(topic, message_type, data, stamp_ns, number, {})
+        return writer.close({"success": True} if outcome is None else outcome)
