@@ -8,6 +8,7 @@ from typing import Annotated, Union
 import tyro
 
 from gato_ros.cli import (
+    episodes_export,
     episodes_label,
     episodes_ls,
     episodes_repair,
@@ -25,6 +26,7 @@ Options = Union[
     Annotated[episodes_trash.Options, tyro.conf.subcommand("trash", description=episodes_trash.__doc__)],
     Annotated[episodes_stats.Options, tyro.conf.subcommand("stats", description=episodes_stats.__doc__)],
     Annotated[episodes_view.Options, tyro.conf.subcommand("view", description=episodes_view.__doc__)],
+    Annotated[episodes_export.Options, tyro.conf.subcommand("export", description=episodes_export.__doc__)],
 ]
 
 
