@@ -70,8 +70,8 @@ def _print(result: dict) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    table = Table(Column("episode", no_wrap=True), "success", "steps", "s", "images", "driver", "task", "said",
-                  show_edge=False)
+    narrow = (Column(name, no_wrap=True) for name in ("episode", "success", "steps", "s", "images"))
+    table = Table(*narrow, "driver", "task", "said", show_edge=False)
     for row in result["rows"]:
         table.add_row(Path(row["file"]).name, success_text(row), str(row["steps"]), f"{row['seconds']:.1f}",
                       str(row["images"]), Path(row["driver"]).name, row["task"] or row["object_set"] or "",

@@ -126,7 +126,9 @@ def _page(path: Path, episode: Episode, plot: Plot) -> str:
         left=plot.left, right=plot.right, start_s=plot.start_s, end_s=plot.end_s, cameras=[
             key for key, value in sorted(episode.values.items()) if value.ndim == 4],
         sources={str(key): int(value) for key, value in counts.items()},
-        facts={**episode.metadata, **{f"outcome: {key}": value for key, value in episode.outcome.items()}})
+        # The whole contract is in there, too, and would be the longest thing on the page.
+        facts={**{key: value for key, value in episode.metadata.items() if key != "contract"},
+               **{f"outcome: {key}": value for key, value in episode.outcome.items()}})
 
 
 def _film_data(episode: Episode) -> str | None:
