@@ -56,7 +56,7 @@ def draw_episode(episode: Episode) -> Plot:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    at_s = episode.stamps_s - episode.stamps_s[0]
+    at_s, robot = episode.stamps_s - episode.stamps_s[0], contract_of(str(episode.metadata.get("embodiment")))
     vectors = {key: value for key, value in episode.values.items() if value.ndim == 2 and _drawn(episode, key)}
     panels = len(ACTIONS) + len(vectors)
     figure = Figure(figsize=(WIDTH_INCH, 1.3 * len(ACTIONS) + 1.9 * len(vectors)), dpi=DPI, layout="constrained")
@@ -68,6 +68,12 @@ def draw_episode(episode: Episode) -> Plot:
         panel.plot(at_s, episode.executed[:, place], label="carried out", color="#4477aa", drawstyle="steps-post",
                    linewidth=1)
         panel.set_ylabel(f"{name} [{UNITS[place]}]", fontsize="small")
+        if robot:  # a motion of nothing is to look like nothing
+            low, high = ((*robot.actions.twist.lower, *robot.actions.gripper.lower)[place],
+                         (*robot.actions.twist.upper, *robot.actions.gripper.upper)[place])
+            margin = 0.08 * (high - low)
+            shown = panel.get_ylim()
+            panel.set_ylim(min(shown[0], low - margin), max(shown[1], high + margin))
     axes[0].legend(fontsize="x-small", loc="upper right", ncols=2)
     for panel, (key, values) in zip(axes[len(ACTIONS):], sorted(vectors.items())):
         names = _names(episode, key, values.shape[1])

@@ -237,8 +237,8 @@ def _frames(options: Options, weights: dict[str, float]):
     for folder in folders:
         found = frame_parts(folder, told_left_out(folder, options.failures))
         told_sources(folder, found, weights)
-        parts = [part.only(np.flatnonzero(step_weights(part.teachers, weights))) if part.sources is not None else part
-                 for part in found]
+        counts = [step_weights(part.teachers, weights) > 0 for part in found]
+        parts = [part if count.all() else part.only(np.flatnonzero(count)) for part, count in zip(found, counts)]
         parts = [part for part in parts if len(part)]
         if limit is not None and not 2 <= limit <= len(parts):
             raise SetupError(expected=f"--limit of 2 to the {len(parts)} files with frames in {folder}",

@@ -67,6 +67,11 @@ def test_the_human_is_learned_from_and_the_policy_is_not(folder, tmp_path, capsy
     assert "human 12 (weight 1), policy 24 (weight 0)" in capsys.readouterr().out
 
 
+def test_the_simulators_episodes_can_be_left_out_as_well(folder, tmp_path):
+    made, data = single_step(folder, tmp_path, weights=("expert=0",))
+    assert data == {str(folder): 3 * 4} and set(made.training.frames.teachers) == {"human"}
+
+
 def test_weights_change_how_often_a_source_is_drawn(folder, tmp_path):
     made, data = single_step(folder, tmp_path, weights=("human=3", "policy=0.5"))
     assert data == {str(folder): 72}
