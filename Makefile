@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers record record-kill record-cost record-parity record-peers doctor clean
+.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers record record-kill record-cost record-parity record-peers episodes export-readers doctor clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -11,7 +11,7 @@ ARGS ?=
 PYTEST_ARGS ?= -n 2
 GATO_ROS := $(VENV)/bin/python -m gato_ros
 STAMP := $(VENV)/.gato_ros-installed
-REQUIREMENTS := requirements/runtime.txt requirements/ros.txt requirements/dev.txt requirements/text.txt requirements/constraints.txt
+REQUIREMENTS := requirements/runtime.txt requirements/ros.txt requirements/dev.txt requirements/text.txt requirements/export.txt requirements/constraints.txt
 
 # The environment holds its own ROS 2. What a sourced setup.bash leaves behind would mix another one into it.
 unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH RMW_IMPLEMENTATION ROS_DISTRO
@@ -36,7 +36,8 @@ $(STAMP): $(REQUIREMENTS)
 	@echo "setting up $(VENV): about 2 GB, a few minutes the first time"
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  -r requirements/runtime.txt -r requirements/ros.txt -r requirements/dev.txt -c requirements/constraints.txt
+	  -r requirements/runtime.txt -r requirements/ros.txt -r requirements/dev.txt -r requirements/export.txt \
+	  -c requirements/constraints.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/text.txt
 	@$(GATO_ROS) doctor --imports-only
 	@touch $@
@@ -49,6 +50,9 @@ record: venv  ## demonstrations by an operator over ROS 2 (ARGS="--teleop keyboa
 
 collect: venv  ## demonstrations by the scripted expert
 	@$(GATO_ROS) collect $(ARGS)
+
+episodes: venv  ## recordings: ARGS="ls DIR", and verify, repair, label, trash, stats, view, export
+	@$(GATO_ROS) episodes $(ARGS)
 
 train: venv  ## clone demonstrations into a Gato
 	@$(GATO_ROS) train $(ARGS)
@@ -92,6 +96,13 @@ bench-gpu: venv  ## what only a GPU can tell: control steps of the paper's sizes
 	  --json out/bench/gpu_train_364m_fused.json
 	@$(GATO_ROS) bench train --preset gato_1_18b --compute bfloat16 --attention fused --batch 8 \
 	  --json out/bench/gpu_train_1_18b_fused.json
+
+EXPORT_VENV := .venv-peer-lerobot-reader
+export-readers: venv  ## exported episodes, read back by h5py, TensorFlow Datasets and LeRobot (makes an environment, about 2 GB)
+	@test -x $(EXPORT_VENV)/bin/python || $(PYTHON) -m venv $(EXPORT_VENV)
+	@$(EXPORT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/export_readers.txt
+	@$(EXPORT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps lerobot==0.4.4
+	@LEROBOT_PYTHON=$(EXPORT_VENV)/bin/python $(VENV)/bin/python -m pytest -p no:xdist tests/data/test_export.py $(ARGS)
 
 corrupt-weights: venv  ## flip bits of a policy and of a checkpoint, cut them: none may load; out/corrupt.json
 	@$(GATO_ROS) bench corrupt --json out/corrupt.json $(ARGS)

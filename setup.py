@@ -46,6 +46,8 @@ setup(
     ],
     # Apart: it has wheels up to Python 3.11 only, and only the simulator needs it.
     # `text` holds the published vocabulary; other SentencePiece models serve as well.
-    extras_require={"sim": ["pybullet"], "text": ["mistral-common"]},
+    # The last three are what `episodes export` writes each format with.
+    extras_require={"sim": ["pybullet"], "text": ["mistral-common"], "hdf5": ["h5py"], "lerobot": ["pyarrow"],
+                    "rlds": ["tensorflow-datasets", "array-record"]},
     entry_points={"console_scripts": [f"{name} = gato_ros.nodes.{name}:main" for name in NODES]},
 )

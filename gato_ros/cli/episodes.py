@@ -8,12 +8,14 @@ from typing import Annotated, Union
 import tyro
 
 from gato_ros.cli import (
+    episodes_export,
     episodes_label,
     episodes_ls,
     episodes_repair,
     episodes_stats,
     episodes_trash,
     episodes_verify,
+    episodes_view,
 )
 
 Options = Union[
@@ -23,6 +25,8 @@ Options = Union[
     Annotated[episodes_label.Options, tyro.conf.subcommand("label", description=episodes_label.__doc__)],
     Annotated[episodes_trash.Options, tyro.conf.subcommand("trash", description=episodes_trash.__doc__)],
     Annotated[episodes_stats.Options, tyro.conf.subcommand("stats", description=episodes_stats.__doc__)],
+    Annotated[episodes_view.Options, tyro.conf.subcommand("view", description=episodes_view.__doc__)],
+    Annotated[episodes_export.Options, tyro.conf.subcommand("export", description=episodes_export.__doc__)],
 ]
 
 

@@ -68,16 +68,14 @@ def _row(one: Summary) -> dict:
 
 def _print(result: dict) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("episode", "task", "driver", "objects", "seed", "steps", "s", "images", "success", "MiB", "said",
-                  show_edge=False)
+    narrow = (Column(name, no_wrap=True) for name in ("episode", "success", "steps", "s", "images"))
+    table = Table(*narrow, "driver", "task", "said", show_edge=False)
     for row in result["rows"]:
-        said = row["problem"] or row["note"] or ""
-        table.add_row(Path(row["file"]).name, row["task"], Path(row["driver"]).name, _objects(row),
-                      "" if row["seed"] is None else str(row["seed"]), str(row["steps"]), f"{row['seconds']:.1f}",
-                      str(row["images"]), success_text(row), f"{row['bytes'] / 2**20:.2f}", said,
-                      style="red" if row["problem"] else None)
+        table.add_row(Path(row["file"]).name, success_text(row), str(row["steps"]), f"{row['seconds']:.1f}",
+                      str(row["images"]), Path(row["driver"]).name, row["task"] or row["object_set"] or "",
+                      row["problem"] or row["note"] or "", style="red" if row["problem"] else None)
     console = Console()
     console.print(table)
     console.print(f"{result['episodes']} episodes, {result['successes']} successes, {result['failures']} failures, "
@@ -92,10 +90,6 @@ def success_text(row: dict) -> str:
     """Yes, no or ?, with a star where somebody said otherwise than the recording."""
     text = {True: "yes", False: "no", None: "?"}[row["success"]]
     return text + ("*" if row["success"] is not row["recorded_success"] else "")
-
-
-def _objects(row: dict) -> str:
-    return " ".join(row["objects"]) if row["objects"] else row["object_set"] or ""
 
 
 def _list_trash(places: tuple[Path, ...]) -> dict:

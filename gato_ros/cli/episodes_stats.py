@@ -44,7 +44,8 @@ def _print(result: dict) -> None:
     sources = ", ".join(f"{name} {count}" for name, count in result["sources"].items())
     console.print(f"{result['episodes']} episodes, {result['steps']} steps, {result['seconds']:.0f} s; in command: "
                   f"{sources}; {', '.join(result['contracts'])}")
-    table = Table(Column("milliseconds", no_wrap=True), "p50", "p99", "max", "Hz", "lost", show_edge=False)
+    table = Table(Column("milliseconds", overflow="fold"),
+                  *(Column(name, no_wrap=True) for name in ("p50", "p99", "max", "Hz", "lost")), show_edge=False)
     for name, spread, rate_hz, lost in (
             ("between steps", result["tick_ms"], result["rate_hz"], result["lost_ticks"]),
             ("between channels", result["skew_ms"], None, None),
@@ -52,7 +53,7 @@ def _print(result: dict) -> None:
             *((topic, one["interval_ms"], one["rate_hz"], one["lost"]) for topic, one in result["sensors"].items())):
         if spread:
             table.add_row(name, *(f"{spread[key]:.1f}" for key in ("p50", "p99", "max")),
-                          *("" if value is None else str(value) for value in (rate_hz, lost)))
+                          "" if rate_hz is None else f"{rate_hz:.1f}", "" if lost is None else str(lost))
     console.print(table)
     for key, count in result["images"].items():
         console.print(f"{key}: {count} images, {result['repeated_images'][key]} the same as the one before")

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from gato_ros.cli.evaluate_episode import PLAIN, Clip, Job, film_job
-from gato_ros.cli.film import write_film
+from gato_ros.data.film import write_film
 from gato_ros.training.evaluation import EpisodeOutcome
 
 FILM, PICTURE = "failures.mp4", "failures.png"

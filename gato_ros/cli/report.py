@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gato_ros.cli import write_json
-from gato_ros.cli.film import write_film
+from gato_ros.data.film import write_film
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.episode_record import EpisodeRecord, percentiles
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+import tyro
 
 from gato_ros.cli.train_sequences import SequenceOptions
 from gato_ros.core.errors import SetupError, unknown_name
@@ -31,8 +32,8 @@ VALIDATION_SHARE = 20
 class Options:
     """What to train on, what to train, and where."""
 
-    data: tuple[Path, ...]
-    """Folders with episodes or snapshots, by `collect`."""
+    data: Annotated[tuple[Path, ...], tyro.conf.arg(aliases=("--episodes",))]
+    """Folders with episodes by `collect` or a recorder, or snapshots by `collect`."""
     out: Path
     """Folder of the run."""
     preset: str = "sawyer_small"
@@ -47,6 +48,11 @@ class Options:
     """Of autoregressive presets."""
     limit: int | None = None
     """Take the first so many files (episodes or snapshot files, by name) of each folder, for scaling studies."""
+    weights: tuple[str, ...] = ()
+    """How often the steps count during which somebody was in command, like human=2; default: human=1 expert=1
+    policy=0. What counts 0 is not learned from; windows of several steps still show it as what came before."""
+    failures: bool = False
+    """Learn from recordings, too, that an operator ended or labelled as failures."""
     init: Path | None = None
     """Start from these weights instead of random ones."""
     closed_loop_every: int = 0
@@ -134,12 +140,15 @@ def _single_step(options: Options, model, embodiment):
     from gato_ros.models.layout import token_layout
     from gato_ros.sim.grasp import object_faces
     from gato_ros.training.examples import Examples
+    from gato_ros.training.mixing import mixing_weights, step_weights, unless_equal
     from gato_ros.training.objective import SingleStep
 
     layout = token_layout(embodiment, model)
-    training, validation, data = _frames(options.data, options.limit)
+    weights = mixing_weights(options.weights)
+    training, validation, data = _frames(options, weights)
     faces, views = object_faces(), _views(layout)
-    examples = [Examples.of(frames, layout, faces, views) for frames in (training, validation)]
+    examples = [Examples.of(frames, layout, faces, views, unless_equal(step_weights(frames.teachers, weights)))
+                for frames in (training, validation)]
     return SingleStep(_training(options.training, model), model, layout, *examples), data
 
 
@@ -147,12 +156,16 @@ def _sequences(options: Options, model, embodiment):
     """The objective of an autoregressive model, and the count of frames per folder."""
     from gato_ros.cli.train_sequences import chosen, load
     from gato_ros.models.layout import token_layout
+    from gato_ros.training.mixing import mixing_weights
     from gato_ros.training.sequence import Sequences
     from gato_ros.training.windows import Windows
 
     layout, config = token_layout(embodiment, model), chosen(options.sequence, options.preset)
-    training, validation, data = load(options.data, options.limit, config.return_share, VALIDATION_SHARE)
-    return Sequences(config, model, layout, Windows.of(training, layout), Windows.of(validation, layout)), data
+    weights = mixing_weights(options.weights)
+    training, validation, data = load(options.data, options.limit, config.return_share, VALIDATION_SHARE, weights,
+                                      options.failures)
+    windows = [Windows.of(part, layout, weights) for part in (training, validation)]
+    return Sequences(config, model, layout, *windows), data
 
 
 def _views(layout) -> dict:
@@ -213,13 +226,20 @@ def _training(training: TrainingConfig, model) -> TrainingConfig:
     return replace(training, blind_share=0.0) if reads_privileged(model.observation_keys) else training
 
 
-def _frames(folders: tuple[Path, ...], limit: int | None):
-    """Training frames, held-out frames, and the count of frames per folder."""
+def _frames(options: Options, weights: dict[str, float]):
+    """Training frames, held-out frames, and the count of frames per folder: those that count for something."""
+    from gato_ros.cli.train_sequences import told_left_out, told_sources
     from gato_ros.data.frames import frame_parts, join
+    from gato_ros.training.mixing import step_weights
 
+    folders, limit = options.data, options.limit
     training, validation, data = [], [], {}
     for folder in folders:
-        parts = frame_parts(folder)
+        found = frame_parts(folder, told_left_out(folder, options.failures))
+        told_sources(folder, found, weights)
+        counts = [step_weights(part.teachers, weights) > 0 for part in found]
+        parts = [part if count.all() else part.only(np.flatnonzero(count)) for part, count in zip(found, counts)]
+        parts = [part for part in parts if len(part)]
         if limit is not None and not 2 <= limit <= len(parts):
             raise SetupError(expected=f"--limit of 2 to the {len(parts)} files with frames in {folder}",
                              got=str(limit), fix="collect more, or take fewer")

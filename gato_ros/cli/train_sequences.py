@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 from gato_ros.core.errors import SetupError
 
 if TYPE_CHECKING:
+    from gato_ros.data.frames import Frames
     from gato_ros.data.recording import Recording
     from gato_ros.training.sequence_config import SequenceConfig
 
@@ -43,19 +46,24 @@ def chosen(options: SequenceOptions, preset: str) -> SequenceConfig:
                                                if value is not None})
 
 
-def load(folders: tuple[Path, ...], limit: int | None, return_share: float,
-         held_out_every: int) -> tuple[list[Recording], list[Recording], dict[str, int]]:
+def load(folders: tuple[Path, ...], limit: int | None, return_share: float, held_out_every: int,
+         weights: Mapping[str, float], failures: bool = False
+         ) -> tuple[list[Recording], list[Recording], dict[str, int]]:
     """Episodes to train on and to hold out, and the count of rendered steps by folder.
 
     Raises:
         SetupError: too few good episodes to hold one out.
     """
     from gato_ros.data.recording import load_recordings
+    from gato_ros.training.mixing import step_weights
     from gato_ros.training.windows import good_enough
 
     training, validation, data = [], [], {}
     for folder in folders:
-        found = load_recordings(folder)[:limit]
+        found = load_recordings(folder, told_left_out(folder, failures))[:limit]
+        told_sources(folder, [one.frames for one in found], weights)
+        # One that holds no lesson would be a validation without a figure.
+        found = [one for one in found if step_weights(one.frames.teachers, weights).any()]
         good = good_enough(found, return_share)
         data[str(folder)] = sum(len(one.frames) for one in good)
         print(f"train: {len(good)} of {len(found)} episodes of {folder}, {data[str(folder)]} steps", flush=True)
@@ -66,3 +74,23 @@ def load(folders: tuple[Path, ...], limit: int | None, return_share: float,
         raise SetupError(expected="at least two good episodes, one of them to hold out", got=str(len(training)),
                          fix="collect more")
     return training, validation, data
+
+
+def told_left_out(folder: Path, failures: bool) -> dict[Path, str]:
+    """The episodes of a folder that do not count, said once with the reason."""
+    from gato_ros.data.admission import left_out
+
+    reasons = {} if failures else left_out(folder)
+    for reason, count in Counter(reasons.values()).items():
+        names = ", ".join(path.name for path, why in reasons.items() if why == reason)
+        print(f"train: {count} episodes of {folder} left out, {reason}: {names}", flush=True)
+    return reasons
+
+
+def told_sources(folder: Path, parts: Sequence[Frames], weights: Mapping[str, float]) -> None:
+    """Say how many steps of each source there are, and how they count, where others than the expert were in command."""
+    if all(part.sources is None for part in parts):
+        return
+    counts = Counter(str(name) for part in parts for name in part.teachers)
+    steps = ", ".join(f"{name} {count} (weight {weights.get(name, 0):g})" for name, count in sorted(counts.items()))
+    print(f"train: steps of {folder} by who was in command: {steps}", flush=True)

@@ -6,7 +6,7 @@ Images stay zstd-compressed in memory (about 3 kB a frame instead of 98 kB) and 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import zstandard
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
+from gato_ros.data.command_source import EXPERT, command_sources
 from gato_ros.data.episode import Episode, episode_paths, read_episode
 
 SUFFIX = ".frames.npz"
@@ -38,9 +39,23 @@ class Frames:
     """[N 5] float32 labels, `Action.as_vector`."""
     privileged: dict[str, np.ndarray]
     """Privileged key -> [N size] float32."""
+    sources: np.ndarray | None = None
+    """[N] text, who was in command, or who taught (`command_source`); None: the expert throughout."""
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def teachers(self) -> np.ndarray:
+        """[N] text: `sources` where they are known."""
+        return np.full(len(self), EXPERT, "U16") if self.sources is None else self.sources
+
+    def only(self, rows: np.ndarray) -> Frames:
+        """The frames of `rows` [n], in that order."""
+        return Frames(self.image_keys, self.image_shape, tuple(self.images[row] for row in rows),
+                      {key: value[rows] for key, value in self.vectors.items()}, self.actions[rows],
+                      {key: value[rows] for key, value in self.privileged.items()},
+                      None if self.sources is None else self.sources[rows])
 
     def pixels(self, rows: Sequence[int]) -> np.ndarray:
         """uint8 [len(rows) cameras height width 3]."""
@@ -88,6 +103,7 @@ def rendered_steps(episode: Episode) -> Frames:
     compressor = zstandard.ZstdCompressor(level=3)
     pictures = [np.stack([episode.values[key][i] for key in image_keys]) for i in range(len(rows))]
     shape = tuple(int(n) for n in pictures[0].shape[1:]) if pictures else (0, 0, 3)
+    sources = command_sources(episode)[rows]
     return Frames(
         image_keys,
         shape,
@@ -95,6 +111,7 @@ def rendered_steps(episode: Episode) -> Frames:
         {key: value[rows] for key, value in episode.values.items() if key not in image_keys},
         episode.actions[rows],
         {key: value[rows].astype(np.float32) for key, value in episode.privileged.items()},
+        None if (sources == EXPERT).all() else sources,
     )
 
 
@@ -131,6 +148,7 @@ def join(parts: Sequence[Frames]) -> Frames:
         {key: np.concatenate([part.vectors[key] for part in parts]) for key in first.vectors},
         np.concatenate([part.actions for part in parts]),
         {key: np.concatenate([_or_nan(part, key, widths[key]) for part in parts]) for key in sorted(widths)},
+        None if all(part.sources is None for part in parts) else np.concatenate([part.teachers for part in parts]),
     )
 
 
@@ -144,6 +162,7 @@ def save_frames(path: Path, frames: Frames) -> None:
         "actions": frames.actions,
         **{f"vector:{key}": value for key, value in frames.vectors.items()},
         **{f"privileged:{key}": value for key, value in frames.privileged.items()},
+        **({} if frames.sources is None else {"sources": frames.sources}),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name("." + path.name + ".partial")
@@ -169,6 +188,7 @@ def load_frames(path: Path) -> Frames:
             pick("vector:"),
             arrays["actions"],
             pick("privileged:"),
+            arrays.get("sources"),
         )
     except Exception as error:  # zip, json and numpy each fail in their own way on a cut file
         raise SetupError(
@@ -183,8 +203,11 @@ def cache_path(episode: Path, suffix: str) -> Path:
     return episode.parent / CACHE / f"{episode.stem}-{episode.stat().st_size}{suffix}"
 
 
-def frame_parts(folder: Path) -> list[Frames]:
+def frame_parts(folder: Path, skip: Container[Path] = ()) -> list[Frames]:
     """The frames of a folder, file by file: its `*.frames.npz` and the rendered steps of its episodes (cached).
+
+    Args:
+        skip: episodes that do not count (`admission.left_out`).
 
     Raises:
         SetupError: the folder holds neither.
@@ -192,6 +215,8 @@ def frame_parts(folder: Path) -> list[Frames]:
     folder = Path(folder)
     parts = [load_frames(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
     for path in episode_paths(folder):
+        if path in skip:
+            continue
         cached = cache_path(path, SUFFIX)
         if not cached.exists():
             save_frames(cached, frames_from_episode(path))

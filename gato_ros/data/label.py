@@ -67,11 +67,13 @@ def now_utc() -> str:
 def read_labels(episode: Path) -> History:
     """What was said about the episode; an empty history if nothing was."""
     try:
-        lines = labels_path(episode).read_text(errors="replace").splitlines()
+        lines = labels_path(episode).read_text(encoding="utf-8", errors="replace").split("\n")
     except FileNotFoundError:
         return History()
     labels, problems = [], []
     for number, line in enumerate(lines, 1):
+        if not line:
+            continue
         try:
             labels.append(_label(json.loads(line)))
         except (ValueError, TypeError) as error:

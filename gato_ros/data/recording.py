@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from gato_ros.core.errors import SetupError
 from gato_ros.data.episode import Episode, episode_paths, read_episode
 from gato_ros.data.frames import SUFFIX, Frames, cache_path, load_frames, rendered_steps, save_frames
+from gato_ros.data.label import read_labels
 
 ORDER_SUFFIX = ".order.npz"
 
@@ -31,11 +33,14 @@ class Recording:
     source: tuple[str, str, str]
     """Task, object set, and who drove."""
     outcome: float
-    """The return: 1 for a success and 0 for a failure where nothing else was recorded."""
+    """The return: 1 for a success and 0 for a failure where nothing else was recorded; a later verdict overrules it."""
 
 
-def load_recordings(folder: Path) -> list[Recording]:
+def load_recordings(folder: Path, skip: Container[Path] = ()) -> list[Recording]:
     """The episodes of a folder by name; what is read is kept beside them, the frames where `frame_parts` keeps them.
+
+    Args:
+        skip: episodes that do not count (`admission.left_out`).
 
     Raises:
         SetupError: no episodes.
@@ -44,7 +49,14 @@ def load_recordings(folder: Path) -> list[Recording]:
     if not paths:
         raise SetupError(expected=f"episodes in {folder}", got="none (snapshots have no order in time)",
                          fix="run `python -m gato_ros collect --image-share 1` first")
-    return [recording for path in paths if len((recording := _load(path)).frames)]
+    found = [_judged(path) for path in paths if path not in skip]
+    return [recording for recording in found if len(recording.frames)]
+
+
+def _judged(path: Path) -> Recording:
+    """The recording with what was said of it since."""
+    recording, verdict = _load(path), read_labels(path).latest("verdict")
+    return recording if verdict is None else replace(recording, outcome=float(verdict == "success"))
 
 
 def _load(path: Path) -> Recording:

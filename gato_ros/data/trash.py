@@ -48,7 +48,7 @@ def trash(episode: Path, reason: str, by: str | None = None) -> Trashed:
     found = Trashed(folder, episode.name, reason, stamp, by or user())
     # The reason first: an episode is never in the trash without one, whenever this is interrupted.
     partial = folder / f".{ABOUT}.partial"
-    with open(partial, "w") as file:
+    with open(partial, "w", encoding="utf-8") as file:
         json.dump({"name": found.name, "reason": reason, "at": stamp, "by": found.by}, file, ensure_ascii=False)
         file.flush()
         os.fsync(file.fileno())
@@ -76,7 +76,7 @@ def in_trash(folder: Path) -> list[Trashed]:
     found = []
     for about in sorted((Path(folder) / TRASH).glob(f"*/{ABOUT}")):
         try:
-            one = Trashed(about.parent, **json.loads(about.read_text()))
+            one = Trashed(about.parent, **json.loads(about.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
             raise SetupError(expected=f"a whole file {about}", got=f"{type(error).__name__}: {error}",
                              fix="mend it by hand: it says name, reason, at and by") from None

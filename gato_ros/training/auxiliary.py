@@ -33,6 +33,14 @@ Faces = Sequence[tuple[np.ndarray, np.ndarray]]
 """Of every object, by its number: outward normals [faces 3] in its own frame, and areas [faces]."""
 
 
+def has_truth(privileged: Mapping[str, np.ndarray], count: int) -> np.ndarray:
+    """[count] bool: frames whose objects are known. A recording of a real robot has none such."""
+    keys = [f"privileged/{colour}/{what}" for colour in COLOURS for what in ("pose", "object")]
+    if not all(key in privileged for key in keys):
+        return np.zeros(count, bool)
+    return np.all([np.isfinite(privileged[key]).all(1) for key in keys], 0)
+
+
 def auxiliary_targets(privileged: Mapping[str, np.ndarray], faces: Faces) -> tuple[np.ndarray, np.ndarray]:
     """Targets and weights [N len(NAMES)]; the weight is 0 where there is no truth.
 

@@ -13,8 +13,9 @@ import numpy as np
 from gato_ros.data.frames import Frames
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize, tokenize_actions
-from gato_ros.training.auxiliary import Faces, auxiliary_targets
+from gato_ros.training.auxiliary import NAMES, Faces, auxiliary_targets, has_truth
 from gato_ros.training.mirror import ACTION_SIGN, AUXILIARY_SIGN, can_mirror, mirror_pixels, mirror_vectors
+from gato_ros.training.mixing import drawn_in_proportion
 from gato_ros.training.privileged import MIRROR_SIGN, mirror_privileged, with_all_vectors
 from gato_ros.training.sight import Sightings, View, sightings
 
@@ -47,18 +48,28 @@ class Examples:
     auxiliary_weight: np.ndarray
     sightings: Sightings | None = None
     """What each patch shows, if the cameras are known."""
+    weights: np.ndarray | None = None
+    """[N] how often each frame counts, relative to the others; None: all alike."""
 
     @staticmethod
-    def of(frames: Frames, layout: TokenLayout, faces: Faces, views: Mapping[str, View] | None = None) -> Examples:
-        """Frames with their auxiliary targets.
+    def of(frames: Frames, layout: TokenLayout, faces: Faces, views: Mapping[str, View] | None = None,
+           weights: np.ndarray | None = None) -> Examples:
+        """Frames with their auxiliary targets, where the objects are known.
 
         Args:
             faces: of the simulator's objects, by number.
             views: image key -> camera of the simulator; None asks nothing of single patches.
+            weights: [N] how often each frame counts; None: all alike.
         """
-        seen = sightings(frames.privileged, faces, views, layout) if views and layout.images else None
-        targets, weights = auxiliary_targets(frames.privileged, faces)
-        return Examples(with_all_vectors(frames, layout), layout, targets, weights, seen)
+        truth = has_truth(frames.privileged, len(frames))
+        told = {key: value[truth] for key, value in frames.privileged.items()}
+        targets, known = (np.zeros((len(frames), len(NAMES)), np.float32) for _ in range(2))
+        seen = None
+        if truth.any():
+            targets[truth], known[truth] = auxiliary_targets(told, faces)
+            if views and layout.images:
+                seen = Sightings.where(truth, sightings(told, faces, views, layout))
+        return Examples(with_all_vectors(frames, layout), layout, targets, known, seen, weights)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -117,10 +128,16 @@ class BatchMaker:
         epoch, place = divmod(step, max(1, len(self.examples) // self.batch))
         order = self._order
         if order[0] != epoch:
-            order = self._order = (epoch, np.random.default_rng([self.seed, epoch]).permutation(len(self.examples)))
+            order = self._order = (epoch, self._shuffled(epoch))
         rows = order[1][place * self.batch : (place + 1) * self.batch]
         flips = np.random.default_rng([self.seed, 1, step]).random(len(rows)) < 0.5
         return self.examples.batch(rows, np.flatnonzero(flips) if self.mirror and self.examples.can_mirror else None)
+
+    def _shuffled(self, epoch: int) -> np.ndarray:
+        """[N] rows in the order of an epoch, each as often as it counts."""
+        rng = np.random.default_rng([self.seed, epoch])
+        order, weights = rng.permutation(len(self.examples)), self.examples.weights
+        return order if weights is None else drawn_in_proportion(order, weights, rng)
 
 
 def batches(

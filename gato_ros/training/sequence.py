@@ -86,7 +86,7 @@ def sequence_step(state: TrainingState, batch: SequenceBatch, *, config: Sequenc
 
     def loss(params: Any) -> Any:
         return sequence_loss(params, model, layout, tokens, batch.done_ids, target_ids=batch.label_ids,
-                             pieces=batch.pieces, rng=model_rng, train=True)
+                             pieces=batch.pieces, step_mask=batch.lessons, rng=model_rng, train=True)
 
     value, gradients = jax.value_and_grad(loss)(state.params)
     return descended(state, gradients, config), {"loss": value, "action_loss": value}
@@ -96,13 +96,17 @@ def sequence_step(state: TrainingState, batch: SequenceBatch, *, config: Sequenc
 def measure_sequences(params: Any, batch: SequenceBatch, *, model: GatoConfig, layout: TokenLayout) -> dict[str, Any]:
     """The loss and the errors of the likeliest actions, each given what was done before it."""
     logits = sequence_logits(params, model, layout, batch.tokens, batch.done_ids, pieces=batch.pieces)
-    loss = masked_cross_entropy(logits, table_row(model, batch.label_ids), jnp.ones(batch.label_ids.shape, bool))
+    lessons = jnp.ones(batch.pieces.shape, bool) if batch.lessons is None else jnp.asarray(batch.lessons)
+    mask = jnp.broadcast_to(lessons[..., None], batch.label_ids.shape)
+    loss = masked_cross_entropy(logits, table_row(model, batch.label_ids), mask)
     bins = logits[..., model.text_rows:model.text_rows + BINS].argmax(-1)
     wanted = batch.label_ids - CONTINUOUS_START
     error = jnp.abs(bins - wanted) * 2.0 / BINS
     sides = (bins >= BINS // 2) == (wanted >= BINS // 2)
-    return {"loss": loss, "action_loss": loss, "twist_error": error[..., :4].mean((0, 1)),
-            "gripper_accuracy": sides[..., 4].mean()}
+    count = jnp.maximum(lessons.sum(), 1)
+    mean = lambda of_steps: jnp.where(lessons, of_steps, 0).sum() / count  # noqa: E731
+    return {"loss": loss, "action_loss": loss, "gripper_accuracy": mean(sides[..., 4]),
+            "twist_error": jnp.stack([mean(error[..., place]) for place in range(4)])}
 
 
 def augment_sequences(tokens: StepTokens, config: SequenceConfig, rng: Any) -> StepTokens:

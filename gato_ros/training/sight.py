@@ -42,6 +42,18 @@ class Sightings:
     """[N C colours len(OF_EACH) - 1] the numbers after "seen"."""
     grid: tuple[int, int]
     """Rows and columns of patches, the same in all cameras."""
+    known: np.ndarray
+    """[N] bool: where the objects are known; of other frames nothing is asked."""
+
+    @staticmethod
+    def where(truth: np.ndarray, found: Sightings) -> Sightings:
+        """The sightings of the frames with `truth` [N], n of them true, from those of these n alone."""
+        if truth.all():
+            return found
+        patch = np.full((len(truth), *found.patch.shape[1:]), -1, found.patch.dtype)
+        values = np.zeros((len(truth), *found.values.shape[1:]), found.values.dtype)
+        patch[truth], values[truth] = found.patch, found.values
+        return Sightings(patch, values, found.grid, truth)
 
     def targets(self, rows: np.ndarray, mirrored: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Targets and weights [len(rows) patches len(PATCH_NAMES)], patches camera by camera.
@@ -56,7 +68,7 @@ class Sightings:
         each = len(OF_EACH)
         targets = np.zeros((batch, cameras, self.grid[0] * self.grid[1], colours, each), np.float32)
         weights = np.zeros_like(targets)
-        weights[..., 0] = 1.0
+        weights[..., 0] = self.known[rows][:, None, None, None]
         where = np.nonzero(patch >= 0)
         place = (where[0], where[1], patch[where], where[2])
         targets[place] = np.concatenate([np.ones((len(where[0]), 1)), values[where]], 1)
@@ -94,7 +106,8 @@ def sightings(privileged: Mapping[str, np.ndarray], faces: Faces, views: Mapping
             told.append(np.column_stack([column % 1 - 0.5, row % 1 - 0.5, _turned_back(harmonics, bearing)]))
         patches.append(np.stack(found, 1))
         values.append(np.stack(told, 1))
-    return Sightings(np.stack(patches, 1), np.stack(values, 1).astype(np.float32), grid)
+    return Sightings(np.stack(patches, 1), np.stack(values, 1).astype(np.float32), grid,
+                     np.ones(len(patches[0]), bool))
 
 
 def _pixels(view: View, points: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

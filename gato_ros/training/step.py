@@ -81,8 +81,8 @@ def patch_loss(predicted: Any, target: Any, weight: Any) -> Any:
     presence = optax.sigmoid_binary_cross_entropy(predicted, target)
     error = jnp.where(seen, 0.0, jnp.abs(predicted - target) * weight)
     known = jnp.maximum(jnp.where(seen, 0.0, weight).sum(), 1.0)
-    return jnp.where(seen, presence, 0.0).sum() / (seen.sum() * predicted.shape[0] * predicted.shape[1]) \
-        + error.sum() / known
+    asked = jnp.where(seen, weight, 0.0)
+    return (asked * presence).sum() / jnp.maximum(asked.sum(), 1.0) + error.sum() / known
 
 
 def hidden(ids: Any, layout: TokenLayout) -> Any:

@@ -7,7 +7,7 @@ part of it: that is how a prompt is met at run time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from gato_ros.models.layout import TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize_actions
 from gato_ros.training.examples import can_mirror_frames, made_ahead, tokens_of
 from gato_ros.training.mirror import ACTION_SIGN
+from gato_ros.training.mixing import step_weights, unless_equal
 from gato_ros.training.privileged import with_all_vectors
 from gato_ros.training.sequence_config import SequenceConfig
 
@@ -36,6 +37,8 @@ class SequenceBatch(NamedTuple):
     """[batch length actions] int32 of what should have been done."""
     pieces: np.ndarray
     """[batch length] int32 number of the piece that each step belongs to."""
+    lessons: np.ndarray | None = None
+    """[batch length] bool: steps that are learned from; the others are what came before. None: all."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,16 @@ class Windows:
     """[N 5] what was carried out at each row."""
     stretches: tuple[Stretch, ...]
     layout: TokenLayout
+    weights: np.ndarray | None = None
+    """[N] how often windows are drawn around each row; rows with 0 are context only. None: all alike."""
 
     @staticmethod
-    def of(recordings: Sequence[Recording], layout: TokenLayout) -> Windows:
-        """The recordings one after another, divided where a step was not rendered."""
+    def of(recordings: Sequence[Recording], layout: TokenLayout, weights: Mapping[str, float] | None = None) -> Windows:
+        """The recordings one after another, divided where a step was not rendered.
+
+        Args:
+            weights: source -> how often its steps count (`mixing.mixing_weights`); None: all alike.
+        """
         stretches: list[Stretch] = []
         first = 0
         for number, one in enumerate(recordings):
@@ -77,7 +86,8 @@ class Windows:
             first += len(one.steps)
         frames = with_all_vectors(join([one.frames for one in recordings]), layout)
         executed = np.concatenate([one.executed for one in recordings])
-        return Windows(frames, executed, tuple(stretches), layout)
+        each = None if weights is None else unless_equal(step_weights(frames.teachers, weights))
+        return Windows(frames, executed, tuple(stretches), layout, each)
 
     def __len__(self) -> int:
         return len(self.executed)
@@ -85,6 +95,24 @@ class Windows:
     @cached_property
     def _firsts(self) -> np.ndarray:
         return np.array([stretch.first for stretch in self.stretches])
+
+    @cached_property
+    def _teaching(self) -> list[Stretch]:
+        """The stretches that hold a lesson."""
+        return [one for one in self.stretches if self.weights is None or self.weights[one.rows].any()]
+
+    @cached_property
+    def _reach(self) -> np.ndarray:
+        return np.cumsum(self.weights)
+
+    def _start(self, rng: np.random.Generator, length: int) -> tuple[Stretch, int]:
+        """A stretch and the row where a window in it begins: with weights, up to a window before a lesson."""
+        if self.weights is None:
+            row = int(rng.integers(len(self)))
+        else:
+            row = int(np.searchsorted(self._reach, rng.random() * self._reach[-1], side="right"))
+        stretch = self.stretches[np.searchsorted(self._firsts, row, side="right") - 1]
+        return stretch, row if self.weights is None else max(stretch.first, row - int(rng.integers(length)))
 
     @cached_property
     def _by_source(self) -> dict[tuple[tuple[str, str, str], bool], list[Stretch]]:
@@ -103,11 +131,10 @@ class Windows:
         left = config.length
         while left > 0:
             if not rows:
-                row = int(rng.integers(len(self)))
-                stretch = self.stretches[np.searchsorted(self._firsts, row, side="right") - 1]
+                stretch, row = self._start(rng, config.length)
                 body = np.arange(row, stretch.first + stretch.length)
             else:
-                stretch = self.stretches[rng.integers(len(self.stretches))]
+                stretch = self._teaching[rng.integers(len(self._teaching))]
                 body = stretch.rows
             prompt = self._prompt(rng, stretch, config, longest_prompt)
             piece = np.concatenate([prompt, body])[:left]
@@ -141,7 +168,8 @@ class Windows:
         done[places] *= ACTION_SIGN
         shaped = lambda array: array.reshape(batch, length, *array.shape[1:])  # noqa: E731
         ids = [shaped(tokenize_actions(self.layout, actions).astype(np.int32)) for actions in (done, labels)]
-        return SequenceBatch(StepTokens(shaped(tokens.patches), shaped(tokens.ids)), *ids, pieces)
+        return SequenceBatch(StepTokens(shaped(tokens.patches), shaped(tokens.ids)), *ids, pieces,
+                             None if self.weights is None else shaped(self.weights[flat] > 0))
 
     def draw(self, rng: np.random.Generator, config: SequenceConfig, longest_prompt: int,
              mirror: bool = False) -> SequenceBatch:

@@ -133,3 +133,12 @@ def test_no_episodes_is_one_line_and_exit_2(tmp_path, verb, place, capsys):
     assert episodes(verb, tmp_path / place) == 2
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1 and "expected" in said
+
+
+def test_export_says_what_it_left_out_and_refuses_a_place_that_is_taken(folder, tmp_path, capsys):
+    pytest.importorskip("h5py", reason="the extra `hdf5` is not installed")
+    out = ("export", folder, "--format", "hdf5", "--out", tmp_path / "x.hdf5")
+    found = answer(tmp_path, *out)
+    assert (found["episodes"], found["steps"]) == (1, 12) and list(found["left_out"].values()) == ["a failure"]
+    assert "two.mcap: a failure" in capsys.readouterr().out and (tmp_path / "x.hdf5").exists()
+    assert episodes(*out) == 2 and "something is there" in capsys.readouterr().err

@@ -26,12 +26,12 @@ from gato_ros.cli.evaluate_episode import Clip, Job
 from gato_ros.cli.evaluate_partial import PartialResult
 from gato_ros.cli.evaluate_plan import Plan, check
 from gato_ros.cli.failure_video import failures_to_film, film_failures, write_sheet
-from gato_ros.cli.film import write_film
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import HoldPolicy
 from gato_ros.core.seal import sealed_text
+from gato_ros.data.film import write_film
 from gato_ros.embodiments import load_embodiment
 from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS, PLAIN, perturbation
 from gato_ros.training.evaluation import EpisodeOutcome

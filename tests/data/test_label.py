@@ -12,16 +12,17 @@ def test_the_latest_counts_and_the_history_and_the_recording_stay(tmp_path):
     before = path.read_bytes()
     assert read_labels(path) == History() and read_labels(path).success(True) is True
     add_label(path, verdict="success", by="Ada")
-    add_label(path, text="rot auf blau", note="der Würfel rutscht", by="Ben")
+    add_label(path, text="rot auf blau", note="der Würfel\u2028 rutscht", by="Ben")
     add_label(path, verdict="fail", by="Cid")
     history = read_labels(path)
     assert [label.by for label in history.labels] == ["Ada", "Ben", "Cid"] and history.problems == ()
     assert history.success(True) is False
-    assert (history.latest("text"), history.latest("note")) == ("rot auf blau", "der Würfel rutscht")
+    assert (history.latest("text"), history.latest("note")) == ("rot auf blau", "der Würfel\u2028 rutscht")
     add_label(path, verdict="unknown")
     assert read_labels(path).success(True) is None and len(read_labels(path).labels) == 4
     assert path.read_bytes() == before
-    assert [json.loads(line)["by"] for line in labels_path(path).read_text().splitlines()][:3] == ["Ada", "Ben", "Cid"]
+    lines = labels_path(path).read_text(encoding="utf-8").split("\n")
+    assert [json.loads(line)["by"] for line in lines[:3]] == ["Ada", "Ben", "Cid"]
 
 
 def test_a_cut_line_is_told_and_costs_no_other(tmp_path):

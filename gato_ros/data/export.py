@@ -1,0 +1,161 @@
+"""What an episode gives to other formats: the same for all of them, each key with its units and names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gato_ros.core.errors import SetupError
+from gato_ros.data.command_source import command_sources
+from gato_ros.data.episode import Episode, read_episode
+from gato_ros.data.gaps import missing_numbers
+from gato_ros.data.mcap_file import sync_folder
+from gato_ros.data.summary import Summary, summarise
+from gato_ros.embodiments import Embodiment, load_embodiment
+
+ACTION_NAMES = ("vx_m_s", "vy_m_s", "vz_m_s", "wz_rad_s", "gripper_opening_m")
+
+
+@dataclass(frozen=True)
+class Take:
+    """One episode for export; N steps."""
+
+    name: str
+    task: str
+    success: bool | None
+    stamps_s: np.ndarray
+    """[N] float64 since the first step, as recorded."""
+    vectors: dict[str, np.ndarray]
+    """Contract key -> [N size] float32, in the contract's order of keys."""
+    images: dict[str, np.ndarray]
+    """Contract key -> [N height width 3] uint8; empty where images were not asked for."""
+    actions: np.ndarray
+    """[N 5] float32 what should be done."""
+    executed: np.ndarray
+    """[N 5] float32 what was carried out."""
+    sources: np.ndarray
+    """[N] text, who was in command."""
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which episodes an export takes, all of one contract."""
+
+    robot: Embodiment
+    summaries: tuple[Summary, ...]
+    images: bool
+    left_out: dict[str, str]
+    """File -> why."""
+
+    def takes(self) -> Iterator[Take]:
+        """One after the other, each read when it is its turn."""
+        for one in self.summaries:
+            yield _take(one, read_episode(one.path), self.images)
+
+    @property
+    def fps(self) -> float:
+        """Steps in a second by the contract, an int where it is a whole number."""
+        rate = self.robot.control_rate_hz
+        return int(rate) if rate == int(rate) else rate
+
+
+def select(paths: Sequence[Path], images: bool = True, failures: bool = False) -> Selection:
+    """The episodes that can be exported without a word that is not true.
+
+    Left out, and said: failures (unless asked for), files that cannot be read, episodes with steps missing or, where
+    images are wanted, with steps that have none.
+
+    Raises:
+        SetupError: episodes of several contracts, or none left.
+    """
+    kept: list[Summary] = []
+    left_out: dict[str, str] = {}
+    for path in paths:
+        one = summarise(path)
+        reason = one.problem or _reason(one, images, failures)
+        if reason:
+            left_out[str(path)] = reason
+        else:
+            kept.append(one)
+    contracts = {(one.metadata["embodiment"], one.metadata["contract_digest"]) for one in kept}
+    if len(contracts) > 1:
+        raise SetupError(expected="episodes of one contract", got=", ".join(f"{n} ({d[:12]})" for n, d in contracts),
+                         fix="export them one by one")
+    if not kept:
+        reasons = "; ".join(f"{Path(path).name}: {reason}" for path, reason in list(left_out.items())[:5])
+        raise SetupError(expected="at least one episode to export", got=reasons,
+                         fix="see --no-images and --failures, or record with images at every step")
+    return Selection(load_embodiment(contracts.pop()[0]), tuple(kept), images, left_out)
+
+
+def _reason(one: Summary, images: bool, failures: bool) -> str:
+    if one.success is False and not failures:
+        return "a failure"
+    if not one.steps:
+        return "no steps"
+    if images and one.images < one.steps:
+        return f"pictures at {one.images} of {one.steps} steps"
+    return ""
+
+
+def _take(one: Summary, episode: Episode, images: bool) -> Take:
+    if missing := missing_numbers(episode.steps.tolist()):
+        raise SetupError(expected=f"every step in {one.path}", got=f"{len(missing)} missing",
+                         fix="`python -m gato_ros episodes verify` tells more; trash it, or export without it")
+    names = sorted(episode.values)
+    return Take(
+        name=one.path.stem, task=one.task, success=one.success, stamps_s=episode.stamps_s - episode.stamps_s[0],
+        vectors={key: episode.values[key] for key in names if episode.values[key].ndim == 2},
+        images={key: episode.values[key] for key in names if images and episode.values[key].ndim == 4},
+        actions=episode.actions, executed=episode.executed, sources=command_sources(episode))
+
+
+def value_names(robot: Embodiment, key: str, size: int) -> list[str]:
+    """A name for each value of a vector: joints by their names, poses by their axes."""
+    source = getattr(robot.channel(key), "source", "")
+    joints = source in ("joint_position", "joint_velocity")
+    pose = source in ("tool_pose", "wrist_pose")
+    parts = robot.arm.joints if joints else ("x", "y", "z", "qx", "qy", "qz", "qw") if pose else range(size)
+    return [key] if size == 1 else [f"{key}/{part}" for part in parts]
+
+
+def write_whole(target: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` make a file or folder under a hidden name, put it on the disk, then give it its own.
+
+    Raises:
+        SetupError: the target exists.
+    """
+    target = Path(target)
+    if target.exists():
+        raise SetupError(expected=f"a new place for the export, {target}", got="something is there",
+                         fix="take another name, or move that away")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    _remove(partial)
+    try:
+        write(partial)
+        for path in [partial, *partial.rglob("*")]:
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        partial.rename(target)
+        sync_folder(target.parent)
+    finally:
+        _remove(partial)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
