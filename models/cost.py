@@ -59,8 +59,9 @@ def streaming_phases(config: GatoConfig, layout: TokenLayout, precision: str = "
         layers = 2.0 * config.layers * tokens * _layer_products(config)
         attention = config.layers * _attention(config, tokens, slots, slots)
         read += size * (core_parameters(config) - _relative(config) * config.layers + BINS * config.width)
+        half = precision in _HALF_MEMORY or (tokens > 1 and many == 2)
         return Phase(name, layers + products + head, attention, read + memory_bytes, 16 if size < 4 else 32,
-                     16 if precision in _HALF_MEMORY else 32, times)
+                     16 if half else 32, times)
 
     return [phase("prefill", chunk, many, stem_operations(config, layout), stem_weights(config) * many),
             phase("decode", 1, one, 0.0, 0.0, layout.actions - 1)]

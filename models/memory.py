@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,26 +15,27 @@ from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import layer_norm, product
 from gato_ros.models.parameters import Parameters
-from gato_ros.models.transformer import attend, feed_forward, position_scores, sinusoids, skew, split_heads
+from gato_ros.models.slot_attention import attend_slots
+from gato_ros.models.transformer import feed_forward, sinusoids, split_heads
 
 
 class Memory(NamedTuple):
     """Keys and values by slot."""
 
     keys: tuple[Array, ...]
-    """Per layer [1 slots heads size]."""
+    """Per layer [heads slots size]."""
     values: tuple[Array, ...]
 
 
 def empty(config: GatoConfig, slots: int) -> Memory:
     """Slots that nothing was written to; whoever reads must mask them."""
-    shape = (1, slots, config.heads, config.head_size)
+    shape = (config.heads, slots, config.head_size)
     zeros = lambda: tuple(jnp.zeros(shape, config.compute) for _ in range(config.layers))  # noqa: E731
     return Memory(zeros(), zeros())
 
 
 def position_keys(params: Parameters, config: GatoConfig, slots: int) -> tuple[Array, ...] | None:
-    """Per layer the projected codes [slots heads size] of the distances slots-1 .. 0; they depend on weights only.
+    """Per layer the projected codes [heads slots size] of the distances slots-1 .. 0; they depend on weights only.
 
     None for a model without positions.
 
@@ -48,7 +48,7 @@ def position_keys(params: Parameters, config: GatoConfig, slots: int) -> tuple[A
     if config.attention_positions == "none":
         return None
     codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
-    return tuple(split_heads(config, product(config, codes, layer["relative"])).astype(config.compute)
+    return tuple(_heads_first(config, product(config, codes, layer["relative"])).astype(config.compute)
                  for _, layer in sorted(params["layers"].items()))
 
 
@@ -60,22 +60,18 @@ def advance(params: Parameters, config: GatoConfig, relative: tuple[Array, ...] 
     Args:
         mask: True where a new token (row) sees a slot.
     """
-    keys, values = list(memory.keys), list(memory.values)
+    keys, values, x = list(memory.keys), list(memory.values), x[0]
     for i, (_, layer) in enumerate(sorted(params["layers"].items())):
         normed = layer_norm(layer["norm_attention"], x)
-        query, key, value = (split_heads(config, product(config, normed, layer[name]))
+        query, key, value = (_heads_first(config, product(config, normed, layer[name]))
                              for name in ("query", "key", "value"))
         keys[i] = jax.lax.dynamic_update_slice_in_dim(keys[i], key.astype(keys[i].dtype), start, 1)
         values[i] = jax.lax.dynamic_update_slice_in_dim(values[i], value.astype(values[i].dtype), start, 1)
-        position = None if relative is None else partial(_position, config, relative[i], start)
-        x = x + attend(layer, config, query, keys[i], values[i], mask, position)
+        codes = None if relative is None else relative[i]
+        x = x + attend_slots(layer, config, query, keys[i], values[i], mask, codes, start)
         x = x + feed_forward(layer, config, x)
-    return layer_norm(params["final_norm"], x), Memory(tuple(keys), tuple(values))
+    return layer_norm(params["final_norm"], x)[None], Memory(tuple(keys), tuple(values))
 
 
-def _position(config: GatoConfig, relative: Array, start: Any,
-              queries: Array) -> Float[Array, "batch heads length slots"]:
-    """Relative scores by slot: as if the new tokens began at slot 0, a skew, then turned to where they do."""
-    slots = relative.shape[0]
-    scores = position_scores(config, queries, relative)
-    return jnp.roll(skew(jnp.concatenate([scores, scores], -1), slots - 1, slots), start, -1)
+def _heads_first(config: GatoConfig, x: Float[Array, "length inner"]) -> Float[Array, "heads length size"]:
+    return split_heads(config, x).swapaxes(0, 1)

@@ -1,13 +1,13 @@
 # ruff: noqa: F722  (jaxtyping writes shapes as strings)
 """The precision a trained model serves in: a choice of the machine it runs on, not of the weights.
 
-| name | weights | products | keys, values, attention | for |
-|---|---|---|---|---|
-| float32 | float32 | float32 | float32 | the reference |
-| bfloat16 | bfloat16 | bfloat16 | bfloat16 | a GPU |
-| bfloat16_weights | bfloat16 | bfloat16 | float32 | a CPU: half the bytes per decode |
-| mixed | both | bfloat16 in the prefill, float32 in the decodes | float32 | a CPU |
-| int8 | int8 with a scale per column | bfloat16 | bfloat16 | a GPU bound by memory; on a CPU no gain |
+| name | weights | products | keys, values | attention | for |
+|---|---|---|---|---|---|
+| float32 | float32 | float32 | float32 | float32 | the reference |
+| bfloat16 | bfloat16 | bfloat16 | bfloat16 | bfloat16 | a GPU |
+| bfloat16_weights | bfloat16 | bfloat16 | float32 | as mixed | a CPU: half the bytes per decode |
+| mixed | both | bfloat16 in the prefill, float32 in the decodes | float32 | as its products | a CPU |
+| int8 | int8 with a scale per column | bfloat16 | bfloat16 | bfloat16 | a GPU bound by memory; on a CPU no gain |
 
 Sums are float32 everywhere, and so are norms, softmax and positions.
 """

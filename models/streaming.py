@@ -7,6 +7,7 @@ actions are decoded one by one. The last action's key is written by the next chu
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -64,7 +65,7 @@ def stream_step(params: Parameters, relative: tuple[Array, ...] | None, memory: 
     start, filled = _place(config, layout, step)
     run = partial(_advance, params, relative, config=config)
     observed = _observation_chunk(params, config, layout, tokens, last_action_id)
-    features, memory = _advance(_prefill(params), relative, memory, observed, start, filled, config=config)
+    features, memory = _prefill(params, relative, memory, observed, start, filled, config=config)
     head = continuous_rows(config, params["table"]).T
     logits = product(config, features[0, -1], head)
     chunk = layout.observation_tokens + 2
@@ -91,14 +92,17 @@ def absorb_step(params: Parameters, relative: tuple[Array, ...] | None, memory: 
     start, filled = _place(config, layout, step)
     chunk = _observation_chunk(params, config, layout, tokens, last_action_id)
     # Two chunks, as in decoding: the whole step at once would need a larger ring.
-    _, memory = _advance(_prefill(params), relative, memory, chunk, start, filled, config=config)
+    _, memory = _prefill(params, relative, memory, chunk, start, filled, config=config)
     length, actions = chunk.shape[1], embed_actions(params, config, jnp.asarray(action_ids)[None, :-1])
     return _advance(params, relative, memory, actions, start + length, filled + length, config=config)[1]
 
 
-def _prefill(params: Parameters) -> Parameters:
+def _prefill(params: Parameters, *inputs: Any, config: GatoConfig) -> tuple[Array, Memory]:
     """Many rows at once may be worth another precision than the decodes (models/precision.py)."""
-    return {**params, **params.get("prefill", {})}
+    params = {**params, **params.get("prefill", {})}
+    if getattr(params["layers"]["00"]["query"], "dtype", None) == jnp.bfloat16:
+        config = replace(config, compute="bfloat16")
+    return _advance(params, *inputs, config=config)
 
 
 def same_place(config: GatoConfig, layout: TokenLayout, step: int) -> int:
@@ -136,6 +140,7 @@ def _advance(params: Parameters, relative: tuple[Array, ...] | None, memory: Mem
     """
     length, slots = x.shape[1], memory.keys[0].shape[1]
     index = jnp.arange(length)[:, None]
-    distance = (start + index - jnp.arange(slots)[None]) % slots
+    distance = start + index - jnp.arange(slots)[None]
+    distance = jnp.where(distance < 0, distance + slots, distance)
     mask = (distance < config.context_tokens) & (distance < filled + index)
     return advance(params, config, relative, memory, x, start, mask)

@@ -83,19 +83,21 @@ def attend(layer: Parameters, config: GatoConfig, queries: Float[Array, "batch l
     """
     content = queries if position is None else queries + layer["content_bias"]
     scores = None if position is None else position(queries + layer["position_bias"])
-    mixed = (_fused if config.attention == "fused" else _plain)(config, content, keys, values, mask, scores)
+    mixed = (fused if config.attention == "fused" else _plain)(config, content, keys, values, mask, scores)
     return product(config, mixed.reshape(*mixed.shape[:2], -1), layer["output"])
 
 
 def _plain(config: GatoConfig, queries: Array, keys: Array, values: Array, mask: Any, added: Array | None) -> Array:
-    scores = _einsum(config, "bqhs,bkhs->bhqk", queries, keys)
+    scores = einsum(config, "bqhs,bkhs->bhqk", queries, keys)
     if added is not None:
         scores = scores + added
     weights = jax.nn.softmax(jnp.where(mask, scores * config.head_size**-0.5, MASKED), -1)
-    return _einsum(config, "bhqk,bkhs->bqhs", weights, values)
+    return einsum(config, "bhqk,bkhs->bqhs", weights, values)
 
 
-def _fused(config: GatoConfig, queries: Array, keys: Array, values: Array, mask: Any, added: Array | None) -> Array:
+def fused(config: GatoConfig, queries: Array, keys: Array, values: Array, mask: Any,
+          added: Array | None) -> Float[Array, "batch length heads size"]:
+    """Attention by the backend's own kernel; shapes as for `attend`, `added` to the scores before they are scaled."""
     on_gpu = jax.default_backend() == "gpu"
     dtype, scale = jnp.bfloat16 if on_gpu else jnp.dtype(config.compute), config.head_size**-0.5
     bias = None if added is None else (added * scale).astype(dtype)
@@ -107,7 +109,7 @@ def _fused(config: GatoConfig, queries: Array, keys: Array, values: Array, mask:
 
 
 def feed_forward(layer: Parameters, config: GatoConfig,
-                 x: Float[Array, "batch length width"]) -> Float[Array, "batch length width"]:
+                 x: Float[Array, "*batch length width"]) -> Float[Array, "*batch length width"]:
     """GEGLU: half of the first product gates the other half."""
     normed = layer_norm(layer["norm_feed_forward"], x)
     gate, value = jnp.split(product(config, normed, layer["feed_forward_in"]), 2, -1)
@@ -134,11 +136,11 @@ def sinusoids(positions: np.ndarray, width: int) -> Float[np.ndarray, "positions
 
 def position_scores(config: GatoConfig, queries: Float[Array, "batch length heads size"],
                     relative: Float[Array, "distances heads size"]) -> Float[Array, "batch heads length distances"]:
-    return _einsum(config, "bqhs,dhs->bhqd", queries, relative)
+    return einsum(config, "bqhs,dhs->bhqd", queries, relative)
 
 
-def skew(x: Float[Array, "batch heads length distances"], offset: int,
-         columns: int) -> Float[Array, "batch heads length {columns}"]:
+def skew(x: Float[Array, "*batch length distances"], offset: int,
+         columns: int) -> Float[Array, "*batch length {columns}"]:
     """out[q, j] = x[q, j + offset - q], by padding and reshaping: no gather (Dai et al. 2019, App. B).
 
     Entries whose source lies outside the row are arbitrary and must be masked.
@@ -166,6 +168,7 @@ def _regularised(branch: Array, config: GatoConfig, rng: Array | None, index: in
     return branch
 
 
-def _einsum(config: GatoConfig, pattern: str, left: Array, right: Array) -> Array:
+def einsum(config: GatoConfig, pattern: str, left: Array, right: Array) -> Float[Array, "..."]:
+    """In the config's precision; float32 out."""
     dtype = config.compute
     return jnp.einsum(pattern, left.astype(dtype), right.astype(dtype), preferred_element_type=jnp.float32)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
-CHECKED = ["embedding", "gato", "generation", "loss", "mixed_sequence", "parameters", "streaming", "transformer"]
+CHECKED = ["embedding", "gato", "generation", "loss", "mixed_sequence", "parameters", "slot_attention", "streaming",
+           "transformer"]
 with install_import_hook([f"gato_ros.models.{name}" for name in CHECKED], "beartype.beartype"):
     import gato_ros.models.generation
     import gato_ros.models.policy  # noqa: F401  (imports every room of the model)

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 
 from gato_ros.core.errors import SetupError
-from gato_ros.models import streaming
+from gato_ros.models import slot_attention, streaming
 from gato_ros.models.gato import sequence_features
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import continuous_rows
@@ -30,17 +31,17 @@ def stream(params, config, layout, tokens, absorbed=None):
 
     The first steps take their actions from `absorbed` [n actions], as a prompt does; they have no logits.
     """
-    memory, relative = streaming.empty_memory(config, layout), streaming.relative_keys(params, config, layout)
+    ring, relative = streaming.empty_memory(config, layout), streaming.relative_keys(params, config, layout)
     step, absorb = (partial(one, config=config, layout=layout) for one in (stream_step, absorb_step))
     rng = jax.random.key(0)
     logits, ids, last = [], [], 32000
     for i in range(STEPS):
         frame = StepTokens(tokens.patches[i], tokens.ids[i])
         if absorbed is not None and i < len(absorbed):
-            memory = absorb(params, relative, memory, frame, last, absorbed[i], i)
+            ring = absorb(params, relative, ring, frame, last, absorbed[i], i)
             last = absorbed[i][-1]
             continue
-        output, memory = step(params, relative, memory, frame, last, i, rng)
+        output, ring = step(params, relative, ring, frame, last, i, rng)
         logits.append(output.logits)
         ids.append(np.asarray(output.action_ids))
         last = ids[-1][-1]
@@ -75,6 +76,42 @@ def test_streaming_equals_a_full_forward_with_a_banded_mask(each_episode):
     full = np.asarray(predicting @ continuous_rows(config, params["table"]).T)
     assert full.std() > 0.5
     np.testing.assert_allclose(logits, full, atol=1e-5 * np.abs(full).max())
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_some_heads_after_the_others_are_all_heads_at_once(embodiment, observations, fresh, monkeypatch, at_once):
+    """As a CPU computes the chunks of large models; three heads do not divide by two."""
+    config = replace(PRESETS["debug"], heads=3)
+    layout = token_layout(embodiment, config)
+    tokens = tokenize(layout, observations(config.observation_keys, (STEPS,)))
+    params = fresh(config, layout, 0, 0.1)
+    together, ids = stream(params, config, layout, tokens)
+    scores = (layout.observation_tokens + 2) * streaming.ring_slots(config, layout)
+    monkeypatch.setattr(slot_attention, "SCORES_AT_ONCE", at_once * scores)
+    # Dropout is for training only; but another model is compiled anew.
+    apart, same_ids = stream(params, replace(config, dropout=0.1 * at_once), layout, tokens)
+    np.testing.assert_allclose(apart, together, atol=1e-5 * np.abs(together).max())
+    np.testing.assert_array_equal(same_ids, ids)
+
+
+@pytest.fixture
+def optimised():
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
+
+
+def test_the_compiled_step_writes_into_the_ring(episode, optimised):
+    """A copy of all keys and values in every decode would take longer than the decode."""
+    params, config, layout, tokens = episode
+    slots = streaming.ring_slots(config, layout)
+    arguments = (params, streaming.relative_keys(params, config, layout), streaming.empty_memory(config, layout),
+                 StepTokens(tokens.patches[0], tokens.ids[0]), 32000, 0, jax.random.key(0))
+    lowered = jax.jit(partial(streaming.stream_step, config=config, layout=layout), donate_argnums=2).lower(*arguments)
+    code = lowered.compile().as_text()
+    keys = rf"= f32\[{config.heads},{slots},{config.head_size}\]\S*"
+    assert len(re.findall(rf"{keys} parameter\(", code)) >= 2 * config.layers
+    assert not re.findall(rf"{keys} (copy|transpose)\(", code)
 
 
 def test_an_absorbed_prompt_equals_the_same_steps_streamed(episode):
