@@ -54,6 +54,7 @@ def five_percent(count):
     return st.sets(st.integers(0, count - 1), min_size=most, max_size=most)
 
 
+@pytest.mark.fault("R3")
 @SOME
 @given(lost=five_percent(LENGTH), topic=st.sampled_from([
     "camera/basket_front_left/image_raw", "camera/basket_front_right/image_raw", "joint_states", "proposal/twist",
@@ -64,6 +65,7 @@ def test_every_frame_that_one_channel_lost_is_named(whole, tmp_path_factory, los
     assert problems == [f"{topic} dropped at {len(lost)} steps: {spans(lost)}"]
 
 
+@pytest.mark.fault("R3")
 @SOME
 @given(lost=five_percent(LENGTH))
 def test_every_picture_that_all_cameras_lost_is_named(whole, tmp_path_factory, lost):
@@ -73,6 +75,7 @@ def test_every_picture_that_all_cameras_lost_is_named(whole, tmp_path_factory, l
                                     for side in ("left", "right")]
 
 
+@pytest.mark.fault("R3")
 @SOME
 @given(lost=five_percent(LENGTH))
 def test_every_step_that_is_missing_altogether_is_named(whole, tmp_path_factory, lost):
@@ -81,6 +84,7 @@ def test_every_step_that_is_missing_altogether_is_named(whole, tmp_path_factory,
     assert verify_episode(path) == [f"everything dropped at {len(lost)} steps: {spans(lost)}"]
 
 
+@pytest.mark.fault("R3")
 @SOME
 @given(lost=st.sets(st.integers(1, LENGTH - 2), min_size=2, max_size=2))
 def test_steps_that_were_numbered_anew_are_found_by_their_stamps(whole, tmp_path_factory, lost):
@@ -90,6 +94,7 @@ def test_steps_that_were_numbered_anew_are_found_by_their_stamps(whole, tmp_path
     assert problem.startswith("2 steps dropped that the numbers do not show")
 
 
+@pytest.mark.fault("R3")
 @SOME
 @given(lost=st.sets(st.integers(5, 5 * LENGTH - 16), min_size=10, max_size=10))
 def test_a_sensor_that_lost_messages_at_its_own_rate_is_found(whole, tmp_path_factory, lost):
