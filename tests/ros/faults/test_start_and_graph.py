@@ -169,10 +169,11 @@ def doings(graph, node: str) -> dict[str, set[str]]:
 
 @pytest.mark.fault("K1")
 def test_the_security_policy_lets_nodes_do_what_they_do_and_only_the_guard_command(processes, probe, policy, tmp_path):
-    nodes = ("guard_node", "policy_node", "sim_node", "incident_node", "teleop_node")
+    nodes = ("guard_node", "policy_node", "sim_node", "incident_node", "teleop_node", "recorder_node")
     for node in ("guard_node", "sim_node"):
         processes.node(node)
-    processes.node("incident_node", "-p", f'folder:="{tmp_path}"')
+    for node in ("incident_node", "recorder_node"):
+        processes.node(node, "-p", f'folder:="{tmp_path / node}"')
     processes.node("teleop_node", "-p", "device:=joy")
     # The graph is found piece by piece; /clock is only there under simulated time or in lockstep.
     wanted = {node: {verb: names - {"/clock"} for verb, names in permitted(node).items()} for node in nodes}
