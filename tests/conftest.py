@@ -13,6 +13,8 @@ from gato_ros.cli.fault_catalogue import load_catalogue, summary
 # that interrupt a command would then wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Told to end, pytest would leave without ending the processes that its tests have started.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 # What tests compile stays out of the user's cache, and they do not depend on what is in it.
 os.environ["GATO_ROS_COMPILATION_CACHE"] = "off"

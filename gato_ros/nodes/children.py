@@ -25,8 +25,8 @@ class ChildDied(Exception):
         super().__init__(f"{name} ended with exit code {code}: {last_line}")
 
 
-def die_with_parent() -> None:
-    """For `preexec_fn`: a parent that is killed outright cannot end its children any more."""
+def _die_with_parent() -> None:
+    # Runs in the child before exec: a parent killed outright cannot end its children any more.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -45,7 +45,7 @@ class Children:
                     # A session of its own: Ctrl-C reaches only the parent, which stops the nodes in order.
                     self._processes[plan.name] = subprocess.Popen(
                         plan.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                        start_new_session=True, preexec_fn=die_with_parent)
+                        start_new_session=True, preexec_fn=_die_with_parent)
         except BaseException:
             self.stop()
             raise

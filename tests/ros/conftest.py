@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from gato_ros.nodes.children import die_with_parent
 from gato_ros.nodes.domain import claim_domain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +48,7 @@ class Processes:
         path = self._folder / f"{len(self._running)}.log"
         with open(path, "wb") as log:
             process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
-                                       stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent)
+                                       stdin=subprocess.DEVNULL, start_new_session=True)
         process.log_path = path
         self._running.append(process)
         return process

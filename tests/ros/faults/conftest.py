@@ -88,9 +88,9 @@ class Loop:
             assert self.probe.call(Trigger, "policy_node/reset", Trigger.Request()).success
         while self.level() == "latched" and time.monotonic() < end_s:
             # Refused while something is still wrong.
-            self.probe.call(Trigger, "guard_node/reset", Trigger.Request())
+            refused = self.probe.call(Trigger, "guard_node/reset", Trigger.Request()).message
             self.probe.spin(0.05)
-        assert self.level() != "latched", "the guard refuses to be reset"
+        assert self.level() != "latched", f"the guard refuses to be reset: {refused}"
 
     def be_moving(self) -> float:
         """Wait for a steady motion; its speed, the largest of all joints [rad/s]."""
