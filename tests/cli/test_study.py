@@ -41,7 +41,8 @@ def data(tmp_path_factory):
 
 def test_a_limit_takes_the_first_files_and_smaller_ones_are_part_of_larger_ones(data):
     def files(limit):
-        training, validation, counts = train._frames(train.Options((data,), Path("nowhere"), limit=limit), mixing_weights(()))
+        options = train.Options((data,), Path("nowhere"), limit=limit)
+        training, validation, counts = train._frames(options, mixing_weights(()))
         assert counts == {str(data): FRAMES_PER_FILE * (limit or 5)}
         return [sorted({round(float(vx) / 0.01) for vx in part.actions[:, 0]}) for part in (training, validation)]
 
