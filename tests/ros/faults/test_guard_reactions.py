@@ -132,6 +132,7 @@ def test_a_guard_that_ends_leaves_zeros_and_one_that_starts_moves_nothing(loop, 
             loop.be_moving()
             end()
             loop.guard.wait()
+            loop.probe.spin(0.1)  # what was on its way
         else:
             loop.measure("P4", end, signal.Signals(number).name)
             loop.probe.wait(lambda: loop.guard.poll() is not None, "the exit")
