@@ -9,8 +9,9 @@ from gato_ros.core.guard import NOT_ARMED, Level
 SHUTDOWN = "shutdown"
 ORDINARY = (NOT_ARMED, SHUTDOWN)
 """Latches that belong to every run: before the first reset, and when the guard is told to end."""
-ENDED = ("missing_proposal", "stale_proposal")
-"""What a guard latches with when proposals end; ordinary where the policy was told to be silent."""
+ENDED = ("missing_proposal", "stale_proposal", "joint_position_jump")
+"""What a guard latches with when proposals end and a simulator puts its arm back; ordinary where the policy was told to
+be silent."""
 
 
 class LatchWatch:
