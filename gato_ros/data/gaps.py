@@ -12,7 +12,9 @@ import numpy as np
 from gato_ros.data import messages
 
 LATE = 1.5
-"""Two neighbours so many periods apart have lost one between them."""
+"""Two neighbours so many periods apart have lost one between them, if those that follow do not make up for it."""
+SHORT = 0.6
+"""Below so many periods a message makes up for one before it that was late."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ def gaps_in_time(stamps_s: Sequence[float], period_s: float, start_s: float | No
                  end_s: float | None = None) -> Gaps:
     """The holes of a channel that has a message every `period_s`.
 
+    A message that is late is no hole: the next ones follow it closely, and none is missing.
+
     Args:
         stamps_s: of its messages, increasing.
         start_s: the channel was there from then on; None asks nothing of the beginning.
@@ -56,9 +60,18 @@ def gaps_in_time(stamps_s: Sequence[float], period_s: float, start_s: float | No
         after, spans = np.append(-1, after), np.append(stamps[0] - start_s + period_s, spans)
     if end_s is not None:
         after, spans = np.append(after, len(stamps) - 1), np.append(spans, end_s - stamps[-1] + period_s)
-    holes = spans > LATE * period_s
-    lost = np.maximum(1, np.round(spans[holes] / period_s).astype(int) - 1)
-    return Gaps(tuple(after[holes].tolist()), tuple(lost.tolist()))
+    found = [(int(after[i]), _lost(spans[i:] / period_s)) for i in np.flatnonzero(spans > LATE * period_s)]
+    return Gaps(tuple(place for place, lost in found if lost), tuple(lost for _, lost in found if lost))
+
+
+def _lost(spans: np.ndarray) -> int:
+    """Messages that the first span [periods] lacks, less what the short ones behind it make up for."""
+    late = spans[0] - 1.0
+    for span in spans[1:]:
+        if span >= SHORT:
+            break
+        late -= 1.0 - span
+    return max(0, round(late))
 
 
 def usual_period_s(stamps_s: Sequence[float]) -> float | None:

@@ -117,6 +117,13 @@ def test_every_hole_in_time_is_counted_whatever_the_jitter(count, data, period, 
     assert usual_period_s(stamps) == pytest.approx(period, rel=0.4)
 
 
+@pytest.mark.parametrize(("spans", "lost"), [
+    ([1, 2.03, 0.1, 1], 0), ([1, 1.56, 0.42, 1], 0), ([1, 3.5, 0.1, 0.1, 0.3, 1], 0), ([1, 2, 1], 1),
+    ([1, 3.03, 0.1, 1], 1), ([1, 1.6, 0.65, 1], 1)])
+def test_a_message_that_is_late_is_not_lost(spans, lost):
+    assert gaps_in_time(0.01 * np.cumsum([0, *spans]), 0.01).total == lost
+
+
 def test_what_is_missing_before_the_first_and_after_the_last_counts_where_the_number_is_known():
     assert missing_numbers([2, 3, 5], 8) == [0, 1, 4, 6, 7] and missing_numbers([0, 1]) == []
     assert missing_numbers([]) == [] and missing_numbers([], 2) == [0, 1]
