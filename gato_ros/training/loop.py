@@ -135,7 +135,8 @@ def named(values: dict[str, Any], embodiment: Embodiment) -> dict[str, float]:
     out.update({f"error_{name}": float(error) for name, error in zip(("vx", "vy", "vz", "wz"), errors)})
     if "auxiliary_error" in values:
         errors = np.asarray(values["auxiliary_error"]) * MILLIMETRES
-        out.update({f"error_{name}": float(error) for name, error in zip(NAMES, errors)})
+        # Exactly zero is no figure but the absence of one: nothing was known of it in a single frame.
+        out.update({f"error_{name}": float(error) for name, error in zip(NAMES, errors) if error})
     return out
 
 
