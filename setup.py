@@ -34,7 +34,7 @@ setup(
         "gato_ros.cli": ["*.html", "*.jinja", "*.yaml"],
         "gato_ros.embodiments": ["*.yaml", "*.urdf"],
         "gato_ros.models": ["weights/*/*"],
-        "gato_ros.nodes": ["joysticks/*.yaml"],
+        "gato_ros.nodes": ["*.xml", "joysticks/*.yaml"],
     },
     data_files=data_files,
     zip_safe=True,

@@ -76,9 +76,9 @@ def _check(options: Options) -> str:
 def own_domain() -> Iterator[None]:
     """A ROS domain of this run's own, on this machine only, where the user chose nothing else."""
     from gato_ros.nodes.domain import claim_domain
+    from gato_ros.nodes.transport import stay_on_this_machine
 
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
+    stay_on_this_machine(os.environ)
     if "ROS_DOMAIN_ID" in os.environ:
         yield
         return

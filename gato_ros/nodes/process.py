@@ -16,6 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from gato_ros.core.errors import SetupError
 from gato_ros.nodes.parameters import ROS_OWN, resolve
+from gato_ros.nodes.transport import avoid_shared_memory, uses_shared_memory
 
 
 class Stop:
@@ -70,6 +71,7 @@ def declare_parameters(node: Node, kind: type) -> Any:
 def run_node(name: str, kind: type, build: Callable[[Node, Any], Runner]) -> int:
     """Run one node until a signal; 0 after a clean stop, or what `run` says; 2 (and one line) where it cannot start."""
     stop = Stop()
+    avoid_shared_memory(os.environ)
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # rcl reports bad arguments and bad YAML by several private types
@@ -82,6 +84,10 @@ def run_node(name: str, kind: type, build: Callable[[Node, Any], Runner]) -> int
     node = None
     try:
         node = rclpy.create_node(name, automatically_declare_parameters_from_overrides=True)
+        if uses_shared_memory():
+            node.get_logger().warning(
+                "Fast DDS uses shared memory here: a process that is killed at the wrong moment can hold this one up "
+                "for seconds. Take it out of the profiles file, or set no ROS_STATIC_PEERS with LOCALHOST")
         return build(node, declare_parameters(node, kind)).run(stop) or 0
     except SetupError as error:
         print(f"{name}: {error}", file=sys.stderr)

@@ -23,6 +23,7 @@ from gato_ros.nodes.domain import claim_domain
 from gato_ros.nodes.plan import NAMESPACE, NodePlan, default_parameter_file
 from gato_ros.nodes.recorder_process import RecorderProcess
 from gato_ros.nodes.sample_robot import NAME, read_log, rows_of
+from gato_ros.nodes.transport import stay_on_this_machine
 
 PERIOD_NS = 50_000_000
 
@@ -65,8 +66,8 @@ class Fingerprint:
 def kill_trials(folder: str, kills: int, seed: int, longest_s: float) -> list[dict]:
     """Runs in a process of its own, in a ROS domain of its own: the kills, then one row that says what was touched."""
     number, claim = claim_domain()
-    os.environ.update(ROS_DOMAIN_ID=str(number), ROS_AUTOMATIC_DISCOVERY_RANGE="LOCALHOST",
-                      FASTDDS_BUILTIN_TRANSPORTS="UDPv4")
+    os.environ["ROS_DOMAIN_ID"] = str(number)
+    stay_on_this_machine(os.environ)
     with claim, tempfile.NamedTemporaryFile(suffix=".frames") as log:
         robot = NodePlan(NAME, NAMESPACE, default_parameter_file(), {"log": log.name, "guard": True})
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from gato_ros.nodes.domain import claim_domain
+from gato_ros.nodes.transport import avoid_shared_memory
 
 ROOT = Path(__file__).resolve().parents[2]
 DISCOVERY_LIMIT_S = 60.0
 """Finding each other takes 0.1 to 3 s on a quiet machine; the suite may run on a busy one."""
-ROS = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_PYTHON_CHECK_FIELDS": "1",
-       "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}
+ROS = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_PYTHON_CHECK_FIELDS": "1"}
+avoid_shared_memory(ROS)
 
 
 def pytest_collection_modifyitems(items):
@@ -41,15 +42,19 @@ class Processes:
     """Python processes that end with the test."""
 
     def __init__(self, folder: Path):
-        self._folder, self._running = folder, []
+        self.folder, self._running = folder, []
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """`python ARGUMENTS` in the repository's root; its output goes to the file `log_path`."""
-        path = self._folder / f"{len(self._running)}.log"
+        path = self.folder / f"{len(self._running)}.log"
         with open(path, "wb") as log:
             process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
                                        stdin=subprocess.DEVNULL, start_new_session=True)
         process.log_path = path
+        return self.keep(process)
+
+    def keep(self, process: subprocess.Popen) -> subprocess.Popen:
+        """`process`, a leader of its session, ends with the test as well."""
         self._running.append(process)
         return process
 

@@ -24,6 +24,7 @@ from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import parameter_shapes
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.weights import load_weights, save_weights
+from gato_ros.nodes.clocks import seconds
 from gato_ros.nodes.image import message_from_rgb
 from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT
 
@@ -179,6 +180,7 @@ def test_a_policy_is_killed_and_its_last_seconds_are_replayed(processes, probe, 
 
 def test_each_latch_is_one_incident_and_a_bound_per_hour_holds(processes, probe, tmp_path):
     scene = Guarded(processes, probe, tmp_path, "-p", "incidents_per_hour:=2")
+    probe.spin(1.0)  # the first has something to tell, however soon the arm was armed
     for count in (1, 2):
         scene.stop()
         assert len(scene.wait_for(count)) == count
@@ -196,19 +198,25 @@ def test_each_latch_is_one_incident_and_a_bound_per_hour_holds(processes, probe,
     assert code == 0 and layers["verdict"]["compared"] > 50 and layers["handover"]["compared"] > 5
 
 
+@pytest.mark.fault("P3")
 def test_a_recorder_that_is_stopped_or_killed_costs_the_guard_nothing(processes, probe, tmp_path):
     scene = Guarded(processes, probe, tmp_path)
 
-    def commands_per_second() -> float:
-        before, start_s = len(scene.commands), time.monotonic()
-        probe.spin(2.0)
-        return (len(scene.commands) - before) / (time.monotonic() - start_s)
+    def longest_silence_s(since: int) -> float:
+        """By the guard's stamps: what this process was too busy to hear in time was still said."""
+        return float(np.diff([seconds(message.header.stamp) for _, message in scene.commands[since:]]).max())
 
-    usual = commands_per_second()
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        scene.node.send_signal(number)
-        # A writer that waited for its reader would fall to a few; a busy machine loses some of a hundred.
-        assert commands_per_second() > 0.6 * usual > 20
+    before = len(scene.commands)
+    for _ in range(40):  # often: it has to be caught while it holds what others wait for
+        scene.node.send_signal(signal.SIGSTOP)
+        probe.spin(0.1)
+        scene.node.send_signal(signal.SIGCONT)
+        probe.spin(0.05)
+    scene.node.kill()
+    probe.spin(2.0)
+    assert len(scene.commands) - before > 400
+    # A tick is 10 ms, and a busy machine loses some; a guard that waited for its reader was silent for 1 to 3 s.
+    assert longest_silence_s(before) < 0.8
 
 
 def test_a_kill_in_the_middle_of_writing_leaves_no_file_of_that_name(processes, probe, tmp_path):

@@ -1,0 +1,97 @@
+"""No node of ours shares memory with its listeners, whatever discovery range the user has chosen."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from gato_ros.nodes.quality import REPORT
+from gato_ros.nodes.transport import PROFILE, RANGE, avoid_shared_memory, stay_on_this_machine, uses_shared_memory
+
+OURS = (RANGE, "ROS_LOCALHOST_ONLY", "ROS_STATIC_PEERS", "FASTDDS_BUILTIN_TRANSPORTS", "FASTDDS_DEFAULT_PROFILES_FILE",
+        "FASTRTPS_DEFAULT_PROFILES_FILE", "RMW_IMPLEMENTATION")
+
+
+def profile_of(environment: dict) -> str | None:
+    return environment.get("FASTDDS_DEFAULT_PROFILES_FILE") or environment.get("FASTRTPS_DEFAULT_PROFILES_FILE")
+
+
+@pytest.mark.parametrize("chosen", [{RANGE: "LOCALHOST"}, {"ROS_LOCALHOST_ONLY": "1"}])
+def test_on_this_machine_only_means_the_loopback_profile(chosen):
+    environment = dict(chosen)
+    avoid_shared_memory(environment)
+    assert profile_of(environment) == str(PROFILE) and PROFILE.is_file()
+    assert environment[RANGE] == "SYSTEM_DEFAULT" and "ROS_LOCALHOST_ONLY" not in environment
+    once = dict(environment)
+    avoid_shared_memory(environment)  # a child finds what its parent has set
+    assert environment == once
+
+
+@pytest.mark.parametrize("chosen", [{}, {RANGE: "SUBNET"}, {RANGE: "OFF"},
+                                    {RANGE: "LOCALHOST", "ROS_STATIC_PEERS": "another"}])
+def test_elsewhere_only_the_transport_is_changed(chosen):
+    environment = dict(chosen)
+    avoid_shared_memory(environment)
+    assert environment == {**chosen, "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}
+
+
+@pytest.mark.parametrize("chosen", [{"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp", RANGE: "LOCALHOST"},
+                                    {"FASTDDS_DEFAULT_PROFILES_FILE": "/mine.xml", RANGE: "LOCALHOST"},
+                                    {"FASTRTPS_DEFAULT_PROFILES_FILE": "/mine.xml"}])
+def test_what_the_user_has_chosen_stays(chosen):
+    environment = dict(chosen)
+    avoid_shared_memory(environment)
+    assert environment == chosen
+    stay_on_this_machine(environment)
+    assert environment == {RANGE: "LOCALHOST", **chosen}
+
+
+def start(processes, environment, *arguments):
+    """As a user's shell would, with these variables and no others of that kind."""
+    clean = {name: value for name, value in os.environ.items() if name not in OURS}
+    log = processes.folder / f"{arguments[-1].replace('/', '_')}.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen([sys.executable, *arguments], env={**clean, **environment}, stdout=file,
+                                   stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+                                   cwd=Path(__file__).resolve().parents[2])
+    return processes.keep(process), log
+
+
+def thread_names(pid: int) -> set[str]:
+    return {(task / "comm").read_text().strip() for task in Path(f"/proc/{pid}/task").iterdir()}
+
+
+@pytest.mark.fault("P3")
+@pytest.mark.parametrize("environment", [{RANGE: "LOCALHOST"}, {"ROS_LOCALHOST_ONLY": "1"}, {RANGE: "SUBNET"}, {}],
+                         ids=["localhost", "localhost_only", "subnet", "nothing"])
+def test_the_guard_has_no_thread_for_shared_memory_and_strangers_hear_it(processes, probe, environment):
+    guard, log = start(processes, environment, "-m", "gato_ros.nodes.guard_node", "--ros-args", "-r", "__ns:=/sawyer")
+    # A stranger as ROS makes it: with shared memory, and so the check can fail.
+    stranger, _ = start(processes, environment, "tests/ros/still_robot.py")
+    heard = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
+    probe.wait(lambda: heard and values(heard)["state_age_ms"] != "inf", "a guard that hears the stranger")
+    assert not any(name.startswith("dds.shm") for name in thread_names(guard.pid))
+    assert any(name.startswith("dds.shm") for name in thread_names(stranger.pid))
+    assert "shared memory" not in log.read_text()
+
+
+def values(heard) -> dict[str, str]:
+    return {item.key: item.value for item in heard[-1][1].values}
+
+
+def test_shared_memory_that_the_user_asks_for_is_warned_of(processes, probe, tmp_path):
+    profile = tmp_path / "mine.xml"
+    profile.write_text('<?xml version="1.0"?><dds xmlns="http://www.eprosima.com"><profiles>'
+                       '<participant profile_name="mine" is_default_profile="true"><rtps/></participant>'
+                       '</profiles></dds>')
+    _, log = start(processes, {"FASTDDS_DEFAULT_PROFILES_FILE": str(profile), RANGE: "LOCALHOST"},
+                   "-m", "gato_ros.nodes.guard_node", "--ros-args", "-r", "__ns:=/sawyer")
+    end_s = time.monotonic() + 30.0
+    while "uses shared memory" not in log.read_text():
+        assert time.monotonic() < end_s, log.read_text()
+        time.sleep(0.1)
+    assert not uses_shared_memory()  # here, beside the probe
