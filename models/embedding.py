@@ -153,8 +153,11 @@ def layer_norm(layer: Parameters, x: Array) -> Float[Array, "..."]:
 
 def group_norm(layer: Parameters, x: Array, groups: int) -> Float[Array, "..."]:
     """Normalises [batch height width channels] over space and the channels of each group."""
-    grouped = x.reshape(*x.shape[:-1], groups, x.shape[-1] // groups)
-    mean = grouped.mean((-4, -3, -1), keepdims=True)
-    variance = jnp.square(grouped - mean).mean((-4, -3, -1), keepdims=True)
-    normal = ((grouped - mean) * jax.lax.rsqrt(variance + NORM_EPSILON)).reshape(x.shape)
+    def mean(y: Array) -> Array:
+        # Over space first: a CPU takes three times as long for a mean over both ends of the shape at once.
+        by_group = y.mean((-3, -2), keepdims=True).reshape(*y.shape[:-3], 1, 1, groups, -1).mean(-1)
+        return jnp.repeat(by_group, y.shape[-1] // groups, -1)
+
+    centred = x - mean(x)
+    normal = centred * jax.lax.rsqrt(mean(jnp.square(centred)) + NORM_EPSILON)
     return normal * layer["scale"] + layer["bias"]

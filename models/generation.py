@@ -22,6 +22,7 @@ from gato_ros.models.memory import Memory, advance, empty, position_keys
 from gato_ros.models.mixed_sequence import embed_sequence, place_vectors, require_mixed
 from gato_ros.models.parameters import Parameters, table_row
 from gato_ros.models.segments import SequenceTokens, Step, pack
+from gato_ros.models.slot_attention import PositionKeys
 from gato_ros.models.vocabulary import vocabulary_of
 
 PROMPT_MULTIPLE = 64
@@ -47,7 +48,7 @@ class Context(NamedTuple):
     """The tokens so far: slot i holds token i."""
 
     memory: Memory
-    relative: tuple[Array, ...] | None
+    relative: tuple[PositionKeys, ...] | None
     """`position_keys` of its slots."""
 
 

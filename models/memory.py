@@ -15,7 +15,7 @@ from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import layer_norm, product
 from gato_ros.models.parameters import Parameters
-from gato_ros.models.slot_attention import attend_slots
+from gato_ros.models.slot_attention import PositionKeys, attend_slots
 from gato_ros.models.transformer import feed_forward, sinusoids, split_heads
 
 
@@ -34,10 +34,8 @@ def empty(config: GatoConfig, slots: int) -> Memory:
     return Memory(zeros(), zeros())
 
 
-def position_keys(params: Parameters, config: GatoConfig, slots: int) -> tuple[Array, ...] | None:
-    """Per layer the projected codes [heads slots size] of the distances slots-1 .. 0; they depend on weights only.
-
-    None for a model without positions.
+def position_keys(params: Parameters, config: GatoConfig, slots: int) -> tuple[PositionKeys, ...] | None:
+    """Per layer the codes of all distances; they depend on weights only. None for a model without positions.
 
     Raises:
         SetupError: learned positions, which change as the window slides.
@@ -48,11 +46,16 @@ def position_keys(params: Parameters, config: GatoConfig, slots: int) -> tuple[A
     if config.attention_positions == "none":
         return None
     codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
-    return tuple(_heads_first(config, product(config, codes, layer["relative"])).astype(config.compute)
-                 for _, layer in sorted(params["layers"].items()))
+
+    def of_layer(layer: Parameters) -> PositionKeys:
+        once = _heads_first(config, product(config, codes, layer["relative"])).astype(config.compute)
+        # Not in the prefill's bfloat16: XLA would make float32 of all of it in every call, 38 MiB that fault.
+        return PositionKeys(once, jnp.concatenate([once, once], 1))
+
+    return tuple(of_layer(layer) for _, layer in sorted(params["layers"].items()))
 
 
-def advance(params: Parameters, config: GatoConfig, relative: tuple[Array, ...] | None, memory: Memory,
+def advance(params: Parameters, config: GatoConfig, relative: tuple[PositionKeys, ...] | None, memory: Memory,
             x: Float[Array, "1 length width"], start: Any,
             mask: Bool[Array, "length slots"]) -> tuple[Float[Array, "1 length width"], Memory]:
     """Normed features of new tokens whose keys go to the slots from `start`, and the memory with them.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,16 @@ from gato_ros.models.embedding import product
 from gato_ros.models.parameters import Parameters
 from gato_ros.models.transformer import MASKED, einsum, fused, skew
 
+
+class PositionKeys(NamedTuple):
+    """Projected codes of the distances slots-1 .. 0 of one layer."""
+
+    once: Array
+    """[heads slots size]: for few tokens, whose scores are turned to where they begin."""
+    twice: Array
+    """[heads 2*slots size], one after the other: for many tokens, where turning is a slice of it."""
+
+
 SCORES_AT_ONCE = 2**19
 """On a CPU more are computed some heads at a time: they stay in its cache, and in memory that malloc keeps. Blocks
 above 32 MiB it takes from the system anew in every call; the page faults alone were a sixth of a control step."""
@@ -28,17 +38,18 @@ above 32 MiB it takes from the system anew in every call; the page faults alone 
 
 def attend_slots(layer: Parameters, config: GatoConfig, queries: Float[Array, "heads length size"],
                  keys: Float[Array, "heads slots size"], values: Float[Array, "heads slots size"],
-                 mask: Bool[Array, "length slots"], relative: Float[Array, "heads slots size"] | None,
+                 mask: Bool[Array, "length slots"], relative: PositionKeys | None,
                  start: Any) -> Float[Array, "length width"]:
     """Masked multi-head attention and its output matrix, for tokens whose own slots begin at `start`.
 
     Args:
-        relative: projected codes of the distances slots-1 .. 0; None where only content counts.
+        relative: None where only content counts.
     """
-    content, biased = queries, None
+    content, biased, codes = queries, None, None
     if relative is not None:
         content, biased = (queries + layer[name][:, None] for name in ("content_bias", "position_bias"))
-    heads, mix = (content, biased, keys, values, relative), partial(_mix, config, mask, start)
+        codes = relative.once if queries.shape[1] < config.head_size else relative.twice
+    heads, mix = (content, biased, keys, values, codes), partial(_mix, config, mask, start)
     count = _heads_at_once(config, *mask.shape)
     mixed = mix(heads) if count == config.heads else _in_turns(mix, heads, count)
     return product(config, mixed.swapaxes(0, 1).reshape(queries.shape[1], -1), layer["output"])
@@ -64,28 +75,30 @@ def _in_turns(mix: Callable[[tuple], Array], heads: tuple, count: int) -> Float[
 
 def _mix(config: GatoConfig, mask: Array, start: Any, heads: tuple) -> Float[Array, "heads length size"]:
     """Values of some heads, weighted."""
-    content, biased, keys, values, relative = heads
-    added = None if relative is None else _relative_scores(config, start, biased, relative)
+    content, biased, keys, values, codes = heads
     if config.attention == "fused":
+        added = None if codes is None else _relative_scores(config, start, biased, codes, keys.shape[1])[None]
         lengths_first = (x.swapaxes(0, 1)[None] for x in (content, keys, values))
-        return fused(config, *lengths_first, mask, None if added is None else added[None])[0].swapaxes(0, 1)
+        return fused(config, *lengths_first, mask, added)[0].swapaxes(0, 1)
     scores = einsum(config, "hqs,hks->hqk", content, keys)
-    if added is not None:
-        scores = scores + added
+    if codes is not None:
+        scores = scores + _relative_scores(config, start, biased, codes, keys.shape[1])
     weights = jax.nn.softmax(jnp.where(mask, scores * config.head_size**-0.5, MASKED), -1)
     return einsum(config, "hqk,hks->hqs", weights, values)
 
 
 def _relative_scores(config: GatoConfig, start: Any, queries: Float[Array, "heads length size"],
-                     relative: Float[Array, "heads slots size"]) -> Float[Array, "heads length slots"]:
-    """By slot: of the distances (start + row - slot) modulo the slots."""
-    length, slots = queries.shape[1], relative.shape[1]
+                     codes: Float[Array, "heads distances size"], slots: int) -> Float[Array, "heads length slots"]:
+    """By slot: of the distances (start + row - slot) modulo the slots; `codes` as in PositionKeys."""
+    length = queries.shape[1]
+
+    def turned(twice: Array, axis: int) -> Array:
+        return jax.lax.dynamic_slice_in_dim(twice, slots - start - length, slots + length - 1, axis)
+
     scored = partial(einsum, config, "hqs,hds->hqd", queries)
-
-    def turned(x: Array, axis: int) -> Array:
-        return jax.lax.dynamic_slice_in_dim(jnp.concatenate([x, x], axis), slots - start - length, slots + length - 1,
-                                            axis)
-
-    # Either may be turned to where the tokens begin; the scores of few rows are smaller than the codes.
-    scores = turned(scored(relative), 2) if length < config.head_size else scored(turned(relative, 1))
+    if codes.shape[1] == slots:
+        scores = scored(codes)
+        scores = turned(jnp.concatenate([scores, scores], 2), 2)
+    else:
+        scores = scored(turned(codes, 1))
     return scores if length == 1 else skew(scores, length - 1, slots)

@@ -21,6 +21,7 @@ from gato_ros.models.embedding import embed_actions, embed_observation, product
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
 from gato_ros.models.memory import Memory, advance, empty, position_keys
 from gato_ros.models.parameters import Parameters, continuous_rows
+from gato_ros.models.slot_attention import PositionKeys
 from gato_ros.models.tokenizer import StepTokens
 
 
@@ -42,7 +43,7 @@ def ring_slots(config: GatoConfig, layout: TokenLayout) -> int:
     return -(-(config.context_tokens + chunk - 1) // layout.step_tokens) * layout.step_tokens
 
 
-def relative_keys(params: Parameters, config: GatoConfig, layout: TokenLayout) -> tuple[Array, ...] | None:
+def relative_keys(params: Parameters, config: GatoConfig, layout: TokenLayout) -> tuple[PositionKeys, ...] | None:
     """`position_keys` of the ring's slots."""
     return position_keys(params, config, ring_slots(config, layout))
 
@@ -51,7 +52,7 @@ def empty_memory(config: GatoConfig, layout: TokenLayout) -> Memory:
     return empty(config, ring_slots(config, layout))
 
 
-def stream_step(params: Parameters, relative: tuple[Array, ...] | None, memory: Memory, tokens: StepTokens,
+def stream_step(params: Parameters, relative: tuple[PositionKeys, ...] | None, memory: Memory, tokens: StepTokens,
                 last_action_id: Any, step: Any, rng: Array, *, config: GatoConfig,
                 layout: TokenLayout) -> tuple[StreamOutput, Memory]:
     """Actions of one step and the memory after it.
@@ -82,7 +83,7 @@ def stream_step(params: Parameters, relative: tuple[Array, ...] | None, memory: 
     return StreamOutput(jnp.append(ids, final), jnp.concatenate([before, logits[None]])), memory
 
 
-def absorb_step(params: Parameters, relative: tuple[Array, ...] | None, memory: Memory, tokens: StepTokens,
+def absorb_step(params: Parameters, relative: tuple[PositionKeys, ...] | None, memory: Memory, tokens: StepTokens,
                 last_action_id: Any, action_ids: Any, step: Any, *, config: GatoConfig, layout: TokenLayout) -> Memory:
     """The memory after a step whose actions are given (a prompt): as if `stream_step` had chosen them.
 
@@ -131,7 +132,7 @@ def choose(config: GatoConfig, logits: Float[Array, "*batch bins"], rng: Array) 
     return CONTINUOUS_START + jax.random.categorical(rng, logits / config.temperature).astype(jnp.int32)
 
 
-def _advance(params: Parameters, relative: tuple[Array, ...] | None, memory: Memory, x: Array, start: Array,
+def _advance(params: Parameters, relative: tuple[PositionKeys, ...] | None, memory: Memory, x: Array, start: Array,
              filled: Array, *, config: GatoConfig) -> tuple[Array, Memory]:
     """Features [1 length width] of new tokens whose keys go to the slots from `start`.
 
