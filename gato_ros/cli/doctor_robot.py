@@ -108,7 +108,9 @@ def print_table(findings: list[Finding], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", "what", "found", "what to do", title=title, show_edge=False)
+    table = Table(title=title, show_edge=False)
+    for name in ("", "what", "found", "what to do"):
+        table.add_column(name, overflow="fold")  # a topic that is cut off cannot be searched for
     for finding in findings:
         table.add_row(f"[{finding.level}]{finding.level}[/]", finding.what, finding.found, finding.fix)
     Console().print(table)

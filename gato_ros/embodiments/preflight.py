@@ -49,10 +49,9 @@ def against_activation(robot: Embodiment, seen: Sighting, role: str) -> list[Fin
     if role == "guard":
         found += _sensors(robot, seen, ()) + loop.judge_commands(robot, seen)
     else:
-        found += _sensors(robot, seen, seen.keys) + loop.judge_listened_to(robot, seen)
-        found += values.judge_ranges(robot, seen) + loop.judge_latency(robot, seen) + loop.judge_weights(seen)
-        if seen.guard is not None:
-            found += loop.judge_guard(robot, seen)
+        # Not the guard: what nobody listens to moves nothing, and a guard asks for itself.
+        found += _sensors(robot, seen, seen.keys) + values.judge_ranges(robot, seen)
+        found += loop.judge_latency(robot, seen) + loop.judge_weights(seen)
     return [finding for finding in found if finding.level == "red"]
 
 

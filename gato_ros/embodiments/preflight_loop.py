@@ -11,6 +11,8 @@ from gato_ros.embodiments.preflight_wire import JOINT_STATE, TWIST, base_name, o
 from gato_ros.embodiments.sighting import Sighting, Topic
 
 GUARD, POLICY = "guard_node", "policy_node"
+NOT_ACTIVE = ("unconfigured", "inactive")
+HOW_ACTIVE = "mend what it names and activate it: ros2 lifecycle set {} activate"
 SILENT_S = 2.5
 """A node that says its status every second or oftener is gone after so long [s]."""
 NARROW_SHARE = 0.7
@@ -69,14 +71,6 @@ def judge_proposals(robot: Embodiment, seen: Sighting) -> list[Finding]:
     return found or [green("proposals", "at most one policy and one person propose")]
 
 
-def judge_listened_to(robot: Embodiment, seen: Sighting) -> list[Finding]:
-    """Whether a policy's proposals have somebody to hear them."""
-    topic = seen.topics.get(robot.wire.proposal_twist, Topic())
-    if any(base_name(one.node) == GUARD for one in topic.subscribers):
-        return []
-    return [red(robot.wire.proposal_twist, "no guard_node listens to proposals", "start guard_node in this namespace")]
-
-
 def judge_guard(robot: Embodiment, seen: Sighting) -> list[Finding]:
     """Alive, not latched but for want of a reset, whole, with this contract's limits."""
     guard = seen.guard
@@ -84,6 +78,8 @@ def judge_guard(robot: Embodiment, seen: Sighting) -> list[Finding]:
         return [red(GUARD, "says nothing" if guard is None else f"has said nothing for {guard.silent_s:.1f} s",
                     "start guard_node in this namespace; look at its log")]
     found, reasons = [], guard.values.get("reasons", "")
+    if guard.message.startswith(NOT_ACTIVE):
+        found.append(red(GUARD, "; ".join(filter(None, (guard.message, reasons))), HOW_ACTIVE.format(GUARD)))
     if guard.message == "latched" and reasons != "not_armed":
         found.append(red(GUARD, f"latched: {reasons}", f"mend that, then call {GUARD}/reset; docs/safety.md has "
                                                        "the reasons"))
@@ -102,6 +98,8 @@ def judge_policy(robot: Embodiment, seen: Sighting) -> list[Finding]:
     if policy is None or policy.silent_s > SILENT_S:
         return [red(POLICY, "says nothing" if policy is None else f"has said nothing for {policy.silent_s:.1f} s",
                     "start policy_node in this namespace (it compiles first); look at its log")]
+    if policy.message.startswith(NOT_ACTIVE):
+        return [red(POLICY, policy.message, HOW_ACTIVE.format(POLICY))]
     if policy.level == "error":
         return [red(POLICY, policy.message, f"mend that, then call {POLICY}/reset")]
     if policy.level == "warn":

@@ -72,7 +72,9 @@ def judge_sensor(robot: Embodiment, sensor: Sensor, seen: Sighting) -> list[Find
             found.append(red(sensor.topic, f"has a publisher, {_names(topic.publishers)}, and nothing arrives",
                              "is the sensor on? Images too large for the middleware are lost whole: send smaller ones"))
         return found
-    found += _judge_rate(robot, sensor, topic.timing) + judge_stamps(sensor.topic, sensor.max_age_s, topic.timing)
+    found += judge_stamps(sensor.topic, sensor.max_age_s, topic.timing, seen.simulated)
+    if not seen.simulated:
+        found += _judge_rate(robot, sensor, topic.timing)
     if sensor.frame_id:
         found += _judge_frames(robot, sensor, topic)
     timing = topic.timing
@@ -134,12 +136,19 @@ def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Findi
     return []
 
 
-def judge_stamps(topic: str, max_age_s: float, timing: Timing) -> list[Finding]:
-    """Stamps that are missing, stand still, go back, come from the future or from long ago."""
+def judge_stamps(topic: str, max_age_s: float, timing: Timing, simulated: bool = False) -> list[Finding]:
+    """Stamps that are missing, stand still, go back, come from the future or from long ago.
+
+    In simulated time they may stand still and be old: the simulator waits for a command.
+    """
     what, heard = f"{topic}: stamps", timing.heard
     if timing.unstamped:
         return [red(what, f"{timing.unstamped} of {heard} messages carry none",
                     "the driver has to stamp each with the time of its measurement")]
+    if abs(timing.age_s) > OTHER_TIME_S:
+        return [red(what, f"{timing.age_s:.0f} s from this clock: one is wall time and the other simulated", CLOCK_FIX)]
+    if simulated and not timing.backwards:
+        return []
     if heard > 2 and timing.repeated == heard - 1:
         return [red(what, f"stand still over {heard} messages", "the driver repeats its last message, or its clock "
                                                                "stands: look at both")]
@@ -151,9 +160,7 @@ def judge_stamps(topic: str, max_age_s: float, timing: Timing) -> list[Finding]:
         found.append(red(what, f"{timing.repeated} of {heard} repeat the one before", "the driver sends old messages "
                                                                                     "again: send each once"))
     age_s = timing.age_s
-    if abs(age_s) > OTHER_TIME_S:
-        found.append(red(what, f"{age_s:.0f} s from this clock: one is wall time and the other simulated", CLOCK_FIX))
-    elif age_s < -FUTURE_TOLERANCE_S:
+    if age_s < -FUTURE_TOLERANCE_S:
         found.append(red(what, f"{-age_s:.3f} s in the future", CLOCK_FIX))
     elif age_s > max_age_s:
         found.append(red(what, f"{age_s:.3f} s old on arrival, the contract allows {max_age_s:g} s",
@@ -168,6 +175,8 @@ def judge_stamps(topic: str, max_age_s: float, timing: Timing) -> list[Finding]:
 
 def judge_sync(sensors_: Iterable[Sensor], seen: Sighting) -> list[Finding]:
     """Whether the sensors show one instant: the policy is shown their newest messages as one world."""
+    if seen.simulated:
+        return []
     ages_s = {sensor.topic: age_s for sensor in sensors_
               if math.isfinite(age_s := seen.topics.get(sensor.topic, Topic()).timing.age_s)}
     if len(ages_s) < 2:

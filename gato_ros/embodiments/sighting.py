@@ -131,6 +131,8 @@ class Sighting:
     policy: Status | None = None
     guard_digest: str | None = None
     """Of the contract that guard_node has loaded."""
+    simulated: bool = False
+    """Whether whoever looks goes by /clock: rates and ages then say nothing, a simulator may wait for commands."""
     simulated_time: Mapping[str, bool] = field(default_factory=dict)
     """Node -> its use_sim_time."""
     clocks: int = 0

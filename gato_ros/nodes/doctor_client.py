@@ -26,12 +26,11 @@ from gato_ros.embodiments.sighting import Nudge, Sighting
 from gato_ros.nodes.command_watch import UNKNOWN
 from gato_ros.nodes.graph_facts import nodes_beside, topic_facts
 from gato_ros.nodes.plan import PARAMETERS
-from gato_ros.nodes.preflight import Preflight
+from gato_ros.nodes.preflight import DOCTOR, Preflight
 from gato_ros.nodes.proposal_messages import proposal_messages
 from gato_ros.nodes.quality import COMMAND
 from gato_ros.nodes.transport import avoid_shared_memory
 
-NAME = "doctor"
 ANSWER_S = 3.0
 """A node that does not answer for its parameters within this [s] has none."""
 NUDGE_SHARE = 0.25
@@ -47,10 +46,16 @@ class DoctorClient:
         self._robot = robot
         avoid_shared_memory(os.environ)
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        self._node = rclpy.create_node(NAME, namespace=namespace)
+        self._node = rclpy.create_node(DOCTOR, namespace=namespace)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
-        self._preflight = Preflight(self._node, robot, NAME, window_s=window_s)
+        self._window_s = window_s
+        self._preflight = self._begin(None)
+
+    def _begin(self, keys: tuple[str, ...] | None) -> Preflight:
+        collector = Preflight(self._node, self._robot, DOCTOR, window_s=self._window_s)
+        collector.keys = keys  # everything is heard, and what the policy reads is judged
+        return collector
 
     def __enter__(self) -> DoctorClient:
         return self
@@ -64,7 +69,8 @@ class DoctorClient:
         while not until():
             if time.monotonic() > end_s:
                 return False
-            self._executor.spin_once(timeout_sec=0.02)
+            self._executor.spin_once(timeout_sec=0.005)
+            self._preflight.look()
         return True
 
     def _there(self, parts: set[str]) -> bool:
@@ -111,8 +117,8 @@ class DoctorClient:
     def listen(self, seconds: float, keys: tuple[str, ...] | None) -> Sighting:
         """What is observed in so many seconds from now on; `keys` are what the policy reads."""
         times = self.parameters("use_sim_time")
-        self._preflight.keys = keys
-        self._preflight.listen()
+        self._preflight.close()
+        self._preflight = self._begin(keys)
         self._spin(lambda: self._preflight.listened_s >= seconds, 3.0 * seconds)
         return replace(self._preflight.sighting(), simulated_time=times)
 

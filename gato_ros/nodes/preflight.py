@@ -1,28 +1,19 @@
-"""The preflight of a running robot: what is heard and seen of the graph, and the reasons against activation.
-
-A node that asks before it gets active owns a `Preflight` from its configuration on. It never spins: the node's own
-executor feeds it, so it has something to say once that has run for a second.
-
-    self._preflight = Preflight(node, robot, "policy", policy.observation_keys)   # on_configure, after what takes long
-    reasons = self._preflight.reasons()                                           # on_activate: empty, or refuse
-    self._preflight.rest()                                                        # active: it costs nothing any more
-    self._preflight.listen()                                                      # on_deactivate
-"""
+"""The preflight of a running robot: what is heard and seen of the graph, and the reasons against activation."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 
 from gato_ros.core.arrivals import Timing
+from gato_ros.core.freshness import Instant
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
 from gato_ros.embodiments import Embodiment
@@ -33,74 +24,65 @@ from gato_ros.nodes.command_watch import OBSERVERS
 from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.graph_facts import full_name, nodes_beside, same_name_elsewhere, topic_facts
 from gato_ros.nodes.joint_message import JointsRefused, values_by_name
-from gato_ros.nodes.preflight_ears import JointEars, PictureEars, RangeEars, StatusEars, TopicEars
+from gato_ros.nodes.preflight_ears import Ear, JointEars, PictureEars, RangeEars, StatusEars, TopicEars
 from gato_ros.nodes.quality import CAMERA, COMMAND, PROPOSAL, REPORT, STATE_IN
+from gato_ros.nodes.transport import FILES, PROFILE, RANGE
 
-WINDOW_S = 3.0
-"""How much of the past is judged [s]."""
-LEAST_S = 1.0
-"""Less is not judged [s]."""
-TICK_S = 0.1
-AWAY_S = 0.5
-"""An executor that was busy for longer [s] heard nothing meanwhile: what it remembers says nothing."""
-PARTS_HEARD = {"guard": ("joints",), "policy": ("sensors", "guard"),
-               "doctor": ("sensors", "guard", "policy", "proposals")}
-"""Role -> what it subscribes to."""
+LISTEN_S, LONGEST_S = 0.6, 1.2
+"""How much of every topic that has a publisher is heard before an activation, and how long that may take [s]."""
+LOOK_S = 0.005
+DOCTOR = "doctor"
+"""The role that hears everything."""
+
+
+def preflight(node: Node, robot: Embodiment, role: str, keys: Sequence[str] | None = None,
+              act_ms_p99: float | None = None) -> list[str]:
+    """Reasons against the activation of `node`, each in one line; empty: go.
+
+    For a transition's callback: it takes up to LONGEST_S [s], hears for itself, and needs no executor.
+
+    Args:
+        role: "policy" or "guard".
+        keys: observations that the policy reads; None: all of the contract's.
+        act_ms_p99: time for an action [ms], where it is known (`time_of_an_action`).
+    """
+    collector = Preflight(node, robot, role, keys, window_s=LONGEST_S)
+    collector.act_ms_p99 = act_ms_p99
+    try:
+        while collector.listened_s < LONGEST_S and not collector.has_heard(LISTEN_S):
+            collector.look()
+            time.sleep(LOOK_S)
+        seen = collector.sighting()
+    finally:
+        collector.close()
+    return [f"{finding.what}: {finding.found}; {finding.fix}" for finding in against_activation(robot, seen, role)]
 
 
 class Preflight:
-    """Hears what concerns `role`, from its creation on and until `rest`."""
+    """Hears what concerns `role`, from its creation on and until `close`; `look` takes what has come."""
 
-    def __init__(self, node: Node, robot: Embodiment, role: str, keys: tuple[str, ...] | None = None,
-                 window_s: float = WINDOW_S):
-        """`role` is policy, guard, or doctor (everything); `keys` are the observations that the policy reads."""
-        self._node, self._robot, self._role, self._window_s = node, robot, role, window_s
-        self.keys = tuple(keys) if keys is not None else None
+    def __init__(self, node: Node, robot: Embodiment, role: str, keys: Sequence[str] | None = None,
+                 window_s: float = LONGEST_S):
+        self._node, self._robot, self._window_s = node, robot, window_s
+        self.keys = None if keys is None else tuple(keys)
+        """What of the observations is judged; the guard's are joint states alone."""
         self.act_ms_p99: float | None = None
-        """Time for an action [ms]; whoever has the policy sets it (`time_of_an_action`)."""
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._subscriptions: list = []
-        self._timer = None
-        self.listen()
-
-    # --- what is heard ---
-
-    def listen(self) -> None:
-        """Begin anew; what was heard before is forgotten."""
-        self.rest()
-        self._ears: dict[str, TopicEars] = {}
+        self._began_s = time.monotonic()
+        self._ears: list[Ear] = []
+        self._topics: dict[str, TopicEars] = {}
         self._pictures: dict[str, PictureEars] = {}
-        self._status: dict[str, StatusEars] = {}
-        self._joints, self._gripper = JointEars(self._window_s), JointEars(self._window_s)
-        self._ranges = None
+        self._status = {"guard": StatusEars(), "policy": StatusEars()}
+        self._joints, self._gripper = JointEars(window_s), JointEars(window_s)
         self._guard_digest: str | None = None
-        self._began_s: float | None = None
-        self._ticked_s = 0.0
-        heard = PARTS_HEARD[self._role]
-        if "joints" in heard or "sensors" in heard:
-            self._hear_sensors(() if "joints" in heard else self.keys)
-        for name in ("guard", "policy"):
-            if name in heard:
-                self._status[name] = ears = StatusEars(self._node, f"{name}_node")
-                self._subscriptions.append(ears.subscription)
-        if "proposals" in heard:
-            self._hear_proposals()
-        self._timer = self._node.create_timer(TICK_S, self._tick, clock=self._steady)
+        read = () if role == "guard" else robot.observation_keys if keys is None else self.keys
+        self._ranges = RangeEars(robot, read, window_s)
+        self._hear_sensors(read)
+        if role == DOCTOR:
+            self._hear_our_nodes()
 
-    def rest(self) -> None:
-        """Hear nothing more."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions.clear()
-        if self._timer is not None:
-            self._node.destroy_timer(self._timer)
-            self._timer = None
-
-    def _hear_sensors(self, keys: tuple[str, ...] | None) -> None:
+    def _hear_sensors(self, read: tuple[str, ...]) -> None:
         robot, wire = self._robot, self._robot.wire
-        read = robot.observation_keys if keys is None else keys
-        self._ranges = RangeEars(robot, read, self._window_s)
-        wanted = {sensor.topic for sensor in sensors(robot, keys)}
+        wanted = {sensor.topic for sensor in sensors(robot, read)}
         for key in robot.image_keys:
             channel = robot.observations[key]
             if channel.topic in wanted:
@@ -111,67 +93,73 @@ class Preflight:
         if wire.gripper_states.topic in wanted:
             self._hear(JointState, wire.gripper_states.topic, STATE_IN, self._gripper.hear, self._ranges.hear_gripper)
 
-    def _hear_proposals(self) -> None:
+    def _hear_our_nodes(self) -> None:
         wire = self._robot.wire
         for topic, kind, quality in ((wire.proposal_twist, TwistStamped, PROPOSAL),
                                      (wire.proposal_gripper, JointState, PROPOSAL),
                                      (wire.human_twist, TwistStamped, COMMAND),
                                      (wire.human_gripper, JointState, COMMAND)):
             self._hear(kind, topic, quality)
-        self._subscriptions.append(self._node.create_subscription(
-            DiagnosticArray, "/diagnostics", self._on_diagnostics, REPORT))
+        for name, ears in self._status.items():
+            self._ears.append(Ear(self._node, DiagnosticStatus, f"{name}_node/status", REPORT, ears.hear))
+        self._ears.append(Ear(self._node, DiagnosticArray, "/diagnostics", REPORT, self._on_diagnostics))
 
-    def _hear(self, kind: type, topic: str, quality, *hear: Callable) -> None:
-        def each(message, now) -> None:
-            for one in hear:
+    def _hear(self, kind: type, topic: str, quality, *others: Callable) -> None:
+        self._topics[topic] = ears = TopicEars(self._window_s)
+
+        def each(message, now: Instant) -> None:
+            for one in (ears.hear, *others):
                 one(message, now)
-        self._ears[topic] = ears = TopicEars(self._node, kind, topic, quality, self._window_s, each)
-        self._subscriptions.append(ears.subscription)
+        self._ears.append(Ear(self._node, kind, topic, quality, each))
 
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+    def _on_diagnostics(self, message: DiagnosticArray, now: Instant) -> None:
         for item in message.status:
             if item.name == full_name(self._node.get_namespace(), "guard_node"):
                 self._guard_digest = values_of(item).get("guard_digest")
 
-    def _tick(self) -> None:
-        now_s = time.monotonic()
-        if self._began_s is None or now_s - self._ticked_s > AWAY_S:
-            for ears in (*self._ears.values(), *self._pictures.values(), self._joints, self._gripper, self._ranges):
-                if ears is not None:
-                    ears.forget()
-            self._began_s = now_s
-        self._ticked_s = now_s
+    def look(self) -> None:
+        """Take what has come since the last look; to be called more often than a queue fills, every 10 ms."""
+        for ear in self._ears:
+            ear.take()
 
-    # --- what is said ---
+    def close(self) -> None:
+        """Hear nothing more."""
+        for ear in self._ears:
+            ear.close()
+        self._ears.clear()
 
     @property
     def listened_s(self) -> float:
-        """For how long the executor has fed it [s]."""
-        return 0.0 if self._began_s is None else time.monotonic() - self._began_s
+        """For how long [s]."""
+        return time.monotonic() - self._began_s
+
+    def has_heard(self, seconds: float) -> bool:
+        """Whether every topic that has a publisher has been heard for so long."""
+        now_s = time.monotonic()
+        return all(now_s - topic.first_s >= seconds for ear, topic in zip(self._ears, self._topics.values())
+                   if ear.publishers)
 
     def sighting(self) -> Sighting:
         """Everything that was observed."""
-        node, robot = self._node, self._robot
-        topics = {}
+        node, robot, topics = self._node, self._robot, {}
         for name in all_topics(robot):
-            ears = self._ears.get(name)
+            ears = self._topics.get(name)
             heard = (ears.timing(), ears.frame_ids()) if ears else (Timing(), ())
             topics[name] = topic_facts(node, name, *heard)
         unheard = [name for name, topic in topics.items() if not topic.publishers]
-        statuses = {name: ears.status() for name, ears in self._status.items()}
-        own = node.get_fully_qualified_name()
+        own, simulated = node.get_fully_qualified_name(), node.get_parameter("use_sim_time").value
         return Sighting(
             listened_s=self.listened_s, topics=topics, elsewhere=same_name_elsewhere(node, unheard),
             nodes=nodes_beside(node), observers=frozenset({*OBSERVERS, own}),
             joints=self._joints.joints(), gripper=self._gripper.joints(),
-            pictures={key: ears.pictures() for key, ears in self._pictures.items()}, **statuses,
+            pictures={key: ears.pictures() for key, ears in self._pictures.items()},
+            guard=self._status["guard"].status(), policy=self._status["policy"].status(),
             guard_digest=self._guard_digest, clocks=node.count_publishers("/clock"),
-            simulated_time={own: node.get_parameter("use_sim_time").value},
-            clipped=self._clipped(), keys=self.keys, act_ms_p99=self.act_ms_p99,
-            settings=ros_settings())
+            simulated=simulated, simulated_time={own: simulated},
+            clipped=self._clipped(), keys=self.keys, act_ms_p99=self.act_ms_p99, settings=ros_settings())
 
     def _clipped(self) -> dict[str, Clipped] | None:
-        clipped = self._ranges.clipped() if self._ranges else None
+        clipped = self._ranges.clipped()
         return clipped and {key: one for key, one in clipped.items() if self.keys is None or key in self.keys}
 
     def newest_gripper(self) -> tuple[float, float] | None:
@@ -191,19 +179,13 @@ class Preflight:
 
     def heard(self, topic: str) -> int:
         """How many messages came on a topic that is listened to, of those remembered."""
-        return self._ears[topic].timing().heard
-
-    def reasons(self) -> list[str]:
-        """Against activation, each in one line; empty when nothing speaks against it."""
-        if self.listened_s < LEAST_S:
-            return [f"the preflight has listened for {self.listened_s:.1f} of {LEAST_S:g} s: ask again"]
-        return [f"{finding.what}: {finding.found}; {finding.fix}"
-                for finding in against_activation(self._robot, self.sighting(), self._role)]
+        return self._topics[topic].timing().heard
 
 
 def ros_settings() -> str:
     """Domain and reach of this process, in words."""
-    reach = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
+    only_here = str(PROFILE) in (os.environ.get(name) for name in FILES)  # what LOCALHOST was made into
+    reach = "LOCALHOST" if only_here else os.environ.get(RANGE, "SUBNET")
     return f"ROS_DOMAIN_ID {os.environ.get('ROS_DOMAIN_ID', '0')}, discovery range {reach}"
 
 

@@ -6,6 +6,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -22,31 +23,58 @@ from gato_ros.nodes.diagnosis import ERROR, OK, WARN, values_of
 from gato_ros.nodes.image import ImageRefused, rgb_from_message
 from gato_ros.nodes.joint_message import JointsRefused, values_by_name
 from gato_ros.nodes.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
-from gato_ros.nodes.quality import REPORT
+from gato_ros.nodes.wire_ears import MOST_AT_ONCE, _Untouched
 
+Hear = Callable[[Any, Instant], None]
 LEVELS = {OK: "ok", WARN: "warn", ERROR: "error"}
 LOOK_S = 0.05
 """Between two looks at what a policy would be shown [s]."""
 
 
+class Ear:
+    """One subscription that no executor sees: a node that asks from within a callback takes its messages itself."""
+
+    def __init__(self, node: Node, kind: type, topic: str, quality: QoSProfile, hear: Hear):
+        self._node, self._hear = node, hear
+        self._subscription = node.create_subscription(kind, topic, lambda message: None, quality,
+                                                      callback_group=_Untouched())
+
+    def take(self) -> None:
+        """Hand over what the middleware has, with the instant at which it came."""
+        handle = self._subscription.handle
+        with handle:
+            for _ in range(MOST_AT_ONCE):
+                if (taken := handle.take_message(self._subscription.msg_type, False)) is None:
+                    return
+                message, info = taken
+                now, came_ns = instant(self._node), info["received_timestamp"]
+                if came_ns:
+                    waited_s = max(0.0, time.time() - came_ns * 1e-9)
+                    simulated = self._node.get_parameter("use_sim_time").value
+                    now = Instant(now.steady_s - waited_s, now.clock_s if simulated else came_ns * 1e-9)
+                self._hear(message, now)
+
+    @property
+    def publishers(self) -> int:
+        return self._subscription.get_publisher_count()
+
+    def close(self) -> None:
+        self._node.destroy_subscription(self._subscription)
+
+
 class TopicEars:
-    """Any topic whose messages have a header."""
+    """When the messages of a topic came, and the frames that their headers named."""
 
-    def __init__(self, node: Node, kind: type, topic: str, quality: QoSProfile, window_s: float,
-                 hear: Callable | None = None):
-        self._node, self._window_s, self._hear = node, window_s, hear
-        self.forget()
-        self.subscription = node.create_subscription(kind, topic, self._on_message, quality)
+    def __init__(self, window_s: float):
+        self._arrivals, self._frames = Arrivals(window_s), {}
+        self._window_s = window_s
+        self.first_s = np.inf
+        """Receipt of the first [s], on the steady clock."""
 
-    def _on_message(self, message) -> None:
-        now = instant(self._node)
+    def hear(self, message, now: Instant) -> None:
+        self.first_s = min(self.first_s, now.steady_s)
         self._arrivals.add(seconds(message.header.stamp), now.steady_s, now.clock_s)
         self._frames[message.header.frame_id] = now.steady_s
-        if self._hear is not None:
-            self._hear(message, now)
-
-    def forget(self) -> None:
-        self._arrivals, self._frames = Arrivals(self._window_s), {}
 
     def timing(self) -> Timing:
         return self._arrivals.timing(time.monotonic())
@@ -61,9 +89,6 @@ class JointEars:
 
     def __init__(self, window_s: float):
         self._window_s = window_s
-        self.forget()
-
-    def forget(self) -> None:
         self._rows: deque[tuple[float, JointState]] = deque()
 
     def hear(self, message: JointState, now: Instant) -> None:
@@ -92,11 +117,8 @@ class PictureEars:
     """The frames of one camera."""
 
     def __init__(self, height: int, width: int, frames: int):
-        self._height, self._width, self._frames = height, width, frames
-        self.forget()
-
-    def forget(self) -> None:
-        self._sums: deque[int] = deque(maxlen=self._frames)
+        self._height, self._width = height, width
+        self._sums: deque[int] = deque(maxlen=frames)
         self._refused, self._encoding, self._brightness, self._contrast = "", "", 0.0, 0.0
 
     def hear(self, message: Image, now: Instant) -> None:
@@ -119,12 +141,11 @@ class PictureEars:
 class StatusEars:
     """The newest status of one of our nodes."""
 
-    def __init__(self, node: Node, name: str):
+    def __init__(self) -> None:
         self._newest: tuple[float, DiagnosticStatus] | None = None
-        self.subscription = node.create_subscription(DiagnosticStatus, f"{name}/status", self._hear, REPORT)
 
-    def _hear(self, message: DiagnosticStatus) -> None:
-        self._newest = time.monotonic(), message
+    def hear(self, message: DiagnosticStatus, now: Instant) -> None:
+        self._newest = now.steady_s, message
 
     def status(self) -> Status | None:
         if self._newest is None:
@@ -141,9 +162,6 @@ class RangeEars:
         self._robot, self._window_s = robot, window_s
         self._keys = tuple(key for key in keys if robot.observations[key].kind == "continuous")
         self._assembler = ObservationAssembler(robot, self._keys, future_tolerance_s=np.inf)
-        self.forget()
-
-    def forget(self) -> None:
         self._seen: deque[tuple[float, dict[str, np.ndarray]]] = deque()
 
     def hear_joints(self, message: JointState, now: Instant) -> None:
