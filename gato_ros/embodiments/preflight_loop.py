@@ -6,11 +6,13 @@ import math
 from collections import Counter
 
 from gato_ros.core.finding import Finding, green, red, yellow
+from gato_ros.core.guard import NOT_ARMED
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.preflight_wire import JOINT_STATE, TWIST, base_name, obeys, wrong_types
 from gato_ros.embodiments.sighting import Sighting, Topic
 
 GUARD, POLICY = "guard_node", "policy_node"
+
 NOT_ACTIVE = ("unconfigured", "inactive")
 HOW_ACTIVE = "mend what it names and activate it: ros2 lifecycle set {} activate"
 SILENT_S = 2.5
@@ -80,7 +82,11 @@ def judge_guard(robot: Embodiment, seen: Sighting) -> list[Finding]:
     found, reasons = [], guard.values.get("reasons", "")
     if guard.message.startswith(NOT_ACTIVE):
         found.append(red(GUARD, "; ".join(filter(None, (guard.message, reasons))), HOW_ACTIVE.format(GUARD)))
-    if guard.message == "latched" and reasons != "not_armed":
+    waits = reasons.split(",")[0] == NOT_ARMED
+    # Beside a latch stand the faults of this very moment; without a reset nobody needs to propose.
+    speaks_against = [reason for reason in reasons.split(",")
+                      if reason != NOT_ARMED and not reason.endswith("_proposal")]
+    if guard.message == "latched" and (not waits or speaks_against):
         found.append(red(GUARD, f"latched: {reasons}", f"mend that, then call {GUARD}/reset; docs/safety.md has "
                                                        "the reasons"))
     if off := guard.values.get("off", ""):
@@ -88,7 +94,7 @@ def judge_guard(robot: Embodiment, seen: Sighting) -> list[Finding]:
     if seen.guard_digest not in (None, robot.guard_digest):
         found.append(red(f"{GUARD}: contract", f"another than {robot.name} here (digest {seen.guard_digest[:12]}, "
                          f"expected {robot.guard_digest[:12]})", "give all nodes one `embodiment`, of one version"))
-    state = "waits for its first reset" if reasons == "not_armed" else guard.message
+    state = "waits for its first reset" if waits else guard.message
     return found or [green(GUARD, f"alive, {state}, nothing switched off")]
 
 

@@ -24,9 +24,9 @@ from gato_ros.embodiments.preflight_loop import commands
 from gato_ros.embodiments.preflight_wire import base_name, sensors
 from gato_ros.embodiments.sighting import Nudge, Sighting
 from gato_ros.nodes.command_watch import UNKNOWN
-from gato_ros.nodes.graph_facts import nodes_beside, topic_facts
+from gato_ros.nodes.graph_facts import DOCTOR, nodes_beside, topic_facts
 from gato_ros.nodes.plan import PARAMETERS
-from gato_ros.nodes.preflight import DOCTOR, Preflight
+from gato_ros.nodes.preflight import Preflight
 from gato_ros.nodes.proposal_messages import proposal_messages
 from gato_ros.nodes.quality import COMMAND
 from gato_ros.nodes.transport import avoid_shared_memory

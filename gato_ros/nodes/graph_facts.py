@@ -12,6 +12,8 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 from gato_ros.core.arrivals import Timing
 from gato_ros.embodiments.sighting import Endpoint, Quality, Topic
 
+DOCTOR = "doctor"
+"""The node that only looks."""
 FOREVER_S = 1e9
 """Times from here on [s] are DDS's way to say that there is none."""
 
@@ -60,6 +62,6 @@ def same_name_elsewhere(node: Node, topics: Iterable[str]) -> dict[str, tuple[st
 
 
 def nodes_beside(node: Node) -> tuple[str, ...]:
-    """Full names of the nodes in the same namespace, doubles included; hidden ones are left out."""
+    """Full names of the nodes in the same namespace, doubles included; hidden ones and doctors are left out."""
     return tuple(sorted(full_name(namespace, name) for name, namespace in node.get_node_names_and_namespaces()
-                        if namespace == node.get_namespace() and not name.startswith("_")))
+                        if namespace == node.get_namespace() and not name.startswith("_") and name != DOCTOR))

@@ -22,7 +22,7 @@ from gato_ros.embodiments.preflight_wire import sensors
 from gato_ros.embodiments.sighting import Clipped, Sighting, Status
 from gato_ros.nodes.command_watch import OBSERVERS
 from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.graph_facts import full_name, nodes_beside, same_name_elsewhere, topic_facts
+from gato_ros.nodes.graph_facts import DOCTOR, full_name, nodes_beside, same_name_elsewhere, topic_facts
 from gato_ros.nodes.joint_message import JointsRefused, values_by_name
 from gato_ros.nodes.preflight_ears import Ear, JointEars, PictureEars, RangeEars, StatusEars, TopicEars
 from gato_ros.nodes.quality import CAMERA, COMMAND, PROPOSAL, REPORT, STATE_IN
@@ -31,8 +31,6 @@ from gato_ros.nodes.transport import FILES, PROFILE, RANGE
 LISTEN_S, LONGEST_S = 0.6, 1.2
 """How much of every topic that has a publisher is heard before an activation, and how long that may take [s]."""
 LOOK_S = 0.005
-DOCTOR = "doctor"
-"""The role that hears everything."""
 
 
 def preflight(node: Node, robot: Embodiment, role: str, keys: Sequence[str] | None = None,
@@ -63,6 +61,7 @@ class Preflight:
 
     def __init__(self, node: Node, robot: Embodiment, role: str, keys: Sequence[str] | None = None,
                  window_s: float = LONGEST_S):
+        """`role` is policy, guard, or doctor, which hears our own nodes too."""
         self._node, self._robot, self._window_s = node, robot, window_s
         self.keys = None if keys is None else tuple(keys)
         """What of the observations is judged; the guard's are joint states alone."""
