@@ -12,7 +12,6 @@ from gato_ros.embodiments.preflight_wire import JOINT_STATE, TWIST, base_name, o
 from gato_ros.embodiments.sighting import Sighting, Topic
 
 GUARD, POLICY = "guard_node", "policy_node"
-
 NOT_ACTIVE = ("unconfigured", "inactive")
 HOW_ACTIVE = "mend what it names and activate it: ros2 lifecycle set {} activate"
 SILENT_S = 2.5
