@@ -123,8 +123,10 @@ def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Findi
     what, period_s = f"{sensor.topic}: rate", timing.period_s
     if timing.silent_s > max(SILENT_S, 3.0 * sensor.max_age_s):
         return [red(what, f"nothing for {timing.silent_s:.1f} s", "the sensor has stopped: look at its driver")]
+    if timing.heard < 2:
+        return [red(what, "one message in all", "raise the sensor's rate: is it published on change only?")]
     # With half the age limit between two, one lost message makes the next one late.
-    if not period_s <= 0.5 * sensor.max_age_s:
+    if period_s > 0.5 * sensor.max_age_s:
         return [red(what, f"{timing.rate_hz:.1f} Hz; the contract's age limit of {sensor.max_age_s * 1e3:.0f} ms "
                           f"needs {2.0 / sensor.max_age_s:.0f} Hz", "raise the sensor's rate, or relieve the machine")]
     if sensor.frame_id and timing.rate_hz < SLOW_SHARE * robot.control_rate_hz:

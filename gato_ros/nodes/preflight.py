@@ -153,7 +153,7 @@ class Preflight:
             joints=self._joints.joints(), gripper=self._gripper.joints(),
             pictures={key: ears.pictures() for key, ears in self._pictures.items()},
             guard=self._status["guard"].status(), policy=self._status["policy"].status(),
-            guard_digest=self._guard_digest, clocks=node.count_publishers("/clock"),
+            guard_digest=self._guard_digest, clocks=node.count_publishers(node.resolve_topic_name("/clock")),
             simulated=simulated, simulated_time={own: simulated},
             clipped=self._clipped(), keys=self.keys, act_ms_p99=self.act_ms_p99, settings=ros_settings())
 
