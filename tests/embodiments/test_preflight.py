@@ -168,13 +168,13 @@ MISCONFIGURATIONS = [
 def test_a_misconfiguration_is_named_and_shuts_the_gates_it_concerns(change, level, what, found, roles):
     seen = change(well())
     wrong = [row for row in judge(ROBOT, seen) if row.level != "green"]
-    assert any(row.level == level and what in row.what and found in row.found for row in wrong), wrong
+    assert any(row.level == level and what in row.what and found in f"{row.found} {row.fix}" for row in wrong), wrong
     assert all(row.fix for row in wrong), "a row without anything to do"
     for role in ("policy", "guard"):
         reasons = against_activation(ROBOT, replace(seen, guard=None, policy=None), role)
         assert bool(reasons) == (role in roles), (role, reasons)
         # The gate says the same as the doctor, of what concerns it.
-        assert not reasons or any(what in row.what and found in row.found for row in reasons)
+        assert not reasons or any(what in row.what and found in f"{row.found} {row.fix}" for row in reasons)
 
 
 def test_at_least_twenty_five_of_them_shut_a_gate():

@@ -15,6 +15,7 @@ from sensor_msgs.msg import CompressedImage, JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 
+from gato_ros.core.finding import Finding
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.preflight import against_activation, judge
 from gato_ros.embodiments.preflight_loop import judge_nudge
@@ -28,7 +29,7 @@ WIRE = ROBOT.wire
 LEFT, RIGHT = (ROBOT.observations[key].topic for key in ROBOT.image_keys)
 JOINTS, GRIPPER = WIRE.joint_states.topic, WIRE.gripper_states.topic
 PARTS = ("robot", "guard", "policy")
-LISTEN_S = 1.0
+LISTEN_S = 0.6
 ATTEMPTS = 20
 """Discovery may take some, and a busy machine as well."""
 KEPT = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -62,38 +63,49 @@ class Scene:
         raise AssertionError([row for row in judge(ROBOT, seen) if row.level != "green"])
 
     def becomes_well(self) -> None:
-        self.look_until(lambda seen: not wrong(seen))
+        self.armed()
+        self.look_until(lambda seen: all(busy(row) for row in wrong(seen)))
 
     @contextlib.contextmanager
     def publisher(self, kind, topic, quality=STATE_OUT):
         made = self.probe.node.create_publisher(kind, topic, quality)
-        yield made
-        self.probe.node.destroy_publisher(made)
+        try:
+            yield made
+        finally:
+            self.probe.node.destroy_publisher(made)
 
     @contextlib.contextmanager
     def listener(self, kind, topic, quality):
         made = self.probe.node.create_subscription(kind, topic, lambda message: None, quality)
-        yield made
-        self.probe.node.destroy_subscription(made)
+        try:
+            yield made
+        finally:
+            self.probe.node.destroy_subscription(made)
 
     @contextlib.contextmanager
     def pressed(self):
-        """The emergency stop."""
+        """The emergency stop, of a guard that was well."""
+        self.armed()
         with self.publisher(Bool, "e_stop", COMMAND) as button:
             self.probe.wait(button.get_subscription_count, "the guard")
             button.publish(Bool(data=True))
-            yield
-            button.publish(Bool(data=False))
-            self.armed()
+            try:
+                yield
+            finally:
+                button.publish(Bool(data=False))
+                self.armed()
 
     @contextlib.contextmanager
     def other_time(self):
         """The policy goes by /clock, the guard does not."""
-        for value in (True, False):
+        def go_by(value: bool) -> None:
             request = SetParameters.Request(parameters=[Parameter("use_sim_time", value=value).to_parameter_msg()])
             assert self.probe.call(SetParameters, "policy_node/set_parameters", request).results[0].successful
-            if value:
-                yield
+        go_by(True)
+        try:
+            yield
+        finally:
+            go_by(False)
 
     def armed(self) -> None:
         for _ in range(100):
@@ -101,6 +113,11 @@ class Scene:
                 return
             self.probe.spin(0.1)
         raise AssertionError("the guard refuses to be reset")
+
+
+def busy(row) -> bool:
+    """Whether a row tells of a machine that has too much to do: that is no false alarm."""
+    return row.level == "yellow" and row.what.endswith((": rate", ": stamps"))
 
 
 def wrong(seen):
@@ -145,7 +162,8 @@ BROKEN = {
                      "2 publishers", "policy guard"),
     "deaf robot": (lambda scene: scene.listener(JointState, WIRE.arm_command, KEPT),
                    f"{WIRE.arm_command}: quality", "/sawyer/probe hears nothing of /sawyer/guard_node", "policy guard"),
-    "times differ": (Scene.other_time, "time", "use_sim_time is true for /sawyer/policy_node", ""),
+    "times differ": (Scene.other_time, "time", "use_sim_time is true for /sawyer/policy_node",
+                     "policy guard"),
     "a clock": (lambda scene: scene.publisher(Clock, "/clock", REPORT), "time", "somebody publishes /clock", ""),
     "emergency stop": (Scene.pressed, "guard_node", "emergency_stop", ""),
 }
@@ -202,12 +220,14 @@ def doctor(folder, *arguments):
 
 def test_the_verb_says_it_in_a_table_in_json_and_by_its_exit_code(scene, tmp_path):
     scene.becomes_well()
-    # A machine that is busy makes sensors late, which is no false alarm: then once more.
-    runs = (doctor(tmp_path, "--seconds", "2") for _ in range(5))
-    done, found = next((run for run in runs if run[0].returncode == 0), (None, None))
-    assert done is not None, "five times not all green"
-    assert found["ok"] and found["red"] == found["yellow"] == 0
-    assert {row["level"] for row in found["findings"]} == {"green"} and found["green"] == len(found["findings"])
+    for _ in range(ATTEMPTS):
+        done, found = doctor(tmp_path, "--seconds", "2")
+        alarms = [Finding(**row) for row in found["findings"] if row["level"] != "green"]
+        if all(map(busy, alarms)):
+            break
+    assert all(map(busy, alarms)), alarms
+    assert found["ok"] == (not alarms) and done.returncode == (0 if found["ok"] else 1)
+    assert found["green"] == len(found["findings"]) - len(alarms) > 12
     assert "guard_node alone commands, and a robot listens" in done.stdout
 
     scene.set_robot(swapped=True, names="renamed", opening_m=60.0)
