@@ -90,6 +90,8 @@ def judge_guard(robot: Embodiment, seen: Sighting) -> list[Finding]:
                                                        "the reasons"))
     if off := guard.values.get("off", ""):
         found.append(yellow(f"{GUARD}: parts", f"switched off: {off}", "empty its parameter switched_off"))
+    if guard.values.get("shadow") == "on":
+        found.append(yellow(f"{GUARD}: mode", "shadow: no policy moves the arm", "set its parameter shadow to false"))
     if seen.guard_digest not in (None, robot.guard_digest):
         found.append(red(f"{GUARD}: contract", f"another than {robot.name} here (digest {seen.guard_digest[:12]}, "
                          f"expected {robot.guard_digest[:12]})", "give all nodes one `embodiment`, of one version"))

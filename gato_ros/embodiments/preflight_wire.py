@@ -125,13 +125,14 @@ def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Findi
         return [red(what, f"nothing for {timing.silent_s:.1f} s", "the sensor has stopped: look at its driver")]
     if timing.heard < 2:
         return [red(what, "one message in all", "raise the sensor's rate: is it published on change only?")]
-    # With half the age limit between two, one lost message makes the next one late.
-    if period_s > 0.5 * sensor.max_age_s:
-        return [red(what, f"{timing.rate_hz:.1f} Hz; the contract's age limit of {sensor.max_age_s * 1e3:.0f} ms "
-                          f"needs {2.0 / sensor.max_age_s:.0f} Hz", "raise the sensor's rate, or relieve the machine")]
+    said, fix = f"{timing.rate_hz:.1f} Hz", "raise the sensor's rate, or relieve the machine"
+    if period_s > sensor.max_age_s:
+        return [red(what, f"{said}: between two messages the last one gets older than the {sensor.max_age_s * 1e3:.0f} "
+                          "ms of the contract, and the arm stops", fix)]
     if sensor.frame_id and timing.rate_hz < SLOW_SHARE * robot.control_rate_hz:
-        return [yellow(what, f"{timing.rate_hz:.1f} Hz, control goes at {robot.control_rate_hz:g} Hz",
-                       "raise the camera's rate, or relieve the machine")]
+        return [yellow(what, f"{said}, control goes at {robot.control_rate_hz:g} Hz", fix)]
+    if period_s > 0.5 * sensor.max_age_s:
+        return [yellow(what, f"{said}: one that is lost stops the arm (age limit {sensor.max_age_s * 1e3:.0f} ms)", fix)]
     if timing.longest_gap_s > sensor.max_age_s:
         return [yellow(what, f"a gap of {timing.longest_gap_s * 1e3:.0f} ms, longer than the age limit of "
                              f"{sensor.max_age_s * 1e3:.0f} ms: the arm stops in it", "relieve machine or network")]
