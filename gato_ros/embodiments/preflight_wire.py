@@ -132,7 +132,7 @@ def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Findi
     if sensor.frame_id and timing.rate_hz < SLOW_SHARE * robot.control_rate_hz:
         return [yellow(what, f"{said}, control goes at {robot.control_rate_hz:g} Hz", fix)]
     if period_s > 0.5 * sensor.max_age_s:
-        return [yellow(what, f"{said}: one that is lost stops the arm (age limit {sensor.max_age_s * 1e3:.0f} ms)", fix)]
+        return [yellow(what, f"{said}: one that is lost stops the arm, at {sensor.max_age_s * 1e3:.0f} ms", fix)]
     if timing.longest_gap_s > sensor.max_age_s:
         return [yellow(what, f"a gap of {timing.longest_gap_s * 1e3:.0f} ms, longer than the age limit of "
                              f"{sensor.max_age_s * 1e3:.0f} ms: the arm stops in it", "relieve machine or network")]
