@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers record record-kill record-cost record-parity record-peers episodes export-readers doctor clean
+.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -135,8 +135,11 @@ record-peers: venv  ## our episodes and LeRobot's under the same kills (makes .v
 	  -r requirements/peer_lerobot_recorder.txt || echo "lerobot: not installed, see above"
 	@$(GATO_ROS) bench record-peers --json out/record/peers.json $(ARGS)
 
-doctor: venv  ## what this machine has and what is missing
+doctor: venv  ## what this machine has and what is missing; ARGS="--robot": whether a running robot is ready to move
 	@$(GATO_ROS) doctor $(ARGS)
+
+doctor-starts: venv  ## 20 clean starts of the loop: the doctor's false alarms; out/doctor/starts.json. Wants a quiet machine
+	@$(GATO_ROS) bench doctor $(ARGS)
 
 lint: venv  ## style and layering
 	@$(VENV)/bin/ruff check

@@ -31,7 +31,7 @@ VERBS = {
     "faults": "the fault catalogue: what is noticed, what happens then, what has no test; writes docs/safety.md",
     "seal": "seal weights anew whose config.json was edited on purpose, or that are from before seals",
     "presets": "the model sizes and their parameter counts",
-    "doctor": "what this machine has and what is missing",
+    "doctor": "what this machine has and what is missing; --robot: whether a running robot is ready to move",
 }
 
 

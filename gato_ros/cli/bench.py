@@ -1,4 +1,4 @@
-"""Speed of simulator, control step, start and training; what a recorder costs and loses; whether damaged files load."""
+"""Speed of simulator, control step, start and training; what a recorder costs and loses; false alarms of the doctor."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import tyro
 
 from gato_ros.cli import (
     bench_corrupt,
+    bench_doctor,
     bench_guard,
     bench_guard_peers,
     bench_peers,
@@ -39,6 +40,7 @@ Options = Union[
               tyro.conf.subcommand("record-parity", description=bench_record_parity.__doc__)],
     Annotated[bench_record_peers.Options,
               tyro.conf.subcommand("record-peers", description=bench_record_peers.__doc__)],
+    Annotated[bench_doctor.Options, tyro.conf.subcommand("doctor", description=bench_doctor.__doc__)],
     Annotated[bench_corrupt.Options, tyro.conf.subcommand("corrupt", description=bench_corrupt.__doc__)],
 ]
 

@@ -1,4 +1,7 @@
-"""What this machine has, what is missing, and how to get it. Exit code 1 when something needed is missing."""
+"""What this machine has, what is missing, and how to get it; with --robot, whether a running robot is ready to move.
+
+Exit code 1 when something needed is missing; with --robot, when anything is not green.
+"""
 
 from __future__ import annotations
 
@@ -62,6 +65,28 @@ class Options:
     """Only whether every package can be imported; silent about what is well."""
     json: Path | None = None
     """Write the findings here as JSON."""
+    robot: bool = False
+    """Look at a running robot and its nodes instead: topics, stamps, joints, cameras, guard, policy."""
+    namespace: str = "sawyer"
+    """With --robot: the robot's namespace."""
+    embodiment: str = "sawyer_rgb_stacking"
+    """With --robot: name or path of its contract."""
+    policy: str = ""
+    """With --robot: weights to check against the contract, and to time where no policy_node has been timed yet.
+    Default: those that policy_node runs, where they are on this machine."""
+    without: tuple[str, ...] = ()
+    """With --robot: what does not run on purpose: robot, guard, policy."""
+    seconds: float = 4.0
+    """With --robot: how long to listen [s]."""
+    patience: float = 10.0
+    """With --robot: wait so long for nodes to be found before that [s]."""
+    recordings: Path = Path("recordings")
+    """With --robot: the folder whose disk has to have room."""
+    nudge_gripper: bool = False
+    """With --robot: open or close the gripper by a quarter of its stroke and back, through the guard as a person's
+    wish; the guard has to be armed."""
+    accept_yellow: bool = False
+    """With --robot: exit code 0 when nothing is red."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +102,10 @@ class Finding:
 
 def run(options: Options) -> dict:
     """Look, print a table, and tell in `ok` whether all that is needed is here."""
+    if options.robot:
+        from gato_ros.cli.doctor_robot import examine
+
+        return examine(options)
     findings = [_python(), *_imports()]
     if not options.imports_only:
         # rich may be what is missing: it is looked for above, used below.

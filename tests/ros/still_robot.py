@@ -1,10 +1,13 @@
-"""A robot that stands still: joint states at 100 Hz, in an order that is not the contract's. A process of its own."""
+"""A robot that stands still: joint states at 100 Hz, in an order that is not the contract's. A process of its own.
+
+It hears commands, as a robot does, and carries none out.
+"""
 
 import rclpy
 from sensor_msgs.msg import JointState
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.quality import STATE_OUT
+from gato_ros.nodes.quality import COMMAND, STATE_OUT
 
 # Inside the workspace, gripper down.
 ANGLES = [0.1371, -0.9177, -0.6417, 1.5575, 0.4264, 1.0745, -0.0847]
@@ -22,6 +25,8 @@ def main() -> None:
         message.header.stamp = node.get_clock().now().to_msg()
         publisher.publish(message)
 
+    for command in (robot.wire.arm_command, robot.wire.gripper_command):
+        node.create_subscription(JointState, command, lambda message: None, COMMAND)
     node.create_timer(0.01, publish)
     rclpy.spin(node)
 

@@ -35,6 +35,7 @@ WELL = {
     "loss": 0.0,           # share of messages that are not sent
     "replayed": False,     # frames and gripper states are followed by old ones
     "opening_m": 0.05,
+    "gripper": "deaf",     # or follows, inverted: what it does with a command
     "angle_rad": 0.0,      # added to every joint
     "senseless": {},       # field of the joint states -> what its first value is instead: nan, inf
     "clock_ahead_s": 0.0,  # added to /clock
@@ -52,7 +53,7 @@ class Robot:
         self._velocity, self._tick = [0.0] * len(ANGLES), 0
         self._late, self._sent = deque(), {}
         self._random, self._rng = random.Random(0), np.random.default_rng(0)
-        self._frozen_picture, self._stopped_s = None, 0.0
+        self._frozen_picture, self._stopped_s, self._told_m = None, 0.0, None
         wire = self._robot.wire
         self._publishers = {"joints": node.create_publisher(JointState, wire.joint_states.topic, STATE_OUT),
                             "gripper": node.create_publisher(JointState, wire.gripper_states.topic, STATE_OUT)}
@@ -64,11 +65,20 @@ class Robot:
         node.create_subscription(String, "fault/set", self._on_set, REPORT)
         node.create_subscription(JointState, wire.arm_command, self._on_command, COMMAND)
         # Heard like a robot's: else a neighbour that listens for a while and goes is the robot that is gone.
-        node.create_subscription(JointState, wire.gripper_command, lambda message: None, COMMAND)
+        node.create_subscription(JointState, wire.gripper_command, self._on_gripper, COMMAND)
         node.create_timer(0.01, self._step)
 
     def _on_command(self, message: JointState) -> None:
         self._velocity = list(message.velocity)
+
+    def _on_gripper(self, message: JointState) -> None:
+        self._told_m = message.position[0]
+
+    def _opening_m(self) -> float:
+        at_m = self._set["opening_m"]
+        if self._told_m is None or self._set["gripper"] == "deaf":
+            return at_m
+        return self._told_m if self._set["gripper"] == "follows" else 2.0 * at_m - self._told_m
 
     def _on_set(self, message: String) -> None:
         wanted = json.loads(message.data)
@@ -120,7 +130,7 @@ class Robot:
         if self._clock is not None:
             self._clock.publish(Clock(clock=stamp))
         self._send("joints", self._joints(stamp))
-        gripper = JointState(name=[self._robot.gripper.joint], position=[self._set["opening_m"]], effort=[0.0])
+        gripper = JointState(name=[self._robot.gripper.joint], position=[self._opening_m()], effort=[0.0])
         gripper.header.stamp = stamp
         self._send("gripper", gripper)
         if self._tick % 5 == 3 and self._set["replayed"]:

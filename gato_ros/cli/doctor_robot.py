@@ -1,0 +1,116 @@
+"""`doctor --robot`: whether a running robot is ready to move."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.core.finding import Finding
+from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.embodiments.preflight import PARTS, judge
+
+if TYPE_CHECKING:
+    from gato_ros.cli.doctor import Options
+    from gato_ros.embodiments.sighting import Sighting
+    from gato_ros.nodes.doctor_client import DoctorClient
+
+POLICY_PARAMETER = "policy"
+
+
+def examine(options: Options) -> dict:
+    """Listen, judge, print a table; `ok` when all is green (or yellow, where that is accepted)."""
+    parts = _parts(options)
+    robot = load_embodiment(options.embodiment)
+    if options.policy not in ("", "hold"):
+        from gato_ros.cli.policy_source import weights_folder
+
+        weights_folder(options.policy)  # a name that is none is the user's to mend, and no finding
+    try:
+        from gato_ros.nodes.doctor_client import DoctorClient
+    except ImportError as error:
+        raise SetupError(expected="the packages of requirements/ros.txt", got=str(error),
+                         fix="run `doctor` without --robot: it says what is missing") from None
+    with DoctorClient(robot, options.namespace, options.seconds) as client:
+        client.wait(parts, options.patience)
+        seen = _sighting(options, robot, client, parts)
+    findings = judge(robot, seen, parts)
+    levels = Counter(finding.level for finding in findings)
+    print_table(findings, f"{robot.name} in /{options.namespace.strip('/')}, listened for {seen.listened_s:.1f} s")
+    ok = not levels["red"] and (options.accept_yellow or not levels["yellow"])
+    return {"ok": ok, "namespace": options.namespace, "embodiment": robot.name, "digest": robot.digest,
+            "parts": sorted(parts), "listened_s": round(seen.listened_s, 2),
+            **{level: levels[level] for level in ("green", "yellow", "red")},
+            "findings": [asdict(finding) for finding in findings]}
+
+
+def _parts(options: Options) -> set[str]:
+    for name in options.without:
+        if name not in PARTS:
+            raise unknown_name("a part for --without", name, PARTS)
+    if not 1.0 <= options.seconds <= 60.0:
+        raise SetupError(expected="--seconds in [1, 60]", got=str(options.seconds), fix="4 do")
+    return set(PARTS) - set(options.without)
+
+
+def _sighting(options: Options, robot: Embodiment, client: DoctorClient, parts: set[str]) -> Sighting:
+    name = options.policy or next(iter(client.parameters(POLICY_PARAMETER).values()), "") if "policy" in parts else ""
+    keys, weights = _weights(name, robot)
+    seen = client.listen(options.seconds, keys)
+    took = seen.policy.values.get("act_ms_p99") if seen.policy else None
+    seen = replace(seen, weights=weights, disk=_disk(options.recordings),
+                   act_ms_p99=float(took) if took else _timed(options.policy, robot, weights))
+    return replace(seen, nudge=client.nudge()) if options.nudge_gripper else seen
+
+
+def _weights(name: str, robot: Embodiment) -> tuple[tuple[str, ...] | None, tuple[str, str] | None]:
+    """What that policy reads, and how it fits; neither is known of one that lies on another machine."""
+    from gato_ros.cli.policy_source import weights_folder
+
+    if name in ("", "hold"):
+        return None, None
+    try:
+        folder = weights_folder(name)
+    except SetupError:
+        return None, None
+    from gato_ros.models.weights import load_weights, weights_config
+
+    try:
+        keys = tuple(weights_config(folder).observation_keys)
+        load_weights(folder, robot)
+    except SetupError as error:
+        return None, (folder.name, f"expected {error.expected}; got {error.got}; {error.fix}")
+    return keys, (folder.name, "")
+
+
+def _timed(name: str, robot: Embodiment, weights: tuple[str, str] | None) -> float | None:
+    """The time of an action, taken here: of a policy that is named and that nobody has timed yet."""
+    if not name or weights is None or weights[1]:
+        return None
+    from gato_ros.cli.policy_source import make_policy
+    from gato_ros.nodes.preflight import time_of_an_action
+
+    policy = make_policy(name, robot)
+    policy.warm_up()
+    return time_of_an_action(policy, robot)
+
+
+def _disk(folder: Path) -> tuple[str, float]:
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    return str(folder), shutil.disk_usage(there).free / 2**20
+
+
+def print_table(findings: list[Finding], title: str) -> None:
+    """The findings, in the order in which they were made."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, show_edge=False)
+    for name in ("", "what", "found", "what to do"):
+        table.add_column(name, overflow="fold")  # a topic that is cut off cannot be searched for
+    for finding in findings:
+        table.add_row(f"[{finding.level}]{finding.level}[/]", finding.what, finding.found, finding.fix)
+    Console().print(table)

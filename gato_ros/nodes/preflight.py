@@ -1,0 +1,201 @@
+"""The preflight of a running robot: what is heard and seen of the graph, and the reasons against activation."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import TwistStamped
+from rclpy.node import Node
+from sensor_msgs.msg import Image, JointState
+
+from gato_ros.core.arrivals import Timing
+from gato_ros.core.freshness import Instant
+from gato_ros.core.observation import Observation
+from gato_ros.core.policy import Policy
+from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.preflight import against_activation, all_topics
+from gato_ros.embodiments.preflight_wire import sensors
+from gato_ros.embodiments.sighting import Clipped, Sighting, Status
+from gato_ros.nodes.command_watch import OBSERVERS
+from gato_ros.nodes.diagnosis import values_of
+from gato_ros.nodes.graph_facts import DOCTOR, full_name, nodes_beside, same_name_elsewhere, topic_facts
+from gato_ros.nodes.joint_message import JointsRefused, values_by_name
+from gato_ros.nodes.preflight_ears import Ear, JointEars, PictureEars, RangeEars, StatusEars, TopicEars
+from gato_ros.nodes.quality import CAMERA, COMMAND, PROPOSAL, REPORT, STATE_IN
+from gato_ros.nodes.transport import FILES, PROFILE, RANGE
+
+LISTEN_S, LONGEST_S = 0.6, 1.2
+"""How much of every topic that has a publisher is heard before an activation, and how long that may take [s]."""
+LOOK_S = 0.005
+
+
+def preflight(node: Node, robot: Embodiment, role: str, keys: Sequence[str] | None = None,
+              act_ms_p99: float | None = None) -> list[str]:
+    """Reasons against the activation of `node`, each in one line; empty: go.
+
+    For a transition's callback: it takes up to LONGEST_S [s], hears for itself, and needs no executor.
+
+    Args:
+        role: "policy" or "guard".
+        keys: observations that the policy reads; None: all of the contract's.
+        act_ms_p99: time for an action [ms], where it is known (`time_of_an_action`).
+    """
+    collector = Preflight(node, robot, role, keys, window_s=LONGEST_S)
+    collector.act_ms_p99 = act_ms_p99
+    try:
+        while collector.listened_s < LONGEST_S and not collector.has_heard(LISTEN_S):
+            collector.look()
+            time.sleep(LOOK_S)
+        seen = collector.sighting()
+    finally:
+        collector.close()
+    return [f"{finding.what}: {finding.found}; {finding.fix}" for finding in against_activation(robot, seen, role)]
+
+
+class Preflight:
+    """Hears what concerns `role`, from its creation on and until `close`; `look` takes what has come."""
+
+    def __init__(self, node: Node, robot: Embodiment, role: str, keys: Sequence[str] | None = None,
+                 window_s: float = LONGEST_S):
+        """`role` is policy, guard, or doctor, which hears our own nodes too."""
+        self._node, self._robot, self._window_s = node, robot, window_s
+        self.keys = None if keys is None else tuple(keys)
+        """What of the observations is judged; the guard's are joint states alone."""
+        self.act_ms_p99: float | None = None
+        self._began_s = time.monotonic()
+        self._ears: list[Ear] = []
+        self._topics: dict[str, TopicEars] = {}
+        self._pictures: dict[str, PictureEars] = {}
+        self._status = {"guard": StatusEars(), "policy": StatusEars()}
+        self._joints, self._gripper = JointEars(window_s), JointEars(window_s)
+        self._guard_digest: str | None = None
+        read = () if role == "guard" else robot.observation_keys if keys is None else self.keys
+        self._ranges = RangeEars(robot, read, window_s)
+        self._hear_sensors(read)
+        if role == DOCTOR:
+            self._hear_our_nodes()
+
+    def _hear_sensors(self, read: tuple[str, ...]) -> None:
+        robot, wire = self._robot, self._robot.wire
+        wanted = {sensor.topic for sensor in sensors(robot, read)}
+        for key in robot.image_keys:
+            channel = robot.observations[key]
+            if channel.topic in wanted:
+                frames = int(np.ceil(self._window_s * robot.control_rate_hz))
+                self._pictures[key] = ears = PictureEars(channel.height, channel.width, frames)
+                self._hear(Image, channel.topic, CAMERA, ears.hear)
+        self._hear(JointState, wire.joint_states.topic, STATE_IN, self._joints.hear, self._ranges.hear_joints)
+        if wire.gripper_states.topic in wanted:
+            self._hear(JointState, wire.gripper_states.topic, STATE_IN, self._gripper.hear, self._ranges.hear_gripper)
+
+    def _hear_our_nodes(self) -> None:
+        wire = self._robot.wire
+        for topic, kind, quality in ((wire.proposal_twist, TwistStamped, PROPOSAL),
+                                     (wire.proposal_gripper, JointState, PROPOSAL),
+                                     (wire.human_twist, TwistStamped, COMMAND),
+                                     (wire.human_gripper, JointState, COMMAND)):
+            self._hear(kind, topic, quality)
+        for name, ears in self._status.items():
+            self._ears.append(Ear(self._node, DiagnosticStatus, f"{name}_node/status", REPORT, ears.hear))
+        self._ears.append(Ear(self._node, DiagnosticArray, "/diagnostics", REPORT, self._on_diagnostics))
+
+    def _hear(self, kind: type, topic: str, quality, *others: Callable) -> None:
+        self._topics[topic] = ears = TopicEars(self._window_s)
+
+        def each(message, now: Instant) -> None:
+            for one in (ears.hear, *others):
+                one(message, now)
+        self._ears.append(Ear(self._node, kind, topic, quality, each))
+
+    def _on_diagnostics(self, message: DiagnosticArray, now: Instant) -> None:
+        for item in message.status:
+            if item.name == full_name(self._node.get_namespace(), "guard_node"):
+                self._guard_digest = values_of(item).get("guard_digest")
+
+    def look(self) -> None:
+        """Take what has come since the last look; to be called more often than a queue fills, every 10 ms."""
+        for ear in self._ears:
+            ear.take()
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        for ear in self._ears:
+            ear.close()
+        self._ears.clear()
+
+    @property
+    def listened_s(self) -> float:
+        """For how long [s]."""
+        return time.monotonic() - self._began_s
+
+    def has_heard(self, seconds: float) -> bool:
+        """Whether every topic that has a publisher has been heard for so long."""
+        now_s = time.monotonic()
+        return all(now_s - topic.first_s >= seconds for ear, topic in zip(self._ears, self._topics.values())
+                   if ear.publishers)
+
+    def sighting(self) -> Sighting:
+        """Everything that was observed."""
+        node, robot, topics = self._node, self._robot, {}
+        for name in all_topics(robot):
+            ears = self._topics.get(name)
+            heard = (ears.timing(), ears.frame_ids()) if ears else (Timing(), ())
+            topics[name] = topic_facts(node, name, *heard)
+        unheard = [name for name, topic in topics.items() if not topic.publishers]
+        own, simulated = node.get_fully_qualified_name(), node.get_parameter("use_sim_time").value
+        return Sighting(
+            listened_s=self.listened_s, topics=topics, elsewhere=same_name_elsewhere(node, unheard),
+            nodes=nodes_beside(node), observers=frozenset({*OBSERVERS, own}),
+            joints=self._joints.joints(), gripper=self._gripper.joints(),
+            pictures={key: ears.pictures() for key, ears in self._pictures.items()},
+            guard=self._status["guard"].status(), policy=self._status["policy"].status(),
+            guard_digest=self._guard_digest, clocks=node.count_publishers(node.resolve_topic_name("/clock")),
+            simulated=simulated, simulated_time={own: simulated},
+            clipped=self._clipped(), keys=self.keys, act_ms_p99=self.act_ms_p99, settings=ros_settings())
+
+    def _clipped(self) -> dict[str, Clipped] | None:
+        clipped = self._ranges.clipped()
+        return clipped and {key: one for key, one in clipped.items() if self.keys is None or key in self.keys}
+
+    def newest_gripper(self) -> tuple[float, float] | None:
+        """Opening [m] and effort [N] of the gripper's last message, or None."""
+        message = self._gripper.newest()
+        if message is None:
+            return None
+        try:
+            return tuple(float(values_by_name(message, field, [self._robot.gripper.joint], closed=False)[0])
+                         for field in ("position", "effort"))
+        except JointsRefused:
+            return None
+
+    def status(self, name: str) -> Status | None:
+        """Of "guard" or "policy": the newest."""
+        return self._status[name].status()
+
+    def heard(self, topic: str) -> int:
+        """How many messages came on a topic that is listened to, of those remembered."""
+        return self._topics[topic].timing().heard
+
+
+def ros_settings() -> str:
+    """Domain and reach of this process, in words."""
+    only_here = str(PROFILE) in (os.environ.get(name) for name in FILES)  # what LOCALHOST was made into
+    reach = "LOCALHOST" if only_here else os.environ.get(RANGE, "SUBNET")
+    return f"ROS_DOMAIN_ID {os.environ.get('ROS_DOMAIN_ID', '0')}, discovery range {reach}"
+
+
+def time_of_an_action(policy: Policy, robot: Embodiment, times: int = 40) -> float:
+    """99th percentile of the time that a warm policy takes for an action [ms]; it is reset afterwards."""
+    values = {key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
+              for key in policy.observation_keys for channel in [robot.channel(key)]}
+    took_ms = []
+    for _ in range(times):
+        began_s = time.perf_counter()
+        policy.act(Observation(values, 0.0))
+        took_ms.append(1e3 * (time.perf_counter() - began_s))
+    policy.reset(None)
+    return float(np.percentile(took_ms, 99))
