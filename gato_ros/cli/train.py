@@ -168,11 +168,13 @@ def _sequences(options: Options, model, embodiment):
     return Sequences(config, model, layout, *windows), data
 
 
-def _views(layout) -> dict:
-    """The simulator's cameras behind the model's images."""
+def _views(layout) -> dict | None:
+    """The simulator's cameras behind the model's images; None where one is a robot's own."""
     from gato_ros.sim.camera import CAMERAS
     from gato_ros.training.sight import View
 
+    if any(item.key.split("/")[0] not in CAMERAS for item in layout.images):
+        return None
     cameras = {item.key: (CAMERAS[item.key.split("/")[0]], item.shape[1] / item.shape[0]) for item in layout.images}
     return {key: View(np.array(camera.position), camera.clip_from_base(aspect))
             for key, (camera, aspect) in cameras.items()}
@@ -182,17 +184,18 @@ def training_model(preset: str, robot: Embodiment | None = None, observe: tuple[
     """The model of a preset as it is trained: with the heads that learn to see, where it is not given what they see.
 
     Args:
-        robot: whose observations `observe` names; not needed without.
+        robot: whose observations it sees, and `observe` names; None: the Sawyer's, as PRESETS calls them.
         observe: what it sees besides; with a text, it knows the published vocabulary.
     """
     from gato_ros.embodiments.privileged import reads_privileged
-    from gato_ros.models.presets import PRESETS
+    from gato_ros.models.presets import PRESETS, preset_for
     from gato_ros.training.auxiliary import NAMES
     from gato_ros.training.sight import PATCH_NAMES
 
     if preset not in PRESETS:
         raise unknown_name("a preset", preset, PRESETS)
-    model = _observing(PRESETS[preset], robot, observe) if observe else PRESETS[preset]
+    model = preset_for(preset, robot) if robot else PRESETS[preset]
+    model = _observing(model, robot, observe) if observe else model
     if model.action_decoding == "autoregressive" or reads_privileged(model.observation_keys):
         return model
     return replace(model, auxiliary=NAMES, auxiliary_early_layer=max(1, model.layers // 2), patch_auxiliary=PATCH_NAMES)

@@ -55,7 +55,8 @@ class Kinematics:
         if beside_m > BESIDE_M or tilt_rad > TILT_RAD:
             raise SetupError(
                 expected=f"{embodiment.tool_frame} of {embodiment.urdf} on the axis of {embodiment.arm.joints[-1]}, "
-                         "its z along it", got=f"{beside_m * 1e3:.1f} mm beside, {np.rad2deg(tilt_rad):.1f} degrees off",
+                         "its z along it",
+                got=f"{beside_m * 1e3:.1f} mm beside, {np.rad2deg(tilt_rad):.1f} degrees off",
                 fix="list the joints from base to tool, and put the tool frame on the last one's axis")
 
     def tool(self, q: np.ndarray) -> ToolState:
