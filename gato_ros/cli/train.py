@@ -85,6 +85,7 @@ def run(options: Options) -> dict:
     _check_closed_loop(options)
     mesh = _mesh(options)
     robot = load_embodiment(options.embodiment)
+    _check_arm(options.data, robot)
     model = training_model(options.preset, robot, options.observe)
     _check_kind(options, model)
     embodiment = contract_for(robot, model.observation_keys)
@@ -105,6 +106,21 @@ def run(options: Options) -> dict:
                        closed_loop if options.closed_loop_every else None, initial, mesh)
     print(f"weights in {options.out / 'last'}")
     return {**result, "out": str(options.out), "data": data}
+
+
+def _check_arm(folders: tuple[Path, ...], robot: Embodiment) -> None:
+    """SetupError for episodes of another arm: a preset that sees no joints and no pose would not notice."""
+    from gato_ros.data.episode import episode_paths
+    from gato_ros.data.episode_statistics import contract_of
+    from gato_ros.data.summary import summarise
+
+    for folder in folders:
+        names = {str(summarise(path).metadata.get("embodiment")) for path in episode_paths(folder)}
+        for name in sorted(names):
+            other = contract_of(name)
+            if other and other.arm.joints != robot.arm.joints:
+                raise SetupError(expected=f"episodes of {robot.name} in {folder}", got=f"some of {name}",
+                                 fix=f"train with --embodiment {name}, or on other data")
 
 
 def _initial(folder: Path, model: GatoConfig, embodiment: Embodiment):

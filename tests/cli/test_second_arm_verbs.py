@@ -1,6 +1,10 @@
 """What a user does with an arm of another contract: demonstrations, training, evaluation, and no mixing of robots."""
 
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +58,12 @@ def test_its_policy_is_evaluated_with_it_and_refused_for_the_other(trained):
     assert "use weights of this embodiment" in str(error.value)
 
 
+def test_its_demonstrations_teach_no_other_arm(trained, tmp_path):
+    with pytest.raises(SetupError, match=f"episodes of sawyer_rgb_stacking.*--embodiment {PANDA}"):
+        train.run(train.Options((trained[0],), tmp_path / "run", "debug"))
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_shipped_policy_is_refused_for_it():
     with pytest.raises(SetupError, match="sawyer_rgb_stacking with sawyer/pinch/pose; got panda_rgb_stacking without"):
         make_policy(DEFAULT, ROBOT)
@@ -97,3 +107,16 @@ def test_no_command_to_it_gets_out_of_its_envelope():
     counts, examples = fuzz_episodes(range(9000, 9000 + FUZZ_TICKS // EPISODE_TICKS), PANDA)
     assert examples == [] and counts["escapes"] == counts["nonfinite"] == 0
     assert counts["ticks"] == FUZZ_TICKS and 0.3 * FUZZ_TICKS < counts["followed"] < 0.95 * FUZZ_TICKS
+
+
+def test_the_page_about_an_arm_of_ones_own_works_as_it_is_pasted(tmp_path):
+    """Its two files, and the checks that take no minute."""
+    source = Path(__file__).parents[2]
+    files, checks = re.findall(r"```\n(.*?)```", (source / "docs" / "your_robot.md").read_text(), re.DOTALL)[:2]
+    checks = "".join(line for line in checks.splitlines(True) if "guard fuzz" not in line)
+    assert "my_arm.urdf" in files and "contract my_arm" in checks and "presets" in checks
+    (tmp_path / "gato_ros").symlink_to(source / "gato_ros")
+    script = f"set -e\n{files}{checks}".replace(".venv/bin/python", sys.executable)
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "/my_arm" in done.stdout and "no problems" in done.stdout and "sawyer_small" in done.stdout
