@@ -26,13 +26,11 @@ FUZZ_TICKS = 6_000
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Two demonstrations, a few snapshots, and a policy that has seen them for two steps."""
+    """A demonstration, a few snapshots, and a policy that has seen them for two steps."""
     data, out = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("run")
     collect.run(collect.Options(data, embodiment=PANDA, episodes=1, seed=3, workers=1, image_share=0.05,
                                 keep_failures=True))
-    for seed in (0, 1):
-        collect.run(collect.Options(data, "snapshots", embodiment=PANDA, episodes=1, seed=seed, workers=1,
-                                    per_scene=8))
+    collect.run(collect.Options(data, "snapshots", embodiment=PANDA, episodes=1, workers=1, per_scene=8))
     result = train.run(train.Options((data,), out, "debug_one_pass", PANDA,
                                      training=TrainingConfig(steps=2, batch=4, mirror=True)))
     assert result["steps"] == 2
