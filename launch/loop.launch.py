@@ -9,7 +9,8 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from gato_ros.nodes.plan import NAMESPACE, loop_plan
+from gato_ros.embodiments import load_embodiment
+from gato_ros.nodes.plan import loop_plan
 from gato_ros.sim.task import stack_task
 from launch import LaunchDescription
 
@@ -27,7 +28,7 @@ ARGUMENTS = {
     "incidents": ("true", "false: do not keep the last 30 s to write them when the guard latches"),
     "teleop": ("none", "joy, spacemouse, or in the simulator expert: who may take over (a keyboard needs a terminal "
                "of its own: ros2 run gato_ros teleop_node)"),
-    "namespace": (NAMESPACE, "namespace of this robot"),
+    "namespace": ("", "namespace of this robot; nothing: the contract's"),
 }
 CHOICES = {"robot": ["sim", "driver"], "teleop": ["none", "joy", "spacemouse", "expert"]}
 FOLLOW_CLOCK = ("guard_node", "policy_node", "teleop_node")
@@ -39,6 +40,7 @@ def _nodes(context):
     simulated, lockstep = value["robot"] == "sim", value["lockstep"] == "true"
     prompt = {"prompt": value["prompt"]} if value["prompt"] else {}  # else the file's
     same = {"embodiment": value["embodiment"]}
+    namespace = value["namespace"] or load_embodiment(value["embodiment"]).wire.namespace
     settings = {
         "guard_node": {"start_armed": simulated, **same},
         "policy_node": {"policy": value["policy"], "task": value["text"] or stack_task(value["task"]).text, **prompt,
@@ -54,7 +56,7 @@ def _nodes(context):
     return [Node(package="gato_ros", executable=plan.name, name=plan.name, namespace=plan.namespace, output="screen",
                  parameters=[str(plan.parameter_file),
                              {**plan.parameters, "use_sim_time": lockstep and plan.name in FOLLOW_CLOCK}])
-            for plan in loop_plan(settings, namespace=value["namespace"], without=without,
+            for plan in loop_plan(settings, namespace=namespace, without=without,
                                   also=() if value["teleop"] == "none" else ("teleop_node",))]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.embodiments import Embodiment
 from gato_ros.models.config import Convolution, Crop, GatoConfig
 
 _IMAGES = ("basket_front_left/pixels", "basket_front_right/pixels")
@@ -51,6 +53,30 @@ PRESETS: dict[str, GatoConfig] = {
         _SMALL, layers=2, width=32, heads=2, head_size=16, feed_forward=64,
         stem=(Convolution(4, 4, 8), Convolution(2, 2, 16)), auxiliary=("red_x", "red_y"), auxiliary_early_layer=1),
 }
+
+_SOURCES = {"gripper/grasp": "gripper_grasp", "sawyer/joints/angle": "joint_position",
+            "sawyer/pinch/pose": "tool_pose", "sawyer/tcp/pose": "wrist_pose"}
+"""What the Sawyer's keys in PRESETS stand for."""
+
+
+def preset_for(name: str, robot: Embodiment) -> GatoConfig:
+    """The preset as this robot's contract calls what it observes: cameras in their order, all else by its source.
+
+    Raises:
+        SetupError: no such preset, or too few cameras, or a source that the robot lacks.
+    """
+    if name not in PRESETS:
+        raise unknown_name("a preset", name, PRESETS)
+    config = PRESETS[name]
+    images = [key for key in config.observation_keys if key in _IMAGES]
+    called = {key: robot.key_of(source) for key, source in _SOURCES.items()
+              if key in config.observation_keys and key not in robot.observations}
+    if not set(images) <= set(robot.image_keys):
+        if len(robot.image_keys) < len(images):
+            raise SetupError(expected=f"{len(images)} cameras in the contract {robot.name} for the preset {name}",
+                             got=str(len(robot.image_keys)), fix="choose another preset")
+        called |= dict(zip(images, robot.image_keys))
+    return replace(config, observation_keys=tuple(called.get(key, key) for key in config.observation_keys))
 
 
 def single_step_presets() -> list[str]:

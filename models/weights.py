@@ -39,6 +39,8 @@ class Weights:
     digest: str = ""
     """sha256 over the model's configuration and the parameters' own sha256: what an action can depend on."""
 
+ANOTHER_ROBOT = "use weights of this embodiment, or train some"
+
 
 def policy_contract(embodiment: Embodiment, config: GatoConfig) -> dict[str, Any]:
     """What robot and weights must agree on: channels used, action ranges, control rate, tool kinematics.
@@ -179,12 +181,16 @@ def check_vocabulary(directory: Path, config: GatoConfig) -> None:
 
 def check_contract(directory: Path, made_for: dict[str, Any], embodiment: Embodiment, config: GatoConfig) -> None:
     """Refuse weights whose robot differs in anything that changes the meaning of a number."""
+    for key in config.observation_keys:
+        if key not in embodiment.observations:
+            raise SetupError(expected=f"the embodiment of {directory}, {made_for['name']} with {key}",
+                             got=f"{embodiment.name} without it", fix=ANOTHER_ROBOT)
     wanted, have = made_for["policy_contract"], policy_contract(embodiment, config)
     if contract_digest(wanted) == contract_digest(have):
         return
     where, expected, got = _difference(wanted, have)
     raise SetupError(expected=f"the embodiment of {directory}, {made_for['name']} with {where} = {expected}",
-                     got=f"{embodiment.name} with {where} = {got}", fix="use weights of this embodiment, or train some")
+                     got=f"{embodiment.name} with {where} = {got}", fix=ANOTHER_ROBOT)
 
 
 def _difference(wanted: Any, have: Any, path: str = "") -> tuple[str, Any, Any]:

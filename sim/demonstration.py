@@ -10,6 +10,7 @@ import numpy as np
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
+from gato_ros.embodiments.contract import OPENING
 from gato_ros.sim.env import RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
 
@@ -102,7 +103,7 @@ def demonstrate(env: RgbStackingEnv, driver: Policy, labeller: StackingExpert, s
     stacked = truncated = False
     while not (stacked or truncated):
         bare = env.observe(images=False)
-        opening = float(bare.values["gripper/opening"][0])
+        opening = float(bare.values[OPENING][0])
         label = labeller.act(bare)
         moving = opening_before is not None and abs(opening - opening_before) > 5e-4
         slow = np.abs(label.twist[:2]).max() < 0.03

@@ -16,6 +16,7 @@ from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.prompt import Prompt
 from gato_ros.core.rotation import matrix_from_quat_xyzw
 from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.embodiments.contract import OPENING
 from gato_ros.sim.grasp import Grasp, best_grasp, find_grasps, standing_point, surface_points
 from gato_ros.sim.ground_truth import CONTACTS_KEY, PRIVILEGED_KEYS
 from gato_ros.sim.task import COLOURS, OBJECT_NAMES, RED_ON_BLUE, StackTask
@@ -83,12 +84,13 @@ class _Scene:
 class StackingExpert:
     """Does a StackTask from privileged state. A `Policy`; its only memory is a cache of the possible grasps."""
 
-    observation_keys = ("gripper/opening", "sawyer/pinch/pose", *PRIVILEGED_KEYS)
-
     def __init__(self, embodiment: Embodiment | None = None, task: StackTask = RED_ON_BLUE,
                  gates: Gates = Gates()):
         self.task = task
         self._embodiment = embodiment or load_embodiment()
+        self._fingers = self._embodiment.simulated.fingers
+        self._pose_key = self._embodiment.key_of("tool_pose")
+        self.observation_keys = (OPENING, self._pose_key, *PRIVILEGED_KEYS)
         self._gates = gates
         self._floor = float(self._embodiment.motion_limits.workspace_lower[2])
         self._ceiling = float(self._embodiment.motion_limits.workspace_upper[2])
@@ -145,13 +147,13 @@ class StackingExpert:
             bodies[colour] = _Body(name, pose[:3], rotation, surface_points(name) @ rotation.T + pose[:3])
         base = bodies[self.task.base]
         stand = standing_point(base.name, base.rotation, base.surface - base.centre) + base.centre[:2]
-        pose = np.asarray(observation.values["sawyer/pinch/pose"], np.float64)
+        pose = np.asarray(observation.values[self._pose_key], np.float64)
         rotation = matrix_from_quat_xyzw(pose[3:])
         left, right, on_base, on_ground = (bool(x) for x in observation.privileged[CONTACTS_KEY])
         return _Scene(
             pose[:3],
             float(np.arctan2(rotation[1, 0], rotation[0, 0])),
-            float(observation.values["gripper/opening"][0]),
+            float(observation.values[OPENING][0]),
             bodies[self.task.top],
             base,
             bodies[self.task.other],
@@ -175,7 +177,8 @@ class StackingExpert:
             if np.abs(before - corners).max() < self._gates.replan_m:
                 return grasps
         obstacles = np.concatenate([scene.other.surface, scene.base.surface])
-        grasps = find_grasps(scene.top.name, scene.top.rotation, scene.top.centre, red, obstacles, self._floor)
+        grasps = find_grasps(scene.top.name, scene.top.rotation, scene.top.centre, red, obstacles, self._floor,
+                             self._fingers)
         self._plan = (corners, grasps)
         return grasps
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from gato_ros.embodiments.simulation import Fingers
 from gato_ros.sim.objects import rgb_object
 from gato_ros.sim.scene import (
     BASKET_CENTRE,
@@ -19,15 +20,8 @@ from gato_ros.sim.scene import (
 from gato_ros.sim.task import OBJECT_NAMES
 
 SAMPLE_SPACING_M = 0.003
-PAD_HALF_WIDTH_M = 0.011
-PAD_BELOW_M = 0.019
-"""The pads reach so far below the pinch point."""
-PAD_ABOVE_M = 0.030
-PALM_CLEARANCE_M = 0.058
-"""Nothing of the object may stand higher than this above the pinch point: the palm is there."""
-WIDEST_M = 0.079
-YAW_RANGE_RAD = (-1.90, 1.24)
-"""Tool yaws the wrist reaches; they cover a half turn, after which a parallel gripper repeats itself."""
+TIP_MARGIN_M = 0.003
+"""So much below the fingertips nothing may stand."""
 OBLIQUE_COST = 0.25
 """Score lost by a yaw that is not square to any face: edges slip and the fingers jam."""
 TURN_COST = 0.12
@@ -111,6 +105,7 @@ def find_grasps(
     surface: np.ndarray,
     obstacles: np.ndarray,
     lowest_tool_m: float,
+    fingers: Fingers,
 ) -> list[Grasp]:
     """Every grasp worth considering of an object at rest; `best_grasp` chooses by the tool's present yaw.
 
@@ -119,24 +114,26 @@ def find_grasps(
         surface: [n 3] its surface points in the base frame [m].
         obstacles: [m 3] surface points of everything else that the fingers must not meet [m].
         lowest_tool_m: the workspace's floor for the tool [m].
+        fingers: of the gripper.
     """
     relative = surface - centre
     top = relative[:, 2].max()
-    lowest = max(lowest_tool_m + 0.0015, centre[2] + top - PALM_CLEARANCE_M) - centre[2]
+    lowest = max(lowest_tool_m + 0.0015, centre[2] + top - fingers.palm_m) - centre[2]
     # From a low grip to one just under the top; a grip near the centre of mass holds best.
     heights = np.unique(np.clip(np.array([0.0, -0.008, 0.008, 0.02, 0.035]), lowest, max(lowest, top - 0.008)))
     near = obstacles[np.linalg.norm(obstacles[:, :2] - centre[:2], axis=1) < 0.12] - centre
     grasps = []
-    for yaw, penalty in _candidate_yaws(name, rotation):
+    for yaw, penalty in _candidate_yaws(name, rotation, fingers.yaw_rad):
         cosine, sine = np.cos(yaw), np.sin(yaw)
         # Tool axes of a downward gripper: x along the yaw, y (closing) at right angles, to its right.
         along = relative[:, 0] * cosine + relative[:, 1] * sine
         across = relative[:, 0] * sine - relative[:, 1] * cosine
-        found = [_score(along, across, relative[:, 2], near, centre, yaw, height, penalty) for height in heights]
+        found = [_score(along, across, relative[:, 2], near, centre, yaw, height, penalty, fingers)
+                 for height in heights]
         grasps += [max((g for g in found if g), key=lambda g: g.score)] if any(found) else []
     # Nothing fits between the fingers: grip the top as the tool stands, and hope to tip it over.
     return grasps or [
-        Grasp(yaw, np.array([0.0, 0.0, max(lowest, top - 0.015)]), -1.0) for yaw in np.linspace(*YAW_RANGE_RAD, 24)
+        Grasp(yaw, np.array([0.0, 0.0, max(lowest, top - 0.015)]), -1.0) for yaw in np.linspace(*fingers.yaw_rad, 24)
     ]
 
 
@@ -148,12 +145,12 @@ def best_grasp(grasps: list[Grasp], tool_yaw_rad: float) -> Grasp:
     return max(grasps, key=lambda grasp: grasp.score - TURN_COST * abs(grasp.yaw_rad - tool_yaw_rad))
 
 
-def _candidate_yaws(name: str, rotation: np.ndarray) -> list[tuple[float, float]]:
+def _candidate_yaws(name: str, rotation: np.ndarray, reached: tuple[float, float]) -> list[tuple[float, float]]:
     """Tool yaws [rad], each with a penalty: none for meeting an upright face squarely, some for a coarse grid."""
     normals = _facets(name)[0] @ rotation.T
     upright = normals[np.abs(normals[:, 2]) < 0.35]
     facing = np.arctan2(upright[:, 1], upright[:, 0]) + np.pi / 2  # the closing axis along the normal
-    lower, upper = YAW_RANGE_RAD
+    lower, upper = reached
     candidates = {}
     for yaws, penalty in ((np.linspace(0, np.pi, 16, endpoint=False), OBLIQUE_COST), (facing, 0.0)):
         for yaw in lower + (yaws - lower) % np.pi:
@@ -172,43 +169,41 @@ def _score(
     yaw: float,
     height: float,
     penalty: float,
+    fingers: Fingers,
 ) -> Grasp | None:
     rise = up - height
-    between = (np.abs(along) < PAD_HALF_WIDTH_M) & (rise > -PAD_BELOW_M) & (rise < PAD_ABOVE_M)
+    half_width = fingers.pad_half_width_m
+    between = (np.abs(along) < half_width) & (rise > -fingers.pad_below_m) & (rise < fingers.pad_above_m)
     if between.sum() < 8:
         return None
     y = across[between]
     left, right = y.max(), y.min()
-    if left - right > WIDEST_M:
+    if left - right > fingers.widest_m:
         return None
     middle = (left + right) / 2
-    full = (2 * PAD_HALF_WIDTH_M) * 0.035 / SAMPLE_SPACING_M**2
+    full = (2 * half_width) * fingers.pad_height_m / SAMPLE_SPACING_M**2
     patch = min((y > left - 0.0012).sum(), (y < right + 0.0012).sum()) / full
     cosine, sine = np.cos(yaw), np.sin(yaw)
     offset = np.array([middle * sine, -middle * cosine, height])
-    blocked = _blocked(near, centre, offset, cosine, sine)
-    tight = 0.3 * max(0.0, (left - right - 0.07) / 0.01)
+    blocked = _blocked(near, centre, offset, cosine, sine, fingers)
+    tight = 0.3 * max(0.0, (left - right - (fingers.widest_m - 0.009)) / 0.01)
     score = min(patch, 1.0) - penalty - blocked - tight - 4.0 * abs(height) - 3.0 * abs(middle)
     return Grasp(float(yaw), offset, float(score))
 
 
-def _blocked(near: np.ndarray, centre: np.ndarray, offset: np.ndarray, cosine: float, sine: float) -> float:
-    """A penalty for what stands where the fingers, 85 mm apart, come down."""
+def _blocked(near: np.ndarray, centre: np.ndarray, offset: np.ndarray, cosine: float, sine: float,
+             fingers: Fingers) -> float:
+    """A penalty for what stands where the open fingers come down."""
+    half_x, half_y = fingers.half_size_m
     shifted = near - offset
     x = shifted[:, 0] * cosine + shifted[:, 1] * sine
     y = shifted[:, 0] * sine - shifted[:, 1] * cosine
-    hit = (np.abs(x) < 0.016) & (np.abs(np.abs(y) - 0.049) < 0.012) & (shifted[:, 2] > -0.022)
+    hit = (np.abs(x) < half_x) & (np.abs(np.abs(y) - fingers.open_m) < half_y)
+    hit &= shifted[:, 2] > -(fingers.pad_below_m + TIP_MARGIN_M)
     penalty = 0.8 if hit.sum() > 2 else 0.0
-    tips = (
-        np.array(
-            [
-                [sx * 0.011 * cosine + sy * 0.049 * sine, sx * 0.011 * sine - sy * 0.049 * cosine]
-                for sx in (-1, 1)
-                for sy in (-1, 1)
-            ]
-        )
-        + (centre + offset)[:2]
-    )
-    if (basket_height(tips) > centre[2] + offset[2] - PAD_BELOW_M).any():
+    wide, deep = fingers.open_m, fingers.pad_half_width_m
+    tips = np.array([[sx * deep * cosine + sy * wide * sine, sx * deep * sine - sy * wide * cosine]
+                     for sx in (-1, 1) for sy in (-1, 1)]) + (centre + offset)[:2]
+    if (basket_height(tips) > centre[2] + offset[2] - fingers.pad_below_m).any():
         penalty += 0.6
     return penalty

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pybullet
 
-from gato_ros.core.rotation import wrap_angle
 from gato_ros.embodiments import Embodiment
-from gato_ros.embodiments.kinematics import Kinematics, differential_ik
 from gato_ros.sim.scene import PAD_FRICTION
 
-FINGERS = ("left_finger_joint", "right_finger_joint")
 TARGET_LEAD_M = 0.004
 """How far a finger's target may run ahead of the finger: enough for full force, and it reopens at once."""
 
 
 class SimulatedArm:
-    """Sawyer and gripper in one PyBullet client."""
+    """An arm with two sliding fingers in one PyBullet client."""
 
     def __init__(self, client, embodiment: Embodiment):
         self._client, self._embodiment = client, embodiment
+        finger_names = embodiment.simulated.finger_joints
         self.body = client.loadURDF(str(embodiment.urdf_path), useFixedBase=True)
         joints, links = {}, {}
         for index in range(client.getNumJoints(self.body)):
@@ -29,7 +25,7 @@ class SimulatedArm:
             joints[info[1].decode()] = index
             links[info[12].decode()] = index
         self._arm = [joints[name] for name in embodiment.arm.joints]
-        self.fingers = [joints[name] for name in FINGERS]
+        self.fingers = [joints[name] for name in finger_names]
         urdf_effort = [client.getJointInfo(self.body, index)[10] for index in self._arm]
         self._effort = urdf_effort
         gear = client.createConstraint(
@@ -38,6 +34,8 @@ class SimulatedArm:
         client.changeConstraint(gear, gearRatio=-1, maxForce=500, erp=0.2)
         for finger in self.fingers:
             client.changeDynamics(self.body, finger, lateralFriction=PAD_FRICTION, spinningFriction=0.002)
+        # Along it, in the first finger's frame, that finger opens and the other one closes.
+        self._opens_along = np.array(client.getJointInfo(self.body, self.fingers[0])[13])
         self._arm_target = np.zeros(len(self._arm))
         self._arm_velocity = np.zeros(len(self._arm))
         self._finger_target = embodiment.gripper.stroke_m / 2
@@ -83,8 +81,8 @@ class SimulatedArm:
                     rotation = self._client.getMatrixFromQuaternion(
                         self._client.getLinkState(self.body, self.fingers[0])[1]
                     )
-                    axis = np.array(rotation).reshape(3, 3)[:, 1]
-                # contactNormalOnB points from B to the finger: outward along +y for the left pad.
+                    axis = np.array(rotation).reshape(3, 3) @ self._opens_along
+                # contactNormalOnB points from B to the finger: outward for either pad.
                 total += max(0.0, sign * float(np.dot(contact[7], axis)) * contact[9])
             forces.append(total)
         return forces[0], forces[1]
@@ -122,31 +120,3 @@ class SimulatedArm:
             positionGains=[0.3] * 2,
             velocityGains=[1.0] * 2,
         )
-
-
-def joints_for_tool(embodiment: Embodiment, kinematics: Kinematics, position: np.ndarray, yaw_rad: float) -> np.ndarray:
-    """Joint angles [joints] [rad] with the tool at `position` [3] [m], pointing down, turned by yaw about the vertical.
-
-    Raises:
-        ValueError: not reached to 0.1 mm and 1 mrad, or only outside the joint limits.
-    """
-    lower, upper, _ = embodiment.joint_limits
-    # Without speed limits the velocity IK is a Newton step; the posture term picks among the arm's poses.
-    ik = replace(
-        differential_ik(embodiment),
-        velocity_limit=np.full(len(lower), 1e3),
-        limit_gain=1e3,
-        down_gain=1.0,
-        posture_gain=0.05,
-    )
-    q = np.array(embodiment.arm.posture_rad)
-    for _ in range(60):
-        tool = kinematics.tool(q)
-        turn = wrap_angle(yaw_rad - np.arctan2(tool.rotation[1, 0], tool.rotation[0, 0]))
-        error = position - tool.position
-        if np.abs(error).max() < 1e-4 and abs(turn) < 1e-3 and tool.rotation[2, 2] < -0.999999:
-            if np.all(q > lower) and np.all(q < upper):
-                return q
-            break
-        q = q + ik.joint_velocity(q, tool.jacobian, tool.rotation, np.append(error, turn))
-    raise ValueError(f"no joint angles found for the tool at {position} m, yaw {yaw_rad:.3f} rad")

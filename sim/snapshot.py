@@ -14,7 +14,7 @@ from gato_ros.core.rotation import matrix_from_quat_xyzw, quat_xyzw_from_matrix,
 from gato_ros.sim.demonstration import Step
 from gato_ros.sim.env import RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
-from gato_ros.sim.grasp import YAW_RANGE_RAD, Grasp
+from gato_ros.sim.grasp import Grasp
 from gato_ros.sim.ground_truth import CONTACTS_KEY
 from gato_ros.sim.task import COLOURS
 
@@ -39,7 +39,7 @@ def snapshots(env: RgbStackingEnv, expert: StackingExpert, seed: int, per_scene:
             continue
         observation = env.observe()
         if situation in ("carrying", "placing"):
-            observation = _gripping(observation)
+            observation = _gripping(observation, env.embodiment.key_of("gripper_grasp"))
         label = expert.act(observation)
         yield Step(expert.with_plan(observation), label, label)
 
@@ -63,7 +63,7 @@ def _arrange(env: RgbStackingEnv, expert: StackingExpert, situation: str, rng: n
         )
         yaw = grasp.yaw_rad + rng.normal(0, 0.07 if closing else rng.choice([0.1, 0.35]))
         opening = rng.uniform(0.05, stroke) if closing else stroke - abs(rng.normal(0, 0.002))
-        return world.put_tool(_inside(position, limits), _reachable(yaw), opening)
+        return world.put_tool(_inside(position, limits), _reachable(yaw, env), opening)
     return _hold_red(env, expert, grasp, situation, rng)
 
 
@@ -75,7 +75,7 @@ def _hold_red(
     stroke = env.embodiment.gripper.stroke_m
     red, blue = world.prop(expert.task.top), world.prop(expert.task.base)
     turn = rng.uniform(-1.2, 1.2) if rng.random() < 0.5 else 0.0
-    yaw = _reachable(grasp.yaw_rad + turn)
+    yaw = _reachable(grasp.yaw_rad + turn, env)
     turned = _about_vertical(yaw - grasp.yaw_rad)
     quat = quat_xyzw_from_matrix(turned @ matrix_from_quat_xyzw(red.quat_xyzw))
     from_red = turned @ grasp.offset + rng.normal(0, 0.002, 3)
@@ -102,11 +102,11 @@ def _hold_red(
     return world.put_tool(tool, yaw, opening)
 
 
-def _gripping(observation: Observation) -> Observation:
+def _gripping(observation: Observation, grasp_key: str) -> Observation:
     """The same observation as it reads while the fingers press on red: a placed body exerts no force."""
     touches = observation.privileged[CONTACTS_KEY]
     return Observation(
-        {**observation.values, "gripper/grasp": np.ones(1, np.float32)},
+        {**observation.values, grasp_key: np.ones(1, np.float32)},
         observation.stamp_s,
         {**observation.privileged, CONTACTS_KEY: np.array([1, 1, touches[2], 0], np.float32)},
     )
@@ -116,9 +116,9 @@ def _inside(position: np.ndarray, limits) -> np.ndarray:
     return np.clip(position, limits.workspace_lower, limits.workspace_upper + (0, 0, 0.02))
 
 
-def _reachable(yaw: float) -> float:
+def _reachable(yaw: float, env: RgbStackingEnv) -> float:
     """The same yaw up to half turns, within the wrist's range (a parallel gripper is symmetric)."""
-    lower = YAW_RANGE_RAD[0]
+    lower = env.embodiment.simulated.fingers.yaw_rad[0]
     return lower + wrap_angle(yaw - lower - np.pi / 2, np.pi) + np.pi / 2
 
 

@@ -11,16 +11,20 @@ import numpy as np
 import pybullet
 from pybullet_utils import bullet_client
 
+from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments import Embodiment, load_embodiment
-from gato_ros.embodiments.kinematics import Kinematics
+from gato_ros.embodiments.kinematics import Kinematics, joints_for_tool
 from gato_ros.sim import camera, scene, task
 from gato_ros.sim.objects import rgb_object
 from gato_ros.sim.randomisation import PLAIN, Conditions, texture_path
-from gato_ros.sim.robot import SimulatedArm, joints_for_tool
+from gato_ros.sim.robot import SimulatedArm
 
 PHYSICS_STEP_S = 0.002
 FARTHEST_M, HIGHEST_M = 5.0, 3.0
 """No push of the arm sends a prop further or higher; it may fall beside the table, as deep as the episode is long."""
+
+MOST_DRAWS = 500
+"""An arm that fits this world finds a start within a few draws."""
 
 
 class PhysicsError(RuntimeError):
@@ -42,6 +46,7 @@ class StackingWorld:
 
     def __init__(self, embodiment: Embodiment | None = None, gui: bool = False):
         self.embodiment = embodiment or load_embodiment()
+        self._check_embodiment()
         self.kinematics = Kinematics(self.embodiment)
         self._client = bullet_client.BulletClient(pybullet.GUI if gui else pybullet.DIRECT)
         self._robot: SimulatedArm | None = None
@@ -50,6 +55,14 @@ class StackingWorld:
         self._steps = 0
         self.conditions = PLAIN
         self.object_names: tuple[str, str, str] = ("", "", "")
+
+    def _check_embodiment(self) -> None:
+        """SetupError, before a window opens, for a robot that this world cannot hold."""
+        self.embodiment.simulated  # noqa: B018 - raises where there is nothing to simulate
+        for key in self.embodiment.image_keys:
+            if key.split("/")[0] not in camera.CAMERAS:
+                raise unknown_name(f"a camera of the simulator, for {key} of {self.embodiment.name}",
+                                   key.split("/")[0], camera.CAMERAS)
 
     def reset(self, rng: np.random.Generator, objects: str = "cubes") -> None:
         """A new start: objects drawn from the set, dropped and settled, the tool at a random pose above.
@@ -61,22 +74,31 @@ class StackingWorld:
         """
         names = task.draw_objects(objects, rng)
         self.clear()
-        while True:
-            position, yaw = task.draw_tool_start(rng)
-            try:
-                q = joints_for_tool(self.embodiment, self.kinematics, position, yaw)
-                break
-            except ValueError:
-                continue  # a corner of the start range the arm cannot reach: draw again
+        q = self._draw_start(rng)
         self._robot.place(q, self.embodiment.gripper.stroke_m)
         self.object_names = names
-        while True:
+        for _ in range(MOST_DRAWS):
             self.drop(names, rng)
             lower, upper = self.embodiment.motion_limits.workspace_lower, self.embodiment.motion_limits.workspace_upper
             centres = np.array([self.prop(colour).position[:2] for colour in task.COLOURS])
             if np.all(centres > lower[:2]) and np.all(centres < upper[:2]):
                 break
+        else:
+            raise SetupError(expected=f"a workspace of {self.embodiment.name} over the basket",
+                             got=f"props that lay outside it {MOST_DRAWS} times", fix="change limits.workspace_*_m")
         self._robot.place(q, self.embodiment.gripper.stroke_m)
+
+    def _draw_start(self, rng: np.random.Generator) -> np.ndarray:
+        """Joint angles [joints] [rad] with the tool at a random start."""
+        for _ in range(MOST_DRAWS):
+            position, yaw = task.draw_tool_start(rng)
+            try:
+                return joints_for_tool(self.embodiment, self.kinematics, position, yaw)
+            except ValueError:
+                continue  # a corner of the start range the arm cannot reach: draw again
+        raise SetupError(expected=f"{self.embodiment.name} to reach starts from {task.TOOL_START_LOWER} to "
+                                  f"{task.TOOL_START_UPPER} m", got=f"none of {MOST_DRAWS}",
+                         fix="see `python -m gato_ros contract`: is arm.posture_rad over the basket, gripper down?")
 
     def clear(self) -> None:
         """Empty the client and put arm and basket back."""

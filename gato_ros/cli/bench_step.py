@@ -65,7 +65,7 @@ def run(options: Options) -> dict:
     from gato_ros.cli.bench_ladder import ladder, largest_at
     from gato_ros.embodiments import load_embodiment
     from gato_ros.models.machine import device_name, measured_rates
-    from gato_ros.models.presets import PRESETS
+    from gato_ros.models.presets import PRESETS, preset_for
 
     known = {**PRESETS, **(ladder() if options.preset == "ladder" else {})}
     _check(options, known)
@@ -74,7 +74,8 @@ def run(options: Options) -> dict:
     machine = {"device": device_name(), **measured_rates()}
     for name in groups.get(options.preset, [options.preset]):
         try:
-            presets[name] = measure(known[name], embodiment, options, machine)
+            config = preset_for(name, embodiment) if name in PRESETS else known[name]
+            presets[name] = measure(config, embodiment, options, machine)
         except SetupError as error:
             if options.preset not in groups:
                 raise

@@ -75,10 +75,10 @@ def measure(name: str, compute: str, embodiment: Any, options: Options, rates: d
     from gato_ros.models.cost import training_operations
     from gato_ros.models.gato import count_parameters, parameter_shapes
     from gato_ros.models.layout import token_layout
-    from gato_ros.models.presets import PRESETS
+    from gato_ros.models.presets import preset_for
     from gato_ros.training.timing import in_precision, time_cloning, time_sequences
 
-    model = in_precision(PRESETS[name], compute, options.attention)
+    model = in_precision(preset_for(name, embodiment), compute, options.attention)
     layout = token_layout(contract_for(embodiment, model.observation_keys), model)
     parameters, free = count_parameters(parameter_shapes(model, layout)), _free_memory()
     if parameters * STATE_BYTES > free:

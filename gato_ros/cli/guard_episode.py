@@ -12,6 +12,7 @@ from gato_ros.core.guard import Guard, Proposal, RobotState
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.guard import make_guard
 from gato_ros.embodiments.kinematics import Kinematics, differential_ik
+from gato_ros.embodiments.loading import DEFAULT
 
 TICK_S = 0.01
 CLOCK_AHEAD_S = 1.7e9
@@ -44,9 +45,9 @@ class Trace:
 
 
 @cache
-def _robot() -> tuple[Embodiment, Kinematics, np.ndarray]:
+def _robot(name: str) -> tuple[Embodiment, Kinematics, np.ndarray]:
     """The robot and [poses joints] angles with the tool inside the workspace, gripper down."""
-    robot = load_embodiment()
+    robot = load_embodiment(name)
     kinematics, ik, limits = Kinematics(robot), differential_ik(robot), robot.motion_limits
     rng, q, poses = np.random.default_rng(0), np.array(robot.arm.posture_rad), []
     for _ in range(40):
@@ -69,9 +70,9 @@ def any_float(rng: np.random.Generator, size: int, broken: float = 0.0) -> np.nd
 class Episode:
     """A guard, an arm, and a random hand on every input."""
 
-    def __init__(self, seed: int, ticks: int):
+    def __init__(self, seed: int, ticks: int, embodiment: str = DEFAULT):
         self._rng, self._ticks = np.random.default_rng(seed), ticks
-        self._robot, self._kinematics, poses = _robot()
+        self._robot, self._kinematics, poses = _robot(embodiment)
         rng = self._rng
         self._guard: Guard = make_guard(self._robot)
         self._wish_kind = str(rng.choice(WISHES))
@@ -133,7 +134,8 @@ class Episode:
             twist = any_float(rng, 4, 0.1)
             return Proposal(twist, float(any_float(rng, 1, 0.1)[0]), self._clock_s + stamp_s, self._now_s + receipt_s,
                             source)
-        opening_m = float(rng.choice([0.0, 0.02, 0.085])) if rng.random() < 0.5 else float(any_float(rng, 1)[0])
+        usual = [0.0, 0.02, self._robot.gripper.stroke_m]
+        opening_m = float(rng.choice(usual)) if rng.random() < 0.5 else float(any_float(rng, 1)[0])
         self._held = (self._wish(number), opening_m)
         return Proposal(*self._held, self._clock_s, self._now_s, source)
 
@@ -148,11 +150,13 @@ class Episode:
         if kind == 1:
             ages = rng.choice([-0.2, -1.0, 0.2, 3600.0, np.nan, np.inf, -np.inf], 2)
             return replace(honest, stamp_s=honest.stamp_s + ages[0], received_s=honest.received_s + ages[1])
-        name = rng.choice(["joint_position", "joint_velocity", "jacobian", "tool_position", "capsule_ends"])
+        names = ["joint_position", "joint_velocity", "jacobian", "tool_position", "capsule_ends"]
+        name = rng.choice(names if honest.capsule_ends is not None else names[:-1])
         broken = getattr(honest, name).copy()
         broken.flat[rng.integers(broken.size)] = rng.choice([np.nan, np.inf, -np.inf])
         if kind > 2:
-            name, broken = "joint_position", honest.joint_position + rng.choice([-1.0, 1.0]) * rng.uniform(0.3, 3.0, 7)
+            jump = rng.choice([-1.0, 1.0]) * rng.uniform(0.3, 3.0, len(self._q))
+            name, broken = "joint_position", honest.joint_position + jump
         return replace(honest, **{str(name): broken})
 
     def _tick(self, number: int, passed_s: float) -> np.ndarray:

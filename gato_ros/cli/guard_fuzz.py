@@ -10,6 +10,7 @@ import os
 import time
 from collections import Counter
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 from gato_ros.core.errors import SetupError
@@ -30,6 +31,8 @@ class Options:
     """Seed of the first episode; the next ones count up."""
     workers: int = 0
     """Processes side by side; 0: one per core."""
+    embodiment: str = "sawyer_rgb_stacking"
+    """Name or path of the contract whose guard it is."""
     json: Path | None = None
     """Write the result here as JSON."""
 
@@ -39,7 +42,10 @@ def run(options: Options) -> dict:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from gato_ros.cli.worker_pool import worker_pool
+    from gato_ros.embodiments import load_embodiment
+    from gato_ros.embodiments.kinematics import Kinematics
 
+    Kinematics(load_embodiment(options.embodiment))  # here a bad contract is one line, in a worker it is many
     if options.ticks < 1:
         raise SetupError(expected="--ticks of at least 1", got=str(options.ticks), fix="give a larger number")
     episodes = -(-options.ticks // EPISODE_TICKS)
@@ -51,7 +57,7 @@ def run(options: Options) -> dict:
     with Progress(*columns, refresh_per_second=2) as progress, worker_pool(workers) as pool:
         bar = progress.add_task("guard ticks", total=episodes * EPISODE_TICKS, rate="")
         # As they come: an order that waits for the slowest would hold back what is known.
-        for counts, seen in pool.map(fuzz_episodes, blocks):
+        for counts, seen in pool.map(fuzz_episodes, blocks, repeat(options.embodiment)):
             found.update(counts)
             examples += seen
             rate = found["ticks"] / (time.monotonic() - began_s)
@@ -72,11 +78,12 @@ def _result(found: Counter, examples: list[dict], options: Options, workers: int
         "ticks": found["ticks"], "escapes": found["escapes"], "nonfinite": found["nonfinite"],
         "by_check": {name: found[name] for name in CHECKS}, "followed": found["followed"],
         "stopped": found["ticks"] - found["followed"], "seed": options.seed, "episode_ticks": EPISODE_TICKS,
-        "examples": examples[:EXAMPLES], "workers": workers, "seconds": round(seconds, 1),
+        "embodiment": options.embodiment, "examples": examples[:EXAMPLES], "workers": workers,
+        "seconds": round(seconds, 1),
         "ticks_per_s": round(found["ticks"] / seconds, 1), "ok": not found["escapes"]}
 
 
-def fuzz_episodes(seeds: range) -> tuple[Counter, list[dict]]:
+def fuzz_episodes(seeds: range, embodiment: str = "sawyer_rgb_stacking") -> tuple[Counter, list[dict]]:
     """Counts over the episodes of these seeds, and the first tick of each that went wrong."""
     import numpy as np
 
@@ -84,9 +91,9 @@ def fuzz_episodes(seeds: range) -> tuple[Counter, list[dict]]:
     from gato_ros.cli.guard_oracle import Oracle
     from gato_ros.embodiments import load_embodiment
 
-    oracle, counts, examples = Oracle(load_embodiment()), Counter(), []
+    oracle, counts, examples = Oracle(load_embodiment(embodiment)), Counter(), []
     for seed in seeds:
-        trace = Episode(seed, EPISODE_TICKS).run()
+        trace = Episode(seed, EPISODE_TICKS, embodiment).run()
         escapes = oracle.escapes(trace)
         bad = np.any(list(escapes.values()), axis=0)
         counts.update({name: int(ticks.sum()) for name, ticks in escapes.items()})

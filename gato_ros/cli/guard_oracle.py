@@ -15,6 +15,8 @@ SHORTEST_S = 1e-3
 """Commands that follow each other faster are judged together: over less time rounding is all there is."""
 LONGEST_S = 0.02
 """A late tick may not make up for more than this [s] of acceleration."""
+STIFF = 0.01
+"""So near above the contract's `singularity.slow` the direction is not judged: the damped inverse gives way there."""
 DIRECTION_RAD = np.deg2rad(5.0)
 """The damped inverse turns the motion by so much where the arm is stiff in one direction."""
 CHECKS = ("nonfinite", "joint_speed", "joint_acceleration", "tool_speed", "tool_acceleration", "tool_jerk", "workspace",
@@ -29,6 +31,7 @@ class Oracle:
         self._robot, self._limits = robot, robot.limits
         self._lower, self._upper, self._speed = robot.joint_limits
         self._acceleration = np.array(robot.guard.joint_acceleration_rad_s2)
+        self._stiff = robot.guard.singularity.slow + STIFF
         self._round_s = max(self._limits.linear_acceleration_m_s2 / robot.guard.linear_jerk_m_s3,
                             self._limits.angular_acceleration_rad_s2 / robot.guard.angular_jerk_rad_s3)
 
@@ -115,6 +118,9 @@ class Oracle:
     def _clear(self, ends: np.ndarray) -> dict[str, np.ndarray]:
         """By points along the capsules: coarse, and another way than the guard's."""
         geometry = self._robot.guard.clearance
+        if geometry is None:
+            none = np.zeros(len(ends), bool)
+            return {"table": none, "self_collision": none}
         names = list(geometry.capsules)
         radius = np.array([geometry.capsules[name].radius_m for name in names])
         above = [names.index(name) for name in geometry.above_table]
@@ -159,7 +165,7 @@ class Oracle:
         held = np.array([same[max(0, i - 15):i + 1].all() and i >= 15 for i in range(n)])
         lower, upper = np.array(self._limits.workspace_lower_m), np.array(self._limits.workspace_upper_m)
         middle = ((trace["tool"] > lower + 0.03) & (trace["tool"] < upper - 0.03)).all(axis=1)
-        stiff = np.linalg.svd(trace["jacobian"], compute_uv=False)[:, -1] < 0.07
+        stiff = np.linalg.svd(trace["jacobian"], compute_uv=False)[:, -1] < self._stiff
         speed = np.linalg.norm(twist[:, :3], axis=1)
         cosine = (wish * twist[:, :3]).sum(axis=1) / np.maximum(np.linalg.norm(wish, axis=1) * speed, 1e-12)
         return held & middle & ~stiff & (speed > 5e-3) & (np.abs(wish).max(axis=1) > 0) & (

@@ -22,10 +22,11 @@ def run(options: Options) -> dict:
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.gato import count_parameters, parameter_shapes
     from gato_ros.models.layout import token_layout
-    from gato_ros.models.presets import PRESETS
+    from gato_ros.models.presets import PRESETS, preset_for
 
     embodiment, presets = load_embodiment(options.embodiment), {}
-    for name, config in PRESETS.items():
+    for name in PRESETS:
+        config = preset_for(name, embodiment)
         layout = token_layout(contract_for(embodiment, config.observation_keys), config)
         presets[name] = {
             "parameters": count_parameters(parameter_shapes(config, layout)),

@@ -81,7 +81,7 @@ def _check(options: Options) -> None:
         raise SetupError(expected="a folder for --out", got=f"the file {options.out}", fix="choose another place")
 
 
-def _plans(options: Options) -> tuple[NodePlan, ...]:
+def _plans(options: Options, namespace: str) -> tuple[NodePlan, ...]:
     """Simulator, guard, operator and recorder, with their parameters."""
     from gato_ros.nodes.plan import loop_plan
     from gato_ros.sim.task import stack_task
@@ -99,17 +99,18 @@ def _plans(options: Options) -> tuple[NodePlan, ...]:
     without = ("policy_node", "incident_node", *(() if options.robot == "sim" else ("sim_node",)))
     # Without these there is no session, whatever the loop does without.
     return tuple(replace(plan, needed=True) for plan in loop_plan(
-        settings, options.parameters, without=without, also=("teleop_node", "recorder_node")))
+        settings, options.parameters, namespace, without, also=("teleop_node", "recorder_node")))
 
 
 def run(options: Options) -> dict:
     _check(options)
     from gato_ros.cli.sim import own_domain
+    from gato_ros.embodiments import load_embodiment
     from gato_ros.nodes.children import Children
-    from gato_ros.nodes.plan import NAMESPACE
     from gato_ros.nodes.record_session import RecordSession
 
-    plans, expert = _plans(options), options.teleop == "expert"
+    robot = load_embodiment(options.embodiment)
+    plans, expert = _plans(options, robot.wire.namespace), options.teleop == "expert"
     # The keyboard's node has the terminal, and with it Ctrl-C; it is no child that runs behind.
     seat = [plan for plan in plans if plan.name == "teleop_node" and options.teleop == "keyboard"]
     about = {"driver": "expert" if expert else "human", "device": options.teleop,
@@ -119,7 +120,7 @@ def run(options: Options) -> dict:
     takes: list[Take] = []
     failure = None
     with domain, Children([plan for plan in plans if plan not in seat]) as children, \
-            RecordSession(NAMESPACE, children.check, options.robot == "sim", about, expert) as session:
+            RecordSession(robot.wire.namespace, children.check, options.robot == "sim", about, expert) as session:
         try:
             _wait_until_up(session)
             if session.recovered:

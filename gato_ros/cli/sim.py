@@ -36,7 +36,7 @@ class Options:
     task: str = "red_on_blue"
     """What to stack on what: red_on_blue or blue_on_green. A policy that reads texts is told."""
     embodiment: str = "sawyer_rgb_stacking"
-    """Name or path of the contract; sawyer_rgb_stacking_told has the task as a text."""
+    """Name or path of the contract; sawyer_rgb_stacking_told has the task as a text, panda_rgb_stacking another arm."""
     max_steps: int = 400
     """Control ticks in an episode that does not succeed before."""
     out: Path = Path("out/sim")
@@ -104,7 +104,7 @@ def run(options: Options) -> dict:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.nodes.children import Children
     from gato_ros.nodes.episode_runner import EpisodeRunner
-    from gato_ros.nodes.plan import NAMESPACE, loop_plan
+    from gato_ros.nodes.plan import loop_plan
     from gato_ros.sim.task import stack_task
 
     robot = load_embodiment(options.embodiment)
@@ -116,10 +116,11 @@ def run(options: Options) -> dict:
                 "sim_node": {"objects": options.objects, "task": options.task, "seed": options.seed,
                              "gui": options.gui, **same},
                 "incident_node": {"folder": str((options.out / INCIDENTS).resolve()), **same}}
-    plans = loop_plan(settings, options.parameters, without=() if options.incidents else ("incident_node",))
+    namespace = robot.wire.namespace
+    plans = loop_plan(settings, options.parameters, namespace, () if options.incidents else ("incident_node",))
     report = Report(robot, policy=Path(policy).name, objects=options.objects, seed=options.seed, task=options.task)
     before = set((options.out / INCIDENTS).glob("*.mcap"))
-    with own_domain(), Children(plans) as children, EpisodeRunner(robot, NAMESPACE, children.check) as runner:
+    with own_domain(), Children(plans) as children, EpisodeRunner(robot, namespace, children.check) as runner:
         _run_episodes(options, runner, report)
         lost = children.lost()
     written = sorted(set((options.out / INCIDENTS).glob("*.mcap")) - before)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import tyro
 
-from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.core.errors import SetupError
 
 if TYPE_CHECKING:
     from gato_ros.data.episode import Episode
@@ -41,18 +41,16 @@ def run(options: Options) -> dict:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for, privileged_values
     from gato_ros.models.layout import token_layout
-    from gato_ros.models.presets import PRESETS
+    from gato_ros.models.presets import preset_for
     from gato_ros.models.weights import check_vocabulary, weights_config
 
-    if options.preset not in PRESETS:
-        raise unknown_name("a preset", options.preset, PRESETS)
     episode = read_episode(options.episode)
-    model = PRESETS[options.preset]
+    embodiment = load_embodiment(options.embodiment or episode.metadata["embodiment"])
+    model = preset_for(options.preset, embodiment)
     if options.policy is not None:
         folder = weights_folder(options.policy)
         model = weights_config(folder)
         check_vocabulary(folder, model)
-    embodiment = load_embodiment(options.embodiment or episode.metadata["embodiment"])
     layout = token_layout(contract_for(embodiment, model.observation_keys), model)
     ground_truth = privileged_values(model.observation_keys, episode.privileged)
     episode = replace(episode, values={**episode.values, **ground_truth})

@@ -85,6 +85,7 @@ def run(options: Options) -> dict:
     _check_closed_loop(options)
     mesh = _mesh(options)
     robot = load_embodiment(options.embodiment)
+    _check_arm(options.data, robot)
     model = training_model(options.preset, robot, options.observe)
     _check_kind(options, model)
     embodiment = contract_for(robot, model.observation_keys)
@@ -105,6 +106,21 @@ def run(options: Options) -> dict:
                        closed_loop if options.closed_loop_every else None, initial, mesh)
     print(f"weights in {options.out / 'last'}")
     return {**result, "out": str(options.out), "data": data}
+
+
+def _check_arm(folders: tuple[Path, ...], robot: Embodiment) -> None:
+    """SetupError for episodes of another arm: a preset that sees no joints and no pose would not notice."""
+    from gato_ros.data.episode import episode_paths
+    from gato_ros.data.episode_statistics import contract_of
+    from gato_ros.data.summary import summarise
+
+    for folder in folders:
+        names = {str(summarise(path).metadata.get("embodiment")) for path in episode_paths(folder)}
+        for name in sorted(names):
+            other = contract_of(name)
+            if other and other.arm.joints != robot.arm.joints:
+                raise SetupError(expected=f"episodes of {robot.name} in {folder}", got=f"some of {name}",
+                                 fix=f"train with --embodiment {name}, or on other data")
 
 
 def _initial(folder: Path, model: GatoConfig, embodiment: Embodiment):
@@ -168,11 +184,13 @@ def _sequences(options: Options, model, embodiment):
     return Sequences(config, model, layout, *windows), data
 
 
-def _views(layout) -> dict:
-    """The simulator's cameras behind the model's images."""
+def _views(layout) -> dict | None:
+    """The simulator's cameras behind the model's images; None where one is a robot's own."""
     from gato_ros.sim.camera import CAMERAS
     from gato_ros.training.sight import View
 
+    if any(item.key.split("/")[0] not in CAMERAS for item in layout.images):
+        return None
     cameras = {item.key: (CAMERAS[item.key.split("/")[0]], item.shape[1] / item.shape[0]) for item in layout.images}
     return {key: View(np.array(camera.position), camera.clip_from_base(aspect))
             for key, (camera, aspect) in cameras.items()}
@@ -182,17 +200,18 @@ def training_model(preset: str, robot: Embodiment | None = None, observe: tuple[
     """The model of a preset as it is trained: with the heads that learn to see, where it is not given what they see.
 
     Args:
-        robot: whose observations `observe` names; not needed without.
+        robot: whose observations it sees, and `observe` names; None: the Sawyer's, as PRESETS calls them.
         observe: what it sees besides; with a text, it knows the published vocabulary.
     """
     from gato_ros.embodiments.privileged import reads_privileged
-    from gato_ros.models.presets import PRESETS
+    from gato_ros.models.presets import PRESETS, preset_for
     from gato_ros.training.auxiliary import NAMES
     from gato_ros.training.sight import PATCH_NAMES
 
     if preset not in PRESETS:
         raise unknown_name("a preset", preset, PRESETS)
-    model = _observing(PRESETS[preset], robot, observe) if observe else PRESETS[preset]
+    model = preset_for(preset, robot) if robot else PRESETS[preset]
+    model = _observing(model, robot, observe) if observe else model
     if model.action_decoding == "autoregressive" or reads_privileged(model.observation_keys):
         return model
     return replace(model, auxiliary=NAMES, auxiliary_early_layer=max(1, model.layers // 2), patch_auxiliary=PATCH_NAMES)

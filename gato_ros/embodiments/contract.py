@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Annotated, Literal, Union
 
 import numpy as np
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, PrivateAttr, model_validator
 
-from gato_ros.core.errors import unknown_name
+from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.motion import MotionLimits
 from gato_ros.embodiments.guard_bounds import GuardBounds
+from gato_ros.embodiments.simulation import Simulation
 from gato_ros.embodiments.strict import Strict, ordered
 
 FOLDER = Path(__file__).parent
 GROUND_TRUTH = "ground_truth"
 """Source of the channels that `with_privileged` adds; no robot has it, and no file may name it."""
+OPENING = "gripper/opening"
 SOURCES = Literal["joint_position", "joint_velocity", "gripper_opening", "gripper_grasp", "tool_pose", "wrist_pose",
                   "ground_truth"]
 
@@ -148,6 +150,8 @@ class StateTopic(Strict):
 
 
 class Wire(Strict):
+    namespace: str = Field(pattern="^[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*$")
+    """Of this robot's nodes, where nobody names another; two of a kind need two."""
     joint_states: StateTopic
     gripper_states: StateTopic
     arm_command: str
@@ -173,33 +177,61 @@ class Embodiment(Strict):
     gripper: Gripper
     limits: Limits
     guard: GuardBounds
+    simulation: Simulation | None = None
+    """None: a robot that cannot be simulated."""
     observations: dict[str, Channel]
     actions: Actions
     wire: Wire
+    _folder: Path = PrivateAttr(FOLDER)
 
-    @cached_property
+    @property
     def urdf_path(self) -> Path:
-        return FOLDER / self.urdf
+        """Beside the contract's file, or else beside the shipped ones."""
+        beside = self._folder / self.urdf
+        return beside if beside.exists() else FOLDER / self.urdf
+
+    def found_in(self, folder: Path) -> "Embodiment":
+        """The same contract with its URDF looked for in `folder`: where it lies is no part of what it says."""
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy
 
     @model_validator(mode="after")
     def _check(self) -> "Embodiment":
-        if len(self.guard.joint_acceleration_rad_s2) != len(self.arm.joints):
-            raise ValueError(f"guard.joint_acceleration_rad_s2: one value for each of {len(self.arm.joints)} joints, "
-                             f"got {len(self.guard.joint_acceleration_rad_s2)}")
+        joints = len(self.arm.joints)
+        for name, values in (("guard.joint_acceleration_rad_s2", self.guard.joint_acceleration_rad_s2),
+                             ("arm.posture_rad", self.arm.posture_rad)):
+            if len(values) != joints:
+                raise ValueError(f"{name}: one value for each of {joints} joints, got {len(values)}")
+        sizes = {"joint_position": joints, "joint_velocity": joints, "gripper_opening": 1, "gripper_grasp": 1,
+                 "tool_pose": 7, "wrist_pose": 7}
+        for key, channel in self.observations.items():
+            wanted = sizes.get(getattr(channel, "source", None), channel.shape[0])
+            if channel.shape[0] != wanted:
+                raise ValueError(f"observations.{key}: {channel.source} has {wanted} values, got {channel.shape[0]}")
+        opening = self.observations.get(OPENING)
+        if getattr(opening, "source", None) != "gripper_opening":
+            raise ValueError(f"observations: {OPENING} with source gripper_opening is missing, which every policy that "
+                             "holds still reads")
+        for name, part, most in (("twist", self.actions.twist, 4), ("gripper", self.actions.gripper, 1)):
+            if len(part.lower) != most:
+                raise ValueError(f"actions.{name}: {most} values, got {len(part.lower)}")
         return self
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over the contract and its URDF, without what only the guard uses; travels in recordings.
+        """sha256 over the contract and its URDF, without what only guard or simulator use; travels in recordings.
 
-        A bound of the guard that is tightened does not make a recorded episode another robot's.
+        A bound of the guard that is tightened does not make a recorded episode another robot's, nor does the
+        namespace that it was recorded in.
         """
-        return self._digest_without({"guard": True, "wire": {"human_twist", "human_gripper"}})
+        return self._digest_without({"guard": True, "simulation": True,
+                                     "wire": {"namespace", "human_twist", "human_gripper"}})
 
     @cached_property
     def guard_digest(self) -> str:
-        """sha256 over the whole contract and its URDF: two with the same one are guarded in the same way."""
-        return self._digest_without({})
+        """sha256 over all that the guard can know and the URDF: two with the same one are guarded in the same way."""
+        return self._digest_without({"simulation": True, "wire": {"namespace"}})
 
     def _digest_without(self, left_out: dict) -> str:
         text = self.model_dump_json(by_alias=True, exclude=left_out).encode()
@@ -219,6 +251,22 @@ class Embodiment(Strict):
         if key not in self.observations:
             raise unknown_name(f"an observation of {self.name}", key, self.observations)
         return self.observations[key]
+
+    def key_of(self, source: str) -> str:
+        """The first observation with that source, by name; SetupError if there is none."""
+        for key in self.observation_keys:
+            if getattr(self.observations[key], "source", None) == source:
+                return key
+        raise SetupError(expected=f"an observation of {self.name} with source {source}", got="none",
+                         fix="add it to the contract's `observations`")
+
+    @property
+    def simulated(self) -> Simulation:
+        """The section `simulation`; SetupError where there is none."""
+        if self.simulation is None:
+            raise SetupError(expected=f"a contract of {self.name} with a section `simulation`", got="none",
+                             fix="add it (docs/your_robot.md), or choose another --embodiment")
+        return self.simulation
 
     @cached_property
     def action_lower(self) -> np.ndarray:

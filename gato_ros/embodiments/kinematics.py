@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pinocchio
 
 from gato_ros.core.differential_ik import DifferentialIk
+from gato_ros.core.errors import SetupError
 from gato_ros.core.proposal import RobotState
+from gato_ros.core.rotation import wrap_angle
 from gato_ros.embodiments.contract import Embodiment
+
+BESIDE_M, TILT_RAD = 1e-4, 1e-3
+"""Rounding in a URDF may put the tool so far off the last joint's axis."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,19 @@ class Kinematics:
         self._capsules = [] if geometry is None else [
             (self._model.getFrameId(capsule.frame), np.array([capsule.start_m, capsule.end_m]))
             for capsule in geometry.capsules.values()]
+        self._check_last_joint(embodiment)
+
+    def _check_last_joint(self, embodiment: Embodiment) -> None:
+        """SetupError unless it turns the tool about its own axis: at its end the guard stops that joint alone."""
+        tool = self.tool(np.array(embodiment.arm.posture_rad))
+        beside_m = np.linalg.norm(tool.jacobian[:3, -1])
+        tilt_rad = np.linalg.norm(np.cross(tool.rotation[:, 2], tool.jacobian[3:, -1]))
+        if beside_m > BESIDE_M or tilt_rad > TILT_RAD:
+            raise SetupError(
+                expected=f"{embodiment.tool_frame} of {embodiment.urdf} on the axis of {embodiment.arm.joints[-1]}, "
+                         "its z along it",
+                got=f"{beside_m * 1e3:.1f} mm beside, {np.rad2deg(tilt_rad):.1f} degrees off",
+                fix="list the joints from base to tool, and put the tool frame on the last one's axis")
 
     def tool(self, q: np.ndarray) -> ToolState:
         """State of the tool frame at joint angles q [joints] [rad]."""
@@ -92,3 +110,31 @@ def differential_ik(embodiment: Embodiment) -> DifferentialIk:
     """The velocity IK with the contract's joint limits and posture."""
     lower, upper, speed = embodiment.joint_limits
     return DifferentialIk(speed, lower, upper, np.array(embodiment.arm.posture_rad))
+
+
+def joints_for_tool(embodiment: Embodiment, kinematics: Kinematics, position: np.ndarray, yaw_rad: float) -> np.ndarray:
+    """Joint angles [joints] [rad] with the tool at `position` [3] [m], pointing down, turned by yaw about the vertical.
+
+    Raises:
+        ValueError: not reached to 0.1 mm and 1 mrad, or only outside the joint limits.
+    """
+    lower, upper, _ = embodiment.joint_limits
+    # Without speed limits the velocity IK is a Newton step; the posture term picks among the arm's poses.
+    ik = replace(
+        differential_ik(embodiment),
+        velocity_limit=np.full(len(lower), 1e3),
+        limit_gain=1e3,
+        down_gain=1.0,
+        posture_gain=0.05,
+    )
+    q = np.array(embodiment.arm.posture_rad)
+    for _ in range(60):
+        tool = kinematics.tool(q)
+        turn = wrap_angle(yaw_rad - np.arctan2(tool.rotation[1, 0], tool.rotation[0, 0]))
+        error = position - tool.position
+        if np.abs(error).max() < 1e-4 and abs(turn) < 1e-3 and tool.rotation[2, 2] < -0.999999:
+            if np.all(q > lower) and np.all(q < upper):
+                return q
+            break
+        q = q + ik.joint_velocity(q, tool.jacobian, tool.rotation, np.append(error, turn))
+    raise ValueError(f"no joint angles found for the tool at {position} m, yaw {yaw_rad:.3f} rad")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,27 @@ from pydantic import ValidationError
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments.contract import FOLDER, GROUND_TRUTH, Embodiment
+from gato_ros.embodiments.urdf import check_urdf
 
 DEFAULT = "sawyer_rgb_stacking"
 """The contract where none is named."""
+FOLDERS = "GATO_ROS_EMBODIMENTS"
+"""Environment variable: folders with more contracts that can be named, as recordings name theirs."""
 EXTENDS = "extends"
 """The key with which a contract names the shipped one that it changes."""
 
 
-def _shipped(name: str) -> Path:
-    path = FOLDER / f"{name}.yaml"
-    if not path.exists():
-        raise unknown_name("an embodiment", name, [other.stem for other in FOLDER.glob("*.yaml")])
-    return path
+def _known() -> dict[str, Path]:
+    """Name -> file of every contract that can be named: the shipped ones, and those in the folders of FOLDERS."""
+    folders = [Path(part) for part in os.environ.get(FOLDERS, "").split(os.pathsep) if part]
+    return {path.stem: path for folder in (*reversed(folders), FOLDER) for path in sorted(folder.glob("*.yaml"))}
+
+
+def _named(name: str) -> Path:
+    known = _known()
+    if name not in known:
+        raise unknown_name("an embodiment", name, known)
+    return known[name]
 
 
 def _content(path: Path) -> Any:
@@ -33,7 +42,7 @@ def _content(path: Path) -> Any:
         raise SetupError(expected=f"YAML in {path}", got=str(error).splitlines()[0], fix="mend the file") from None
     if not isinstance(content, dict) or EXTENDS not in content:
         return content
-    base = yaml.safe_load(_shipped(str(content.pop(EXTENDS))).read_text())
+    base = yaml.safe_load(_named(str(content.pop(EXTENDS))).read_text())
     if EXTENDS in base:
         raise SetupError(expected=f"a contract in {path} that extends a whole one", got=f"{base['name']}, no whole one",
                          fix=f"extend {base[EXTENDS]}")
@@ -47,21 +56,22 @@ def _laid_over(base: dict, changes: dict) -> dict:
 
 
 def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
-    """The contract shipped under that name, or the YAML file at that path, checked.
+    """The contract of that name, or the YAML file at that path, checked.
 
-    A file may begin with `extends: NAME` of a shipped contract, and then needs only what it adds or changes.
+    A file may begin with `extends: NAME` of a whole contract, and then needs only what it adds or changes.
 
     Raises:
-        SetupError: no such contract, not YAML, an unknown or missing key, a bad range, a joint that the
-            URDF lacks; the message names the key.
+        SetupError: no such contract, not YAML, an unknown or missing key, a bad range, a joint or a frame that the
+            URDF lacks or has otherwise; the message names the key.
     """
     path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        path = _shipped(str(name_or_path))
+    named = path.suffix not in (".yaml", ".yml")
+    if named:
+        path = _named(str(name_or_path))
     if not path.exists():
         raise SetupError(expected="an embodiment file", got=f"no file {path}", fix="check the path")
     try:
-        embodiment = Embodiment.model_validate(_content(path))
+        embodiment = Embodiment.model_validate(_content(path)).found_in(path.resolve().parent)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "contract"
@@ -70,6 +80,8 @@ def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
             got=f"{where}: {first['msg']}",
             fix="see gato_ros/embodiments/sawyer_rgb_stacking.yaml",
         ) from None
+    if named and embodiment.name != path.stem:  # recordings hold the name, and find the file by it
+        raise SetupError(expected=f"name: {path.stem} in {path}", got=embodiment.name, fix="give both one name")
     for key, channel in embodiment.observations.items():
         if getattr(channel, "source", None) == GROUND_TRUTH:
             raise SetupError(expected=f"a sensor as the source of {key} in {path}", got=GROUND_TRUTH,
@@ -78,13 +90,5 @@ def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
         raise SetupError(
             expected=f"a URDF beside the contract in {path}", got=f"no file {embodiment.urdf_path}", fix="check `urdf`"
         )
-    urdf_joints = [j.get("name") for j in ElementTree.parse(embodiment.urdf_path).getroot().iter("joint")]
-    for joint in [*embodiment.arm.joints, *embodiment.arm.position_overrides_rad]:
-        if joint not in urdf_joints:
-            raise unknown_name(f"a joint of {embodiment.urdf}", joint, urdf_joints)
-    geometry = embodiment.guard.clearance
-    links = [link.get("name") for link in ElementTree.parse(embodiment.urdf_path).getroot().iter("link")]
-    for capsule in geometry.capsules.values() if geometry else ():
-        if capsule.frame not in links:
-            raise unknown_name(f"a link of {embodiment.urdf}", capsule.frame, links)
+    check_urdf(embodiment)
     return embodiment

@@ -49,8 +49,9 @@ def with_privileged(embodiment: Embodiment) -> Embodiment:
     """The contract plus the privileged channels; another name and another digest, the plain one stays as it is."""
     content = embodiment.model_dump(by_alias=True)
     channels = {key: _channel(embodiment, field_names(key)) for key in (*CUBE_POSES, PLAN)}
-    return Embodiment.model_validate({**content, "name": f"{embodiment.name}+privileged",
-                                      "observations": {**content["observations"], **channels}})
+    extended = Embodiment.model_validate({**content, "name": f"{embodiment.name}+privileged",
+                                          "observations": {**content["observations"], **channels}})
+    return extended.found_in(embodiment.urdf_path.parent)
 
 
 def _channel(embodiment: Embodiment, names: tuple[str, ...]) -> dict:

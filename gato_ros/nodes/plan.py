@@ -21,6 +21,7 @@ from gato_ros.nodes.parameters import (
 )
 
 NAMESPACE = "sawyer"
+"""Of the contract that is taken where none is named."""
 PARAMETERS = {"guard_node": GuardParameters, "policy_node": PolicyParameters, "sim_node": SimParameters,
               "incident_node": IncidentParameters, "teleop_node": TeleopParameters,
               "recorder_node": RecorderParameters}

@@ -17,7 +17,8 @@ ACTION_SIGN = np.array([1, -1, 1, -1, 1], np.float32)
 """vx vy vz wz opening."""
 POSE_SIGN = np.array([1, -1, 1, 1, -1, 1, -1], np.float32)
 """x y z and quaternion xyzw with x >= 0: reflecting turns (x y z w) into (-x y -z w), whose negative is the same."""
-POSE_KEYS = ("sawyer/pinch/pose", "sawyer/tcp/pose")
+POSES = ("pinch/pose", "tcp/pose")
+"""What is called so after the arm's name: poses of frames that look the same in the mirror."""
 SYMMETRIC_KEYS = ("gripper/grasp", "gripper/opening", "task/text")
 """The tasks' words name colours, no sides."""
 AUXILIARY_SIGN = np.array([-1 if name.endswith("_y") or "_sin" in name else 1 for name in NAMES], np.float32)
@@ -26,7 +27,13 @@ AUXILIARY_SIGN = np.array([-1 if name.endswith("_y") or "_sin" in name else 1 fo
 
 def can_mirror(image_keys: tuple[str, ...], vector_keys: tuple[str, ...]) -> bool:
     """Whether every observation that a model sees has a known reflection (joint angles have none)."""
-    return tuple(image_keys) == MIRROR_KEYS and set(vector_keys) <= {*POSE_KEYS, *SYMMETRIC_KEYS}
+    return tuple(image_keys) == MIRROR_KEYS and all(
+        is_pose(key) or key in SYMMETRIC_KEYS for key in vector_keys)
+
+
+def is_pose(key: str) -> bool:
+    """Whether an observation is one of POSES, of whatever arm."""
+    return key.partition("/")[2] in POSES
 
 
 def mirror_pixels(pixels: np.ndarray, rows: np.ndarray) -> None:
@@ -37,8 +44,7 @@ def mirror_pixels(pixels: np.ndarray, rows: np.ndarray) -> None:
 def mirror_vectors(values: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
     """The vectors {key: [batch size]} with the rows [n] reflected; new arrays where anything changes."""
     out = dict(values)
-    for key in POSE_KEYS:
-        if key in out:
-            out[key] = out[key].copy()
-            out[key][rows] *= POSE_SIGN
+    for key in filter(is_pose, values):
+        out[key] = out[key].copy()
+        out[key][rows] *= POSE_SIGN
     return out

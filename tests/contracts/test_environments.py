@@ -13,8 +13,10 @@ from gymnasium.utils.env_checker import check_env
 
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
+from gato_ros.embodiments import load_embodiment
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 
+PANDA = load_embodiment("panda_rgb_stacking")
 STATE_KEYS = ("gripper/grasp", "gripper/opening", "sawyer/joints/angle", "sawyer/pinch/pose")
 
 
@@ -32,6 +34,7 @@ def make():
 
 @pytest.mark.parametrize("options", [
     {"objects": "cubes", "observation_keys": STATE_KEYS, "privileged": PRIVILEGED_KEYS}, {"objects": "triplet2"},
+    {"objects": "cubes", "embodiment": PANDA, "privileged": PRIVILEGED_KEYS},
 ])
 def test_gymnasium_finds_no_fault(make, options):
     with warnings.catch_warnings(record=True) as caught:

@@ -29,7 +29,7 @@ def embodiment():
 def observations(embodiment):
     """A few ticks of a simulated episode with everything any policy may ask for."""
     environment = RgbStackingEnv("triplet1", privileged=tuple(
-        key for key in StackingExpert.observation_keys if key.startswith(PRIVILEGED_PREFIX)))
+        key for key in StackingExpert().observation_keys if key.startswith(PRIVILEGED_PREFIX)))
     environment.reset(seed=3)
     seen = []
     for tick in range(TICKS):

@@ -58,6 +58,17 @@ def test_one_episode_leaves_a_report(tmp_path):
     assert not list(out.glob("*.partial"))
 
 
+def test_another_arm_runs_in_its_own_namespace(tmp_path):
+    result = subprocess.run([*COMMAND, "--embodiment", "panda_rgb_stacking", "--episodes", "1", "--policy", "hold",
+                             "--max-steps", "20", "--no-incidents", "--out", str(tmp_path)],
+                            capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["embodiment"]["name"] == "panda_rgb_stacking" and report["ticks"] >= 10
+    # It was carried out: the guard's verdicts came from /panda, where nobody else is.
+    assert sum(report["episode_rows"][0]["verdicts"].values()) > 25 and report["camera_to_command_ms"]["p50"] > 0.0
+
+
 @pytest.mark.parametrize("arguments, complaint", [
     (["--objects", "triplet9"], "triplet"), (["--episodes", "0"], "episodes"),
     (["--policy", "/nonexistent"], "a folder with weights"), (["--seed", "-1"], "seed"),

@@ -1,0 +1,81 @@
+"""A robot's contract: what it says, whether the arm reaches its workspace, and how near it comes to its bounds.
+
+Nothing moves, and no simulator is needed. The exit code is 1 where something would keep the arm from its work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+if TYPE_CHECKING:
+    from gato_ros.embodiments import Embodiment
+    from gato_ros.embodiments.survey import Survey
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which one, and where to write."""
+
+    embodiment: Annotated[str, tyro.conf.Positional] = "sawyer_rgb_stacking"
+    """Name of a contract, or path of its YAML file."""
+    json: Path | None = None
+    """Write the result here as JSON."""
+
+
+def run(options: Options) -> dict:
+    """Check and print; `ok` is False where there are problems."""
+    from gato_ros.embodiments import load_embodiment
+    from gato_ros.embodiments.survey import survey
+
+    robot = load_embodiment(options.embodiment)
+    found = survey(robot)
+    problems = list(found.problems(robot))
+    _print(robot, found)
+    for problem in problems:
+        print(f"  {problem}")
+    print(f"{len(problems)} problems" if problems else "no problems")
+    return {"name": robot.name, "digest": robot.digest, "guard_digest": robot.guard_digest,
+            "namespace": robot.wire.namespace, "joints": list(robot.arm.joints), "places": found.places,
+            "reached": {str(yaw): count for yaw, count in found.reached.items()},
+            "singular_value": found.singular_value, "gap_m": found.gap_m, "joint_room_rad": found.joint_room_rad,
+            "speed_share": found.speed_share, "simulated": robot.simulation is not None, "problems": problems,
+            "ok": not problems}
+
+
+def _print(robot: Embodiment, found: Survey) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"{robot.name}, digest {robot.digest[:12]}: {robot.description}", highlight=False, soft_wrap=True)
+    joints = Table(show_edge=False)
+    for title in ("joint", "lower [rad]", "upper [rad]", "speed [rad/s]", "acceleration [rad/s2]"):
+        joints.add_column(escape(title), justify="left" if title == "joint" else "right")
+    for name, *limits in zip(robot.arm.joints, *robot.joint_limits, robot.guard.joint_acceleration_rad_s2):
+        joints.add_row(name, *(f"{limit:.4g}" for limit in limits))
+    console.print(joints)
+    wire, lower, upper = robot.wire, robot.limits.workspace_lower_m, robot.limits.workspace_upper_m
+    reached = ", ".join(f"{yaw} deg {count}" for yaw, count in sorted(found.reached.items()))
+    rows = {
+        "namespace": f"/{wire.namespace}", "listens to": f"{wire.arm_command}, {wire.gripper_command}",
+        "publishes": ", ".join([wire.joint_states.topic, wire.gripper_states.topic,
+                                *(robot.observations[key].topic for key in robot.image_keys)]),
+        "workspace [m]": ", ".join(f"{axis} {low:g} to {high:g}" for axis, low, high in zip("xyz", lower, upper)),
+        f"reached, of {found.places} places": reached,
+        "posture": f"tool at {', '.join(f'{x:.3f}' for x in found.tool)} m, {found.tilt_rad:.2f} rad from down",
+        "smallest singular value": f"{found.singular_value:.3f}; slower below {robot.guard.singularity.slow:g}",
+        "smallest gap [m]": "no capsules" if found.gap_m is None else
+                            f"{found.gap_m:.3f}; at least {robot.guard.clearance.distance_m:g} is kept",
+        "smallest room of a joint [rad]": f"{found.joint_room_rad:.3f}",
+        "largest action takes": f"{100 * found.speed_share:.0f} % of a joint's speed",
+        "simulator": "can hold it" if robot.simulation else "cannot hold it: no section `simulation`",
+    }
+    table = Table(show_edge=False, show_header=False)
+    for name, text in rows.items():
+        table.add_row(escape(name), text)
+    console.print(table, highlight=False)

@@ -1,0 +1,91 @@
+"""What a contract's numbers come to: whether the arm reaches its workspace, and how near it comes to its own bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from gato_ros.embodiments.contract import Embodiment
+from gato_ros.embodiments.guard import guard_limits
+from gato_ros.embodiments.kinematics import Kinematics, joints_for_tool
+
+STEPS = (5, 5, 3)
+"""Grid over the workspace, walls included."""
+YAWS_DEG = (0, -30, 30, -60, 60, -90, 90)
+"""Turns of the tool at each of them."""
+UPRIGHT_RAD = 0.3
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Of all poses of the tool in the workspace, gripper down."""
+
+    tilt_rad: float
+    """Of the tool in the contract's posture, from pointing down."""
+    tool: np.ndarray
+    """[3] where the posture holds the tool [m]."""
+    places: int
+    reached: dict[int, int]
+    """Turn [degrees] -> at how many places the arm reaches it."""
+    singular_value: float
+    """Smallest of the tool's Jacobian."""
+    gap_m: float | None
+    """Smallest between capsules, and from them to the table; None without capsules."""
+    joint_room_rad: float
+    """Smallest distance of a joint to its end."""
+    speed_share: float
+    """Largest share of a joint's speed that the largest action takes."""
+
+    def problems(self, embodiment: Embodiment) -> Iterator[str]:
+        """What is wrong with the contract, a sentence each."""
+        lower, upper = embodiment.motion_limits.workspace_lower, embodiment.motion_limits.workspace_upper
+        if self.tilt_rad > UPRIGHT_RAD:
+            yield (f"in arm.posture_rad the gripper points {np.rad2deg(self.tilt_rad):.0f} degrees away from down: "
+                   "give the joint angles of the tool over the workspace, pointing down")
+        if not (np.all(self.tool[:2] > lower[:2]) and np.all(self.tool[:2] < upper[:2])):
+            yield (f"in arm.posture_rad the tool is at x y {self.tool[0]:.3f} {self.tool[1]:.3f} m, not over the "
+                   "workspace")
+        if self.reached[0] < self.places:
+            yield (f"the arm reaches {self.reached[0]} of {self.places} places of the workspace with the gripper down: "
+                   "make limits.workspace_* smaller")
+        slow = embodiment.guard.singularity.slow
+        if self.singular_value < slow:
+            yield (f"guard.singularity.slow is {slow:g}, and the smallest singular value in the workspace is "
+                   f"{self.singular_value:.3f}: the guard would slow down there")
+        room = embodiment.guard.clearance and embodiment.guard.clearance.distance_m
+        if self.gap_m is not None and self.gap_m < room:
+            yield (f"guard.clearance.distance_m is {room:g} m, and in the workspace parts come as near as "
+                   f"{self.gap_m:.3f} m: the guard would stop there")
+        if self.speed_share > 1:
+            yield (f"the largest action takes {self.speed_share:.1f} times a joint's speed: the guard would slow it "
+                   "down")
+
+
+def survey(embodiment: Embodiment) -> Survey:
+    """Look at a grid of the workspace, each place with the tool turned by YAWS_DEG, by inverse kinematics."""
+    kinematics, limits, clearance = Kinematics(embodiment), embodiment.motion_limits, guard_limits(embodiment).clearance
+    lower, upper, speed = embodiment.joint_limits
+    axes = [np.linspace(*ends, n) for *ends, n in zip(limits.workspace_lower, limits.workspace_upper, STEPS)]
+    places = [np.array(place) for place in product(*axes)]
+    reached, values, gaps, room, shares = dict.fromkeys(YAWS_DEG, 0), [], [], [], []
+    most = np.abs([embodiment.action_lower[:4], embodiment.action_upper[:4]]).max(0)
+    corners = np.array(list(product((-1, 1), repeat=4))) * most
+    for place, yaw in product(places, YAWS_DEG):
+        try:
+            q = joints_for_tool(embodiment, kinematics, place, np.deg2rad(yaw))
+        except ValueError:
+            continue
+        reached[yaw] += 1
+        state = kinematics.state(q, np.zeros_like(q), 0.0, 0.0)
+        values.append(np.linalg.svd(state.jacobian, compute_uv=False)[-1])
+        gaps += [] if clearance is None else [clearance.gaps(state.capsule_ends).min()]
+        room.append(np.minimum(q - lower, upper - q).min())
+        needed = np.insert(corners, [3, 3], 0.0, axis=1) @ np.linalg.pinv(state.jacobian).T
+        shares.append((np.abs(needed) / speed).max())
+    tool = kinematics.tool(np.array(embodiment.arm.posture_rad))
+    return Survey(float(np.arccos(np.clip(-tool.rotation[2, 2], -1, 1))), tool.position, len(places), reached,
+                  float(min(values, default=0.0)), float(min(gaps)) if gaps else None, float(min(room, default=0.0)),
+                  float(max(shares, default=0.0)))

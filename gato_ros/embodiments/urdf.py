@@ -1,0 +1,61 @@
+"""Whether a contract and its URDF speak of the same robot."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.embodiments.contract import Embodiment
+
+STROKE_M = 1e-6
+"""Rounding that a finger's travel may lack."""
+
+
+def check_urdf(embodiment: Embodiment) -> None:
+    """SetupError for a joint or frame that the URDF lacks, or has in a way that nobody here can use."""
+    name = embodiment.urdf
+    try:
+        root = ElementTree.parse(embodiment.urdf_path).getroot()
+    except ElementTree.ParseError as error:
+        raise SetupError(expected=f"XML in {embodiment.urdf_path}", got=str(error),
+                         fix="give the URDF itself, as xacro writes it") from None
+    joints = {joint.get("name"): joint for joint in root.findall("joint")}
+    links = [link.get("name") for link in root.findall("link")]
+    for joint in [*embodiment.arm.joints, *embodiment.arm.position_overrides_rad]:
+        if joint not in joints:
+            raise unknown_name(f"a joint of {name}", joint, joints)
+        _check_joint(name, joints[joint], "revolute", ("lower", "upper", "velocity"))
+    geometry = embodiment.guard.clearance
+    frames = [embodiment.base_frame, embodiment.tool_frame, embodiment.wrist_frame]
+    for frame in [*frames, *(capsule.frame for capsule in (geometry.capsules.values() if geometry else ()))]:
+        if frame not in links:
+            raise unknown_name(f"a link of {name}", frame, links)
+    # Poses are reckoned from the root; a base elsewhere would shift every one of them.
+    top = (set(links) - {joint.find("child").get("link") for joint in joints.values()}).pop()
+    if embodiment.base_frame != top:
+        raise SetupError(expected=f"the first link of {name} as base_frame, {top}", got=embodiment.base_frame,
+                         fix="name that one, or take out of the URDF what lies before the base")
+    if embodiment.simulation:
+        _check_fingers(embodiment, joints)
+
+
+def _check_joint(urdf: str, joint: ElementTree.Element, kind: str, needed: tuple[str, ...]) -> None:
+    """Of that kind, and with these limits: a continuous joint, say, has no ends that the guard could keep."""
+    limit = joint.find("limit")
+    missing = [name for name in needed if limit is None or limit.get(name) is None]
+    if joint.get("type") != kind or missing:
+        got = f"a {joint.get('type')} joint" + (f" without {', '.join(missing)}" if missing else "")
+        raise SetupError(expected=f"{joint.get('name')} of {urdf} as a {kind} joint with {', '.join(needed)}", got=got,
+                         fix="change it in the URDF")
+
+
+def _check_fingers(embodiment: Embodiment, joints: dict[str, ElementTree.Element]) -> None:
+    for finger in embodiment.simulation.finger_joints:
+        if finger not in joints:
+            raise unknown_name(f"a finger joint of {embodiment.urdf}", finger, joints)
+        _check_joint(embodiment.urdf, joints[finger], "prismatic", ("lower", "upper", "effort"))
+        limit = joints[finger].find("limit")
+        lower, upper, half = float(limit.get("lower")), float(limit.get("upper")), embodiment.gripper.stroke_m / 2
+        if abs(lower) > STROKE_M or upper < half - STROKE_M:
+            raise SetupError(expected=f"{finger} of {embodiment.urdf} from 0 (closed) to {half:g} m, half the stroke",
+                             got=f"{lower:g} to {upper:g} m", fix="change gripper.stroke_m, or the URDF")
