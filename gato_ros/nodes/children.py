@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from gato_ros.nodes.plan import NodePlan
+from gato_ros.nodes.plan import MANAGER, NodePlan
 
 PR_SET_PDEATHSIG = 1
 STOP_LIMIT_S = 5.0
@@ -77,21 +77,26 @@ class Children:
         return [f"{plan.name}: {self.last_line(plan.name)}" for plan in self._plans
                 if not plan.needed and self._processes[plan.name].poll() is not None]
 
+    def _end(self, names: Sequence[str]) -> None:
+        running = [self._processes[name] for name in names if self._processes[name].poll() is None]
+        for process in running:
+            os.killpg(process.pid, signal.SIGINT)
+        end_s = time.monotonic() + STOP_LIMIT_S
+        for process in running:
+            try:
+                process.wait(timeout=max(0.0, end_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
     def stop(self) -> None:
         """End every node; safe to call twice."""
         # A second Ctrl-C in here would leave nodes behind.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            running = [process for process in self._processes.values() if process.poll() is None]
-            for process in running:
-                os.killpg(process.pid, signal.SIGINT)
-            end_s = time.monotonic() + STOP_LIMIT_S
-            for process in running:
-                try:
-                    process.wait(timeout=max(0.0, end_s - time.monotonic()))
-                except subprocess.TimeoutExpired:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
+            # A manager brings the others down in order before it ends.
+            self._end([name for name in self._processes if name == MANAGER])
+            self._end(list(self._processes))
         finally:
             signal.signal(signal.SIGINT, before)
             self._logs.cleanup()

@@ -10,7 +10,7 @@ FILES = sorted((Path(__file__).resolve().parents[2] / "launch").glob("*.launch.p
 
 
 def test_there_is_a_launch_file():
-    assert [path.name for path in FILES] == ["loop.launch.py"]
+    assert [path.name for path in FILES] == ["gato.launch.py"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -30,10 +30,10 @@ def test_it_describes_the_nodes(path):
     pytest.importorskip("launch_ros", reason="`launch` is not on PyPI; this runs where ROS is installed")
     from launch import LaunchContext
 
-    spec = importlib.util.spec_from_file_location("loop_launch", path)
+    spec = importlib.util.spec_from_file_location("gato_launch", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     context = LaunchContext()
-    context.launch_configurations.update({name: default for name, (default, _) in module.ARGUMENTS.items()})
-    assert len(module._nodes(context)) == 4
-    assert module.generate_launch_description().entities
+    context.launch_configurations.update({name: argument.default for name, argument in module.ARGUMENTS.items()})
+    assert len(module._actions(context)) == 5
+    assert len(module.generate_launch_description().entities) == len(module.ARGUMENTS) + 1
