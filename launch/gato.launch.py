@@ -5,8 +5,8 @@ ros2 launch gato_ros gato.launch.py policy:=/path/to/weights objects:=triplet4 s
 ros2 launch gato_ros gato.launch.py robot:=sawyer policy:=/path/to/weights shadow:=true teleop:=joy record:=true
 ros2 launch gato_ros gato.launch.py --show-args
 
-Which nodes, parameters and remaps: gato_ros/nodes/launch_plan.py. Stop it with SIGINT: on SIGTERM `ros2 launch` leaves
-its nodes running.
+Which nodes, parameters and remaps: gato_ros/nodes/launch_plan.py. Stop it with SIGINT. `ros2 launch` leaves its
+nodes running when it gets SIGTERM or dies; ours end then by themselves.
 """
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
@@ -15,12 +15,14 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from gato_ros.nodes.launch_plan import ARGUMENTS, launch_plan, programs
+from gato_ros.nodes.parent import ENVIRONMENT
 from launch import LaunchDescription
 
 
 def _node(plan):
     return Node(package="gato_ros", executable=plan.name, name=plan.name, namespace=plan.namespace, output="screen",
-                parameters=[str(plan.parameter_file), plan.parameters], remappings=list(plan.remaps.items()))
+                parameters=[str(plan.parameter_file), plan.parameters], remappings=list(plan.remaps.items()),
+                additional_env={ENVIRONMENT: "1"})
 
 
 def _program(program):

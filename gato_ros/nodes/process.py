@@ -16,6 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from gato_ros.core.errors import SetupError
 from gato_ros.nodes.parameters import ROS_OWN, resolve
+from gato_ros.nodes.parent import end_with_parent_if_asked
 from gato_ros.nodes.transport import avoid_shared_memory, uses_shared_memory
 
 
@@ -77,6 +78,7 @@ def run_node(name: str, kind: type, build: Callable[[Node, Any], Runner],
              make: Callable[[str], Node] = plain_node) -> int:
     """Run one node until a signal; 0 after a clean stop, or what `run` says; 2 (and one line) where it cannot start."""
     stop = Stop()
+    end_with_parent_if_asked()
     avoid_shared_memory(os.environ)
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
