@@ -171,8 +171,8 @@ class ManagedNode(LifecycleNode):
     # --- the process ---
 
     def _walk(self) -> None:
-        """One step up; a gate that refuses is asked again later."""
-        self._next_try_s = time.monotonic() + RETRY_S
+        """One step up; a gate that refuses is asked again later, when callbacks have had as much time as it took."""
+        began_s = time.monotonic()
         if self._part is None:
             self.trigger_configure()
             if self._error is not None:
@@ -180,6 +180,8 @@ class ManagedNode(LifecycleNode):
         self.trigger_activate()
         if self._error is not None:
             raise self._error
+        now_s = time.monotonic()
+        self._next_try_s = now_s + max(RETRY_S, now_s - began_s)
 
     def run(self, stop: Stop) -> int:
         """Work until `stop`; the part comes to rest and says so before this returns."""

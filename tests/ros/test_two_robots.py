@@ -14,7 +14,8 @@ from gato_ros.nodes.plan import loop_plan
 from gato_ros.nodes.quality import REPORT, STATE_IN
 
 ROBOT = load_embodiment()
-TWISTS = {"left": np.array([0.03, 0.0, 0.0, 0.0]), "right": np.array([0.0, -0.03, 0.0, 0.0])}
+TWISTS = {"left": np.array([0.01, 0.0, 0.0, 0.0]), "right": np.array([0.0, -0.01, 0.0, 0.0])}
+"""Slow: simulated time may run fast, and the workspace has walls."""
 TICKS = 60
 
 
@@ -88,4 +89,4 @@ def test_two_loops_run_side_by_side_without_cross_talk(sides, probe):
     probe.wait(lambda: not any(left.commands[-1][1].velocity), "the left arm to stand")
     heard = len(right.observed)
     probe.wait(lambda: len(right.observed) > heard + 10, "the right policy")
-    assert not any(left.commands[-1][1].velocity) and np.linalg.norm(right.tool_velocity()) > 0.01
+    assert not any(left.commands[-1][1].velocity) and np.linalg.norm(right.tool_velocity()) > 0.005
