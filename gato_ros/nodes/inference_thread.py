@@ -82,6 +82,11 @@ class InferenceThread:
                 if name in self._assembler.image_keys:  # nobody waits for the rest
                     self.changed.notify_all()
 
+    def missing(self) -> tuple[str, ...]:
+        """Why there would be no observation at this moment."""
+        with self.changed:
+            return self._assembler.faults(instant(self._node))
+
     def fail(self, why: str) -> None:
         """Ask for a standstill and propose nothing more until a new episode; the first reason is kept."""
         with self.changed:

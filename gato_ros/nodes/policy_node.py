@@ -145,7 +145,8 @@ class PolicyNode:
         if thread.failure is not None:
             return ERROR, thread.failure
         if not thread.active:
-            return (WARN, "; ".join(("inactive", *self._silent, *refusals))) if refusals else (OK, "inactive")
+            why = (*self._silent, *thread.missing(), *refusals)
+            return (WARN, "; ".join(("inactive", *why))) if refusals else (OK, "inactive")
         if (thread.faults or self._silent) and thread.proposing:
             return WARN, "; ".join((*self._silent, *thread.faults))
         if self._proposals.mismatch:

