@@ -5,7 +5,8 @@ from glob import glob
 
 from setuptools import find_packages, setup
 
-NODES = ("guard_node", "incident_node", "policy_node", "recorder_node", "sim_node", "teleop_node")
+NODES = ("guard_node", "incident_node", "lifecycle_manager", "policy_node", "recorder_node", "sim_node",
+         "teleop_node")
 
 data_files = [
     ("share/ament_index/resource_index/packages", ["resource/gato_ros"]),
@@ -13,6 +14,7 @@ data_files = [
     ("share/gato_ros/launch", glob("launch/*.launch.py")),
     ("share/gato_ros/launch/params", glob("launch/params/*.yaml")),
     ("share/gato_ros/launch/security", glob("launch/security/*.xml")),
+    ("share/gato_ros/launch/rviz", glob("launch/rviz/*.rviz")),
 ]
 if "bdist_wheel" in sys.argv:
     # pip puts entry points into bin and ignores setup.cfg, so `ros2 run` would find nothing there. colcon does

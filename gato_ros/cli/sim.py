@@ -45,6 +45,8 @@ class Options:
     """Write the result to this file too."""
     incidents: bool = True
     """Keep the last 30 s and write them to OUT/incidents when the guard latches; `replay` reads them."""
+    managed: bool = False
+    """Bring guard and policy up and down by lifecycle_manager, as the launch file does."""
     gui: bool = False
     """Show the simulator's window."""
     parameters: Path | None = None
@@ -104,7 +106,11 @@ def run(options: Options) -> dict:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.nodes.children import Children
     from gato_ros.nodes.episode_runner import EpisodeRunner
+<<<<<<< HEAD
     from gato_ros.nodes.plan import loop_plan
+=======
+    from gato_ros.nodes.plan import MANAGER, NAMESPACE, loop_plan
+>>>>>>> lifecycle/lifecycle
     from gato_ros.sim.task import stack_task
 
     robot = load_embodiment(options.embodiment)
@@ -116,8 +122,13 @@ def run(options: Options) -> dict:
                 "sim_node": {"objects": options.objects, "task": options.task, "seed": options.seed,
                              "gui": options.gui, **same},
                 "incident_node": {"folder": str((options.out / INCIDENTS).resolve()), **same}}
+<<<<<<< HEAD
     namespace = robot.wire.namespace
     plans = loop_plan(settings, options.parameters, namespace, () if options.incidents else ("incident_node",))
+=======
+    plans = loop_plan(settings, options.parameters, without=() if options.incidents else ("incident_node",),
+                      also=(MANAGER,) if options.managed else ())
+>>>>>>> lifecycle/lifecycle
     report = Report(robot, policy=Path(policy).name, objects=options.objects, seed=options.seed, task=options.task)
     before = set((options.out / INCIDENTS).glob("*.mcap"))
     with own_domain(), Children(plans) as children, EpisodeRunner(robot, namespace, children.check) as runner:

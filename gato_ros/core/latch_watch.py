@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from gato_ros.core.guard import NOT_ARMED, Level
 
-SHUTDOWN = "shutdown"
-ORDINARY = (NOT_ARMED, SHUTDOWN)
-"""Latches that belong to every run: before the first reset, and when the guard is told to end."""
+SHUTDOWN, DEACTIVATED = "shutdown", "deactivated"
+ORDINARY = (NOT_ARMED, SHUTDOWN, DEACTIVATED)
+"""Latches that belong to every run: before the first reset, and when the guard is told to end or to let go."""
+LEVELS = tuple(level.value for level in Level)
 ENDED = ("missing_proposal", "stale_proposal", "joint_position_jump")
 """What a guard latches with when proposals end and a simulator puts its arm back; ordinary where the policy was told to
 be silent."""
@@ -29,6 +30,8 @@ class LatchWatch:
 
     def saw(self, level: str, reasons: Sequence[str]) -> str | None:
         """The reason of the incident that begins with this verdict, or None."""
+        if level not in LEVELS:
+            return None  # a guard that is not active says nothing about its latch
         latch = (reasons[0] if reasons else "") if level == Level.LATCHED.value else None
         new, self._latch = latch is not None and latch != self._latch and not self._first, latch
         self._first = False

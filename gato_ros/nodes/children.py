@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -11,9 +10,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from gato_ros.nodes.plan import NodePlan
+from gato_ros.nodes.parent import end_with_parent
+from gato_ros.nodes.plan import MANAGER, NodePlan
 
-PR_SET_PDEATHSIG = 1
 STOP_LIMIT_S = 5.0
 
 
@@ -23,11 +22,6 @@ class ChildDied(Exception):
     def __init__(self, name: str, code: int, last_line: str):
         self.name, self.code, self.last_line = name, code, last_line
         super().__init__(f"{name} ended with exit code {code}: {last_line}")
-
-
-def _die_with_parent() -> None:
-    # Runs in the child before exec: a parent killed outright cannot end its children any more.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Children:
@@ -45,7 +39,8 @@ class Children:
                     # A session of its own: Ctrl-C reaches only the parent, which stops the nodes in order.
                     self._processes[plan.name] = subprocess.Popen(
                         plan.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                        start_new_session=True, preexec_fn=_die_with_parent)
+                        # In the child before exec: a parent killed outright cannot end its children any more.
+                        start_new_session=True, preexec_fn=end_with_parent)
         except BaseException:
             self.stop()
             raise
@@ -77,21 +72,26 @@ class Children:
         return [f"{plan.name}: {self.last_line(plan.name)}" for plan in self._plans
                 if not plan.needed and self._processes[plan.name].poll() is not None]
 
+    def _end(self, names: Sequence[str]) -> None:
+        running = [self._processes[name] for name in names if self._processes[name].poll() is None]
+        for process in running:
+            os.killpg(process.pid, signal.SIGINT)
+        end_s = time.monotonic() + STOP_LIMIT_S
+        for process in running:
+            try:
+                process.wait(timeout=max(0.0, end_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
     def stop(self) -> None:
         """End every node; safe to call twice."""
         # A second Ctrl-C in here would leave nodes behind.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            running = [process for process in self._processes.values() if process.poll() is None]
-            for process in running:
-                os.killpg(process.pid, signal.SIGINT)
-            end_s = time.monotonic() + STOP_LIMIT_S
-            for process in running:
-                try:
-                    process.wait(timeout=max(0.0, end_s - time.monotonic()))
-                except subprocess.TimeoutExpired:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
+            # A manager brings the others down in order before it ends.
+            self._end([name for name in self._processes if name == MANAGER])
+            self._end(list(self._processes))
         finally:
             signal.signal(signal.SIGINT, before)
             self._logs.cleanup()

@@ -34,7 +34,7 @@ POLL_S = 0.02
 WRITER_NICENESS = 10
 CLOSE_LIMIT_S = 4.0
 """How long an incident may still take when the node is told to end [s]; its launcher gives it five seconds."""
-SILENT = "silent"
+SILENT = ("silent", "inactive")
 
 
 def default_folder() -> Path:
@@ -69,7 +69,7 @@ class IncidentNode:
             self._read[topic.role](deserialize_message(kept.data, DiagnosticStatus))
 
     def _on_policy(self, message: DiagnosticStatus) -> None:
-        self._watch.policy_silent = message.level == OK and message.message == SILENT
+        self._watch.policy_silent = message.level == OK and message.message in SILENT
 
     def _on_guard(self, message: DiagnosticStatus) -> None:
         reasons = [reason for reason in values_of(message).get("reasons", "").split(",") if reason]

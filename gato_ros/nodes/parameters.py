@@ -16,6 +16,7 @@ from gato_ros.core.errors import SetupError, unknown_name
 Parameters = TypeVar("Parameters")
 
 # Names that ROS itself puts among a node's parameters.
+AUTOSTART = "true: configure and activate by itself, as soon as the gate lets it; false: wait for a manager"
 ROS_OWN = ("use_sim_time", "start_type_description_service")
 
 
@@ -37,9 +38,11 @@ class GuardParameters:
     latch_after_s: float = parameter(1.0, "a stop in mid-motion this long needs a reset [s]", lower=0.1, upper=10.0)
     hand_back_ramp_s: float = parameter(0.5, "a policy that has the arm back from a human is at full speed after this "
                                         "long [s]", lower=0.0, upper=5.0)
+    shadow: bool = parameter(False, "true: a policy moves nothing; what it would do is published on shadow/*")
     start_armed: bool = parameter(False, "true: follow proposals without a first ~/reset (simulation only)")
     # Not `off`: YAML reads that as false.
     switched_off: str = parameter("", "parts of the guard, comma between; warned of, and named in every status")
+    autostart: bool = parameter(True, AUTOSTART)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class PolicyParameters:
     compilation_cache: str = parameter("", "folder for compiled code, `off`, or nothing: the user's cache")
     propose_at_start: bool = parameter(True, "false: propose only after ~/propose is called with true")
     future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
+    autostart: bool = parameter(True, AUTOSTART)
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,14 @@ class TeleopParameters:
                                    lower=0.0, upper=3.0)
     task: str = parameter("red_on_blue", "what the expert stacks, or blue_on_green")
     hands_on: bool = parameter(True, "false: the expert waits for ~/hands_on")
+
+
+@dataclass(frozen=True)
+class ManagerParameters:
+    """lifecycle_manager."""
+
+    managed: str = parameter("guard_node,policy_node", "nodes in the order of bringing up, comma between")
+    autostart: bool = parameter(True, "false: bring up only after ~/bring_up is called")
 
 
 @dataclass(frozen=True)

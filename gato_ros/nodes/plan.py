@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gato_ros.core.errors import SetupError
+from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.nodes.parameters import (
     GuardParameters,
     IncidentParameters,
+    ManagerParameters,
     PolicyParameters,
     RecorderParameters,
     SimParameters,
@@ -22,14 +23,17 @@ from gato_ros.nodes.parameters import (
 
 NAMESPACE = "sawyer"
 """Of the contract that is taken where none is named."""
+MANAGER = "lifecycle_manager"
 PARAMETERS = {"guard_node": GuardParameters, "policy_node": PolicyParameters, "sim_node": SimParameters,
               "incident_node": IncidentParameters, "teleop_node": TeleopParameters,
-              "recorder_node": RecorderParameters}
+              "recorder_node": RecorderParameters, MANAGER: ManagerParameters}
 """Node name -> its parameters. The name is also the executable's and, under gato_ros.nodes, the module's."""
 BESIDE = ("incident_node", "teleop_node", "recorder_node")
 """Nodes that the loop does without: it goes on when they end."""
-ON_REQUEST = ("teleop_node", "recorder_node")
+ON_REQUEST = ("teleop_node", "recorder_node", MANAGER)
 """Nodes that nobody gets who does not ask for them."""
+MANAGED = ("guard_node", "policy_node")
+"""Nodes with a life cycle, in the order of bringing up."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,15 @@ class NodePlan:
     """Set after the file; these win."""
     needed: bool = True
     """False: the loop does without it."""
+    remaps: Mapping[str, str] = field(default_factory=dict)
+    """Topic in the code -> topic on the wire."""
 
     def command(self) -> list[str]:
         """The command line that starts this node in a process of its own."""
         settings = [part for name, value in self.parameters.items() for part in ("-p", f"{name}:={json.dumps(value)}")]
+        remaps = [part for name, other in self.remaps.items() for part in ("-r", f"{name}:={other}")]
         return [sys.executable, "-m", f"gato_ros.nodes.{self.name}", "--ros-args", "-r", f"__node:={self.name}",
-                "-r", f"__ns:=/{self.namespace}", "--params-file", str(self.parameter_file), *settings]
+                "-r", f"__ns:=/{self.namespace}", *remaps, "--params-file", str(self.parameter_file), *settings]
 
 
 def default_parameter_file() -> Path:
@@ -65,21 +72,29 @@ def default_parameter_file() -> Path:
 
 
 def loop_plan(settings: Mapping[str, Mapping[str, object]], parameter_file: Path | None = None,
-              namespace: str = NAMESPACE, without: Sequence[str] = (), also: Sequence[str] = ()
-              ) -> tuple[NodePlan, ...]:
+              namespace: str = NAMESPACE, without: Sequence[str] = (), also: Sequence[str] = (),
+              remaps: Mapping[str, str] | None = None) -> tuple[NodePlan, ...]:
     """The nodes of the loop.
 
     Args:
         settings: node name -> parameters that win over the file.
         without: names of nodes to leave out.
-        also: which of ON_REQUEST to take in.
+        also: which of ON_REQUEST to take in; with a lifecycle manager the managed nodes wait for it.
+        remaps: topics under another name, for every node.
 
     Raises:
         SetupError: an unknown node or parameter, or a bad value, in the settings or in the file.
     """
+    for name in [*settings, *also]:
+        if name not in PARAMETERS:
+            raise unknown_name("a node of this version", name, PARAMETERS)
     path = default_parameter_file() if parameter_file is None else parameter_file
     check_parameter_file(path, PARAMETERS)
+    if MANAGER in also:
+        managed = [name for name in MANAGED if name not in without]
+        settings = {MANAGER: {"managed": ",".join(managed)}, **settings,
+                    **{name: {**settings.get(name, {}), "autostart": False} for name in managed}}
     for name, given in settings.items():
         resolve(PARAMETERS[name], given, name)
-    return tuple(NodePlan(name, namespace, path, dict(settings.get(name, {})), name not in BESIDE)
+    return tuple(NodePlan(name, namespace, path, dict(settings.get(name, {})), name not in BESIDE, dict(remaps or {}))
                  for name in PARAMETERS if name not in without and (name not in ON_REQUEST or name in also))

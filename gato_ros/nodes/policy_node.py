@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import sys
-import threading
-import time
-from collections import deque
 from pathlib import Path
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
+from rclpy.clock import Clock, ClockType
 from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.core.errors import SetupError
-from gato_ros.core.freshness import Sample
-from gato_ros.core.observation import Observation
-from gato_ros.core.pace import Pace
 from gato_ros.core.policy import HoldPolicy, Policy
-from gato_ros.core.prompt import Prompt
 from gato_ros.embodiments import Embodiment, load_embodiment
-from gato_ros.nodes.clocks import instant, seconds
-from gato_ros.nodes.diagnosis import ERROR, OK, WARN, Diagnosis, status
+from gato_ros.nodes.diagnosis import ERROR, OK, WARN, status
+from gato_ros.nodes.inference_thread import InferenceThread
+from gato_ros.nodes.managed_node import ManagedNode, run_managed_node
 from gato_ros.nodes.observation_assembler import ObservationAssembler
 from gato_ros.nodes.parameters import PolicyParameters
 from gato_ros.nodes.policy_journal import PolicyJournal
-from gato_ros.nodes.process import Stop, run_node
 from gato_ros.nodes.prompt import load_prompt
 from gato_ros.nodes.proposal_publisher import ProposalPublisher
-from gato_ros.nodes.quality import REPORT
 from gato_ros.nodes.sensor_subscriptions import SensorSubscriptions
 
 NAME = "policy_node"
-LATEST_PERIODS = 2.0
-"""An action that took longer than so many control periods is not proposed."""
+END_LIMIT_S = 2.0
+"""An action that is under way may take this long to end [s]."""
 
 
 def make_policy(name: str, robot: Embodiment, compilation_cache: str, precision: str) -> Policy:
@@ -51,58 +42,54 @@ def make_policy(name: str, robot: Embodiment, compilation_cache: str, precision:
 
 
 class PolicyNode:
-    """Callbacks keep the newest message; one thread makes observations and proposes at the control rate."""
+    """Callbacks keep the newest message; the inference thread makes observations and proposes at the control rate."""
 
-    def __init__(self, node: Node, parameters: PolicyParameters):
+    def __init__(self, node: ManagedNode, parameters: PolicyParameters):
         self._node = node
-        self._robot = robot = load_embodiment(parameters.embodiment)
+        self.robot = robot = load_embodiment(parameters.embodiment)
         self._policy = make_policy(parameters.policy, robot, parameters.compilation_cache, parameters.precision)
-        self._prompt = load_prompt(parameters.prompt, parameters.prompt_part, self._policy, robot)
-        self._prompt_in_use: Prompt | None = None
-        self._policy.reset(self._prompt)  # computed now, so that an episode only copies it
+        self.keys = tuple(self._policy.observation_keys)
+        prompt = load_prompt(parameters.prompt, parameters.prompt_part, self._policy, robot)
         self._assembler = ObservationAssembler(robot, self._policy.observation_keys, parameters.future_tolerance_s)
         self._set_task(parameters.task)
-        self._changed = threading.Condition()
-        self._proposing, self._stopping, self._restart = parameters.propose_at_start, False, True
-        self._not_before_s = 0.0
-        self._simulated_time = node.get_parameter("use_sim_time").value
-        self._failure: str | None = None
-        self._counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "late_proposals": 0, "memory_restarts": 0}
-        self._faults: tuple[str, ...] = ()
         self._silent: tuple[str, ...] = ()
-        self._act_ms: deque[float] = deque(maxlen=400)
-
         self._proposals = ProposalPublisher(node, robot)
-        self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
-        self._diagnosis = Diagnosis(node)
-        self._sensors = SensorSubscriptions(node, robot, self._assembler, self._offer, self._fail)
-        self._journal = PolicyJournal(node, self._policy, robot, parameters)
-        self._sources: dict[str, float] = {}
-        node.create_timer(1.0, self._diagnose)
-        node.create_timer(0.1, self._look_for_silence)
+        journal = PolicyJournal(node, self._policy, robot, parameters)
+        self._thread = InferenceThread(node, robot, self._policy, prompt, self._assembler, self._proposals, journal,
+                                       parameters.propose_at_start, self.tell)
+        self._sensors = SensorSubscriptions(node, robot, self._assembler, self._thread.offer, self._thread.fail)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(1.0, self._diagnose, clock=steady)
+        node.create_timer(0.1, self._look_for_silence, clock=steady)
         # Last, so that whoever waits for the services finds a policy that is warm.
         node.create_service(Trigger, "~/reset", self._on_reset)
         node.create_service(SetBool, "~/propose", self._on_propose)
         node.create_service(Trigger, "~/reload_prompt", self._on_reload_prompt)
+        self._thread.start()
 
-    def _offer(self, name: str, value, stamp) -> None:
-        sample = Sample(value, seconds(stamp), time.monotonic())
-        with self._changed:
-            if sample.stamp_s >= self._not_before_s:
-                self._assembler.offer(name, sample)
-                if frozen := self._assembler.frozen():
-                    self._fail(frozen)
-                if name in self._assembler.image_keys:  # nobody waits for the rest
-                    self._changed.notify_all()
+    # --- the life cycle ---
 
-    def _fail(self, why: str) -> None:
-        """Ask for a standstill and propose nothing more until ~/reset; the first reason is kept."""
-        with self._changed:
-            if self._failure is None:
-                self._failure = why
-                self._proposals.withdraw()
-                self._tell()
-                self._changed.notify_all()
+    def objections(self) -> tuple[str, ...]:
+        """What has failed lasts until ~/reset."""
+        return () if self._thread.failure is None else (self._thread.failure,)
+
+    def activate(self) -> None:
+        self._thread.activate()
+
+    def deactivate(self) -> None:
+        self._thread.deactivate()
+
+    def check(self) -> None:
+        if not self._thread.alive:
+            raise RuntimeError("the inference thread ended by itself")
+
+    def close(self) -> int:
+        if self._thread.active:
+            self._thread.deactivate()
+        self._thread.end(END_LIMIT_S)
+        return 0
+
+    # --- services ---
 
     def _set_task(self, task: str) -> None:
         self._assembler.set_task(task)
@@ -110,191 +97,84 @@ class PolicyNode:
             self._policy.check_texts(self._assembler.texts)
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        with self._changed:
+        with self._thread.changed:
             try:
                 self._set_task(self._node.get_parameter("task").value)
             except SetupError as error:
                 # The episode before must not go on with a task that was withdrawn.
-                self._failure = None
-                self._fail(str(error))
+                self._thread.failure = None
+                self._thread.fail(str(error))
                 response.success, response.message = False, str(error)
                 return response
-            # Frames of the episode before may still be on their way.
-            self._not_before_s = instant(self._node).clock_s
-            self._assembler.clear()
-            self._failure, self._restart = None, True
-            self._changed.notify_all()
+            self._thread.new_episode()
         response.success, response.message = True, "a new episode"
         return response
 
     def _on_propose(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        with self._changed:
-            self._proposing, self._restart = request.data, True
-            self._changed.notify_all()
+        self._thread.propose(request.data)
         self._diagnose()  # at once: a guard that stops now has no incident
         response.success, response.message = True, "proposing" if request.data else "silent"
+        if request.data and not self._thread.active:
+            response.message = "proposing as soon as the node is active"
         return response
 
     def _on_reload_prompt(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Read the file that the parameters name; episodes follow it from the next ~/reset or ~/propose on."""
         name, part = (self._node.get_parameter(key).value for key in ("prompt", "prompt_part"))
         try:
-            prompt = load_prompt(name, part, self._policy, self._robot)
+            prompt = load_prompt(name, part, self._policy, self.robot)
         except SetupError as error:
             response.success, response.message = False, str(error)
             return response
-        with self._changed:
-            self._prompt = prompt
+        with self._thread.changed:
+            self._thread.prompt = prompt
         response.success, response.message = True, f"from the next episode on: {prompt or 'no prompt'}"
         return response
 
-    def _think(self) -> None:
-        """The body of the inference thread."""
-        period_s, used = 1.0 / self._robot.control_rate_hz, ()
-        pace, aligned, acted, gap = Pace(period_s, time.monotonic()), False, False, False
-        remembers = getattr(self._policy, "remembers", False)
-        while True:
-            with self._changed:
-                new = self._wait_for_tick(pace, aligned, used)
-                if self._stopping:
-                    return
-                restart, self._restart, prompt = self._restart, False, self._prompt
-                if not restart:
-                    started_s, now = time.monotonic(), instant(self._node)
-                    if new and not aligned:
-                        # The first frames of an episode set the phase; until they come there is none to keep.
-                        pace, aligned = Pace(period_s, started_s), True
-                    used, arrived_s = self._assembler.image_stamps(), self._assembler.images_arrived_s()
-                    before, (observation, self._faults) = self._faults, self._assembler.observe(now)
-                    self._sources = {} if self._faults else self._assembler.sources()
-                    if self._faults:
-                        self._proposals.withdraw()
-                    if self._faults != before:
-                        self._tell()
-            if restart:
-                # Not under the lock: a prompt that is new takes longer than a tick, and messages go on coming.
-                self._begin_episode(prompt)
-                pace, aligned, used, acted, gap = Pace(period_s, time.monotonic()), False, (), False, False
-                continue
-            if observation is not None:
-                # Memory from before a gap would lie about what happened just now; training knows only a fresh one.
-                ready = not gap or self._begin_episode(self._prompt_in_use)
-                self._counts["memory_restarts"] += gap
-                if ready:
-                    self._propose(observation)
-                acted, gap = True, False
-            else:
-                self._counts["without_input"] += 1
-                gap = remembers and acted
-            pace.acted(time.monotonic(), arrived_s)
-            self._counts["late_ticks"] += pace.take_missed()
-
-    def _begin_episode(self, prompt: Prompt | None) -> bool:
-        try:
-            self._policy.reset(prompt)
-        except Exception as error:
-            self._fail(f"{type(error).__name__}: {error}")
-            return False
-        self._prompt_in_use = prompt
-        self._journal.began(prompt)
-        return True
-
-    def _wait_for_tick(self, pace: Pace, aligned: bool, used: tuple[float, ...]) -> bool:
-        """Wait, holding the condition, until an episode begins or a tick is due; whether there are new frames."""
-        cameras = len(self._assembler.image_keys)
-        while not self._stopping:
-            if self._restart and self._failure is None:
-                return False
-            if not self._proposing or self._failure is not None:
-                self._changed.wait()
-                continue
-            stamps, now_s = self._assembler.image_stamps(), time.monotonic()
-            new = 0 < len(stamps) == cameras and (len(used) < cameras or all(a > b for a, b in zip(stamps, used)))
-            if new and (not aligned or self._simulated_time or now_s >= pace.earliest_s):
-                return True
-            if self._simulated_time and cameras and not new:
-                # The wall clock says nothing about simulated time: one tick per frame, however slow.
-                self._changed.wait(1.0 / self._robot.control_rate_hz)
-                continue
-            # Without cameras there is nothing to wait for beyond the deadline.
-            due_s = pace.earliest_s if new else pace.latest_s if cameras else pace.deadline_s
-            if now_s >= due_s:
-                return new
-            self._changed.wait(due_s - now_s)
-        return False
-
-    def _propose(self, observation: Observation) -> None:
-        started_s, compiled = time.monotonic(), getattr(self._policy, "compilations", 0)
-        try:
-            action = self._policy.act(observation)
-            if not np.isfinite(action.as_vector()).all():
-                raise FloatingPointError(f"the policy returned {action.as_vector()}")
-            if getattr(self._policy, "compilations", 0) != compiled:
-                raise RuntimeError("the policy compiled in mid-episode: its warm-up missed a shape")
-        except Exception as error:
-            failure = f"{type(error).__name__}: {error}"
-            self._fail(failure)
-            return self._journal.write(observation, self._sources, failure=failure)
-        took_s, stamp = time.monotonic() - started_s, None
-        self._act_ms.append(took_s * 1e3)
-        with self._changed:
-            if took_s > LATEST_PERIODS / self._robot.control_rate_hz and not self._simulated_time:
-                # An answer to what was two ticks ago; under a fresh stamp the guard could not tell.
-                self._counts["late_proposals"] += 1
-            elif self._failure is None:
-                stamp = self._proposals.publish(action, observation.stamp_s)
-                self._counts["proposed"] += 1
-        self._journal.write(observation, self._sources, action, stamp)
+    # --- what the node says ---
 
     def _look_for_silence(self) -> None:
         before, self._silent = self._silent, self._sensors.silent()
         if self._silent != before:
-            self._tell()
+            self.tell()
 
     def _diagnose(self) -> None:
-        self._diagnosis.publish(self._tell())
+        self._node.diagnosis.publish(self.tell())
 
-    def _tell(self) -> DiagnosticStatus:
+    def _level_and_message(self) -> tuple[bytes, str]:
+        thread, refusals = self._thread, self._node.refusals
+        if thread.failure is not None:
+            return ERROR, thread.failure
+        if not thread.active:
+            why = (*self._silent, *thread.missing(), *refusals)
+            return (WARN, "; ".join(("inactive", *why))) if refusals else (OK, "inactive")
+        if (thread.faults or self._silent) and thread.proposing:
+            return WARN, "; ".join((*self._silent, *thread.faults))
+        if self._proposals.mismatch:
+            return WARN, self._proposals.mismatch
+        return OK, "proposing" if thread.proposing else "silent"
+
+    def tell(self) -> DiagnosticStatus:
         """Publish ~/status: every second, and at once when something is wrong or well again."""
-        if self._failure is not None:
-            level, message = ERROR, self._failure
-        elif (self._faults or self._silent) and self._proposing:
-            level, message = WARN, "; ".join((*self._silent, *self._faults))
-        elif self._proposals.mismatch:
-            level, message = WARN, self._proposals.mismatch
-        else:
-            level, message = OK, "proposing" if self._proposing else "silent"
-        act = {} if not self._act_ms else {"act_ms_p50": f"{np.percentile(list(self._act_ms), 50):.2f}",
-                                           "act_ms_p99": f"{np.percentile(list(self._act_ms), 99):.2f}"}
-        item = status(self._node, self._robot.name, level, message,
-                      self._counts | {"refused_messages": self._sensors.refused,
-                                      "last_refusal": self._sensors.last_refusal,
-                                      "repeated_messages": self._assembler.repeated,
-                                      "clipped_values": self._assembler.clipped} | act | self._prompt_shown())
-        self._status.publish(item)
+        thread = self._thread
+        act = {} if not thread.act_ms else {"act_ms_p50": f"{np.percentile(list(thread.act_ms), 50):.2f}",
+                                            "act_ms_p99": f"{np.percentile(list(thread.act_ms), 99):.2f}"}
+        item = status(self._node, self.robot.name, *self._level_and_message(),
+                      thread.counts | {"refused_messages": self._sensors.refused,
+                                       "last_refusal": self._sensors.last_refusal,
+                                       "repeated_messages": self._assembler.repeated,
+                                       "clipped_values": self._assembler.clipped} | act | self._prompt_shown())
+        self._node.status.publish(item)
         return item
 
     def _prompt_shown(self) -> dict[str, str]:
-        waiting = {} if self._prompt is self._prompt_in_use else {"next_prompt": str(self._prompt or "none")}
-        return {"prompt": str(self._prompt_in_use or "none"), **waiting}
-
-    def run(self, stop: Stop) -> None:
-        thinker = threading.Thread(target=self._think, name="inference", daemon=True)
-        thinker.start()
-        executor = SingleThreadedExecutor()
-        executor.add_node(self._node)
-        while not stop and thinker.is_alive():
-            executor.spin_once(timeout_sec=0.1)
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        thinker.join(timeout=2.0)
-        if not stop:
-            raise RuntimeError("the inference thread ended by itself")
+        thread = self._thread
+        waiting = {} if thread.prompt is thread.prompt_in_use else {"next_prompt": str(thread.prompt or "none")}
+        return {"prompt": str(thread.prompt_in_use or "none"), **waiting}
 
 
 def main() -> int:
-    return run_node(NAME, PolicyParameters, PolicyNode)
+    return run_managed_node(NAME, PolicyParameters, PolicyNode, "policy")
 
 
 if __name__ == "__main__":

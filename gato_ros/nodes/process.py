@@ -16,6 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from gato_ros.core.errors import SetupError
 from gato_ros.nodes.parameters import ROS_OWN, resolve
+from gato_ros.nodes.parent import end_with_parent_if_asked
 from gato_ros.nodes.transport import avoid_shared_memory, uses_shared_memory
 
 
@@ -68,9 +69,16 @@ def declare_parameters(node: Node, kind: type) -> Any:
     return parameters
 
 
-def run_node(name: str, kind: type, build: Callable[[Node, Any], Runner]) -> int:
+def plain_node(name: str) -> Node:
+    """A node that takes its parameters from whoever starts it."""
+    return rclpy.create_node(name, automatically_declare_parameters_from_overrides=True)
+
+
+def run_node(name: str, kind: type, build: Callable[[Node, Any], Runner],
+             make: Callable[[str], Node] = plain_node) -> int:
     """Run one node until a signal; 0 after a clean stop, or what `run` says; 2 (and one line) where it cannot start."""
     stop = Stop()
+    end_with_parent_if_asked()
     avoid_shared_memory(os.environ)
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
@@ -83,7 +91,7 @@ def run_node(name: str, kind: type, build: Callable[[Node, Any], Runner]) -> int
         return 2
     node = None
     try:
-        node = rclpy.create_node(name, automatically_declare_parameters_from_overrides=True)
+        node = make(name)
         if uses_shared_memory():
             node.get_logger().warning(
                 "Fast DDS uses shared memory here: a process that is killed at the wrong moment can hold this one up "

@@ -39,6 +39,9 @@ def recorded(robot: Embodiment) -> list[tuple]:
         ("human_twist", wire.human_twist, TwistStamped, REPORT),
         ("human_gripper", wire.human_gripper, JointState, REPORT),
         ("arm_command", wire.arm_command, JointState, REPORT),
+        ("shadow_arm_command", "shadow/joint_velocity", JointState, REPORT),
+        ("shadow_gripper_command", "shadow/gripper", JointState, REPORT),
+        ("shadow_status", "shadow/status", DiagnosticStatus, REPORT),
         ("gripper_command", wire.gripper_command, JointState, REPORT),
         ("policy_journal", "policy_node/journal", String, JOURNAL),
         ("policy_status", "policy_node/status", DiagnosticStatus, REPORT),
@@ -67,7 +70,7 @@ class WireEars:
 
     def __init__(self, node: Node, wanted: Sequence[tuple], heard: Heard):
         """`wanted` as `recorded` lists it."""
-        self._heard = heard
+        self._node, self._heard = node, heard
         self.topics: dict[str, Topic] = {}
         """By their absolute names."""
         self.received = 0
@@ -83,6 +86,11 @@ class WireEars:
             # The callback is never called; `listen` takes the messages itself.
             ear = node.create_subscription(kind, name, lambda data: None, quality, raw=True, callback_group=group)
             self._ears.append((ear, topic))
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for ear, _ in self._ears:
+            self._node.destroy_subscription(ear)
 
     def listen(self) -> None:
         """Hand over what the middleware has; of a flood, a part of it, in turn with the others."""

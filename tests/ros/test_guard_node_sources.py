@@ -126,9 +126,12 @@ def test_a_part_that_does_not_exist_is_refused(processes):
 @pytest.mark.fault("P5")
 def test_a_callback_that_fails_latches_and_ends_in_exit_code_1(probe):
     from gato_ros.nodes.guard_node import GuardNode
+    from gato_ros.nodes.managed_node import ManagedNode
     from gato_ros.nodes.parameters import GuardParameters
 
-    guard = GuardNode(probe.node, GuardParameters())
+    node = ManagedNode("guard_node", namespace="/sawyer", context=probe.context)
+    guard = GuardNode(node, GuardParameters())
+    guard.activate()
     heard = probe.listen(JointState, WIRE.arm_command, COMMAND)
     guard._latching(lambda message: 1 / 0)(None)
     assert guard._guard.latched.startswith("callback_failed: ZeroDivisionError")
@@ -136,8 +139,8 @@ def test_a_callback_that_fails_latches_and_ends_in_exit_code_1(probe):
     guard._tick()
     command, verdict = guard._latest
     assert not command.joint_velocity.any() and verdict.level.value == "latched"
-    probe.wait(lambda: guard._arm.get_subscription_count(), "the listener")
-    assert guard.run(stop=True) == 1
-    probe._executor.add_node(probe.node)  # `run` has taken it away
+    probe.wait(lambda: guard._commands.arm.get_subscription_count(), "the listener")
+    assert guard.close() == 1
     probe.wait(lambda: heard, "zeros")
     assert all(not any(message.velocity) for _, message in heard)
+    node.destroy_node()

@@ -81,13 +81,13 @@ def test_the_plan_gives_every_node_a_name_and_a_namespace():
 @pytest.mark.fault("A1")
 @pytest.mark.parametrize("node", list(PARAMETERS))
 def test_a_node_refuses_an_unknown_key_in_its_file_with_one_line_and_exit_code_2(tmp_path, node):
-    path = tmp_path / "bad.yaml"
-    path.write_text(f"/**/{node}:\n  ros__parameters:\n    embodimant: sawyer_rgb_stacking\n")
+    path, name = tmp_path / "bad.yaml", dataclasses.fields(PARAMETERS[node])[0].name
+    path.write_text(f"/**/{node}:\n  ros__parameters:\n    {name}e: sawyer_rgb_stacking\n")
     result = subprocess.run([sys.executable, "-m", f"gato_ros.nodes.{node}", "--ros-args", "-r", "__ns:=/sawyer",
                              "--params-file", str(path)], capture_output=True, text=True, timeout=60)
     assert result.returncode == 2
     lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1 and "did you mean 'embodiment'?" in lines[0]
+    assert len(lines) == 1 and f"did you mean '{name}'?" in lines[0]
 
 
 @pytest.mark.fault("A1")

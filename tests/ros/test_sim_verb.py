@@ -69,6 +69,14 @@ def test_another_arm_runs_in_its_own_namespace(tmp_path):
     assert sum(report["episode_rows"][0]["verdicts"].values()) > 25 and report["camera_to_command_ms"]["p50"] > 0.0
 
 
+def test_a_manager_brings_the_loop_up_and_the_loop_is_the_same(tmp_path):
+    result = subprocess.run([*COMMAND, "--episodes", "1", "--policy", "hold", "--max-steps", "40", "--managed",
+                             "--out", str(tmp_path / "out")], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert report["ok"] and 20 <= report["ticks"] <= 44 and not report["lost_nodes"]
+
+
 @pytest.mark.parametrize("arguments, complaint", [
     (["--objects", "triplet9"], "triplet"), (["--episodes", "0"], "episodes"),
     (["--policy", "/nonexistent"], "a folder with weights"), (["--seed", "-1"], "seed"),

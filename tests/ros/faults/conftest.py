@@ -174,7 +174,7 @@ class Loop:
     def restart_guard(self) -> None:
         heard = len(self.guard_said)
         self.guard = self.processes.node("guard_node", *self._clock)
-        self.probe.wait(lambda: len(self.guard_said) > heard, "the guard")
+        self.probe.wait(lambda: len(self.guard_said) > heard and self.level() == "latched", "the guard")
 
     def restart_policy(self) -> None:
         heard = len(self.policy_said)

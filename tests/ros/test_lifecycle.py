@@ -1,0 +1,195 @@
+"""Nodes with a life cycle, driven by the standard services as `ros2 lifecycle` does it."""
+
+import signal
+import time
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import Transition, TransitionEvent
+from lifecycle_msgs.srv import ChangeState, GetAvailableTransitions, GetState
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+
+from gato_ros.nodes.diagnosis import values_of
+from gato_ros.nodes.quality import COMMAND, REPORT
+from tests.ros.guard_scene import WIRE
+
+CONFIGURE, ACTIVATE, DEACTIVATE, CLEANUP = (
+    Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE,
+    Transition.TRANSITION_CLEANUP)
+BY_HAND = ("-p", "autostart:=false")
+
+
+class Managed:
+    """A node without autostart, what it says, and its transitions."""
+
+    def __init__(self, processes, probe, name, *arguments):
+        self.probe, self.name = probe, name
+        self.status = probe.listen(DiagnosticStatus, f"{name}/status", REPORT)
+        self.process = processes.node(name, *BY_HAND, *arguments)
+
+    def change(self, transition: int) -> bool:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return self.probe.call(ChangeState, f"{self.name}/change_state", request).success
+
+    def state(self) -> str:
+        return self.probe.call(GetState, f"{self.name}/get_state", GetState.Request()).current_state.label
+
+    def says(self, words: str) -> None:
+        told = lambda: f"{self.status[-1][1].message} {values_of(self.status[-1][1]).get('reasons', '')}"
+        self.probe.wait(lambda: self.status and words in told(), f"{self.name} to say {words!r}")
+
+
+def reset(probe) -> Trigger.Response:
+    return probe.call(Trigger, "guard_node/reset", Trigger.Request())
+
+
+def reset_until_armed(probe) -> None:
+    end_s = time.monotonic() + 30.0
+    while not reset(probe).success:
+        assert time.monotonic() < end_s, "the guard refuses to be reset"
+        probe.spin(0.05)
+
+
+@pytest.fixture
+def arm(probe):
+    return probe.listen(JointState, WIRE.arm_command, REPORT)
+
+
+def speed(message) -> float:
+    return max(map(abs, message.velocity))
+
+
+def test_a_guard_is_led_through_its_states(processes, probe, arm):
+    guard = Managed(processes, probe, "guard_node")
+    assert guard.state() == "unconfigured"
+    offered = probe.call(GetAvailableTransitions, "guard_node/get_available_transitions",
+                         GetAvailableTransitions.Request()).available_transitions
+    assert {item.transition.label for item in offered} == {"configure", "shutdown"}
+    assert not probe.node.count_publishers(WIRE.arm_command)
+    assert guard.change(CONFIGURE) and guard.state() == "inactive"
+
+    # No robot: refused, with the reason on its status; it stays inactive, and says nothing to the arm.
+    assert not guard.change(ACTIVATE)
+    guard.says(f"nothing is heard on {WIRE.joint_states.topic}")
+    assert guard.state() == "inactive" and reset(probe).message == "refused: inactive" and not arm
+    processes.start("tests/ros/still_robot.py")
+    probe.wait(lambda: probe.node.count_publishers(WIRE.joint_states.topic), "the robot")
+    end_s = time.monotonic() + 30.0
+    while not guard.change(ACTIVATE):
+        assert time.monotonic() < end_s, guard.status[-1]
+
+    # Active: zeros, and latched until a reset, whoever proposes.
+    probe.wait(lambda: arm, "commands")
+    processes.start("tests/ros/moving_policy.py")
+    probe.wait(lambda: float(values_of(guard.status[-1][1])["proposal_age_ms"]) < 100.0, "proposals")
+    guard.says("not_armed")
+    assert not any(speed(message) for _, message in arm)
+    reset_until_armed(probe)
+    probe.wait(lambda: speed(arm[-1][1]) > 0.05, "motion")
+
+    # Down in motion: slower at once, zeros before it answers, silence afterwards.
+    probe.spin(0.3)
+    moving, since, asked_s = speed(arm[-1][1]), len(arm), time.monotonic()
+    assert guard.change(DEACTIVATE)
+    answered_s = time.monotonic()
+    slower_s = next(at_s for at_s, message in arm[since:] if speed(message) < 0.97 * moving)
+    stood_s = next(at_s for at_s, message in arm[since:] if speed(message) == 0.0)
+    print(f"slower after {1e3 * (slower_s - asked_s):.0f} ms, zero after {1e3 * (stood_s - asked_s):.0f} ms, "
+          f"answered after {1e3 * (answered_s - asked_s):.0f} ms")
+    # The bound is 0.15 s; a busy machine gets a multiple.
+    assert stood_s <= answered_s and answered_s - asked_s < 1.0
+    guard.says("inactive")
+    probe.spin(0.1)
+    assert [speed(message) for _, message in arm[-2:]] == [0.0, 0.0]
+    heard = len(arm)
+    probe.spin(0.3)
+    assert len(arm) == heard and not reset(probe).success
+
+    # Up again: the policy still proposes, and nothing moves before a reset.
+    assert guard.change(ACTIVATE)
+    guard.says("deactivated")
+    probe.spin(0.3)
+    assert len(arm) > heard and not any(speed(message) for _, message in arm[heard:])
+    reset_until_armed(probe)
+    probe.wait(lambda: speed(arm[-1][1]) > 0.05, "motion after the reset")
+
+    # A second publisher of commands is a reason of the gate as well; cleanup takes the node off the topics.
+    assert guard.change(DEACTIVATE)
+    rogue = probe.node.create_publisher(JointState, WIRE.arm_command, COMMAND)
+    probe.wait(lambda: not guard.change(ACTIVATE), "the refusal")
+    guard.says(f"{WIRE.arm_command} has more than one publisher")
+    probe.node.destroy_publisher(rogue)
+    assert guard.change(CLEANUP) and guard.state() == "unconfigured"
+    probe.wait(lambda: not probe.node.count_publishers(WIRE.arm_command), "the topics to be free")
+    guard.process.send_signal(signal.SIGTERM)
+    assert guard.process.wait(timeout=30.0) == 0
+
+
+def test_a_policy_that_cannot_be_configured_says_why_and_can_be_asked_again(processes, probe, tmp_path):
+    policy = Managed(processes, probe, "policy_node", "-p", f'policy:="{tmp_path / "nothing"}"')
+    for _ in range(2):
+        assert not policy.change(CONFIGURE) and policy.state() == "unconfigured"
+        policy.says("unconfigured; expected")
+    assert policy.process.poll() is None
+    assert "configure is refused: expected" in policy.process.log_path.read_text()
+
+
+class Recorder:
+    """Transitions of both managed nodes in the order of their arrival."""
+
+    def __init__(self, probe):
+        self._probe, self.goals = probe, []
+        for name in ("guard_node", "policy_node"):
+            probe.node.create_subscription(TransitionEvent, f"{name}/transition_event", self._take(name), 100)
+
+    def _take(self, name):
+        return lambda event: self.goals.append((name, event.goal_state.label))
+
+    def wait(self, name, goal, since=0) -> int:
+        """Place of the first arrival of `name` in this state."""
+        self._probe.wait(lambda: (name, goal) in self.goals[since:], f"{name} to be {goal}")
+        return self.goals.index((name, goal), since)
+
+
+def test_the_manager_brings_up_guard_then_policy_and_down_in_the_other_order(processes, probe):
+    events = Recorder(probe)
+    said = probe.listen(DiagnosticStatus, "lifecycle_manager/status", REPORT)
+    says = lambda words: probe.wait(lambda: said and words in said[-1][1].message, f"the manager to say {words!r}")
+    is_said = lambda word: probe.wait(lambda: said and said[-1][1].message == word, f"the manager to be {word}")
+    guard = Managed(processes, probe, "guard_node", "-p", "start_armed:=true")
+    policy = Managed(processes, probe, "policy_node")
+    manager = processes.node("lifecycle_manager")
+    says("waiting for guard_node: inactive; nothing is heard")  # no robot yet: not one step further
+    assert policy.state() == "unconfigured"
+    processes.node("sim_node")
+    is_said("up")
+    policy_begins = events.wait("policy_node", "configuring")
+    assert events.wait("guard_node", "active") < policy_begins < events.wait("policy_node", "active")
+    probe.wait(lambda: values_of(guard.status[-1][1])["source"] == "policy", "the policy in command")
+
+    since = len(events.goals)
+    assert probe.call(Trigger, "lifecycle_manager/bring_down", Trigger.Request()).success
+    is_said("down")
+    assert events.wait("policy_node", "inactive", since) < events.wait("guard_node", "inactive", since)
+    assert guard.state() == policy.state() == "inactive"
+    assert probe.call(Trigger, "lifecycle_manager/bring_up", Trigger.Request()).success
+    is_said("up")
+
+    # A guard that somebody takes down takes the policy with it, and stays down.
+    assert guard.change(DEACTIVATE)
+    says("guard_node is no longer active")
+    probe.wait(lambda: policy.state() == "inactive", "the policy to go down")
+    assert guard.state() == "inactive"
+
+    # Told to end, it brings down what is up.
+    assert probe.call(Trigger, "lifecycle_manager/bring_up", Trigger.Request()).success
+    is_said("up")
+    manager.send_signal(signal.SIGINT)
+    assert manager.wait(timeout=30.0) == 0
+    assert policy.state() == guard.state() == "inactive"
+
+
+def test_a_manager_of_nothing_is_refused(processes):
+    node = processes.node("lifecycle_manager", "-p", "managed:=guard_node,guard_node")
+    assert node.wait(timeout=60.0) == 2 and "each once" in node.log_path.read_text()

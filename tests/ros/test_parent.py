@@ -1,0 +1,36 @@
+"""Nodes of a launcher that leaves its children behind."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from gato_ros.nodes.parent import ENVIRONMENT
+
+NODE = """
+import signal, sys, time
+from gato_ros.nodes.parent import end_with_parent_if_asked
+def told(number, frame):
+    print("told", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, told)
+end_with_parent_if_asked()
+print("up", flush=True)
+time.sleep(3.0)
+print("left behind", flush=True)
+"""
+LAUNCHER = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); time.sleep(60)"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal at a parent's death is Linux's")
+@pytest.mark.parametrize(("number", "asked", "last"), [
+    (signal.SIGTERM, "1", "told"), (signal.SIGKILL, "1", "told"), (signal.SIGKILL, "0", "left behind")])
+def test_a_node_is_told_when_its_launcher_dies(number, asked, last):
+    launcher = subprocess.Popen([sys.executable, "-c", LAUNCHER, NODE], stdout=subprocess.PIPE, text=True,
+                                env={**os.environ, ENVIRONMENT: asked})
+    assert launcher.stdout.readline() == "up\n"
+    launcher.send_signal(number)
+    launcher.wait()
+    assert launcher.stdout.read().split("\n")[-2] == last  # until the node has closed it
