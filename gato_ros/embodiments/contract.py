@@ -151,6 +151,8 @@ class Wire(Strict):
     joint_states: StateTopic
     gripper_states: StateTopic
     arm_command: str
+    arm_command_kind: Literal["joint_state", "float64_multi_array", "joint_trajectory", "twist"] = "joint_state"
+    """In what form the guard sends the arm's joint velocities: `nodes/arm_command.py`."""
     gripper_command: str
     proposal_twist: str
     proposal_gripper: str
@@ -194,12 +196,14 @@ class Embodiment(Strict):
 
         A bound of the guard that is tightened does not make a recorded episode another robot's.
         """
-        return self._digest_without({"guard": True, "wire": {"human_twist", "human_gripper"}})
+        return self._digest_without({"guard": True, "wire": {"human_twist", "human_gripper", "arm_command_kind"}})
 
     @cached_property
     def guard_digest(self) -> str:
         """sha256 over the whole contract and its URDF: two with the same one are guarded in the same way."""
-        return self._digest_without({})
+        # Left out where it is what it was before there was a choice: digests of old recordings go on to hold.
+        usual = self.wire.arm_command_kind == "joint_state"
+        return self._digest_without({"wire": {"arm_command_kind"}} if usual else {})
 
     def _digest_without(self, left_out: dict) -> str:
         text = self.model_dump_json(by_alias=True, exclude=left_out).encode()

@@ -24,6 +24,7 @@ from gato_ros.core.freshness import Sample, timing_fault
 from gato_ros.drivers.mock import MockDriver
 from gato_ros.drivers.sawyer import SawyerDriver
 from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.nodes.arm_command import demand_joint_state
 from gato_ros.nodes.clocks import instant, seconds
 from gato_ros.nodes.diagnosis import ERROR, OK, WARN, Diagnosis, status
 from gato_ros.nodes.joint_message import JointsRefused, values_by_name
@@ -58,6 +59,7 @@ class DriverNode:
     def __init__(self, node: Node, parameters: DriverParameters):
         self._node, self._robot = node, load_embodiment(parameters.embodiment)
         robot, wire = self._robot, self._robot.wire
+        demand_joint_state(robot, NAME)
         self._driver = make_driver(robot, parameters)
         self._report = RobotReport()
         self._told_s = {"joints": -math.inf, "gripper": -math.inf}

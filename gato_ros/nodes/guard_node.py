@@ -26,6 +26,7 @@ from gato_ros.core.verdict import Command, Level, Verdict
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.guard import make_guard
 from gato_ros.embodiments.kinematics import Kinematics
+from gato_ros.nodes.arm_command import ArmCommands
 from gato_ros.nodes.clocks import instant, seconds
 from gato_ros.nodes.command_watch import PERIOD_S, CommandWatch
 from gato_ros.nodes.diagnosis import ERROR, OK, WARN, Diagnosis, status
@@ -70,7 +71,8 @@ class GuardNode:
         self._latest: tuple[Command, Verdict] | None = None
 
         wire = robot.wire
-        self._arm = node.create_publisher(JointState, wire.arm_command, COMMAND)
+        self._arm_commands = ArmCommands(robot)
+        self._arm = node.create_publisher(self._arm_commands.message, wire.arm_command, COMMAND)
         self._gripper = node.create_publisher(JointState, wire.gripper_command, COMMAND)
         self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
         self._timing = node.create_publisher(TimeReference, "~/timing", REPORT)
@@ -213,9 +215,9 @@ class GuardNode:
 
     def _publish(self, command: Command, verdict: Verdict) -> None:
         stamp = self._node.get_clock().now().to_msg()
-        arm = JointState(name=self._robot.arm.joints, velocity=command.joint_velocity.tolist())
-        arm.header.stamp, arm.header.frame_id = stamp, self._robot.base_frame
-        self._arm.publish(arm)
+        arm = self._arm_commands.of(command.joint_velocity, self._state, stamp)
+        if arm is not None:
+            self._arm.publish(arm)
         stopped_now = self._latest is not None and self._latest[1].following and not verdict.following
         proposed = self._pairs[verdict.source].stamp if verdict.following else None
         new = verdict.following and proposed != self._followed_stamp

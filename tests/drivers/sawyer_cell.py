@@ -14,6 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FAKES = ROOT / "tests/drivers/fake_intera"
 STROKE_M = 0.041667
+AGENT_PYTHON = os.environ.get("AGENT_PYTHON", sys.executable)
+"""Another interpreter for the agent: the robot's side may have an older one."""
 
 
 class Cell:
@@ -51,8 +53,8 @@ class Cell:
         """As a user would: the folder copied somewhere, the SDK on the path."""
         environment = {**os.environ, "PYTHONPATH": f"{FAKES}:{ROOT / 'gato_ros/drivers'}",
                        "FAKE_SAWYER_PORT": str(self._port)}
-        self.agent = subprocess.Popen([sys.executable, "-S", "-m", "sawyer_agent", "--port", str(self.port), *arguments],
-                                      cwd="/", env=environment)
+        command = [AGENT_PYTHON, "-S", "-m", "sawyer_agent", "--port", str(self.port), *arguments]
+        self.agent = subprocess.Popen(command, cwd="/", env=environment)
 
     def _say(self, message: dict) -> None:
         self._wire.send(json.dumps(message).encode())

@@ -47,6 +47,7 @@ class Sawyer:
         rospy.init_node("gato_ros_sawyer_agent", disable_signals=True)
         # Kept as they come: the SDK's own accessors repeat the last value for ever and do not say how old it is.
         self._joints = self._assembly = None
+        self.names = ()
         self._homes = {}
         self._homed_state, self._count = HomingState.HOMED, 0
         rospy.Subscriber("/robot/joint_states", JointState, self._on_joints, queue_size=1, tcp_nodelay=True)
@@ -67,8 +68,9 @@ class Sawyer:
     def _on_joints(self, message):
         # The head's joint comes in the same message, and the order is nobody's promise.
         found = {name: (q, dq) for name, q, dq in zip(message.name, message.position, message.velocity)}
-        self._count = (self._count + 1) % 2**32
-        self._joints = (time.monotonic(), self._count, found)
+        if self.names and all(name in found for name in self.names):
+            self._count = (self._count + 1) % 2**32
+            self._joints = (time.monotonic(), self._count, [found[name] for name in self.names])
 
     def _on_assembly(self, message):
         self._assembly = (time.monotonic(), message)
@@ -125,7 +127,7 @@ class Sawyer:
     def condition(self) -> Condition | None:
         """What is known now; None until all joints have been heard."""
         joints, assembly, now_s = self._joints, self._assembly, time.monotonic()
-        if joints is None or not all(name in joints[2] for name in self.names):
+        if joints is None:
             return None
         age_s = now_s - joints[0]
         known = assembly is not None and now_s - assembly[0] < ROBOT_SILENT_S
@@ -135,8 +137,7 @@ class Sawyer:
             flags |= (ENABLED * state.enabled | READY * state.ready | HOMED * state.homed | STOPPED * state.stopped |
                       ERROR * state.error | BUTTON * (state.estop_button == state.ESTOP_BUTTON_PRESSED))
         flags |= CUFF * self._cuff.cuff_button()
-        pairs = [joints[2][name] for name in self.names]
-        return Condition(flags, self._fault(flags, age_s), age_s, joints[1], *map(tuple, zip(*pairs)))
+        return Condition(flags, self._fault(flags, age_s), age_s, joints[1], *map(tuple, zip(*joints[2])))
 
     def _fault(self, flags: int, joints_age_s: float) -> str:
         """Why the arm may not be moved, or nothing."""
