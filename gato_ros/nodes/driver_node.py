@@ -13,7 +13,6 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.task import Future as RosFuture
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
@@ -37,6 +36,8 @@ DRIVERS = ("mock", "sawyer")
 POLL_S = 0.005
 """Between two looks at the robot [s]: joint states come at 100 Hz and are passed on as they come."""
 STATUS_S = 0.1
+ANSWER_LIMIT_S = 90.0
+"""Longer than joints take to find home."""
 FINAL_ZEROS = 5
 FUTURE_S = 0.05
 """So far ahead of our clock [s] a stamp may be."""
@@ -65,7 +66,7 @@ class DriverNode:
         self._told_s = {"joints": -math.inf, "gripper": -math.inf}
         self._moving, self._command_s, self._stamp_s = False, 0.0, -math.inf
         self._refused, self._last_refusal, self._timeouts, self._pressed = 0, "", 0, False
-        self._waiting: list[tuple[Future[str], RosFuture]] = []
+        self._stop: Stop | bool = False
         self._joints = node.create_publisher(JointState, wire.joint_states.topic, STATE_OUT)
         self._gripper = node.create_publisher(JointState, wire.gripper_states.topic, STATE_OUT)
         self._e_stop = node.create_publisher(Bool, "e_stop", COMMAND)
@@ -119,23 +120,28 @@ class DriverNode:
 
     # --- requests ---
 
-    async def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if not request.data:
             self._driver.stop()
             response.success, response.message = True, "stopped"
             return response
-        return await self._ask(self._driver.enable(), response)
+        return self._ask(self._driver.enable(), response)
 
-    async def _on_home(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        return await self._ask(self._driver.enable(home=True), response)
+    def _on_home(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        return self._ask(self._driver.enable(home=True), response)
 
-    async def _ask(self, answer: Future[str], response):
-        if not answer.done():
-            # The timer looks after it: the robot takes seconds, and commands go on.
-            done = RosFuture(executor=self._executor)
-            self._waiting.append((answer, done))
-            await done
-        response.success, response.message = not answer.result(), answer.result() or "enabled"
+    def _ask(self, answer: Future[str], response):
+        """Waits, for seconds, and takes no commands meanwhile; what the robot says goes on being passed on."""
+        # Not a coroutine: while one waits, rclpy's executor runs it over and over, and no timer any more.
+        end_s, told_s = time.monotonic() + ANSWER_LIMIT_S, 0.0
+        while not (answer.done() or self._stop or time.monotonic() > end_s):
+            time.sleep(POLL_S)
+            self._poll()
+            if time.monotonic() - told_s > STATUS_S:
+                told_s = time.monotonic()
+                self._tell()
+        text = answer.result() if answer.done() else "the robot did not answer"
+        response.success, response.message = not text, text or "enabled"
         return response
 
     def _on_parameters(self, parameters) -> SetParametersResult:
@@ -171,10 +177,6 @@ class DriverNode:
         if self._enable_when_linked and report.linked and report.joints is not None:
             self._enable_when_linked = False
             self._driver.enable()
-        for answer, done in self._waiting:
-            if answer.done():
-                done.set_result(None)
-        self._waiting = [pair for pair in self._waiting if not pair[0].done()]
 
     def _pass_on(self, what: str, publisher, message: JointState, sampled_s: float) -> None:
         """A sample that is new, under the time at which it was taken."""
@@ -210,7 +212,7 @@ class DriverNode:
         self._diagnosis.publish(self._message())
 
     def run(self, stop: Stop) -> None:
-        self._executor = executor = SingleThreadedExecutor(context=self._node.context)
+        self._stop, executor = stop, SingleThreadedExecutor(context=self._node.context)
         executor.add_node(self._node)
         try:
             while not stop:

@@ -53,8 +53,9 @@ class Cell:
         """As a user would: the folder copied somewhere, the SDK on the path."""
         environment = {**os.environ, "PYTHONPATH": f"{FAKES}:{ROOT / 'gato_ros/drivers'}",
                        "FAKE_SAWYER_PORT": str(self._port)}
-        command = [AGENT_PYTHON, "-S", "-m", "sawyer_agent", "--port", str(self.port), *arguments]
-        self.agent = subprocess.Popen(command, cwd="/", env=environment)
+        # The model is a process beside others here, and may have to wait for the processor.
+        command = [AGENT_PYTHON, "-S", "-m", "sawyer_agent", "--port", str(self.port), "--joint-silence", "0.5"]
+        self.agent = subprocess.Popen([*command, *arguments], cwd="/", env=environment)
 
     def _say(self, message: dict) -> None:
         self._wire.send(json.dumps(message).encode())

@@ -21,7 +21,11 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=7411, help="[%(default)s]")
     parser.add_argument("--allow", action="append", default=[], metavar="ADDRESS", help="take drivers from there only")
     parser.add_argument("--gripper", default="right_gripper", help="the SDK's name of the gripper, or none")
+    parser.add_argument("--joint-silence", type=float, default=0.1, metavar="SECONDS",
+                        help="without joint states for so long the arm is stopped for good [%(default)s]")
     options = parser.parse_args()
+    if not 0.02 <= options.joint_silence <= 1.0:
+        parser.error(f"expected --joint-silence from 0.02 to 1 s, got {options.joint_silence}")
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -32,7 +36,7 @@ def main() -> int:
     listener.listen(4)
     listener.setblocking(False)
     try:
-        robot = Sawyer(options.gripper)
+        robot = Sawyer(options.gripper, options.joint_silence)
     except (ImportError, OSError) as error:
         say(f"no robot: {error}. Start this in a shell of the Intera SDK, with the robot's ROS_MASTER_URI")
         return 2

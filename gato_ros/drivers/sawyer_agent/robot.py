@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .frames import BUTTON, CUFF, ENABLED, ERROR, HOMED, READY, STATE_KNOWN, STOPPED
 
 LIMB = "right"
-JOINTS_SILENT_S, ROBOT_SILENT_S = 0.1, 1.0
+ROBOT_SILENT_S = 1.0
 READY_LIMIT_S, HOME_LIMIT_S = 5.0, 60.0
 
 
@@ -37,13 +37,13 @@ class Fingers(NamedTuple):
 class Sawyer:
     """The robot through the Intera SDK: the only class that knows it."""
 
-    def __init__(self, gripper_name: str) -> None:
+    def __init__(self, gripper_name: str, joint_silence_s: float) -> None:
         import intera_interface
         import rospy
         from intera_core_msgs.msg import HomingCommand, HomingState, RobotAssemblyState
         from sensor_msgs.msg import JointState
 
-        self._rospy, self._homing = rospy, HomingCommand
+        self._rospy, self._homing, self._joint_silence_s = rospy, HomingCommand, joint_silence_s
         rospy.init_node("gato_ros_sawyer_agent", disable_signals=True)
         # Kept as they come: the SDK's own accessors repeat the last value for ever and do not say how old it is.
         self._joints = self._assembly = None
@@ -145,7 +145,7 @@ class Sawyer:
                           (flags & STOPPED, "emergency stop released, not reset"), (flags & ERROR, "robot error"),
                           (flags & CUFF, "cuff held"), (not flags & ENABLED, "motors off"),
                           (not flags & HOMED, "joints not homed"), (not flags & READY, "robot not ready"),
-                          (joints_age_s > JOINTS_SILENT_S, "no joint states"),
+                          (joints_age_s > self._joint_silence_s, "no joint states"),
                           (self._limb.has_collided(), "collision")):
             if bad:
                 return text
