@@ -76,6 +76,9 @@ class RobotDriver(Protocol):
     def move(self, velocity: Mapping[str, float]) -> None:
         """Turn the joints of these names, all of them, at these speeds [rad/s]."""
 
+    def rest(self) -> None:
+        """Zero speed at once, because commands have ended. No command itself: it begins no motion, see above."""
+
     def grip(self, opening_m: float) -> None:
         """Bring the finger pads to this distance [m] and hold it there."""
 

@@ -60,6 +60,11 @@ class MockDriver:
         self._velocity = np.array([velocity[name] for name in self._names], np.float64)
         self._until_s = self._reached_s + self._timeout_s
 
+    def rest(self) -> None:
+        self._advance()
+        self._stops += bool(self._velocity.any())
+        self._velocity = np.zeros_like(self._velocity)
+
     def grip(self, opening_m: float) -> None:
         self._advance()
         if why := self._fault() or ("" if math.isfinite(opening_m) else "the opening is not finite"):
@@ -73,8 +78,7 @@ class MockDriver:
         return answered("")
 
     def stop(self) -> None:
-        self._advance()
-        self._velocity = np.zeros_like(self._velocity)
+        self.rest()
         self._goal_m, self._enabled = self._opening_m, False
 
     def close(self) -> None:

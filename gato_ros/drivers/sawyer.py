@@ -24,6 +24,7 @@ from gato_ros.drivers.sawyer_agent.frames import (
     ENABLED,
     GRIPPER,
     HOME,
+    REST,
     STOP,
     STOPPED,
     VELOCITY_MODE,
@@ -92,6 +93,10 @@ class SawyerDriver:
             return self._refuse(self._report.fault)
         self._send(Motion(VELOCITY_MODE, valid_until_ns, self._now_ns(),
                           tuple(float(velocity[name]) for name in self._names)))
+
+    def rest(self) -> None:
+        self._number += 1
+        self._send(Request(REST, self._number))
 
     def grip(self, opening_m: float) -> None:
         valid_until_ns = self._deadline_ns(int(GRIP_VALID_S * NS))

@@ -38,7 +38,6 @@ POLL_S = 0.005
 STATUS_S = 0.1
 ANSWER_LIMIT_S = 90.0
 """Longer than joints take to find home."""
-FINAL_ZEROS = 5
 FUTURE_S = 0.05
 """So far ahead of our clock [s] a stamp may be."""
 CLOCK_SET_S = 1.0
@@ -115,9 +114,6 @@ class DriverNode:
             return self._refuse("gripper: the opening is not finite")
         self._driver.grip(float(opening))
 
-    def _zero(self) -> None:
-        self._driver.move(dict.fromkeys(self._robot.arm.joints, 0.0))
-
     # --- requests ---
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
@@ -159,7 +155,7 @@ class DriverNode:
         if self._moving and now_s - self._command_s > self._robot.arm.velocity_timeout_s / 2:
             # The driver stops the arm by itself a little later; said is better than left to it.
             self._moving, self._timeouts = False, self._timeouts + 1
-            self._zero()
+            self._driver.rest()
         before, report = self._report, self._driver.report()
         self._report = report
         if report.refused != before.refused:
@@ -218,9 +214,6 @@ class DriverNode:
             while not stop:
                 executor.spin_once(timeout_sec=0.1)
         finally:
-            for _ in range(FINAL_ZEROS):
-                self._zero()
-                time.sleep(POLL_S)
             self._driver.close()
 
 

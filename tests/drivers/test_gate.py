@@ -67,6 +67,19 @@ def test_a_disarmed_motion_ends_at_the_next_tick(gate):
     assert gate.tick(NOW + 1) and gate.stops == 1
 
 
+def test_a_rest_ends_a_motion_and_begins_none(gate):
+    gate.rest()
+    assert not gate.tick(NOW) and gate.stops == 0
+    assert gate.take(motion(), NOW)
+    gate.rest()
+    assert gate.tick(NOW) and gate.stops == 1 and gate.armed
+    assert gate.take(motion(), NOW)
+    gate.disarm("x")
+    gate.arm()
+    gate.rest()
+    assert not gate.take(motion(), NOW), "a rest is no standstill that somebody has commanded"
+
+
 @given(st.lists(st.one_of(
     st.tuples(st.just("take"), st.integers(-300, 300), st.floats(), st.integers(0, 4)),
     st.tuples(st.just("tick")), st.tuples(st.just("arm")), st.tuples(st.just("disarm"))), max_size=60),

@@ -96,6 +96,9 @@ def test_after_an_emergency_stop_nothing_moves_until_it_is_enabled_and_told_to_s
     assert driver.report().last_refusal == "a motion begins with a standstill"
     clock.now_s += 0.1
     assert (driver.report().joints.position == held).all()
+    driver.rest()  # is no standstill that somebody has commanded
+    driver.move({**STILL, "right_j6": 0.5})
+    assert driver.report().last_refusal == "a motion begins with a standstill"
     driver.move(STILL)
     driver.move({**STILL, "right_j6": 0.5})
     clock.now_s += 0.1

@@ -57,6 +57,7 @@ class Rig:
         name = "sim_node" if self.kind == "sim" else "driver_node"
         self.node = self._processes.node(name, "-p", f"embodiment:={self._contract}", *self._arguments)
         self.probe.wait(lambda: self.joints and self.arm.get_subscription_count(), f"the {self.kind}")
+        self.probe.wait(lambda: self.kind == "sim" or self.says("linked") == "True", "its status")
 
     def close(self) -> None:
         self._processes.stop()

@@ -11,6 +11,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
 from gato_ros.core.errors import SetupError
+from gato_ros.data import messages
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.nodes.arm_command import MESSAGES, ArmCommands, demand_joint_state, joint_velocity_of
@@ -92,6 +93,11 @@ def test_a_trajectory_ends_at_rest_within_the_timeout_and_near(commands, state):
     # Told to stand, it is held at one place, not where it has sunk to.
     first, second = (made.of(np.zeros(7), state, Time(nanosec=n)) for n in (600_000_000, 610_000_000))
     assert list(first.points[1].positions) == list(second.points[1].positions)
+
+
+@pytest.mark.parametrize("package, name", MESSAGES.values())
+def test_an_incident_file_can_hold_every_form(package, name):
+    assert messages.definition(f"{package}/msg/{name}")
 
 
 def test_an_unknown_form_is_refused_and_others_are_not_for_our_own_robots(tmp_path):

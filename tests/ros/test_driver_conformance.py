@@ -192,6 +192,7 @@ def test_an_emergency_stop_is_told_and_nothing_moves_until_it_is_enabled_again(a
     answer = arm.ask(SetBool, "driver_node/enable", SetBool.Request(data=True))
     assert answer.success, answer.message
     # Whoever still drives does not move it either: a motion begins with a standstill.
+    arm.probe.spin(0.3)  # longer than the driver waits before it brings an arm to rest
     before = arm.count("refused_commands")
     arm.stream(0.3, lambda: arm.count("refused_commands") > before, "the refusal")
     assert "begins with a standstill" in arm.says("last_refusal") and arm.moved(held) < 1e-9
@@ -216,14 +217,6 @@ def test_what_is_stopped_stays_stopped_until_it_is_enabled(arm):
 
 def standing_still_in_truth(arm, begun: dict) -> bool:
     return all(abs(value - begun["position"][name]) < 1e-9 for name, value in arm.cell.truth()["position"].items())
-
-
-def test_it_has_only_ever_been_told_velocities_and_its_own_timeout_is_set(arm):
-    only(arm, ("sawyer",), "a matter of the Sawyer's modes")
-    arm.stream(0.3, lambda: arm.speed() > 0.2, "motion")
-    truth = arm.cell.truth()
-    assert set(truth["commands"]) == {"2"} and not truth["odd"]
-    assert truth["timeout_s"] == arm.robot.arm.velocity_timeout_s
 
 
 def test_the_driver_dies_and_the_agent_stops_the_arm(arm, driver_repeat, record_driver):
@@ -403,3 +396,30 @@ def test_joints_that_are_not_homed_are_homed_on_request_only(arm):
     answer = arm.ask(Trigger, "driver_node/home", Trigger.Request())
     assert answer.success, answer.message
     arm.probe.wait(lambda: arm.says("ready") == "True", "readiness")
+
+
+def test_whoever_is_told_to_end_stops_the_arm_first(arm):
+    only(arm, ("sawyer",), NO_ROBOT_TO_STOP)
+    for process in ("driver", "agent"):
+        arm.stream(0.4, lambda: arm.speed() > 0.3, "motion")
+        ending = arm.node if process == "driver" else arm.cell.agent
+        ending.send_signal(signal.SIGTERM)
+        assert ending.wait(20.0) == 0
+        truth = arm.cell.wait(lambda truth: not any(truth["velocity"].values()), "the stop")
+        arm.stream_for(0.4, 0.2)
+        assert standing_still_in_truth(arm, truth)
+        if process == "driver":
+            arm.start()
+            arm.enable()
+        else:
+            arm.stream(0.4, lambda: arm.says("linked") == "False", "the lost link")
+            arm.cell.start_agent()
+            arm.stream(0.4, lambda: arm.says("linked") == "True", "the new link")
+
+
+def test_in_all_of_this_it_has_been_told_nothing_but_velocities_and_its_own_timeout_is_set(arm):
+    only(arm, ("sawyer",), "a matter of the Sawyer's modes")
+    arm.stream(0.3, lambda: arm.speed() > 0.2, "motion")
+    truth = arm.cell.truth()
+    assert set(truth["commands"]) == {"2"} and not truth["odd"]
+    assert truth["timeout_s"] == arm.robot.arm.velocity_timeout_s

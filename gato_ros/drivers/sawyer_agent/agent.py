@@ -16,6 +16,7 @@ from .frames import (
     GRIPPER,
     HOME,
     READY,
+    REST,
     STOP,
     Answer,
     Bye,
@@ -184,6 +185,9 @@ class Agent:
         if request.what == STOP:
             self._gate.disarm("stopped by the driver")
             self._robot.release_goal()
+            session.send(Answer(request.number, ""))
+        elif request.what == REST:
+            self._gate.rest()
             session.send(Answer(request.number, ""))
         elif request.what not in (ENABLE, HOME):
             session.send(Answer(request.number, f"request {request.what} is not known"))

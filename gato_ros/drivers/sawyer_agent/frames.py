@@ -17,7 +17,7 @@ MOST_JOINTS = 16
 MOST_TEXT = 300
 VELOCITY_MODE = 2
 """JointCommand's number; POSITION is 1, TORQUE 3, TRAJECTORY 4."""
-ENABLE, STOP, HOME = 1, 2, 3
+ENABLE, STOP, HOME, REST = 1, 2, 3, 4
 ENABLED, READY, HOMED, STOPPED, ERROR = (1 << i for i in range(5))
 BUTTON, CUFF, ARMED, GRIPPER, STATE_KNOWN = (1 << i for i in range(5, 10))
 """Bits of State.flags; BUTTON is the emergency stop held down, STOPPED outlasts it until a reset."""
@@ -101,7 +101,7 @@ class Beat(NamedTuple):
 
 
 class Request(NamedTuple):
-    """Driver: ENABLE, STOP or HOME; `number` comes back in Answer."""
+    """Driver: ENABLE, STOP, HOME or REST; `number` comes back in Answer."""
 
     what: int
     number: int

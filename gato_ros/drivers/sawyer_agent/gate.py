@@ -41,9 +41,14 @@ class Gate:
     def disarm(self, why: str) -> None:
         """Zero at once, and nothing more until `arm`. The first reason is kept."""
         if self.armed:
-            self._end_motion()
+            self.rest()
             self._zeros = ZEROS
             self.fault = f"{why}; enable again"
+
+    def rest(self) -> None:
+        """Zero at once. What comes next may move the arm again, if it might have before."""
+        if self._moving:
+            self._moving, self._zeros, self.stops = False, ZEROS, (self.stops + 1) % 2**32
 
     def refuse(self, why: str) -> None:
         self.refused = (self.refused + 1) % 2**32
@@ -83,12 +88,7 @@ class Gate:
     def tick(self, now_ns: int) -> bool:
         """Whether zero is to be said now."""
         if self._moving and now_ns > self._valid_until_ns:
-            self._end_motion()
-            self._zeros = ZEROS
+            self.rest()
         due = self._zeros > 0
         self._zeros -= due
         return due
-
-    def _end_motion(self) -> None:
-        if self._moving:
-            self._moving, self.stops = False, (self.stops + 1) % 2**32
