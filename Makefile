@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts clean
+.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -119,6 +119,11 @@ FAULT_KILLS ?= 200
 guard-faults: venv  ## every row of docs/safety.md, each reaction timed many times; out/guard/faults.json
 	@$(VENV)/bin/python -m pytest -p no:xdist -m fault --timeout 3600 --fault-repeat $(FAULT_REPEAT) \
 	  --fault-kills $(FAULT_KILLS) --fault-json out/guard/faults.json $(ARGS)
+
+DRIVER_REPEAT ?= 20
+driver-conformance: venv  ## simulator, mock and the Sawyer's agent (before a modelled arm) through one suite; out/driver.json
+	@$(VENV)/bin/python -m pytest -p no:xdist tests/drivers tests/ros/test_driver_conformance.py \
+	  --driver-repeat $(DRIVER_REPEAT) --driver-json out/driver.json $(ARGS)
 
 record-kill: venv  ## the recorder killed 500 times: steps lost, files unreadable; out/record/kill.json. Wants a quiet machine
 	@$(GATO_ROS) bench record-kill --kills 500 --json out/record/kill.json $(ARGS)

@@ -5,7 +5,7 @@ from glob import glob
 
 from setuptools import find_packages, setup
 
-NODES = ("guard_node", "incident_node", "lifecycle_manager", "policy_node", "recorder_node", "sim_node",
+NODES = ("driver_node", "guard_node", "incident_node", "lifecycle_manager", "policy_node", "recorder_node", "sim_node",
          "teleop_node")
 
 data_files = [

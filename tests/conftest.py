@@ -27,6 +27,9 @@ def pytest_addoption(parser):
     group.addoption("--fault-repeat", type=int, default=1, help="how often each measured fault is injected")
     group.addoption("--fault-kills", type=int, default=2, help="how often the policy is killed")
     group.addoption("--fault-json", type=Path, help="write the catalogue's result here; one process (-p no:xdist)")
+    group = parser.getgroup("driver conformance")
+    group.addoption("--driver-repeat", type=int, default=1, help="how often each robot's side is killed")
+    group.addoption("--driver-json", type=Path, help="write the times here; one process (-p no:xdist)")
 
 
 def pytest_configure(config):
@@ -71,6 +74,22 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.line(f"{found['rows_tested']} of {found['rows_total']} rows tested, {found['injections']} "
                               f"injections, worst {found['worst_ms']} ms, of the robot's own faults "
                               f"{found['worst_ms_of_robot']} ms; all figures in {path}")
+
+
+@pytest.fixture(scope="session")
+def driver_repeat(request) -> int:
+    """How often a motion is broken off: once in the suite, often in `make driver-conformance`."""
+    return request.config.getoption("--driver-repeat")
+
+
+@pytest.fixture(scope="session")
+def record_driver(request):
+    """`record(robot, what, seconds)`: how long an arm went on after something had ended."""
+    times: dict[str, list[float]] = {}
+    yield lambda robot, what, seconds: times.setdefault(f"{robot}: {what}", []).append(round(seconds * 1e3, 1))
+    if path := request.config.getoption("--driver-json"):
+        write_json(path, {name: {"times": len(ms), "median_ms": sorted(ms)[len(ms) // 2], "worst_ms": max(ms)}
+                          for name, ms in times.items()})
 
 
 @pytest.fixture(scope="session")

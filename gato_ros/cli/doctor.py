@@ -29,6 +29,7 @@ NEEDED = {
 OPTIONAL = {
     "sentencepiece": "sentencepiece", "google.protobuf": "protobuf", "tensorboardX": "tensorboardX",
     "orbax.checkpoint": "orbax-checkpoint", "grain": "grain", "cv_bridge": "", "launch.actions": "",
+    "trajectory_msgs.msg": "ros-trajectory-msgs",
 }
 """Modules that only some uses need; without a package name they come with a full ROS installation."""
 SYSTEM_LIBRARIES = {

@@ -79,6 +79,8 @@ def _commands(wire: Wire) -> Layer:
                 velocities.append(command.joint_velocity.tobytes())
                 whole.append(True)
     clocks = np.array(clocks)
+    for _ in range(wire.other_commands):
+        layer.skip("sent in another form than joint velocities by name")
     for stamp_ns, stamp_s, velocity in wire.commands:
         last_before = int(np.searchsorted(clocks, stamp_s, side="right")) - 1
         if not 0 <= last_before < len(clocks) - 1 or not whole[last_before]:

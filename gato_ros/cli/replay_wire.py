@@ -65,7 +65,14 @@ class Wire:
         """Receipt [ns], stamp [s] and joint velocities [rad/s] of each arm command."""
         return [(stamp_ns, _stamp_s(data, messages.JOINT_STATE),
                  np.array(messages.read(messages.JOINT_STATE, data).velocity, np.float64))
-                for track in self._incident.of("arm_command") for stamp_ns, data in zip(track.stamps_ns, track.data)]
+                for track in self._incident.of("arm_command") if track.message_type == messages.JOINT_STATE
+                for stamp_ns, data in zip(track.stamps_ns, track.data)]
+
+    @property
+    def other_commands(self) -> int:
+        """Arm commands in another form than joint velocities by name (`arm_command_kind` of the contract)."""
+        return sum(len(track.data) for track in self._incident.of("arm_command")
+                   if track.message_type != messages.JOINT_STATE)
 
     @cached_property
     def inputs(self) -> dict[str, dict[float, bytes]]:

@@ -106,11 +106,7 @@ def run(options: Options) -> dict:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.nodes.children import Children
     from gato_ros.nodes.episode_runner import EpisodeRunner
-<<<<<<< HEAD
-    from gato_ros.nodes.plan import loop_plan
-=======
-    from gato_ros.nodes.plan import MANAGER, NAMESPACE, loop_plan
->>>>>>> lifecycle/lifecycle
+    from gato_ros.nodes.plan import MANAGER, loop_plan
     from gato_ros.sim.task import stack_task
 
     robot = load_embodiment(options.embodiment)
@@ -122,13 +118,9 @@ def run(options: Options) -> dict:
                 "sim_node": {"objects": options.objects, "task": options.task, "seed": options.seed,
                              "gui": options.gui, **same},
                 "incident_node": {"folder": str((options.out / INCIDENTS).resolve()), **same}}
-<<<<<<< HEAD
     namespace = robot.wire.namespace
-    plans = loop_plan(settings, options.parameters, namespace, () if options.incidents else ("incident_node",))
-=======
-    plans = loop_plan(settings, options.parameters, without=() if options.incidents else ("incident_node",),
-                      also=(MANAGER,) if options.managed else ())
->>>>>>> lifecycle/lifecycle
+    plans = loop_plan(settings, options.parameters, namespace, () if options.incidents else ("incident_node",),
+                      (MANAGER,) if options.managed else ())
     report = Report(robot, policy=Path(policy).name, objects=options.objects, seed=options.seed, task=options.task)
     before = set((options.out / INCIDENTS).glob("*.mcap"))
     with own_domain(), Children(plans) as children, EpisodeRunner(robot, namespace, children.check) as runner:

@@ -155,6 +155,8 @@ class Wire(Strict):
     joint_states: StateTopic
     gripper_states: StateTopic
     arm_command: str
+    arm_command_kind: Literal["joint_state", "float64_multi_array", "joint_trajectory", "twist"] = "joint_state"
+    """In what form the guard sends the arm's joint velocities: `nodes/arm_command.py`."""
     gripper_command: str
     proposal_twist: str
     proposal_gripper: str
@@ -226,12 +228,15 @@ class Embodiment(Strict):
         namespace that it was recorded in.
         """
         return self._digest_without({"guard": True, "simulation": True,
-                                     "wire": {"namespace", "human_twist", "human_gripper"}})
+                                     "wire": {"namespace", "human_twist", "human_gripper", "arm_command_kind"}})
 
     @cached_property
     def guard_digest(self) -> str:
         """sha256 over all that the guard can know and the URDF: two with the same one are guarded in the same way."""
-        return self._digest_without({"simulation": True, "wire": {"namespace"}})
+        # The form of commands is left out where it is what it was before there was a choice: digests of old
+        # recordings go on to hold.
+        usual = {"arm_command_kind"} if self.wire.arm_command_kind == "joint_state" else set()
+        return self._digest_without({"simulation": True, "wire": {"namespace", *usual}})
 
     def _digest_without(self, left_out: dict) -> str:
         text = self.model_dump_json(by_alias=True, exclude=left_out).encode()

@@ -6,17 +6,20 @@ from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from sensor_msgs.msg import JointState, TimeReference
 
+from gato_ros.core.proposal import RobotState
 from gato_ros.core.verdict import Command, Verdict
 from gato_ros.embodiments import Embodiment
+from gato_ros.nodes.arm_command import ArmCommands
 from gato_ros.nodes.quality import COMMAND, REPORT
 
 
 class CommandPublisher:
-    """Joint velocities and gripper openings, and on ~/timing, where wanted, which proposal they follow."""
+    """Arm commands in the contract's form and gripper openings; on ~/timing, where wanted, what they follow."""
 
     def __init__(self, node: Node, robot: Embodiment, arm: str, gripper: str, timing: bool = True):
         self._node, self._robot = node, robot
-        self.arm = node.create_publisher(JointState, arm, COMMAND)
+        self._arm_commands = ArmCommands(robot)
+        self.arm = node.create_publisher(self._arm_commands.message, arm, COMMAND)
         self.gripper = node.create_publisher(JointState, gripper, COMMAND)
         self._timing = node.create_publisher(TimeReference, "~/timing", REPORT) if timing else None
         self.told_opening_m: float | None = None
@@ -24,12 +27,12 @@ class CommandPublisher:
         self._followed: Time | None = None
         self._following = False
 
-    def publish(self, command: Command, verdict: Verdict, proposed: Time | None) -> None:
-        """Send a command; `proposed` is the stamp of the proposal that it follows, if any."""
+    def publish(self, command: Command, verdict: Verdict, proposed: Time | None, state: RobotState | None) -> None:
+        """Send a command for an arm in `state`; `proposed` is the stamp of the proposal that it follows, if any."""
         stamp = self._node.get_clock().now().to_msg()
-        arm = JointState(name=self._robot.arm.joints, velocity=command.joint_velocity.tolist())
-        arm.header.stamp, arm.header.frame_id = stamp, self._robot.base_frame
-        self.arm.publish(arm)
+        arm = self._arm_commands.of(command.joint_velocity, state, stamp)
+        if arm is not None:
+            self.arm.publish(arm)
         stopped_now, self._following = self._following and not verdict.following, verdict.following
         new = verdict.following and proposed != self._followed
         opening_m = command.gripper_opening_m

@@ -229,7 +229,7 @@ class GuardNode:
 
     def _publish(self, command: Command, verdict: Verdict) -> None:
         proposed = self._inputs.pairs[verdict.source].stamp if verdict.following else None
-        self._commands.publish(command, verdict, proposed)
+        self._commands.publish(command, verdict, proposed, self._inputs.state)
         self._latest = (command, verdict)
         self.tell()
 

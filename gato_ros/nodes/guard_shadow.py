@@ -42,7 +42,7 @@ class GuardShadow:
         """Publish what the policy's newest proposal, stamped `proposed`, would have made of this instant."""
         policy, human = proposals[POLICY], proposals[HUMAN]
         command, verdict = self._guard.step({POLICY: policy}, state, now)
-        self._commands.publish(command, verdict, proposed if verdict.following else None)
+        self._commands.publish(command, verdict, proposed if verdict.following else None, state)
         values = {"reasons": ",".join(verdict.reasons), "source": verdict.source,
                   "proposal_age_ms": f"{verdict.proposal_age_s * 1e3:.1f}"}
         if verdict.following and human is not None and now.steady_s - human.received_s < self._human_validity_s:

@@ -76,6 +76,18 @@ class SimParameters:
 
 
 @dataclass(frozen=True)
+class DriverParameters:
+    """driver_node."""
+
+    embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
+    driver: str = parameter("mock", "mock: joints without physics; sawyer: the arm behind a sawyer_agent")
+    host: str = parameter("127.0.0.1", "machine on which sawyer_agent listens")
+    port: int = parameter(7411, "its port", lower=1, upper=65535)
+    enable_at_start: bool = parameter(False, "true: no ~/enable is needed the first time; after a stop it always is")
+    mock_e_stop: bool = parameter(False, "true: the mock's emergency stop is pressed", mutable=True)
+
+
+@dataclass(frozen=True)
 class TeleopParameters:
     """teleop_node."""
 

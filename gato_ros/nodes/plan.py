@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.nodes.parameters import (
+    DriverParameters,
     GuardParameters,
     IncidentParameters,
     ManagerParameters,
@@ -26,11 +27,11 @@ NAMESPACE = "sawyer"
 MANAGER = "lifecycle_manager"
 PARAMETERS = {"guard_node": GuardParameters, "policy_node": PolicyParameters, "sim_node": SimParameters,
               "incident_node": IncidentParameters, "teleop_node": TeleopParameters,
-              "recorder_node": RecorderParameters, MANAGER: ManagerParameters}
+              "recorder_node": RecorderParameters, "driver_node": DriverParameters, MANAGER: ManagerParameters}
 """Node name -> its parameters. The name is also the executable's and, under gato_ros.nodes, the module's."""
 BESIDE = ("incident_node", "teleop_node", "recorder_node")
 """Nodes that the loop does without: it goes on when they end."""
-ON_REQUEST = ("teleop_node", "recorder_node", MANAGER)
+ON_REQUEST = ("teleop_node", "recorder_node", "driver_node", MANAGER)
 """Nodes that nobody gets who does not ask for them."""
 MANAGED = ("guard_node", "policy_node")
 """Nodes with a life cycle, in the order of bringing up."""

@@ -48,6 +48,9 @@ class RecorderNode:
     def __init__(self, node: Node, parameters: RecorderParameters):
         self._node, self._parameters = node, parameters
         self._robot = robot = load_embodiment(parameters.embodiment)
+        if robot.wire.arm_command_kind == "twist":
+            raise SetupError(expected="a robot that is told joint velocities", got="arm_command_kind twist",
+                             fix="record its topics with ros2 bag: which joints carry a twist out is not known here")
         self._folder = Path(parameters.folder).expanduser().resolve()
         self._more()
         try:

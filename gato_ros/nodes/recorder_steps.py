@@ -26,6 +26,7 @@ from gato_ros.data.incident import Topic
 from gato_ros.data.ring import Kept
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.kinematics import Kinematics
+from gato_ros.nodes.arm_command import arm_message, joint_velocity_of
 from gato_ros.nodes.clocks import nanoseconds, seconds
 from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.image import ImageRefused, rgb_from_message
@@ -262,8 +263,7 @@ class StepMaker:
 
     def _on_arm(self, topic: Topic, data: bytes, at: Instant) -> None:
         if self._open is not None:
-            message = deserialize_message(data, JointState)
-            velocity = values_by_name(message, "velocity", self._robot.arm.joints, closed=True)
+            velocity = joint_velocity_of(self._robot, deserialize_message(data, arm_message(self._robot)))
             if not np.isfinite(velocity).all():
                 raise JointsRefused("a value is not finite")
             self._open.commands.append(velocity)

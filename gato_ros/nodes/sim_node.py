@@ -19,6 +19,7 @@ from std_srvs.srv import Trigger
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments import load_embodiment
+from gato_ros.nodes.arm_command import demand_joint_state
 from gato_ros.nodes.clocks import seconds, stamp_of
 from gato_ros.nodes.diagnosis import OK, WARN, Diagnosis, status
 from gato_ros.nodes.image import message_from_rgb
@@ -56,6 +57,7 @@ class SimNode:
     def __init__(self, node: Node, parameters: SimParameters):
         self._node, self._lockstep = node, parameters.lockstep
         self._robot = robot = load_embodiment(parameters.embodiment)
+        demand_joint_state(robot, NAME)
         for name in CHOICES:
             _check_choice(name, getattr(parameters, name))
         # Here, because PyBullet prints a banner when it is imported: a refused parameter is to be one line.

@@ -16,6 +16,7 @@ from std_msgs.msg import Bool, String
 from gato_ros.data.incident import Topic
 from gato_ros.data.ring import Kept
 from gato_ros.embodiments import Embodiment
+from gato_ros.nodes.arm_command import arm_message
 from gato_ros.nodes.quality import JOURNAL, RECORD_SENSOR, REPORT
 
 MOST_AT_ONCE = 100
@@ -38,8 +39,8 @@ def recorded(robot: Embodiment) -> list[tuple]:
         ("proposal_gripper", wire.proposal_gripper, JointState, REPORT),
         ("human_twist", wire.human_twist, TwistStamped, REPORT),
         ("human_gripper", wire.human_gripper, JointState, REPORT),
-        ("arm_command", wire.arm_command, JointState, REPORT),
-        ("shadow_arm_command", "shadow/joint_velocity", JointState, REPORT),
+        ("arm_command", wire.arm_command, arm_message(robot), REPORT),
+        ("shadow_arm_command", "shadow/joint_velocity", arm_message(robot), REPORT),
         ("shadow_gripper_command", "shadow/gripper", JointState, REPORT),
         ("shadow_status", "shadow/status", DiagnosticStatus, REPORT),
         ("gripper_command", wire.gripper_command, JointState, REPORT),

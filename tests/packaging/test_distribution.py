@@ -12,7 +12,8 @@ from xml.etree import ElementTree
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NODES = {"guard_node", "incident_node", "lifecycle_manager", "policy_node", "recorder_node", "sim_node", "teleop_node"}
+NODES = {"driver_node", "guard_node", "incident_node", "lifecycle_manager", "policy_node", "recorder_node", "sim_node",
+         "teleop_node"}
 PARTS = ("gato_ros", "models", "sim", "launch", "resource", "scripts", "setup.py", "setup.cfg", "package.xml",
          "README.md", "pyproject.toml")
 

@@ -17,10 +17,10 @@ WIRE = load_embodiment().wire
 class Scene:
     """guard_node, a robot (one that stands still, if none is given), and everything the guard says."""
 
-    def __init__(self, processes, probe, *arguments, robot=None):
+    def __init__(self, processes, probe, *arguments, robot=None, arm=None):
         self.processes, self.probe = processes, probe
         # Deeper than the robot's own subscriptions: not one command may escape.
-        self.arm = probe.listen(JointState, WIRE.arm_command, REPORT)
+        self.arm = probe.listen(JointState, WIRE.arm_command, REPORT) if arm is None else arm
         self.gripper = probe.listen(JointState, WIRE.gripper_command, REPORT)
         self.status = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
         self.twists = probe.node.create_publisher(TwistStamped, WIRE.proposal_twist, PROPOSAL)

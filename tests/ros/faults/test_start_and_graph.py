@@ -170,8 +170,8 @@ def doings(graph, node: str) -> dict[str, set[str]]:
 @pytest.mark.fault("K1")
 def test_the_security_policy_lets_nodes_do_what_they_do_and_only_the_guard_command(processes, probe, policy, tmp_path):
     nodes = ("guard_node", "policy_node", "sim_node", "incident_node", "teleop_node", "recorder_node",
-             "lifecycle_manager")
-    for node in ("guard_node", "sim_node", "lifecycle_manager"):
+             "lifecycle_manager", "driver_node")
+    for node in ("guard_node", "sim_node", "lifecycle_manager", "driver_node"):
         processes.node(node)
     for node in ("incident_node", "recorder_node"):
         processes.node(node, "-p", f'folder:="{tmp_path / node}"')
