@@ -85,8 +85,6 @@ def test_the_capsules_move_as_their_jacobians_say():
 
 def test_the_shipped_geometry_leaves_the_whole_workspace_free():
     rules, limits = guard_limits(ROBOT).clearance, ROBOT.motion_limits
-    from gato_ros.sim.robot import joints_for_tool
-
     for x in (0, 1):
         for y in (0, 1):
             corner = np.where([x, y, 0], limits.workspace_upper, limits.workspace_lower)
