@@ -24,6 +24,10 @@ EXTENDS = "extends"
 def _known() -> dict[str, Path]:
     """Name -> file of every contract that can be named: the shipped ones, and those in the folders of FOLDERS."""
     folders = [Path(part) for part in os.environ.get(FOLDERS, "").split(os.pathsep) if part]
+    for folder in folders:
+        if not folder.is_dir():
+            raise SetupError(expected=f"folders in the environment variable {FOLDERS}", got=f"no folder {folder}",
+                             fix="give absolute paths, with a colon between them")
     return {path.stem: path for folder in (*reversed(folders), FOLDER) for path in sorted(folder.glob("*.yaml"))}
 
 

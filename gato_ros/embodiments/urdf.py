@@ -31,9 +31,11 @@ def check_urdf(embodiment: Embodiment) -> None:
         if frame not in links:
             raise unknown_name(f"a link of {name}", frame, links)
     # Poses are reckoned from the root; a base elsewhere would shift every one of them.
-    top = (set(links) - {joint.find("child").get("link") for joint in joints.values()}).pop()
-    if embodiment.base_frame != top:
-        raise SetupError(expected=f"the first link of {name} as base_frame, {top}", got=embodiment.base_frame,
+    children = {child.get("link") for child in root.iterfind("joint/child")}
+    tops = [link for link in links if link not in children]
+    if tops != [embodiment.base_frame]:
+        raise SetupError(expected=f"the first link of {name} as base_frame, {' or '.join(tops)}",
+                         got=embodiment.base_frame,
                          fix="name that one, or take out of the URDF what lies before the base")
     if embodiment.simulation:
         _check_fingers(embodiment, joints)

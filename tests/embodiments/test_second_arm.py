@@ -103,6 +103,9 @@ def test_a_contract_lies_anywhere_with_its_urdf_beside_it(folder, monkeypatch):
         load_embodiment("my_arm")
     monkeypatch.setenv(FOLDERS, str(folder))  # recordings hold the name
     assert load_embodiment("my_arm").digest == robot.digest
+    monkeypatch.setenv(FOLDERS, str(folder / "nowhere"))
+    with pytest.raises(SetupError, match="no folder .*nowhere"):
+        load_embodiment("my_arm")
     moved = folder / "elsewhere"
     moved.mkdir()
     for file in ("my_arm.yaml", "my_arm.urdf"):
