@@ -6,6 +6,7 @@ part, activate passes a gate or is refused with the reasons, cleanup releases al
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -37,6 +38,10 @@ def _kept_error(transition: Callable) -> Callable:
             self._error = error
             return FAULT
     return kept
+
+
+def _worded(reasons: tuple[str, ...]) -> list[str]:
+    return [re.sub(r"[\d.]+", "", reason) for reason in reasons]
 
 
 class Part(Protocol):
@@ -139,7 +144,8 @@ class ManagedNode(LifecycleNode):
         return SUCCESS
 
     def _refuse(self, what: str, reasons: tuple[str, ...]) -> None:
-        new, self.refusals = reasons != self.refusals, reasons
+        # Reasons name figures, which are others at every attempt.
+        new, self.refusals = _worded(reasons) != _worded(self.refusals), reasons
         # A node that brings itself up ends with a line of its own where it cannot be configured, and tries often.
         if new and not (self._walking and what == "configure"):
             self.get_logger().warning(f"{what} is refused: {'; '.join(reasons)}")

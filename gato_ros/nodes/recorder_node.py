@@ -35,6 +35,10 @@ from gato_ros.nodes.wire_ears import WireEars, recorded
 NAME = "recorder_node"
 POLL_S = 0.01
 """Pause between two looks at all topics [s]: so much older than its receipt is a step when it reaches the file."""
+SENSORS = ("image", "joints", "gripper")
+"""Roles without which there is no step."""
+HEARING_LIMIT_S = 1.5
+"""So long ~/start waits for sensors that this process, perhaps just started, has not found yet [s]."""
 CLOSE_LIMIT_S = 4.0
 """How long the running episode may still take when the node is told to end [s]; its launcher gives it five seconds."""
 LONGEST_WAIT_S = 1.0
@@ -61,6 +65,8 @@ class RecorderNode:
         self._recovered = self._recover()
         self._simulated_time = node.get_parameter("use_sim_time").value
         self._heard: list[tuple[Topic, Kept, int]] = []
+        self._known: set[str] = set()
+        """Topics that something has come on."""
         more = [("clock", "", "/clock", ClockMessage, RECORD_SENSOR), ("task", "", "sim_node/task", String, REPORT)]
         self._ears = WireEars(node, [*recorded(robot), *more], self._hear)
         for topic in self._ears.topics.values():
@@ -110,6 +116,7 @@ class RecorderNode:
         return found
 
     def _hear(self, topic: Topic, kept: Kept) -> None:
+        self._known.add(topic.name)
         if self._thread.recording:
             clock_ns = self._node.get_clock().now().nanoseconds if self._simulated_time else kept.stamp_ns
             # By how much it waited for its turn here; a wall clock that is set meanwhile is not to be believed.
@@ -138,9 +145,21 @@ class RecorderNode:
         raise SetupError(expected="recorder_node parameter about: a JSON object", got=repr(text),
                          fix="""e.g. '{"object_set": "cubes"}'""")
 
+    def _unheard(self) -> list[str]:
+        return [name for name, topic in self._ears.topics.items() if topic.role in SENSORS and name not in self._known]
+
     def _start(self) -> str:
         if self._thread.recording:
             raise SetupError(expected="no running episode", got=self._name, fix="stop, discard or redo it first")
+        end_s = time.monotonic() + HEARING_LIMIT_S
+        while (unheard := self._unheard()) and time.monotonic() < end_s:
+            self._listen()
+            time.sleep(POLL_S)
+        if unheard:
+            # An episode that begins deaf loses its first steps, and nothing in it would say so.
+            raise SetupError(expected="every sensor heard before an episode begins",
+                             got=f"nothing on {', '.join(unheard)}",
+                             fix="start the robot; `doctor --robot` says what is wrong with a topic")
         free = free_bytes(self._folder) >> 20
         if free < (needed := self._parameters.start_above_megabytes):
             raise SetupError(expected=f"{needed} MiB free on the disk of {self._folder}",
@@ -181,7 +200,8 @@ class RecorderNode:
             "episode": now.episode, "steps": now.steps, "dropped": now.dropped, "lost": self._ears.lost.total(),
             "free_mib": now.free_bytes >> 20 if now.free_bytes >= 0 else "", "kept": now.kept,
             "thrown_away": now.thrown_away, "failed": now.failed, "last": now.last, "last_path": now.last_path,
-            "last_end": now.last_end, "last_flags": now.last_flags, "recovered": "; ".join(self._recovered)})
+            "unheard": ",".join(self._unheard()), "last_end": now.last_end, "last_flags": now.last_flags,
+            "recovered": "; ".join(self._recovered)})
 
     def _tell(self) -> None:
         self._status.publish(self._message())

@@ -56,7 +56,8 @@ class RecorderProcess:
         self._told = {}
         self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
         # Its word, too: one that was killed passes for ready until its lease ends.
-        self._wait(lambda: self._client("start").service_is_ready() and self._told, "recorder_node")
+        self._wait(lambda: self._client("start").service_is_ready() and self._told.get("unheard") == "",
+                   "recorder_node and its sensors")
 
     def end(self, number: int) -> None:
         """Send the process a signal and wait for its end."""

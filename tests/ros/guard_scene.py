@@ -31,7 +31,7 @@ class Scene:
         probe.wait(lambda: self.arm and self.status, "commands and status")
 
     def reset(self) -> None:
-        end_s = time.monotonic() + 30.0
+        end_s = time.monotonic() + 60.0
         while not self.probe.call(Trigger, "guard_node/reset", Trigger.Request()).success:
             assert time.monotonic() < end_s, "the guard refuses to be reset"
             self.probe.spin(0.05)

@@ -71,7 +71,7 @@ def test_a_guard_is_led_through_its_states(processes, probe, arm):
 
     # No robot: refused, with the reason on its status; it stays inactive, and says nothing to the arm.
     assert not guard.change(ACTIVATE)
-    guard.says(f"nothing is heard on {WIRE.joint_states.topic}")
+    guard.says(f"{WIRE.joint_states.topic}: nobody publishes it")
     assert guard.state() == "inactive" and reset(probe).message == "refused: inactive" and not arm
     processes.start("tests/ros/still_robot.py")
     probe.wait(lambda: probe.node.count_publishers(WIRE.joint_states.topic), "the robot")
@@ -160,7 +160,7 @@ def test_the_manager_brings_up_guard_then_policy_and_down_in_the_other_order(pro
     guard = Managed(processes, probe, "guard_node", "-p", "start_armed:=true")
     policy = Managed(processes, probe, "policy_node")
     manager = processes.node("lifecycle_manager")
-    says("waiting for guard_node: inactive; nothing is heard")  # no robot yet: not one step further
+    says("waiting for guard_node: inactive; joint_states: nobody publishes it")  # no robot yet: not one step further
     assert policy.state() == "unconfigured"
     processes.node("sim_node")
     is_said("up")

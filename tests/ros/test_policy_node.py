@@ -22,6 +22,7 @@ from gato_ros.models.vocabulary import PUBLISHED
 from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.image import message_from_rgb
 from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_OUT
+from tests.ros.still_robot import ANGLES
 
 ROBOT = load_embodiment()
 
@@ -91,18 +92,18 @@ class Scene:
         self.joints = probe.node.create_publisher(JointState, ROBOT.wire.joint_states.topic, STATE_OUT)
         self.gripper = probe.node.create_publisher(JointState, ROBOT.wire.gripper_states.topic, STATE_OUT)
         self.node = processes.node("policy_node", "-p", f'policy:="{weights}"', *arguments)
-        self.size, self.without, self.angle = 128, (), 0.0
+        self.size, self.without, self.angle, self.noise = 128, (), 0.0, np.random.default_rng(1)
         probe.wait(lambda: self.status, "the policy's status", 60.0)
 
     def sense(self) -> None:
         stamp = self.probe.stamp()
         for key, publisher in self.cameras.items():
             if key not in self.without:
-                picture = np.random.default_rng(1).integers(0, 256, (self.size, self.size, 3), np.uint8)
+                picture = self.noise.integers(0, 256, (self.size, self.size, 3), np.uint8)
                 message = message_from_rgb(picture, ROBOT.observations[key].frame_id)
                 message.header.stamp = stamp
                 publisher.publish(message)
-        joints = JointState(name=ROBOT.arm.joints, position=[a + self.angle for a in ROBOT.arm.posture_rad],
+        joints = JointState(name=ROBOT.arm.joints, position=[a + self.angle for a in ANGLES],
                             velocity=[0.0] * 7)
         gripper = JointState(name=["gripper"], position=[0.05], effort=[0.0])
         joints.header.stamp = gripper.header.stamp = stamp

@@ -96,6 +96,17 @@ def problems(path: Path) -> list[str]:
     return [problem for problem in verify_episode(path) if not any(word in problem for word in BUSY)]
 
 
+def test_an_episode_does_not_begin_deaf(processes, probe, tmp_path):
+    processes.node("recorder_node", "-p", f'folder:="{tmp_path}"', *NO_WATERMARKS)
+    start = lambda: probe.call(Trigger, "recorder_node/start", Trigger.Request())
+    answer = start()
+    assert not answer.success and "nothing on" in answer.message
+    assert all(ROBOT.observations[key].topic in answer.message for key in ROBOT.image_keys)
+    processes.node("sim_node")
+    probe.wait(lambda: start().success, "a recorder that hears the robot")
+    assert len(list((tmp_path / ".partial").glob("*.mcap"))) <= 1 and not episode_paths(tmp_path)
+
+
 @pytest.mark.fault("R4")
 def test_an_episode_holds_what_was_seen_wanted_and_done(bench):
     bench.record(30)
