@@ -109,10 +109,11 @@ class Scene:
 
     def armed(self) -> None:
         for _ in range(100):
-            if self.probe.call(Trigger, "guard_node/reset", Trigger.Request()).success:
+            answer = self.probe.call(Trigger, "guard_node/reset", Trigger.Request())
+            if answer.success:
                 return
             self.probe.spin(0.1)
-        raise AssertionError("the guard refuses to be reset")
+        raise AssertionError(f"the guard refuses to be reset: {answer.message}")
 
 
 def busy(row) -> bool:
