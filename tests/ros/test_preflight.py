@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -41,6 +42,7 @@ class Scene:
     def __init__(self, processes, probe, doctor):
         self.probe, self.doctor = probe, doctor
         self._done = probe.listen(String, "fault/done", REPORT)
+        self._guard_said = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
         self._set, self._number = probe.node.create_publisher(String, "fault/set", REPORT), 0
         processes.start("tests/ros/faults/robot.py")
         processes.node("guard_node")
@@ -108,12 +110,15 @@ class Scene:
             go_by(False)
 
     def armed(self) -> None:
+        refused = ""
         for _ in range(100):
-            answer = self.probe.call(Trigger, "guard_node/reset", Trigger.Request())
-            if answer.success:
+            self._guard_said.clear()
+            self.probe.wait(lambda: self._guard_said, "the guard")
+            if self._guard_said[-1][1].message != "latched":
                 return
+            refused = self.probe.call(Trigger, "guard_node/reset", Trigger.Request()).message
             self.probe.spin(0.1)
-        raise AssertionError(f"the guard refuses to be reset: {answer.message}")
+        raise AssertionError(f"the guard refuses to be reset: {refused}")
 
 
 def busy(row) -> bool:
