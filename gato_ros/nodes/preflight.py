@@ -28,7 +28,7 @@ from gato_ros.nodes.preflight_ears import Ear, JointEars, PictureEars, RangeEars
 from gato_ros.nodes.quality import CAMERA, COMMAND, PROPOSAL, REPORT, STATE_IN
 from gato_ros.nodes.transport import FILES, PROFILE, RANGE
 
-LISTEN_S, LONGEST_S = 0.6, 1.2
+LISTEN_S, LONGEST_S = 0.8, 1.4
 """How much of every topic that has a publisher is heard before an activation, and how long that may take [s]."""
 LOOK_S = 0.005
 
