@@ -68,12 +68,13 @@ def joint_velocity_of(robot: Embodiment, message) -> np.ndarray:
 
 
 class ArmCommands:
-    """Makes one message of each command. Remembers where a trajectory has led; the other kinds need no memory."""
+    """Makes one message of each command. Remembers where the arm was last seen and where a trajectory has led."""
 
     def __init__(self, robot: Embodiment):
         self.message = arm_message(robot)
         self._robot, self._make = robot, getattr(self, f"_{robot.wire.arm_command_kind}")
         self._lead_s, self._rest_s = LEAD * robot.arm.velocity_timeout_s, REST * robot.arm.velocity_timeout_s
+        self._seen: RobotState | None = None
         self._goal: np.ndarray | None = None
         self._stamp_ns = 0
 
@@ -83,30 +84,32 @@ class ArmCommands:
         Args:
             state: the newest; where the arm is, for the kinds that need it.
         """
-        return self._make(velocity, state, stamp)
+        # A stop goes on where the sensors have gone mad: by where the arm was before.
+        if state is not None and np.isfinite(state.joint_position).all() and np.isfinite(state.jacobian).all():
+            self._seen = state
+        return self._make(velocity, stamp)
 
-    def _joint_state(self, velocity: np.ndarray, state: RobotState | None, stamp: Time):
+    def _joint_state(self, velocity: np.ndarray, stamp: Time):
         message = self.message(name=self._robot.arm.joints, velocity=velocity.tolist())
         message.header.stamp, message.header.frame_id = stamp, self._robot.base_frame
         return message
 
-    def _float64_multi_array(self, velocity: np.ndarray, state: RobotState | None, stamp: Time):
+    def _float64_multi_array(self, velocity: np.ndarray, stamp: Time):
         return self.message(data=velocity.tolist())
 
-    def _twist(self, velocity: np.ndarray, state: RobotState | None, stamp: Time):
+    def _twist(self, velocity: np.ndarray, stamp: Time):
         message = self.message()
         message.header.stamp, message.header.frame_id = stamp, self._robot.base_frame
-        if velocity.any():
-            # A moving arm has been seen; where it has fallen silent since, the stop needs no newer Jacobian.
-            linear, angular = np.split(state.jacobian @ velocity, 2)
+        if velocity.any() and self._seen is not None:
+            linear, angular = np.split(self._seen.jacobian @ velocity, 2)
             for part, values in ((message.twist.linear, linear), (message.twist.angular, angular)):
                 part.x, part.y, part.z = values.tolist()
         return message
 
-    def _joint_trajectory(self, velocity: np.ndarray, state: RobotState | None, stamp: Time):
-        if state is None or not np.isfinite(state.joint_position).all():
+    def _joint_trajectory(self, velocity: np.ndarray, stamp: Time):
+        if self._seen is None:
             return None
-        self._advance(velocity, state.joint_position, stamp)
+        self._advance(velocity, self._seen.joint_position, stamp)
         lead = self._goal + self._lead_s * velocity
         message = self.message(joint_names=self._robot.arm.joints)
         message.header.stamp = stamp

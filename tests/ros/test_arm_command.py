@@ -2,6 +2,8 @@
 
 import hashlib
 import importlib.util
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +73,20 @@ def test_a_twist_is_what_the_joints_do_to_the_tool_and_zero_needs_no_arm(command
     assert message.header.frame_id == "base"
     still = made.of(np.zeros(7), None, Time())
     assert still.twist == TwistStamped().twist
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_number_is_ever_anything_but_finite_where_the_arms_state_is(commands, state, kind):
+    """A stop goes on while joint states are NaN: it goes by where the arm was before."""
+    made = commands(kind)
+    mad = replace(state, joint_position=state.joint_position * np.nan, jacobian=state.jacobian * np.inf)
+    first = made.of(VELOCITY, mad, Time())
+    made.of(VELOCITY, state, Time())
+    for message in (first, made.of(VELOCITY, mad, Time(nanosec=10_000_000))):
+        assert message is None or not re.search(r"\b(nan|inf)\b", str(message))
+    assert message is not None
+    if kind == "twist":
+        assert message.twist == made.of(VELOCITY, state, Time()).twist
 
 
 @TRAJECTORIES
