@@ -518,7 +518,7 @@ def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, mo
 
     class Here:
         def submit(self, job, *arguments):
-            evaluate_episode._parts(*arguments)[0].max_steps = 4
+            evaluate_episode.parts(*arguments)[0].max_steps = 4
             done = Future()
             done.set_result(job(*arguments))
             return done
