@@ -55,6 +55,8 @@ class PolicyParameters:
     precision: str = parameter("", "float32, bfloat16, bfloat16_weights, mixed or int8; nothing: as it was trained")
     compilation_cache: str = parameter("", "folder for compiled code, `off`, or nothing: the user's cache")
     propose_at_start: bool = parameter(True, "false: propose only after ~/propose is called with true")
+    hold_above_entropy: float = parameter(0.0, "nothing is proposed while the actions' mean entropy is above this for "
+                                          "5 control periods [nat]; 0: never held", lower=0.0, upper=7.0)
     future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
 
 

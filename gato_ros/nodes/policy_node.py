@@ -23,6 +23,7 @@ from gato_ros.core.prompt import Prompt
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.nodes.clocks import instant, seconds
 from gato_ros.nodes.diagnosis import ERROR, OK, WARN, Diagnosis, status
+from gato_ros.nodes.introspection import Introspection
 from gato_ros.nodes.observation_assembler import ObservationAssembler
 from gato_ros.nodes.parameters import PolicyParameters
 from gato_ros.nodes.policy_journal import PolicyJournal
@@ -67,7 +68,8 @@ class PolicyNode:
         self._not_before_s = 0.0
         self._simulated_time = node.get_parameter("use_sim_time").value
         self._failure: str | None = None
-        self._counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "late_proposals": 0, "memory_restarts": 0}
+        self._counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "late_proposals": 0, "memory_restarts": 0,
+                        "held_uncertain": 0}
         self._faults: tuple[str, ...] = ()
         self._silent: tuple[str, ...] = ()
         self._act_ms: deque[float] = deque(maxlen=400)
@@ -77,6 +79,7 @@ class PolicyNode:
         self._diagnosis = Diagnosis(node)
         self._sensors = SensorSubscriptions(node, robot, self._assembler, self._offer, self._fail)
         self._journal = PolicyJournal(node, self._policy, robot, parameters)
+        self._introspection, self._assemble_s = Introspection(node, self._policy, parameters.hold_above_entropy), 0.0
         self._sources: dict[str, float] = {}
         node.create_timer(1.0, self._diagnose)
         node.create_timer(0.1, self._look_for_silence)
@@ -166,6 +169,7 @@ class PolicyNode:
                         pace, aligned = Pace(period_s, started_s), True
                     used, arrived_s = self._assembler.image_stamps(), self._assembler.images_arrived_s()
                     before, (observation, self._faults) = self._faults, self._assembler.observe(now)
+                    self._assemble_s = time.monotonic() - started_s
                     self._sources = {} if self._faults else self._assembler.sources()
                     if self._faults:
                         self._proposals.withdraw()
@@ -197,6 +201,7 @@ class PolicyNode:
             return False
         self._prompt_in_use = prompt
         self._journal.began(prompt)
+        self._introspection.began(prompt)
         return True
 
     def _wait_for_tick(self, pace: Pace, aligned: bool, used: tuple[float, ...]) -> bool:
@@ -238,12 +243,18 @@ class PolicyNode:
         took_s, stamp = time.monotonic() - started_s, None
         self._act_ms.append(took_s * 1e3)
         with self._changed:
-            if took_s > LATEST_PERIODS / self._robot.control_rate_hz and not self._simulated_time:
+            if self._introspection.look():
+                self._tell()
+            if self._introspection.doubt:
+                self._proposals.withdraw()
+                self._counts["held_uncertain"] += 1
+            elif took_s > LATEST_PERIODS / self._robot.control_rate_hz and not self._simulated_time:
                 # An answer to what was two ticks ago; under a fresh stamp the guard could not tell.
                 self._counts["late_proposals"] += 1
             elif self._failure is None:
                 stamp = self._proposals.publish(action, observation.stamp_s)
                 self._counts["proposed"] += 1
+        self._introspection.write(action, self._assemble_s, took_s, time.monotonic() - started_s - took_s)
         self._journal.write(observation, self._sources, action, stamp)
 
     def _look_for_silence(self) -> None:
@@ -260,6 +271,8 @@ class PolicyNode:
             level, message = ERROR, self._failure
         elif (self._faults or self._silent) and self._proposing:
             level, message = WARN, "; ".join((*self._silent, *self._faults))
+        elif self._introspection.doubt and self._proposing:
+            level, message = WARN, self._introspection.doubt
         elif self._proposals.mismatch:
             level, message = WARN, self._proposals.mismatch
         else:
