@@ -21,6 +21,7 @@ from gato_ros.models import streaming
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.gato import forward_step
+from gato_ros.models.golden import check_golden, golden_decisions
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout, token_layout
 from gato_ros.models.parameters import Parameters
 from gato_ros.models.precision import serving
@@ -40,8 +41,13 @@ class GatoPolicy:
     """Observations to actions by a compiled transformer; the caller owns time. Not thread-safe."""
 
     def __init__(self, params: Parameters, config: GatoConfig, embodiment: Embodiment, *, seed: int = 0,
-                 takes_prompts: bool = False, precision: str | None = None, digest: str = ""):
-        """`takes_prompts`: the weights were trained with demonstrations before some of the sequences."""
+                 takes_prompts: bool = False, precision: str | None = None, digest: str = "",
+                 golden: list[dict[str, Any]] | None = None):
+        """`takes_prompts`: the weights were trained with demonstrations before some of the sequences.
+
+        `golden`: what they decided where they were sealed (models/golden.py); `warm_up` asks for the same.
+        """
+        self._golden, self._precision = golden, precision or config.compute
         if precision is not None:
             params, config = serving(params, config, precision)
         self.config, self.embodiment = config, embodiment
@@ -88,7 +94,7 @@ class GatoPolicy:
         weights = load_weights(directory, embodiment)
         share = weights.extra.get("training", {}).get("prompt_share", 0.0)
         return GatoPolicy(weights.params, weights.config, embodiment, seed=seed, takes_prompts=share > 0,
-                          precision=precision, digest=weights.digest)
+                          precision=precision, digest=weights.digest, golden=weights.golden)
 
     def reset(self, prompt: Prompt | None = None) -> None:
         """Forget the episode before; the next one follows the prompt as if that had just happened.
@@ -156,7 +162,11 @@ class GatoPolicy:
                              fix="take a demonstration that was recorded with this contract, images included") from None
 
     def warm_up(self) -> None:
-        """Compile the control step and run it once, so that the first tick is as quick as the others."""
+        """Compile the control step and run it once, so that the first tick is as quick as the others.
+
+        Raises:
+            SetupError: the weights were sealed with golden decisions, and this machine decides otherwise.
+        """
         zeros = {key: np.zeros(self.embodiment.channel(key).shape, np.uint8 if item.kind == "image" else np.float32)
                  for key, item in zip(self.observation_keys, self.layout.items)}
         tokens = tokenize(self.layout, zeros)
@@ -165,6 +175,10 @@ class GatoPolicy:
             self._step.absorb(tokens, np.full(self.layout.actions, CONTINUOUS_START, np.int32))
             self._step.restore(self._step.snapshot())
         self._step.reset()
+        if self._golden is not None:
+            ticks = self.ticks
+            check_golden(self._golden, golden_decisions(self), self._precision)
+            self.ticks = ticks
 
     def check_texts(self, values: Mapping[str, np.ndarray]) -> None:
         """Refuse texts that this policy cannot take (SetupError), before it has to act on them."""

@@ -107,6 +107,16 @@ class IncidentParameters:
 
 
 @dataclass(frozen=True)
+class ViewParameters:
+    """view_node."""
+
+    embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
+    rate_hz: float = parameter(10.0, "pictures and markers per second", lower=1.0, upper=20.0)
+    tf: bool = parameter(True, "false: /tf is robot_state_publisher's")
+    rerun: str = parameter("", "`spawn`: show all in Rerun; a path: write it there as .rrd; nothing: no Rerun")
+
+
+@dataclass(frozen=True)
 class RecorderParameters:
     """recorder_node. Its task, operator and about are those of the next ~/start."""
 

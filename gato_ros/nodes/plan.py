@@ -16,6 +16,7 @@ from gato_ros.nodes.parameters import (
     RecorderParameters,
     SimParameters,
     TeleopParameters,
+    ViewParameters,
     check_parameter_file,
     resolve,
 )
@@ -23,11 +24,11 @@ from gato_ros.nodes.parameters import (
 NAMESPACE = "sawyer"
 PARAMETERS = {"guard_node": GuardParameters, "policy_node": PolicyParameters, "sim_node": SimParameters,
               "incident_node": IncidentParameters, "teleop_node": TeleopParameters,
-              "recorder_node": RecorderParameters}
+              "recorder_node": RecorderParameters, "view_node": ViewParameters}
 """Node name -> its parameters. The name is also the executable's and, under gato_ros.nodes, the module's."""
-BESIDE = ("incident_node", "teleop_node", "recorder_node")
+BESIDE = ("incident_node", "teleop_node", "recorder_node", "view_node")
 """Nodes that the loop does without: it goes on when they end."""
-ON_REQUEST = ("teleop_node", "recorder_node")
+ON_REQUEST = ("teleop_node", "recorder_node", "view_node")
 """Nodes that nobody gets who does not ask for them."""
 
 

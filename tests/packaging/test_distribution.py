@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NODES = {"guard_node", "incident_node", "policy_node", "recorder_node", "sim_node", "teleop_node"}
+NODES = {"guard_node", "incident_node", "policy_node", "recorder_node", "sim_node", "teleop_node", "view_node"}
 PARTS = ("gato_ros", "models", "sim", "launch", "resource", "scripts", "setup.py", "setup.cfg", "package.xml",
          "README.md", "pyproject.toml")
 
