@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 
 OBSERVATIONS = 4
 """One after another: a memory is looked at as well."""
-TOLERANCE_NAT = {"float32": 1e-3, "mixed": 0.1, "bfloat16_weights": 0.1, "bfloat16": 0.1, "int8": 0.3}
-"""By the precision served in: how far entropies and margins may lie from what was sealed in float32."""
+TOLERANCE_NAT = {"float32": 5e-3, "mixed": 0.05, "bfloat16_weights": 0.05, "bfloat16": 0.05, "int8": 0.1}
+"""By the precision served in: how far entropies and margins may lie from what was sealed in float32.
+
+Of the shipped policies, sealed on a CPU with AVX-512, the same in float32 without AVX lies 0.000002 away,
+bfloat16_weights 0.014, bfloat16 0.022, int8 0.036; one layer of four a hundredth too strong 0.04 to 0.08, a
+ten-thousandth 0.0005. Room is left in float32 for a GPU that multiplies in TF32, which has not been measured.
+"""
 BITS = 24
 
 
