@@ -90,6 +90,17 @@ def distance(sealed: list[dict[str, Any]], here: list[dict[str, Any]]) -> float:
                for one, other in zip(sealed, here, strict=True) for key in ("entropy_nat", "logit_margin"))
 
 
+def check_machine(policy: GatoPolicy, sealed: list[dict[str, Any]], precision: str) -> None:
+    """Have a compiled policy decide again; SetupError as of `check_golden`, or where it cannot decide at all."""
+    ticks = policy.ticks
+    try:
+        here = golden_decisions(policy)
+    except ValueError as error:  # NonFiniteError is one
+        raise _refused("decisions", "some", str(error)) from None
+    check_golden(sealed, here, precision)
+    policy.ticks = ticks
+
+
 def check_golden(sealed: list[dict[str, Any]], here: list[dict[str, Any]], precision: str) -> None:
     """Refuse a machine that decides otherwise.
 

@@ -21,7 +21,7 @@ from gato_ros.models import streaming
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.gato import forward_step
-from gato_ros.models.golden import check_golden, golden_decisions
+from gato_ros.models.golden import check_machine
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout, token_layout
 from gato_ros.models.parameters import Parameters
 from gato_ros.models.precision import serving
@@ -176,9 +176,7 @@ class GatoPolicy:
             self._step.restore(self._step.snapshot())
         self._step.reset()
         if self._golden is not None:
-            ticks = self.ticks
-            check_golden(self._golden, golden_decisions(self), self._precision)
-            self.ticks = ticks
+            check_machine(self, self._golden, self._precision)
 
     def check_texts(self, values: Mapping[str, np.ndarray]) -> None:
         """Refuse texts that this policy cannot take (SetupError), before it has to act on them."""

@@ -24,8 +24,16 @@ def run_strip(frames: Sequence[Mapping[str, np.ndarray]], rate_hz: float) -> np.
     """
     if not frames:
         raise ValueError("no pictures to show")
-    steps = np.linspace(0, len(frames) - 1, min(MOMENTS, len(frames))).round().astype(int)
+    first = _first_change(frames)
+    steps = np.linspace(first, len(frames) - 1, min(MOMENTS, len(frames) - first)).round().astype(int)
     return np.hstack([_column(frames[step], f"{step / rate_hz:.1f} s") for step in steps])
+
+
+def _first_change(frames: Sequence[Mapping[str, np.ndarray]]) -> int:
+    """The last step that looks like the first: until then the arm is on its way, outside of both pictures."""
+    same = lambda frame: all(np.array_equal(picture, frames[0][key]) for key, picture in frame.items())
+    changed = next((step for step, frame in enumerate(frames) if not same(frame)), 1)
+    return changed - 1 if len(frames) - changed >= MOMENTS else 0
 
 
 def _column(frame: Mapping[str, np.ndarray], caption: str) -> np.ndarray:

@@ -5,11 +5,14 @@ import sys
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from gato_ros.cli import seal
 from gato_ros.core.errors import SetupError
+from gato_ros.models import policy as policy_module
+from gato_ros.models import precision, tokenizer
 from gato_ros.models.golden import (
     OBSERVATIONS,
     TOLERANCE_NAT,
@@ -36,10 +39,16 @@ def sealed(request, embodiment, tmp_path_factory):
     params = jax.tree.map(lambda leaf: 0.3 * rng.standard_normal(leaf.shape, np.float32),
                           parameter_shapes(config, token_layout(embodiment, config)))
     save_weights(folder, params, config, embodiment)
-    assert load_weights(folder, embodiment).golden is None
-    GatoPolicy.from_directory(folder, embodiment).warm_up()  # nobody asked yet
+    assert load_weights(folder, embodiment).golden is None  # nobody asked yet
     seal.run(seal.Options((folder,), golden=True))
     return folder
+
+
+@pytest.fixture(scope="module")
+def policy(sealed, embodiment):
+    made = GatoPolicy.from_directory(sealed, embodiment)
+    made.warm_up()
+    return made
 
 
 def test_observations_are_the_contracts_and_never_change(embodiment):
@@ -60,44 +69,33 @@ def test_observations_are_the_contracts_and_never_change(embodiment):
     assert first["gripper/opening"].tolist() == pytest.approx([0.052205537], abs=1e-9)
 
 
-def test_the_same_machine_passes_compiles_nothing_more_and_forgets(sealed, embodiment):
-    policy = GatoPolicy.from_directory(sealed, embodiment)
-    policy.warm_up()
+def test_the_same_machine_passes_compiles_nothing_more_and_forgets(sealed, policy, embodiment):
     assert policy.compilations == 1 and policy.ticks == 0
-    weights = load_weights(sealed, embodiment)
-    assert distance(weights.golden, golden_decisions(policy)) < TOLERANCE_NAT["float32"] / 10
-    first = policy._step.steps
-    assert first == (1 if policy.config.action_decoding == "one_pass" else 0)
+    assert policy._step.steps == (1 if policy.config.action_decoding == "one_pass" else 0)
+    golden = load_weights(sealed, embodiment).golden
+    assert distance(golden, golden_decisions(policy)) < TOLERANCE_NAT["float32"] / 10
 
 
-@pytest.mark.parametrize("precision", ["bfloat16_weights", "bfloat16"])
-def test_another_precision_lies_within_its_tolerance_and_beyond_that_of_float32(sealed, embodiment, precision):
-    policy = GatoPolicy.from_directory(sealed, embodiment, precision=precision)
-    policy.warm_up()
-    golden, here = load_weights(sealed, embodiment).golden, golden_decisions(policy)
-    assert distance(golden, here) < TOLERANCE_NAT[precision]
+def test_another_precision_is_not_that_of_float32(sealed, embodiment):
+    """Random weights are larger than trained ones: how far bfloat16 lies away is measured on the shipped policies."""
+    here = golden_decisions(GatoPolicy.from_directory(sealed, embodiment, precision="bfloat16"))
     with pytest.raises(SetupError, match="on this machine"):
-        check_golden(golden, here, "float32")
+        check_golden(load_weights(sealed, embodiment).golden, here, "float32")
 
 
 @pytest.mark.fault("M6")
-@pytest.mark.parametrize("what", ["parameters", "tokens", "action", "nan", "patches"])
-def test_other_numbers_are_refused(sealed, embodiment, what):
-    policy = GatoPolicy.from_directory(sealed, embodiment)
-    policy.warm_up()
+@pytest.mark.parametrize("what", ["tokens", "action", "nan", "patches", "entropy"])
+def test_other_numbers_are_refused(sealed, policy, embodiment, what):
     golden, here = load_weights(sealed, embodiment).golden, golden_decisions(policy)
     check_golden(golden, here, "float32")
-    if what == "parameters":
-        # A layer that is a hundredth too strong: what a wrong kernel would do.
-        params = {**policy._params, "layers": {**policy._params["layers"], "01": jax.tree.map(
-            lambda leaf: 1.01 * leaf, policy._params["layers"]["01"])}}
-        here = golden_decisions(GatoPolicy(params, policy.config, embodiment))
-    elif what == "tokens":
+    if what == "tokens":
         here[2]["ids"][-1] += 2
     elif what == "patches":
         here[0]["patches_crc32"] ^= 1
     elif what == "action":
         here[1]["action"][0] += 1e-6
+    elif what == "entropy":
+        here[3]["entropy_nat"][0] += 2 * TOLERANCE_NAT["float32"]
     else:
         here[3]["entropy_nat"][0] = float("nan")
     with pytest.raises(SetupError, match="where these weights were sealed"):
@@ -113,34 +111,67 @@ def test_what_was_sealed_cannot_be_changed_unseen(sealed, embodiment, tmp_path):
         load_weights(tmp_path, embodiment)
 
 
+@pytest.fixture(scope="module")
+def shipped(embodiment):
+    """The default policy, checked as policy_node does it before it proposes anything."""
+    made = GatoPolicy.from_directory(SHIPPED, embodiment)
+    made.warm_up()
+    assert made._golden, "python -m gato_ros seal --golden models/weights/*"
+    return made
+
+
+def other_products(monkeypatch, shipped):
+    """Products that lose bits, as a driver's fast mode would."""
+    plain = precision._matmul
+    monkeypatch.setattr(precision, "_matmul", lambda rows, kernel: plain(
+        rows.astype(jnp.float8_e4m3fn).astype(jnp.float32), kernel.astype(jnp.float8_e4m3fn).astype(jnp.float32)))
+    shipped._step._compiled = None
+
+
+def a_stronger_layer(monkeypatch, shipped):
+    """A hundredth too much in one of four: what a wrong kernel does."""
+    layers = shipped._params["layers"]
+    monkeypatch.setattr(shipped, "_params", {**shipped._params, "layers": {
+        **layers, "02": jax.tree.map(lambda leaf: 1.01 * leaf, layers["02"])}})
+
+
 ALTERED = {
-    "a tokeniser's constant": "from gato_ros.models import tokenizer; tokenizer.BINS = 1000",
-    "products that lose bits": (
-        "import jax.numpy as jnp; from gato_ros.models import precision; plain = precision._matmul; "
-        "precision._matmul = lambda rows, kernel: plain(rows.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16))"),
-    "actions in another order": (
-        "from gato_ros.models import policy; plain = policy.decode_actions; "
-        "policy.decode_actions = lambda layout, ids: plain(layout, ids)[::-1]"),
-    "nothing": "pass",
+    "products that lose bits": other_products,
+    "a layer that is too strong": a_stronger_layer,
+    "another number of bins": lambda monkeypatch, _: monkeypatch.setattr(tokenizer, "BINS", 1000),
+    "other edges of the bins": lambda monkeypatch, _: monkeypatch.setattr(
+        tokenizer, "to_unit", lambda x, lower, upper: 0.98 * TO_UNIT(x, lower, upper)),
+    "actions in another order": lambda monkeypatch, _: monkeypatch.setattr(
+        policy_module, "decode_actions", lambda layout, ids: tokenizer.decode_actions(layout, ids)[::-1]),
 }
+TO_UNIT = tokenizer.to_unit
 
 
 @pytest.mark.fault("M6")
 @pytest.mark.parametrize("what", ALTERED)
-def test_a_shipped_policy_in_a_process_that_computes_otherwise_does_not_start(what):
-    """As policy_node does it: load, warm up; exit code 2 and one line where it refuses."""
+def test_a_shipped_policy_does_not_start_where_anything_computes_otherwise(shipped, monkeypatch, what):
+    compiled = shipped._step._compiled
+    ALTERED[what](monkeypatch, shipped)
+    try:
+        with pytest.raises(SetupError, match="where these weights were sealed"):
+            shipped.warm_up()
+    finally:
+        shipped._step._compiled = compiled
+    monkeypatch.undo()
+    shipped.warm_up()
+
+
+@pytest.mark.fault("M6")
+def test_a_node_whose_machine_computes_otherwise_ends_with_one_line(tmp_path):
+    """The real thing in a process of its own, with a tokeniser of 1000 bins."""
     program = f"""
 import sys
-from gato_ros.core.errors import SetupError
-from gato_ros.embodiments import load_embodiment
-{ALTERED[what]}
-from gato_ros.models.policy import GatoPolicy
-try:
-    GatoPolicy.from_directory({str(SHIPPED)!r}, load_embodiment()).warm_up()
-except SetupError as error:
-    print(error, file=sys.stderr)
-    sys.exit(2)
+from gato_ros.models import tokenizer
+tokenizer.BINS = 1000
+from gato_ros.nodes import policy_node
+sys.argv += ["--ros-args", "-p", 'policy:="{SHIPPED}"']
+sys.exit(policy_node.main())
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == (0 if what == "nothing" else 2), done.stderr
-    assert ("where these weights were sealed" in done.stderr) == (what != "nothing")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("policy_node: expected") == 1 and "where these weights were sealed" in done.stderr
