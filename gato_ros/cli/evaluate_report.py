@@ -22,7 +22,7 @@ TEMPLATE = Path(__file__).with_name("evaluate_report.html.jinja")
 PACKAGES = ("numpy", "jax", "jaxlib", "pybullet")
 FILMED_SCALE = 2
 """The cameras' 128 pixels are shown twice as large: browsers blur what they enlarge themselves."""
-FROM_FILES = "Made from files alone. `evaluate --report` films episodes where it runs them."
+FROM_FILES = "Made from files alone: films are made where --report goes with a run."
 NONE_WANTED = "No film was asked for."
 
 

@@ -21,12 +21,11 @@ memory and in the window; milliseconds to assemble, to tokenise, for the forward
 was not proposed."""
 
 
-def introspection_message(parts: dict[str, np.ndarray], prompt: str) -> Float32MultiArray:
-    """All parts end to end, each labelled; the prompt in use is a label without numbers."""
+def labelled(parts: dict[str, np.ndarray], prompt: str) -> Float32MultiArray:
+    """A message for these parts end to end, without their numbers; the prompt in use is a label that has none."""
     message = Float32MultiArray()
-    labelled = [*((name, len(part)) for name, part in parts.items()), (f"prompt: {prompt}", 0)]
-    message.layout.dim = [MultiArrayDimension(label=name, size=size, stride=size) for name, size in labelled]
-    message.data = array.array("f", np.concatenate(list(parts.values())).astype(np.float32).tobytes())
+    sizes = [*((name, len(part)) for name, part in parts.items()), (f"prompt: {prompt}", 0)]
+    message.layout.dim = [MultiArrayDimension(label=name, size=size, stride=size) for name, size in sizes]
     return message
 
 
@@ -37,12 +36,13 @@ class Introspection:
         self._policy, self._hold = policy, UncertaintyHold(hold_above_entropy)
         self._publisher = node.create_publisher(Float32MultiArray, "~/introspection", REPORT)
         self._prompt = "none"
+        self._message: Float32MultiArray | None = None
         self.doubt = ""
         """Why the last step was not proposed; nothing where it was."""
 
     def began(self, prompt: Prompt | None) -> None:
         """The policy was reset."""
-        self._prompt, self.doubt = str(prompt or "none"), ""
+        self._prompt, self.doubt, self._message = str(prompt or "none"), "", None
         self._hold.reset()
 
     def look(self) -> bool:
@@ -69,7 +69,10 @@ class Introspection:
         parts = {"action": values, **{label: self._of_policy(name, unknown) for label, name in told.items()},
                  "context_tokens": np.array(self._of_policy("context_tokens", (np.nan, np.nan))),
                  "latency_ms": 1e3 * np.array(latency_s), "held": np.array([float(bool(self.doubt))])}
-        self._publisher.publish(introspection_message(parts, self._prompt))
+        if self._message is None:  # once an episode: to make the labels takes longer than all the rest
+            self._message = labelled(parts, self._prompt)
+        self._message.data = array.array("f", np.concatenate(list(parts.values())).astype(np.float32).tobytes())
+        self._publisher.publish(self._message)
 
     def _of_policy(self, name: str, otherwise: Any = None) -> Any:
         return getattr(self._policy, name, otherwise)
