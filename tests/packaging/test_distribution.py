@@ -67,10 +67,12 @@ def test_the_wheel_holds_what_ros_looks_for(wheel):
     shared = {name.split(".data/data/", 1)[1] for name in wheel.namelist() if ".data/data/" in name}
     launch = {f"share/gato_ros/launch/{path.name}" for path in ROOT.glob("launch/*.launch.py")}
     parameters = {f"share/gato_ros/launch/params/{path.name}" for path in ROOT.glob("launch/params/*.yaml")}
-    assert launch and parameters
+    viewers = {f"share/gato_ros/launch/{path.parent.name}/{path.name}"
+               for path in (*ROOT.glob("launch/rviz/*.rviz"), *ROOT.glob("launch/foxglove/*.json"))}
+    assert launch and parameters and len(viewers) == 2
     index = "share/ament_index/resource_index/packages/gato_ros"
     programs = {f"lib/gato_ros/{name}" for name in NODES}
-    assert {index, "share/gato_ros/package.xml"} | launch | parameters | programs <= shared
+    assert {index, "share/gato_ros/package.xml"} | launch | parameters | viewers | programs <= shared
     for info in wheel.infolist():
         if "/lib/gato_ros/" in info.filename:
             assert info.external_attr >> 16 & 0o111, f"{info.filename} is not executable"
