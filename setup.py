@@ -6,15 +6,16 @@ from glob import glob
 from setuptools import find_packages, setup
 
 NODES = ("driver_node", "guard_node", "incident_node", "lifecycle_manager", "policy_node", "recorder_node", "sim_node",
-         "teleop_node")
+         "teleop_node", "view_node")
 
 data_files = [
     ("share/ament_index/resource_index/packages", ["resource/gato_ros"]),
     ("share/gato_ros", ["package.xml"]),
     ("share/gato_ros/launch", glob("launch/*.launch.py")),
+    ("share/gato_ros/launch/foxglove", glob("launch/foxglove/*.json")),
     ("share/gato_ros/launch/params", glob("launch/params/*.yaml")),
-    ("share/gato_ros/launch/security", glob("launch/security/*.xml")),
     ("share/gato_ros/launch/rviz", glob("launch/rviz/*.rviz")),
+    ("share/gato_ros/launch/security", glob("launch/security/*.xml")),
 ]
 if "bdist_wheel" in sys.argv:
     # pip puts entry points into bin and ignores setup.cfg, so `ros2 run` would find nothing there. colcon does
@@ -48,8 +49,9 @@ setup(
     ],
     # Apart: it has wheels up to Python 3.11 only, and only the simulator needs it.
     # `text` holds the published vocabulary; other SentencePiece models serve as well.
-    # The last three are what `episodes export` writes each format with.
+    # The next three are what `episodes export` writes each format with; view_node shows itself in the last.
     extras_require={"sim": ["pybullet"], "text": ["mistral-common"], "hdf5": ["h5py"], "lerobot": ["pyarrow"],
-                    "rlds": ["tensorflow-datasets", "array-record"]},
+                    "rlds": ["tensorflow-datasets", "array-record"],
+                    "rerun": ["rerun-sdk"]},
     entry_points={"console_scripts": [f"{name} = gato_ros.nodes.{name}:main" for name in NODES]},
 )

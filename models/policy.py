@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from gato_ros.models import streaming
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.gato import forward_step
+from gato_ros.models.golden import check_machine
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout, token_layout
 from gato_ros.models.parameters import Parameters
 from gato_ros.models.precision import serving
@@ -31,15 +33,21 @@ class _Decision(NamedTuple):
     ids: Any
     """[actions] int32."""
     confidence: Any
-    """[2 actions] logit of the likeliest bin minus the second; entropy [nat]. Not finite if any logit is not."""
+    """[3 actions] logit of the likeliest bin minus the second; entropy [nat]; probability of the chosen bin. Not
+    finite if any logit is not. One array: each copy from the device costs a wait."""
 
 
 class GatoPolicy:
     """Observations to actions by a compiled transformer; the caller owns time. Not thread-safe."""
 
     def __init__(self, params: Parameters, config: GatoConfig, embodiment: Embodiment, *, seed: int = 0,
-                 takes_prompts: bool = False, precision: str | None = None, digest: str = ""):
-        """`takes_prompts`: the weights were trained with demonstrations before some of the sequences."""
+                 takes_prompts: bool = False, precision: str | None = None, digest: str = "",
+                 golden: list[dict[str, Any]] | None = None):
+        """`takes_prompts`: the weights were trained with demonstrations before some of the sequences.
+
+        `golden`: what they decided where they were sealed (models/golden.py); `warm_up` asks for the same.
+        """
+        self._golden, self._precision = golden, precision or config.compute
         if precision is not None:
             params, config = serving(params, config, precision)
         self.config, self.embodiment = config, embodiment
@@ -49,6 +57,10 @@ class GatoPolicy:
         """[actions] of the last tick: logit of the likeliest bin minus that of the second."""
         self.last_entropy = np.zeros(self.layout.actions)
         """[actions] of the last tick: entropy of the bins [nat]; ln 1024 = 6.9 knows nothing."""
+        self.last_probability = np.zeros(self.layout.actions)
+        """[actions] of the last tick: probability of the chosen bin."""
+        self.last_tokenise_s = self.last_forward_s = 0.0
+        """How long the last tick took to make tokens of the observation, and ids of those [s]."""
         self.digest = digest
         """Of the weights that it was made of (`Weights.digest`); nothing where they come from no folder."""
         self.ticks = 0
@@ -82,7 +94,7 @@ class GatoPolicy:
         weights = load_weights(directory, embodiment)
         share = weights.extra.get("training", {}).get("prompt_share", 0.0)
         return GatoPolicy(weights.params, weights.config, embodiment, seed=seed, takes_prompts=share > 0,
-                          precision=precision, digest=weights.digest)
+                          precision=precision, digest=weights.digest, golden=weights.golden)
 
     def reset(self, prompt: Prompt | None = None) -> None:
         """Forget the episode before; the next one follows the prompt as if that had just happened.
@@ -110,6 +122,12 @@ class GatoPolicy:
         if not self.remembers:
             return 0
         return -(-self.config.layers * self.config.context_tokens // self.layout.step_tokens) + 1
+
+    @property
+    def context_tokens(self) -> tuple[int, int]:
+        """Tokens that the last action could see, its own step's included, and how many the window holds."""
+        window = self.config.context_tokens or self.layout.step_tokens
+        return min(self._step.steps * self.layout.step_tokens, window), window
 
     def take_up(self, step: int) -> None:
         """Go on as `step` steps after a reset, with an empty memory: for a replay that begins in the middle.
@@ -144,7 +162,11 @@ class GatoPolicy:
                              fix="take a demonstration that was recorded with this contract, images included") from None
 
     def warm_up(self) -> None:
-        """Compile the control step and run it once, so that the first tick is as quick as the others."""
+        """Compile the control step and run it once, so that the first tick is as quick as the others.
+
+        Raises:
+            SetupError: the weights were sealed with golden decisions, and this machine decides otherwise.
+        """
         zeros = {key: np.zeros(self.embodiment.channel(key).shape, np.uint8 if item.kind == "image" else np.float32)
                  for key, item in zip(self.observation_keys, self.layout.items)}
         tokens = tokenize(self.layout, zeros)
@@ -153,6 +175,8 @@ class GatoPolicy:
             self._step.absorb(tokens, np.full(self.layout.actions, CONTINUOUS_START, np.int32))
             self._step.restore(self._step.snapshot())
         self._step.reset()
+        if self._golden is not None:
+            check_machine(self, self._golden, self._precision)
 
     def check_texts(self, values: Mapping[str, np.ndarray]) -> None:
         """Refuse texts that this policy cannot take (SetupError), before it has to act on them."""
@@ -168,22 +192,26 @@ class GatoPolicy:
             KeyError, ValueError: the observation is not the contract's.
         """
         self.last_tokens = self.last_ids = None
-        return self.act_on_tokens(tokenize(self.layout, observation.values))
+        begin_s = time.perf_counter()
+        tokens = tokenize(self.layout, observation.values)
+        self.last_tokenise_s = time.perf_counter() - begin_s
+        return self.act_on_tokens(tokens)
 
     def act_on_tokens(self, tokens: StepTokens) -> Action:
         """As `act`, for an observation that is tokenised already (benchmarks)."""
-        self.last_tokens = tokens
+        begin_s, self.last_tokens = time.perf_counter(), tokens
         decision = self._step.run(tokens, self._rng, np.uint32(self.ticks % 2**32))
         self.ticks += 1
         self.last_ids = np.asarray(decision.ids)
-        margin, entropy = np.asarray(decision.confidence)
-        if not (np.isfinite(margin).all() and np.isfinite(entropy).all()):
+        confidence = np.asarray(decision.confidence)
+        self.last_forward_s = time.perf_counter() - begin_s
+        if not np.isfinite(confidence).all():
             raise NonFiniteError("the model's logits are not finite: the weights or the inputs are damaged")
-        self.last_logit_margin, self.last_entropy = margin, entropy
+        self.last_logit_margin, self.last_entropy, self.last_probability = confidence
         return Action.from_vector(decode_actions(self.layout, self.last_ids))
 
 
-def _confidence(logits: jax.Array) -> jax.Array:
+def _confidence(logits: jax.Array, ids: jax.Array) -> jax.Array:
     # Not top_k: it sorts, which on a CPU costs more than the whole transformer.
     best = logits.max(-1)
     others = jnp.where(jnp.arange(logits.shape[-1]) == logits.argmax(-1)[..., None], -jnp.inf, logits)
@@ -191,7 +219,8 @@ def _confidence(logits: jax.Array) -> jax.Array:
     entropy = -(jnp.exp(log_probability) * log_probability).sum(-1)
     # An infinite logit can hide behind the softmax: carry it out.
     poison = 0.0 * logits.sum(-1)
-    return jnp.stack([best - others.max(-1), entropy]) + poison
+    chosen = jnp.take_along_axis(log_probability, (ids - CONTINUOUS_START)[..., None], -1)[..., 0]
+    return jnp.stack([best - others.max(-1), entropy, jnp.exp(chosen)]) + poison
 
 
 class _OnePass:
@@ -199,6 +228,7 @@ class _OnePass:
 
     def __init__(self, policy: GatoPolicy):
         self._policy, self._compiled = policy, None
+        self.steps = 1
 
     def reset(self) -> None:
         """There is no memory."""
@@ -214,7 +244,8 @@ class _OnePass:
 def _one_pass(config: GatoConfig, layout: TokenLayout) -> Any:
     def step(params: Parameters, patches: jax.Array, ids: jax.Array, rng: jax.Array, tick: jax.Array) -> _Decision:
         logits = forward_step(params, config, layout, StepTokens(patches[None], ids[None])).action_logits[0]
-        return _Decision(streaming.choose(config, logits, jax.random.fold_in(rng, tick)), _confidence(logits))
+        ids = streaming.choose(config, logits, jax.random.fold_in(rng, tick))
+        return _Decision(ids, _confidence(logits, ids))
     return step
 
 
@@ -228,7 +259,7 @@ class _Streaming:
 
     def reset(self) -> None:
         self._memory = streaming.empty_memory(self._policy.config, self._policy.layout)
-        self._steps, self._last = 0, np.int32(CONTINUOUS_START)
+        self.steps, self._last = 0, np.int32(CONTINUOUS_START)
 
     def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32) -> _Decision:
         config, layout = self._policy.config, self._policy.layout
@@ -239,11 +270,11 @@ class _Streaming:
                 *inputs, rng, tick = arguments
                 rng = jax.random.fold_in(rng, tick)
                 output, memory = streaming.stream_step(*inputs, rng, config=config, layout=layout)
-                return _Decision(output.action_ids, _confidence(output.logits)), memory
+                return _Decision(output.action_ids, _confidence(output.logits, output.action_ids)), memory
             self._policy.compilations += 1
             self._compiled = jax.jit(step, donate_argnums=2).lower(*arguments).compile()
         decision, self._memory = self._compiled(*arguments)
-        self._steps += 1
+        self.steps += 1
         self._last = np.asarray(decision.ids)[-1]
         return decision
 
@@ -256,21 +287,21 @@ class _Streaming:
             self._policy.compilations += 1
             self._absorb = step.lower(*arguments).compile()
         self._memory = self._absorb(*arguments)
-        self._steps += 1
+        self.steps += 1
         self._last = action_ids[-1]
 
     def begin_at(self, step: int) -> None:
         """The next step's place in the ring is that of `step`; what should lie before it is empty."""
-        self._steps = step
+        self.steps = step
 
     def snapshot(self) -> Any:
         """The memory as it is now; waits until it is computed."""
-        return jax.block_until_ready(jax.tree.map(jnp.copy, self._memory)), self._steps, self._last
+        return jax.block_until_ready(jax.tree.map(jnp.copy, self._memory)), self.steps, self._last
 
     def restore(self, snapshot: Any) -> None:
         """Go back to a snapshot, which stays whole: steps overwrite the memory that they are given."""
-        memory, self._steps, self._last = snapshot
+        memory, self.steps, self._last = snapshot
         self._memory = jax.block_until_ready(jax.tree.map(jnp.copy, memory))
 
     def _place(self) -> np.int32:
-        return np.int32(streaming.same_place(self._policy.config, self._policy.layout, self._steps))
+        return np.int32(streaming.same_place(self._policy.config, self._policy.layout, self.steps))

@@ -26,6 +26,8 @@ from gato_ros.models.vocabulary import PUBLISHED, VOCABULARY_FILE, load_vocabula
 
 PARAMETERS_FILE, CONFIG_FILE = "params.safetensors", "config.json"
 _KEYS = {"schema", "model", "embodiment", "parameters", "extra"}
+GOLDEN = "golden"
+"""The key of the golden decisions (models/golden.py), which weights may lack."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Weights:
     """What the trainer wrote beside: seed, data, success."""
     digest: str = ""
     """sha256 over the model's configuration and the parameters' own sha256: what an action can depend on."""
+    golden: list[dict[str, Any]] | None = None
+    """What they decided where they were sealed; None of weights that nobody asked."""
 
 ANOTHER_ROBOT = "use weights of this embodiment, or train some"
 
@@ -125,8 +129,11 @@ def _write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def reseal(directory: str | Path) -> None:
+def reseal(directory: str | Path, golden: list[dict[str, Any]] | None = None) -> None:
     """Seal the config.json of `directory` anew: after an edit on purpose, or for weights from before there were seals.
+
+    Args:
+        golden: golden decisions to put into it; None leaves those that there are.
 
     Raises:
         SetupError: a record that is not complete, or parameters that are not those of the record.
@@ -135,6 +142,8 @@ def reseal(directory: str | Path) -> None:
     record = _checked(directory, _parsed(directory))
     config_from_dict(record["model"])
     _check_parameters(directory, record, _read(directory / PARAMETERS_FILE))
+    if golden is not None:
+        record[GOLDEN] = golden
     _write_whole(directory / CONFIG_FILE, seal.sealed_text(record).encode())
 
 
@@ -163,7 +172,7 @@ def load_weights(directory: str | Path, embodiment: Embodiment) -> Weights:
     if problem:
         raise _refused(directory, "the parameters of its config.json", problem)
     digest = seal.digest({"model": record["model"], "parameters": record["parameters"]["sha256"]})
-    return Weights(unflatten_dict(flat, sep="/"), config, record["extra"], digest)
+    return Weights(unflatten_dict(flat, sep="/"), config, record["extra"], digest, record.get(GOLDEN))
 
 
 def check_vocabulary(directory: Path, config: GatoConfig) -> None:
@@ -238,13 +247,15 @@ def _parsed(directory: Path) -> dict[str, Any]:
 
 def _checked(directory: Path, record: dict[str, Any]) -> dict[str, Any]:
     for key in record:
-        if key not in _KEYS:
+        if key not in {*_KEYS, GOLDEN}:
             raise unknown_name(f"a key of {directory / CONFIG_FILE}", key, _KEYS)
     missing = sorted(_KEYS - set(record))
     sections = {"model": set(), "embodiment": {"name", "policy_contract"}, "parameters": {"sha256"}, "extra": set()}
     for name, keys in sections.items():
         if not isinstance(record.get(name), dict) or keys - set(record[name]):
             missing.append(name)
+    if GOLDEN in record and not isinstance(record[GOLDEN], list):
+        missing.append(GOLDEN)
     if missing or record["schema"] != 1:
         raise _refused(directory, f"a complete {CONFIG_FILE} of schema 1", f"no valid {', '.join(missing) or 'schema'}")
     return record

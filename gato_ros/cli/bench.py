@@ -10,6 +10,7 @@ import tyro
 from gato_ros.cli import (
     bench_corrupt,
     bench_doctor,
+    bench_entropy,
     bench_guard,
     bench_guard_peers,
     bench_peers,
@@ -28,6 +29,7 @@ Options = Union[
     Annotated[bench_start.Options, tyro.conf.subcommand("start", description=bench_start.__doc__)],
     Annotated[bench_step.Options, tyro.conf.subcommand("step", description=bench_step.__doc__)],
     Annotated[bench_train.Options, tyro.conf.subcommand("train", description=bench_train.__doc__)],
+    Annotated[bench_entropy.Options, tyro.conf.subcommand("entropy", description=bench_entropy.__doc__)],
     Annotated[bench_guard.Options, tyro.conf.subcommand("guard", description=bench_guard.__doc__)],
     Annotated[bench_peers.Options, tyro.conf.subcommand("peers", description=bench_peers.__doc__)],
     Annotated[bench_guard_peers.Options,

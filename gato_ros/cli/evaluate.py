@@ -17,6 +17,8 @@ their number.
 
 Why does it fail? `--video FOLDER` films failed episodes, side by side.
 
+For others to read: `--report PAGE.html` puts rates, pairs, films of successes and failures, and all hashes on one page.
+
 With `--json FILE` nothing is lost to an interruption: episodes go to FILE.partial.jsonl as they come, and the same
 command goes on from there.
 """
@@ -72,6 +74,10 @@ class Options:
     failures.png (how they ended)."""
     video_episodes: int = 12
     """At most so many, of as many kinds of failure as there are."""
+    report: Path | None = None
+    """Write all this as one HTML page, which needs no file beside it; works with --result, too."""
+    report_videos: int = 4
+    """Successes to film for the page, and as many failures."""
     workers: int = os.cpu_count() or 1
     """Processes."""
     compilation_cache: str = ""
@@ -103,6 +109,8 @@ def run(options: Options) -> dict:
             from gato_ros.cli.failure_video import film_failures
 
             result["video"] = film_failures(outcomes, options.video, options.video_episodes, pool)
+        if options.report:
+            _report(options, plan, outcomes, result, pool)
     if not options.quiet:
         from gato_ros.cli.evaluate_table import print_result
 
@@ -178,6 +186,21 @@ def _result(options: Options, plan: Plan, outcomes: dict) -> dict:
     return result
 
 
+def _report(options: Options, plan: Plan, outcomes: dict, result: dict, pool: Executor) -> None:
+    from gato_ros.cli.evaluate_comparison import ABOUT, EvaluationResult
+    from gato_ros.cli.evaluate_episode import PROMPTS, condition
+    from gato_ros.cli.evaluate_report import NONE_WANTED, film_episodes, write_report
+
+    about = {key: result[key] for key in ABOUT}
+    this = EvaluationResult(options.report, options.policy, about, _by_condition(outcomes))
+    blocks = {condition(name, options.level): block["against_plain"]["all"]
+              for name, block in result.get("perturbations", {}).items()}
+    blocks |= {PROMPTS[part]: block["against_plain"]["all"] for part, block in result.get("prompts", {}).items()}
+    clips = film_episodes(outcomes, options.report_videos, pool)
+    write_report(options.report, this, plan.other, result.get("against"), blocks, clips, NONE_WANTED)
+    result["report"] = str(options.report)
+
+
 def _rates(sets: dict[str, list]) -> dict:
     from gato_ros.training.evaluation import summarise
 
@@ -188,7 +211,11 @@ def _rates(sets: dict[str, list]) -> dict:
 def _compare_files(options: Options) -> dict:
     """The comparison of two files, without an episode."""
     from gato_ros.cli.evaluate_comparison import check_common, compare_with, read_result
+    from gato_ros.cli.evaluate_plan import check_report
+    from gato_ros.cli.evaluate_report import write_report
     from gato_ros.cli.evaluate_table import print_comparison
+
+    check_report(options.report)
 
     if options.against is None:
         raise SetupError(expected="--against with --result", got="--result alone", fix="say what to compare it with")
@@ -198,4 +225,6 @@ def _compare_files(options: Options) -> dict:
     against = compare_with(this.conditions, this.about, that)
     if not options.quiet:
         print_comparison(against)
+    if options.report:
+        write_report(options.report, this, that, against)
     return {"policy": this.policy, "result": str(options.result), **this.about, "against": against}

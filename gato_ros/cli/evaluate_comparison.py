@@ -29,10 +29,13 @@ class EvaluationResult:
     """What else was recorded of the run: digests and versions."""
     conditions: dict[str, dict[str, list[EpisodeOutcome]]]
     """Condition, such as "plain" or "light high" -> object set -> episodes."""
+    measured: dict[str, Any] | None = None
+    """Of a run over ROS 2: times, and what the guard did; there is none of that in process."""
 
 
 OVER_ROS = "over ROS 2"
 """The condition of episodes that the `sim` verb ran in real time."""
+MEASURED = ("control_rate_hz", "ticks", "missed_ticks", "camera_to_command_ms", "guard_verdicts", "guard_reasons")
 ABOUT = ("weights_sha256", "contract_digest", "package_version", "task")
 
 
@@ -67,7 +70,9 @@ def _read_report(path: Path, record: dict[str, Any]) -> EvaluationResult:
         raise ValueError("no episodes")
     about = {**dict.fromkeys(ABOUT), "contract_digest": record["embodiment"]["digest"],
              "task": record.get("task")}
-    return EvaluationResult(path, str(record["policy"]), about, {OVER_ROS: {record["objects"]: rows}})
+    measured = {key: record[key] for key in (*MEASURED, "joint_jerk_rad_s3") if key in record}
+    whole = measured if set(MEASURED) <= set(measured) else None
+    return EvaluationResult(path, str(record["policy"]), about, {OVER_ROS: {record["objects"]: rows}}, whole)
 
 
 def _outcomes(sets: dict[str, dict[str, Any]]) -> dict[str, list[EpisodeOutcome]]:

@@ -65,7 +65,8 @@ class Clip:
 _MADE: dict = {}
 
 
-def _parts(job: Job) -> tuple[RgbStackingEnv, Policy]:
+def parts(job: Job) -> tuple[RgbStackingEnv, Policy]:
+    """The environment and the policy of a job, made anew only where the one before had another."""
     from gato_ros.cli.policy_source import make_environment, make_policy
     from gato_ros.embodiments import load_embodiment
     from gato_ros.sim.randomisation import perturbation
@@ -105,7 +106,7 @@ def run_job(job: Job) -> EpisodeOutcome:
     """The episode's outcome."""
     from gato_ros.training.evaluation import run_episode
 
-    environment, policy = _parts(job)
+    environment, policy = parts(job)
     return run_episode(environment, policy, job.seed, prompt=_prompt(job, policy))
 
 
@@ -115,7 +116,7 @@ def film_job(job: Job) -> Clip:
 
     from gato_ros.training.evaluation import run_episode
 
-    environment, policy = _parts(job)
+    environment, policy = parts(job)
     frames: list[bytes] = []
 
     def film() -> None:

@@ -84,9 +84,19 @@ def _check_numbers_and_places(options: Options) -> None:
     if options.json and (options.json.is_dir() or any(path.is_file() for path in options.json.parents)):
         raise SetupError(expected="a file that can be written for --json", got=str(options.json),
                          fix="choose another place")
+    if options.report_videos < 0:
+        raise SetupError(expected="--report-videos of at least 0", got=str(options.report_videos),
+                         fix="0 films nothing")
+    check_report(options.report)
     if options.video and any(path.is_file() for path in (options.video, *options.video.parents)):
         raise SetupError(expected="a folder that can be made for --video", got=str(options.video),
                          fix="choose another place")
+
+
+def check_report(path: Path | None) -> None:
+    """SetupError where no page can be written."""
+    if path and (path.is_dir() or any(parent.is_file() for parent in path.parents)):
+        raise SetupError(expected="a file that can be written for --report", got=str(path), fix="choose another place")
 
 
 def _other(options: Options, sets: tuple[str, ...], perturbations: tuple[str | None, ...]) -> EvaluationResult | None:

@@ -23,6 +23,8 @@ def print_result(result: Mapping[str, Any]) -> None:
         print_comparison(result["against"])
     if "video" in result:
         _print_video(result["video"])
+    if "report" in result:
+        print(f"page: {result['report']}")
 
 
 def _print_video(video: Mapping[str, Any] | None) -> None:

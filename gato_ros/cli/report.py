@@ -14,7 +14,7 @@ import numpy as np
 from gato_ros.cli import write_json
 from gato_ros.data.film import write_film
 from gato_ros.embodiments import Embodiment
-from gato_ros.nodes.episode_record import EpisodeRecord, percentiles
+from gato_ros.nodes.episode_record import EpisodeRecord, jerk_figures, percentiles
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 PACKAGES = ("numpy", "jax", "pybullet", "ros-rclpy", "ros-rmw-fastrtps-cpp")
@@ -30,14 +30,21 @@ class Report:
         self._head = {"policy": policy, "objects": objects, "task": task, "seed": seed}
         self._rows: list[dict] = []
         self._latencies: list[np.ndarray] = []
+        self._jerk: list[np.ndarray] = []
         self._videos: list[str | None] = []
         self._failure = ""
+        self.strip_frames: list[dict[str, np.ndarray]] = []
+        """Pictures of the first episode that stacked; of the first one as long as none has."""
+        self._strip_is_stacked = False
 
     def add(self, record: EpisodeRecord) -> None:
         """Keep an episode's figures and, of the first ones, its video."""
         self._rows.append(record.row(self._period_s))
         self._latencies.append(record.latencies_ms())
+        self._jerk.append(record.joint_jerk())
         wanted = len(self._videos) < LARGEST_VIDEO_COUNT and record.frames
+        if record.frames and (not self.strip_frames or (record.stacked and not self._strip_is_stacked)):
+            self.strip_frames, self._strip_is_stacked = record.frames, record.stacked
         self._videos.append(video_data(record.frames, self._robot.control_rate_hz) if wanted else None)
 
     def fail(self, reason: str) -> None:
@@ -55,6 +62,7 @@ class Report:
             "control_rate_hz": round(float(np.mean(rates)), 3) if rates else None,
             "ticks": sum(row["steps"] for row in rows), "missed_ticks": sum(row["missed_ticks"] for row in rows),
             "camera_to_command_ms": percentiles(latencies),
+            "joint_jerk_rad_s3": jerk_figures(np.concatenate([*self._jerk, np.zeros(0)])),
             "guard_verdicts": dict(sum((Counter(row["verdicts"]) for row in rows), Counter())),
             "guard_reasons": dict(sum((Counter(row["reasons"]) for row in rows), Counter())),
             "episode_rows": rows,

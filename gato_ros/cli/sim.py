@@ -43,6 +43,8 @@ class Options:
     """Folder for report.json and report.html."""
     json: Path | None = None
     """Write the result to this file too."""
+    strip: Path | None = None
+    """Also write a PNG of the first episode that stacks: eight moments of both cameras (docs/run.png is one)."""
     incidents: bool = True
     """Keep the last 30 s and write them to OUT/incidents when the guard latches; `replay` reads them."""
     managed: bool = False
@@ -69,6 +71,9 @@ def _check(options: Options) -> str:
                          fix="choose another seed")
     if options.out.exists() and not options.out.is_dir():
         raise SetupError(expected="a folder for --out", got=f"the file {options.out}", fix="choose another place")
+    if options.strip and (options.strip.is_dir() or any(path.is_file() for path in options.strip.parents)):
+        raise SetupError(expected="a file that can be written for --strip", got=str(options.strip),
+                         fix="choose another place")
     if options.policy == "hold":
         return "hold"
     return str(weights_folder(options.policy or DEFAULT).resolve())
@@ -129,6 +134,11 @@ def run(options: Options) -> dict:
     written = sorted(set((options.out / INCIDENTS).glob("*.mcap")) - before)
     result = report.write(options.out, incidents=[f"{INCIDENTS}/{path.name}" for path in written], lost_nodes=lost)
     _print(result, options.out)
+    if options.strip and report.strip_frames:
+        from gato_ros.cli.run_strip import write_strip
+
+        write_strip(options.strip, report.strip_frames, robot.control_rate_hz)
+        print(f"strip: {options.strip}")
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 Z95 = 1.959963984540054
@@ -91,3 +92,19 @@ class PairedCounts:
 def _joined(one: float, other: float, phi: float) -> float:
     """Half width of a difference from two half widths that correlate by `phi`."""
     return math.sqrt(max(0.0, one * one - 2 * phi * one * other + other * other))
+
+
+def area_under_curve(of_positives: Sequence[float], of_negatives: Sequence[float]) -> float:
+    """How often a score is higher for a positive than for a negative case, ties half: 0.5 separates nothing, 1 all."""
+    if not of_positives or not of_negatives:
+        raise ValueError(f"needs cases of both kinds, got {len(of_positives)} and {len(of_negatives)}")
+    wins = sum((a > b) + 0.5 * (a == b) for a in of_positives for b in of_negatives)
+    return wins / (len(of_positives) * len(of_negatives))
+
+
+def area95(area: float, positives: int, negatives: int) -> tuple[float, float]:
+    """A 95 % interval of `area_under_curve` by the standard error of Hanley and McNeil 1982 (Radiology 143:29)."""
+    one, two = area / (2.0 - area), 2.0 * area**2 / (1.0 + area)
+    variance = area * (1.0 - area) + (positives - 1) * (one - area**2) + (negatives - 1) * (two - area**2)
+    half = Z95 * math.sqrt(max(0.0, variance) / (positives * negatives))
+    return max(0.0, area - half), min(1.0, area + half)

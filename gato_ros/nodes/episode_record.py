@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+JERK_GRID_S = 0.02
+"""Two ticks of the guard: shorter differences would measure when it was woken."""
+
 
 @dataclass
 class EpisodeRecord:
@@ -18,6 +21,8 @@ class EpisodeRecord:
     """Proposal stamp -> stamp of the oldest camera frame it came from."""
     commanded_ns: dict[int, int] = field(default_factory=dict)
     """Proposal stamp -> stamp of the first arm command that followed it."""
+    commands: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    """Stamp of every arm command, and the joint velocities in it [rad/s]."""
     verdicts: Counter = field(default_factory=Counter)
     """Guard ticks by level."""
     reasons: Counter = field(default_factory=Counter)
@@ -56,6 +61,12 @@ class EpisodeRecord:
         return np.array([(command - self.observed_ns[stamp]) * 1e-6
                          for stamp, command in self.commanded_ns.items() if stamp in self.observed_ns])
 
+    def joint_jerk(self) -> np.ndarray:
+        """Magnitudes of the jerk that was commanded between the start and the end [rad/s^3], all joints in a row."""
+        inside = [one for one in self.commands if self.started_ns is not None
+                  and self.started_ns <= one[0] <= self.ended_ns]
+        return commanded_jerk(np.array([stamp for stamp, _ in inside]), np.array([value for _, value in inside]))
+
     def row(self, period_s: float) -> dict:
         """The episode's line in the report."""
         stamps, missed, latencies = self.proposals_ns(), self.missed_ticks(period_s), self.latencies_ms()
@@ -66,6 +77,27 @@ class EpisodeRecord:
             "control_rate_hz": round((len(stamps) - 1) / span_s, 3) if span_s else None,
             "camera_to_command_ms": percentiles(latencies),
             "verdicts": dict(self.verdicts), "reasons": dict(self.reasons)}
+
+
+def commanded_jerk(stamps_ns: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+    """Magnitudes [rad/s^3] of the second difference of joint velocities [n joints] [rad/s], on a grid of JERK_GRID_S.
+
+    The guard steps once more when a proposal comes, so that its commands are not evenly spaced.
+    """
+    times = (stamps_ns - stamps_ns[0]) * 1e-9 if len(stamps_ns) else np.zeros(0)
+    grid = np.arange(0.0, times[-1] if len(times) else 0.0, JERK_GRID_S)
+    if len(grid) < 3:
+        return np.zeros(0)
+    even = np.stack([np.interp(grid, times, column) for column in velocity.T], 1)
+    return np.abs(np.diff(even, n=2, axis=0)).ravel() / JERK_GRID_S**2
+
+
+def jerk_figures(magnitudes: np.ndarray) -> dict[str, float | None]:
+    """Root mean square and 99th percentile [rad/s^3], or None where nothing was measured."""
+    if len(magnitudes) == 0:
+        return {"rms": None, "p99": None}
+    figures = {"rms": np.sqrt(np.mean(magnitudes**2)), "p99": np.percentile(magnitudes, 99)}
+    return {name: round(float(value), 2) for name, value in figures.items()}
 
 
 def percentiles(values_ms: np.ndarray) -> dict[str, float | None]:

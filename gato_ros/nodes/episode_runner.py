@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
-from sensor_msgs.msg import Image, TimeReference
+from sensor_msgs.msg import Image, JointState, TimeReference
 from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.embodiments import Embodiment
@@ -36,6 +37,7 @@ class EpisodeRunner(LoopClient):
         node.create_subscription(TimeReference, "policy_node/timing", self._on_proposal, REPORT)
         node.create_subscription(TimeReference, "guard_node/timing", self._on_command, REPORT)
         node.create_subscription(DiagnosticStatus, "guard_node/status", self._on_verdict, REPORT)
+        node.create_subscription(JointState, robot.wire.arm_command, self._on_arm, REPORT)
         for key in robot.image_keys:
             node.create_subscription(Image, robot.observations[key].topic, self._on_image(key), CAMERA)
 
@@ -46,6 +48,10 @@ class EpisodeRunner(LoopClient):
     def _on_command(self, message: TimeReference) -> None:
         if self._record is not None:
             self._record.commanded_ns.setdefault(nanoseconds(message.time_ref), nanoseconds(message.header.stamp))
+
+    def _on_arm(self, message: JointState) -> None:
+        if self._record is not None and len(message.velocity) == len(self._robot.arm.joints):
+            self._record.commands.append((nanoseconds(message.header.stamp), np.array(message.velocity)))
 
     def _on_verdict(self, message: DiagnosticStatus) -> None:
         if self._record is not None and self._record.started_ns is not None:

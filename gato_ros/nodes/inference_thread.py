@@ -17,6 +17,7 @@ from gato_ros.core.policy import Policy
 from gato_ros.core.prompt import Prompt
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.clocks import instant, seconds
+from gato_ros.nodes.introspection import Introspection
 from gato_ros.nodes.observation_assembler import ObservationAssembler
 from gato_ros.nodes.policy_journal import PolicyJournal
 from gato_ros.nodes.proposal_publisher import ProposalPublisher
@@ -34,9 +35,9 @@ class InferenceThread:
 
     def __init__(self, node: Node, robot: Embodiment, policy: Policy, prompt: Prompt | None,
                  assembler: ObservationAssembler, proposals: ProposalPublisher, journal: PolicyJournal,
-                 proposing: bool, tell: Callable[[], object]):
+                 introspection: Introspection, proposing: bool, tell: Callable[[], object]):
         self._node, self._robot, self._policy, self._assembler = node, robot, policy, assembler
-        self._proposals, self._journal, self._tell = proposals, journal, tell
+        self._proposals, self._journal, self._introspection, self._tell = proposals, journal, introspection, tell
         self.changed = threading.Condition()
         """Held by whoever changes what follows."""
         self.active, self.proposing = False, proposing
@@ -46,11 +47,13 @@ class InferenceThread:
         self.failure: str | None = None
         self.faults: tuple[str, ...] = ()
         """Why there is no observation at present."""
-        self.counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "late_proposals": 0, "memory_restarts": 0}
+        self.counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "late_proposals": 0, "memory_restarts": 0,
+                       "held_uncertain": 0}
         self.act_ms: deque[float] = deque(maxlen=400)
         self._stopping, self._restart, self._not_before_s = False, True, 0.0
         self._simulated_time = node.get_parameter("use_sim_time").value
         self._sources: dict[str, float] = {}
+        self._assemble_s = 0.0
         self._thread = threading.Thread(target=self._think, name="inference", daemon=True)
         policy.reset(prompt)  # computed now, so that an episode only copies it
 
@@ -142,6 +145,7 @@ class InferenceThread:
                         pace, aligned = Pace(period_s, started_s), True
                     used, arrived_s = self._assembler.image_stamps(), self._assembler.images_arrived_s()
                     before, (observation, self.faults) = self.faults, self._assembler.observe(now)
+                    self._assemble_s = time.monotonic() - started_s
                     self._sources = {} if self.faults else self._assembler.sources()
                     if self.faults:
                         self._proposals.withdraw()
@@ -173,6 +177,7 @@ class InferenceThread:
             return False
         self.prompt_in_use = prompt
         self._journal.began(prompt)
+        self._introspection.began(prompt)
         return True
 
     def _wait_for_tick(self, pace: Pace, aligned: bool, used: tuple[float, ...]) -> bool:
@@ -214,10 +219,16 @@ class InferenceThread:
         took_s, stamp = time.monotonic() - started_s, None
         self.act_ms.append(took_s * 1e3)
         with self.changed:
-            if took_s > LATEST_PERIODS / self._robot.control_rate_hz and not self._simulated_time:
+            if self._introspection.look():
+                self._tell()
+            if self._introspection.doubt:
+                self._proposals.withdraw()
+                self.counts["held_uncertain"] += 1
+            elif took_s > LATEST_PERIODS / self._robot.control_rate_hz and not self._simulated_time:
                 # An answer to what was two ticks ago; under a fresh stamp the guard could not tell.
                 self.counts["late_proposals"] += 1
             elif self.failure is None and self.active:
                 stamp = self._proposals.publish(action, observation.stamp_s)
                 self.counts["proposed"] += 1
+        self._introspection.write(action, self._assemble_s, took_s, time.monotonic() - started_s - took_s)
         self._journal.write(observation, self._sources, action, stamp)

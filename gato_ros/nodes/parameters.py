@@ -58,6 +58,8 @@ class PolicyParameters:
     precision: str = parameter("", "float32, bfloat16, bfloat16_weights, mixed or int8; nothing: as it was trained")
     compilation_cache: str = parameter("", "folder for compiled code, `off`, or nothing: the user's cache")
     propose_at_start: bool = parameter(True, "false: propose only after ~/propose is called with true")
+    hold_above_entropy: float = parameter(0.0, "nothing is proposed while the actions' mean entropy is above this for "
+                                          "5 control periods [nat]; 0: never held", lower=0.0, upper=7.0)
     future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
     autostart: bool = parameter(True, AUTOSTART)
 
@@ -126,6 +128,16 @@ class IncidentParameters:
     most_megabytes: int = parameter(256, "memory for the messages held [MiB]", lower=1, upper=65536)
     incidents_per_hour: int = parameter(12, "no more are written, however often it latches", lower=1, upper=1000)
     least_free_megabytes: int = parameter(2048, "the disk keeps this much free [MiB]", lower=0, upper=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class ViewParameters:
+    """view_node."""
+
+    embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
+    rate_hz: float = parameter(10.0, "pictures and markers per second", lower=1.0, upper=20.0)
+    tf: bool = parameter(True, "false: /tf is robot_state_publisher's")
+    rerun: str = parameter("", "`spawn`: show all in Rerun; a path: write it there as .rrd; nothing: no Rerun")
 
 
 @dataclass(frozen=True)

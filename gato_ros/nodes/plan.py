@@ -18,6 +18,7 @@ from gato_ros.nodes.parameters import (
     RecorderParameters,
     SimParameters,
     TeleopParameters,
+    ViewParameters,
     check_parameter_file,
     resolve,
 )
@@ -27,11 +28,12 @@ NAMESPACE = "sawyer"
 MANAGER = "lifecycle_manager"
 PARAMETERS = {"guard_node": GuardParameters, "policy_node": PolicyParameters, "sim_node": SimParameters,
               "incident_node": IncidentParameters, "teleop_node": TeleopParameters,
-              "recorder_node": RecorderParameters, "driver_node": DriverParameters, MANAGER: ManagerParameters}
+              "recorder_node": RecorderParameters, "driver_node": DriverParameters,
+              "view_node": ViewParameters, MANAGER: ManagerParameters}
 """Node name -> its parameters. The name is also the executable's and, under gato_ros.nodes, the module's."""
-BESIDE = ("incident_node", "teleop_node", "recorder_node")
+BESIDE = ("incident_node", "teleop_node", "recorder_node", "view_node")
 """Nodes that the loop does without: it goes on when they end."""
-ON_REQUEST = ("teleop_node", "recorder_node", "driver_node", MANAGER)
+ON_REQUEST = ("teleop_node", "recorder_node", "driver_node", "view_node", MANAGER)
 """Nodes that nobody gets who does not ask for them."""
 MANAGED = ("guard_node", "policy_node")
 """Nodes with a life cycle, in the order of bringing up."""

@@ -15,6 +15,7 @@ from gato_ros.core.policy import HoldPolicy, Policy
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.nodes.diagnosis import ERROR, OK, WARN, status
 from gato_ros.nodes.inference_thread import InferenceThread
+from gato_ros.nodes.introspection import Introspection
 from gato_ros.nodes.managed_node import ManagedNode, run_managed_node
 from gato_ros.nodes.observation_assembler import ObservationAssembler
 from gato_ros.nodes.parameters import PolicyParameters
@@ -55,8 +56,9 @@ class PolicyNode:
         self._silent: tuple[str, ...] = ()
         self._proposals = ProposalPublisher(node, robot)
         journal = PolicyJournal(node, self._policy, robot, parameters)
+        self._introspection = Introspection(node, self._policy, parameters.hold_above_entropy)
         self._thread = InferenceThread(node, robot, self._policy, prompt, self._assembler, self._proposals, journal,
-                                       parameters.propose_at_start, self.tell)
+                                       self._introspection, parameters.propose_at_start, self.tell)
         self._sensors = SensorSubscriptions(node, robot, self._assembler, self._thread.offer, self._thread.fail)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(1.0, self._diagnose, clock=steady)
@@ -150,6 +152,8 @@ class PolicyNode:
             return (WARN, "; ".join(("inactive", *why))) if refusals else (OK, "inactive")
         if (thread.faults or self._silent) and thread.proposing:
             return WARN, "; ".join((*self._silent, *thread.faults))
+        if self._introspection.doubt and thread.proposing:
+            return WARN, self._introspection.doubt
         if self._proposals.mismatch:
             return WARN, self._proposals.mismatch
         return OK, "proposing" if thread.proposing else "silent"

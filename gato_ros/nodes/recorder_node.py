@@ -15,7 +15,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
-from std_msgs.msg import String
+from std_msgs.msg import Float32MultiArray, String
 from std_srvs.srv import Trigger
 
 from gato_ros.core.errors import SetupError
@@ -67,7 +67,8 @@ class RecorderNode:
         self._heard: list[tuple[Topic, Kept, int]] = []
         self._known: set[str] = set()
         """Topics that something has come on."""
-        more = [("clock", "", "/clock", ClockMessage, RECORD_SENSOR), ("task", "", "sim_node/task", String, REPORT)]
+        more = [("clock", "", "/clock", ClockMessage, RECORD_SENSOR), ("task", "", "sim_node/task", String, REPORT),
+                ("policy_introspection", "", "policy_node/introspection", Float32MultiArray, REPORT)]
         self._ears = WireEars(node, [*recorded(robot), *more], self._hear)
         for topic in self._ears.topics.values():
             messages.definition(topic.message_type)

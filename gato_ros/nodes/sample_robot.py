@@ -81,6 +81,10 @@ class SampleRobot:
         if parameters.guard:
             self._status = node.create_publisher(DiagnosticStatus, "guard_node/status", REPORT)
             self._arm = node.create_publisher(JointState, wire.arm_command, COMMAND)
+        else:
+            # A guard does not begin before a robot listens, and this one stands whatever it is told.
+            for topic in (wire.arm_command, wire.gripper_command):
+                node.create_subscription(JointState, topic, lambda message: None, COMMAND)
         self._log = os.open(parameters.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if parameters.log else None
         self._tick = 0
 

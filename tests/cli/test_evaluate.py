@@ -1,5 +1,6 @@
 """The real command, as a user runs it."""
 
+import base64
 import contextlib
 import json
 import os
@@ -209,7 +210,8 @@ def hold(expert):
     """Two episodes of the hold policy, filmed and compared with the expert on the seed they share."""
     folder, _ = expert
     done = gato_ros("evaluate", "--policy", "hold", "--episodes", 2, "--seed", 949999, "--workers", 2, "--against",
-                    "expert.json", "--video", "film", "--json", "hold.json", cwd=folder)
+                    "expert.json", "--video", "film", "--json", "hold.json", "--report", "page.html",
+                    "--report-videos", 1, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 
@@ -231,7 +233,7 @@ def test_every_world_is_run_and_compared_with_the_plain_one(expert):
         assert result["perturbations"][name]["sets"]["cubes"]["outcomes"] != plain
     for name in ("light", "colour", "dropped_frames", "camera_shift"):
         assert result["perturbations"][name]["sets"]["cubes"]["outcomes"] == plain
-    assert {path.name for path in folder.iterdir()} <= {"expert.json", "hold.json", "film"}
+    assert {path.name for path in folder.iterdir()} <= {"expert.json", "hold.json", "film", "page.html"}
 
 
 def test_a_result_is_compared_with_another_on_the_seeds_of_both(hold):
@@ -274,6 +276,17 @@ def test_failures_are_filmed_side_by_side(hold):
     assert still.shape == (560, 512, 3)
     assert np.abs(still.astype(int) - pictures[-1]).mean() < 4, "the picture is the film's last frame"
     assert "2 failed episodes in film/failures.mp4" in printed
+
+
+def test_the_page_holds_a_film_that_plays(hold, tmp_path):
+    folder, printed = hold
+    page = (folder / "page.html").read_text()
+    (video,) = re.findall(r'src="data:video/mp4;base64,([^"]+)"', page)
+    film = tmp_path / "film.mp4"
+    film.write_bytes(base64.b64decode(video))
+    frames = imageio_ffmpeg.read_frames(str(film))
+    assert next(frames)["size"] == (512, 256) and sum(1 for _ in frames) == 401
+    assert "never reached" in page and "cubes 949999, 20.0 s" in page and "page: page.html" in printed
 
 
 def test_the_film_shows_what_the_cameras_see(hold):
@@ -518,7 +531,7 @@ def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, mo
 
     class Here:
         def submit(self, job, *arguments):
-            evaluate_episode._parts(*arguments)[0].max_steps = 4
+            evaluate_episode.parts(*arguments)[0].max_steps = 4
             done = Future()
             done.set_result(job(*arguments))
             return done

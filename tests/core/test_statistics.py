@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gato_ros.core.statistics import PairedCounts, wilson95
+from gato_ros.core.statistics import Z95, PairedCounts, area95, area_under_curve, wilson95
 
 counts = st.builds(PairedCounts, *[st.integers(0, 60)] * 4)
 
@@ -108,3 +108,14 @@ def test_wilson_holds_known_values():
     # Newcombe 1998 (Statistics in Medicine 17:857), table I, method 3.
     assert wilson95(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert wilson95(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
+
+
+def test_the_area_under_the_curve_counts_pairs_and_its_interval_narrows():
+    assert area_under_curve([3.0, 4.0], [1.0, 2.0]) == 1.0 and area_under_curve([1.0], [2.0]) == 0.0
+    assert area_under_curve([1.0, 3.0], [2.0, 3.0]) == pytest.approx((0 + 0 + 1 + 0.5) / 4)
+    with pytest.raises(ValueError, match="both kinds"):
+        area_under_curve([], [1.0])
+    # Hanley and McNeil's own example (their Table I): area 0.893, 51 abnormal and 58 normal images, error 0.032.
+    low, high = area95(0.893, 51, 58)
+    assert (high - low) / (2 * Z95) == pytest.approx(0.032, abs=0.001)
+    assert area95(0.9, 500, 500)[0] > area95(0.9, 20, 20)[0]

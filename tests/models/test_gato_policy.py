@@ -42,6 +42,20 @@ def test_it_is_a_policy_within_the_contract(policy, frames, embodiment):
         assert action[4] in (0.0, 0.085)
     assert (policy.last_logit_margin >= 0).all()
     assert ((policy.last_entropy > 0) & (policy.last_entropy <= np.log(1024) + 1e-5)).all()
+    # The likeliest of 1024 bins, at temperature 0; and no bin can be likelier than the entropy leaves room for.
+    assert ((policy.last_probability >= 1 / 1024) & (policy.last_probability <= 1)).all()
+    assert (-np.log(policy.last_probability) <= policy.last_entropy + 1e-5).all()
+
+
+def test_it_tells_how_much_it_remembers_and_where_the_time_goes(policy, frames):
+    policy.reset()
+    seen = []
+    for frame in frames:
+        policy.act(frame)
+        seen.append(policy.context_tokens)
+    step, window = policy.layout.step_tokens, policy.config.context_tokens or policy.layout.step_tokens
+    assert seen == [(min(number * step, window), window) for number in range(1, len(frames) + 1)]
+    assert policy.last_tokenise_s > 0 and policy.last_forward_s > 0
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +248,7 @@ def test_hours_later_it_is_the_same_to_the_last_bit(prompted, observations):
         prompted.reset()
         for frame in frames[:8]:
             prompted.act(frame)
-        prompted._step._steps += 4 * turns
+        prompted._step.steps += 4 * turns
         margins[turns] = [(prompted.act(frame), prompted.last_logit_margin)[1] for frame in frames[8:]]
     np.testing.assert_array_equal(margins[0], margins[2**31])
 

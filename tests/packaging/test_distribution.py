@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NODES = {"driver_node", "guard_node", "incident_node", "lifecycle_manager", "policy_node", "recorder_node", "sim_node",
-         "teleop_node"}
+         "teleop_node", "view_node"}
 PARTS = ("gato_ros", "models", "sim", "launch", "resource", "scripts", "setup.py", "setup.cfg", "package.xml",
          "README.md", "pyproject.toml")
 
@@ -68,10 +68,12 @@ def test_the_wheel_holds_what_ros_looks_for(wheel):
     shared = {name.split(".data/data/", 1)[1] for name in wheel.namelist() if ".data/data/" in name}
     launch = {f"share/gato_ros/launch/{path.name}" for path in ROOT.glob("launch/*.launch.py")}
     parameters = {f"share/gato_ros/launch/params/{path.name}" for path in ROOT.glob("launch/params/*.yaml")}
-    assert launch and parameters
+    viewers = {f"share/gato_ros/launch/{path.parent.name}/{path.name}"
+               for path in (*ROOT.glob("launch/rviz/*.rviz"), *ROOT.glob("launch/foxglove/*.json"))}
+    assert launch and parameters and len(viewers) == 2
     index = "share/ament_index/resource_index/packages/gato_ros"
     programs = {f"lib/gato_ros/{name}" for name in NODES}
-    assert {index, "share/gato_ros/package.xml"} | launch | parameters | programs <= shared
+    assert {index, "share/gato_ros/package.xml"} | launch | parameters | viewers | programs <= shared
     for info in wheel.infolist():
         if "/lib/gato_ros/" in info.filename:
             assert info.external_attr >> 16 & 0o111, f"{info.filename} is not executable"
@@ -140,5 +142,5 @@ def test_what_setup_asks_for_is_what_is_pinned(source):
     (requires,) = source.glob("*.egg-info/requires.txt")
     asked = {re.split(r"[><=]", line)[0].lower().replace("_", "-") for line in requires.read_text().splitlines()
              if line and not line.startswith("[")}
-    pinned = set().union(*(_pins(name) for name in ("runtime.txt", "text.txt", "export.txt")))
+    pinned = set().union(*(_pins(name) for name in ("runtime.txt", "text.txt", "export.txt", "rerun.txt")))
     assert asked - {"setuptools"} - pinned == set()

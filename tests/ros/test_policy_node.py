@@ -10,6 +10,7 @@ from geometry_msgs.msg import TwistStamped
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image, JointState, TimeReference
+from std_msgs.msg import Float32MultiArray
 from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.core.action import Action
@@ -17,10 +18,13 @@ from gato_ros.core.observation import Observation
 from gato_ros.data.episode import EpisodeWriter
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.contract import FOLDER
+from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS
+from gato_ros.models.tokenizer import decode_actions
 from gato_ros.models.vocabulary import PUBLISHED
 from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.image import message_from_rgb
+from gato_ros.nodes.introspection import LABELS
 from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_OUT
 from tests.ros.still_robot import ANGLES
 
@@ -87,6 +91,7 @@ class Scene:
         self.grippers = probe.listen(JointState, ROBOT.wire.proposal_gripper, COMMAND)
         self.timing = probe.listen(TimeReference, "policy_node/timing", REPORT)
         self.status = probe.listen(DiagnosticStatus, "policy_node/status", REPORT)
+        self.thoughts = probe.listen(Float32MultiArray, "policy_node/introspection", REPORT)
         self.cameras = {key: probe.node.create_publisher(Image, ROBOT.observations[key].topic, CAMERA)
                         for key in ROBOT.image_keys}
         self.joints = probe.node.create_publisher(JointState, ROBOT.wire.joint_states.topic, STATE_OUT)
@@ -117,6 +122,14 @@ class Scene:
         message = self.status[-1][1]
         return f"{message.message} {values_of(message)['last_refusal']}"
 
+    def thought(self) -> dict[str, np.ndarray]:
+        """The newest introspection, part by part; the prompt's label has nothing in it."""
+        message = self.thoughts[-1][1]
+        ends = np.cumsum([part.size for part in message.layout.dim])
+        assert ends[-1] == len(message.data)
+        return {part.label: np.array(message.data[end - part.size:end])
+                for part, end in zip(message.layout.dim, ends)}
+
     def proposals_in(self, seconds: float) -> int:
         before = len(self.proposals)
         ticks = iter(range(int(seconds / 0.03)))
@@ -144,6 +157,17 @@ def test_proposals_follow_good_inputs_and_stop_with_bad_ones(processes, probe, w
         values = np.array([linear.x, linear.y, linear.z, angular.z, gripper.position[0]])
         assert twist.header.frame_id == "base" and gripper.name == ["gripper"]
         assert (values >= ROBOT.action_lower - 1e-6).all() and (values <= ROBOT.action_upper + 1e-6).all()
+
+    # What it thought of each of them can be watched.
+    thought = scene.thought()
+    assert tuple(thought) == (*LABELS, "prompt: none") and not len(thought["prompt: none"])
+    values = np.array([thought[label] for label in LABELS[:5]])
+    assert values.shape == (5, 5) and np.isfinite(values).all()
+    np.testing.assert_allclose(decode_actions(token_layout(ROBOT, PRESETS["debug_one_pass"]), thought["token"]),
+                               thought["action"], atol=1e-6)
+    assert ((thought["probability"] > 0) & (thought["entropy_nat"] >= -np.log(thought["probability"]) - 1e-4)).all()
+    tokens, window = thought["context_tokens"]
+    assert 0 < tokens == window and (thought["latency_ms"] > 0).all() and thought["held"] == 0
 
     # One camera falls silent: proposals cease within its largest age and a control period.
     scene.without = ("basket_front_right/pixels",)
@@ -186,7 +210,8 @@ def test_the_prompt_is_shown_and_can_be_changed_and_outlives_a_gap(processes, pr
     shown = lambda: values_of(scene.status[-1][1])
     assert shown()["prompt"].startswith("first.mcap (the first 2 of 4 steps, sha256 ")
     assert any(cache.iterdir())  # compiled code for the next start
-    scene.sense_until(lambda: len(scene.proposals) > 10, "proposals")
+    scene.sense_until(lambda: len(scene.proposals) > 10 and scene.thoughts, "proposals")
+    assert list(scene.thought())[-1].startswith("prompt: first.mcap (the first 2 of 4 steps, sha256 ")
 
     def reload(path, part="start"):
         parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in

@@ -8,10 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from gato_ros.nodes.episode_record import EpisodeRecord
+from gato_ros.nodes.episode_record import EpisodeRecord, jerk_figures
 
 COMMAND = [sys.executable, "-m", "gato_ros", "sim"]
 
@@ -39,7 +40,8 @@ def alive(pid: int) -> bool:
 def test_one_episode_leaves_a_report(tmp_path):
     out, extra = tmp_path / "out", tmp_path / "result.json"
     result = subprocess.run([*COMMAND, "--episodes", "1", "--policy", "hold", "--max-steps", "40", "--out", str(out),
-                             "--json", str(extra), "--objects", "triplet3", "--seed", "900007"],
+                             "--json", str(extra), "--objects", "triplet3", "--seed", "900007",
+                             "--strip", str(out / "strip.png")],
                             capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     report = json.loads((out / "report.json").read_text())
@@ -56,6 +58,11 @@ def test_one_episode_leaves_a_report(tmp_path):
     assert "http" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
         "http://creativecommons.org", "").replace("https://matplotlib.org", "")
     assert not list(out.glob("*.partial"))
+    # Eight moments of two cameras, none of them blank.
+    strip = cv2.imread(str(out / "strip.png"))
+    assert strip.shape[1] == 8 * 164 and strip.shape[0] > 2 * 160
+    assert all(strip[row:row + 150, column:column + 150].std() > 10 for row in (5, 170)
+               for column in range(5, strip.shape[1] - 150, 164))
 
 
 def test_another_arm_runs_in_its_own_namespace(tmp_path):
@@ -152,5 +159,13 @@ def test_figures_are_made_from_stamps():
     assert row["steps"] == 102 and row["missed_ticks"] == 5
     assert row["control_rate_hz"] == pytest.approx(96 / (99 * 0.05), abs=1e-3)
     assert row["camera_to_command_ms"] == {"p50": 25.0, "p99": 25.0}
+    # Joint speeds that grow with the square of the time have one jerk throughout, whenever they were sent.
+    rng, start_ns = np.random.default_rng(0), start + 20 * period_ns
+    record.commands = [(int(start_ns + at * 1e9), np.array([0.0, 3.0 * at**2])) for at in np.cumsum(
+        rng.uniform(0.008, 0.012, 40))]
+    record.ended_ns = start_ns + 10**9
+    jerk = record.joint_jerk().reshape(-1, 2)
+    assert (jerk[:, 0] == 0).all() and jerk[:, 1].mean() == pytest.approx(6.0, rel=0.02)
+    assert jerk_figures(np.array([3.0, 4.0]))["rms"] == pytest.approx(3.54) and len(EpisodeRecord(1).joint_jerk()) == 0
     assert EpisodeRecord(seed=1).row(0.05)["camera_to_command_ms"] == {"p50": None, "p99": None}
     assert np.isfinite(record.latencies_ms()).all()

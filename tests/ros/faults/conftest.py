@@ -54,7 +54,7 @@ class Loop:
         self._clock = clock
         self.guard = processes.node("guard_node", *clock)
         self._policy_arguments = ("tests/ros/faults/scripted_policy_node.py", "--ros-args", "-r", "__ns:=/sawyer",
-                                  "-r", "__node:=policy_node", *clock)
+                                  "-r", "__node:=policy_node", "-p", "hold_above_entropy:=5.0", *clock)
         self.policy = processes.start(*self._policy_arguments)
         probe.wait(lambda: self.arm and self.guard_said and self.policy_said, "the nodes")
         probe.wait(lambda: self._set.get_subscription_count(), "the robot")

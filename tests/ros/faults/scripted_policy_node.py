@@ -28,7 +28,7 @@ class ScriptedPolicy:
                         "sawyer/joints/angle", "sawyer/pinch/pose")
 
     def __init__(self) -> None:
-        self.compilations, self._fault = 1, ""
+        self.compilations, self._fault, self.last_entropy = 1, "", np.zeros(5)
 
     def reset(self, prompt=None) -> None:
         pass
@@ -41,7 +41,7 @@ class ScriptedPolicy:
                 mark = SWITCH.with_suffix(".at")
                 mark.with_suffix(".partial").write_text(str(time.monotonic()))
                 mark.with_suffix(".partial").replace(mark)
-        twist = np.array([0.05, 0.0, 0.0, 0.5])
+        twist, self.last_entropy = np.array([0.05, 0.0, 0.0, 0.5]), np.full(5, 6.0 if fault == "uncertain" else 3.0)
         if fault == "nan":
             twist[0] = np.nan
         elif fault == "out_of_memory":

@@ -84,6 +84,17 @@ def test_a_policy_that_fails_is_silent_until_it_is_reset(loop, fault_repeat, row
     loop.be_moving()
 
 
+@pytest.mark.fault("M4")
+def test_a_policy_that_does_not_know_is_held_until_it_knows(loop, fault_repeat):
+    for _ in range(fault_repeat):
+        loop.measure("M4", lambda: loop.set_policy("uncertain"), "an entropy of 6 nat where 5 are allowed")
+        loop.probe.wait(lambda: "uncertain: mean entropy 6.00 nat, above 5" in loop.policy_says(), "the reason")
+        loop.probe.wait(lambda: loop.speed() == 0.0, "the standstill")
+        loop.well_again()
+        loop.be_moving()
+    assert loop.count("held_uncertain") > 0
+
+
 @pytest.mark.fault("T1", "T2")
 @pytest.mark.parametrize(("row", "fault"), [("T1", "late"), ("T2", "hangs")])
 def test_a_slow_policy_stops_the_arm(loop, fault_repeat, row, fault):

@@ -1,0 +1,177 @@
+"""M6: a machine that computes other numbers than the one that sealed the weights does not drive."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gato_ros.cli import seal
+from gato_ros.core.errors import SetupError
+from gato_ros.models import policy as policy_module
+from gato_ros.models import precision, tokenizer
+from gato_ros.models.golden import (
+    OBSERVATIONS,
+    TOLERANCE_NAT,
+    check_golden,
+    distance,
+    golden_decisions,
+    golden_observation,
+)
+from gato_ros.models.layout import token_layout
+from gato_ros.models.parameters import parameter_shapes
+from gato_ros.models.policy import GatoPolicy
+from gato_ros.models.presets import PRESETS
+from gato_ros.models.weights import CONFIG_FILE, load_weights, save_weights
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = ROOT / "models/weights/sawyer_mastery"
+
+
+@pytest.fixture(scope="module", params=["debug_one_pass", "debug"])
+def sealed(request, embodiment, tmp_path_factory):
+    """A folder with random weights and their golden decisions."""
+    config, folder = PRESETS[request.param], tmp_path_factory.mktemp(request.param)
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(lambda leaf: 0.3 * rng.standard_normal(leaf.shape, np.float32),
+                          parameter_shapes(config, token_layout(embodiment, config)))
+    save_weights(folder, params, config, embodiment)
+    assert load_weights(folder, embodiment).golden is None  # nobody asked yet
+    seal.run(seal.Options((folder,), golden=True))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def policy(sealed, embodiment):
+    made = GatoPolicy.from_directory(sealed, embodiment)
+    made.warm_up()
+    return made
+
+
+def test_observations_are_the_contracts_and_never_change(embodiment):
+    keys = embodiment.observation_keys
+    for number in range(OBSERVATIONS):
+        for key, value in golden_observation(embodiment, keys, number).items():
+            channel = embodiment.channel(key)
+            assert value.shape == channel.shape
+            if channel.kind == "continuous":
+                assert (value >= np.float32(channel.lower)).all() and (value <= np.float32(channel.upper)).all()
+            elif channel.kind == "image":
+                assert value.dtype == np.uint8 and value.std() > 50
+            else:
+                assert 0 <= value[0] < channel.values
+    first, second = (golden_observation(embodiment, keys, number) for number in (0, 1))
+    assert all((first[key] != second[key]).any() for key in embodiment.image_keys)
+    # Numbers that were written down once: weights that are sealed today have to be checked in years.
+    assert first["gripper/opening"].tolist() == pytest.approx([0.052205537], abs=1e-9)
+
+
+def test_the_same_machine_passes_compiles_nothing_more_and_forgets(sealed, policy, embodiment):
+    assert policy.compilations == 1 and policy.ticks == 0
+    assert policy._step.steps == (1 if policy.config.action_decoding == "one_pass" else 0)
+    golden = load_weights(sealed, embodiment).golden
+    assert distance(golden, golden_decisions(policy)) < TOLERANCE_NAT["float32"] / 10
+
+
+def test_another_precision_is_not_that_of_float32(sealed, embodiment):
+    """Random weights are larger than trained ones: how far bfloat16 lies away is measured on the shipped policies."""
+    here = golden_decisions(GatoPolicy.from_directory(sealed, embodiment, precision="bfloat16"))
+    with pytest.raises(SetupError, match="on this machine"):
+        check_golden(load_weights(sealed, embodiment).golden, here, "float32")
+
+
+@pytest.mark.fault("M6")
+@pytest.mark.parametrize("what", ["tokens", "action", "nan", "patches", "entropy"])
+def test_other_numbers_are_refused(sealed, policy, embodiment, what):
+    golden, here = load_weights(sealed, embodiment).golden, golden_decisions(policy)
+    check_golden(golden, here, "float32")
+    if what == "tokens":
+        here[2]["ids"][-1] += 2
+    elif what == "patches":
+        here[0]["patches_crc32"] ^= 1
+    elif what == "action":
+        here[1]["action"][0] += 1e-6
+    elif what == "entropy":
+        here[3]["entropy_nat"][0] += 2 * TOLERANCE_NAT["float32"]
+    else:
+        here[3]["entropy_nat"][0] = float("nan")
+    with pytest.raises(SetupError, match="where these weights were sealed"):
+        check_golden(golden, here, "float32")
+
+
+def test_what_was_sealed_cannot_be_changed_unseen(sealed, embodiment, tmp_path):
+    for file in sealed.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = tmp_path / CONFIG_FILE
+    config.write_text(config.read_text().replace('"patches_crc32": ', '"patches_crc32": 1', 1))
+    with pytest.raises(SetupError, match="seal"):
+        load_weights(tmp_path, embodiment)
+
+
+@pytest.fixture(scope="module")
+def shipped(embodiment):
+    """The default policy, checked as policy_node does it before it proposes anything."""
+    made = GatoPolicy.from_directory(SHIPPED, embodiment)
+    made.warm_up()
+    assert made._golden, "python -m gato_ros seal --golden models/weights/*"
+    return made
+
+
+def other_products(monkeypatch, shipped):
+    """Products that lose bits, as a driver's fast mode would."""
+    plain = precision._matmul
+    monkeypatch.setattr(precision, "_matmul", lambda rows, kernel: plain(
+        rows.astype(jnp.float8_e4m3fn).astype(jnp.float32), kernel.astype(jnp.float8_e4m3fn).astype(jnp.float32)))
+    shipped._step._compiled = None
+
+
+def a_stronger_layer(monkeypatch, shipped):
+    """A hundredth too much in one of four: what a wrong kernel does."""
+    layers = shipped._params["layers"]
+    monkeypatch.setattr(shipped, "_params", {**shipped._params, "layers": {
+        **layers, "02": jax.tree.map(lambda leaf: 1.01 * leaf, layers["02"])}})
+
+
+ALTERED = {
+    "products that lose bits": other_products,
+    "a layer that is too strong": a_stronger_layer,
+    "another number of bins": lambda monkeypatch, _: monkeypatch.setattr(tokenizer, "BINS", 1000),
+    "other edges of the bins": lambda monkeypatch, _: monkeypatch.setattr(
+        tokenizer, "to_unit", lambda x, lower, upper: 0.98 * TO_UNIT(x, lower, upper)),
+    "actions in another order": lambda monkeypatch, _: monkeypatch.setattr(
+        policy_module, "decode_actions", lambda layout, ids: tokenizer.decode_actions(layout, ids)[::-1]),
+}
+TO_UNIT = tokenizer.to_unit
+
+
+@pytest.mark.fault("M6")
+@pytest.mark.parametrize("what", ALTERED)
+def test_a_shipped_policy_does_not_start_where_anything_computes_otherwise(shipped, monkeypatch, what):
+    compiled = shipped._step._compiled
+    ALTERED[what](monkeypatch, shipped)
+    try:
+        with pytest.raises(SetupError, match="where these weights were sealed"):
+            shipped.warm_up()
+    finally:
+        shipped._step._compiled = compiled
+    monkeypatch.undo()
+    shipped.warm_up()
+
+
+@pytest.mark.fault("M6")
+def test_a_node_whose_machine_computes_otherwise_ends_with_one_line(tmp_path):
+    """The real thing in a process of its own, with a tokeniser of 1000 bins."""
+    program = f"""
+import sys
+from gato_ros.models import tokenizer
+tokenizer.BINS = 1000
+from gato_ros.nodes import policy_node
+sys.argv += ["--ros-args", "-p", 'policy:="{SHIPPED}"']
+sys.exit(policy_node.main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("policy_node: expected") == 1 and "where these weights were sealed" in done.stderr
