@@ -125,7 +125,7 @@ def test_a_guard_is_led_through_its_states(processes, probe, arm):
         return not guard.change(ACTIVATE) or not guard.change(DEACTIVATE)
 
     probe.wait(refused, "the refusal")  # once the guard has found the publisher
-    guard.says(f"{WIRE.arm_command} has more than one publisher")
+    guard.says(f"{WIRE.arm_command}: /sawyer/probe commands the robot past the guard")
     probe.node.destroy_publisher(rogue)
     assert guard.change(CLEANUP) and guard.state() == "unconfigured"
     probe.wait(lambda: not probe.node.count_publishers(WIRE.arm_command), "the topics to be free")

@@ -20,6 +20,7 @@ from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.image import message_from_rgb
 from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_IN, STATE_OUT
+from tests.ros.still_robot import ANGLES
 
 ROBOT = load_embodiment()
 SECURITY = Path(__file__).resolve().parents[3] / "launch/security/policy.xml"
@@ -59,7 +60,7 @@ class Sensors:
             message = message_from_rgb(self._rng.integers(0, 256, (128, 128, 3), np.uint8), shown.frame_id)
             message.header.stamp = stamp
             publisher.publish(message)
-        joints = JointState(name=ROBOT.arm.joints, position=ROBOT.arm.posture_rad, velocity=[0.0] * 7)
+        joints = JointState(name=ROBOT.arm.joints, position=ANGLES, velocity=[0.0] * 7)
         gripper = JointState(name=["gripper"], position=[0.05], effort=[0.0])
         joints.header.stamp = gripper.header.stamp = stamp
         self._joints.publish(joints)
