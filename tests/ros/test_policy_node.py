@@ -92,13 +92,14 @@ class Scene:
         self.gripper = probe.node.create_publisher(JointState, ROBOT.wire.gripper_states.topic, STATE_OUT)
         self.node = processes.node("policy_node", "-p", f'policy:="{weights}"', *arguments)
         self.size, self.without, self.angle = 128, (), 0.0
+        self._rng = np.random.default_rng(1)  # a camera has noise: frames that are equal look frozen
         probe.wait(lambda: self.status, "the policy's status", 60.0)
 
     def sense(self) -> None:
         stamp = self.probe.stamp()
         for key, publisher in self.cameras.items():
             if key not in self.without:
-                picture = np.random.default_rng(1).integers(0, 256, (self.size, self.size, 3), np.uint8)
+                picture = self._rng.integers(0, 256, (self.size, self.size, 3), np.uint8)
                 message = message_from_rgb(picture, ROBOT.observations[key].frame_id)
                 message.header.stamp = stamp
                 publisher.publish(message)
