@@ -28,8 +28,11 @@ from gato_ros.nodes.preflight_ears import Ear, JointEars, PictureEars, RangeEars
 from gato_ros.nodes.quality import CAMERA, COMMAND, PROPOSAL, REPORT, STATE_IN
 from gato_ros.nodes.transport import FILES, PROFILE, RANGE
 
-LISTEN_S, LONGEST_S = 0.8, 1.4
-"""How much of every topic that has a publisher is heard before an activation, and how long that may take [s]."""
+LISTEN_S = {"policy": 0.8, "guard": 0.2}
+"""Role -> how much of every topic that has a publisher is heard before an activation [s]: for a policy enough frames to
+tell a frozen camera; for a guard so little that what it heard before is not old when it begins."""
+LONGEST_S = 1.4
+"""How long an activation may wait for that [s]."""
 LOOK_S = 0.005
 
 
@@ -47,7 +50,7 @@ def preflight(node: Node, robot: Embodiment, role: str, keys: Sequence[str] | No
     collector = Preflight(node, robot, role, keys, window_s=LONGEST_S)
     collector.act_ms_p99 = act_ms_p99
     try:
-        while collector.listened_s < LONGEST_S and not collector.has_heard(LISTEN_S):
+        while collector.listened_s < LONGEST_S and not collector.has_heard(LISTEN_S[role]):
             collector.look()
             time.sleep(LOOK_S)
         seen = collector.sighting()
