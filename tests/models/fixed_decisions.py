@@ -22,6 +22,8 @@ from gato_ros.models.presets import PRESETS
 
 EXPECTED = Path(__file__).with_suffix(".json")
 STEPS = 8
+LEAST_MARGIN = 2e-3
+"""Choices between bins whose logits are nearer than this are no choices: they would differ between two machines."""
 
 
 def policies(robot: Embodiment) -> dict[str, GatoPolicy]:
@@ -38,23 +40,36 @@ def policies(robot: Embodiment) -> dict[str, GatoPolicy]:
     return {**shipped, "streaming": GatoPolicy(params, config, robot)}
 
 
-def decisions(policy: GatoPolicy, robot: Embodiment) -> dict[str, list]:
-    """Actions [steps 5] in SI units, and the logit margins and entropies [steps actions] they were chosen with."""
-    rng, found = np.random.default_rng(1), {"actions": [], "margins": [], "entropies": []}
-    for _ in range(STEPS):
-        values = {}
-        for key in policy.observation_keys:
-            channel = robot.channel(key)
-            if channel.kind == "image":
-                values[key] = rng.integers(0, 256, channel.shape, dtype=np.uint8)
-            elif channel.kind == "discrete":
-                values[key] = rng.integers(0, channel.values, channel.shape).astype(np.float32)
-            else:
-                values[key] = rng.uniform(channel.lower, channel.upper, channel.shape).astype(np.float32)
-        found["actions"].append(policy.act(Observation(values)).as_vector().tolist())
+def decisions(policy: GatoPolicy, robot: Embodiment, seeds: list[int] | None = None) -> dict[str, list]:
+    """Actions [steps 5] in SI units, and the logit margins and entropies [steps actions] they were chosen with.
+
+    The observations are those of `seeds`; without, the first that leave a policy without a memory in no doubt.
+    """
+    found = {"seeds": [], "actions": [], "margins": [], "entropies": []}
+    for seed in range(100) if seeds is None else seeds:
+        action = policy.act(Observation(_draw_observation(policy, robot, seed)))
+        if seeds is None and not policy.remembers and policy.last_logit_margin.min() < LEAST_MARGIN:
+            continue
+        found["seeds"].append(seed)
+        found["actions"].append(action.as_vector().tolist())
         found["margins"].append(np.asarray(policy.last_logit_margin, float).round(6).tolist())
         found["entropies"].append(np.asarray(policy.last_entropy, float).round(6).tolist())
+        if len(found["seeds"]) == STEPS:
+            break
     return found
+
+
+def _draw_observation(policy: GatoPolicy, robot: Embodiment, seed: int) -> dict[str, np.ndarray]:
+    rng, values = np.random.default_rng(seed), {}
+    for key in policy.observation_keys:
+        channel = robot.channel(key)
+        if channel.kind == "image":
+            values[key] = rng.integers(0, 256, channel.shape, dtype=np.uint8)
+        elif channel.kind == "discrete":
+            values[key] = rng.integers(0, channel.values, channel.shape).astype(np.float32)
+        else:
+            values[key] = rng.uniform(channel.lower, channel.upper, channel.shape).astype(np.float32)
+    return values
 
 
 if __name__ == "__main__":

@@ -145,6 +145,13 @@ def test_the_jazzy_set_is_the_same_packages_on_numpy_1():
     assert {package.replace("ros-jazzy-", "ros-") for package in _pins("jazzy_ros.txt")} == set(_pins("ros.txt"))
 
 
+def test_the_container_names_what_there_is():
+    text = (ROOT / "launch/docker/Dockerfile").read_text()
+    launched, named = re.findall(r"\w+\.launch\.py", text), re.findall(r"requirements/\w+\.txt", text)
+    assert launched and named and "models/weights/sawyer_mastery" in text
+    assert all((ROOT / "launch" / name).is_file() for name in launched) and all((ROOT / name).is_file() for name in named)
+
+
 def test_what_setup_asks_for_is_what_is_pinned(source):
     done = run("setup.py", "--quiet", "egg_info", cwd=source)
     assert done.stdout is not None
