@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv sim test lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance clean
+.PHONY: help venv sim test test-jazzy lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -23,16 +23,20 @@ endif
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
-venv: $(STAMP)  ## the environment that every other target uses (.venv, Python 3.11)
-
-$(STAMP): $(REQUIREMENTS)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+define CHECK_PYTHON
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
 	  echo "gato_ros needs Python 3.11 (PyBullet has no wheels for later ones); '$(PYTHON)' is not one here."; \
 	  echo "  Debian 12:          sudo apt install python3.11 python3.11-venv"; \
 	  echo "  Ubuntu 22.04/24.04: sudo add-apt-repository ppa:deadsnakes/ppa && sudo apt install python3.11 python3.11-venv"; \
 	  echo "  anywhere:           uv python install 3.11, then make PYTHON=\$$(uv python find 3.11) $(MAKECMDGOALS)"; exit 2; } >&2
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "Python 3.11 is here without its venv module. Debian, Ubuntu: sudo apt install python3.11-venv"; exit 2; } >&2
+endef
+
+venv: $(STAMP)  ## the environment that every other target uses (.venv, Python 3.11)
+
+$(STAMP): $(REQUIREMENTS)
+	$(CHECK_PYTHON)
 	@echo "setting up $(VENV): about 2 GB, a few minutes the first time"
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
@@ -153,6 +157,25 @@ lint: venv  ## style and layering
 test: lint  ## lint, then all tests
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
+# The other set: numpy 1.26, JAX 0.6 and ROS 2 Jazzy, in an environment of its own. JAZZY_TESTS="tests/ros" for a part.
+JAZZY := .venv-jazzy
+JAZZY_TESTS ?= tests
+JAZZY_REQUIREMENTS := $(addprefix requirements/,jazzy.txt jazzy_ros.txt dev.txt jazzy_export.txt text.txt jazzy_constraints.txt)
+
+$(JAZZY)/.gato_ros-installed: $(JAZZY_REQUIREMENTS)
+	$(CHECK_PYTHON)
+	@echo "setting up $(JAZZY): about 2 GB, a few minutes the first time"
+	@test -x $(JAZZY)/bin/pip || $(PYTHON) -m venv $(JAZZY)
+	@$(JAZZY)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r requirements/jazzy.txt -r requirements/jazzy_ros.txt -r requirements/dev.txt -r requirements/jazzy_export.txt \
+	  -c requirements/jazzy_constraints.txt
+	@$(JAZZY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/text.txt
+	@$(JAZZY)/bin/python -m gato_ros doctor --imports-only
+	@touch $@
+
+test-jazzy: $(JAZZY)/.gato_ros-installed  ## all tests on ROS 2 Jazzy's set of packages (makes .venv-jazzy, about 2 GB)
+	@$(JAZZY)/bin/python -m pytest $(PYTEST_ARGS) $(JAZZY_TESTS)
+
 clean:  ## caches and build results; the environment and out/ stay
 	@rm -rf build install log *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	@find . \( -path ./$(VENV) -o -path ./out -o -path ./.git \) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+	@find . \( -path './.venv*' -o -path ./out -o -path ./.git \) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -45,11 +45,13 @@ def avoid_shared_memory(environment: MutableMapping[str, str]) -> None:
 
 def _is_fast_dds_2() -> bool:
     """Whether this ROS is from before Kilted. Version 3 reads the old variable as well, and complains."""
-    try:
-        version("ros-jazzy-rclpy")  # the wheels set no ROS_DISTRO
-    except PackageNotFoundError:
-        return os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
-    return True
+    for wheel, is_2 in (("ros-fastdds", False), ("ros-fastrtps", True)):  # the wheels set no ROS_DISTRO
+        try:
+            version(wheel)
+        except PackageNotFoundError:
+            continue
+        return is_2
+    return os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
 
 
 def uses_shared_memory() -> bool:

@@ -136,6 +136,25 @@ def test_every_requirement_is_pinned_and_agrees_with_the_constraints():
             assert constraints.get(package) == version, f"{package} in {name}"
 
 
+def test_the_jazzy_set_is_the_same_packages_on_numpy_1():
+    constraints = _pins("jazzy_constraints.txt")
+    for name in ("jazzy.txt", "jazzy_ros.txt", "jazzy_export.txt", "dev.txt"):
+        for package, version in _pins(name).items():
+            assert constraints.get(package) == version, f"{package} in {name}"
+    for ours, theirs in (("runtime.txt", "jazzy.txt"), ("export.txt", "jazzy_export.txt")):
+        assert set(_pins(ours)) == set(_pins(theirs))
+    older = {package for package, version in _pins("jazzy.txt").items() if _pins("runtime.txt")[package] != version}
+    assert older == {"numpy", "jax", "flax", "orbax-checkpoint", "pin", "opencv-python-headless"}
+    assert {package.replace("ros-jazzy-", "ros-") for package in _pins("jazzy_ros.txt")} == set(_pins("ros.txt"))
+
+
+def test_the_container_names_what_there_is():
+    text = (ROOT / "launch/docker/Dockerfile").read_text()
+    launched, named = re.findall(r"\w+\.launch\.py", text), re.findall(r"requirements/\w+\.txt", text)
+    assert launched and named and "models/weights/sawyer_mastery" in text
+    assert [path for path in (*(f"launch/{name}" for name in launched), *named) if not (ROOT / path).is_file()] == []
+
+
 def test_what_setup_asks_for_is_what_is_pinned(source):
     done = run("setup.py", "--quiet", "egg_info", cwd=source)
     assert done.stdout is not None

@@ -47,8 +47,8 @@ def test_one_episode_leaves_a_report(tmp_path):
     report = json.loads((out / "report.json").read_text())
     assert report == json.loads(extra.read_text())
     assert report["ok"] and report["episodes"] == 1 and report["stacked"] == 0 and report["policy"] == "hold"
-    # A busy machine may lose ticks; a loop that does not run cannot reach half of them.
-    assert 20 <= report["ticks"] <= 44 and report["missed_ticks"] <= report["ticks"] / 2
+    # A busy machine may lose ticks, or end some late; a loop that does not run cannot reach half of them.
+    assert 20 <= report["ticks"] <= 50 and report["missed_ticks"] <= report["ticks"] / 2
     assert 10.0 < report["control_rate_hz"] < 30.0
     assert 0.0 < report["camera_to_command_ms"]["p50"] <= report["camera_to_command_ms"]["p99"]
     row = report["episode_rows"][0]

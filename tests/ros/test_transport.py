@@ -4,13 +4,21 @@ import os
 import subprocess
 import sys
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from gato_ros.nodes.quality import REPORT
-from gato_ros.nodes.transport import PROFILE, RANGE, avoid_shared_memory, stay_on_this_machine, uses_shared_memory
+from gato_ros.nodes.transport import (
+    FILES,
+    PROFILE,
+    RANGE,
+    avoid_shared_memory,
+    stay_on_this_machine,
+    uses_shared_memory,
+)
 
 OURS = (RANGE, "ROS_LOCALHOST_ONLY", "ROS_STATIC_PEERS", "FASTDDS_BUILTIN_TRANSPORTS", "FASTDDS_DEFAULT_PROFILES_FILE",
         "FASTRTPS_DEFAULT_PROFILES_FILE", "RMW_IMPLEMENTATION")
@@ -26,9 +34,32 @@ def test_on_this_machine_only_means_the_loopback_profile(chosen):
     avoid_shared_memory(environment)
     assert profile_of(environment) == str(PROFILE) and PROFILE.is_file()
     assert environment[RANGE] == "SYSTEM_DEFAULT" and "ROS_LOCALHOST_ONLY" not in environment
+    assert len([name for name in FILES if name in environment]) == 1
     once = dict(environment)
     avoid_shared_memory(environment)  # a child finds what its parent has set
     assert environment == once
+
+
+def test_the_variable_is_that_of_the_library_that_is_loaded(probe):
+    """Fast DDS 2 is libfastrtps, 3 is libfastdds."""
+    environment, loaded = {RANGE: "LOCALHOST"}, Path("/proc/self/maps").read_text()
+    avoid_shared_memory(environment)
+    is_2 = "/libfastrtps." in loaded
+    assert is_2 != ("/libfastdds." in loaded)
+    assert FILES[is_2] in environment and FILES[not is_2] not in environment
+
+
+@pytest.mark.parametrize(("distribution", "name"), [("humble", FILES[1]), ("jazzy", FILES[1]), ("kilted", FILES[0]),
+                                                    ("lyrical", FILES[0])])
+def test_an_installed_ros_tells_by_its_distribution(monkeypatch, distribution, name):
+    def no_wheel(package):
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr("gato_ros.nodes.transport.version", no_wheel)
+    monkeypatch.setenv("ROS_DISTRO", distribution)
+    environment = {RANGE: "LOCALHOST"}
+    avoid_shared_memory(environment)
+    assert environment[name] == str(PROFILE)
 
 
 @pytest.mark.parametrize("chosen", [{}, {RANGE: "SUBNET"}, {RANGE: "OFF"},

@@ -29,7 +29,8 @@ def test_the_robot_holds_still_when_commands_end(processes, probe, record_inject
     scene = Scene(processes, probe, robot=processes.node("sim_node"))
     scene.start_policy()
     for _ in range(1 if number == signal.SIGKILL else min(fault_repeat, 3)):
-        probe.wait(lambda: scene.largest() > 0.05 and max(map(abs, joints[-1][1].velocity)) > 0.05, "motion")
+        probe.wait(lambda: scene.largest() > 0.05 and joints and max(map(abs, joints[-1][1].velocity)) > 0.05,
+                   "motion")
         at_s, heard = time.monotonic(), len(joints)
         scene.guard.send_signal(number)
         stood_s = standing_since(probe, joints, heard)

@@ -1,0 +1,79 @@
+"""What some policies decide on fixed observations, so that one set of packages can be compared with another.
+
+`python -m tests.models.fixed_decisions` writes fixed_decisions.json anew, by the set of requirements/runtime.txt. That
+is right only after the weights or the model's mathematics have changed on purpose.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from gato_ros.cli.policy_source import shipped_policies
+from gato_ros.core.observation import Observation
+from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.models.layout import token_layout
+from gato_ros.models.parameters import parameter_shapes
+from gato_ros.models.policy import GatoPolicy
+from gato_ros.models.presets import PRESETS
+
+EXPECTED = Path(__file__).with_suffix(".json")
+STEPS = 8
+LEAST_MARGIN = 2e-3
+"""Choices between bins whose logits are nearer than this are no choices: they would differ between two machines."""
+
+
+def policies(robot: Embodiment) -> dict[str, GatoPolicy]:
+    """The shipped policies and a streaming one, whose weights numpy draws: JAX's generators may change."""
+    config, rng = PRESETS["debug"], np.random.default_rng(0)
+
+    def draw(part):
+        if isinstance(part, dict):
+            return {name: draw(part[name]) for name in sorted(part)}
+        return rng.normal(0.0, 0.3, part.shape).astype(np.float32)
+
+    params = draw(parameter_shapes(config, token_layout(robot, config)))
+    shipped = {folder.name: GatoPolicy.from_directory(folder, robot) for folder in shipped_policies()}
+    return {**shipped, "streaming": GatoPolicy(params, config, robot)}
+
+
+def decisions(policy: GatoPolicy, robot: Embodiment, seeds: list[int] | None = None) -> dict[str, list]:
+    """Actions [steps 5] in SI units, and the logit margins and entropies [steps actions] they were chosen with.
+
+    The observations are those of `seeds`; without, the first that leave a policy without a memory in no doubt.
+    """
+    found = {"seeds": [], "actions": [], "margins": [], "entropies": []}
+    for seed in range(100) if seeds is None else seeds:
+        action = policy.act(Observation(_draw_observation(policy, robot, seed)))
+        if seeds is None and not policy.remembers and policy.last_logit_margin.min() < LEAST_MARGIN:
+            continue
+        found["seeds"].append(seed)
+        found["actions"].append(action.as_vector().tolist())
+        found["margins"].append(np.asarray(policy.last_logit_margin, float).round(6).tolist())
+        found["entropies"].append(np.asarray(policy.last_entropy, float).round(6).tolist())
+        if len(found["seeds"]) == STEPS:
+            break
+    return found
+
+
+def _draw_observation(policy: GatoPolicy, robot: Embodiment, seed: int) -> dict[str, np.ndarray]:
+    rng, values = np.random.default_rng(seed), {}
+    for key in policy.observation_keys:
+        channel = robot.channel(key)
+        if channel.kind == "image":
+            values[key] = rng.integers(0, 256, channel.shape, dtype=np.uint8)
+        elif channel.kind == "discrete":
+            values[key] = rng.integers(0, channel.values, channel.shape).astype(np.float32)
+        else:
+            values[key] = rng.uniform(channel.lower, channel.upper, channel.shape).astype(np.float32)
+    return values
+
+
+if __name__ == "__main__":
+    this_robot = load_embodiment()
+    written = {"packages": {name: version(name) for name in ("jax", "numpy")},
+               "policies": {name: decisions(policy, this_robot) for name, policy in policies(this_robot).items()}}
+    EXPECTED.write_text(json.dumps(written) + "\n")
