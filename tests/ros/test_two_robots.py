@@ -82,8 +82,9 @@ def test_two_loops_run_side_by_side_without_cross_talk(sides, probe):
     # Each arm is told what its own policy wants, and goes there.
     for name, side in sides.items():
         wanted = TWISTS[name][:3]
-        probe.wait(lambda: side.tool_velocity() @ wanted > 0.8 * (wanted @ wanted), f"{name} to move")  # noqa: B023
-        assert np.linalg.norm(side.tool_velocity() - wanted) < 0.3 * np.linalg.norm(wanted)
+        # Waited for: where a busy machine delays proposals, an arm stops for moments.
+        probe.wait(lambda: np.linalg.norm(side.tool_velocity() - wanted) < 0.3 * np.linalg.norm(wanted),  # noqa: B023
+                   f"{name} to move as its policy wants")
 
     # One that is told to be silent stands; the other goes on.
     left, right = sides["left"], sides["right"]
@@ -91,4 +92,5 @@ def test_two_loops_run_side_by_side_without_cross_talk(sides, probe):
     probe.wait(lambda: not any(left.commands[-1][1].velocity), "the left arm to stand")
     heard = len(right.observed)
     probe.wait(lambda: len(right.observed) > heard + 10, "the right policy")
-    assert not any(left.commands[-1][1].velocity) and np.linalg.norm(right.tool_velocity()) > 0.005
+    probe.wait(lambda: np.linalg.norm(right.tool_velocity()) > 0.005, "the right arm to move on")
+    assert not any(left.commands[-1][1].velocity)
