@@ -154,6 +154,7 @@ def test_proposals_follow_good_inputs_and_stop_with_bad_ones(processes, probe, w
     # Joint angles that are not numbers are refused, and soon there are no fresh ones.
     scene.angle = float("nan")
     scene.sense_until(lambda: "joint_states: a value is not finite" in scene.said(), "the complaint about NaN")
+    scene.sense_until(lambda: scene.proposals_in(0.5) == 0, "the last good angles to be too old")
     assert scene.proposals_in(1.0) == 0
 
 
