@@ -68,8 +68,8 @@ class Options:
     """Write the findings here as JSON."""
     robot: bool = False
     """Look at a running robot and its nodes instead: topics, stamps, joints, cameras, guard, policy."""
-    namespace: str = "sawyer"
-    """With --robot: the robot's namespace."""
+    namespace: str = ""
+    """With --robot: the robot's namespace; nothing: the contract's."""
     embodiment: str = "sawyer_rgb_stacking"
     """With --robot: name or path of its contract."""
     policy: str = ""

@@ -34,14 +34,15 @@ def examine(options: Options) -> dict:
     except ImportError as error:
         raise SetupError(expected="the packages of requirements/ros.txt", got=str(error),
                          fix="run `doctor` without --robot: it says what is missing") from None
-    with DoctorClient(robot, options.namespace, options.seconds) as client:
+    namespace = options.namespace or robot.wire.namespace
+    with DoctorClient(robot, namespace, options.seconds) as client:
         client.wait(parts, options.patience)
         seen = _sighting(options, robot, client, parts)
     findings = judge(robot, seen, parts)
     levels = Counter(finding.level for finding in findings)
-    print_table(findings, f"{robot.name} in /{options.namespace.strip('/')}, listened for {seen.listened_s:.1f} s")
+    print_table(findings, f"{robot.name} in /{namespace.strip('/')}, listened for {seen.listened_s:.1f} s")
     ok = not levels["red"] and (options.accept_yellow or not levels["yellow"])
-    return {"ok": ok, "namespace": options.namespace, "embodiment": robot.name, "digest": robot.digest,
+    return {"ok": ok, "namespace": namespace, "embodiment": robot.name, "digest": robot.digest,
             "parts": sorted(parts), "listened_s": round(seen.listened_s, 2),
             **{level: levels[level] for level in ("green", "yellow", "red")},
             "findings": [asdict(finding) for finding in findings]}

@@ -23,10 +23,14 @@ LEAST_FREE_MIB, ENOUGH_FREE_MIB = 2048.0, 4096.0
 MOVED_SHARE = 0.3
 """Of a nudge that the gripper has to follow."""
 
+ARM_TYPES = {"joint_state": JOINT_STATE, "float64_multi_array": "std_msgs/msg/Float64MultiArray",
+             "joint_trajectory": "trajectory_msgs/msg/JointTrajectory", "twist": TWIST}
+"""Of arm commands, by the contract's `arm_command_kind`."""
+
 
 def commands(robot: Embodiment) -> dict[str, str]:
     """Topics that the robot obeys, and their type."""
-    return {robot.wire.arm_command: JOINT_STATE, robot.wire.gripper_command: JOINT_STATE}
+    return {robot.wire.arm_command: ARM_TYPES[robot.wire.arm_command_kind], robot.wire.gripper_command: JOINT_STATE}
 
 
 def proposals(robot: Embodiment) -> dict[str, str]:

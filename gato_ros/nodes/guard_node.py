@@ -50,7 +50,7 @@ class GuardNode:
     def __init__(self, node: ManagedNode, parameters: GuardParameters):
         self._node = node
         self.robot = robot = load_embodiment(parameters.embodiment)
-        self.keys = None
+        self.keys = self.act_ms_p99 = None
         make = partial(
             make_guard, robot, proposal_validity_s=parameters.proposal_validity_s,
             latch_after_s=parameters.latch_after_s, future_tolerance_s=parameters.future_tolerance_s,
@@ -91,6 +91,8 @@ class GuardNode:
         # In simulation no reset is needed, unless something had gone wrong before.
         self._arm_when_ready = self._start_armed and self._guard.latched in (NOT_ARMED, DEACTIVATED)
         self.active = True
+        # The gate has held up the callbacks: what the joints have said meanwhile is taken here, or they would be old.
+        self._inputs.take_joints()
         self._tick()
 
     def deactivate(self) -> str | None:

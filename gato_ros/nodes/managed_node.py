@@ -50,6 +50,8 @@ class Part(Protocol):
     robot: Embodiment
     keys: tuple[str, ...] | None
     """Observations that it reads; None: of the robot's state whatever its role needs."""
+    act_ms_p99: float | None
+    """What it takes for an action [ms], where it makes any."""
 
     def objections(self) -> tuple[str, ...]:
         """Reasons of its own against an activation."""
@@ -106,7 +108,8 @@ class ManagedNode(LifecycleNode):
 
     @_kept_error
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        if reasons := (*preflight(self, self._part.robot, self._role, self._part.keys), *self._part.objections()):
+        if reasons := (*preflight(self, self._part.robot, self._role, self._part.keys,
+                                       self._part.act_ms_p99), *self._part.objections()):
             self._refuse("activate", reasons)
             return FAILURE
         self.refusals, self._walking = (), False
