@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from gato_ros.nodes.parameters import (
     resolve,
 )
 
+SOURCE = Path(__file__).resolve().parents[2]
+"""The source tree, where this is one."""
 NAMESPACE = "sawyer"
 """Of the contract that is taken where none is named."""
 MANAGER = "lifecycle_manager"
@@ -66,8 +69,9 @@ class NodePlan:
 
 def default_parameter_file() -> Path:
     """launch/params/loop.yaml of the source tree, or of the installed package's share folder."""
-    root = Path(__file__).resolve().parents[2]
-    for folder in (root / "launch", Path(sys.prefix) / "share" / "gato_ros" / "launch"):
+    # A workspace's prefixes first, then the environment's that a wheel was installed into.
+    prefixes = [*filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)), sys.prefix]
+    for folder in (SOURCE / "launch", *(Path(prefix) / "share" / "gato_ros" / "launch" for prefix in prefixes)):
         if (path := folder / "params" / "loop.yaml").exists():
             return path
     raise SetupError(expected="launch/params/loop.yaml beside the package or in its share folder", got="no such file",

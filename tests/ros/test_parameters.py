@@ -62,6 +62,15 @@ def test_the_shipped_file_is_right_and_names_every_parameter():
         assert resolve(kind, given, name) == kind() and set(given) == {item.name for item in dataclasses.fields(kind)}
 
 
+def test_a_workspace_that_is_installed_finds_its_file(tmp_path, monkeypatch):
+    share = tmp_path / "install/gato_ros/share/gato_ros/launch/params"
+    share.mkdir(parents=True)
+    (share / "loop.yaml").write_text("")
+    monkeypatch.setattr("gato_ros.nodes.plan.SOURCE", tmp_path / "site-packages")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path / 'install/gato_ros'}:/nonexistent")
+    assert default_parameter_file() == share / "loop.yaml"
+
+
 def test_the_plan_gives_every_node_a_name_and_a_namespace():
     plans = loop_plan({"sim_node": {"seed": 3}})
     assert [plan.name for plan in plans] == ["guard_node", "policy_node", "sim_node", "incident_node"]
