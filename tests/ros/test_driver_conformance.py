@@ -310,6 +310,7 @@ def test_a_command_that_arrives_late_or_senseless_is_refused_by_the_agent(arm, f
     try:
         arm.stream(0.3, lambda: arm.count("refused_commands") >= refused + 5, fault)
         assert complaint in arm.says("last_refusal")
+        arm.probe.spin(0.3)  # what is still on its way must not arrive after the fault has been taken away
         assert standing_still_in_truth(arm, begun)
     finally:
         arm.proxy.alter = as_it_is
@@ -366,6 +367,7 @@ def test_commands_that_come_twice_or_in_another_order_count_once(arm):
         arm.command(0.3)
         arm.probe.spin(0.01)
         arm.stream_for(0.0, 0.1)
+    arm.probe.spin(0.3)
     arm.proxy.alter = as_it_is
     arm.probe.wait(lambda: arm.count("refused_commands") >= refused + 5, "refusals")
     assert "repeated or out of order" in arm.says("last_refusal") and standing_still_in_truth(arm, begun)
