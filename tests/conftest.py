@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from gato_ros.cli import write_json
 from gato_ros.cli.fault_catalogue import load_catalogue, summary
@@ -18,6 +19,10 @@ signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 # What tests compile stays out of the user's cache, and they do not depend on what is in it.
 os.environ["GATO_ROS_COMPILATION_CACHE"] = "off"
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("shared_machine", deadline=None)
+settings.load_profile("shared_machine")
 
 INJECTIONS, OUTCOMES = pytest.StashKey[list](), pytest.StashKey[dict]()
 
