@@ -31,6 +31,7 @@ class Argument:
 ARGUMENTS = {
     "robot": Argument("sim", "sim: the simulator; sawyer or mock: driver_node; driver: one of yours that runs already",
                       ("sim", *DRIVEN, "driver")),
+    "host": Argument("", "robot:=sawyer: where its agent runs; nothing: the parameter file's"),
     "policy": Argument("hold", "directory of weights, or `hold`: stand still"),
     "shadow": Argument("false", "true: the policy moves nothing; what it would do is on shadow/*", FLAG),
     "teleop": Argument("none", "who may take over; expert in the simulator only (a keyboard needs a terminal of its "
@@ -102,7 +103,8 @@ def launch_plan(given: Mapping[str, str]) -> tuple[NodePlan, ...]:
         "sim_node": {"objects": value["objects"], "task": value["task"], "seed": int(value["seed"]), "gui": on["gui"],
                      "lockstep": on["lockstep"], "ground_truth": value["teleop"] == "expert", **same},
         "incident_node": same,
-        "driver_node": {"driver": value["robot"], **same},
+        "driver_node": {"driver": value["robot"], "enable_at_start": value["robot"] == "mock",
+                        **({"host": value["host"]} if value["host"] else {}), **same},  # else the file's
         "teleop_node": {"device": value["teleop"], "task": value["task"], **same},
         "recorder_node": {"folder": value["folder"], **same},
         "view_node": same,

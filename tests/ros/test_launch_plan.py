@@ -51,6 +51,13 @@ def test_every_node_has_a_name_and_a_namespace_and_waits_for_the_manager():
     assert parameters("lifecycle_manager", autostart="false")["autostart"] is False
 
 
+def test_the_driver_is_told_where_its_robot_is_and_only_a_mock_is_enabled_by_itself():
+    sawyer = parameters("driver_node", robot="sawyer", host="intera")
+    assert (sawyer["driver"], sawyer["host"], sawyer["enable_at_start"]) == ("sawyer", "intera", False)
+    mock = parameters("driver_node", robot="mock")
+    assert mock["enable_at_start"] is True and "host" not in mock
+
+
 def test_only_a_simulated_robot_is_armed_by_itself_and_shadow_reaches_the_guard():
     assert parameters("guard_node")["start_armed"] is True
     real = parameters("guard_node", robot="driver", shadow="true")
