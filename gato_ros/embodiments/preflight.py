@@ -44,13 +44,15 @@ def against_activation(robot: Embodiment, seen: Sighting, role: str) -> list[Fin
     """What is red of all that concerns one node: the policy its sensors, the guard its robot."""
     if role not in ROLES:
         raise unknown_name("a role", role, ROLES)
-    found = loop.judge_nodes(seen) + loop.judge_time(seen) + loop.judge_proposals(robot, seen)
+    found = loop.judge_nodes(seen) + loop.judge_time(seen)
     found += wire.judge_quality(seen, all_topics(robot), loop.commands(robot))
     if role == "guard":
         found += _sensors(robot, seen, ()) + loop.judge_commands(robot, seen)
     else:
         # Not the guard: what nobody listens to moves nothing, and a guard asks for itself.
         found += _sensors(robot, seen, seen.keys) + values.judge_ranges(robot, seen)
+        # Another policy beside it; a guard, which has to take over from one that died, does not wait for that.
+        found += loop.judge_proposals(robot, seen)
         found += loop.judge_latency(robot, seen) + loop.judge_weights(seen)
     return [finding for finding in found if finding.level == "red"]
 

@@ -1,6 +1,7 @@
 """guard_node in a process, with a robot that stands still: what its tests share."""
 
 import time
+from functools import cached_property
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
@@ -23,12 +24,19 @@ class Scene:
         self.arm = probe.listen(JointState, WIRE.arm_command, REPORT) if arm is None else arm
         self.gripper = probe.listen(JointState, WIRE.gripper_command, REPORT)
         self.status = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
-        self.twists = probe.node.create_publisher(TwistStamped, WIRE.proposal_twist, PROPOSAL)
-        self.grippers = probe.node.create_publisher(JointState, WIRE.proposal_gripper, PROPOSAL)
         self.robot = robot or processes.start("tests/ros/still_robot.py")
         self.guard = processes.node("guard_node", *arguments)
         self.reset()
         probe.wait(lambda: self.arm and self.status, "commands and status")
+
+    # Made when they are used: a guard does not begin beside two that propose.
+    @cached_property
+    def twists(self):
+        return self.probe.node.create_publisher(TwistStamped, WIRE.proposal_twist, PROPOSAL)
+
+    @cached_property
+    def grippers(self):
+        return self.probe.node.create_publisher(JointState, WIRE.proposal_gripper, PROPOSAL)
 
     def reset(self) -> None:
         end_s = time.monotonic() + 60.0

@@ -165,7 +165,7 @@ BROKEN = {
     "two drivers": (lambda scene: scene.publisher(JointState, JOINTS), JOINTS, "2 publishers", "policy guard"),
     "compressed": (lambda scene: scene.publisher(CompressedImage, LEFT), LEFT, "CompressedImage", "policy"),
     "two policies": (lambda scene: scene.publisher(JointState, WIRE.proposal_gripper), WIRE.proposal_gripper,
-                     "2 publishers", "policy guard"),
+                     "2 publishers", "policy"),
     "deaf robot": (lambda scene: scene.listener(JointState, WIRE.arm_command, KEPT),
                    f"{WIRE.arm_command}: quality", "/sawyer/probe hears nothing of /sawyer/guard_node", "policy guard"),
     "a clock": (lambda scene: scene.publisher(Clock, "/clock", REPORT), "time", "somebody publishes /clock", ""),
