@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gato_ros.drivers.sawyer_agent import frames
@@ -125,6 +125,7 @@ def test_noise_raises_nothing_but_a_frame_error(noise):
 
 
 @given(st.sampled_from(sorted(frames.KINDS)), st.binary(max_size=300))
+@example(132, b"\n")
 @settings(max_examples=500)
 def test_any_payload_with_a_right_checksum_is_a_frame_or_a_frame_error(kind, payload):
     head = HEADER.pack(MAGIC, VERSION, kind, len(payload), 1, 1) + payload

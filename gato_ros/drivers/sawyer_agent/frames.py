@@ -267,6 +267,9 @@ class FrameReader:
             raise FrameError(f"the checksum of a {KINDS[kind].__name__} is wrong")
         del self._data[:end + CHECKSUM.size]
         try:
-            return Frame(session, sequence, KINDS[kind].unpack(content[HEADER.size:]))
+            body = KINDS[kind].unpack(content[HEADER.size:])
+            if body.pack() != content[HEADER.size:]:  # one meaning has one spelling
+                raise ValueError("spelled as no sender of this version does")
+            return Frame(session, sequence, body)
         except (struct.error, ValueError) as error:  # UnicodeDecodeError is a ValueError
             raise FrameError(f"a {KINDS[kind].__name__} that does not hold what it should: {error}") from None

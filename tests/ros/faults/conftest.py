@@ -223,6 +223,9 @@ class Stable:
         return float(self._take("future"))
 
     def close(self) -> None:
+        """Safe to call twice."""
+        if self._process.poll() is not None:
+            return
         self._process.stdin.close()
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

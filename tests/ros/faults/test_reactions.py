@@ -189,7 +189,9 @@ def test_a_killed_policy_is_answered_by_a_stop_and_a_latch(loop, stable, fault_k
 
 
 @pytest.mark.fault("P1")
-def test_the_real_policy_killed_and_started_again_moves_nothing_without_a_reset(loop):
+def test_the_real_policy_killed_and_started_again_moves_nothing_without_a_reset(loop, stable):
+    stable.close()  # its gate refuses a policy that another one stands beside, ready
+
     def kill() -> float:
         at_s = time.monotonic()
         os.killpg(loop.policy.pid, signal.SIGKILL)
