@@ -19,10 +19,15 @@ ROS = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_PYTHON_CHECK_FIELDS": 
 avoid_shared_memory(ROS)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.ros)
+            if not config.getoption("--fault-json"):
+                # Of 440 such tests a handful in a run waits in vain for processes to find each other, other ones each
+                # time, for a reason not found yet. They are tried again and listed as RERUN: a list that is to end.
+                # Measurements of faults are not.
+                item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 @pytest.fixture(scope="session", autouse=True)
