@@ -27,6 +27,7 @@ from gato_ros.nodes.sensor_subscriptions import SensorSubscriptions
 
 NAME = "policy_node"
 PACE_TRIES, PACE_ACTIONS = 5, 10
+"""How often the time of an action is taken at the most, and over how many actions each time."""
 END_LIMIT_S = 2.0
 """An action that is under way may take this long to end [s]."""
 

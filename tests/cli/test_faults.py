@@ -34,9 +34,10 @@ def test_every_row_has_a_test_or_a_reason_and_none_has_both():
     assert {name for name, row in ROWS.items() if not row.untested} == marked
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in ROWS.values() if row.untested])
-def test_a_row_without_a_test(row):
-    pytest.skip(f"{row.id}, {row.fault}: {row.untested}")
+if UNTESTED := [row for row in ROWS.values() if row.untested]:  # none: no skip without a reason
+    @pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in UNTESTED])
+    def test_a_row_without_a_test(row):
+        pytest.skip(f"{row.id}, {row.fault}: {row.untested}")
 
 
 def test_the_page_for_people_is_what_the_command_writes(tmp_path):
