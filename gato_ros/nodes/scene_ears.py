@@ -19,7 +19,7 @@ from gato_ros.nodes.debug_picture import Scene
 from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.image import ImageRefused, rgb_from_message
 from gato_ros.nodes.joint_message import JointsRefused, values_by_name
-from gato_ros.nodes.quality import CAMERA, HAND, STATE_IN
+from gato_ros.nodes.quality import CAMERA, ONLOOKER, STATE_IN
 
 FORGET_S = 1.0
 """What was not said again for so long [s] is unknown: a picture must not show a motion that is over."""
@@ -37,9 +37,9 @@ class SceneEars:
         node.create_subscription(JointState, wire.joint_states.topic, self._on_joints, STATE_IN)
         node.create_subscription(JointState, wire.gripper_states.topic, self._on_opening("opening"), STATE_IN)
         for topic, name in ((wire.proposal_twist, "policy"), (wire.human_twist, HUMAN)):
-            node.create_subscription(TwistStamped, topic, self._on_twist(name), HAND)
-        node.create_subscription(JointState, wire.proposal_gripper, self._on_opening("wanted"), HAND)
-        node.create_subscription(JointState, wire.arm_command, self._on_command, HAND)
+            node.create_subscription(TwistStamped, topic, self._on_twist(name), ONLOOKER)
+        node.create_subscription(JointState, wire.proposal_gripper, self._on_opening("wanted"), ONLOOKER)
+        node.create_subscription(JointState, wire.arm_command, self._on_command, ONLOOKER)
         for name in ("guard_node", "policy_node"):
             node.create_subscription(DiagnosticStatus, f"{name}/status", self._keeper(name), STATE_IN)
 

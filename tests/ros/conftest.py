@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -19,15 +20,21 @@ ROS = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_PYTHON_CHECK_FIELDS": 
 avoid_shared_memory(ROS)
 
 
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(items):
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.ros)
-            if not config.getoption("--fault-json"):
-                # Of 440 such tests a handful in a run waits in vain for processes to find each other, other ones each
-                # time, for a reason not found yet. They are tried again and listed as RERUN: a list that is to end.
-                # Measurements of faults are not.
-                item.add_marker(pytest.mark.flaky(reruns=2))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """What a test that failed was in the middle of: the nodes it sees, and what its processes have said."""
+    report = (yield).get_result()
+    if report.failed:
+        for probe in Probe.open:
+            report.sections.append(("the graph", probe.graph()))
+        for running in Processes.open:
+            report.sections += running.tails()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,8 +53,11 @@ def ros_environment():
 class Processes:
     """Python processes that end with the test."""
 
+    open: ClassVar[list["Processes"]] = []
+
     def __init__(self, folder: Path):
         self.folder, self._running = folder, []
+        self.open.append(self)
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """`python ARGUMENTS` in the repository's root; its output goes to the file `log_path`."""
@@ -67,7 +77,19 @@ class Processes:
         """One of our nodes in namespace /sawyer."""
         return self.start("-m", f"gato_ros.nodes.{name}", "--ros-args", "-r", "__ns:=/sawyer", *arguments)
 
+    def tails(self) -> list[tuple[str, str]]:
+        """(title, last lines of its output) of each process."""
+        tails = []
+        for process in self._running:
+            ended = process.poll()
+            path = getattr(process, "log_path", None)
+            lines = path.read_text(errors="replace").splitlines()[-20:] if path else []
+            tails.append((f"{process.pid} {'runs' if ended is None else f'ended: {ended}'}: "
+                          f"{' '.join(map(str, process.args[1:6]))}", "\n".join(lines)))
+        return tails
+
     def stop(self) -> None:
+        self.open.remove(self)
         for process in self._running:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)
@@ -96,6 +118,8 @@ def module_processes(tmp_path_factory):
 class Probe:
     """A node in the test's own process: listens, publishes, calls."""
 
+    open: ClassVar[list["Probe"]] = []
+
     def __init__(self):
         import rclpy
         from rclpy.context import Context
@@ -106,8 +130,19 @@ class Probe:
         self.node = rclpy.create_node("probe", namespace="/sawyer", context=self.context)
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
+        self.open.append(self)
+
+    def graph(self) -> str:
+        """Every topic that the probe knows of: who publishes it, who listens."""
+        def names(ends) -> str:
+            return ", ".join(sorted(f"{end.node_namespace}/{end.node_name}".replace("//", "/") for end in ends)) or "-"
+
+        return "\n".join(f"{topic}: {names(self.node.get_publishers_info_by_topic(topic))} -> "
+                         f"{names(self.node.get_subscriptions_info_by_topic(topic))}"
+                         for topic, _ in sorted(self.node.get_topic_names_and_types()))
 
     def close(self) -> None:
+        self.open.remove(self)
         self._executor.shutdown()
         self.node.destroy_node()
         self.context.try_shutdown()

@@ -17,19 +17,26 @@ RECORDER = ("start", "stop_success", "stop_fail", "discard", "redo", "mark")
 
 
 class Recorder:
-    """The services of recorder_node."""
+    """The services of recorder_node, from `open` on."""
 
     def __init__(self, probe, refuses=()):
-        self.asked = []
+        self.asked, self._node, self._refuses, self._services = [], probe.node, refuses, []
+
+    def open(self) -> None:
 
         def answer(name):
             def serve(request, response):
                 self.asked.append(name)
-                response.success, response.message = name not in refuses, f"{name} it is"
+                response.success, response.message = name not in self._refuses, f"{name} it is"
                 return response
             return serve
 
-        self.services = [probe.node.create_service(Trigger, f"recorder_node/{name}", answer(name)) for name in RECORDER]
+        self._services = [self._node.create_service(Trigger, f"recorder_node/{name}", answer(name))
+                          for name in RECORDER]
+
+    def close(self) -> None:
+        for service in self._services:
+            self._node.destroy_service(service)
 
 
 @pytest.fixture(scope="module")
@@ -155,20 +162,26 @@ def test_a_takeover_keeps_what_the_guard_told_the_gripper(joy, pad, module_probe
     assert {message.position[0] for _, message in joy.openings[since:]} == {0.0}
 
 
-def test_buttons_speak_to_the_recorder_and_a_missing_one_is_said(joy, pad, module_probe):
+@pytest.fixture
+def recorder(module_probe):
+    """No longer there than the test is, however it ends: the next one wants none."""
+    made = Recorder(module_probe, refuses=("redo",))
+    yield made
+    made.close()
+
+
+def test_buttons_speak_to_the_recorder_and_a_missing_one_is_said(joy, pad, recorder):
     pad.seen_released(joy)
     pad.press(START)
     pad.wait(lambda: "nobody offers /sawyer/recorder_node/start, NOTHING IS RECORDED" in joy.values()["last_word"],
              "the word")
-    recorder = Recorder(module_probe, refuses=("redo",))
+    recorder.open()
     pad.wait(lambda: joy.values()["recorder"] == "there", "the recorder")
     for button, name in ((7, "start"), (3, "stop_success"), (1, "stop_fail"), (6, "discard"), (2, "redo"), (5, "mark")):
         pad.press(button)
         pad.wait(lambda: recorder.asked[-1:] == [name] and f"{name} it is" in joy.values()["last_word"], name)  # noqa: B023
         assert ("REFUSED" in joy.values()["last_word"]) == (name == "redo")
     assert len(recorder.asked) == 6
-    for service in recorder.services:
-        module_probe.node.destroy_service(service)
 
 
 def test_it_ends_with_a_zero(joy, pad):
@@ -252,6 +265,7 @@ def test_a_keyboard_in_a_plain_terminal(keyboard, probe):
     probe.wait(lambda: "NOTHING IS RECORDED" in ears.values()["last_word"], "the word about the recorder")
     screen.shows("NOTHING IS RECORDED")
     recorder = Recorder(probe)
+    recorder.open()
     probe.wait(lambda: ears.values()["recorder"] == "there", "the recorder")
     for key, name in zip("123456", RECORDER):
         screen.type(key)

