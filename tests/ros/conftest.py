@@ -89,7 +89,9 @@ class Processes:
         return tails
 
     def stop(self) -> None:
-        self.open.remove(self)
+        """Safe to call twice."""
+        if self in self.open:
+            self.open.remove(self)
         for process in self._running:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)

@@ -77,6 +77,12 @@ class Pad:
         self.probe.wait(done, what, meanwhile=self.send, every_s=PERIOD_S)
 
     def seen_released(self, ears: Ears) -> None:
-        """The dead man's button counts once it was seen released."""
+        """The dead man's button counts once it was seen released, by a node that knows of a gripper."""
+        def be_there() -> None:
+            self.send()
+            if ears.said and not ears.values()["gripper_opening_m"]:
+                ears.state_gripper()
+
         self.push(held=False)
-        self.wait(lambda: ears.said and ears.message() == "hands off", "a joystick that is heard")
+        self.probe.wait(lambda: ears.said and ears.message() == "hands off", "a joystick that is heard",
+                        meanwhile=be_there, every_s=PERIOD_S)

@@ -116,7 +116,7 @@ def test_it_speaks_at_the_control_rate(joy, pad):
 def test_a_joystick_that_falls_silent_has_let_go(joy, pad, module_probe):
     pad.seen_released(joy)
     pad.push(forward=1.0)
-    pad.wait(lambda: joy.forward()[-1] > 0.99 * FULL[0], "full speed")
+    pad.wait(lambda: joy.forward() and joy.forward()[-1] > 0.99 * FULL[0], "full speed")
     pad.send()
     silent_s = time.monotonic()
     module_probe.wait(lambda: joy.forward()[-1] == 0.0, "zero", every_s=0.002)
@@ -187,7 +187,7 @@ def test_buttons_speak_to_the_recorder_and_a_missing_one_is_said(joy, pad, recor
 def test_it_ends_with_a_zero(joy, pad):
     pad.seen_released(joy)
     pad.push(forward=1.0)
-    pad.wait(lambda: joy.forward()[-1] > 0.9 * FULL[0], "motion")
+    pad.wait(lambda: joy.forward() and joy.forward()[-1] > 0.9 * FULL[0], "motion")
     joy.node.terminate()
     pad.wait(lambda: joy.forward()[-1] == 0.0, "the last word")
     assert joy.node.wait(timeout=30) == 0
