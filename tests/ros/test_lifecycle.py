@@ -147,8 +147,13 @@ class Recorder:
 
     def __init__(self, probe):
         self._probe, self.goals = probe, []
-        for name in ("guard_node", "policy_node"):
+        self._subscriptions = [
             probe.node.create_subscription(TransitionEvent, f"{name}/transition_event", self._take(name), 100)
+            for name in ("guard_node", "policy_node")]
+
+    def listen(self) -> None:
+        """Wait until both are heard: what they say before is said to nobody."""
+        self._probe.wait(lambda: all(one.get_publisher_count() for one in self._subscriptions), "both nodes")
 
     def _take(self, name):
         return lambda event: self.goals.append((name, event.goal_state.label))
@@ -166,6 +171,7 @@ def test_the_manager_brings_up_guard_then_policy_and_down_in_the_other_order(pro
     is_said = lambda word: probe.wait(lambda: said and said[-1][1].message == word, f"the manager to be {word}")
     guard = Managed(processes, probe, "guard_node", "-p", "start_armed:=true")
     policy = Managed(processes, probe, "policy_node")
+    events.listen()
     manager = processes.node("lifecycle_manager")
     says("waiting for guard_node: inactive; joint_states: nobody publishes it")  # no robot yet: not one step further
     assert policy.state() == "unconfigured"
