@@ -78,6 +78,9 @@ def _evaluate(stage: EvaluateStage, out: Path, workers: int) -> dict[str, Any]:
 
 
 def _card(stage: CardStage, out: Path, ledger: Ledger) -> dict[str, Any]:
-    from gato_ros.cli import model_card
+    from gato_ros.cli import model_card, seal
 
-    return {"card": str(model_card.write(stage, out, ledger.entries).relative_to(out))}
+    card = model_card.write(stage, out, ledger.entries)
+    # What the weights decide here is what every machine has to find that loads them.
+    seal.run(seal.Options((card.parent,), golden=True))
+    return {"card": str(card.relative_to(out))}

@@ -81,7 +81,7 @@ def check_that_the_same_command_went_on_and_counted_both_sittings(made):
 def check_that_weights_and_card_say_what_the_files_say(made, name):
     folder = made["out"] / name / "weights"
     weights = load_weights(folder, load_embodiment())
-    assert weights.extra["step"] == 20
+    assert weights.extra["step"] == 20 and weights.golden
     assert (folder / "params.safetensors").read_bytes() == (
         made["out"] / name / "dagger_1" / "last" / "params.safetensors").read_bytes()
     assert str(made["out"]) not in (folder / "config.json").read_text()
