@@ -35,6 +35,10 @@ DOWN_LIMIT_S = 3.0
 AWAY, BUSY = "away", "no answer"
 UP = {State.PRIMARY_STATE_UNCONFIGURED: Transition.TRANSITION_CONFIGURE,
       State.PRIMARY_STATE_INACTIVE: Transition.TRANSITION_ACTIVATE}
+GOALS = {Transition.TRANSITION_CONFIGURE: State.PRIMARY_STATE_INACTIVE,
+         Transition.TRANSITION_ACTIVATE: State.PRIMARY_STATE_ACTIVE,
+         Transition.TRANSITION_DEACTIVATE: State.PRIMARY_STATE_INACTIVE}
+PRIMARY = (State.PRIMARY_STATE_UNCONFIGURED, *GOALS.values(), State.PRIMARY_STATE_FINALIZED)
 
 
 class ManagedClient:
@@ -76,26 +80,39 @@ class LifecycleManager:
         response.success, response.message = True, f"{'up' if up else 'down'} is wanted; ~/status tells how far it is"
         return response
 
-    def _call(self, client, request, limit_s: float, stop: Stop | None = None):
-        """The answer; None where there is none in time, or where `stop` comes first."""
-        future, end_s = client.call_async(request), time.monotonic() + limit_s
-        while not future.done():
-            self._executor.spin_once(timeout_sec=0.05)
-            if time.monotonic() > end_s or stop:
-                client.remove_pending_request(future)
-                return None
-        return future.result()
-
     def _state(self, managed: ManagedClient, limit_s: float = ANSWER_LIMIT_S) -> State:
         """Its state; without an id where it is away, or too busy to answer."""
         if not managed.state.service_is_ready():
             return State(label=AWAY)
-        answer = self._call(managed.state, GetState.Request(), limit_s)
-        return State(label=BUSY) if answer is None else answer.current_state
+        future, end_s = managed.state.call_async(GetState.Request()), time.monotonic() + limit_s
+        while not future.done():
+            self._executor.spin_once(timeout_sec=0.05)
+            if time.monotonic() > end_s:
+                managed.state.remove_pending_request(future)
+                return State(label=BUSY)
+        return future.result().current_state
 
     def _change(self, managed: ManagedClient, transition: int, limit_s: float, stop: Stop | None = None) -> bool:
-        answer = self._call(managed.change, ChangeState.Request(transition=Transition(id=transition)), limit_s, stop)
-        return answer is not None and answer.success
+        """Whether the transition was made.
+
+        On a busy machine a node may answer before it has found our ear, and then nothing is heard of it: its state is
+        asked for too. While it is on its way it says that of a transition, or nothing.
+        """
+        request, end_s = ChangeState.Request(transition=Transition(id=transition)), time.monotonic() + limit_s
+        future = managed.change.call_async(request)
+        asked_s = time.monotonic()
+        while not future.done() and time.monotonic() < end_s and not stop:
+            self._executor.spin_once(timeout_sec=0.05)
+            if time.monotonic() - asked_s > ANSWER_LIMIT_S:
+                state = self._state(managed, max(0.05, min(ANSWER_LIMIT_S, end_s - time.monotonic())))
+                asked_s = time.monotonic()
+                if state.id in PRIMARY and not future.done():
+                    managed.change.remove_pending_request(future)
+                    return state.id == GOALS[transition]
+        if not future.done():
+            managed.change.remove_pending_request(future)
+            return False
+        return future.result().success
 
     def _bring_up(self, stop: Stop) -> tuple[bytes, str]:
         """One transition of the first node that is not active yet; what there is to say."""

@@ -5,8 +5,9 @@ import time
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
-from lifecycle_msgs.msg import Transition, TransitionEvent
+from lifecycle_msgs.msg import State, Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetAvailableTransitions, GetState
+from rclpy.callback_groups import CallbackGroup
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
@@ -201,6 +202,43 @@ def test_the_manager_brings_up_guard_then_policy_and_down_in_the_other_order(pro
     manager.send_signal(signal.SIGINT)
     assert manager.wait(timeout=30.0) == 0
     assert policy.state() == guard.state() == "inactive"
+
+
+class Unserved(CallbackGroup):
+    """No executor serves what is in this group."""
+
+    def can_execute(self, entity):
+        return False
+
+    def beginning_execution(self, entity):
+        return False
+
+    def ending_execution(self, entity):
+        pass
+
+
+def test_a_node_whose_answer_is_lost_is_believed_by_its_state(processes, probe):
+    """The services of a managed node; what it is told to do it does, and nobody ever hears so."""
+    state, asked = State(id=State.PRIMARY_STATE_UNCONFIGURED), []
+    goals = {CONFIGURE: State.PRIMARY_STATE_INACTIVE, ACTIVATE: State.PRIMARY_STATE_ACTIVE}
+    change = probe.node.create_service(ChangeState, "mute/change_state", None, callback_group=Unserved())
+
+    def obey() -> None:
+        with change.handle:
+            request, _ = change.handle.service_take_request(ChangeState.Request)
+        if request is not None:
+            asked.append(request.transition.id)
+            state.id = goals[request.transition.id]
+
+    def tell(request, response):
+        response.current_state = state
+        return response
+
+    said = probe.listen(DiagnosticStatus, "lifecycle_manager/status", REPORT)
+    probe.node.create_service(GetState, "mute/get_state", tell)
+    processes.node("lifecycle_manager", "-p", "managed:=mute")
+    probe.wait(lambda: said and said[-1][1].message == "up", "the manager to be up", meanwhile=obey)
+    assert asked == [CONFIGURE, ACTIVATE]
 
 
 def test_a_manager_of_nothing_is_refused(processes):
