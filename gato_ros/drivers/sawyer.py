@@ -152,7 +152,10 @@ class SawyerDriver:
             if self._socket.send(data) != len(data):
                 self._part("the agent does not read")
         except OSError as error:
-            self._part(f"lost: {error}")
+            # An agent that has closed may have said why: that lies here unread.
+            self._receive()
+            if self._socket is not None:
+                self._part(f"lost: {error}")
 
     def _attend(self) -> None:
         if self._socket is None:
