@@ -69,6 +69,12 @@ def pytest_sessionfinish(session):
 
 
 def pytest_terminal_summary(terminalreporter, config):
+    # What was tried again has passed in the end, and is not forgotten: all that is known of its first try.
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"tried again: {report.nodeid}")
+        terminalreporter.line(report.longreprtext)
+        for title, text in report.sections:
+            terminalreporter.line(f"--- {title}\n{text}")
     if path := config.getoption("--fault-json"):
         found = json.loads(path.read_text())
         terminalreporter.section("fault catalogue")

@@ -20,10 +20,15 @@ ROS = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_PYTHON_CHECK_FIELDS": 
 avoid_shared_memory(ROS)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.ros)
+            if not config.getoption("--fault-json"):
+                # On shared machines: of 460 such tests, processes in real time, one failed in each of the last two
+                # whole runs. One more try, listed as RERUN with its words; a test that needs it is to be mended.
+                # Measurements of faults get none.
+                item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.hookimpl(hookwrapper=True)
