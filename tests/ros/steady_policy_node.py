@@ -1,4 +1,4 @@
-"""The real policy_node around a policy that wants one motion, read from the environment. A process of its own."""
+"""The real policy_node around a policy that goes to and fro as the environment says. A process of its own."""
 
 import os
 import sys
@@ -9,6 +9,8 @@ from gato_ros.core.action import Action
 from gato_ros.nodes import policy_node
 
 TWIST = np.array([float(value) for value in os.environ["GATO_ROS_TEST_TWIST"].split(",")])
+THERE = 200
+"""Steps in one direction: simulated time may run fast, and the workspace has walls."""
 
 
 class SteadyPolicy:
@@ -16,11 +18,15 @@ class SteadyPolicy:
 
     observation_keys = ("basket_front_left/pixels",)
 
+    def __init__(self):
+        self._steps = 0
+
     def reset(self, prompt=None) -> None:
         pass
 
     def act(self, observation) -> Action:
-        return Action(TWIST, 0.01)
+        self._steps += 1
+        return Action(TWIST if (self._steps - 1) // THERE % 2 == 0 else -TWIST, 0.01)
 
 
 if __name__ == "__main__":
