@@ -1,5 +1,6 @@
 """teleop_node over DDS: what each device makes of a hand, and what the recorder is told."""
 
+import signal
 import time
 
 import numpy as np
@@ -13,6 +14,7 @@ from gato_ros.nodes.quality import COMMAND, STATE_OUT
 from tests.ros.hands import DEAD_MAN, FULL, GRIPPER, ROBOT, START, WIRE, Ears, Pad
 from tests.ros.screen import Screen
 
+MARK = 5
 RECORDER = ("start", "stop_success", "stop_fail", "discard", "redo", "mark")
 
 
@@ -23,7 +25,6 @@ class Recorder:
         self.asked, self._node, self._refuses, self._services = [], probe.node, refuses, []
 
     def open(self) -> None:
-
         def answer(name):
             def serve(request, response):
                 self.asked.append(name)
@@ -160,6 +161,14 @@ def test_a_takeover_keeps_what_the_guard_told_the_gripper(joy, pad, module_probe
     since = len(joy.openings)
     pad.wait(lambda: len(joy.openings) > since + 3, "proposals")
     assert {message.position[0] for _, message in joy.openings[since:]} == {0.0}
+
+
+def test_a_short_press_counts_though_the_node_was_away_meanwhile(joy, pad):
+    pad.seen_released(joy)
+    joy.node.send_signal(signal.SIGSTOP)
+    pad.press(MARK)
+    joy.node.send_signal(signal.SIGCONT)
+    pad.wait(lambda: "nobody offers /sawyer/recorder_node/mark" in joy.values()["last_word"], "the word")
 
 
 @pytest.fixture

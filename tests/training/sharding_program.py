@@ -35,9 +35,9 @@ from gato_ros.training.step import measure, train_step  # noqa: E402
 jax.config.update("jax_disable_most_optimizations", True)
 sharding.LEAST_SPLIT = 64  # debug sizes are small
 BATCH, STEPS = 16, 2
-# The paper's rate.
 NO_GRADIENT = 1e-6
 """Adam divides a gradient by its own size. One this small is rounding, and so is the whole step that it makes."""
+# The paper's rate.
 CONFIG = TrainingConfig(steps=8, batch=BATCH, warmup_steps=1, learning_rate=1e-4)
 
 
