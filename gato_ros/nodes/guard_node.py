@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -146,6 +146,7 @@ class GuardNode:
 
     def _latching(self, callback: Callable) -> Callable:
         """`callback`, and a latch if it fails: a guard that misses messages unsaid is worse than one that stands."""
+        @wraps(callback)  # an executor looks at its signature, to tell what it wants to be called with
         def guarded(*arguments) -> None:
             try:
                 callback(*arguments)

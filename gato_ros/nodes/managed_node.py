@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from gato_ros.core.errors import SetupError
@@ -38,6 +38,19 @@ def _kept_error(transition: Callable) -> Callable:
             self._error = error
             return FAULT
     return kept
+
+
+def _events_executor(node: LifecycleNode) -> Executor:
+    """The executor that is told of events: the others build a wait set at every one, a third of a busy node's work.
+
+    It knows no callback groups; nodes with a life cycle have none.
+    """
+    try:
+        from rclpy.experimental import EventsExecutor
+    except ImportError:
+        node.get_logger().warning("this rclpy has no EventsExecutor (Jazzy has it since 7.1.5): more processor time")
+        return SingleThreadedExecutor(context=node.context)
+    return EventsExecutor(context=node.context)
 
 
 def _worded(reasons: tuple[str, ...]) -> list[str]:
@@ -196,7 +209,7 @@ class ManagedNode(LifecycleNode):
 
     def run(self, stop: Stop) -> int:
         """Work until `stop`; the part comes to rest and says so before this returns."""
-        executor = SingleThreadedExecutor(context=self.context)
+        executor = _events_executor(self)
         executor.add_node(self)
         code = 0
         try:
