@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from gato_ros.core.ease import eased
 from gato_ros.core.freshness import Instant, Sample, timing_fault
 from gato_ros.core.proposal import Proposal
@@ -73,7 +71,7 @@ class Arbiter:
     def _fault(self, proposal: Proposal | None, now: Instant) -> str | None:
         if proposal is None:
             return "missing_proposal"
-        if not (np.isfinite(proposal.twist).all() and math.isfinite(proposal.gripper_opening_m)):
+        if not proposal.finite:
             return "non_finite_proposal"
         fault = timing_fault(Sample(None, proposal.stamp_s, proposal.received_s), now, self._validity_s,
                              self._future_tolerance_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,11 @@ class Proposal:
     """When it arrived [s], on the steady clock."""
     source: str = "policy"
     """Who proposes: `human` or `policy`."""
+
+    @property
+    def finite(self) -> bool:
+        """Whether every number of it is one."""
+        return bool(np.isfinite(self.twist).all()) and math.isfinite(self.gripper_opening_m)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class GuardInputs:
         self.pairs = {source: ProposalPair(source, robot) for source in (HUMAN, POLICY)}
         self.state: RobotState | None = None
         self.counts = {"refused_joint_states": 0, "refused_proposals": 0, "deadlines_missed": 0, "liveliness_lost": 0}
-        self.last_refusal, self._hurried_s = "", 0.0
+        self.last_refusal, self._hurried_s = "", {True: 0.0, False: 0.0}
         wire = robot.wire
         self._joints = self._subscribe(JointState, wire.joint_states.topic, self._on_joints, STATE_IN)
         self._subscribe(Bool, "e_stop", lambda message: press(message.data), COMMAND)
@@ -102,8 +102,10 @@ class GuardInputs:
                 whole = take(message)
             except ProposalRefused as refusal:
                 return self._refuse("proposals", str(refusal))
-            # Followed at once: the timer alone would keep it waiting for a period. A flood is left to the timer.
-            if whole and pair.newest.received_s - self._hurried_s > 0.5 / self._robot.control_rate_hz:
-                self._hurried_s = pair.newest.received_s
+            # Followed at once: the timer alone would keep it waiting for a period. A flood is left to the timer; the
+            # finite and the others have one limit each, so that NaN never waits because a good one has just come.
+            finite = whole and pair.newest.finite
+            if whole and pair.newest.received_s - self._hurried_s[finite] > 0.5 / self._robot.control_rate_hz:
+                self._hurried_s[finite] = pair.newest.received_s
                 self._hurry()
         return receive

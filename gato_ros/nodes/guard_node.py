@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial
+from inspect import signature
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -73,11 +74,12 @@ class GuardNode:
         if parameters.shadow:
             node.get_logger().warning("SHADOW MODE: the policy moves nothing; what it would do is on shadow/*")
             self._shadow = GuardShadow(node, robot, make(), parameters.proposal_validity_s)
-        self._inputs = GuardInputs(node, robot, self._latching, self._tick, lambda on: self._press("topic", on))
+        self._inputs = GuardInputs(node, robot, self._latching, self._tick_now, lambda on: self._press("topic", on))
         node.create_service(Trigger, "~/reset", self._on_reset)
         node.create_service(SetBool, "~/emergency_stop", self._on_emergency_stop)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        for period_s, callback in ((self._period_s, self._tick), (PERIOD_S, self._look_around), (1.0, self._diagnose)):
+        self._timer = node.create_timer(self._period_s, self._latching(self._tick), clock=steady)
+        for period_s, callback in ((PERIOD_S, self._look_around), (1.0, self._diagnose)):
             node.create_timer(period_s, self._latching(callback), clock=steady)
 
     # --- the life cycle ---
@@ -146,12 +148,13 @@ class GuardNode:
 
     def _latching(self, callback: Callable) -> Callable:
         """`callback`, and a latch if it fails: a guard that misses messages unsaid is worse than one that stands."""
-        @wraps(callback)  # an executor looks at its signature, to tell what it wants to be called with
         def guarded(*arguments) -> None:
             try:
                 callback(*arguments)
             except Exception as error:
                 self._fail(error)
+        # The executor asks, every time, whether a timer's callback wants to be told of the timer.
+        guarded.__signature__ = signature(callback)
         return guarded
 
     def _fail(self, error: Exception) -> None:
@@ -163,7 +166,7 @@ class GuardNode:
         self._pressed[by] = pressed
         self._guard.emergency_stop(any(self._pressed.values()))
         if pressed:
-            self._tick()
+            self._tick_now()
 
     def _on_emergency_stop(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._latching(self._press)("service", request.data)
@@ -192,6 +195,11 @@ class GuardNode:
     def _look_around(self) -> None:
         if self.active and (fault := self._watch.fault()):
             self._guard.latch(fault)
+
+    def _tick_now(self) -> None:
+        """A step that cannot wait for the timer, which goes on a period later: so many steps a second as asked for."""
+        self._tick()
+        self._timer.reset()
 
     def _tick(self) -> None:
         """One step of the guard; it reckons with the time that really passed since the last."""

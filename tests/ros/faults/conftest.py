@@ -141,8 +141,7 @@ class Loop:
         """Inject a fault into a steady motion; the time to the first slower command [ms], recorded and bounded."""
         moving = self.be_moving()
         at_s = inject()
-        slower = lambda: next((t for t, message in self.arm
-                               if t >= at_s and max(map(abs, message.velocity)) < 0.97 * moving), None)
+        slower = lambda: self._decelerates_from(moving, at_s)
         end_s = time.monotonic() + NO_REACTION_S
         while slower() is None and time.monotonic() < end_s:
             self.probe.spin(0.005)
@@ -152,6 +151,19 @@ class Loop:
         assert reaction_ms is not None, f"{what}: no deceleration within {NO_REACTION_S} s"
         assert reaction_ms < reaction_limit_ms(row), f"{what}: {reaction_ms:.0f} ms"
         return reaction_ms
+
+    def _decelerates_from(self, moving: float, at_s: float) -> float | None:
+        """When the first command of a deceleration came; a speed that only wavers comes back and is none."""
+        began_s = None
+        for t, message in self.arm:
+            speed = max(map(abs, message.velocity))
+            if t < at_s or speed > 0.9999 * moving:
+                began_s = None
+                continue
+            began_s = began_s or t
+            if speed < 0.97 * moving:
+                return began_s
+        return None
 
     def goes_on(self, seconds: float, share: float = 0.8, attempts: int = 12) -> None:
         """The motion is kept for this share of so many seconds, in one attempt of several.
