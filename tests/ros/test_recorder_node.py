@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
