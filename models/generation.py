@@ -88,7 +88,7 @@ def generate(params: Parameters, config: GatoConfig, prompt: Sequence[Step], *, 
 
 @partial(jax.jit, static_argnames=("config", "slots"))
 def read_prompt(params: Parameters, tokens: SequenceTokens, *, config: GatoConfig,
-                slots: int) -> tuple[Float[Array, "pieces"], Context]:
+                slots: int) -> tuple[Float[Array, " pieces"], Context]:
     """Logits of the token after a packed prompt [1 ...], and the context that it makes.
 
     The keys of its padding are written too; each is overwritten by the token that takes its slot before any sees it.
@@ -100,7 +100,7 @@ def read_prompt(params: Parameters, tokens: SequenceTokens, *, config: GatoConfi
 
 @partial(jax.jit, static_argnames="config", donate_argnames="context")
 def read_token(params: Parameters, context: Context, chosen: Int[Array, ""], place: Int[Array, ""],
-               index: Int[Array, ""], *, config: GatoConfig) -> tuple[Float[Array, "pieces"], Context]:
+               index: Int[Array, ""], *, config: GatoConfig) -> tuple[Float[Array, " pieces"], Context]:
     """Logits of the token after the text token `chosen`, which is the `index`-th of the sequence and the `place`-th of
     its time-step, and the context with it."""
     x = params["table"][table_row(config, chosen)] + place_vectors(params, place)
@@ -109,7 +109,7 @@ def read_token(params: Parameters, context: Context, chosen: Int[Array, ""], pla
 
 
 @partial(jax.jit, static_argnames="sampling")
-def choose(logits: Float[Array, "pieces"], legal: Bool[Array, "legal"], rng: Array, *,
+def choose(logits: Float[Array, " pieces"], legal: Bool[Array, " legal"], rng: Array, *,
            sampling: Sampling) -> Int[Array, ""]:
     """One of the legal ids; -1 where a legal logit is not finite."""
     logits = logits[:legal.shape[0]]
@@ -135,5 +135,5 @@ def _advance(params: Parameters, config: GatoConfig, context: Context, x: Float[
     return features, context._replace(memory=memory)
 
 
-def _logits(params: Parameters, config: GatoConfig, feature: Float[Array, "width"]) -> Float[Array, "pieces"]:
+def _logits(params: Parameters, config: GatoConfig, feature: Float[Array, " width"]) -> Float[Array, " pieces"]:
     return product(config, feature[None], params["table"][:config.text_rows].T)[0]

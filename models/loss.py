@@ -12,7 +12,7 @@ from gato_ros.models.array import Array
 from gato_ros.models.layout import BINS, TokenLayout
 
 
-def loss_mask(layout: TokenLayout) -> Bool[np.ndarray, "step_tokens"]:
+def loss_mask(layout: TokenLayout) -> Bool[np.ndarray, " step_tokens"]:
     """True for the tokens of a step that are predicted."""
     mask = np.zeros(layout.step_tokens, bool)
     mask[-layout.actions:] = True
@@ -27,7 +27,7 @@ def masked_cross_entropy(logits: Float[Array, "*batch vocabulary"], targets: Int
 
 
 def action_loss(action_logits: Float[Array, "batch actions bins"], action_bins: Int[Array, "batch actions"],
-                soft_sigma_bins: float) -> Float[Array, "batch"]:
+                soft_sigma_bins: float) -> Float[Array, " batch"]:
     """Cross-entropy [nat] per sample, mean over the actions.
 
     The target is a Gaussian of `soft_sigma_bins` over the bins, normalised; 0 makes it one bin.

@@ -38,7 +38,7 @@ def continuous_rows(config: GatoConfig, table: Float[Array, "rows width"]) -> Fl
     return table[config.text_rows:config.text_rows + BINS]
 
 
-def separator_row(config: GatoConfig, table: Float[Array, "rows width"]) -> Float[Array, "width"]:
+def separator_row(config: GatoConfig, table: Float[Array, "rows width"]) -> Float[Array, " width"]:
     return table[config.text_rows + SEPARATOR - CONTINUOUS_START]
 
 
