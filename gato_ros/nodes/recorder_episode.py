@@ -23,7 +23,8 @@ from gato_ros.data.recovery import set_aside
 from gato_ros.data.ring import Kept
 from gato_ros.data.trash import trash
 from gato_ros.embodiments import Embodiment
-from gato_ros.nodes.recorder_steps import Step, StepMaker
+from gato_ros.nodes.recorder_step import Step
+from gato_ros.nodes.recorder_steps import StepMaker
 
 RESERVE_BYTES = 4 * 2**20
 """Room for the end of a file on a full disk: its index, of about ten thousand steps."""

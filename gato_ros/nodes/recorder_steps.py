@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -21,18 +19,17 @@ from std_msgs.msg import String
 from gato_ros.core.action import Action
 from gato_ros.core.arbiter import HUMAN, IDLE, POLICY
 from gato_ros.core.freshness import Instant, Sample
-from gato_ros.core.observation import Observation
 from gato_ros.data.incident import Topic
 from gato_ros.data.ring import Kept
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.nodes.arm_command import arm_message, joint_velocity_of
 from gato_ros.nodes.clocks import nanoseconds, seconds
-from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.image import ImageRefused, rgb_from_message
 from gato_ros.nodes.joint_message import JointsRefused, values_by_name
 from gato_ros.nodes.observation_assembler import GRIPPER, HISTORY, JOINTS, ObservationAssembler
 from gato_ros.nodes.proposal_pair import ProposalPair, ProposalRefused
+from gato_ros.nodes.recorder_step import OpenStep, Step
 
 FUTURE_TOLERANCE_S = 0.05
 PICTURES = 8
@@ -49,33 +46,6 @@ class JournalRefused(Exception):
 
 class ClockWentBack(Exception):
     """Stamps are earlier than they were: what comes now belongs to another time."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One control step that is over."""
-
-    observation: Observation
-    label: Action
-    executed: Action
-    tick: dict[str, Any]
-    """JSON values: who was in command, what the guard said, ages, proposals, tokens."""
-
-
-@dataclass
-class _Open:
-    """The step that is going on."""
-
-    samples: dict[str, Sample]
-    """Contract key of an image, JOINTS or GRIPPER -> what the observation is made of."""
-    at: Instant
-    verdicts: Counter = field(default_factory=Counter)
-    sources: Counter = field(default_factory=Counter)
-    reasons: Counter = field(default_factory=Counter)
-    proposals: dict[str, Action] = field(default_factory=dict)
-    commands: list[np.ndarray] = field(default_factory=list)
-    journal: dict | None = None
-    marks: int = 0
 
 
 class StepMaker:
@@ -110,7 +80,7 @@ class StepMaker:
         self._answers: dict[int, int] = {}
         self._by_stamp: deque[tuple[int, Action]] = deque(maxlen=HISTORY)
         self._opening_m: float | None = None
-        self._open: _Open | None = None
+        self._open: OpenStep | None = None
         self._newest_verdict = ("", IDLE)
         self.refused: Counter[str] = Counter()
         """Topic -> messages that did not fit the contract."""
@@ -181,7 +151,7 @@ class StepMaker:
         if np.isfinite(self._due_s):
             self.missed_ticks += max(0, round((stamp_s - self._due_s) / self._period_s))
         self._due_s = (self._due_s if abs(stamp_s - self._due_s) < self._period_s / 2 else stamp_s) + self._period_s
-        self._open = _Open(samples, at)
+        self._open = OpenStep(samples, at)
 
     def _on_joints(self, topic: Topic, data: bytes, at: Instant) -> None:
         self._keep_state(JOINTS, data, at, self._robot.arm.joints, ("position", "velocity"))
@@ -233,11 +203,9 @@ class StepMaker:
         ended, newer = None, any(samples[key].stamp_s > self._open.samples[key].stamp_s for key in self._pictures)
         if newer and self._open.journal is not None:
             # It has acted on pictures that came too soon for a step of ours: what it did is what counts.
-            verdict, source = self._newest_verdict
             ended = self._close()
             self._begin_step(samples, at)
-            self._open.verdicts[verdict] += 1
-            self._open.sources[source] += 1
+            self._open.count(*self._newest_verdict)
         self._open.samples, self._open.journal = samples, entry
         return ended
 
@@ -254,12 +222,7 @@ class StepMaker:
 
     def _on_verdict(self, topic: Topic, data: bytes, at: Instant) -> None:
         if self._open is not None:
-            message = deserialize_message(data, DiagnosticStatus)
-            told = values_of(message)
-            self._newest_verdict = (message.message, told.get("source", IDLE))
-            self._open.verdicts[message.message] += 1
-            self._open.sources[told.get("source", IDLE)] += 1
-            self._open.reasons.update(filter(None, told.get("reasons", "").split(",")))
+            self._newest_verdict = self._open.judge(deserialize_message(data, DiagnosticStatus))
 
     def _on_arm(self, topic: Topic, data: bytes, at: Instant) -> None:
         if self._open is not None:
@@ -285,23 +248,10 @@ class StepMaker:
         observation, faults = self._assembler.observation(), self._assembler.faults(step.at)
         self._last_stamp_s = max(step.samples[key].stamp_s for key in images) if images else observation.stamp_s
         executed = self._executed(step)
-        source = step.sources.most_common(1)[0][0] if step.sources else IDLE
-        label, label_from = self._label(step, source, observation.stamp_s, executed.gripper_opening_m)
-        tick = {
-            "source": source, "label_from": label_from,
-            "verdict": step.verdicts.most_common(1)[0][0] if step.verdicts else None,
-            "verdicts": dict(step.verdicts), "sources": dict(step.sources), "reasons": dict(step.reasons),
-            "commands": len(step.commands), "faults": list(faults),
-            "stamps_s": {name: sample.stamp_s for name, sample in step.samples.items()},
-            "ages_s": {name: round(sample.age_s(step.at), 5) for name, sample in step.samples.items()},
-            "proposals": {name: action.as_vector().tolist() for name, action in step.proposals.items()}}
-        if step.journal is not None:
-            tick["tokens"] = {key: step.journal.get(key) for key in ("n", "ids", "patches_crc32", "action_ids")}
-        if step.marks:
-            tick["marks"] = step.marks
-        return Step(observation, label, executed, tick)
+        label, label_from = self._label(step, observation.stamp_s, executed.gripper_opening_m)
+        return Step(observation, label, executed, step.tick(label_from, faults))
 
-    def _executed(self, step: _Open) -> Action:
+    def _executed(self, step: OpenStep) -> Action:
         """The mean motion that the guard commanded, and the opening that the gripper holds."""
         position, opening_m = step.samples[JOINTS].value[0], self._opening_m
         if opening_m is None:
@@ -311,8 +261,9 @@ class StepMaker:
         velocity = self._kinematics.tool(position).jacobian @ np.mean(step.commands, axis=0)
         return Action(velocity[[0, 1, 2, 5]], opening_m)
 
-    def _label(self, step: _Open, source: str, stamp_s: float, opening_m: float) -> tuple[Action, str]:
+    def _label(self, step: OpenStep, stamp_s: float, opening_m: float) -> tuple[Action, str]:
         """What whoever was in command wanted, and where it is taken from."""
+        source = step.source
         if source == POLICY:
             observed_ns = round(stamp_s * 1e9)
             for proposed_ns, action in reversed(self._by_stamp):
