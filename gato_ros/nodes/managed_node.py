@@ -25,6 +25,8 @@ from gato_ros.nodes.quality import REPORT
 
 RETRY_S = 0.2
 """Between two attempts of a node that brings itself up [s]."""
+LOOK_S = 0.1
+"""Longest wait for a callback before the node looks around [s]."""
 SUCCESS, FAILURE, FAULT = (TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE,
                            TransitionCallbackReturn.ERROR)
 
@@ -78,8 +80,11 @@ class Part(Protocol):
     def tell(self) -> None:
         """Publish the status at once; while the node is not active it holds the node's `refusals`."""
 
-    def check(self) -> None:
-        """Raise if something has ended that should not."""
+    def work(self) -> float:
+        """Do what is due by the steady clock, raise if something has ended that should not; the time until more is [s].
+
+        Called after every callback: what is due here waits for one of them at most, however many more are waiting.
+        """
 
     def close(self) -> int:
         """Come to rest, whatever the state, and end what is no ROS entity; the exit code."""
@@ -211,14 +216,13 @@ class ManagedNode(LifecycleNode):
         """Work until `stop`; the part comes to rest and says so before this returns."""
         executor = _events_executor(self)
         executor.add_node(self)
-        code = 0
+        code, pause_s = 0, LOOK_S
         try:
             while not stop:
                 if self._walking and time.monotonic() >= self._next_try_s:
                     self._walk()
-                executor.spin_once(timeout_sec=0.1)
-                if self._part is not None:
-                    self._part.check()
+                executor.spin_once(timeout_sec=pause_s)
+                pause_s = LOOK_S if self._part is None else max(0.0, min(LOOK_S, self._part.work()))
         finally:
             if self._part is not None:
                 code = self._part.close()

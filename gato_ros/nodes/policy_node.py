@@ -16,7 +16,7 @@ from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.nodes.diagnosis import ERROR, OK, WARN, status
 from gato_ros.nodes.inference_thread import InferenceThread
 from gato_ros.nodes.introspection import Introspection
-from gato_ros.nodes.managed_node import ManagedNode, run_managed_node
+from gato_ros.nodes.managed_node import LOOK_S, ManagedNode, run_managed_node
 from gato_ros.nodes.observation_assembler import ObservationAssembler
 from gato_ros.nodes.parameters import PolicyParameters
 from gato_ros.nodes.policy_journal import PolicyJournal
@@ -98,9 +98,10 @@ class PolicyNode:
     def deactivate(self) -> None:
         self._thread.deactivate()
 
-    def check(self) -> None:
+    def work(self) -> float:
         if not self._thread.alive:
             raise RuntimeError("the inference thread ended by itself")
+        return LOOK_S
 
     def close(self) -> int:
         if self._thread.active:
