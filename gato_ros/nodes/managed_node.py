@@ -50,7 +50,7 @@ def _events_executor(node: LifecycleNode) -> Executor:
     try:
         from rclpy.experimental import EventsExecutor
     except ImportError:
-        node.get_logger().warning("this rclpy has no EventsExecutor (Jazzy has it since 7.1.5): more processor time")
+        node.get_logger().warning("this rclpy has no EventsExecutor: the node takes more processor time")
         return SingleThreadedExecutor(context=node.context)
     return EventsExecutor(context=node.context)
 

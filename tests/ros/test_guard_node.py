@@ -11,6 +11,7 @@ import pytest
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
+from gato_ros.nodes.clocks import seconds
 from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.quality import COMMAND
 from tests.ros.guard_scene import Scene
@@ -49,6 +50,15 @@ def test_a_killed_policy_is_answered_by_a_stop_a_latch_and_no_motion_until_a_res
     assert max(speed for _, speed in speeds_after(scene.arm, restarted_s)) == 0.0
     scene.reset()
     scene.probe.wait(lambda: scene.largest() > 0.05, "motion after the reset")
+
+
+def test_a_proposal_is_answered_by_the_next_step_and_not_by_one_more(scene):
+    scene.start_policy()
+    heard = len(scene.arm)
+    scene.probe.spin(3.0)
+    stamps_s = [seconds(message.header.stamp) for _, message in scene.arm[heard:]]
+    # 100 Hz are asked for; with steps of the timer between those that answer a policy at 20 Hz there would be 120.
+    assert (len(stamps_s) - 1) / (stamps_s[-1] - stamps_s[0]) < 110.0
 
 
 @pytest.mark.fault("C15")
