@@ -123,7 +123,7 @@ FAULT_REPEAT ?= 35
 FAULT_KILLS ?= 200
 guard-faults: venv  ## every row of docs/safety.md, each reaction timed many times; out/guard/faults.json
 	@$(VENV)/bin/python -m pytest -p no:xdist -m fault --timeout 3600 --fault-repeat $(FAULT_REPEAT) \
-	  --fault-kills $(FAULT_KILLS) --fault-json out/guard/faults.json $(ARGS)
+	  --fault-kills $(FAULT_KILLS) --fault-json out/guard/faults.json tests $(ARGS)
 
 DRIVER_REPEAT ?= 20
 driver-conformance: venv  ## simulator, mock and the Sawyer's agent (before a modelled arm) through one suite; out/driver.json
