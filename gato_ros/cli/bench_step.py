@@ -38,7 +38,7 @@ class Options:
     """What to measure, and for how long."""
 
     preset: str = "sawyer_small"
-    """A preset's name, `all`, or `ladder`: cores from 2 to 33 million, to find the largest at 20 Hz."""
+    """A preset's name, `all`, or `ladder`: cores of 2 to 33 million, to find the largest at 20 Hz; or core_19.5m."""
     precisions: tuple[str, ...] = ("float32", "bfloat16", "bfloat16_weights", "mixed", "int8")
     """Of models/precision.py. What does not fit into the free memory is left out and named."""
     sides: tuple[Literal["streaming", "one_pass", "full_recompute"], ...] = ("streaming", "one_pass", "full_recompute")
@@ -67,9 +67,10 @@ def run(options: Options) -> dict:
     from gato_ros.models.machine import device_name, measured_rates
     from gato_ros.models.presets import PRESETS, preset_for
 
-    known = {**PRESETS, **(ladder() if options.preset == "ladder" else {})}
+    rungs = ladder()
+    known = {**PRESETS, **rungs}
     _check(options, known)
-    groups = {"all": list(PRESETS), "ladder": [name for name in known if name not in PRESETS]}
+    groups = {"all": list(PRESETS), "ladder": list(rungs)}
     embodiment, presets, refused = load_embodiment(options.embodiment), {}, {}
     machine = {"device": device_name(), **measured_rates()}
     for name in groups.get(options.preset, [options.preset]):
