@@ -42,7 +42,7 @@ class GuardInputs:
         wire = robot.wire
         self._joints = self._subscribe(JointState, wire.joint_states.topic, self._on_joints, STATE_IN)
         self._subscribe(Bool, "e_stop", lambda message: press(message.data), COMMAND)
-        # A joystick's node need not offer a deadline; the guard's own timer judges both.
+        # A joystick's node need not offer a deadline; the guard's own steps judge both.
         for source, quality, twist, gripper in ((HUMAN, COMMAND, wire.human_twist, wire.human_gripper),
                                                 (POLICY, PROPOSAL, wire.proposal_twist, wire.proposal_gripper)):
             pair = self.pairs[source]
@@ -102,8 +102,8 @@ class GuardInputs:
                 whole = take(message)
             except ProposalRefused as refusal:
                 return self._refuse("proposals", str(refusal))
-            # Followed at once: the timer alone would keep it waiting for a period. A flood is left to the timer; the
-            # finite and the others have one limit each, so that NaN never waits because a good one has just come.
+            # Followed at once: it would wait for the next step else. Of a flood the rest does wait; finite ones and
+            # others have one limit each, so that NaN never waits because a good one has just come.
             finite = whole and pair.newest.finite
             if whole and pair.newest.received_s - self._hurried_s[finite] > 0.5 / self._robot.control_rate_hz:
                 self._hurried_s[finite] = pair.newest.received_s
