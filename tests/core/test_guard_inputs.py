@@ -28,6 +28,14 @@ def test_the_worse_of_two_ages_counts(stamp_s, received_s, fault):
     assert timing_fault(Sample(None, stamp_s, received_s), NOW, 0.1, 0.05) == fault
 
 
+@pytest.mark.parametrize("stamp_s, received_s, fault", [
+    (4999.75, 100.0, None), (5000.0, 99.75, None), (5000.5, 100.0, None),
+    (4999.625, 100.0, "stale"), (5000.0, 99.625, "stale"), (5000.625, 100.0, "future_stamp"),
+    (5000.0, 100.125, "future_stamp")])
+def test_the_limits_themselves_are_allowed(stamp_s, received_s, fault):
+    assert timing_fault(Sample(None, stamp_s, received_s), NOW, 0.25, 0.5) == fault  # exact in binary
+
+
 def test_nothing_is_missing():
     assert timing_fault(None, NOW, 0.1, 0.05) == "missing"
 

@@ -1,15 +1,22 @@
 """What the guard keeps the arm from, seen from outside; every reason is named in the verdict."""
 
 import math
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 
 import numpy as np
 import pytest
 
+from gato_ros.core.arbiter import Choice
+from gato_ros.core.clearance import Clearance
+from gato_ros.core.differential_ik import DifferentialIk
 from gato_ros.core.errors import SetupError
-from gato_ros.core.freshness import Instant
+from gato_ros.core.freshness import Instant, Sample
 from gato_ros.core.guard import Guard, GuardSettings, Level
 from gato_ros.core.guard_settings import PARTS
+from gato_ros.core.joint_slew import SlewLimits
+from gato_ros.core.motion import MotionLimits
+from gato_ros.core.singularity import SingularityLimits
+from gato_ros.core.stop_ramp import StopRamp
 from gato_ros.embodiments.guard import guard_limits
 from gato_ros.embodiments.kinematics import differential_ik
 from tests.core.guarded_arm import (
@@ -27,6 +34,13 @@ from tests.core.test_singularity import smallest, stretched
 
 LOWER, UPPER, _ = ROBOT.joint_limits
 CENTRE = (LIMITS.workspace_lower + LIMITS.workspace_upper) / 2
+
+
+@pytest.mark.parametrize("kind", [Choice, Clearance, DifferentialIk, Instant, MotionLimits, Sample, SingularityLimits,
+                                  SlewLimits, StopRamp], ids=lambda kind: kind.__name__)
+def test_what_the_guard_computes_with_is_a_value(kind):
+    assert is_dataclass(kind) and kind.__dataclass_params__.frozen
+
 
 
 def tool_twists(arm, ticks, twist) -> np.ndarray:
