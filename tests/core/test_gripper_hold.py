@@ -44,3 +44,11 @@ def test_a_clock_that_ran_back_does_not_hold_it_for_ever(gripper):
     gripper.follow(0.0, 100.0)
     assert gripper.follow(0.05, 50.0) == ()
     assert gripper.opening_m == 0.05
+
+
+def test_the_first_motion_counts_as_a_turn_and_holding_as_none(gripper):
+    gripper.follow(0.03, 0.0)
+    assert gripper.follow(0.05, 1.0) == ()
+    assert gripper.follow(0.02, 1.1) == ("gripper_dwell",)
+    assert gripper.follow(0.04, 1.2) == () == gripper.follow(0.04, 1.5)
+    assert gripper.follow(0.03, 1.6) == (), "the opening that was held before was no turn"

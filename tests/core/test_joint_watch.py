@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.joint_watch import JointWatch
+from gato_ros.core.joint_watch import NOISE_RAD, OUTSIDE_RAD, OUTWARD_RAD_S, JointWatch
 from tests.core.guarded_arm import SPEED, START, robot_state
 
 LOWER, UPPER = START - 1.0, START + 1.0
@@ -58,3 +58,12 @@ def test_a_joint_outside_may_only_come_back(watch):
     assert not watch.leaves_further(out, np.eye(7)[3] - np.eye(7)[1])
     assert not watch.leaves_further(START, np.ones(7))
     assert not watch.leaves_further(out, still + np.eye(7)[1] * 0.0005), "what rounding makes"
+
+
+def test_the_bounds_themselves_are_no_fault():
+    zero, one = np.zeros(7), np.ones(7)
+    watch = JointWatch(one, zero, zero, 0.25)
+    assert watch.jumped(robot_state(zero, 1.0)) is False
+    assert watch.jumped(robot_state(one * (2.0 * 0.5 + NOISE_RAD), 1.25)) is False
+    assert watch.outside(one * OUTSIDE_RAD).tolist() == [0] * 7 == watch.outside(-one * OUTSIDE_RAD).tolist()
+    assert not watch.leaves_further(one, one * OUTWARD_RAD_S) and watch.leaves_further(one, one * 2 * OUTWARD_RAD_S)

@@ -41,6 +41,7 @@ def test_going_there_is_slowed_in_proportion_and_leaving_is_free(value):
     jacobian = KINEMATICS.tool(q).jacobian
     assert LIMITS.share(jacobian, towards) == pytest.approx((smallest(q) - 0.02) / 0.04, abs=1e-9)
     assert LIMITS.share(jacobian, -towards) == 1.0
+    assert LIMITS.share(jacobian, np.zeros(7)) == 1.0, "standing is no approach"
 
 
 def test_beyond_the_bound_there_is_only_the_way_back_and_before_it_everything():
