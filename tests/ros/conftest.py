@@ -16,6 +16,8 @@ from gato_ros.nodes.transport import avoid_shared_memory
 ROOT = Path(__file__).resolve().parents[2]
 DISCOVERY_LIMIT_S = 60.0
 """Finding each other takes 0.1 to 3 s on a quiet machine; the suite may run on a busy one."""
+ANSWER_S = 10.0
+"""A node may answer before it has found who asked ("client will not receive response"): then it is asked again [s]."""
 ROS = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_PYTHON_CHECK_FIELDS": "1"}
 avoid_shared_memory(ROS)
 
@@ -120,10 +122,6 @@ def module_processes(tmp_path_factory):
     running = Processes(tmp_path_factory.mktemp("processes"))
     yield running
     running.stop()
-
-
-ANSWER_S = 10.0
-"""A node may answer before it has found who asked ("client will not receive response"): then it is asked again [s]."""
 
 
 class Probe:

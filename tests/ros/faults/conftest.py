@@ -139,9 +139,11 @@ class Loop:
 
     def measure(self, row: str, inject, what: str) -> float:
         """Inject a fault into a steady motion; the time to the first slower command [ms], recorded and bounded."""
-        moving = self.be_moving()
+        self.be_moving()
         at_s = inject()
-        slower = lambda: self._decelerates_from(moving, at_s)
+        # Of what was said last the least, so that a speed that falls by itself is not taken for the reaction.
+        before = [max(map(abs, message.velocity)) for t, message in self.arm if t < at_s][-10:]
+        slower = lambda: self._decelerates_from(min(before), at_s)
         end_s = time.monotonic() + NO_REACTION_S
         while slower() is None and time.monotonic() < end_s:
             self.probe.spin(0.005)
