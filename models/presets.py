@@ -41,8 +41,8 @@ PRESETS: dict[str, GatoConfig] = {
         _SMALL, width=256, heads=8, feed_forward=1024,
         stem=(Convolution(6, 4, 48), Convolution(3, 2, 96), Convolution(3, 2, 192))),
     "sawyer_streaming": replace(
-        _SMALL, width=192, heads=6, feed_forward=768, context_tokens=8 * 39, action_decoding="autoregressive",
-        step_attention="causal", attention_positions="relative", stochastic_depth=0.1),
+        _SMALL, context_tokens=8 * 39, action_decoding="autoregressive", step_attention="causal",
+        attention_positions="relative", stochastic_depth=0.1),
     "sawyer_state": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES)),
     "sawyer_plan": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES, "privileged/plan")),
     "debug": GatoConfig(

@@ -18,7 +18,9 @@ from gato_ros.core.errors import SetupError
 EPISODE_TICKS = 400
 BLOCK = 25
 """Episodes that a worker runs before it reports."""
-EXAMPLES = 20
+EXAMPLES = 1000
+"""Episodes that went wrong, kept in the result."""
+SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def run(options: Options) -> dict:
     result = _result(found, examples, options, workers, seconds)
     print(f"{result['ticks']} ticks in {seconds:.0f} s ({result['ticks_per_s']:.0f} a second, {workers} processes): "
           f"{result['escapes']} out of their envelope, {result['nonfinite']} not finite")
-    for example in result["examples"]:
+    for example in result["examples"][:SHOWN]:
         print(f"  seed {example['seed']}, tick {example['tick']}: {', '.join(example['checks'])}")
     return result
 

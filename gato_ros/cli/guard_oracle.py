@@ -62,6 +62,7 @@ class Oracle:
                            (slice(3, 6), limits.angular_acceleration_rad_s2)):
             lost = np.linalg.norm(kept[:, rows], axis=1) - np.linalg.norm(twist[1:, rows], axis=1)
             slowing[1:] |= lost >= 0.5 * most * np.minimum(trace["passed_s"][1:], LONGEST_S)
+        slowing |= _stopping_s(trace) <= self._round_s  # the deceleration of a stop has to grow
         return self._over(twist, limits.linear_speed_m_s, limits.angular_speed_rad_s, TURNING) & ~slowing
 
     @staticmethod
@@ -83,16 +84,20 @@ class Oracle:
         tool = _times(jacobian[changed], change)
         found["tool_acceleration"][changed] = self._over(tool, limits.linear_acceleration_m_s2 * dt,
                                                          limits.angular_acceleration_rad_s2 * dt, TURNING)
-        # Where a stop begins, the acceleration from before may end at once; after a long pause there is none.
+        # After a long pause there is no acceleration; where a stop begins, that from before may end at once.
         acceleration = change / dt[:, None]
-        earlier = np.vstack([np.zeros_like(acceleration[:1]), acceleration[:-1]])
-        fresh = began | (since_s > 2.5 * LONGEST_S)
-        earlier[fresh] = 0.0
-        middle_s = (dt + np.where(fresh, dt, np.append(dt[0], dt[:-1]))) / 2
-        jerk = _times(jacobian[changed], acceleration - earlier)
-        found["tool_jerk"][changed] = self._over(jerk, self._robot.guard.linear_jerk_m_s3 * middle_s,
-                                                 self._robot.guard.angular_jerk_rad_s3 * middle_s, TURNING)
+        paused = since_s > 2.5 * LONGEST_S
+        earlier = np.where(paused[:, None], 0.0, np.vstack([np.zeros_like(acceleration[:1]), acceleration[:-1]]))
+        middle_s = (dt + np.where(paused, dt, np.append(dt[0], dt[:-1]))) / 2
+        goes_on = self._too_sudden(_times(jacobian[changed], acceleration - earlier), middle_s)
+        begins = self._too_sudden(_times(jacobian[changed], acceleration), dt)
+        found["tool_jerk"][changed] = goes_on & (begins | ~began)
         return found
+
+    def _too_sudden(self, change: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+        """Whether the tool's acceleration changes [n 6] by more than the jerk allows in these times [n]."""
+        guard = self._robot.guard
+        return self._over(change, guard.linear_jerk_m_s3 * time_s, guard.angular_jerk_rad_s3 * time_s, TURNING)
 
     def _places(self, trace: Trace, velocity: np.ndarray, twist: np.ndarray) -> dict[str, np.ndarray]:
         """Where the arm is, and where a stop that began now would end."""
@@ -188,6 +193,15 @@ def _changes(velocity: np.ndarray, following: np.ndarray, passed_s: np.ndarray
             began.append(stopped)
             last, waited_s, stopped = velocity[i], 0.0, False
     return np.array(judged, int), np.array(before), np.array(since_s), np.array(began)
+
+
+def _stopping_s(trace: Trace) -> np.ndarray:
+    """[ticks] how long each stop has lasted; infinite where there is none."""
+    lasted, since_s = [], np.inf
+    for following, passed_s in zip(trace["following"], trace["passed_s"], strict=True):
+        since_s = np.inf if following else (0.0 if since_s == np.inf else since_s) + passed_s
+        lasted.append(since_s)
+    return np.array(lasted)
 
 
 def _times(jacobian: np.ndarray, velocity: np.ndarray) -> np.ndarray:

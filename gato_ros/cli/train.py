@@ -54,7 +54,8 @@ class Options:
     failures: bool = False
     """Learn from recordings, too, that an operator ended or labelled as failures."""
     init: Path | None = None
-    """Start from these weights instead of random ones."""
+    """Start from these weights instead of random ones. They may attend in another way: a policy that streams may
+    start from one that sees single steps."""
     closed_loop_every: int = 0
     """Measure success every so many steps; 0: never."""
     closed_loop_episodes: int = 20
@@ -123,14 +124,18 @@ def _check_arm(folders: tuple[Path, ...], robot: Embodiment) -> None:
                                  fix=f"train with --embodiment {name}, or on other data")
 
 
+HOW_IT_ATTENDS = {"context_tokens", "action_decoding", "step_attention", "attention_positions", "stochastic_depth"}
+"""What weights to start from may do in another way: it changes no shape of what both have."""
+
+
 def _initial(folder: Path, model: GatoConfig, embodiment: Embodiment):
     """The parameters to start from; SetupError if they are those of another model."""
     from gato_ros.models.weights import load_weights
 
     weights, wanted = load_weights(folder, embodiment), model.deployed()
-    if weights.config != wanted:
-        found = weights.config.to_dict()
-        different = [key for key, value in wanted.to_dict().items() if found.get(key) != value]
+    found = weights.config.to_dict()
+    different = [key for key, value in wanted.to_dict().items() if found.get(key) != value]
+    if set(different) - HOW_IT_ATTENDS:
         raise SetupError(expected=f"--init with weights of the model to train in {folder}",
                          got=f"another {', '.join(different)}",
                          fix="choose the --preset and --observe of those weights")

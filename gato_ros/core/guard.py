@@ -26,6 +26,8 @@ EMERGENCY_STOP = "emergency_stop"
 ROBOT_GONE = "robot_gone"
 LATCHING = ("non_finite_proposal", "joint_position_jump", "outside_joint_range", ROBOT_GONE)
 """Faults that latch at once: a broken source, a broken sensor, or no robot."""
+RETURN = 0.05
+"""Outside the workspace, up to this part of the speed that was asked for brings the tool back."""
 SHORTEST_S = 0.001
 """Steps that follow each other faster repeat the command; the next one makes up for the time."""
 
@@ -191,7 +193,7 @@ class Guard:
                 return "ik_failed", ()
             if not np.isfinite(velocity).all():
                 return "ik_failed", ()
-            velocity = self._slew.within_speed(velocity, state.jacobian)
+            velocity = self._slew.stoppable(velocity, state.jacobian)
             if self._slew.follow(velocity, state.jacobian, dt):
                 limits += ("acceleration",)
             if choice.share < 1.0:
@@ -199,10 +201,17 @@ class Guard:
             return None, self._limits_met(wanted, slow, short, position) + limits
 
     def _short_of_walls(self, twist: np.ndarray, position: np.ndarray, gain: float) -> np.ndarray:
-        """`twist` [4] without what a stop could not end inside the workspace."""
-        lower = gain * np.minimum(self._motion.workspace_lower - position, 0.0)
-        upper = gain * np.maximum(self._motion.workspace_upper - position, 0.0)
-        return np.append(np.clip(twist[:3], lower, upper), twist[3])
+        """`twist` [4] without what a stop could not end inside the workspace, and from outside a little inwards.
+
+        Stops end on an arc, and the inverse kinematics leaks: along a wall both would add up. What brings the tool
+        back is a small part of what was asked for; a tool that is to stand stands.
+        """
+        asked = max(np.abs(twist[:3]).max() / self._motion.linear_speed,
+                    min(1.0, abs(twist[3]) / self._motion.angular_speed))
+        most = RETURN * asked * self._motion.linear_speed
+        lower = gain * (self._motion.workspace_lower - position)
+        upper = gain * (self._motion.workspace_upper - position)
+        return np.append(np.clip(twist[:3], np.minimum(lower, most), np.maximum(upper, -most)), twist[3])
 
     def _kept_clear(self, free: np.ndarray, state: RobotState, ahead: np.ndarray, gain: float
                     ) -> tuple[np.ndarray, tuple[str, ...]]:

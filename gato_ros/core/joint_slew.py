@@ -17,6 +17,15 @@ RESERVE = 1.25
 STOP_RESERVE = 1.05
 """A stop is drawn out by this, for the same reason."""
 
+PART_S = 0.02
+"""A stop's path is looked at in parts of so long [s] at the speed before it: the Jacobian turns."""
+
+TURN = 1.05
+"""The pose may make the tool faster by this on the way of a stop."""
+
+LARGEST_TURN = 1.5
+"""A pose turns a velocity into one of up to so many times the tool's largest speed; more makes no sense."""
+
 
 @dataclass(frozen=True)
 class SlewLimits:
@@ -77,6 +86,16 @@ class JointSlew:
         share = min(1.0, _part(tool.linear_speed, linear), _part(tool.angular_speed, angular))
         return velocity * share if share < 1.0 else velocity
 
+    def stoppable(self, velocity: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
+        """`velocity` [joints] scaled so that the tool keeps its speeds here, and about so where a stop would end."""
+        velocity = self.within_speed(velocity, jacobian)
+        tool = self._limits.tool
+        way_s = (self._straight_of(velocity, jacobian) * STOP_RESERVE + self._limits.round_s) / 2
+        linear, angular = _speeds(jacobian + change_of_jacobian(jacobian, velocity) * way_s, velocity)
+        # Half of `velocity` turns half as much: scaled by this it keeps the bound.
+        share = min(1.0, _part(TURN * tool.linear_speed, linear), _part(TURN * tool.angular_speed, angular))
+        return velocity * share if share < 1.0 else velocity
+
     def follow(self, wanted: np.ndarray, jacobian: np.ndarray, dt: float) -> bool:
         """Move `velocity` towards `wanted` [joints] for dt > 0 seconds; True if an acceleration held it back."""
         self.resume()
@@ -96,7 +115,7 @@ class JointSlew:
         # After a `resume` that led to no motion the stop goes on where it was.
         self._ramp, self._left = self._ramp or self._left, None
         if self._ramp is None:
-            self._ramp, self._ramp_s = self._ramp_to_rest(), 0.0
+            self._ramp, self._ramp_s = self._ramp_to_rest(dt), 0.0
         self._ramp_s += dt
         share = self._ramp.share(self._ramp_s)
         self.velocity = self._ramp.velocity * share if share else np.zeros_like(self.velocity)
@@ -113,21 +132,28 @@ class JointSlew:
             self._aim = self._average.newest
 
     def _straight_s(self) -> float:
+        return self._straight_of(self.velocity, self._jacobian)
+
+    def _straight_of(self, velocity: np.ndarray, jacobian: np.ndarray) -> float:
         """Speed over acceleration [s], of whatever takes longest."""
-        return max(self._tool_straight_s(self._jacobian),
-                   float(np.max(np.abs(self.velocity) / self._limits.joint_acceleration)))
+        return max(self._tool_straight_s(velocity, jacobian),
+                   float(np.max(np.abs(velocity) / self._limits.joint_acceleration)))
 
-    def _tool_straight_s(self, jacobian: np.ndarray) -> float:
-        tool, (linear, angular) = self._limits.tool, _speeds(jacobian, self.velocity)
+    def _tool_straight_s(self, velocity: np.ndarray, jacobian: np.ndarray) -> float:
+        tool, (linear, angular) = self._limits.tool, _speeds(jacobian, velocity)
         # A Jacobian that makes no sense must not draw the stop out; in this order NaN loses.
-        return max(min(tool.linear_speed, linear) / tool.linear_acceleration,
-                   min(tool.angular_speed, angular) / tool.angular_acceleration)
+        return max(min(LARGEST_TURN * tool.linear_speed, linear) / tool.linear_acceleration,
+                   min(LARGEST_TURN * tool.angular_speed, angular) / tool.angular_acceleration)
 
-    def _ramp_to_rest(self) -> StopRamp:
-        # A stop is half as far as its time at full speed; where joints are fast, the tool's speed changes on the way.
+    def _ramp_to_rest(self, dt: float) -> StopRamp:
+        # Where joints are fast, the same joint velocities become others of the tool on the way. The arm went on for dt
+        # already, and a stop is half as far as its time at full speed.
         with np.errstate(all="ignore"):
-            turned = self._jacobian + change_of_jacobian(self._jacobian, self.velocity) * (self.stop_s / 2)
-            straight_s = max(self._straight_s(), self._tool_straight_s(turned))
+            jacobian, straight_s, gone_s = self._jacobian, self._straight_s(), -min(dt, self.stop_s)
+            while gone_s < (straight_s * STOP_RESERVE + self._limits.round_s) / 2:
+                jacobian = jacobian + change_of_jacobian(jacobian, self.velocity) * PART_S
+                straight_s = max(straight_s, self._tool_straight_s(self.velocity, jacobian))
+                gone_s += PART_S
         return StopRamp(self.velocity, straight_s * STOP_RESERVE, self._limits.round_s)
 
     def _share(self, change: np.ndarray, jacobian: np.ndarray, dt: float) -> float:

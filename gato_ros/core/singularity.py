@@ -49,4 +49,5 @@ def change_of_jacobian(jacobian: np.ndarray, velocity: np.ndarray) -> np.ndarray
     turned = np.cumsum(parts, axis=0)
     moved = linear * velocity[:, None]
     beyond = moved.sum(axis=0) - np.cumsum(moved, axis=0)
-    return np.vstack([(np.cross(turned, linear) + np.cross(angular, beyond)).T, np.cross(turned, angular).T])
+    levers, reaches, axes = np.cross([turned, angular, turned], [linear, beyond, angular])  # one call costs less
+    return np.vstack([(levers + reaches).T, axes.T])

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.sharding import Mesh
 from tensorboardX import SummaryWriter
 
@@ -74,7 +76,7 @@ def train(
     record = run_record(config, objective.model, data)
     params = init(jax.random.key(config.seed), objective.model, objective.layout)
     if initial is not None:
-        params = _taken_over(params, initial)
+        params = taken_over(params, initial)
     fresh = start(config, params)
     if mesh is not None:
         fresh = place_state(fresh, mesh)
@@ -112,12 +114,14 @@ def _due(every: int, step: int, last: int) -> bool:
     return every > 0 and (step % every == 0 or step == last)
 
 
-def _taken_over(params: Any, initial: Any) -> Any:
-    """`params` with every leaf that `initial` has; its auxiliary heads stay fresh where `initial` has none."""
-    return {
-        name: jax.tree.map(jax.numpy.asarray, initial[name]) if name in initial else value
-        for name, value in params.items()
-    }
+def taken_over(params: Any, initial: Any) -> Any:
+    """`params` with every leaf that `initial` has. Where it has none, layers start without what the leaf would do
+    (relative positions: no score), and auxiliary heads stay fresh."""
+    fresh, given = flatten_dict(params), flatten_dict(initial)
+    return unflatten_dict({
+        name: jnp.asarray(given[name]) if name in given else jnp.zeros_like(leaf) if name[0] == "layers" else leaf
+        for name, leaf in fresh.items()
+    })
 
 
 def portable(data: dict[str, int]) -> dict[str, int]:

@@ -114,6 +114,38 @@ def test_a_stop_next_to_a_wall_ends_inside():
         assert "workspace" in arm.verdicts[-1].reasons
 
 
+def at_the_wall(by_m: float) -> np.ndarray:
+    """[joints] with the tool so far beyond the upper wall in y, gripper down."""
+    ik, q = differential_ik(ROBOT), START.copy()
+    goal = np.array([CENTRE[0], LIMITS.workspace_upper[1] + by_m, CENTRE[2]])
+    for _ in range(1000):
+        tool = KINEMATICS.tool(q)
+        q = q + 0.02 * ik.joint_velocity(q, tool.jacobian, tool.rotation, np.append(goal - tool.position, 0.0) * 3)
+    return q
+
+
+@pytest.mark.parametrize("twist", [(0.06, 0.0, 0.0, 0.0), (-0.06, 0.05, 0.0, 0.0), (0.0, 0.0, 0.05, 1.0)])
+def test_outside_the_workspace_a_little_of_the_motion_brings_the_tool_back(twist):
+    arm, wall = Arm(at_the_wall(0.003)).arm(), LIMITS.workspace_upper[1]
+    beyond = [KINEMATICS.tool(arm.q).position[1] - wall]
+    assert beyond[0] == pytest.approx(0.003, abs=1e-3)
+    for _ in range(100):
+        jacobian, (command, _) = KINEMATICS.tool(arm.q).jacobian, arm.follow(1, twist=twist)
+        inwards = -(jacobian[1] @ command.joint_velocity)
+        assert -5e-4 < inwards < 0.055 * LIMITS.linear_speed
+        beyond.append(KINEMATICS.tool(arm.q).position[1] - wall)
+    assert beyond[-1] < 5e-4
+    assert "workspace" in arm.verdicts[-95].reasons
+
+
+@pytest.mark.parametrize("by_m, asked, most_m", [(0.003, 0.0, 1e-4), (0.003, 0.001, 3e-4), (0.2, 0.06, 0.004)])
+def test_what_brings_the_tool_back_is_a_part_of_what_was_asked_for(by_m, asked, most_m):
+    arm = Arm(at_the_wall(by_m)).arm()
+    before = KINEMATICS.tool(arm.q).position[1]
+    arm.follow(100, twist=(asked, 0.0, 0.0, 0.0))
+    assert abs(KINEMATICS.tool(arm.q).position[1] - before) < most_m
+
+
 @pytest.mark.fault("S9")
 def test_a_joint_position_that_jumps_latches_in_that_tick():
     arm = Arm().arm()

@@ -137,6 +137,50 @@ def test_a_jacobian_that_makes_no_sense_does_not_draw_a_stop_out(slew):
         assert not slew.moving
 
 
+def planar(q: np.ndarray) -> np.ndarray:
+    """[6 3] of three links of 0.5, 0.5 and 0.1 m that turn in one plane."""
+    angles = np.cumsum(q)
+    links = np.array([0.5, 0.5, 0.1])[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    levers = links[::-1].cumsum(axis=0)[::-1]
+    return np.vstack([-levers[:, 1], levers[:, 0], np.zeros((3, 3)), np.ones(3)])
+
+
+FOLDED, UNFOLDING = np.array([0.1, 2.9, 0.0]), np.array([-1.2, 1.2, 1.0])
+"""The arm is nearly folded: all of this moves the tool slowly, and soon no longer."""
+
+
+def test_what_a_pose_makes_fast_is_slowed_before_it_is_fast(slew):
+    slow = replace(LIMITS, joint_speed=np.full(3, 3.0), joint_acceleration=np.full(3, 5.0))
+    for velocity in (UNFOLDING, -UNFOLDING):
+        kept, here = JointSlew(slow).stoppable(velocity, planar(FOLDED)), planar(FOLDED)
+        np.testing.assert_allclose(np.cross(kept, velocity), 0.0, atol=1e-12)
+        end = planar(FOLDED + kept * np.abs(kept).max() / 5.0 / 2)
+        assert np.linalg.norm(here[:3] @ kept) < TOOL.linear_speed
+        assert np.linalg.norm(end[:3] @ kept) < 1.1 * TOOL.linear_speed < np.linalg.norm(end[:3] @ velocity)
+    tiny = UNFOLDING * 1e-3
+    assert JointSlew(slow).stoppable(tiny, planar(FOLDED)) is tiny
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("ticks", [0.1, 1.0, 3.0])
+def test_a_stop_lasts_as_long_as_the_poses_on_its_way_ask_for(sign, ticks):
+    tool = replace(TOOL, angular_speed=9.0, angular_acceleration=1e3, linear_acceleration=0.5)
+    slew = JointSlew(replace(LIMITS, joint_speed=np.full(3, 3.0), joint_acceleration=np.full(3, 50.0), tool=tool))
+    q = np.array([0.1, 2.6, 1.5])
+    still = np.cross(*planar(q)[:2])  # moves everything but the tool, as long as it is here
+    still *= 2.4 / np.abs(still).max() * sign
+    for _ in range(60):
+        slew.follow(still, planar(q), DT)
+    changes, known_s, passed_s = [], slew.stop_s, ticks * DT
+    assert np.linalg.norm(planar(q)[:3] @ slew.velocity) < 1e-3
+    while slew.moving:
+        q, last = q + slew.velocity * passed_s, slew.velocity
+        slew.stop(passed_s)
+        changes.append(np.linalg.norm(planar(q)[:3] @ (slew.velocity - last)) / passed_s)
+    assert 0.7 * tool.linear_acceleration < max(changes) <= 1.05 * tool.linear_acceleration
+    assert len(changes) * passed_s > 1.1 * known_s  # which knows the first pose only
+
+
 def test_no_joint_is_commanded_beyond_its_speed(slew):
     settle(slew, np.array([0.0, 0.0, 3.0]), 200)
     assert slew.velocity[2] == pytest.approx(1.0)  # the tool's own

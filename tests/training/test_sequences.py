@@ -14,11 +14,12 @@ from gato_ros.core.prompt import Prompt
 from gato_ros.data.frames import Frames, make_frames
 from gato_ros.data.recording import Recording
 from gato_ros.embodiments import load_embodiment
+from gato_ros.models.gato import init, sequence_logits
 from gato_ros.models.layout import token_layout
 from gato_ros.models.policy import GatoPolicy
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import tokenize_actions
-from gato_ros.training.loop import CURVES, Schedule, train
+from gato_ros.training.loop import CURVES, Schedule, taken_over, train
 from gato_ros.training.optimiser import learning_rates
 from gato_ros.training.sequence import Sequences
 from gato_ros.training.sequence_config import PAPER, SequenceConfig, sequence_config
@@ -54,6 +55,17 @@ def recording(number, steps=range(9), length=None, source=("red_on_blue", "cubes
 @pytest.fixture(scope="module")
 def windows():
     return Windows.of([recording(number) for number in range(4)], LAYOUT)
+
+
+def test_weights_without_positions_start_a_model_with_relative_ones_as_what_they_were(windows):
+    plain = replace(MODEL, attention_positions="none")
+    known, fresh = (init(jax.random.key(seed), model, LAYOUT) for seed, model in ((0, plain), (1, MODEL)))
+    batch = windows.draw(np.random.default_rng(0), CONFIG, 2)
+    given = taken_over(fresh, known)
+    expected = sequence_logits(known, plain, LAYOUT, batch.tokens, batch.done_ids)
+    found = sequence_logits(given, MODEL, LAYOUT, batch.tokens, batch.done_ids)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert jax.tree.structure(given) == jax.tree.structure(fresh)
 
 
 def test_a_window_holds_pieces_of_episodes_in_order(windows):
