@@ -27,9 +27,9 @@ _PR_SET_PDEATHSIG = 1
 ASLEEP = 20
 """So many times the limit on the wall clock end even what does not compute."""
 TESTS = {
-    "arbiter": ("test_arbiter.py",), "clearance": ("test_clearance.py",), "differential_ik": ("test_motion.py",),
-    "ease": ("test_ease.py",), "freshness": ("test_guard_inputs.py",), "gripper_hold": ("test_gripper_hold.py",),
-    "guard": (),
+    "arbiter": ("test_arbiter.py",), "clearance": ("test_clearance.py",),
+    "differential_ik": ("test_differential_ik.py",), "ease": ("test_ease.py",), "freshness": ("test_guard_inputs.py",),
+    "gripper_hold": ("test_gripper_hold.py",), "guard": (),
     "joint_slew": ("test_joint_slew.py",), "joint_watch": ("test_joint_watch.py",), "motion": ("test_motion.py",),
     "singularity": ("test_singularity.py",), "stop_ramp": ("test_stop_ramp.py",),
     "time_average": ("test_time_average.py",),

@@ -37,3 +37,18 @@ def test_an_arm_at_rest_has_nothing_to_stop():
         ramp = StopRamp(np.zeros(2), 0.0, round_s)
         assert ramp.share(round_s) == 0.0 and not ramp.slope(0.0).any()
         assert 0.0 <= ramp.share(round_s / 2) <= 1.0
+
+
+def test_its_end_is_rest_though_rounding_says_almost():
+    for straight_s in (0.06, 0.004):
+        ramp = StopRamp(VELOCITY, straight_s, 0.01)
+        before_s = ramp.duration_s * (1.0 - 1e-6)
+        assert before_s < ramp.duration_s and ramp.share(before_s) == 0.0
+        assert ramp.share(ramp.duration_s * 0.99) > 1e-6
+
+
+def test_a_stop_that_only_its_rounding_takes_time():
+    ramp = StopRamp(VELOCITY, 0.0, 0.01)
+    np.testing.assert_allclose([ramp.share(time_s) for time_s in (0.0, 0.0025, 0.005)], [1.0, 0.75, 0.5])
+    np.testing.assert_allclose(ramp.slope(0.004), -VELOCITY / 0.01)
+    assert not ramp.slope(0.0).any()
