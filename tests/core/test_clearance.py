@@ -52,6 +52,34 @@ def test_what_is_too_close_already_may_only_part():
     assert RULES.share(near, moving(1, (1, 0, 0)), np.array([0.001]), GAIN) == 1.0
 
 
+@pytest.mark.parametrize("along", [(1.0, 0.0, 0.0), (1.0, -1.0, 1.0)])
+@pytest.mark.parametrize("lengths_m, middle", [
+    ((0.0, 0.0), 0.5), ((0.3, 0.1), 0.5), ((0.3, 0.1), 0.0), ((0.0, 0.7), 0.5)])
+@pytest.mark.parametrize("gain", [GAIN, 0.5])
+def test_two_that_rush_at_each_other_head_on_are_seen_from_as_far_as_it_takes(along, lengths_m, middle, gain):
+    axis, speed, radius = np.array(along) / np.linalg.norm(along), 0.5, np.array([0.0, 0.05, 0.1])
+    gap_m = 0.99 * (0.02 + 2 * speed / gain)
+    end = np.full(3, middle) + axis * lengths_m[0] / 2
+    tip = end + axis * (gap_m + 0.15)
+    ends = np.array([(end + 9.0, end + 9.0), (end - axis * lengths_m[0], end), (tip, tip + axis * lengths_m[1])])
+    jacobians = np.zeros((3, 2, 3, 1))
+    jacobians[1, :, :, 0], jacobians[2, :, :, 0] = axis, -axis
+    rules = Clearance(radius, 0.02, -99.0, np.array([0]), np.array([[0, 1], [1, 2]]))
+    share = rules.share(ends, jacobians, np.array([speed]), gain)
+    assert share == pytest.approx((gap_m - 0.02) * gain / (2 * speed)) and share < 0.999
+
+
+def test_the_one_that_is_nearest_decides_and_one_that_stands_does_not():
+    ends = capsules(((0, 0, 0.3), (0, 0, 0.3)), ((0.3, 0, 0.3), (0.3, 0, 0.3)), ((0, 0.5, 0.3), (0, 0.5, 0.3)),
+                    ((0, 0, 0.42), (0, 0, 0.42)))
+    jacobians = np.zeros((4, 2, 3, 1))
+    jacobians[1, :, 0, 0], jacobians[2, :, 1, 0] = -1.0, -1.0
+    rules = Clearance(np.full(4, 0.05), 0.02, -9.0, np.array([0]), np.array([[0, 1], [0, 2], [0, 3]]))
+    # 0.18 and 0.38 m are left; the fourth is as near as may be, and stays.
+    assert rules.share(ends, jacobians, np.array([5.0]), GAIN) == pytest.approx(0.18 * GAIN / 5.0)
+    assert rules.share(ends, jacobians, np.array([1.0]), GAIN) == 1.0
+
+
 def test_segments_that_cross_run_side_by_side_or_are_points():
     a = capsules(((0, 0, 0), (1, 0, 0)), ((0, 0, 0), (1, 0, 0)), ((0, 0, 0), (0, 0, 0)), ((0, 0, 0), (1, 0, 0)))
     b = capsules(((0.3, -1, 1), (0.3, 1, 1)), ((2, 1, 0), (3, 1, 0)), ((1, 1, 0), (1, 1, 0)), ((2, -1, 0), (2, 1, 0)))

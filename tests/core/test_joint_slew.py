@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gato_ros.core.joint_slew import RESERVE, STOP_RESERVE, JointSlew, SlewLimits
+from gato_ros.core.joint_slew import LARGEST_TURN, RESERVE, STOP_RESERVE, TURN, JointSlew, SlewLimits
 from gato_ros.core.motion import MotionLimits
+from tests.core.guarded_arm import KINEMATICS, START
 
 TOOL = MotionLimits(np.full(3, -1.0), np.full(3, 1.0), linear_speed=0.1, angular_speed=1.0, linear_acceleration=2.0,
                     angular_acceleration=10.0)
@@ -161,6 +162,50 @@ def test_what_a_pose_makes_fast_is_slowed_before_it_is_fast(slew):
     assert JointSlew(slow).stoppable(tiny, planar(FOLDED)) is tiny
 
 
+@pytest.mark.parametrize("rows, slack", [(slice(3), (1.0, 9.0)), (slice(3, 6), (9.0, 1.0))])
+def test_the_pose_at_the_end_of_a_stop_decides(rows, slack):
+    """Reckoned anew on the Sawyer: the Jacobian's derivative by differences, the stop's time by its parts."""
+    rng, scaled = np.random.default_rng(2), 0
+    for _ in range(60):
+        q, velocity = START + rng.normal(size=7) * 0.3, rng.normal(size=7)
+        here = KINEMATICS.tool(q).jacobian
+        speeds = [float(np.linalg.norm((here @ velocity)[part])) for part in (slice(3), slice(3, 6))]
+        tool = replace(TOOL, linear_speed=speeds[0] * slack[0] * 1.001, linear_acceleration=4.0 * speeds[0],
+                       angular_speed=speeds[1] * slack[1] * 1.001, angular_acceleration=6.0 * speeds[1])
+        slew = JointSlew(SlewLimits(np.full(7, 9.0), np.full(7, 60.0), tool, 0.03))
+        way_s = (max(0.25, np.abs(velocity).max() / 60.0) * STOP_RESERVE + 0.03) / 2
+        ahead, behind = (KINEMATICS.tool(q + sign * 1e-6 * velocity).jacobian for sign in (1, -1))
+        end = (here + (ahead - behind) / 2e-6 * way_s) @ velocity
+        most = TURN * (tool.linear_speed if rows.start is None else tool.angular_speed)
+        share = min(1.0, most / np.linalg.norm(end[rows]))
+        np.testing.assert_allclose(slew.stoppable(velocity, here), velocity * share, rtol=1e-6)
+        scaled += share < 0.97
+    assert scaled > 3
+
+
+@pytest.mark.parametrize("dt", [0.015, 0.02])
+def test_a_stop_is_not_drawn_out_further_than_its_poses_ask_for(dt):
+    tool = replace(TOOL, angular_speed=9.0, angular_acceleration=1e3, linear_acceleration=0.5)
+    slew = JointSlew(replace(LIMITS, joint_speed=np.full(3, 3.0), joint_acceleration=np.full(3, 50.0), tool=tool))
+    q = np.array([0.1, 2.6, 1.5])
+    still = np.cross(*planar(q)[:2])
+    for _ in range(60):
+        slew.follow(still * 2.4 / np.abs(still).max(), planar(q), DT)
+    velocity, known_s = slew.velocity, slew.stop_s
+    needed_s, gone_s = known_s, -dt
+    while gone_s < needed_s / 2:
+        gone_s += 0.001
+        speed = np.linalg.norm(planar(q + velocity * (gone_s + dt))[:3] @ velocity)
+        needed_s = max(needed_s, speed / tool.linear_acceleration * STOP_RESERVE + LIMITS.round_s)
+    lasted_s = dt
+    slew.stop(dt)
+    while slew.moving:
+        slew.stop(0.001)
+        lasted_s += 0.001
+    assert needed_s > 1.1 * known_s
+    assert lasted_s == pytest.approx(needed_s, rel=0.2)
+
+
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize("ticks", [0.1, 1.0, 3.0])
 def test_a_stop_lasts_as_long_as_the_poses_on_its_way_ask_for(sign, ticks):
@@ -179,6 +224,34 @@ def test_a_stop_lasts_as_long_as_the_poses_on_its_way_ask_for(sign, ticks):
         changes.append(np.linalg.norm(planar(q)[:3] @ (slew.velocity - last)) / passed_s)
     assert 0.7 * tool.linear_acceleration < max(changes) <= 1.05 * tool.linear_acceleration
     assert len(changes) * passed_s > 1.1 * known_s  # which knows the first pose only
+
+
+def test_a_pose_that_makes_the_tool_slower_draws_nothing_out():
+    tool = replace(TOOL, angular_speed=9.0, angular_acceleration=1e3, linear_acceleration=0.5)
+    slew = JointSlew(replace(LIMITS, joint_speed=np.full(3, 3.0), joint_acceleration=np.full(3, 50.0), tool=tool))
+    q = np.array([0.1, 2.6, 1.5])
+    still = np.cross(*planar(q)[:2])
+    still *= 1.5 / np.abs(still).max()
+    q -= still * 0.18  # on the way to where it moves the tool no longer
+    for _ in range(60):
+        slew.follow(still, planar(q), DT)
+    known_s, lasted_s = slew.stop_s, 0.0
+    while slew.moving:
+        slew.stop(0.001)
+        lasted_s += 0.001
+    assert known_s > 0.1 and lasted_s == pytest.approx(known_s, abs=0.002)
+
+
+def test_the_tools_turn_comes_and_goes_with_its_own_acceleration():
+    for acceleration in (2.0, 4.0):
+        tool = replace(TOOL, angular_acceleration=acceleration, angular_speed=0.5)
+        slew = JointSlew(replace(LIMITS, joint_acceleration=np.full(3, 99.0), tool=tool, round_s=0.0))
+        slew.follow(np.array([0.0, 0.0, 0.4]), JACOBIAN, DT)
+        assert slew.velocity[2] == pytest.approx(acceleration * DT)
+        settle(slew, np.array([0.0, 0.0, 0.4]))
+        assert slew.stop_s == pytest.approx(0.4 / acceleration * STOP_RESERVE)
+        slew.follow(np.array([0.0, 0.0, 0.4]), JACOBIAN * 1e6, DT)
+        assert slew.stop_s == pytest.approx(LARGEST_TURN * 0.5 / acceleration * STOP_RESERVE)
 
 
 def test_no_joint_is_commanded_beyond_its_speed(slew):

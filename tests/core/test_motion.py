@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from gato_ros.core.motion import capped
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics, differential_ik
 
@@ -42,6 +43,46 @@ def test_the_way_back_in_is_free():
     twist = np.array([-0.05, -0.05, -0.05, 0.0])
     np.testing.assert_allclose(LIMITS.limit(twist, twist, outside, PERIOD_S), twist)
     assert (LIMITS.limit(-twist, np.zeros(4), outside, 1.0)[:3] <= 0).all()
+
+
+def test_a_wall_that_comes_too_soon_takes_all_of_the_acceleration():
+    step = LIMITS.linear_acceleration * PERIOD_S
+    at_the_wall = np.append(CENTRE[:2], LIMITS.workspace_upper[2])
+    fast = np.array([0.04, 0.0, 0.1, 0.0])
+    kept = LIMITS.limit(fast, fast, at_the_wall, PERIOD_S)
+    np.testing.assert_allclose(kept, [0.04, 0.0, 0.1 - step, 0.0], atol=1e-12)
+    # What braking leaves of it goes into the wish.
+    slow = np.array([0.0, 0.0, step / 2, 0.0])
+    kept = LIMITS.limit(np.array([0.1, 0.0, 0.0, 0.0]), slow, at_the_wall, PERIOD_S)
+    np.testing.assert_allclose(kept, [step * np.sqrt(0.75), 0.0, 0.0, 0.0], atol=1e-12)
+
+
+@pytest.mark.parametrize("room_m", [0.0, 1e-4, 0.004, 0.05])
+def test_an_axis_brakes_before_the_wall_with_its_part_of_the_acceleration(room_m):
+    share = LIMITS.linear_acceleration / np.sqrt(3)
+    speed = LIMITS.stoppable(np.full(3, 9.0), LIMITS.workspace_upper - room_m, PERIOD_S)
+    back = LIMITS.stoppable(np.full(3, -9.0), LIMITS.workspace_lower + room_m, PERIOD_S)
+    np.testing.assert_allclose(back, -speed, atol=1e-9)
+    # A tick of travel, then the way of a deceleration to rest.
+    np.testing.assert_allclose(speed * PERIOD_S + speed**2 / (2 * share), room_m, atol=1e-12)
+
+
+def test_braking_and_the_wish_share_the_acceleration_to_its_end():
+    step = LIMITS.linear_acceleration * PERIOD_S
+    at_the_wall = np.append(CENTRE[:2], LIMITS.workspace_upper[2])
+    before, wanted = np.array([0.03, 0.01, step / 2, 0.0]), np.array([-0.1, 0.02, -0.06, 0.0])
+    changed = (LIMITS.limit(wanted, before, at_the_wall, PERIOD_S) - before)[:3]
+    assert np.linalg.norm(changed) == pytest.approx(step)
+    must = np.array([0.0, 0.0, -step / 2])
+    np.testing.assert_allclose(np.cross(changed - must, wanted[:3] - before[:3] - must), 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("vector, norm, expected", [
+    ((3.0, 4.0, 0.0), 1.0, (0.6, 0.8, 0.0)), ((0.3, -0.4, 0.0), 1.0, (0.3, -0.4, 0.0)),
+    ((1.0, 0.0, 0.0), 0.2, (0.2, 0.0, 0.0)), ((0.0, 0.0, 0.0), 0.2, (0.0, 0.0, 0.0)),
+    ((1e308, -1e308, 0.0), 2.0, (np.sqrt(2), -np.sqrt(2), 0.0)), ((5e-324, 0.0, 0.0), 1.0, (5e-324, 0.0, 0.0))])
+def test_a_vector_is_capped_in_its_own_direction(vector, norm, expected):
+    np.testing.assert_allclose(capped(np.array(vector), norm), expected, rtol=1e-12)
 
 
 @pytest.fixture(scope="module")

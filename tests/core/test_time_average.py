@@ -55,3 +55,10 @@ def test_a_restart_goes_on_with_the_mean_and_its_slope():
     going_on = average.newest + np.array([-4.0]) * 0.01
     assert average.push(going_on, 0.01)[0] == pytest.approx(0.5 - 0.04)
     assert average.ahead().shape == (1,)
+
+
+def test_the_newest_is_what_was_pushed_last():
+    average = TimeAverage(WINDOW_S, 1)
+    for value in (0.3, -0.2, 0.7):
+        average.push(np.array([value]), 0.004)
+        assert average.newest[0] == value
