@@ -29,7 +29,7 @@ ASLEEP = 20
 TESTS = {
     "arbiter": ("test_arbiter.py",), "clearance": ("test_clearance.py",),
     "differential_ik": ("test_differential_ik.py",), "ease": ("test_ease.py",), "freshness": ("test_guard_inputs.py",),
-    "gripper_hold": ("test_gripper_hold.py",), "guard": (),
+    "gripper_hold": ("test_gripper_hold.py",), "guard": ("test_guard_one_by_one.py",),
     "joint_slew": ("test_joint_slew.py",), "joint_watch": ("test_joint_watch.py",), "motion": ("test_motion.py",),
     "singularity": ("test_singularity.py",), "stop_ramp": ("test_stop_ramp.py",),
     "time_average": ("test_time_average.py",),
@@ -75,11 +75,14 @@ _CALLS = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum"
 
 def changes(tree: ast.AST) -> Iterator[tuple[ast.AST, str, object, str]]:
     """Every (node, field, new value, description) that makes a mutant of a module; texts and shapes of data stay."""
+    types = {id(part) for node in ast.walk(tree) for part in _types_of(node)}
     for node in ast.walk(tree):
+        if id(node) in types:
+            continue
         if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARE:
             new = _COMPARE[type(node.ops[0])]()
             yield node, "ops", [new], f"{type(node.ops[0]).__name__} -> {type(new).__name__}"
-        elif isinstance(node, (ast.BinOp, ast.AugAssign)) and type(node.op) in _ARITHMETIC and not _annotation(node):
+        elif isinstance(node, (ast.BinOp, ast.AugAssign)) and type(node.op) in _ARITHMETIC:
             new = _ARITHMETIC[type(node.op)]()
             yield node, "op", new, f"{type(node.op).__name__} -> {type(new).__name__}"
         elif isinstance(node, ast.BoolOp):
@@ -103,9 +106,11 @@ def changes(tree: ast.AST) -> Iterator[tuple[ast.AST, str, object, str]]:
             yield node, "value", ast.Constant(None), "return None"
 
 
-def _annotation(node: ast.AST) -> bool:
-    # `X | None` is a type wherever it stands in these rooms.
-    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and _is_none(node.right)
+def _types_of(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes of the annotations of an argument, a function or a name."""
+    for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+        if annotation is not None:
+            yield from ast.walk(annotation)
 
 
 def _is_none(node: ast.AST) -> bool:
