@@ -41,8 +41,9 @@ def test_the_robot_holds_still_when_commands_end(processes, probe, record_inject
             scene.guard.send_signal(signal.SIGCONT)
     if number == signal.SIGSTOP:
         return
-    # Its successor starts latched, with the same policy still proposing.
     scene.guard.wait()
+    probe.wait(lambda: time.monotonic() - scene.arm[-1][0] > 0.5, "its last words to be heard, all of them")
+    # Its successor starts latched, with the same policy still proposing.
     since = len(scene.arm)
     scene.processes.node("guard_node")
     probe.wait(lambda: len(scene.arm) > since + 30, "the next guard")
