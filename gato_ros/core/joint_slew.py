@@ -83,7 +83,7 @@ class JointSlew:
         """`velocity` [joints] scaled so that the tool keeps its speeds."""
         linear, angular = _speeds(jacobian, velocity)
         tool = self._limits.tool
-        share = min(1.0, _part(tool.linear_speed, linear), _part(tool.angular_speed, angular))
+        share = min(_part(tool.linear_speed, linear), _part(tool.angular_speed, angular))
         return velocity * share if share < 1.0 else velocity
 
     def stoppable(self, velocity: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
@@ -93,7 +93,7 @@ class JointSlew:
         way_s = (self._straight_of(velocity, jacobian) * STOP_RESERVE + self._limits.round_s) / 2
         linear, angular = _speeds(jacobian + change_of_jacobian(jacobian, velocity) * way_s, velocity)
         # Half of `velocity` turns half as much: scaled by this it keeps the bound.
-        share = min(1.0, _part(TURN * tool.linear_speed, linear), _part(TURN * tool.angular_speed, angular))
+        share = min(_part(TURN * tool.linear_speed, linear), _part(TURN * tool.angular_speed, angular))
         return velocity * share if share < 1.0 else velocity
 
     def follow(self, wanted: np.ndarray, jacobian: np.ndarray, dt: float) -> bool:
@@ -160,7 +160,7 @@ class JointSlew:
         linear, angular = _speeds(jacobian, change)
         tool = self._limits.tool
         joints = float(np.max(np.abs(change) / self._limits.joint_acceleration))
-        return min(1.0, _part(tool.linear_acceleration * dt, linear), _part(tool.angular_acceleration * dt, angular),
+        return min(_part(tool.linear_acceleration * dt, linear), _part(tool.angular_acceleration * dt, angular),
                    _part(dt, joints))
 
 
@@ -171,4 +171,5 @@ def _speeds(jacobian: np.ndarray, velocity: np.ndarray) -> tuple[float, float]:
 
 
 def _part(allowed: float, size: float) -> float:
+    """How much of `size` is allowed: 1 at most."""
     return allowed / size if size > allowed else 1.0
