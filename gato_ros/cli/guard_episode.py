@@ -131,9 +131,8 @@ class Episode:
             if rng.random() < 0.3:
                 return None
             stamp_s, receipt_s = rng.choice([0.0, -0.07, -0.2, 0.2, 3600.0, -3600.0, np.nan, np.inf, -np.inf], 2)
-            twist = any_float(rng, 4, 0.1)
-            return Proposal(twist, float(any_float(rng, 1, 0.1)[0]), self._clock_s + stamp_s, self._now_s + receipt_s,
-                            source)
+            self._held = (any_float(rng, 4, 0.1), float(any_float(rng, 1, 0.1)[0]))
+            return Proposal(*self._held, self._clock_s + stamp_s, self._now_s + receipt_s, source)
         usual = [0.0, 0.02, self._robot.gripper.stroke_m]
         opening_m = float(rng.choice(usual)) if rng.random() < 0.5 else float(any_float(rng, 1)[0])
         self._held = (self._wish(number), opening_m)

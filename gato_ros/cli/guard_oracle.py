@@ -91,7 +91,10 @@ class Oracle:
         middle_s = (dt + np.where(paused, dt, np.append(dt[0], dt[:-1]))) / 2
         goes_on = self._too_sudden(_times(jacobian[changed], acceleration - earlier), middle_s)
         begins = self._too_sudden(_times(jacobian[changed], acceleration), dt)
-        found["tool_jerk"][changed] = goes_on & (begins | ~began)
+        # A tool that its pose made too fast is slowed as acceleration allows, at once.
+        slowed = self._over(_times(jacobian[changed], before), limits.linear_speed_m_s, limits.angular_speed_rad_s,
+                            TURNING)
+        found["tool_jerk"][changed] = goes_on & (begins | ~began) & ~slowed
         return found
 
     def _too_sudden(self, change: np.ndarray, time_s: np.ndarray) -> np.ndarray:
@@ -172,7 +175,8 @@ class Oracle:
         middle = ((trace["tool"] > lower + 0.03) & (trace["tool"] < upper - 0.03)).all(axis=1)
         stiff = np.linalg.svd(trace["jacobian"], compute_uv=False)[:, -1] < self._stiff
         speed = np.linalg.norm(twist[:, :3], axis=1)
-        cosine = (wish * twist[:, :3]).sum(axis=1) / np.maximum(np.linalg.norm(wish, axis=1) * speed, 1e-12)
+        with np.errstate(all="ignore"):  # any wish is a wish
+            cosine = (wish * twist[:, :3]).sum(axis=1) / np.maximum(np.linalg.norm(wish, axis=1) * speed, 1e-12)
         return held & middle & ~stiff & (speed > 5e-3) & (np.abs(wish).max(axis=1) > 0) & (
             cosine < np.cos(DIRECTION_RAD))
 

@@ -177,8 +177,8 @@ class Guard:
             self._slew.resume()
             ahead = self._slew.ahead()
             position = state.tool_position + state.jacobian[:3] @ ahead
-            # Whatever is kept away from may be approached so fast that a stop from there still ends before it.
-            gain = 2.0 / max(self._slew.stop_s, self._settings.tick_s)
+            # Whatever is kept away from may be approached so fast that a stop from the next tick on ends before it.
+            gain = 2.0 / (self._slew.stop_s + self._settings.tick_s)
             slow = np.append(capped(wanted[:3], self._motion.linear_speed), wanted[3])
             short = self._short_of_walls(slow, position, gain)
             twist = self._motion.limit(short, self._slew.aim_twist(state.jacobian), position, dt)

@@ -24,7 +24,10 @@ TURN = 1.05
 """The pose may make the tool faster by this on the way of a stop."""
 
 LARGEST_TURN = 1.5
-"""A pose turns a velocity into one of up to so many times the tool's largest speed; more makes no sense."""
+"""A velocity that was followed is one of up to so many times the tool's largest speed; more makes no sense."""
+
+REACH_M = 2.0
+"""No joint is further from the tool [m]: it bounds how much faster a pose can make it."""
 
 
 @dataclass(frozen=True)
@@ -139,21 +142,23 @@ class JointSlew:
         return max(self._tool_straight_s(velocity, jacobian),
                    float(np.max(np.abs(velocity) / self._limits.joint_acceleration)))
 
-    def _tool_straight_s(self, velocity: np.ndarray, jacobian: np.ndarray) -> float:
+    def _tool_straight_s(self, velocity: np.ndarray, jacobian: np.ndarray, turned_s: float = 0.0) -> float:
+        """Speed over acceleration [s] of the tool, after the joints have moved for `turned_s`."""
         tool, (linear, angular) = self._limits.tool, _speeds(jacobian, velocity)
+        turn = float(np.abs(velocity).sum()) ** 2 * turned_s
         # A Jacobian that makes no sense must not draw the stop out; in this order NaN loses.
-        return max(min(LARGEST_TURN * tool.linear_speed, linear) / tool.linear_acceleration,
-                   min(LARGEST_TURN * tool.angular_speed, angular) / tool.angular_acceleration)
+        return max(min(LARGEST_TURN * tool.linear_speed + REACH_M * turn, linear) / tool.linear_acceleration,
+                   min(LARGEST_TURN * tool.angular_speed + turn, angular) / tool.angular_acceleration)
 
     def _ramp_to_rest(self, dt: float) -> StopRamp:
         # Where joints are fast, the same joint velocities become others of the tool on the way. The arm went on for dt
         # already, and a stop is half as far as its time at full speed.
         with np.errstate(all="ignore"):
-            jacobian, straight_s, gone_s = self._jacobian, self._straight_s(), -min(dt, self.stop_s)
-            while gone_s < (straight_s * STOP_RESERVE + self._limits.round_s) / 2:
-                jacobian = jacobian + change_of_jacobian(jacobian, self.velocity) * PART_S
-                straight_s = max(straight_s, self._tool_straight_s(self.velocity, jacobian))
+            jacobian, straight_s, gone_s, before_s = self._jacobian, self._straight_s(), 0.0, min(dt, self.stop_s)
+            while gone_s < before_s + (straight_s * STOP_RESERVE + self._limits.round_s) / 2:
                 gone_s += PART_S
+                jacobian = jacobian + change_of_jacobian(jacobian, self.velocity) * PART_S
+                straight_s = max(straight_s, self._tool_straight_s(self.velocity, jacobian, gone_s))
         return StopRamp(self.velocity, straight_s * STOP_RESERVE, self._limits.round_s)
 
     def _share(self, change: np.ndarray, jacobian: np.ndarray, dt: float) -> float:
