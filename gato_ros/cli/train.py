@@ -82,6 +82,7 @@ def run(options: Options) -> dict:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.training.loop import Schedule, train
+    from gato_ros.training.starting_weights import starting_weights
 
     _check_closed_loop(options)
     mesh = _mesh(options)
@@ -90,7 +91,7 @@ def run(options: Options) -> dict:
     model = training_model(options.preset, robot, options.observe)
     _check_kind(options, model)
     embodiment = contract_for(robot, model.observation_keys)
-    initial = _initial(options.init, model, embodiment) if options.init else None
+    initial = starting_weights(options.init, model, embodiment) if options.init else None
     make = _single_step if model.action_decoding == "one_pass" else _sequences
     objective, data = make(options, model, embodiment)
     steps = objective.config.steps
@@ -122,24 +123,6 @@ def _check_arm(folders: tuple[Path, ...], robot: Embodiment) -> None:
             if other and other.arm.joints != robot.arm.joints:
                 raise SetupError(expected=f"episodes of {robot.name} in {folder}", got=f"some of {name}",
                                  fix=f"train with --embodiment {name}, or on other data")
-
-
-HOW_IT_ATTENDS = {"context_tokens", "action_decoding", "step_attention", "attention_positions", "stochastic_depth"}
-"""What weights to start from may do in another way: it changes no shape of what both have."""
-
-
-def _initial(folder: Path, model: GatoConfig, embodiment: Embodiment):
-    """The parameters to start from; SetupError if they are those of another model."""
-    from gato_ros.models.weights import load_weights
-
-    weights, wanted = load_weights(folder, embodiment), model.deployed()
-    found = weights.config.to_dict()
-    different = [key for key, value in wanted.to_dict().items() if found.get(key) != value]
-    if set(different) - HOW_IT_ATTENDS:
-        raise SetupError(expected=f"--init with weights of the model to train in {folder}",
-                         got=f"another {', '.join(different)}",
-                         fix="choose the --preset and --observe of those weights")
-    return weights.params
 
 
 def _mesh(options: Options):

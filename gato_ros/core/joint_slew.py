@@ -29,6 +29,9 @@ LARGEST_TURN = 1.5
 REACH_M = 2.0
 """No joint is further from the tool [m]: it bounds how much faster a pose can make it."""
 
+LONGEST_S = 0.3
+"""No pose draws a stop out to more than this [s], whatever it would make of the tool's acceleration."""
+
 
 @dataclass(frozen=True)
 class SlewLimits:
@@ -155,10 +158,12 @@ class JointSlew:
         # already, and a stop is half as far as its time at full speed.
         with np.errstate(all="ignore"):
             jacobian, straight_s, gone_s, before_s = self._jacobian, self._straight_s(), 0.0, min(dt, self.stop_s)
+            longest_s = max(straight_s, LONGEST_S)
             while gone_s < before_s + (straight_s * STOP_RESERVE + self._limits.round_s) / 2:
                 gone_s += PART_S
                 jacobian = jacobian + change_of_jacobian(jacobian, self.velocity) * PART_S
-                straight_s = max(straight_s, self._tool_straight_s(self.velocity, jacobian, gone_s))
+                asked_s = self._tool_straight_s(self.velocity, jacobian, gone_s)
+                straight_s = min(max(straight_s, asked_s), longest_s)
         return StopRamp(self.velocity, straight_s * STOP_RESERVE, self._limits.round_s)
 
     def _share(self, change: np.ndarray, jacobian: np.ndarray, dt: float) -> float:

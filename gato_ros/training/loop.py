@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.sharding import Mesh
 from tensorboardX import SummaryWriter
 
@@ -25,6 +23,7 @@ from gato_ros.training.checkpoint import load_checkpoint, run_record, save_check
 from gato_ros.training.objective import Objective
 from gato_ros.training.optimiser import TrainingState, start
 from gato_ros.training.sharding import agreed, gathered, on_mesh, place_state
+from gato_ros.training.starting_weights import taken_over
 
 CURVES = "curves.jsonl"
 
@@ -112,16 +111,6 @@ def train(
 
 def _due(every: int, step: int, last: int) -> bool:
     return every > 0 and (step % every == 0 or step == last)
-
-
-def taken_over(params: Any, initial: Any) -> Any:
-    """`params` with every leaf that `initial` has. Where it has none, layers start without what the leaf would do
-    (relative positions: no score), and auxiliary heads stay fresh."""
-    fresh, given = flatten_dict(params), flatten_dict(initial)
-    return unflatten_dict({
-        name: jnp.asarray(given[name]) if name in given else jnp.zeros_like(leaf) if name[0] == "layers" else leaf
-        for name, leaf in fresh.items()
-    })
 
 
 def portable(data: dict[str, int]) -> dict[str, int]:

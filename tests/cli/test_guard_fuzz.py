@@ -83,6 +83,21 @@ def test_the_oracle_finds_what_is_put_in(quiet):
     assert set(CHECKS) == set(Oracle(ROBOT).escapes(quiet))
 
 
+def test_the_oracle_excuses_only_what_a_pose_or_a_stop_explains(quiet):
+    none, steps = np.zeros(len(quiet), bool), np.arange(len(quiet))[:, None]
+    # The tool's acceleration turns round from tick to tick, each time within its own bound.
+    along = np.linalg.pinv(quiet["jacobian"])[:, :, 0]
+    bound = ROBOT.limits.linear_acceleration_m_s2 * 0.009
+    wobble = 0.8 * bound * along * (steps % 2)
+    assert escapes(spoilt(quiet, velocity=wobble)) >= {"tool_jerk"}
+    assert "tool_acceleration" not in escapes(spoilt(quiet, velocity=wobble))
+    # Too fast, and no slower: where a policy is followed from the first tick on, in a stop when it ought to slow down.
+    fast = along * 2 * ROBOT.limits.linear_speed_m_s
+    for following in (~none, none):
+        found = Oracle(ROBOT).escapes(spoilt(quiet, velocity=fast, following=following))["tool_speed"]
+        assert found[5:].all()
+
+
 def test_every_kind_of_wish_is_drawn_and_an_episode_is_its_seed_s():
     kinds = {Episode(seed, 1).trace.wish for seed in range(60)}
     assert kinds == set(WISHES)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gato_ros.core.joint_slew import LARGEST_TURN, RESERVE, STOP_RESERVE, TURN, JointSlew, SlewLimits
+from gato_ros.core.joint_slew import LARGEST_TURN, LONGEST_S, RESERVE, STOP_RESERVE, TURN, JointSlew, SlewLimits
 from gato_ros.core.motion import MotionLimits
 from tests.core.guarded_arm import KINEMATICS, START
 
@@ -224,6 +224,37 @@ def test_a_stop_lasts_as_long_as_the_poses_on_its_way_ask_for(sign, ticks):
         changes.append(np.linalg.norm(planar(q)[:3] @ (slew.velocity - last)) / passed_s)
     assert 0.7 * tool.linear_acceleration < max(changes) <= 1.05 * tool.linear_acceleration
     assert len(changes) * passed_s > 1.1 * known_s  # which knows the first pose only
+
+
+def test_no_pose_draws_a_stop_out_without_end():
+    """Fast joints, and a Jacobian that grows as it is turned: the bound on what a pose can do grows, too."""
+    for size in (1.0, 1e3, 1e100):
+        slew = JointSlew(replace(LIMITS, joint_speed=np.full(3, 9.0), joint_acceleration=np.full(3, 50.0)))
+        slew.velocity = np.array([9.0, -9.0, 9.0])
+        slew._jacobian = planar(FOLDED) * size
+        slew.stop(0.001)
+        lasted_s = 0.001
+        while slew.moving and lasted_s < 2.0:
+            slew.stop(0.001)
+            lasted_s += 0.001
+        assert lasted_s == pytest.approx(LONGEST_S * STOP_RESERVE + LIMITS.round_s, abs=0.002)
+
+
+def test_a_pose_makes_the_tool_no_faster_than_its_reach_allows():
+    """2 m times the square of all joint speeds, per second, however large a Jacobian that makes no sense has it."""
+    tool = replace(TOOL, angular_speed=9.0, angular_acceleration=1e3, linear_acceleration=1.0)
+    slew = JointSlew(replace(LIMITS, joint_acceleration=np.full(3, 50.0), tool=tool, round_s=0.01))
+    for rad_s in (0.5, 1.0):
+        part = np.array([0.25, -0.5, 0.25]) * rad_s
+        slew.velocity, slew._jacobian, slew._ramp = part, planar(FOLDED) * 1e6, None
+        speed = LARGEST_TURN * tool.linear_speed
+        assert slew.stop_s == pytest.approx(speed * STOP_RESERVE + 0.01)
+        gone_s, straight_s = 0.0, speed
+        while gone_s < 0.001 + (straight_s * STOP_RESERVE + 0.01) / 2:
+            gone_s += 0.02
+            straight_s = min(speed + 2.0 * rad_s**2 * gone_s, LONGEST_S)
+        slew.stop(0.001)
+        assert slew._ramp.straight_s == pytest.approx(straight_s * STOP_RESERVE)
 
 
 def test_a_pose_that_makes_the_tool_slower_draws_nothing_out():

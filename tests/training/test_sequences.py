@@ -19,10 +19,11 @@ from gato_ros.models.layout import token_layout
 from gato_ros.models.policy import GatoPolicy
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import tokenize_actions
-from gato_ros.training.loop import CURVES, Schedule, taken_over, train
+from gato_ros.training.loop import CURVES, Schedule, train
 from gato_ros.training.optimiser import learning_rates
 from gato_ros.training.sequence import Sequences
 from gato_ros.training.sequence_config import PAPER, SequenceConfig, sequence_config
+from gato_ros.training.starting_weights import taken_over
 from gato_ros.training.windows import Windows, expert_return, good_enough, sequence_batches
 
 MODEL = replace(PRESETS["debug"], stochastic_depth=0.1)
