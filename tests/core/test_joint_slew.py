@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gato_ros.core.joint_slew import LARGEST_TURN, LONGEST_S, RESERVE, STOP_RESERVE, TURN, JointSlew, SlewLimits
+from gato_ros.core.joint_slew import LARGEST_TURN, RESERVE, STOP_RESERVE, TURN, JointSlew, SlewLimits
 from gato_ros.core.motion import MotionLimits
 from tests.core.guarded_arm import KINEMATICS, START
 
@@ -237,7 +237,7 @@ def test_no_pose_draws_a_stop_out_without_end():
         while slew.moving and lasted_s < 2.0:
             slew.stop(0.001)
             lasted_s += 0.001
-        assert lasted_s == pytest.approx(LONGEST_S * STOP_RESERVE + LIMITS.round_s, abs=0.002)
+        assert lasted_s == pytest.approx(0.3 * STOP_RESERVE + LIMITS.round_s, abs=0.002)
 
 
 def test_a_pose_makes_the_tool_no_faster_than_its_reach_allows():
@@ -252,7 +252,7 @@ def test_a_pose_makes_the_tool_no_faster_than_its_reach_allows():
         gone_s, straight_s = 0.0, speed
         while gone_s < 0.001 + (straight_s * STOP_RESERVE + 0.01) / 2:
             gone_s += 0.02
-            straight_s = min(speed + 2.0 * rad_s**2 * gone_s, LONGEST_S)
+            straight_s = min(speed + 2.0 * rad_s**2 * gone_s, 0.3)
         slew.stop(0.001)
         assert slew._ramp.straight_s == pytest.approx(straight_s * STOP_RESERVE)
 
