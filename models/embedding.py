@@ -15,7 +15,7 @@ from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.parameters import Parameters, separator_row, table_row
-from gato_ros.models.precision import Quantised, multiply
+from gato_ros.models.precision import OutputsFirst, Quantised, multiply
 from gato_ros.models.tokenizer import StepTokens
 
 NORM_EPSILON = 1e-5
@@ -138,7 +138,7 @@ def dense(layer: Parameters, config: GatoConfig, x: Array) -> Float[Array, "..."
     return product(config, x, layer["kernel"]) + layer["bias"]
 
 
-def product(config: GatoConfig, x: Array, kernel: Array | Quantised) -> Float[Array, "..."]:
+def product(config: GatoConfig, x: Array, kernel: Array | Quantised | OutputsFirst) -> Float[Array, "..."]:
     """x @ kernel in the precision of the config, or of the kernel if that is less; float32 out."""
     # Rows in one axis: the gradient of a product with two batch axes takes twice as long on a CPU.
     y = multiply(x.reshape(-1, x.shape[-1]), kernel, config.compute)

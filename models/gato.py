@@ -18,25 +18,26 @@ from gato_ros.models.parameters import Parameters, continuous_rows, count_parame
 from gato_ros.models.tokenizer import StepTokens
 from gato_ros.models.transformer import decoder
 
-__all__ = ["StepOutput", "count_parameters", "forward_step", "init", "parameter_shapes", "sequence_features",
-           "sequence_logits", "sequence_loss"]
+__all__ = ["Output", "count_parameters", "forward_step", "init", "parameter_shapes", "sequence_features",
+           "sequence_logits", "sequence_loss", "sequence_output"]
 
 
-class StepOutput(NamedTuple):
-    """What one control step gives."""
+class Output(NamedTuple):
+    """What control steps give; `...` is [batch], or [batch steps] of sequences."""
 
     action_logits: Array
-    """[batch actions 1024] over the bins of each action: the only legal ids."""
+    """[... actions 1024] over the bins of each action, the only legal ids; of sequences [... actions rows], over the
+    whole table."""
     auxiliary: Array | None = None
-    """[batch n] the named auxiliary numbers from the separator's last feature; None without the head."""
+    """[... n] the named auxiliary numbers from the separator's last feature; None without the head."""
     auxiliary_early: Array | None = None
-    """[batch n] the same, read after `auxiliary_early_layer` layers; None without."""
+    """[... n] the same, read after `auxiliary_early_layer` layers; None without."""
     patch_auxiliary: Array | None = None
-    """[batch patches m] the named numbers of every patch, read after `auxiliary_early_layer` layers; None without."""
+    """[... patches m] the named numbers of every patch, read after `auxiliary_early_layer` layers; None without."""
 
 
 def forward_step(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, *,
-                 rng: Array | None = None, train: bool = False) -> StepOutput:
+                 rng: Array | None = None, train: bool = False) -> Output:
     """All actions of a batch of single steps in one pass, the action inputs zeroed (config `one_pass`).
 
     Args:
@@ -53,13 +54,21 @@ def forward_step(params: Parameters, config: GatoConfig, layout: TokenLayout, to
     x = jnp.concatenate([observation, queries], 1)
     features, early = decoder(params, config, x, outputs=layout.actions + 1, rng=layer_rng)
     logits = product(config, features[:, 1:], continuous_rows(config, params["table"]).T)
+    return _with_auxiliary(params, config, layout, logits, features[:, 0], early)
+
+
+def _with_auxiliary(params: Parameters, config: GatoConfig, layout: TokenLayout, logits: Array, separator: Array,
+                    early: Array | None) -> Output:
+    """The logits, and what the auxiliary heads say of the separator's feature and of the step's tokens (last axis but
+    one of `early`)."""
     if "auxiliary" not in params:
-        return StepOutput(logits)
-    final = _auxiliary(params, config, "final", features[:, 0])
+        return Output(logits)
+    final = _auxiliary(params, config, "final", separator)
     if early is None:
-        return StepOutput(logits, final)
-    patches = _auxiliary(params, config, "patch", early[:, layout.patch_tokens]) if config.patch_auxiliary else None
-    return StepOutput(logits, final, _auxiliary(params, config, "early", early[:, layout.observation_tokens]), patches)
+        return Output(logits, final)
+    patches = (_auxiliary(params, config, "patch", early[..., layout.patch_tokens, :]) if config.patch_auxiliary
+               else None)
+    return Output(logits, final, _auxiliary(params, config, "early", early[..., layout.observation_tokens, :]), patches)
 
 
 def _auxiliary(params: Parameters, config: GatoConfig, name: str, feature: Array) -> Float[Array, "... auxiliary"]:
@@ -75,6 +84,12 @@ def sequence_features(params: Parameters, config: GatoConfig, layout: TokenLayou
     `tokens` has leading axes [batch steps]. With `rng` the pass is a training pass. Steps whose numbers in `pieces`
     differ do not see each other; distances within a piece are what they are alone, as positions are relative.
     """
+    return _sequence(params, config, layout, tokens, action_ids, rng, pieces)[0]
+
+
+def _sequence(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, action_ids: Any,
+              rng: Array | None, pieces: Any) -> tuple[Array, Array | None]:
+    """`sequence_features`, and the stream after `auxiliary_early_layer` in the same shape."""
     batch, steps = action_ids.shape[:2]
     position_rng, layer_rng = (None, None) if rng is None else jax.random.split(rng)
     flat = StepTokens(*(jnp.asarray(part).reshape(batch * steps, *part.shape[2:]) for part in tokens))
@@ -82,8 +97,9 @@ def sequence_features(params: Parameters, config: GatoConfig, layout: TokenLayou
     actions = embed_actions(params, config, jnp.asarray(action_ids).reshape(batch * steps, -1))
     x = jnp.concatenate([observation, actions], 1).reshape(batch, steps * layout.step_tokens, config.width)
     each = None if pieces is None else jnp.repeat(jnp.asarray(pieces), layout.step_tokens, 1)
-    features, _ = decoder(params, config, x, rng=layer_rng, pieces=each)
-    return features.reshape(batch, steps, layout.step_tokens, config.width)
+    features, early = decoder(params, config, x, rng=layer_rng, pieces=each)
+    by_step = (batch, steps, layout.step_tokens, config.width)
+    return features.reshape(by_step), None if early is None else early.reshape(by_step)
 
 
 def sequence_loss(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, action_ids: Any, *,
@@ -111,5 +127,17 @@ def sequence_logits(params: Parameters, config: GatoConfig, layout: TokenLayout,
                     pieces: Any = None, rng: Array | None = None) -> Float[Array, "batch steps actions rows"]:
     """Of every action over the whole table, given all that comes before it; arguments as for `sequence_features`."""
     features = sequence_features(params, config, layout, tokens, jnp.asarray(action_ids), rng, pieces)
+    return _action_logits(params, config, layout, features)
+
+
+def sequence_output(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, action_ids: Any, *,
+                    pieces: Any = None, rng: Array | None = None) -> Output:
+    """`sequence_logits`, and what the auxiliary heads say of every step, if there are any."""
+    features, early = _sequence(params, config, layout, tokens, jnp.asarray(action_ids), rng, pieces)
+    logits = _action_logits(params, config, layout, features)
+    return _with_auxiliary(params, config, layout, logits, features[:, :, layout.observation_tokens], early)
+
+
+def _action_logits(params: Parameters, config: GatoConfig, layout: TokenLayout, features: Array) -> Array:
     # Each action is predicted by the token before it: the separator and all actions but the last.
     return product(config, features[:, :, layout.observation_tokens:-1], params["table"].T)

@@ -35,6 +35,23 @@ def action_loss(action_logits: Float[Array, "batch actions bins"], action_bins: 
     log_probability = jax.nn.log_softmax(action_logits)
     if soft_sigma_bins == 0:
         return -jnp.take_along_axis(log_probability, action_bins[..., None], -1)[..., 0].mean(-1)
-    offset = (jnp.arange(BINS) - action_bins[..., None]) / soft_sigma_bins
-    target = jax.nn.softmax(-0.5 * offset**2)
-    return -(target * log_probability).sum(-1).mean(-1)
+    return -(spread_bins(action_bins, soft_sigma_bins) * log_probability).sum(-1).mean(-1)
+
+
+def masked_action_loss(logits: Float[Array, "*batch rows"], action_bins: Int[Array, "*batch"],
+                       mask: Bool[Array, "*batch"], first_row: int, soft_sigma_bins: float) -> Float[Array, ""]:
+    """As `masked_cross_entropy` against the whole table, with the targets of `action_loss`.
+
+    Args:
+        first_row: of the table, for the first bin.
+    """
+    if soft_sigma_bins == 0:
+        return masked_cross_entropy(logits, first_row + action_bins, mask)
+    log_probability = jax.nn.log_softmax(logits)[..., first_row:first_row + BINS]
+    each = (spread_bins(action_bins, soft_sigma_bins) * log_probability).sum(-1)
+    return -jnp.sum(jnp.where(mask, each, 0.0)) / jnp.maximum(mask.sum(), 1)
+
+
+def spread_bins(bins: Int[Array, "*batch"], sigma: float) -> Float[Array, "*batch bins"]:
+    """A Gaussian of `sigma` over all bins around each of `bins`, normalised: near bins are near velocities."""
+    return jax.nn.softmax(-0.5 * ((jnp.arange(BINS) - bins[..., None]) / sigma)**2)

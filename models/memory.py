@@ -13,10 +13,11 @@ from jaxtyping import Bool, Float
 from gato_ros.core.errors import SetupError
 from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.embedding import layer_norm, product
+from gato_ros.models.embedding import layer_norm
 from gato_ros.models.parameters import Parameters
 from gato_ros.models.slot_attention import PositionKeys, attend_slots
-from gato_ros.models.transformer import feed_forward, sinusoids, split_heads
+from gato_ros.models.transformer import feed_forward, projections, sinusoids, split_heads
+from gato_ros.models.transformer import position_keys as of_distances
 
 
 class Memory(NamedTuple):
@@ -48,7 +49,7 @@ def position_keys(params: Parameters, config: GatoConfig, slots: int) -> tuple[P
     codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
 
     def of_layer(layer: Parameters) -> PositionKeys:
-        once = _heads_first(config, product(config, codes, layer["relative"])).astype(config.compute)
+        once = of_distances(layer, config, codes).swapaxes(0, 1).astype(config.compute)
         # Not in the prefill's bfloat16: XLA would make float32 of all of it in every call, 38 MiB that fault.
         return PositionKeys(once, jnp.concatenate([once, once], 1))
 
@@ -66,8 +67,7 @@ def advance(params: Parameters, config: GatoConfig, relative: tuple[PositionKeys
     keys, values, x = list(memory.keys), list(memory.values), x[0]
     for i, (_, layer) in enumerate(sorted(params["layers"].items())):
         normed = layer_norm(layer["norm_attention"], x)
-        query, key, value = (_heads_first(config, product(config, normed, layer[name]))
-                             for name in ("query", "key", "value"))
+        query, key, value = (_heads_first(config, part) for part in projections(layer, config, normed))
         keys[i] = jax.lax.dynamic_update_slice_in_dim(keys[i], key.astype(keys[i].dtype), start, 1)
         values[i] = jax.lax.dynamic_update_slice_in_dim(values[i], value.astype(values[i].dtype), start, 1)
         codes = None if relative is None else relative[i]

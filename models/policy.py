@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gato_ros.core.action import Action
@@ -17,24 +15,15 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.prompt import Prompt
 from gato_ros.embodiments import Embodiment
-from gato_ros.models import streaming
 from gato_ros.models.config import GatoConfig
+from gato_ros.models.control_step import OnePass, Streaming
 from gato_ros.models.errors import NonFiniteError
-from gato_ros.models.gato import forward_step
 from gato_ros.models.golden import check_machine
-from gato_ros.models.layout import CONTINUOUS_START, TokenLayout, token_layout
+from gato_ros.models.layout import CONTINUOUS_START, token_layout
 from gato_ros.models.parameters import Parameters
-from gato_ros.models.precision import serving
+from gato_ros.models.precision import on_gpu, serving
 from gato_ros.models.tokenizer import StepTokens, decode_actions, text_ids, tokenize, tokenize_actions
 from gato_ros.models.weights import load_weights
-
-
-class _Decision(NamedTuple):
-    ids: Any
-    """[actions] int32."""
-    confidence: Any
-    """[3 actions] logit of the likeliest bin minus the second; entropy [nat]; probability of the chosen bin. Not
-    finite if any logit is not. One array: each copy from the device costs a wait."""
 
 
 class GatoPolicy:
@@ -50,6 +39,8 @@ class GatoPolicy:
         self._golden, self._precision = golden, precision or config.compute
         if precision is not None:
             params, config = serving(params, config, precision)
+        if jax.default_backend() == "gpu" and config.compute == "bfloat16":
+            params = on_gpu(params)
         self.config, self.embodiment = config, embodiment
         self.layout = token_layout(embodiment, config)
         self.observation_keys = tuple(item.key for item in self.layout.items)
@@ -69,12 +60,11 @@ class GatoPolicy:
         """What the last action was made of; None where the observation was refused."""
         self.last_ids: np.ndarray | None = None
         """[actions] int32 of the last action."""
-        self.compilations = 0
-        """How often anything was compiled: 1 after `warm_up`, 2 where prompts are taken, for ever."""
         deployed = {name: value for name, value in params.items() if name != "auxiliary"}
-        self._params = jax.device_put(deployed)
         self._rng = jax.random.key(seed)
-        self._step = _OnePass(self) if config.action_decoding == "one_pass" else _Streaming(self)
+        kind = OnePass if config.action_decoding == "one_pass" else Streaming
+        self._params = jax.device_put(deployed)
+        self._step = kind(self._params, config, self.layout)
         self.remembers = config.context_tokens is not None
         """Whether an action depends on the steps before."""
         prompted = takes_prompts and self.remembers
@@ -115,6 +105,11 @@ class GatoPolicy:
                 self._step.absorb(tokens, action_ids)
             self._prompt, self._prompted = prompt, self._step.snapshot()
         self._step.restore(self._prompted)
+
+    @property
+    def compilations(self) -> int:
+        """How often anything was compiled: 1 after `warm_up`, 2 where prompts are taken, for ever."""
+        return self._step.compilations
 
     @property
     def reach_steps(self) -> int:
@@ -202,6 +197,7 @@ class GatoPolicy:
         begin_s, self.last_tokens = time.perf_counter(), tokens
         decision = self._step.run(tokens, self._rng, np.uint32(self.ticks % 2**32))
         self.ticks += 1
+        decision.confidence.copy_to_host_async()  # one wait for both
         self.last_ids = np.asarray(decision.ids)
         confidence = np.asarray(decision.confidence)
         self.last_forward_s = time.perf_counter() - begin_s
@@ -209,99 +205,3 @@ class GatoPolicy:
             raise NonFiniteError("the model's logits are not finite: the weights or the inputs are damaged")
         self.last_logit_margin, self.last_entropy, self.last_probability = confidence
         return Action.from_vector(decode_actions(self.layout, self.last_ids))
-
-
-def _confidence(logits: jax.Array, ids: jax.Array) -> jax.Array:
-    # Not top_k: it sorts, which on a CPU costs more than the whole transformer.
-    best = logits.max(-1)
-    others = jnp.where(jnp.arange(logits.shape[-1]) == logits.argmax(-1)[..., None], -jnp.inf, logits)
-    log_probability = jax.nn.log_softmax(logits)
-    entropy = -(jnp.exp(log_probability) * log_probability).sum(-1)
-    # An infinite logit can hide behind the softmax: carry it out.
-    poison = 0.0 * logits.sum(-1)
-    chosen = jnp.take_along_axis(log_probability, (ids - CONTINUOUS_START)[..., None], -1)[..., 0]
-    return jnp.stack([best - others.max(-1), entropy, jnp.exp(chosen)]) + poison
-
-
-class _OnePass:
-    """One step of context, all actions in one forward pass."""
-
-    def __init__(self, policy: GatoPolicy):
-        self._policy, self._compiled = policy, None
-        self.steps = 1
-
-    def reset(self) -> None:
-        """There is no memory."""
-
-    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32) -> _Decision:
-        if self._compiled is None:
-            step = jax.jit(_one_pass(self._policy.config, self._policy.layout))
-            self._policy.compilations += 1
-            self._compiled = step.lower(self._policy._params, *tokens, rng, tick).compile()
-        return self._compiled(self._policy._params, *tokens, rng, tick)
-
-
-def _one_pass(config: GatoConfig, layout: TokenLayout) -> Any:
-    def step(params: Parameters, patches: jax.Array, ids: jax.Array, rng: jax.Array, tick: jax.Array) -> _Decision:
-        logits = forward_step(params, config, layout, StepTokens(patches[None], ids[None])).action_logits[0]
-        ids = streaming.choose(config, logits, jax.random.fold_in(rng, tick))
-        return _Decision(ids, _confidence(logits, ids))
-    return step
-
-
-class _Streaming:
-    """A window of many steps, remembered in a ring; actions one after the other."""
-
-    def __init__(self, policy: GatoPolicy):
-        self._policy, self._compiled, self._absorb = policy, None, None
-        self._relative = streaming.relative_keys(policy._params, policy.config, policy.layout)
-        self.reset()
-
-    def reset(self) -> None:
-        self._memory = streaming.empty_memory(self._policy.config, self._policy.layout)
-        self.steps, self._last = 0, np.int32(CONTINUOUS_START)
-
-    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32) -> _Decision:
-        config, layout = self._policy.config, self._policy.layout
-        place = self._place()
-        arguments = (self._policy._params, self._relative, self._memory, tokens, self._last, place, rng, tick)
-        if self._compiled is None:
-            def step(*arguments: Any) -> tuple:
-                *inputs, rng, tick = arguments
-                rng = jax.random.fold_in(rng, tick)
-                output, memory = streaming.stream_step(*inputs, rng, config=config, layout=layout)
-                return _Decision(output.action_ids, _confidence(output.logits, output.action_ids)), memory
-            self._policy.compilations += 1
-            self._compiled = jax.jit(step, donate_argnums=2).lower(*arguments).compile()
-        decision, self._memory = self._compiled(*arguments)
-        self.steps += 1
-        self._last = np.asarray(decision.ids)[-1]
-        return decision
-
-    def absorb(self, tokens: StepTokens, action_ids: np.ndarray) -> None:
-        """Remember a step whose actions are given."""
-        config, layout = self._policy.config, self._policy.layout
-        arguments = (self._policy._params, self._relative, self._memory, tokens, self._last, action_ids, self._place())
-        if self._absorb is None:
-            step = jax.jit(partial(streaming.absorb_step, config=config, layout=layout), donate_argnums=2)
-            self._policy.compilations += 1
-            self._absorb = step.lower(*arguments).compile()
-        self._memory = self._absorb(*arguments)
-        self.steps += 1
-        self._last = action_ids[-1]
-
-    def begin_at(self, step: int) -> None:
-        """The next step's place in the ring is that of `step`; what should lie before it is empty."""
-        self.steps = step
-
-    def snapshot(self) -> Any:
-        """The memory as it is now; waits until it is computed."""
-        return jax.block_until_ready(jax.tree.map(jnp.copy, self._memory)), self.steps, self._last
-
-    def restore(self, snapshot: Any) -> None:
-        """Go back to a snapshot, which stays whole: steps overwrite the memory that they are given."""
-        memory, self.steps, self._last = snapshot
-        self._memory = jax.block_until_ready(jax.tree.map(jnp.copy, memory))
-
-    def _place(self) -> np.int32:
-        return np.int32(streaming.same_place(self._policy.config, self._policy.layout, self.steps))

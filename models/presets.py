@@ -42,7 +42,7 @@ PRESETS: dict[str, GatoConfig] = {
         stem=(Convolution(6, 4, 48), Convolution(3, 2, 96), Convolution(3, 2, 192))),
     "sawyer_streaming": replace(
         _SMALL, context_tokens=8 * 39, action_decoding="autoregressive", step_attention="causal",
-        attention_positions="relative", stochastic_depth=0.1),
+        attention_positions="relative"),
     "sawyer_state": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES)),
     "sawyer_plan": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES, "privileged/plan")),
     "debug": GatoConfig(

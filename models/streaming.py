@@ -101,7 +101,7 @@ def absorb_step(params: Parameters, relative: tuple[PositionKeys, ...] | None, m
 def _prefill(params: Parameters, *inputs: Any, config: GatoConfig) -> tuple[Array, Memory]:
     """Many rows at once may be worth another precision than the decodes (models/precision.py)."""
     params = {**params, **params.get("prefill", {})}
-    if getattr(params["layers"]["00"]["query"], "dtype", None) == jnp.bfloat16:
+    if getattr(params["layers"]["00"].get("query"), "dtype", None) == jnp.bfloat16:
         config = replace(config, compute="bfloat16")
     return _advance(params, *inputs, config=config)
 

@@ -137,7 +137,7 @@ def to_patches(layout: TokenLayout, item: LayoutItem, image: np.ndarray) -> np.n
     image = image[..., crop.top:crop.top + height, crop.left:crop.left + width, :]
     lead = image.shape[:-3]
     image = image.reshape(*lead, rows, size, columns, size, 3)
-    return np.moveaxis(image, -3, -4).reshape(*lead, rows * columns, size, size, 3)
+    return image.swapaxes(-3, -4).reshape(*lead, rows * columns, size, size, 3)
 
 
 def tokenize_actions(layout: TokenLayout, actions: ArrayLike) -> np.ndarray:

@@ -15,6 +15,7 @@ from gato_ros.models.array import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import layer_norm, product
 from gato_ros.models.parameters import Parameters
+from gato_ros.models.precision import half_einsum
 
 MASKED = -1e30
 
@@ -50,27 +51,58 @@ def decoder(params: Parameters, config: GatoConfig, x: Float[Array, "batch lengt
         def run(layer: Parameters, x: Array, layer_rng: Array | None, keep: int | None = keep) -> Array:
             return _layer(layer, config, x, mask, codes, keep, layer_rng)
 
-        run = jax.checkpoint(run) if config.rematerialise else run
+        run = jax.checkpoint(run, policy=_what_is_kept()) if config.rematerialise else run
         x = run(params["layers"][f"{i:02d}"], x, layer_rng)
         if i + 1 == config.auxiliary_early_layer:
             early = x
     return layer_norm(params["final_norm"], x), early
 
 
+def _what_is_kept() -> Callable[..., bool] | None:
+    """Of a layer that is computed again in the backward pass. A GPU has the memory for the products with weights,
+    which are most of the work; a CPU is quicker without what it would have to fetch."""
+    on_gpu = jax.default_backend() == "gpu"
+    return jax.checkpoint_policies.dots_with_no_batch_dims_saveable if on_gpu else None
+
+
 def _layer(layer: Parameters, config: GatoConfig, x: Array, mask: Array, codes: np.ndarray | None,
            keep: int | None, rng: Array | None) -> Array:
     kept = x if keep is None else x[:, -keep:]
     normed = layer_norm(layer["norm_attention"], x)
-    queries = split_heads(config, product(config, normed[:, -kept.shape[1]:], layer["query"]))
-    keys = split_heads(config, product(config, normed, layer["key"]))
-    values = split_heads(config, product(config, normed, layer["value"]))
+    queries, keys, values = (split_heads(config, part) for part in projections(layer, config, normed))
+    queries = queries[:, -kept.shape[1]:]
     position = None
     if codes is not None:
-        relative = split_heads(config, product(config, codes, layer["relative"]))
+        relative = layer["position_keys"] if "position_keys" in layer else position_keys(layer, config, codes)
         position = lambda q: skew(position_scores(config, q, relative), kept.shape[1] - 1, x.shape[1])  # noqa: E731
     branch = attend(layer, config, queries, keys, values, mask[..., -kept.shape[1]:, :], position)
     kept = kept + _regularised(branch, config, rng, 0)
     return kept + _regularised(feed_forward(layer, config, kept), config, rng, 1)
+
+
+def projections(layer: Parameters, config: GatoConfig, normed: Array) -> list[Float[Array, "... inner"]]:
+    """Queries, keys, values."""
+    if "query_key_value" in layer:
+        return jnp.split(product(config, normed, layer["query_key_value"]), 3, -1)
+    return [product(config, normed, layer[name]) for name in ("query", "key", "value")]
+
+
+def position_keys(layer: Parameters, config: GatoConfig, codes: Any) -> Float[Array, "distances heads size"]:
+    """What the queries meet of each distance."""
+    return split_heads(config, product(config, codes, layer["relative"]))
+
+
+def with_position_keys(params: Parameters, config: GatoConfig, length: int) -> Parameters:
+    """The parameters with every layer's `position_keys` of a length that does not change: they depend on weights only."""
+    codes = distance_codes(config, length)
+    if codes is None:
+        return params
+
+    def of_layer(layer: Parameters) -> Parameters:
+        known = jax.jit(position_keys, static_argnums=1)(layer, config, codes).astype(config.compute)
+        return {**{name: value for name, value in layer.items() if name != "relative"}, "position_keys": known}
+
+    return {**params, "layers": {name: of_layer(layer) for name, layer in params["layers"].items()}}
 
 
 def attend(layer: Parameters, config: GatoConfig, queries: Float[Array, "batch length heads size"],
@@ -136,7 +168,13 @@ def sinusoids(positions: np.ndarray, width: int) -> Float[np.ndarray, "positions
 
 def position_scores(config: GatoConfig, queries: Float[Array, "batch length heads size"],
                     relative: Float[Array, "distances heads size"]) -> Float[Array, "batch heads length distances"]:
-    return einsum(config, "bqhs,dhs->bhqd", queries, relative)
+    if config.compute != "bfloat16":
+        return einsum(config, "bqhs,dhs->bhqd", queries, relative)
+    # One product for each sequence and head: of all sequences at once, a GPU would have to turn what comes out.
+    each = jnp.broadcast_to(relative.swapaxes(0, 1), (queries.shape[0], *relative.swapaxes(0, 1).shape))
+    scores = einsum(config, "bqhs,bhds->bhqd", queries, each)
+    # Fused attention takes them in bfloat16 anyway: half as much to move on the way there.
+    return scores.astype(jnp.bfloat16) if config.attention == "fused" else scores
 
 
 def skew(x: Float[Array, "*batch length distances"], offset: int,
@@ -170,5 +208,7 @@ def _regularised(branch: Array, config: GatoConfig, rng: Array | None, index: in
 
 def einsum(config: GatoConfig, pattern: str, left: Array, right: Array) -> Float[Array, "..."]:
     """In the config's precision; float32 out."""
+    if config.compute == "bfloat16":
+        return half_einsum(pattern, left, right)
     dtype = config.compute
     return jnp.einsum(pattern, left.astype(dtype), right.astype(dtype), preferred_element_type=jnp.float32)

@@ -7,7 +7,7 @@ Data are random and lie on the device already: reading them is not in the time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +28,8 @@ class Options:
     compute: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
     attention: Literal["plain", "fused"] = "plain"
     """Of the model; `fused` needs bfloat16 on a GPU."""
+    rematerialise: bool = True
+    """Compute layers again in the backward pass where the preset says so; no: keep everything, if memory allows."""
     batch: int | None = None
     """Frames or sequences in a step; by default 64 frames, 1 sequence."""
     repetitions: int = 5
@@ -79,6 +81,7 @@ def measure(name: str, compute: str, embodiment: Any, options: Options, rates: d
     from gato_ros.training.timing import in_precision, time_cloning, time_sequences
 
     model = in_precision(preset_for(name, embodiment), compute, options.attention)
+    model = model if options.rematerialise else replace(model, rematerialise=False)
     layout = token_layout(contract_for(embodiment, model.observation_keys), model)
     parameters, free = count_parameters(parameter_shapes(model, layout)), _free_memory()
     if parameters * STATE_BYTES > free:

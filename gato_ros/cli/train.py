@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import tyro
 
+from gato_ros.cli import train_closed_loop
 from gato_ros.cli.train_sequences import SequenceOptions
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.training.config import TrainingConfig
@@ -56,6 +57,9 @@ class Options:
     init: Path | None = None
     """Start from these weights instead of random ones. They may attend in another way: a policy that streams may
     start from one that sees single steps."""
+    resident: bool = False
+    """Keep all training frames on the device, about 100 kB each: for a GPU that outruns a CPU's batches. Autoregressive
+    presets only, without --mesh. The batches are the same."""
     closed_loop_every: int = 0
     """Measure success every so many steps; 0: never."""
     closed_loop_episodes: int = 20
@@ -84,7 +88,7 @@ def run(options: Options) -> dict:
     from gato_ros.training.loop import Schedule, train
     from gato_ros.training.starting_weights import starting_weights
 
-    _check_closed_loop(options)
+    train_closed_loop.check(options)
     mesh = _mesh(options)
     robot = load_embodiment(options.embodiment)
     _check_arm(options.data, robot)
@@ -99,7 +103,7 @@ def run(options: Options) -> dict:
 
     def closed_loop(directory: Path) -> dict[str, float]:
         dashboard.note(f"measuring success on {options.closed_loop_set}")
-        return _closed_loop(options, directory)
+        return train_closed_loop.measured(options, directory)
 
     every = max(1, min(500, steps))
     schedule = Schedule(min(50, every), every, every, options.closed_loop_every)
@@ -160,16 +164,21 @@ def _sequences(options: Options, model, embodiment):
     """The objective of an autoregressive model, and the count of frames per folder."""
     from gato_ros.cli.train_sequences import chosen, load
     from gato_ros.models.layout import token_layout
+    from gato_ros.sim.grasp import object_faces
     from gato_ros.training.mixing import mixing_weights
+    from gato_ros.training.resident import ResidentSequences
     from gato_ros.training.sequence import Sequences
+    from gato_ros.training.truth import Truth
     from gato_ros.training.windows import Windows
 
     layout, config = token_layout(embodiment, model), chosen(options.sequence, options.preset)
     weights = mixing_weights(options.weights)
     training, validation, data = load(options.data, options.limit, config.return_share, VALIDATION_SHARE, weights,
                                       options.failures)
-    windows = [Windows.of(part, layout, weights) for part in (training, validation)]
-    return Sequences(config, model, layout, *windows), data
+    faces, views = object_faces(), _views(layout)
+    truth = (lambda frames: Truth.of(frames, layout, faces, views)) if model.auxiliary else None
+    windows = [Windows.of(part, layout, weights, truth) for part in (training, validation)]
+    return (ResidentSequences if options.resident else Sequences)(config, model, layout, *windows), data
 
 
 def _views(layout) -> dict | None:
@@ -194,13 +203,15 @@ def training_model(preset: str, robot: Embodiment | None = None, observe: tuple[
     from gato_ros.embodiments.privileged import reads_privileged
     from gato_ros.models.presets import PRESETS, preset_for
     from gato_ros.training.auxiliary import NAMES
+    from gato_ros.training.sequence_config import sequence_config
     from gato_ros.training.sight import PATCH_NAMES
 
     if preset not in PRESETS:
         raise unknown_name("a preset", preset, PRESETS)
     model = preset_for(preset, robot) if robot else PRESETS[preset]
     model = _observing(model, robot, observe) if observe else model
-    if model.action_decoding == "autoregressive" or reads_privileged(model.observation_keys):
+    streams = model.action_decoding == "autoregressive"
+    if streams and not sequence_config(preset).auxiliary_weight or reads_privileged(model.observation_keys):
         return model
     return replace(model, auxiliary=NAMES, auxiliary_early_layer=max(1, model.layers // 2), patch_auxiliary=PATCH_NAMES)
 
@@ -224,6 +235,9 @@ def _check_kind(options: Options, model: GatoConfig) -> None:
         wanted, given = ("sequence", "training") if streams else ("training", "sequence")
         raise SetupError(expected=f"--{wanted}.* with {options.preset}", got=f"--{given}.*",
                          fix=f"this preset is {'autoregressive' if streams else 'single-step'}")
+    if options.resident and (options.mesh or not streams):
+        raise SetupError(expected="--resident with an autoregressive preset and one device",
+                         got=f"--preset {options.preset}, --mesh {options.mesh}", fix="leave one of them out")
 
 
 def _training(training: TrainingConfig, model) -> TrainingConfig:
@@ -259,30 +273,3 @@ def _frames(options: Options, weights: dict[str, float]):
         raise SetupError(expected="at least two episodes or snapshot files, one of them to hold out",
                          got=f"{len(training)} in {', '.join(map(str, folders))}", fix="collect more")
     return join(training), join(validation), data
-
-
-def _check_closed_loop(options: Options) -> None:
-    """Refuse now what would end the run at its first measurement."""
-    from gato_ros.sim.task import OBJECT_SETS
-
-    for name in options.closed_loop_set.split(","):
-        if name not in OBJECT_SETS:
-            raise unknown_name("an object set", name, OBJECT_SETS)
-
-
-def _closed_loop(options: Options, directory: Path) -> dict[str, float]:
-    """Success and stages, as means over the sets; the rate of each set if there are several."""
-    from gato_ros.cli import evaluate
-
-    rows = {}
-    for name in options.closed_loop_set.split(","):
-        result = evaluate.run(evaluate.Options(policy=str(directory), set=name, quiet=True,
-                                               embodiment=options.embodiment,
-                                               episodes=options.closed_loop_episodes, seed=options.closed_loop_seed))
-        rows.update(result["sets"])
-    counted = [{"rate": row["rate"], "episodes": row["episodes"], "mean_steps": row["mean_steps"],
-                **{f"stage_{name}": count / row["episodes"] for name, count in row["stages"].items()}}
-               for row in rows.values()]
-    means = {key: sum(row[key] for row in counted) / len(counted) for key in counted[0]}
-    each = {f"rate_{name}": row["rate"] for name, row in rows.items()} if len(rows) > 1 else {}
-    return {**means, **each, "episodes": sum(row["episodes"] for row in counted)}

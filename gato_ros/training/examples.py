@@ -13,11 +13,12 @@ import numpy as np
 from gato_ros.data.frames import Frames
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize, tokenize_actions
-from gato_ros.training.auxiliary import NAMES, Faces, auxiliary_targets, has_truth
-from gato_ros.training.mirror import ACTION_SIGN, AUXILIARY_SIGN, can_mirror, mirror_pixels, mirror_vectors
+from gato_ros.training.auxiliary import Faces
+from gato_ros.training.mirror import ACTION_SIGN, can_mirror, mirror_pixels, mirror_vectors
 from gato_ros.training.mixing import drawn_in_proportion
 from gato_ros.training.privileged import MIRROR_SIGN, mirror_privileged, with_all_vectors
-from gato_ros.training.sight import Sightings, View, sightings
+from gato_ros.training.sight import View
+from gato_ros.training.truth import Asked, Truth
 
 Made = TypeVar("Made")
 
@@ -28,14 +29,8 @@ class Batch(NamedTuple):
     tokens: StepTokens
     action_bins: np.ndarray
     """[batch actions] int32 in [0, 1024)."""
-    auxiliary: np.ndarray
-    """[batch n] targets."""
-    auxiliary_weight: np.ndarray
-    """[batch n] 0 where there is no truth."""
-    patch: np.ndarray
-    """[batch patches m] targets of `sight`; no patches if nothing is asked of them."""
-    patch_weight: np.ndarray
-    """[batch patches m] 0 where there is no truth."""
+    asked: Asked
+    """Of the auxiliary heads."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +39,7 @@ class Examples:
 
     frames: Frames
     layout: TokenLayout
-    auxiliary: np.ndarray
-    auxiliary_weight: np.ndarray
-    sightings: Sightings | None = None
-    """What each patch shows, if the cameras are known."""
+    truth: Truth
     weights: np.ndarray | None = None
     """[N] how often each frame counts, relative to the others; None: all alike."""
 
@@ -61,15 +53,7 @@ class Examples:
             views: image key -> camera of the simulator; None asks nothing of single patches.
             weights: [N] how often each frame counts; None: all alike.
         """
-        truth = has_truth(frames.privileged, len(frames))
-        told = {key: value[truth] for key, value in frames.privileged.items()}
-        targets, known = (np.zeros((len(frames), len(NAMES)), np.float32) for _ in range(2))
-        seen = None
-        if truth.any():
-            targets[truth], known[truth] = auxiliary_targets(told, faces)
-            if views and layout.images:
-                seen = Sightings.where(truth, sightings(told, faces, views, layout))
-        return Examples(with_all_vectors(frames, layout), layout, targets, known, seen, weights)
+        return Examples(with_all_vectors(frames, layout), layout, Truth.of(frames, layout, faces, views), weights)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -85,14 +69,11 @@ class Examples:
         `mirrored` [n] are places in the batch whose frame is reflected left to right.
         """
         tokens = tokens_of(self.frames, self.layout, rows, mirrored)
-        actions, auxiliary = self.frames.actions[rows], self.auxiliary[rows]
+        actions = self.frames.actions[rows]
         if mirrored is not None and len(mirrored):
             actions[mirrored] *= ACTION_SIGN
-            auxiliary[mirrored] *= AUXILIARY_SIGN
         bins = (tokenize_actions(self.layout, actions) - CONTINUOUS_START).astype(np.int32)
-        nothing = np.zeros((len(rows), 0, 0), np.float32)
-        patch, patch_weight = self.sightings.targets(rows, mirrored) if self.sightings else (nothing, nothing)
-        return Batch(tokens, bins, auxiliary, self.auxiliary_weight[rows], patch, patch_weight)
+        return Batch(tokens, bins, self.truth.asked(rows, mirrored))
 
 
 def can_mirror_frames(frames: Frames, layout: TokenLayout) -> bool:

@@ -13,14 +13,14 @@ import numpy as np
 
 from gato_ros.core.errors import SetupError
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.gato import sequence_logits, sequence_loss
+from gato_ros.models.gato import Output, sequence_output
 from gato_ros.models.layout import BINS, CONTINUOUS_START, TokenLayout
-from gato_ros.models.loss import masked_cross_entropy
-from gato_ros.models.parameters import table_row
+from gato_ros.models.loss import masked_action_loss
 from gato_ros.models.tokenizer import StepTokens
 from gato_ros.training.optimiser import TrainingState, descended
 from gato_ros.training.sequence_config import SequenceConfig
-from gato_ros.training.step import augment
+from gato_ros.training.step import augment, hidden
+from gato_ros.training.truth import auxiliary_error, auxiliary_losses
 from gato_ros.training.windows import SequenceBatch, Windows, sequence_batches
 
 VALIDATION_BATCHES = 4
@@ -69,10 +69,12 @@ class Sequences:
     @cached_property
     def _held_out(self) -> list[SequenceBatch]:
         rng = np.random.default_rng([self.config.seed, 3])
-        return [self.validation.draw(rng, self.config, self.longest_prompt) for _ in range(VALIDATION_BATCHES)]
+        return [self.validation.batch(self.validation.draw(rng, self.config, self.longest_prompt))
+                for _ in range(VALIDATION_BATCHES)]
 
     def measure(self, params: Any) -> dict[str, Any]:
-        measured = [measure_sequences(params, batch, model=self.model, layout=self.layout) for batch in self._held_out]
+        measured = [measure_sequences(params, batch, config=self.config, model=self.model, layout=self.layout)
+                    for batch in self._held_out]
         return {key: np.mean([one[key] for one in measured], 0) for key in measured[0]}
 
 
@@ -81,31 +83,56 @@ def sequence_step(state: TrainingState, batch: SequenceBatch, *, config: Sequenc
                   layout: TokenLayout) -> tuple[TrainingState, dict[str, Any]]:
     """The state after one batch, and the loss. Randomness is a function of seed and step."""
     rng = jax.random.fold_in(jax.random.key(config.seed), state.step)
-    augment_rng, model_rng = jax.random.split(rng)
+    augment_rng, blind_rng, model_rng = jax.random.split(rng, 3)
     tokens = augment_sequences(batch.tokens, config, augment_rng) if config.augments else batch.tokens
+    lessons = _lessons(batch)
+    if config.blind_share:
+        blind = jax.random.bernoulli(blind_rng, config.blind_share, (lessons.shape[0], 1, 1))
+        lessons = lessons & ~blind[..., 0]
+        tokens = tokens._replace(ids=jnp.where(blind, hidden(tokens.ids, layout), tokens.ids))
+        batch = batch._replace(done_ids=jnp.where(blind, CONTINUOUS_START + BINS // 2, batch.done_ids))
 
-    def loss(params: Any) -> Any:
-        return sequence_loss(params, model, layout, tokens, batch.done_ids, target_ids=batch.label_ids,
-                             pieces=batch.pieces, step_mask=batch.lessons, rng=model_rng, train=True)
+    def loss(params: Any) -> tuple[Any, dict[str, Any]]:
+        output = sequence_output(params, model, layout, tokens, batch.done_ids, pieces=batch.pieces, rng=model_rng)
+        return _losses(output, batch, lessons, config, model)
 
-    value, gradients = jax.value_and_grad(loss)(state.params)
-    return descended(state, gradients, config), {"loss": value, "action_loss": value}
+    (_, values), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
+    return descended(state, gradients, config), values
 
 
-@partial(jax.jit, static_argnames=("model", "layout"))
-def measure_sequences(params: Any, batch: SequenceBatch, *, model: GatoConfig, layout: TokenLayout) -> dict[str, Any]:
-    """The loss and the errors of the likeliest actions, each given what was done before it."""
-    logits = sequence_logits(params, model, layout, batch.tokens, batch.done_ids, pieces=batch.pieces)
-    lessons = jnp.ones(batch.pieces.shape, bool) if batch.lessons is None else jnp.asarray(batch.lessons)
+def _lessons(batch: SequenceBatch) -> Any:
+    """[batch length] bool: the steps that are learned from."""
+    return jnp.ones(batch.pieces.shape, bool) if batch.lessons is None else jnp.asarray(batch.lessons)
+
+
+def _losses(output: Output, batch: SequenceBatch, lessons: Any, config: SequenceConfig,
+            model: GatoConfig) -> tuple[Any, dict[str, Any]]:
+    """The weighted sum, and its parts."""
     mask = jnp.broadcast_to(lessons[..., None], batch.label_ids.shape)
-    loss = masked_cross_entropy(logits, table_row(model, batch.label_ids), mask)
+    action = masked_action_loss(output.action_logits, batch.label_ids - CONTINUOUS_START, mask, model.text_rows,
+                                config.soft_sigma_bins)
+    more, values = 0.0, {}
+    if batch.asked is not None:
+        more, values = auxiliary_losses(output, batch.asked, config.auxiliary_weight, config.patch_weight)
+    return action + more, {"action_loss": action, **values, "loss": action + more}
+
+
+@partial(jax.jit, static_argnames=("config", "model", "layout"))
+def measure_sequences(params: Any, batch: SequenceBatch, *, config: SequenceConfig, model: GatoConfig,
+                      layout: TokenLayout) -> dict[str, Any]:
+    """The loss and the errors of the likeliest actions, each given what was done before it."""
+    output = sequence_output(params, model, layout, batch.tokens, batch.done_ids, pieces=batch.pieces)
+    lessons = _lessons(batch)
+    _, values = _losses(output, batch, lessons, config, model)
+    logits = output.action_logits
     bins = logits[..., model.text_rows:model.text_rows + BINS].argmax(-1)
     wanted = batch.label_ids - CONTINUOUS_START
     error = jnp.abs(bins - wanted) * 2.0 / BINS
     sides = (bins >= BINS // 2) == (wanted >= BINS // 2)
     count = jnp.maximum(lessons.sum(), 1)
     mean = lambda of_steps: jnp.where(lessons, of_steps, 0).sum() / count  # noqa: E731
-    return {"loss": loss, "action_loss": loss, "gripper_accuracy": mean(sides[..., 4]),
+    known = {} if batch.asked is None else auxiliary_error(output, batch.asked)
+    return {**values, "gripper_accuracy": mean(sides[..., 4]), **known,
             "twist_error": jnp.stack([mean(error[..., place]) for place in range(4)])}
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import forward_step
@@ -18,7 +17,7 @@ from gato_ros.models.tokenizer import StepTokens
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Batch
 from gato_ros.training.optimiser import TrainingState, descended
-from gato_ros.training.sight import PATCH_NAMES
+from gato_ros.training.truth import auxiliary_error, auxiliary_losses
 
 
 @partial(jax.jit, static_argnames=("config", "model", "layout"), donate_argnames=("state",))
@@ -50,39 +49,17 @@ def measure(
     bins = output.action_logits.argmax(-1)
     error = jnp.abs(bins - batch.action_bins) * 2.0 / BINS
     sides = (bins >= BINS // 2) == (batch.action_bins >= BINS // 2)
-    values |= {"twist_error": error[:, :4].mean(0), "gripper_accuracy": sides[:, 4].mean()}
-    if output.auxiliary is not None:
-        values["auxiliary_error"] = (jnp.abs(output.auxiliary - batch.auxiliary) * batch.auxiliary_weight).sum(0) / (
-            batch.auxiliary_weight.sum(0) + 1e-6
-        )
-    return values
+    return {**values, "twist_error": error[:, :4].mean(0), "gripper_accuracy": sides[:, 4].mean(),
+            **auxiliary_error(output, batch.asked)}
 
 
 def losses(output: Any, batch: Batch, config: TrainingConfig, acts: Any) -> tuple[Any, dict[str, Any]]:
     """The weighted sum, and its parts. `acts` [batch] is 1 where the action counts, 0 for hidden proprioception."""
     each = action_loss(output.action_logits, batch.action_bins, config.soft_sigma_bins)
     action = (each * acts).sum() / jnp.maximum(acts.sum(), 1.0)
-    total, values = action, {"action_loss": action}
-    heads = [head for head in (output.auxiliary, output.auxiliary_early) if head is not None]
-    if heads:
-        errors = [(jnp.abs(head - batch.auxiliary) * batch.auxiliary_weight).mean() for head in heads]
-        auxiliary = sum(errors) / len(heads)
-        total = total + config.auxiliary_weight * auxiliary
-        values["auxiliary_loss"] = auxiliary
-    if output.patch_auxiliary is not None and batch.patch.size:
-        values["patch_loss"] = patch_loss(output.patch_auxiliary, batch.patch, batch.patch_weight)
-        total = total + config.patch_weight * values["patch_loss"]
-    return total, {**values, "loss": total}
-
-
-def patch_loss(predicted: Any, target: Any, weight: Any) -> Any:
-    """Cross-entropy of what is seen in each patch, and the L1 error of what is known of it."""
-    seen = jnp.array([name.endswith("_seen") for name in PATCH_NAMES])
-    presence = optax.sigmoid_binary_cross_entropy(predicted, target)
-    error = jnp.where(seen, 0.0, jnp.abs(predicted - target) * weight)
-    known = jnp.maximum(jnp.where(seen, 0.0, weight).sum(), 1.0)
-    asked = jnp.where(seen, weight, 0.0)
-    return (asked * presence).sum() / jnp.maximum(asked.sum(), 1.0) + error.sum() / known
+    more, values = auxiliary_losses(output, batch.asked, config.auxiliary_weight, config.patch_weight)
+    total = action + more
+    return total, {"action_loss": action, **values, "loss": total}
 
 
 def hidden(ids: Any, layout: TokenLayout) -> Any:

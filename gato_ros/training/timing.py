@@ -19,6 +19,7 @@ from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Batch
 from gato_ros.training.optimiser import optimiser, start
 from gato_ros.training.step import train_step
+from gato_ros.training.truth import Asked
 
 
 def time_cloning(model: GatoConfig, layout: TokenLayout, batch: int, repetitions: int) -> dict[str, Any]:
@@ -26,8 +27,8 @@ def time_cloning(model: GatoConfig, layout: TokenLayout, batch: int, repetitions
     config, rng = TrainingConfig(batch=batch), np.random.default_rng(0)
     nothing = np.zeros((batch, 0, 0), np.float32)
     truth = np.zeros((batch, len(model.auxiliary)), np.float32)
-    frames = Batch(_tokens(layout, batch), rng.integers(0, BINS, (batch, layout.actions), dtype=np.int32), truth, truth,
-                   nothing, nothing)
+    frames = Batch(_tokens(layout, batch), rng.integers(0, BINS, (batch, layout.actions), dtype=np.int32),
+                   Asked(truth, truth, nothing, nothing))
     state = start(config, init(jax.random.key(0), model, layout))
     return _timed(partial(train_step, config=config, model=model, layout=layout), state, frames, repetitions)
 

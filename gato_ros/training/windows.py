@@ -7,7 +7,7 @@ part of it: that is how a prompt is met at run time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -24,6 +24,18 @@ from gato_ros.training.mirror import ACTION_SIGN
 from gato_ros.training.mixing import step_weights, unless_equal
 from gato_ros.training.privileged import with_all_vectors
 from gato_ros.training.sequence_config import SequenceConfig
+from gato_ros.training.truth import Asked, Truth
+
+
+class Plan(NamedTuple):
+    """Which frames make the sequences of a batch."""
+
+    rows: np.ndarray
+    """[batch length] int64."""
+    pieces: np.ndarray
+    """[batch length] int32 number of the piece that each step belongs to."""
+    mirrored: np.ndarray
+    """[batch] bool: sequences that are reflected left to right."""
 
 
 class SequenceBatch(NamedTuple):
@@ -39,6 +51,8 @@ class SequenceBatch(NamedTuple):
     """[batch length] int32 number of the piece that each step belongs to."""
     lessons: np.ndarray | None = None
     """[batch length] bool: steps that are learned from; the others are what came before. None: all."""
+    asked: Asked | None = None
+    """Of the auxiliary heads, leading axes [batch length]."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +83,17 @@ class Windows:
     layout: TokenLayout
     weights: np.ndarray | None = None
     """[N] how often windows are drawn around each row; rows with 0 are context only. None: all alike."""
+    truth: Truth | None = None
+    """What the auxiliary heads are asked; None for a model without."""
 
     @staticmethod
-    def of(recordings: Sequence[Recording], layout: TokenLayout, weights: Mapping[str, float] | None = None) -> Windows:
+    def of(recordings: Sequence[Recording], layout: TokenLayout, weights: Mapping[str, float] | None = None,
+           truth: Callable[[Frames], Truth] | None = None) -> Windows:
         """The recordings one after another, divided where a step was not rendered.
 
         Args:
             weights: source -> how often its steps count (`mixing.mixing_weights`); None: all alike.
+            truth: what the auxiliary heads are asked of frames; None for a model without.
         """
         stretches: list[Stretch] = []
         first = 0
@@ -84,10 +102,11 @@ class Windows:
                 ends = int(one.steps[part[-1]]) == one.length - 1
                 stretches.append(Stretch(first + int(part[0]), len(part), number, ends, one.source))
             first += len(one.steps)
-        frames = with_all_vectors(join([one.frames for one in recordings]), layout)
+        joined = join([one.frames for one in recordings])
+        frames = with_all_vectors(joined, layout)
         executed = np.concatenate([one.executed for one in recordings])
         each = None if weights is None else unless_equal(step_weights(frames.teachers, weights))
-        return Windows(frames, executed, tuple(stretches), layout, each)
+        return Windows(frames, executed, tuple(stretches), layout, each, truth(joined) if truth else None)
 
     def __len__(self) -> int:
         return len(self.executed)
@@ -158,28 +177,34 @@ class Windows:
         start = chosen.length - length if goal else int(rng.integers(chosen.length - length + 1))
         return chosen.rows[start:start + length]
 
-    def batch(self, rows: np.ndarray, pieces: np.ndarray, mirrored: np.ndarray) -> SequenceBatch:
-        """The sequences of `rows` [batch length]; those with `mirrored` [batch] are reflected left to right."""
-        batch, length = rows.shape
-        flat, places = rows.reshape(-1), np.flatnonzero(np.repeat(mirrored, length))
+    def batch(self, plan: Plan) -> SequenceBatch:
+        """The sequences of a plan."""
+        batch, length = plan.rows.shape
+        flat, places = plan.rows.reshape(-1), np.flatnonzero(np.repeat(plan.mirrored, length))
         tokens = tokens_of(self.frames, self.layout, flat, places)
         labels, done = self.frames.actions[flat], self.executed[flat]
         labels[places] *= ACTION_SIGN
         done[places] *= ACTION_SIGN
         shaped = lambda array: array.reshape(batch, length, *array.shape[1:])  # noqa: E731
         ids = [shaped(tokenize_actions(self.layout, actions).astype(np.int32)) for actions in (done, labels)]
-        return SequenceBatch(StepTokens(shaped(tokens.patches), shaped(tokens.ids)), *ids, pieces,
-                             None if self.weights is None else shaped(self.weights[flat] > 0))
+        lessons = None if self.weights is None else shaped(self.weights[flat] > 0)
+        asked = None if self.truth is None else Asked(*map(shaped, self.truth.asked(flat, places)))
+        return SequenceBatch(StepTokens(shaped(tokens.patches), shaped(tokens.ids)), *ids, plan.pieces, lessons, asked)
 
     def draw(self, rng: np.random.Generator, config: SequenceConfig, longest_prompt: int,
-             mirror: bool = False) -> SequenceBatch:
-        """A batch of sequences; half of them reflected if asked for and possible."""
+             mirror: bool = False) -> Plan:
+        """The plan of a batch; half of the sequences reflected if asked for and possible."""
         plans = [self.plan(rng, config, longest_prompt) for _ in range(config.batch)]
-        flips = rng.random(config.batch) < (0.5 if mirror and self._can_mirror else 0.0)
-        return self.batch(np.stack([rows for rows, _ in plans]), np.stack([pieces for _, pieces in plans]), flips)
+        flips = rng.random(config.batch) < (0.5 if mirror and self.can_mirror else 0.0)
+        return Plan(np.stack([rows for rows, _ in plans]), np.stack([pieces for _, pieces in plans]), flips)
+
+    def plan_of_step(self, config: SequenceConfig, longest_prompt: int, step: int) -> Plan:
+        """A function of seed and step alone."""
+        return self.draw(np.random.default_rng([config.seed, 2, step]), config, longest_prompt, config.mirror)
 
     @cached_property
-    def _can_mirror(self) -> bool:
+    def can_mirror(self) -> bool:
+        """Whether all that the model sees has a known reflection."""
         return can_mirror_frames(self.frames, self.layout)
 
 
@@ -187,7 +212,7 @@ def sequence_batches(windows: Windows, config: SequenceConfig, longest_prompt: i
                      first_step: int) -> Iterator[SequenceBatch]:
     """The batches of steps [first_step, config.steps), made one ahead in a thread."""
     def make(step: int) -> SequenceBatch:
-        return windows.draw(np.random.default_rng([config.seed, 2, step]), config, longest_prompt, config.mirror)
+        return windows.batch(windows.plan_of_step(config, longest_prompt, step))
 
     return made_ahead(make, first_step, config.steps)
 

@@ -10,8 +10,10 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.episode import EpisodeWriter
 from gato_ros.embodiments import load_embodiment
+from gato_ros.training.auxiliary import NAMES
 from gato_ros.training.config import TrainingConfig
-from gato_ros.training.sequence_config import PAPER, RECIPES
+from gato_ros.training.resident import ResidentSequences
+from gato_ros.training.sequence_config import PAPER, RECIPES, sequence_config
 
 ROBOT = load_embodiment()
 FACTS = {"task": "red_on_blue", "object_set": "cubes", "driver": "expert"}
@@ -44,6 +46,18 @@ def test_the_presets_recipe_counts_where_nothing_is_asked_for(episodes, tmp_path
     assert made.frames_per_step == made.config.batch * made.config.length
 
 
+def test_the_frames_lie_on_the_device_where_that_is_asked_for(episodes, tmp_path):
+    options = train.Options(data=(episodes,), out=tmp_path, preset="debug", resident=True)
+    made, _ = train._sequences(options, train.training_model("debug"), ROBOT)
+    assert isinstance(made, ResidentSequences) and made.held.pixels.shape[0] == len(made.training)
+
+
+def test_a_robots_preset_has_heads_for_what_the_simulator_knows():
+    assert train.training_model("sawyer_streaming").auxiliary == NAMES and RECIPES["sawyer_streaming"].auxiliary_weight
+    for name in ("debug", "gato_79m"):
+        assert not train.training_model(name).auxiliary and not sequence_config(name).auxiliary_weight
+
+
 def test_options_change_the_recipe(episodes, tmp_path):
     made, data = objective(episodes, tmp_path, steps=7, prompt_share=0.0, return_share=0.0)
     assert (made.config.steps, made.config.prompt_share) == (7, 0.0) and data == {str(episodes): 32}
@@ -62,7 +76,9 @@ def test_what_cannot_be_trained_is_refused(episodes, tmp_path, preset, changes, 
 
 @pytest.mark.parametrize(("preset", "options", "words"), [
     ("debug", {"training": TrainingConfig(steps=9)}, "--sequence"),
-    ("debug_one_pass", {"sequence": SequenceOptions(steps=9)}, "--training")])
+    ("debug_one_pass", {"sequence": SequenceOptions(steps=9)}, "--training"),
+    ("debug_one_pass", {"resident": True}, "--resident"),
+    ("debug", {"resident": True, "mesh": "data=1"}, "--resident")])
 def test_options_of_the_other_kind_are_refused(tmp_path, preset, options, words):
     with pytest.raises(SetupError, match=words):
         train.run(train.Options(data=(), out=tmp_path, preset=preset, **options))

@@ -130,8 +130,8 @@ def other_products(monkeypatch, shipped):
 
 def a_stronger_layer(monkeypatch, shipped):
     """A hundredth too much in one of four: what a wrong kernel does."""
-    layers = shipped._params["layers"]
-    monkeypatch.setattr(shipped, "_params", {**shipped._params, "layers": {
+    params, layers = shipped._step._params, shipped._step._params["layers"]
+    monkeypatch.setattr(shipped._step, "_params", {**params, "layers": {
         **layers, "02": jax.tree.map(lambda leaf: 1.01 * leaf, layers["02"])}})
 
 

@@ -11,11 +11,13 @@ import pytest
 
 from gato_ros.core.errors import SetupError
 from gato_ros.models import streaming
-from gato_ros.models.gato import forward_step, sequence_features
+from gato_ros.models.gato import forward_step, sequence_features, sequence_loss
 from gato_ros.models.layout import token_layout
-from gato_ros.models.precision import PRECISIONS, Quantised, multiply, quantised, serving
+from gato_ros.models.parameters import flat_names
+from gato_ros.models.precision import PRECISIONS, Quantised, multiply, on_gpu, quantised, serving
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import StepTokens, tokenize
+from gato_ros.models.transformer import with_position_keys
 
 STEPS = 5
 
@@ -95,6 +97,49 @@ def test_fused_attention_is_attention(embodiment, observations, fresh, positions
                     for attention in ("plain", "fused"))
     assert 4 * layout.step_tokens > config.context_tokens
     np.testing.assert_allclose(fused, plain, atol=1e-5 * np.abs(plain).max())
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_what_a_gpu_is_served_is_the_same_policy(model, precision):
+    params, config, layout, tokens, _ = model
+    served, config = serving(params, config, precision)
+    arranged = on_gpu(served)
+    layer = arranged["layers"]["00"]
+    assert not {"query", "key", "value"} & set(layer)
+    three = config.heads * config.head_size * 3
+    assert layer["query_key_value"].values.shape == (three, config.width)
+    assert (layer["query_key_value"].scale is None) == (precision == "bfloat16")
+    # Decodes of one row sum in another order, and what comes before them is rounded to bfloat16 by each.
+    found, expected = (logits(one, config, layout, tokens) for one in (arranged, served))
+    np.testing.assert_allclose(found, expected, atol=0.02 * expected.std())
+
+
+def test_position_keys_of_a_fixed_length_are_the_layers_own(embodiment, observations, fresh):
+    config = replace(PRESETS["debug_one_pass"], attention_positions="relative", step_attention="causal")
+    layout = token_layout(embodiment, config)
+    tokens, params = tokenize(layout, observations(config.observation_keys, (2,))), fresh(config, layout, 0, 0.1)
+    known = with_position_keys(params, config, layout.step_tokens)
+    assert "relative" not in known["layers"]["01"] and "relative" in params["layers"]["01"]
+    found, expected = (forward_step(one, config, layout, tokens).action_logits for one in (known, params))
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+    plain = replace(config, attention_positions="none")
+    assert with_position_keys(params, plain, layout.step_tokens) is params
+
+
+@pytest.mark.parametrize("positions", ["relative", "none"])
+def test_gradients_in_bfloat16_are_those_of_float32_up_to_rounding(embodiment, observations, fresh, positions):
+    config = replace(PRESETS["debug"], attention_positions=positions)
+    layout = token_layout(embodiment, config)
+    tokens = tokenize(layout, observations(config.observation_keys, (2, 4)))
+    params, ids = fresh(config, layout, 0, 0.1), np.full((2, 4, layout.actions), 32500)
+    gradient = jax.jit(jax.grad(sequence_loss), static_argnums=(1, 2))
+    exact = gradient(params, config, layout, tokens, ids)
+    for change in ({}, {"attention": "fused"}, {"rematerialise": True}):
+        found = gradient(params, replace(config, compute="bfloat16", **change), layout, tokens, ids)
+        for name, left in flat_names(exact).items():
+            error = np.linalg.norm(flat_names(found)[name] - left) / (np.linalg.norm(left) + 1e-9)
+            assert error < 0.05, (name, error)
+    assert jax.tree.map(lambda leaf: leaf.dtype, found) == jax.tree.map(lambda leaf: leaf.dtype, params)
 
 
 def test_an_unknown_precision_names_the_nearest(model):

@@ -31,6 +31,7 @@ from gato_ros.training.examples import Batch  # noqa: E402
 from gato_ros.training.loop import Schedule, train  # noqa: E402
 from gato_ros.training.optimiser import optimiser, start  # noqa: E402
 from gato_ros.training.step import measure, train_step  # noqa: E402
+from gato_ros.training.truth import Asked  # noqa: E402
 
 jax.config.update("jax_disable_most_optimizations", True)
 sharding.LEAST_SPLIT = 64  # debug sizes are small
@@ -54,8 +55,8 @@ def cloning():
     layout, rng = token_layout(load_embodiment(), model), np.random.default_rng(1)
     truth = rng.normal(size=(BATCH, len(model.auxiliary))).astype(np.float32)
     nothing = np.zeros((BATCH, 0, 0), np.float32)
-    batch = Batch(some_tokens(layout, BATCH), rng.integers(0, BINS, (BATCH, layout.actions), dtype=np.int32), truth,
-                  np.ones_like(truth), nothing, nothing)
+    batch = Batch(some_tokens(layout, BATCH), rng.integers(0, BINS, (BATCH, layout.actions), dtype=np.int32),
+                  Asked(truth, np.ones_like(truth), nothing, nothing))
     fresh = lambda: start(CONFIG, init(jax.random.key(0), model, layout))
     return fresh, partial(train_step, config=CONFIG, model=model, layout=layout), batch
 

@@ -123,17 +123,17 @@ def test_recordings_without_ground_truth_train_beside_those_with_it(folder, tmp_
     layout = token_layout(ROBOT, train.training_model("debug_one_pass"))
     views = train._views(layout)
     alone = Examples.of(real, layout, object_faces(), views)
-    assert alone.sightings is None and not alone.auxiliary_weight.any()
-    assert alone.batch(np.arange(4)).patch_weight.shape == (4, 0, 0)
+    assert alone.truth.sightings is None and not alone.truth.weight.any()
+    assert alone.batch(np.arange(4)).asked.patch_weight.shape == (4, 0, 0)
     truth = {f"privileged/{colour}/{what}": np.tile(value, (len(real), 1)).astype(np.float32)
              for colour in ("red", "green", "blue")
              for what, value in (("pose", [0.6, 0.0, 0.1, 0, 0, 0, 1]), ("object", [0]))}
     both = Examples.of(join([real, replace(real, privileged=truth)]), layout, object_faces(), views)
-    known = both.batch(np.array([0, len(real)]))
+    known = both.batch(np.array([0, len(real)])).asked
     assert not known.patch_weight[0].any() and known.patch_weight[1].any()
-    assert not known.auxiliary_weight[0].any() and known.auxiliary_weight[1].any()
-    assert np.isfinite(known.patch).all() and np.isfinite(known.auxiliary).all()
-    simulated = Examples.of(replace(real, privileged=truth), layout, object_faces(), views).batch(np.array([0]))
+    assert not known.weight[0].any() and known.weight[1].any()
+    assert np.isfinite(known.patch).all() and np.isfinite(known.numbers).all()
+    simulated = Examples.of(replace(real, privileged=truth), layout, object_faces(), views).batch(np.array([0])).asked
     np.testing.assert_array_equal(simulated.patch, known.patch[1:])
     np.testing.assert_array_equal(simulated.patch_weight, known.patch_weight[1:])
 
@@ -182,7 +182,7 @@ def sequences(folder, tmp_path, **options):
 
 def test_a_window_shows_what_the_policy_did_and_teaches_what_the_human_did(windows):
     config = replace(sequence_config("debug"), batch=32, length=5, prompt_share=0.0)
-    batch = windows.draw(np.random.default_rng(0), config, 2)
+    batch = windows.batch(windows.draw(np.random.default_rng(0), config, 2))
     human = np.array([intervention(row % LENGTH) == "human" for row in range(2 * LENGTH)])
     np.testing.assert_array_equal(windows.weights > 0, human)
     # Each window reaches at least one lesson in its first piece, and some begin before it.
@@ -191,14 +191,14 @@ def test_a_window_shows_what_the_policy_did_and_teaches_what_the_human_did(windo
 
 def test_what_the_policy_did_is_no_lesson(windows):
     model, config = PRESETS["debug"], replace(sequence_config("debug"), batch=2, length=5, prompt_share=0.0)
-    batch = windows.draw(np.random.default_rng(1), config, 2)
+    batch = windows.batch(windows.draw(np.random.default_rng(1), config, 2))
     assert batch.lessons.any() and not batch.lessons.all()
     params = init(jax.random.key(0), model, windows.layout)
 
     def loss(where):
         """With other labels at some steps."""
         labels = np.where(where[..., None], batch.label_ids[..., ::-1], batch.label_ids)
-        return float(measure_sequences(params, batch._replace(label_ids=labels), model=model,
+        return float(measure_sequences(params, batch._replace(label_ids=labels), config=config, model=model,
                                        layout=windows.layout)["loss"])
 
     whole = loss(np.zeros_like(batch.lessons))

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from gato_ros.cli import train as train_verb
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
@@ -14,17 +15,27 @@ from gato_ros.core.prompt import Prompt
 from gato_ros.data.frames import Frames, make_frames
 from gato_ros.data.recording import Recording
 from gato_ros.embodiments import load_embodiment
+from gato_ros.models.config import Convolution
 from gato_ros.models.gato import init, sequence_logits
 from gato_ros.models.layout import token_layout
+from gato_ros.models.loss import action_loss, masked_action_loss
 from gato_ros.models.policy import GatoPolicy
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import tokenize_actions
+from gato_ros.models.weights import load_weights
+from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
+from gato_ros.sim.expert import StackingExpert
+from gato_ros.sim.grasp import object_faces
+from gato_ros.training.auxiliary import NAMES
 from gato_ros.training.loop import CURVES, Schedule, train
-from gato_ros.training.optimiser import learning_rates
-from gato_ros.training.sequence import Sequences
+from gato_ros.training.optimiser import learning_rates, start
+from gato_ros.training.resident import ResidentSequences, gathered, tables
+from gato_ros.training.sequence import Sequences, sequence_step
 from gato_ros.training.sequence_config import PAPER, SequenceConfig, sequence_config
+from gato_ros.training.sight import PATCH_NAMES
 from gato_ros.training.starting_weights import taken_over
-from gato_ros.training.windows import Windows, expert_return, good_enough, sequence_batches
+from gato_ros.training.truth import Truth
+from gato_ros.training.windows import Plan, Windows, expert_return, good_enough, sequence_batches
 
 MODEL = replace(PRESETS["debug"], stochastic_depth=0.1)
 CONFIG = SequenceConfig(steps=6, batch=2, length=5, learning_rate=3e-3, warmup_steps=2, average=0.5, mirror=True,
@@ -61,7 +72,7 @@ def windows():
 def test_weights_without_positions_start_a_model_with_relative_ones_as_what_they_were(windows):
     plain = replace(MODEL, attention_positions="none")
     known, fresh = (init(jax.random.key(seed), model, LAYOUT) for seed, model in ((0, plain), (1, MODEL)))
-    batch = windows.draw(np.random.default_rng(0), CONFIG, 2)
+    batch = windows.batch(windows.draw(np.random.default_rng(0), CONFIG, 2))
     given = taken_over(fresh, known)
     expected = sequence_logits(known, plain, LAYOUT, batch.tokens, batch.done_ids)
     found = sequence_logits(given, MODEL, LAYOUT, batch.tokens, batch.done_ids)
@@ -126,18 +137,18 @@ def test_a_batch_shows_what_was_done_asks_for_the_label_and_unpacks_no_other_pic
     rows, unpacked = np.array([[0, 1, 2], [30, 31, 9]]), []
     pixels = Frames.pixels
     monkeypatch.setattr(Frames, "pixels", lambda self, which: (unpacked.extend(which), pixels(self, which))[1])
-    batch = windows.batch(rows, np.array([[0, 0, 0], [0, 0, 1]]), np.array([False, False]))
+    batch = windows.batch(Plan(rows, np.array([[0, 0, 0], [0, 0, 1]]), np.array([False, False])))
     assert unpacked == rows.reshape(-1).tolist()
     np.testing.assert_array_equal(batch.label_ids, tokenize_actions(LAYOUT, windows.frames.actions[rows]))
     np.testing.assert_array_equal(batch.done_ids, tokenize_actions(LAYOUT, windows.executed[rows]))
     assert batch.tokens.patches.shape == (2, 3, 16, 32, 32, 3) and (batch.tokens.patches[1, 0] == 90).all()
-    mirrored = windows.batch(rows, np.zeros_like(rows), np.array([False, True]))
+    mirrored = windows.batch(Plan(rows, np.zeros_like(rows), np.array([False, True])))
     y = lambda batch: batch.label_ids[..., 1]
     np.testing.assert_array_equal(y(mirrored)[0], y(batch)[0])
     assert (y(mirrored)[1] < y(batch)[1]).all()
     blind = replace(MODEL, observation_keys=("gripper/opening",), context_tokens=20)
     Windows(windows.frames, windows.executed, windows.stretches, token_layout(ROBOT, blind)).batch(
-        rows, np.zeros_like(rows), np.array([False, False]))
+        Plan(rows, np.zeros_like(rows), np.array([False, False])))
     assert len(unpacked) == 2 * rows.size
 
 
@@ -210,3 +221,83 @@ def test_it_trains_resumes_to_the_same_weights_and_streams(windows, tmp_path):
     policy.reset(Prompt(tuple(observations[:2]), tuple(Action.from_vector(action) for action in windows.executed[:2])))
     for observation in observations:
         assert np.isfinite(policy.act(observation).as_vector()).all()
+
+
+TOLD = replace(PRESETS["sawyer_streaming"], layers=2, width=32, heads=2, head_size=16, feed_forward=64,
+               stem=(Convolution(4, 4, 8), Convolution(2, 2, 16)), context_tokens=2 * 39, auxiliary=NAMES,
+               auxiliary_early_layer=1, patch_auxiliary=PATCH_NAMES)
+TOLD_LAYOUT = token_layout(ROBOT, TOLD)
+TEACHING = replace(CONFIG, soft_sigma_bins=8.0, auxiliary_weight=5.0, patch_weight=2.0, blind_share=0.4)
+
+
+@pytest.fixture(scope="module")
+def told():
+    """Windows of two episodes of the simulator, and what it knows of each frame."""
+    views, faces = train_verb._views(TOLD_LAYOUT), object_faces()
+    env, recordings = RgbStackingEnv("cubes", privileged=PRIVILEGED_KEYS), []
+    expert = StackingExpert(env.embodiment)
+    for seed in (0, 1):
+        env.start(seed=seed)
+        rows = []
+        for _ in range(7):
+            observation = expert.with_plan(env.observe())
+            rows.append((observation, expert.act(observation)))
+            for _ in range(4):
+                env.step_action(expert.act(env.observe(images=False)))
+        frames = make_frames(ROBOT.image_keys, rows)
+        recordings.append(Recording(frames, np.arange(7), frames.actions, 7, ("red_on_blue", "cubes", "expert"), 1.0))
+    env.close()
+    return Windows.of(recordings, TOLD_LAYOUT, None, lambda frames: Truth.of(frames, TOLD_LAYOUT, faces, views))
+
+
+def test_frames_that_lie_on_the_device_make_the_same_batches(told):
+    reflected = 0
+    for step in range(3):
+        plan = told.plan_of_step(replace(TEACHING, batch=3), 2, step)
+        reflected += plan.mirrored.sum()
+        found = gathered(jax.device_put(tables(told)), plan, layout=TOLD_LAYOUT, image_keys=told.frames.image_keys)
+        jax.tree.map(np.testing.assert_array_equal, found, told.batch(plan))
+    assert 0 < reflected < 9
+
+
+def test_frames_that_lie_on_the_device_train_the_same_weights(told, tmp_path):
+    for kind, name in ((Sequences, "read"), (ResidentSequences, "held")):
+        run(kind(replace(TEACHING, steps=3), TOLD, TOLD_LAYOUT, told, told), tmp_path / name)
+    read, held = (load_weights(tmp_path / name / "last", ROBOT).params for name in ("read", "held"))
+    jax.tree.map(lambda left, right: np.testing.assert_allclose(left, right, atol=1e-6), read, held)
+
+
+def test_sequences_learn_what_the_simulator_knows(told, tmp_path):
+    objective = Sequences(replace(TEACHING, steps=30, average=0.0, mirror=False), TOLD, TOLD_LAYOUT, told, told)
+    before = objective.measure(init(jax.random.key(0), TOLD, TOLD_LAYOUT))
+    result = run(objective, tmp_path)
+    assert result["auxiliary_loss"] < 0.7 * before["auxiliary_loss"]
+    assert result["patch_loss"] < 0.7 * before["patch_loss"] and result["error_red_x"] > 0
+    assert "auxiliary" not in load_weights(tmp_path / "last", ROBOT).params
+
+
+def test_a_hidden_sequence_teaches_no_action(told):
+    """With nothing but hidden sequences the heads alone have gradients, and what was hidden changes nothing."""
+    config = replace(TEACHING, blind_share=0.999999, brightness=0.0, patch_dropout=0.0, token_noise_bins=0)
+    batch = told.batch(told.plan_of_step(config, 2, 0))
+    other = batch._replace(tokens=batch.tokens._replace(ids=batch.tokens.ids[::-1].copy()),
+                           done_ids=batch.done_ids[::-1].copy(), label_ids=batch.label_ids[::-1].copy())
+    fixed = {"config": config, "model": TOLD, "layout": TOLD_LAYOUT}
+    start_again = lambda: start(config, init(jax.random.key(0), TOLD, TOLD_LAYOUT))
+    (_, values), (_, changed) = (sequence_step(start_again(), one, **fixed) for one in (batch, other))
+    assert float(values["action_loss"]) == 0 and float(values["auxiliary_loss"]) > 0
+    assert float(values["loss"]) == float(changed["loss"])
+
+
+def test_spread_targets_are_those_of_single_steps():
+    rng = np.random.default_rng(0)
+    logits, bins = rng.normal(size=(2, 5, 1200)).astype(np.float32), rng.integers(0, 1024, (2, 5))
+    mask = np.ones((2, 5), bool)
+    found = masked_action_loss(logits, bins, mask, 100, 8.0)
+    inside = jax.nn.log_softmax(logits)[..., 100:1124]
+    expected = action_loss(inside, bins, 8.0).mean() - jax.nn.logsumexp(inside, -1).mean()
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert float(masked_action_loss(logits, bins, mask, 100, 0.0)) == pytest.approx(
+        -float(np.take_along_axis(np.asarray(inside), bins[..., None], -1).mean()), rel=1e-5)
+    half = masked_action_loss(logits, bins, np.arange(2)[:, None] * np.ones((2, 5)) > 0, 100, 8.0)
+    np.testing.assert_allclose(half, masked_action_loss(logits[1:], bins[1:], mask[1:], 100, 8.0), rtol=1e-5)
