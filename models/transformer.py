@@ -93,7 +93,7 @@ def position_keys(layer: Parameters, config: GatoConfig, codes: Any) -> Float[Ar
 
 
 def with_position_keys(params: Parameters, config: GatoConfig, length: int) -> Parameters:
-    """The parameters with every layer's `position_keys` of a length that does not change: they depend on weights only."""
+    """The parameters with every layer's `position_keys` of a fixed length: they depend on the weights only."""
     codes = distance_codes(config, length)
     if codes is None:
         return params
