@@ -1,4 +1,5 @@
 import json
+import time
 from functools import partial
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 
 from gato_ros.cli import main
 from gato_ros.cli.bench_ladder import ladder, largest_at
+from gato_ros.cli.bench_step import Options, _interleaved, _Side
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.data.episode import EpisodeWriter
@@ -133,3 +135,9 @@ def test_tokens_verb_says_that_images_are_missing(episode, capsys):
 def test_tokens_verb_refuses_a_step_beyond_the_end(episode, capsys):
     assert call("tokens", episode[0], "--step", 3) == 2
     assert "[0, 3)" in capsys.readouterr().err
+
+
+def test_a_slow_side_does_not_hold_up_the_others():
+    sides = {"slow": _Side(lambda _: time.sleep(0.2), 0.0, []), "quick": _Side(lambda _: None, 0.0, [])}
+    times = _interleaved(sides, Options(steps=5, seconds=0.2))
+    assert (len(times["slow"]), len(times["quick"])) == (1, 5) and times["slow"][0] >= 200
