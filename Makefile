@@ -88,7 +88,7 @@ guard-peers: venv  ## the guard beside dm_robotics, LeRobot and openpi, under fu
 	    -r requirements/peer_$$peer.txt || echo "$$peer: not installed, see above"; done
 	@$(GATO_ROS) bench guard-peers $(ARGS)
 
-# Needs a JAX that sees the GPU in the environment. Its parts took five minutes on an H100; the target as a whole is untried.
+# Needs a JAX that sees the GPU in the environment. What it calls has run on an H100 (but gato_79m), the target as a whole not.
 bench-gpu: venv  ## what only a GPU can tell: control steps of the paper's sizes, and MFU; out/bench/gpu_*.json
 	@$(VENV)/bin/python -c 'import jax; assert jax.default_backend() == "gpu", "JAX sees no GPU here"'
 	@$(GATO_ROS) bench step --preset gato_1_18b --precisions bfloat16 int8 --sides streaming one_pass --steps 500 \

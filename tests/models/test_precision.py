@@ -85,13 +85,18 @@ def test_on_a_cpu_few_bfloat16_rows_are_padded_to_four_in_the_compiled_code(rows
     np.testing.assert_allclose(compiled(x, jnp.asarray(kernel, jnp.bfloat16)), x @ kernel, atol=0.3)
 
 
-@pytest.mark.parametrize("positions", ["relative", "none"])
-def test_fused_attention_is_attention(embodiment, observations, fresh, positions):
-    """The mask is a band and the relative scores a bias; on a GPU cuDNN takes the same arguments."""
-    config = replace(PRESETS["debug"], attention_positions=positions)
+@pytest.fixture(params=["relative", "none"])
+def packed(request, embodiment, observations, fresh):
+    """Parameters, config, layout, tokens and action ids of two sequences that are longer than the window."""
+    config = replace(PRESETS["debug"], attention_positions=request.param)
     layout = token_layout(embodiment, config)
-    tokens = tokenize(layout, observations(config.observation_keys, (1, 4)))
-    params, ids = fresh(config, layout, 0, 0.1), np.full((1, 4, layout.actions), 32500)
+    tokens = tokenize(layout, observations(config.observation_keys, (2, 4)))
+    return fresh(config, layout, 0, 0.1), config, layout, tokens, np.full((2, 4, layout.actions), 32500)
+
+
+def test_fused_attention_is_attention(packed):
+    """The mask is a band and the relative scores a bias; on a GPU cuDNN takes the same arguments."""
+    params, config, layout, tokens, ids = packed
     run = jax.jit(sequence_features, static_argnums=(1, 2))
     plain, fused = (run(params, replace(config, attention=attention), layout, tokens, ids)
                     for attention in ("plain", "fused"))
@@ -126,12 +131,8 @@ def test_position_keys_of_a_fixed_length_are_the_layers_own(embodiment, observat
     assert with_position_keys(params, plain, layout.step_tokens) is params
 
 
-@pytest.mark.parametrize("positions", ["relative", "none"])
-def test_gradients_in_bfloat16_are_those_of_float32_up_to_rounding(embodiment, observations, fresh, positions):
-    config = replace(PRESETS["debug"], attention_positions=positions)
-    layout = token_layout(embodiment, config)
-    tokens = tokenize(layout, observations(config.observation_keys, (2, 4)))
-    params, ids = fresh(config, layout, 0, 0.1), np.full((2, 4, layout.actions), 32500)
+def test_gradients_in_bfloat16_are_those_of_float32_up_to_rounding(packed):
+    params, config, layout, tokens, ids = packed
     gradient = jax.jit(jax.grad(sequence_loss), static_argnums=(1, 2))
     exact = gradient(params, config, layout, tokens, ids)
     for change in ({}, {"attention": "fused"}, {"rematerialise": True}):
