@@ -43,19 +43,25 @@ def policies(robot: Embodiment) -> dict[str, GatoPolicy]:
 def decisions(policy: GatoPolicy, robot: Embodiment, seeds: list[int] | None = None) -> dict[str, list]:
     """Actions [steps 5] in SI units, and the logit margins and entropies [steps actions] they were chosen with.
 
-    The observations are those of `seeds`; without, the first that leave a policy without a memory in no doubt.
+    The observations are those of `seeds`; without, the first that leave the policy in no doubt: single ones, or a run
+    of them for a policy with a memory.
     """
-    found = {"seeds": [], "actions": [], "margins": [], "entropies": []}
-    for seed in range(100) if seeds is None else seeds:
-        action = policy.act(Observation(_draw_observation(policy, robot, seed)))
-        if seeds is None and not policy.remembers and policy.last_logit_margin.min() < LEAST_MARGIN:
-            continue
-        found["seeds"].append(seed)
-        found["actions"].append(action.as_vector().tolist())
+    if seeds is not None:
+        return _decided(policy, robot, seeds)
+    sure = lambda seeds: np.min(_decided(policy, robot, seeds)["margins"]) >= LEAST_MARGIN  # noqa: E731
+    if policy.remembers:
+        runs = ([first + step for step in range(STEPS)] for first in range(100))
+        return _decided(policy, robot, next(filter(sure, runs)))
+    return _decided(policy, robot, [seed for seed in range(100) if sure([seed])][:STEPS])
+
+
+def _decided(policy: GatoPolicy, robot: Embodiment, seeds: list[int]) -> dict[str, list]:
+    policy.reset()
+    found: dict[str, list] = {"seeds": list(seeds), "actions": [], "margins": [], "entropies": []}
+    for seed in seeds:
+        found["actions"].append(policy.act(Observation(_draw_observation(policy, robot, seed))).as_vector().tolist())
         found["margins"].append(np.asarray(policy.last_logit_margin, float).round(6).tolist())
         found["entropies"].append(np.asarray(policy.last_entropy, float).round(6).tolist())
-        if len(found["seeds"]) == STEPS:
-            break
     return found
 
 
