@@ -43,8 +43,9 @@ class DifferentialIk:
             tool_rotation: [3 3] base_from_tool.
             twist: [4] vx vy vz [m/s], wz [rad/s] in base axes.
         """
-        tilt = np.cross(tool_rotation[:, 2], (0.0, 0.0, -1.0)) * self.down_gain
-        wanted = np.array([twist[0], twist[1], twist[2], tilt[0], tilt[1], twist[3]])
+        # The cross product of the tool's axis with the floor's direction.
+        tilt_x, tilt_y = -tool_rotation[1, 2] * self.down_gain, tool_rotation[0, 2] * self.down_gain
+        wanted = np.array([twist[0], twist[1], twist[2], tilt_x, tilt_y, twist[3]])
         inverse = jacobian.T @ np.linalg.inv(jacobian @ jacobian.T + self.damping**2 * np.eye(6))
         null = np.eye(len(q)) - inverse @ jacobian
         return inverse @ wanted + null @ (self.posture_gain * (self.posture - q))
@@ -55,7 +56,7 @@ class DifferentialIk:
         lowest = np.maximum(-self.velocity_limit, np.minimum(0.0, gain * (self.position_lower - q)))
         velocity = velocity.copy()
         # The last joint only turns the gripper about its own axis: stopping it alone keeps the path.
-        velocity[-1] = np.clip(velocity[-1], lowest[-1], highest[-1])
+        velocity[-1] = min(max(velocity[-1], lowest[-1]), highest[-1])
         bound = np.where(velocity > 0, highest, lowest)
         over = np.abs(velocity) > np.abs(bound)
         if not over.any():

@@ -15,7 +15,7 @@ from gato_ros.core.gripper_hold import GripperHold
 from gato_ros.core.guard_settings import PARTS, GuardLimits, GuardSettings
 from gato_ros.core.joint_slew import JointSlew, SlewLimits
 from gato_ros.core.joint_watch import JointWatch
-from gato_ros.core.motion import MotionLimits, capped
+from gato_ros.core.motion import MotionLimits, between, capped
 from gato_ros.core.proposal import Proposal, RobotState
 from gato_ros.core.verdict import Command, Level, Verdict
 
@@ -211,7 +211,7 @@ class Guard:
         most = RETURN * asked * self._motion.linear_speed
         lower = gain * (self._motion.workspace_lower - position)
         upper = gain * (self._motion.workspace_upper - position)
-        return np.append(np.clip(twist[:3], np.minimum(lower, most), np.maximum(upper, -most)), twist[3])
+        return np.append(between(twist[:3], np.minimum(lower, most), np.maximum(upper, -most)), twist[3])
 
     def _kept_clear(self, free: np.ndarray, state: RobotState, ahead: np.ndarray, gain: float
                     ) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gato_ros.core.motion import MotionLimits
+from gato_ros.core.motion import MotionLimits, between, length
 from gato_ros.core.singularity import change_of_jacobian
 from gato_ros.core.stop_ramp import StopRamp
 from gato_ros.core.time_average import TimeAverage
@@ -111,7 +111,7 @@ class JointSlew:
         goal = self._aim if self._average is None else self._average.push(self._aim, dt)
         change = self.within_speed(goal, jacobian) - self.velocity
         bound = self._limits.joint_speed
-        self.velocity = np.clip(self.velocity + change * self._share(change, jacobian, dt), -bound, bound)
+        self.velocity = between(self.velocity + change * self._share(change, jacobian, dt), -bound, bound)
         self._jacobian = jacobian
         # A little is taken off all the time: the null space of the inverse kinematics leaks into the tool.
         return share < 0.9
@@ -177,7 +177,7 @@ class JointSlew:
 def _speeds(jacobian: np.ndarray, velocity: np.ndarray) -> tuple[float, float]:
     """Norms of the tool's linear [m/s] and angular [rad/s] velocity."""
     twist = jacobian @ velocity
-    return float(np.sqrt(twist[:3] @ twist[:3])), float(np.sqrt(twist[3:] @ twist[3:]))
+    return length(twist[:3]), length(twist[3:])
 
 
 def _part(allowed: float, size: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gato_ros.core.exact import decode, encode
+from gato_ros.core.exact import decode, encode, to_text
 
 STATE_EVERY = 20
 """Calls between two records of the whole object: where doing it again can begin."""
@@ -57,7 +57,8 @@ class Journaled:
     def _text(self, **parts: Any) -> str:
         self._number += 1
         try:
-            return json.dumps({"n": self._number, **{key: encode(part) for key, part in parts.items()}})
+            told = ", ".join(f'"{key}": {to_text(part)}' for key, part in parts.items())
+            return f'{{"n": {self._number}, {told}}}'
         except (TypeError, ValueError, RecursionError) as error:
             # The one who is written about must not fail because of it; whoever reads is told.
             return json.dumps({"n": self._number, "unwritten": str(error)})

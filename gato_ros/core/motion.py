@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,39 +34,53 @@ class MotionLimits:
             position: [3] tool position [m].
             dt: time since the tick before [s].
         """
-        angular = float(np.clip(wanted[3], -self.angular_speed, self.angular_speed))
-        turn = np.clip(angular - previous[3], -self.angular_acceleration * dt, self.angular_acceleration * dt)
+        angular = min(max(wanted[3], -self.angular_speed), self.angular_speed)
+        most = self.angular_acceleration * dt
+        turn = min(max(angular - previous[3], -most), most)
         return np.append(self._linear(np.array(wanted[:3], np.float64), previous[:3], position, dt), previous[3] + turn)
 
     def _linear(self, wanted: np.ndarray, previous: np.ndarray, position: np.ndarray, dt: float) -> np.ndarray:
-        speed = np.linalg.norm(wanted)
+        speed = length(wanted)
         if speed > self.linear_speed:
             wanted = wanted * (self.linear_speed / speed)
         # Braking at the walls comes first; what is left of the acceleration goes into the wish.
-        braked = self.stoppable(previous, position, dt)
+        lowest, highest = self._stoppable_range(position, dt)
+        braked = between(previous, lowest, highest)
         allowed = self.linear_acceleration * dt
-        must, wish = braked - previous, self.stoppable(wanted, position, dt) - braked
-        if np.linalg.norm(must) >= allowed:
-            return previous + must * (allowed / np.linalg.norm(must))
-        if np.linalg.norm(must + wish) <= allowed:
+        must, wish = braked - previous, between(wanted, lowest, highest) - braked
+        if length(must) >= allowed:
+            return previous + must * (allowed / length(must))
+        if length(must + wish) <= allowed:
             return braked + wish
         # The largest share of the wish with |must + share wish| = allowed.
         a, b, c = wish @ wish, 2 * must @ wish, must @ must - allowed**2
         return braked + wish * ((-b + np.sqrt(b * b - 4 * a * c)) / (2 * a))
 
     def stoppable(self, linear: np.ndarray, position: np.ndarray, dt: float) -> np.ndarray:
-        """The velocity [3] [m/s] nearest to `linear` that can be brought to zero before every wall, in ticks of dt [s].
+        """The velocity [3] [m/s] nearest to `linear` that can be brought to zero before every wall, dt [s] a tick."""
+        return between(linear, *self._stoppable_range(position, dt))
+
+    def _stoppable_range(self, position: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest velocity [3] [m/s] of these.
 
         An axis counts on its share of the acceleration only, so that all three can brake at once; and on one
         tick of travel before braking shows.
         """
-        share = self.linear_acceleration / np.sqrt(3)
+        share = self.linear_acceleration / math.sqrt(3)
         lag = share * dt
-        reach = [
-            np.sqrt(lag**2 + 2 * share * np.maximum(room, 0.0)) - lag
-            for room in (position - self.workspace_lower, self.workspace_upper - position)
-        ]
-        return np.clip(linear, -reach[0], reach[1])
+        room = np.array([position - self.workspace_lower, self.workspace_upper - position])
+        down, up = np.sqrt(lag**2 + 2 * share * np.maximum(room, 0.0)) - lag
+        return -down, up
+
+
+def length(vector: np.ndarray) -> float:
+    """Length of `vector` [n]: numpy's own takes twice as long on so little."""
+    return math.sqrt(vector @ vector)
+
+
+def between(vector: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
+    """numpy.clip, in half the time on so little."""
+    return np.minimum(np.maximum(vector, lowest), highest)
 
 
 def capped(vector: np.ndarray, norm: float) -> np.ndarray:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gato_ros.core.rotation import AFTER, NEXT
+
 
 @dataclass(frozen=True)
 class SingularityLimits:
@@ -44,10 +46,11 @@ def change_of_jacobian(jacobian: np.ndarray, velocity: np.ndarray) -> np.ndarray
     Joint i turns everything beyond it: the axes and levers of the later joints, and the tool that all levers end at
     (Bruyninckx and De Schutter, Symbolic differentiation of the velocity mapping, 1996).
     """
-    linear, angular = jacobian[:3].T, jacobian[3:].T
-    parts = angular * velocity[:, None]
-    turned = np.cumsum(parts, axis=0)
-    moved = linear * velocity[:, None]
-    beyond = moved.sum(axis=0) - np.cumsum(moved, axis=0)
-    levers, reaches, axes = np.cross([turned, angular, turned], [linear, beyond, angular])  # one call costs less
-    return np.vstack([(levers + reaches).T, axes.T])
+    linear, angular = jacobian[:3], jacobian[3:]
+    turned = (angular * velocity).cumsum(axis=1)
+    moved = (linear * velocity).cumsum(axis=1)
+    beyond = moved[:, -1:] - moved
+    # Three cross products in one, by hand: numpy's takes a fifth of a whole step of the guard.
+    a, b = np.array([turned, angular, turned]), np.array([linear, beyond, angular])
+    levers, reaches, axes = a[:, NEXT] * b[:, AFTER] - a[:, AFTER] * b[:, NEXT]
+    return np.concatenate([levers + reaches, axes])

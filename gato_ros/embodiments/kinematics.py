@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,8 +11,9 @@ import pinocchio
 from gato_ros.core.differential_ik import DifferentialIk
 from gato_ros.core.errors import SetupError
 from gato_ros.core.proposal import RobotState
-from gato_ros.core.rotation import wrap_angle
+from gato_ros.core.rotation import AFTER, NEXT, wrap_angle
 from gato_ros.embodiments.contract import Embodiment
+from gato_ros.embodiments.guard_bounds import Capsule
 
 BESIDE_M, TILT_RAD = 1e-4, 1e-3
 """Rounding in a URDF may put the tool so far off the last joint's axis."""
@@ -34,18 +36,36 @@ class Kinematics:
 
     def __init__(self, embodiment: Embodiment):
         self._model = pinocchio.buildModelFromUrdf(str(embodiment.urdf_path))
-        self._data = self._model.createData()
         self._tool = self._model.getFrameId(embodiment.tool_frame)
         self._wrist = self._model.getFrameId(embodiment.wrist_frame)
-        joints = [self._model.joints[self._model.getJointId(name)] for name in embodiment.arm.joints]
+        numbers = [self._model.getJointId(name) for name in embodiment.arm.joints]
+        joints = [self._model.joints[number] for number in numbers]
         self._columns = np.array([joint.idx_v for joint in joints])
         self._rows = np.array([joint.idx_q for joint in joints])
         self._neutral = pinocchio.neutral(self._model)
         geometry = embodiment.guard.clearance
-        self._capsules = [] if geometry is None else [
-            (self._model.getFrameId(capsule.frame), np.array([capsule.start_m, capsule.end_m]))
-            for capsule in geometry.capsules.values()]
+        self._ends, self._carried = self._frames_at_capsule_ends(
+            [] if geometry is None else geometry.capsules.values(), numbers)
+        self._data = self._model.createData()
         self._check_last_joint(embodiment)
+
+    def _frames_at_capsule_ends(self, capsules: Iterable[Capsule], joints: list[int]
+                                ) -> tuple[list[int], np.ndarray]:
+        """Adds a frame at each end; their numbers, start and end by turns, and which of `joints` carry each of them:
+        [ends 1 joints] 1 or 0."""
+        ends, carried = [], []
+        for capsule in capsules:
+            number = self._model.getFrameId(capsule.frame)
+            fixed = self._model.frames[number]
+            # ROS 2 Jazzy has Pinocchio 2, which has another name for it.
+            joint = fixed.parentJoint if hasattr(fixed, "parentJoint") else fixed.parent
+            before = self._model.supports[joint].tolist()
+            for end_m in (capsule.start_m, capsule.end_m):
+                placement = fixed.placement * pinocchio.SE3(np.eye(3), np.array(end_m))
+                ends.append(self._model.addFrame(pinocchio.Frame(
+                    f"capsule_end_{len(ends)}", joint, number, placement, pinocchio.FrameType.OP_FRAME)))
+                carried.append([[float(joint in before) for joint in joints]])
+        return ends, np.array(carried)
 
     def _check_last_joint(self, embodiment: Embodiment) -> None:
         """SetupError unless it turns the tool about its own axis: at its end the guard stops that joint alone."""
@@ -69,7 +89,7 @@ class Kinematics:
     def state(self, q: np.ndarray, velocity: np.ndarray, stamp_s: float, received_s: float) -> RobotState:
         """What the guard reads, from joint angles q [joints] [rad] and speeds [rad/s]."""
         tool = self.tool(q)
-        ends, jacobians = self._capsule_ends() if self._capsules else (None, None)
+        ends, jacobians = self._capsule_ends() if self._ends else (None, None)
         return RobotState(np.array(q), np.array(velocity), stamp_s, received_s, tool.position, tool.rotation,
                           tool.jacobian, ends, jacobians)
 
@@ -80,15 +100,14 @@ class Kinematics:
 
     def _capsule_ends(self) -> tuple[np.ndarray, np.ndarray]:
         """[capsules 2 3] ends [m] and [capsules 2 3 joints] their Jacobians, where `_place` put the arm."""
-        ends, jacobians = [], []
-        for frame, own in self._capsules:
-            pose = pinocchio.updateFramePlacement(self._model, self._data, frame)
-            jacobian = pinocchio.getFrameJacobian(self._model, self._data, frame, pinocchio.LOCAL_WORLD_ALIGNED)
-            levers = own @ pose.rotation.T
-            ends.append(levers + pose.translation)
-            # v = v_frame + omega x lever
-            jacobians.append(jacobian[:3] - _cross_matrices(levers) @ jacobian[3:])
-        return np.array(ends), np.array(jacobians)[..., self._columns]
+        pinocchio.updateFramePlacements(self._model, self._data)
+        frames = self._data.oMf
+        ends = np.array([frames[end].translation for end in self._ends])
+        # Each joint moves a point by its screw at the world's origin: v + omega x end, for all points at once.
+        screws = self._data.J[:, self._columns]
+        v, omega = screws[:3], screws[3:]
+        jacobians = (v + omega[NEXT] * ends[:, AFTER, None] - omega[AFTER] * ends[:, NEXT, None]) * self._carried
+        return ends.reshape(-1, 2, 3), jacobians.reshape(-1, 2, *v.shape)
 
     def wrist(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Position [3] [m] and rotation [3 3] of the wrist frame at joint angles q."""
@@ -97,13 +116,6 @@ class Kinematics:
         pinocchio.forwardKinematics(self._model, self._data, full)
         pose = pinocchio.updateFramePlacement(self._model, self._data, self._wrist)
         return pose.translation.copy(), pose.rotation.copy()
-
-
-def _cross_matrices(vectors: np.ndarray) -> np.ndarray:
-    """[n 3 3] of vectors [n 3]: matrix @ w is vector x w."""
-    x, y, z = vectors.T
-    zero = np.zeros_like(x)
-    return np.array([[zero, -z, y], [z, zero, -x], [-y, x, zero]]).transpose(2, 0, 1)
 
 
 def differential_ik(embodiment: Embodiment) -> DifferentialIk:

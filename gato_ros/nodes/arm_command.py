@@ -74,6 +74,7 @@ class ArmCommands:
         self.message = arm_message(robot)
         self._robot, self._make = robot, getattr(self, f"_{robot.wire.arm_command_kind}")
         self._lead_s, self._rest_s = LEAD * robot.arm.velocity_timeout_s, REST * robot.arm.velocity_timeout_s
+        self._by_pose = robot.wire.arm_command_kind in ("joint_trajectory", "twist")
         self._seen: RobotState | None = None
         self._goal: np.ndarray | None = None
         self._stamp_ns = 0
@@ -85,7 +86,8 @@ class ArmCommands:
             state: the newest; where the arm is, for the kinds that need it.
         """
         # A stop goes on where the sensors have gone mad: by where the arm was before.
-        if state is not None and np.isfinite(state.joint_position).all() and np.isfinite(state.jacobian).all():
+        if self._by_pose and state is not None and all(
+                np.isfinite(array).all() for array in (state.joint_position, state.jacobian)):
             self._seen = state
         return self._make(velocity, stamp)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 
-PERIOD_S = 0.05
-"""Between two looks at the ROS graph [s]."""
+PERIOD_S = 0.1
+"""Between two looks at the ROS graph [s]: what they find may take half a second, and names cost time."""
 SECOND_PUBLISHER = "second_publisher"
 NOBODY_LISTENS = "robot_gone"
 OBSERVERS = ("incident_node", "recorder_node", "rosbag2_recorder", "teleop_node")

@@ -19,6 +19,26 @@ def status(node: Node, hardware: str, level: bytes, message: str, values: Mappin
                             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()])
 
 
+class KeptStatus:
+    """A status that is told often: one message, filled anew each time, since to make one costs more than to fill it.
+
+    Publish or copy what `filled` returns before it is called again.
+    """
+
+    def __init__(self, node: Node, hardware: str):
+        self._item = status(node, hardware, OK, "", {})
+
+    def filled(self, level: bytes, message: str, **values: str) -> DiagnosticStatus:
+        """The status with these values, which have the same keys every time."""
+        item = self._item
+        item.level, item.message = level, message
+        if not item.values:
+            item.values = [KeyValue(key=key) for key in values]
+        for pair, value in zip(item.values, values.values(), strict=True):
+            pair.value = value
+        return item
+
+
 def values_of(message: DiagnosticStatus) -> dict[str, str]:
     """The key-value pairs of a status."""
     return {item.key: item.value for item in message.values}

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gato_ros.core.verdict import Command, Verdict
+
 JERK_GRID_S = 0.02
 """Two ticks of the guard: shorter differences would measure when it was woken."""
 
@@ -22,7 +24,7 @@ class EpisodeRecord:
     commanded_ns: dict[int, int] = field(default_factory=dict)
     """Proposal stamp -> stamp of the first arm command that followed it."""
     commands: list[tuple[int, np.ndarray]] = field(default_factory=list)
-    """Stamp of every arm command, and the joint velocities in it [rad/s]."""
+    """When the guard made each arm command, and the joint velocities in it [rad/s]."""
     verdicts: Counter = field(default_factory=Counter)
     """Guard ticks by level."""
     reasons: Counter = field(default_factory=Counter)
@@ -40,6 +42,13 @@ class EpisodeRecord:
     def started_ns(self) -> int | None:
         """Stamp of the first proposal that moved the robot."""
         return min(self.commanded_ns, default=None)
+
+    def take_step(self, at_ns: int, command: Command, verdict: Verdict) -> None:
+        """What the guard did at `at_ns`: counted from the first command that moved the robot."""
+        self.commands.append((at_ns, command.joint_velocity))
+        if self.started_ns is not None and at_ns >= self.started_ns:
+            self.verdicts[verdict.level.value] += 1
+            self.reasons.update(verdict.reasons)
 
     def proposals_ns(self) -> np.ndarray:
         """Sorted stamps of the proposals from the start to the end."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 
-import numpy as np
-from diagnostic_msgs.msg import DiagnosticStatus
-from sensor_msgs.msg import Image, JointState, TimeReference
+from sensor_msgs.msg import Image, TimeReference
+from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from gato_ros.core.exact import decode
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.clocks import nanoseconds
-from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.episode_record import EpisodeRecord
 from gato_ros.nodes.image import ImageRefused, rgb_from_message
 from gato_ros.nodes.loop_client import FIRST_MOTION_LIMIT_S, LoopClient
-from gato_ros.nodes.quality import CAMERA, REPORT
+from gato_ros.nodes.quality import CAMERA, JOURNAL, REPORT
 
 
 class EpisodeRunner(LoopClient):
@@ -36,8 +36,9 @@ class EpisodeRunner(LoopClient):
         self._needed += [self._reset_policy, self._propose]
         node.create_subscription(TimeReference, "policy_node/timing", self._on_proposal, REPORT)
         node.create_subscription(TimeReference, "guard_node/timing", self._on_command, REPORT)
-        node.create_subscription(DiagnosticStatus, "guard_node/status", self._on_verdict, REPORT)
-        node.create_subscription(JointState, robot.wire.arm_command, self._on_arm, REPORT)
+        # Its commands and verdicts, some steps a message: one more listener of each would cost the guard three sends
+        # where the robot alone costs it one.
+        node.create_subscription(String, "guard_node/journal", self._on_journal, JOURNAL)
         for key in robot.image_keys:
             node.create_subscription(Image, robot.observations[key].topic, self._on_image(key), CAMERA)
 
@@ -49,14 +50,13 @@ class EpisodeRunner(LoopClient):
         if self._record is not None:
             self._record.commanded_ns.setdefault(nanoseconds(message.time_ref), nanoseconds(message.header.stamp))
 
-    def _on_arm(self, message: JointState) -> None:
-        if self._record is not None and len(message.velocity) == len(self._robot.arm.joints):
-            self._record.commands.append((nanoseconds(message.header.stamp), np.array(message.velocity)))
-
-    def _on_verdict(self, message: DiagnosticStatus) -> None:
-        if self._record is not None and self._record.started_ns is not None:
-            self._record.verdicts[message.message] += 1
-            self._record.reasons.update(filter(None, values_of(message)["reasons"].split(",")))
+    def _on_journal(self, message: String) -> None:
+        if self._record is None:
+            return
+        for entry in map(json.loads, message.data.split("\n")):
+            if entry.get("call") == "step":
+                _, _, now = decode(entry["arguments"])
+                self._record.take_step(round(now.clock_s * 1e9), *decode(entry["result"]))
 
     def _on_image(self, key: str):
         channel = self._robot.observations[key]

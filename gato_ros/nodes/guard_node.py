@@ -25,7 +25,7 @@ from gato_ros.embodiments.guard import make_guard
 from gato_ros.nodes.clocks import instant
 from gato_ros.nodes.command_publisher import CommandPublisher
 from gato_ros.nodes.command_watch import PERIOD_S, CommandWatch
-from gato_ros.nodes.diagnosis import ERROR, OK, WARN, status
+from gato_ros.nodes.diagnosis import ERROR, OK, WARN, KeptStatus, status, values_of
 from gato_ros.nodes.guard_inputs import GuardInputs
 from gato_ros.nodes.guard_shadow import GuardShadow
 from gato_ros.nodes.managed_node import LOOK_S, ManagedNode, run_managed_node
@@ -39,8 +39,9 @@ STANDING_RAD_S = 0.05
 """Joints that report less than this stand still."""
 STANDING_LIMIT_S = 0.5
 """How long an arm that was told to stand is waited for [s]."""
-JOURNAL_BYTES = 20_000
-"""So much of the journal goes into one message, some steps: many small ones cost more. Well within a datagram."""
+JOURNAL_STEPS = 3
+"""So many steps of the journal go into one message: to write and send each by itself costs more. With 7 kB a step well
+within a datagram."""
 INACTIVE = "inactive"
 LEVELS = {Level.OK: OK, Level.LIMITED: OK, Level.STOPPING: WARN, Level.LATCHED: ERROR}
 
@@ -58,7 +59,7 @@ class GuardNode:
             hand_back_ramp_s=parameters.hand_back_ramp_s, tick_s=1.0 / parameters.rate_hz,
             off=tuple(part.strip() for part in parameters.switched_off.split(",") if part.strip()))
         self._guard = Journaled(make())
-        self._untold: list[str] = []
+        self._unwritten = 0
         for part in self._guard.off:
             node.get_logger().warning(f"THE GUARD IS SWITCHED OFF IN PART: {part} ({PARTS[part]})")
         self.active, self._start_armed, self._arm_when_ready = False, parameters.start_armed, False
@@ -66,8 +67,9 @@ class GuardNode:
         self._pressed = {"topic": False, "service": False}
         self._failed, self._in_shadow = False, "on" if parameters.shadow else "off"
         self._latest: tuple[Command, Verdict] | None = None
-        self._due_s = 0.0
+        self._due_s, self._take_step = 0.0, self._latching(self._tick)
 
+        self._status = KeptStatus(node, robot.name)
         self._commands = CommandPublisher(node, robot, robot.wire.arm_command, robot.wire.gripper_command)
         self._journal = node.create_publisher(String, "~/journal", JOURNAL)
         self._watch = CommandWatch(node, (self._commands.arm, self._commands.gripper))
@@ -128,7 +130,7 @@ class GuardNode:
         if not self.active:
             return LOOK_S
         if (now_s := time.monotonic()) >= self._due_s:
-            self._latching(self._tick)()
+            self._take_step()
             self._due_s += self._period_s
             if self._due_s <= now_s:
                 self._due_s = now_s + self._period_s  # what was missed is not made up for
@@ -241,10 +243,11 @@ class GuardNode:
 
     def _publish_journal(self) -> None:
         """Every call of the guard, exact, for `replay`: a line each, some together, where somebody listens."""
-        self._untold += self._guard.take(wanted=self._journal.get_subscription_count() > 0)
-        if sum(map(len, self._untold)) >= JOURNAL_BYTES:
-            self._journal.publish(String(data="\n".join(self._untold)))
-            self._untold.clear()
+        self._unwritten += 1
+        if self._unwritten >= JOURNAL_STEPS:
+            self._unwritten = 0
+            if lines := self._guard.take(wanted=self._journal.get_subscription_count() > 0):
+                self._journal.publish(String(data="\n".join(lines)))
 
     def _publish(self, command: Command, verdict: Verdict) -> None:
         proposed = self._inputs.pairs[verdict.source].stamp if verdict.following else None
@@ -259,22 +262,22 @@ class GuardNode:
     def _status_message(self) -> DiagnosticStatus:
         if self._latest is None:
             refusals = self._node.refusals
-            return status(self._node, self.robot.name, WARN if refusals else OK, INACTIVE, {
-                "reasons": "; ".join(refusals), "source": "", "off": ",".join(self._guard.off),
-                "proposal_age_ms": "inf", "state_age_ms": "inf", "shadow": self._in_shadow})
+            return self._status.filled(WARN if refusals else OK, INACTIVE, reasons="; ".join(refusals), source="",
+                                       off=",".join(self._guard.off), proposal_age_ms="inf", state_age_ms="inf",
+                                       shadow=self._in_shadow)
         verdict = self._latest[1]
         level = WARN if verdict.off and LEVELS[verdict.level] == OK else LEVELS[verdict.level]
-        return status(self._node, self.robot.name, level, verdict.level.value, {
-            "reasons": ",".join(verdict.reasons), "source": verdict.source, "off": ",".join(verdict.off),
-            "proposal_age_ms": f"{verdict.proposal_age_s * 1e3:.1f}",
-            "state_age_ms": f"{verdict.state_age_s * 1e3:.1f}", "shadow": self._in_shadow})
+        return self._status.filled(
+            level, verdict.level.value, reasons=",".join(verdict.reasons), source=verdict.source,
+            off=",".join(verdict.off), proposal_age_ms=f"{verdict.proposal_age_s * 1e3:.1f}",
+            state_age_ms=f"{verdict.state_age_s * 1e3:.1f}", shadow=self._in_shadow)
 
     def _diagnose(self) -> None:
         item = self._status_message()
-        extra = {**self._inputs.counts, "last_refusal": self._inputs.last_refusal,
-                 "guard_digest": self.robot.guard_digest}
-        item.values.extend(status(self._node, "", OK, "", extra).values)
-        self._node.diagnosis.publish(item)
+        more = {**self._inputs.counts, "last_refusal": self._inputs.last_refusal,
+                "guard_digest": self.robot.guard_digest}
+        self._node.diagnosis.publish(status(self._node, item.hardware_id, item.level, item.message,
+                                            {**values_of(item), **more}))
         if not self.active:
             self.tell()
 

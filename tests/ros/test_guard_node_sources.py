@@ -154,3 +154,17 @@ def test_a_callback_that_fails_latches_and_ends_in_exit_code_1(probe, gone):
     probe.wait(lambda: heard, "zeros")
     assert all(not any(message.velocity) for _, message in heard)
     node.destroy_node()
+
+
+def test_what_a_configured_node_is_made_of_is_not_searched_for_garbage_in_mid_motion(probe, gone):
+    from gato_ros.nodes.guard_node import GuardNode
+    from gato_ros.nodes.managed_node import ManagedNode
+    from gato_ros.nodes.parameters import GuardParameters
+
+    node = ManagedNode("guard_node", namespace="/sawyer", context=probe.context)
+    node.prepare(GuardNode, GuardParameters(autostart=False), "guard")
+    node.trigger_configure()
+    frozen = gc.get_freeze_count()
+    node.trigger_cleanup()
+    node.destroy_node()
+    assert frozen > 10_000 and gc.get_freeze_count() == 0
