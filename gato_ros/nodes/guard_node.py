@@ -67,7 +67,8 @@ class GuardNode:
         self._pressed = {"topic": False, "service": False}
         self._failed, self._in_shadow = False, "on" if parameters.shadow else "off"
         self._latest: tuple[Command, Verdict] | None = None
-        self._due_s, self._take_step = 0.0, self._latching(self._tick)
+        self._due_s = self._stepped_s = 0.0
+        self._take_step = self._latching(self._tick)
 
         self._status = KeptStatus(node, robot.name)
         self._commands = CommandPublisher(node, robot, robot.wire.arm_command, robot.wire.gripper_command)
@@ -207,9 +208,14 @@ class GuardNode:
             self._guard.latch(fault)
 
     def _tick_now(self) -> None:
-        """A step that cannot wait; the next one is due a period later, so that there are as many as the rate says."""
+        """A step that cannot wait; the next one is due a period later, so that there are as many as the rate says.
+
+        A stop that begins right behind a step has had no time yet to slow the arm down: the next step comes soon.
+        """
+        since_s, soon_s = time.monotonic() - self._stepped_s, self._period_s / 2
         self._tick()
-        self._due_s = time.monotonic() + self._period_s
+        stopped = self._latest is not None and not self._latest[1].following
+        self._due_s = time.monotonic() + (soon_s if stopped and since_s < soon_s else self._period_s)
 
     def _tick(self) -> None:
         """One step of the guard; it reckons with the time that really passed since the last."""
@@ -217,8 +223,8 @@ class GuardNode:
             return
         if self._arm_when_ready and self._reset() is None:
             self._arm_when_ready = False
+        self._stepped_s = began_s = time.monotonic()
         try:
-            began_s = time.monotonic()
             step = self._step()
             if time.monotonic() - began_s > 2 * self._period_s:
                 # Suspended between the step and the wire: what it said is of the past.

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -23,6 +24,8 @@ WIRE = load_embodiment().wire
 ROOM_MS = 600.0
 NO_REACTION_S = 3.0
 """A command that has not decelerated this long after a fault [s] never will."""
+WAVERING = 1e-5
+"""What a command may be slower than the one before by rounding and noise."""
 
 
 def reaction_limit_ms(row: str) -> float:
@@ -141,9 +144,8 @@ class Loop:
         """Inject a fault into a steady motion; the time to the first slower command [ms], recorded and bounded."""
         self.be_moving()
         at_s = inject()
-        # Of what was said last the least, so that a speed that falls by itself is not taken for the reaction.
         before = [max(map(abs, message.velocity)) for t, message in self.arm if t < at_s][-10:]
-        slower = lambda: self._decelerates_from(min(before), at_s)
+        slower = lambda: self._decelerates_from(before, at_s)
         end_s = time.monotonic() + NO_REACTION_S
         while slower() is None and time.monotonic() < end_s:
             self.probe.spin(0.005)
@@ -154,16 +156,24 @@ class Loop:
         assert reaction_ms < reaction_limit_ms(row), f"{what}: {reaction_ms:.0f} ms"
         return reaction_ms
 
-    def _decelerates_from(self, moving: float, at_s: float) -> float | None:
-        """When the first command of a deceleration came; a speed that only wavers comes back and is none."""
-        began_s = None
+    def _decelerates_from(self, before: list[float], at_s: float) -> float | None:
+        """When the first command of a deceleration came, after speeds `before`; one that only wavers comes back.
+
+        Each command is compared with the one before it: an arm that was still getting faster is not slower than it
+        was a moment ago. What falls no faster than it did by itself is no reaction yet.
+        """
+        by_itself = max([0.0, *(1.0 - slower / speed for speed, slower in pairwise(before) if speed)])
+        began_s, last, fastest = None, before[-1], before[-1]
         for t, message in self.arm:
             speed = max(map(abs, message.velocity))
-            if t < at_s or speed > 0.9999 * moving:
-                began_s = None
+            if t < at_s:
                 continue
-            began_s = began_s or t
-            if speed < 0.97 * moving:
+            if speed > (1.0 - WAVERING) * last:
+                began_s = None
+            elif began_s is None and speed < (1.0 - by_itself - WAVERING) * last:
+                began_s, fastest = t, last
+            last = speed
+            if began_s is not None and speed < 0.97 * fastest:
                 return began_s
         return None
 
