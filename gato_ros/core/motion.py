@@ -61,7 +61,7 @@ class MotionLimits:
         return between(linear, *self._stoppable_range(position, dt))
 
     def _stoppable_range(self, position: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
-        """Lowest and highest velocity [3] [m/s] of these.
+        """Lowest and highest velocity [3] [m/s] that can be brought to zero so.
 
         An axis counts on its share of the acceleration only, so that all three can brake at once; and on one
         tick of travel before braking shows.

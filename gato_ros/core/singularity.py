@@ -50,7 +50,7 @@ def change_of_jacobian(jacobian: np.ndarray, velocity: np.ndarray) -> np.ndarray
     turned = (angular * velocity).cumsum(axis=1)
     moved = (linear * velocity).cumsum(axis=1)
     beyond = moved[:, -1:] - moved
-    # Three cross products in one, by hand: numpy's takes a fifth of a whole step of the guard.
+    # Three cross products in one, by hand: numpy's would take most of the time spent here.
     a, b = np.array([turned, angular, turned]), np.array([linear, beyond, angular])
     levers, reaches, axes = a[:, NEXT] * b[:, AFTER] - a[:, AFTER] * b[:, NEXT]
     return np.concatenate([levers + reaches, axes])
