@@ -151,8 +151,9 @@ doctor: venv  ## what this machine has and what is missing; ARGS="--robot": whet
 doctor-starts: venv  ## 20 clean starts of the loop: the doctor's false alarms; out/doctor/starts.json. Wants a quiet machine
 	@$(GATO_ROS) bench doctor $(ARGS)
 
-lint: venv  ## style and layering
+lint: venv  ## style, layout and layering
 	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check --quiet || { echo "run $(VENV)/bin/ruff format" >&2; exit 1; }
 	@$(VENV)/bin/lint-imports --no-logo
 
 test: lint  ## lint, then all tests

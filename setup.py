@@ -5,8 +5,17 @@ from glob import glob
 
 from setuptools import find_packages, setup
 
-NODES = ("driver_node", "guard_node", "incident_node", "lifecycle_manager", "policy_node", "recorder_node", "sim_node",
-         "teleop_node", "view_node")
+NODES = (
+    "driver_node",
+    "guard_node",
+    "incident_node",
+    "lifecycle_manager",
+    "policy_node",
+    "recorder_node",
+    "sim_node",
+    "teleop_node",
+    "view_node",
+)
 
 data_files = [
     ("share/ament_index/resource_index/packages", ["resource/gato_ros"]),
@@ -43,15 +52,42 @@ setup(
     zip_safe=True,
     # No ROS package here: they come from apt, or from PyPI under other names (requirements/ros.txt).
     install_requires=[
-        "setuptools", "numpy", "pydantic>=2", "PyYAML", "tyro", "rich", "jaxtyping", "gymnasium", "pin", "jax", "flax",
-        "optax", "orbax-checkpoint", "grain", "safetensors", "sentencepiece", "protobuf", "mcap", "rosbags", "Jinja2",
-        "matplotlib", "imageio-ffmpeg", "tensorboardX", "psutil", "opencv-python-headless",
+        "setuptools",
+        "numpy",
+        "pydantic>=2",
+        "PyYAML",
+        "tyro",
+        "rich",
+        "jaxtyping",
+        "gymnasium",
+        "pin",
+        "jax",
+        "flax",
+        "optax",
+        "orbax-checkpoint",
+        "grain",
+        "safetensors",
+        "sentencepiece",
+        "protobuf",
+        "mcap",
+        "rosbags",
+        "Jinja2",
+        "matplotlib",
+        "imageio-ffmpeg",
+        "tensorboardX",
+        "psutil",
+        "opencv-python-headless",
     ],
     # Apart: it has wheels up to Python 3.11 only, and only the simulator needs it.
     # `text` holds the published vocabulary; other SentencePiece models serve as well.
     # The next three are what `episodes export` writes each format with; view_node shows itself in the last.
-    extras_require={"sim": ["pybullet"], "text": ["mistral-common"], "hdf5": ["h5py"], "lerobot": ["pyarrow"],
-                    "rlds": ["tensorflow-datasets", "array-record"],
-                    "rerun": ["rerun-sdk"]},
+    extras_require={
+        "sim": ["pybullet"],
+        "text": ["mistral-common"],
+        "hdf5": ["h5py"],
+        "lerobot": ["pyarrow"],
+        "rlds": ["tensorflow-datasets", "array-record"],
+        "rerun": ["rerun-sdk"],
+    },
     entry_points={"console_scripts": [f"{name} = gato_ros.nodes.{name}:main" for name in NODES]},
 )

@@ -20,19 +20,35 @@ from launch import LaunchDescription
 
 
 def _node(plan):
-    return Node(package="gato_ros", executable=plan.name, name=plan.name, namespace=plan.namespace, output="screen",
-                parameters=[str(plan.parameter_file), plan.parameters], remappings=list(plan.remaps.items()),
-                additional_env={ENVIRONMENT: "1"})
+    return Node(
+        package="gato_ros",
+        executable=plan.name,
+        name=plan.name,
+        namespace=plan.namespace,
+        output="screen",
+        parameters=[str(plan.parameter_file), plan.parameters],
+        remappings=list(plan.remaps.items()),
+        additional_env={ENVIRONMENT: "1"},
+    )
 
 
 def _program(program):
     try:
         get_package_prefix(program.package)
     except PackageNotFoundError:
-        return LogInfo(msg=f"{program.package} is not installed here (apt: ros-$ROS_DISTRO-"
-                           f"{program.package.replace('_', '-')}); the topics are there for one elsewhere")
-    return Node(package=program.package, executable=program.executable, name=program.name, output="screen",
-                namespace=program.namespace, parameters=[], arguments=list(program.arguments))
+        return LogInfo(
+            msg=f"{program.package} is not installed here (apt: ros-$ROS_DISTRO-"
+            f"{program.package.replace('_', '-')}); the topics are there for one elsewhere"
+        )
+    return Node(
+        package=program.package,
+        executable=program.executable,
+        name=program.name,
+        output="screen",
+        namespace=program.namespace,
+        parameters=[],
+        arguments=list(program.arguments),
+    )
 
 
 def _actions(context):
@@ -41,7 +57,10 @@ def _actions(context):
 
 
 def generate_launch_description():
-    declared = [DeclareLaunchArgument(name, default_value=argument.default, description=argument.about,
-                                      choices=argument.choices or None)
-                for name, argument in ARGUMENTS.items()]
+    declared = [
+        DeclareLaunchArgument(
+            name, default_value=argument.default, description=argument.about, choices=argument.choices or None
+        )
+        for name, argument in ARGUMENTS.items()
+    ]
     return LaunchDescription([*declared, OpaqueFunction(function=_actions)])

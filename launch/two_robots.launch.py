@@ -18,11 +18,29 @@ SHARED = ("policy", "task", "objects", "lockstep", "incidents")
 
 
 def generate_launch_description():
-    declared = [DeclareLaunchArgument(name, default_value=ARGUMENTS[name].default, description=ARGUMENTS[name].about,
-                                      choices=ARGUMENTS[name].choices or None) for name in SHARED]
+    declared = [
+        DeclareLaunchArgument(
+            name,
+            default_value=ARGUMENTS[name].default,
+            description=ARGUMENTS[name].about,
+            choices=ARGUMENTS[name].choices or None,
+        )
+        for name in SHARED
+    ]
     one = PythonLaunchDescriptionSource(str(Path(__file__).with_name("gato.launch.py")))
     given = {name: LaunchConfiguration(name) for name in SHARED}
-    return LaunchDescription([*declared, *(
-        GroupAction([IncludeLaunchDescription(one, launch_arguments={
-            **given, "namespace": side, "seed": seed, "clock": "clock"}.items())])
-        for side, seed in SIDES.items())])
+    return LaunchDescription(
+        [
+            *declared,
+            *(
+                GroupAction(
+                    [
+                        IncludeLaunchDescription(
+                            one, launch_arguments={**given, "namespace": side, "seed": seed, "clock": "clock"}.items()
+                        )
+                    ]
+                )
+                for side, seed in SIDES.items()
+            ),
+        ]
+    )

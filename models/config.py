@@ -94,31 +94,65 @@ class GatoConfig:
     """sha256 of the SentencePiece model that the text ids belong to; None: the model knows no text."""
 
     def __post_init__(self) -> None:
-        for name in ("continuous_encoding", "attention_positions", "action_decoding", "step_attention",
-                     "separator_position", "action_positions", "continuous_rows", "compute", "attention"):
+        for name in (
+            "continuous_encoding",
+            "attention_positions",
+            "action_decoding",
+            "step_attention",
+            "separator_position",
+            "action_positions",
+            "continuous_rows",
+            "compute",
+            "attention",
+        ):
             allowed = typing.get_args(typing.get_type_hints(GatoConfig)[name])
             if getattr(self, name) not in allowed:
                 raise unknown_name(name, str(getattr(self, name)), allowed)
-        sizes = (self.layers, self.width, self.heads, self.head_size, self.feed_forward, self.patch_size,
-                 self.text_rows)
+        sizes = (
+            self.layers,
+            self.width,
+            self.heads,
+            self.head_size,
+            self.feed_forward,
+            self.patch_size,
+            self.text_rows,
+        )
         self._require(all(size > 0 for size in sizes), "sizes above zero", sizes)
         self._require(all(min(dataclasses.astuple(layer)) > 0 for layer in self.stem), "a stem above zero", self.stem)
         self._require(all(layer.kernel >= layer.stride for layer in self.stem), "kernels that skip no pixel", self.stem)
         self._require(min(dataclasses.astuple(self.crop)) >= 0, "a crop of zero or more", self.crop)
         self._require(self.feed_forward % 2 == 0, "an even feed_forward", self.feed_forward)
-        self._require(not self.stem or self.patch_size % self.stem_stride == 0,
-                      f"stem strides whose product divides the patch of {self.patch_size} px", self.stem_stride)
-        self._require(bool(self.stem) or self.patch_block_channels % self.group_norm_groups == 0,
-                      f"patch_block_channels as a multiple of {self.group_norm_groups}", self.patch_block_channels)
+        self._require(
+            not self.stem or self.patch_size % self.stem_stride == 0,
+            f"stem strides whose product divides the patch of {self.patch_size} px",
+            self.stem_stride,
+        )
+        self._require(
+            bool(self.stem) or self.patch_block_channels % self.group_norm_groups == 0,
+            f"patch_block_channels as a multiple of {self.group_norm_groups}",
+            self.patch_block_channels,
+        )
         self._require(bool(self.stem) or self.patch_size % 4 == 0, "a patch_size that 4 divides", self.patch_size)
-        self._require((self.context_tokens is None) == (self.action_decoding == "one_pass"),
-                      "one_pass with context_tokens None, or autoregressive with a window", self.context_tokens)
-        self._require(self.step_attention == "causal" or self.action_decoding == "one_pass",
-                      "causal attention with autoregressive decoding", self.step_attention)
-        self._require(0 <= self.auxiliary_early_layer < self.layers, "auxiliary_early_layer below layers",
-                      self.auxiliary_early_layer)
-        self._require(not self.patch_auxiliary or (bool(self.auxiliary) and self.auxiliary_early_layer > 0),
-                      "patch_auxiliary beside auxiliary and after a layer", self.auxiliary_early_layer)
+        self._require(
+            (self.context_tokens is None) == (self.action_decoding == "one_pass"),
+            "one_pass with context_tokens None, or autoregressive with a window",
+            self.context_tokens,
+        )
+        self._require(
+            self.step_attention == "causal" or self.action_decoding == "one_pass",
+            "causal attention with autoregressive decoding",
+            self.step_attention,
+        )
+        self._require(
+            0 <= self.auxiliary_early_layer < self.layers,
+            "auxiliary_early_layer below layers",
+            self.auxiliary_early_layer,
+        )
+        self._require(
+            not self.patch_auxiliary or (bool(self.auxiliary) and self.auxiliary_early_layer > 0),
+            "patch_auxiliary beside auxiliary and after a layer",
+            self.auxiliary_early_layer,
+        )
 
     @staticmethod
     def _require(holds: bool, expected: str, got: Any) -> None:
@@ -160,5 +194,6 @@ def config_from_dict(values: dict[str, Any]) -> GatoConfig:
             values[key] = tuple(values.get(key, ()))
         return GatoConfig(**values)
     except TypeError as error:
-        raise SetupError(expected="a model's configuration", got=str(error),
-                         fix="use the config.json of the weights") from None
+        raise SetupError(
+            expected="a model's configuration", got=str(error), fix="use the config.json of the weights"
+        ) from None

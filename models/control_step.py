@@ -64,6 +64,7 @@ def _one_pass(config: GatoConfig, layout: TokenLayout) -> Any:
         logits = forward_step(params, config, layout, StepTokens(patches[None], ids[None])).action_logits[0]
         ids = streaming.choose(config, logits, jax.random.fold_in(rng, tick))
         return Decision(ids, _confidence(logits, ids))
+
     return step
 
 
@@ -84,11 +85,13 @@ class Streaming:
         config, layout = self._config, self._layout
         arguments = (self._params, self._relative, self._memory, tokens, self._last, self._place(), rng, tick)
         if self._compiled is None:
+
             def step(*arguments: Any) -> tuple:
                 *inputs, rng, tick = arguments
                 rng = jax.random.fold_in(rng, tick)
                 output, memory = streaming.stream_step(*inputs, rng, config=config, layout=layout)
                 return Decision(output.action_ids, _confidence(output.logits, output.action_ids)), memory
+
             self.compilations += 1
             self._compiled = jax.jit(step, donate_argnums=2).lower(*arguments).compile()
         decision, self._memory = self._compiled(*arguments)

@@ -37,8 +37,10 @@ class Phase:
 
     def least_s(self, rates: dict[str, float]) -> float:
         """The least time of all its repetitions [s] on a machine of these `rates` (`machine.measured_rates`)."""
-        operations = (self.products / rates[f"flops_{self.product_bits}_per_s"]
-                      + self.attention / rates[f"flops_{self.attention_bits}_per_s"])
+        operations = (
+            self.products / rates[f"flops_{self.product_bits}_per_s"]
+            + self.attention / rates[f"flops_{self.attention_bits}_per_s"]
+        )
         return self.times * max(operations, self.bytes / rates["bytes_per_s"])
 
 
@@ -60,11 +62,20 @@ def streaming_phases(config: GatoConfig, layout: TokenLayout, precision: str = "
         attention = config.layers * _attention(config, tokens, slots, slots)
         read += size * (core_parameters(config) - _relative(config) * config.layers + BINS * config.width)
         half = precision in _HALF_MEMORY or (tokens > 1 and many == 2)
-        return Phase(name, layers + products + head, attention, read + memory_bytes, 16 if size < 4 else 32,
-                     16 if half else 32, times)
+        return Phase(
+            name,
+            layers + products + head,
+            attention,
+            read + memory_bytes,
+            16 if size < 4 else 32,
+            16 if half else 32,
+            times,
+        )
 
-    return [phase("prefill", chunk, many, stem_operations(config, layout), stem_weights(config) * many),
-            phase("decode", 1, one, 0.0, 0.0, layout.actions - 1)]
+    return [
+        phase("prefill", chunk, many, stem_operations(config, layout), stem_weights(config) * many),
+        phase("decode", 1, one, 0.0, 0.0, layout.actions - 1),
+    ]
 
 
 def one_pass_phases(config: GatoConfig, layout: TokenLayout, precision: str = "float32") -> list[Phase]:
@@ -73,8 +84,9 @@ def one_pass_phases(config: GatoConfig, layout: TokenLayout, precision: str = "f
     products, attention = _forward(config, length, layout.actions + 1)
     products += _codes(config, length) + stem_operations(config, layout) + 2 * layout.actions * BINS * config.width
     read = size * (core_parameters(config) + stem_weights(config) + BINS * config.width)
-    return [Phase("forward", products, attention, read, 16 if size < 4 else 32,
-                  16 if precision in _HALF_MEMORY else 32)]
+    return [
+        Phase("forward", products, attention, read, 16 if size < 4 else 32, 16 if precision in _HALF_MEMORY else 32)
+    ]
 
 
 def recompute_phases(config: GatoConfig, layout: TokenLayout, steps: int) -> list[Phase]:
@@ -160,6 +172,7 @@ def _forward(config: GatoConfig, length: int, outputs: int | None = None) -> tup
     kept, keys_and_values = outputs or length, 2 * config.width * _inner(config)
     whole = 2.0 * length * _layer_products(config)
     last = 2.0 * (length * keys_and_values + kept * (_layer_products(config) - keys_and_values))
-    attention = ((config.layers - 1) * _attention(config, length, length, _distances(config, length))
-                 + _attention(config, kept, length, _distances(config, length)))
+    attention = (config.layers - 1) * _attention(config, length, length, _distances(config, length)) + _attention(
+        config, kept, length, _distances(config, length)
+    )
     return (config.layers - 1) * whole + last, attention

@@ -21,8 +21,9 @@ from gato_ros.models.tokenizer import StepTokens
 NORM_EPSILON = 1e-5
 
 
-def embed_observation(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens,
-                      rng: Array | None = None) -> Float[Array, "batch tokens width"]:
+def embed_observation(
+    params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, rng: Array | None = None
+) -> Float[Array, "batch tokens width"]:
     """Vectors of the observation tokens of a batch of steps, and of the separator after them.
 
     Args:
@@ -47,8 +48,9 @@ def embed_observation(params: Parameters, config: GatoConfig, layout: TokenLayou
     return jnp.concatenate([observation, separator], 1)
 
 
-def embed_actions(params: Parameters, config: GatoConfig, ids: Int[Array, "batch actions"],
-                  first: Any = 0) -> Float[Array, "batch actions width"]:
+def embed_actions(
+    params: Parameters, config: GatoConfig, ids: Int[Array, "batch actions"], first: Any = 0
+) -> Float[Array, "batch actions width"]:
     """Vectors of action tokens that the model may look at (autoregressive decoding), from the step's `first` one on."""
     positions = params["action_position"]
     if config.action_positions == "distinct":
@@ -56,8 +58,9 @@ def embed_actions(params: Parameters, config: GatoConfig, ids: Int[Array, "batch
     return params["table"][table_row(config, ids)] + positions
 
 
-def action_queries(params: Parameters, config: GatoConfig, layout: TokenLayout,
-                   batch: int) -> Float[Array, "batch actions width"]:
+def action_queries(
+    params: Parameters, config: GatoConfig, layout: TokenLayout, batch: int
+) -> Float[Array, "batch actions width"]:
     """Vectors of zeroed action inputs: only their position is left."""
     return jnp.broadcast_to(params["action_position"], (batch, layout.actions, config.width))
 
@@ -67,8 +70,9 @@ def normalise_pixels(config: GatoConfig, patches: Any) -> Float[Array, "batch pa
     return (jnp.asarray(patches).astype(jnp.float32) / 127.5 - 1.0) * config.patch_size**-0.5
 
 
-def patch_positions(params: Parameters, layout: TokenLayout, batch: int,
-                    rng: Array | None) -> Float[Array, "one_or_batch patches width"]:
+def patch_positions(
+    params: Parameters, layout: TokenLayout, batch: int, rng: Array | None
+) -> Float[Array, "one_or_batch patches width"]:
     """Row code plus column code of every patch."""
     intervals = layout.patch_intervals
     if rng is None:
@@ -84,8 +88,9 @@ def patch_codes(params: Parameters, index: Int[Array, "batch patches 2"]) -> Flo
     return params["patch_row"][index[..., 0]] + params["patch_column"][index[..., 1]]
 
 
-def embed_patches(stem: Parameters, config: GatoConfig, layout: TokenLayout,
-                  pixels: Float[Array, "batch patches size size 3"]) -> Float[Array, "batch patches width"]:
+def embed_patches(
+    stem: Parameters, config: GatoConfig, layout: TokenLayout, pixels: Float[Array, "batch patches size size 3"]
+) -> Float[Array, "batch patches width"]:
     """One vector per patch: by convolutions over the whole image, or by the paper's block inside each patch."""
     if not config.stem:
         return patch_block(stem, config, pixels)
@@ -93,7 +98,7 @@ def embed_patches(stem: Parameters, config: GatoConfig, layout: TokenLayout,
     # Images of one size go through the convolutions as one batch.
     for grid, group in itertools.groupby(layout.images, layout.grid):
         count = sum(item.tokens for item in group)
-        parts.append(_convolutional_stem(stem, config, grid, pixels[:, start:start + count]))
+        parts.append(_convolutional_stem(stem, config, grid, pixels[:, start : start + count]))
         start += count
     return jnp.concatenate(parts, 1)
 
@@ -111,8 +116,9 @@ def _convolutional_stem(stem: Parameters, config: GatoConfig, grid: tuple[int, i
     return dense(stem["merge"], config, x)
 
 
-def patch_block(stem: Parameters, config: GatoConfig,
-                pixels: Float[Array, "batch patches size size 3"]) -> Float[Array, "batch patches width"]:
+def patch_block(
+    stem: Parameters, config: GatoConfig, pixels: Float[Array, "batch patches size size 3"]
+) -> Float[Array, "batch patches width"]:
     """v2 ResNet block: stem 3x3/2, then twice GroupNorm-GELU-3x3 with identity skip, 2x2 mean, linear (App. C.2)."""
     batch, patches, size = pixels.shape[:3]
     x = _convolve(stem["stem"], config, pixels.reshape(-1, size, size, 3), 2, (0, 1))
@@ -128,8 +134,9 @@ def patch_block(stem: Parameters, config: GatoConfig,
 
 def _convolve(layer: Parameters, config: GatoConfig, x: Array, stride: int, padding: tuple[int, int]) -> Array:
     x, kernel = x.astype(config.compute), layer["kernel"].astype(config.compute)
-    y = jax.lax.conv_general_dilated(x, kernel, (stride, stride), [padding, padding],
-                                     dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    y = jax.lax.conv_general_dilated(
+        x, kernel, (stride, stride), [padding, padding], dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
     return y.astype(jnp.float32) + layer["bias"]
 
 
@@ -153,6 +160,7 @@ def layer_norm(layer: Parameters, x: Array) -> Float[Array, "..."]:
 
 def group_norm(layer: Parameters, x: Array, groups: int) -> Float[Array, "..."]:
     """Normalises [batch height width channels] over space and the channels of each group."""
+
     def mean(y: Array) -> Array:
         # Over space first: a CPU takes three times as long for a mean over both ends of the shape at once.
         by_group = y.mean((-3, -2), keepdims=True).reshape(*y.shape[:-3], 1, 1, groups, -1).mean(-1)

@@ -18,8 +18,17 @@ from gato_ros.models.parameters import Parameters, continuous_rows, count_parame
 from gato_ros.models.tokenizer import StepTokens
 from gato_ros.models.transformer import decoder
 
-__all__ = ["Output", "count_parameters", "forward_step", "init", "parameter_shapes", "sequence_features",
-           "sequence_logits", "sequence_loss", "sequence_output"]
+__all__ = [
+    "Output",
+    "count_parameters",
+    "forward_step",
+    "init",
+    "parameter_shapes",
+    "sequence_features",
+    "sequence_logits",
+    "sequence_loss",
+    "sequence_output",
+]
 
 
 class Output(NamedTuple):
@@ -36,8 +45,15 @@ class Output(NamedTuple):
     """[... patches m] the named numbers of every patch, read after `auxiliary_early_layer` layers; None without."""
 
 
-def forward_step(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, *,
-                 rng: Array | None = None, train: bool = False) -> Output:
+def forward_step(
+    params: Parameters,
+    config: GatoConfig,
+    layout: TokenLayout,
+    tokens: StepTokens,
+    *,
+    rng: Array | None = None,
+    train: bool = False,
+) -> Output:
     """All actions of a batch of single steps in one pass, the action inputs zeroed (config `one_pass`).
 
     Args:
@@ -57,8 +73,9 @@ def forward_step(params: Parameters, config: GatoConfig, layout: TokenLayout, to
     return _with_auxiliary(params, config, layout, logits, features[:, 0], early)
 
 
-def _with_auxiliary(params: Parameters, config: GatoConfig, layout: TokenLayout, logits: Array, separator: Array,
-                    early: Array | None) -> Output:
+def _with_auxiliary(
+    params: Parameters, config: GatoConfig, layout: TokenLayout, logits: Array, separator: Array, early: Array | None
+) -> Output:
     """The logits, and what the auxiliary heads say of the separator's feature and of the step's tokens (last axis but
     one of `early`)."""
     if "auxiliary" not in params:
@@ -66,8 +83,9 @@ def _with_auxiliary(params: Parameters, config: GatoConfig, layout: TokenLayout,
     final = _auxiliary(params, config, "final", separator)
     if early is None:
         return Output(logits, final)
-    patches = (_auxiliary(params, config, "patch", early[..., layout.patch_tokens, :]) if config.patch_auxiliary
-               else None)
+    patches = (
+        _auxiliary(params, config, "patch", early[..., layout.patch_tokens, :]) if config.patch_auxiliary else None
+    )
     return Output(logits, final, _auxiliary(params, config, "early", early[..., layout.observation_tokens, :]), patches)
 
 
@@ -76,9 +94,15 @@ def _auxiliary(params: Parameters, config: GatoConfig, name: str, feature: Array
     return dense(head, config, layer_norm(head["norm"], feature))
 
 
-def sequence_features(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens,
-                      action_ids: Int[Array, "batch steps actions"], rng: Array | None = None,
-                      pieces: Int[Array, "batch steps"] | None = None) -> Float[Array, "batch steps step width"]:
+def sequence_features(
+    params: Parameters,
+    config: GatoConfig,
+    layout: TokenLayout,
+    tokens: StepTokens,
+    action_ids: Int[Array, "batch steps actions"],
+    rng: Array | None = None,
+    pieces: Int[Array, "batch steps"] | None = None,
+) -> Float[Array, "batch steps step width"]:
     """Normed features of every token of packed steps, actions teacher-forced.
 
     `tokens` has leading axes [batch steps]. With `rng` the pass is a training pass. Steps whose numbers in `pieces`
@@ -87,8 +111,15 @@ def sequence_features(params: Parameters, config: GatoConfig, layout: TokenLayou
     return _sequence(params, config, layout, tokens, action_ids, rng, pieces)[0]
 
 
-def _sequence(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, action_ids: Any,
-              rng: Array | None, pieces: Any) -> tuple[Array, Array | None]:
+def _sequence(
+    params: Parameters,
+    config: GatoConfig,
+    layout: TokenLayout,
+    tokens: StepTokens,
+    action_ids: Any,
+    rng: Array | None,
+    pieces: Any,
+) -> tuple[Array, Array | None]:
     """`sequence_features`, and the stream after `auxiliary_early_layer` in the same shape."""
     batch, steps = action_ids.shape[:2]
     position_rng, layer_rng = (None, None) if rng is None else jax.random.split(rng)
@@ -102,9 +133,19 @@ def _sequence(params: Parameters, config: GatoConfig, layout: TokenLayout, token
     return features.reshape(by_step), None if early is None else early.reshape(by_step)
 
 
-def sequence_loss(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, action_ids: Any, *,
-                  target_ids: Any = None, pieces: Any = None, step_mask: Any = None, rng: Array | None = None,
-                  train: bool = False) -> Float[Array, ""]:
+def sequence_loss(
+    params: Parameters,
+    config: GatoConfig,
+    layout: TokenLayout,
+    tokens: StepTokens,
+    action_ids: Any,
+    *,
+    target_ids: Any = None,
+    pieces: Any = None,
+    step_mask: Any = None,
+    rng: Array | None = None,
+    train: bool = False,
+) -> Float[Array, ""]:
     """Mean next-token loss [nat] over the actions of packed steps, against the whole vocabulary.
 
     Args:
@@ -123,15 +164,31 @@ def sequence_loss(params: Parameters, config: GatoConfig, layout: TokenLayout, t
     return masked_cross_entropy(logits, table_row(config, targets), mask)
 
 
-def sequence_logits(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, action_ids: Any, *,
-                    pieces: Any = None, rng: Array | None = None) -> Float[Array, "batch steps actions rows"]:
+def sequence_logits(
+    params: Parameters,
+    config: GatoConfig,
+    layout: TokenLayout,
+    tokens: StepTokens,
+    action_ids: Any,
+    *,
+    pieces: Any = None,
+    rng: Array | None = None,
+) -> Float[Array, "batch steps actions rows"]:
     """Of every action over the whole table, given all that comes before it; arguments as for `sequence_features`."""
     features = sequence_features(params, config, layout, tokens, jnp.asarray(action_ids), rng, pieces)
     return _action_logits(params, config, layout, features)
 
 
-def sequence_output(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, action_ids: Any, *,
-                    pieces: Any = None, rng: Array | None = None) -> Output:
+def sequence_output(
+    params: Parameters,
+    config: GatoConfig,
+    layout: TokenLayout,
+    tokens: StepTokens,
+    action_ids: Any,
+    *,
+    pieces: Any = None,
+    rng: Array | None = None,
+) -> Output:
     """`sequence_logits`, and what the auxiliary heads say of every step, if there are any."""
     features, early = _sequence(params, config, layout, tokens, jnp.asarray(action_ids), rng, pieces)
     logits = _action_logits(params, config, layout, features)
@@ -140,4 +197,4 @@ def sequence_output(params: Parameters, config: GatoConfig, layout: TokenLayout,
 
 def _action_logits(params: Parameters, config: GatoConfig, layout: TokenLayout, features: Array) -> Array:
     # Each action is predicted by the token before it: the separator and all actions but the last.
-    return product(config, features[:, :, layout.observation_tokens:-1], params["table"].T)
+    return product(config, features[:, :, layout.observation_tokens : -1], params["table"].T)

@@ -40,8 +40,11 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < np.inf or (self.top_k is not None and self.top_k < 1):
-            raise SetupError(expected="a finite temperature of 0 or more and a top_k of 1 or more", got=repr(self),
-                             fix="temperature 0 takes the likeliest token")
+            raise SetupError(
+                expected="a finite temperature of 0 or more and a top_k of 1 or more",
+                got=repr(self),
+                fix="temperature 0 takes the likeliest token",
+            )
 
 
 class Context(NamedTuple):
@@ -52,8 +55,15 @@ class Context(NamedTuple):
     """`position_keys` of its slots."""
 
 
-def generate(params: Parameters, config: GatoConfig, prompt: Sequence[Step], *, max_tokens: int,
-             sampling: Sampling = Sampling(), seed: int = 0) -> Iterator[int]:
+def generate(
+    params: Parameters,
+    config: GatoConfig,
+    prompt: Sequence[Step],
+    *,
+    max_tokens: int,
+    sampling: Sampling = Sampling(),
+    seed: int = 0,
+) -> Iterator[int]:
     """Ids of the text that goes on where the prompt stops, one after the other, up to the end piece or `max_tokens`.
 
     The text belongs to the last time-step of the prompt if nothing is done in it, else to a new one.
@@ -82,13 +92,15 @@ def generate(params: Parameters, config: GatoConfig, prompt: Sequence[Step], *, 
             return
         yield chosen
         if n + 1 < max_tokens:
-            logits, context = read_token(params, context, np.int32(chosen), np.int32(place + n), np.int32(count + n),
-                                         config=config)
+            logits, context = read_token(
+                params, context, np.int32(chosen), np.int32(place + n), np.int32(count + n), config=config
+            )
 
 
 @partial(jax.jit, static_argnames=("config", "slots"))
-def read_prompt(params: Parameters, tokens: SequenceTokens, *, config: GatoConfig,
-                slots: int) -> tuple[Float[Array, " pieces"], Context]:
+def read_prompt(
+    params: Parameters, tokens: SequenceTokens, *, config: GatoConfig, slots: int
+) -> tuple[Float[Array, " pieces"], Context]:
     """Logits of the token after a packed prompt [1 ...], and the context that it makes.
 
     The keys of its padding are written too; each is overwritten by the token that takes its slot before any sees it.
@@ -99,8 +111,15 @@ def read_prompt(params: Parameters, tokens: SequenceTokens, *, config: GatoConfi
 
 
 @partial(jax.jit, static_argnames="config", donate_argnames="context")
-def read_token(params: Parameters, context: Context, chosen: Int[Array, ""], place: Int[Array, ""],
-               index: Int[Array, ""], *, config: GatoConfig) -> tuple[Float[Array, " pieces"], Context]:
+def read_token(
+    params: Parameters,
+    context: Context,
+    chosen: Int[Array, ""],
+    place: Int[Array, ""],
+    index: Int[Array, ""],
+    *,
+    config: GatoConfig,
+) -> tuple[Float[Array, " pieces"], Context]:
     """Logits of the token after the text token `chosen`, which is the `index`-th of the sequence and the `place`-th of
     its time-step, and the context with it."""
     x = params["table"][table_row(config, chosen)] + place_vectors(params, place)
@@ -109,10 +128,11 @@ def read_token(params: Parameters, context: Context, chosen: Int[Array, ""], pla
 
 
 @partial(jax.jit, static_argnames="sampling")
-def choose(logits: Float[Array, " pieces"], legal: Bool[Array, " legal"], rng: Array, *,
-           sampling: Sampling) -> Int[Array, ""]:
+def choose(
+    logits: Float[Array, " pieces"], legal: Bool[Array, " legal"], rng: Array, *, sampling: Sampling
+) -> Int[Array, ""]:
     """One of the legal ids; -1 where a legal logit is not finite."""
-    logits = logits[:legal.shape[0]]
+    logits = logits[: legal.shape[0]]
     finite = jnp.isfinite(jnp.where(legal, logits, 0.0)).all()
     logits = jnp.where(legal, logits, -jnp.inf)
     if sampling.temperature == 0:
@@ -125,8 +145,9 @@ def choose(logits: Float[Array, " pieces"], legal: Bool[Array, " legal"], rng: A
     return jnp.where(finite, chosen, -1)
 
 
-def _advance(params: Parameters, config: GatoConfig, context: Context, x: Float[Array, "1 length width"],
-             start: Array) -> tuple[Float[Array, "1 length width"], Context]:
+def _advance(
+    params: Parameters, config: GatoConfig, context: Context, x: Float[Array, "1 length width"], start: Array
+) -> tuple[Float[Array, "1 length width"], Context]:
     """Features of the tokens from `start` on, and the context with them."""
     slots = context.memory.keys[0].shape[1]
     distance = start + jnp.arange(x.shape[1])[:, None] - jnp.arange(slots)[None]
@@ -136,4 +157,4 @@ def _advance(params: Parameters, config: GatoConfig, context: Context, x: Float[
 
 
 def _logits(params: Parameters, config: GatoConfig, feature: Float[Array, " width"]) -> Float[Array, " pieces"]:
-    return product(config, feature[None], params["table"][:config.text_rows].T)[0]
+    return product(config, feature[None], params["table"][: config.text_rows].T)[0]

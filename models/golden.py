@@ -78,16 +78,23 @@ def golden_decisions(policy: GatoPolicy) -> list[dict[str, Any]]:
 
 def _decision(policy: GatoPolicy, tokens: StepTokens) -> dict[str, Any]:
     action = policy.act_on_tokens(tokens)
-    return {"patches_crc32": zlib.crc32(np.ascontiguousarray(tokens.patches).tobytes()), "ids": tokens.ids.tolist(),
-            "action_ids": policy.last_ids.tolist(), "action": action.as_vector().tolist(),
-            "entropy_nat": [round(float(value), 6) for value in policy.last_entropy],
-            "logit_margin": [round(float(value), 6) for value in policy.last_logit_margin]}
+    return {
+        "patches_crc32": zlib.crc32(np.ascontiguousarray(tokens.patches).tobytes()),
+        "ids": tokens.ids.tolist(),
+        "action_ids": policy.last_ids.tolist(),
+        "action": action.as_vector().tolist(),
+        "entropy_nat": [round(float(value), 6) for value in policy.last_entropy],
+        "logit_margin": [round(float(value), 6) for value in policy.last_logit_margin],
+    }
 
 
 def distance(sealed: list[dict[str, Any]], here: list[dict[str, Any]]) -> float:
     """The largest difference of an entropy or a margin [nat]."""
-    return max(float(np.abs(np.subtract(one[key], other[key])).max())
-               for one, other in zip(sealed, here, strict=True) for key in ("entropy_nat", "logit_margin"))
+    return max(
+        float(np.abs(np.subtract(one[key], other[key])).max())
+        for one, other in zip(sealed, here, strict=True)
+        for key in ("entropy_nat", "logit_margin")
+    )
 
 
 def check_machine(policy: GatoPolicy, sealed: list[dict[str, Any]], precision: str) -> None:
@@ -118,8 +125,9 @@ def check_golden(sealed: list[dict[str, Any]], here: list[dict[str, Any]], preci
         clear = np.array(one["logit_margin"]) > 2 * allowed
         same = np.equal(one["action_ids"], other["action_ids"])
         if (clear & ~same).any():
-            raise _refused(f"the actions' tokens of observation {number}", _told(one["action_ids"]),
-                           _told(other["action_ids"]))
+            raise _refused(
+                f"the actions' tokens of observation {number}", _told(one["action_ids"]), _told(other["action_ids"])
+            )
         if not np.allclose(np.array(one["action"])[same], np.array(other["action"])[same], rtol=0.0, atol=1e-9):
             raise _refused(f"the action of observation {number}", _told(one["action"]), _told(other["action"]))
 
@@ -134,6 +142,8 @@ def _told(values: list) -> str:
 
 def _refused(what: str, expected: str, got: str) -> SetupError:
     return SetupError(
-        expected=f"{what} as where these weights were sealed, {expected}", got=f"{got} on this machine",
+        expected=f"{what} as where these weights were sealed, {expected}",
+        got=f"{got} on this machine",
         fix="it computes other numbers: check precision, JAX and driver with `bench step`; if they are meant to be the "
-            "numbers from now on: python -m gato_ros seal --golden FOLDER")
+        "numbers from now on: python -m gato_ros seal --golden FOLDER",
+    )

@@ -125,8 +125,9 @@ class TokenLayout:
 PATCH_POSITIONS = 128
 
 
-def grid_intervals(resolution: tuple[int, int], grid: tuple[int, int], size: int,
-                   origin: tuple[int, int] = (0, 0)) -> np.ndarray:
+def grid_intervals(
+    resolution: tuple[int, int], grid: tuple[int, int], size: int, origin: tuple[int, int] = (0, 0)
+) -> np.ndarray:
     """int32 [patches 2 2], as `TokenLayout.patch_intervals`, of one image.
 
     Args:
@@ -134,8 +135,11 @@ def grid_intervals(resolution: tuple[int, int], grid: tuple[int, int], size: int
         grid: rows and columns of patches of `size` [px], the first of them at `origin` [px].
     """
     (height, width), (rows, columns), (top, left) = resolution, grid, origin
-    intervals = [[_interval(top + row * size, size, height), _interval(left + column * size, size, width)]
-                 for row in range(rows) for column in range(columns)]
+    intervals = [
+        [_interval(top + row * size, size, height), _interval(left + column * size, size, width)]
+        for row in range(rows)
+        for column in range(columns)
+    ]
     return np.array(intervals, np.int32).reshape(-1, 2, 2)
 
 
@@ -152,38 +156,68 @@ def token_layout(embodiment: Embodiment, config: GatoConfig) -> TokenLayout:
     """
     items, first = [], 0
     if not config.observation_keys:
-        raise SetupError(expected="at least one observation key", got="none",
-                         fix="set observation_keys in the model's configuration")
+        raise SetupError(
+            expected="at least one observation key", got="none", fix="set observation_keys in the model's configuration"
+        )
     for key in sorted(set(config.observation_keys)):
         channel = embodiment.channel(key)
         if channel.kind == "image":
             item = LayoutItem(key, "image", channel.shape, first, _patch_count(key, channel.shape, config))
         elif channel.kind == "continuous":
-            item = LayoutItem(key, "continuous", channel.shape, first, len(channel.lower), tuple(channel.lower),
-                              tuple(channel.upper), tuple(channel.units))
+            item = LayoutItem(
+                key,
+                "continuous",
+                channel.shape,
+                first,
+                len(channel.lower),
+                tuple(channel.lower),
+                tuple(channel.upper),
+                tuple(channel.units),
+            )
         elif channel.kind == "text":
             if config.vocabulary is None:
-                raise SetupError(expected=f"a vocabulary, to read {key}", got="none",
-                                 fix="set vocabulary in the model's configuration")
-            item = LayoutItem(key, "text", channel.shape, first, channel.tokens, units=("1",) * channel.tokens,
-                              values=config.text_rows)
+                raise SetupError(
+                    expected=f"a vocabulary, to read {key}",
+                    got="none",
+                    fix="set vocabulary in the model's configuration",
+                )
+            item = LayoutItem(
+                key,
+                "text",
+                channel.shape,
+                first,
+                channel.tokens,
+                units=("1",) * channel.tokens,
+                values=config.text_rows,
+            )
         else:
             item = LayoutItem(key, "discrete", channel.shape, first, 1, units=("1",), values=channel.values)
             if channel.values > config.text_rows:
-                raise SetupError(expected=f"text_rows of at least {channel.values} for {key}",
-                                 got=str(config.text_rows),
-                                 fix="raise text_rows in the model's configuration")
+                raise SetupError(
+                    expected=f"text_rows of at least {channel.values} for {key}",
+                    got=str(config.text_rows),
+                    fix="raise text_rows in the model's configuration",
+                )
         items.append(item)
         first += item.tokens
     parts = (embodiment.actions.twist, embodiment.actions.gripper)
     layout = TokenLayout(
-        tuple(items), config.patch_size, config.crop, config.continuous_encoding,
-        tuple(v for part in parts for v in part.lower), tuple(v for part in parts for v in part.upper),
-        tuple(part.binary for part in parts for _ in part.lower), tuple(u for part in parts for u in part.units),
-        config.vocabulary)
+        tuple(items),
+        config.patch_size,
+        config.crop,
+        config.continuous_encoding,
+        tuple(v for part in parts for v in part.lower),
+        tuple(v for part in parts for v in part.upper),
+        tuple(part.binary for part in parts for _ in part.lower),
+        tuple(u for part in parts for u in part.units),
+        config.vocabulary,
+    )
     if config.context_tokens is not None and config.context_tokens < layout.step_tokens:
-        raise SetupError(expected=f"context_tokens of at least one step of {layout.step_tokens} tokens",
-                         got=str(config.context_tokens), fix="lengthen the context or drop observation keys")
+        raise SetupError(
+            expected=f"context_tokens of at least one step of {layout.step_tokens} tokens",
+            got=str(config.context_tokens),
+            fix="lengthen the context or drop observation keys",
+        )
     return layout
 
 
@@ -191,6 +225,9 @@ def _patch_count(key: str, shape: tuple[int, ...], config: GatoConfig) -> int:
     crop = config.crop
     height, width = shape[0] - crop.top - crop.bottom, shape[1] - crop.left - crop.right
     if height <= 0 or width <= 0 or height % config.patch_size or width % config.patch_size:
-        raise SetupError(expected=f"{key} cropped to a multiple of {config.patch_size} px",
-                         got=f"{height} x {width} px", fix="change crop or patch_size")
+        raise SetupError(
+            expected=f"{key} cropped to a multiple of {config.patch_size} px",
+            got=f"{height} x {width} px",
+            fix="change crop or patch_size",
+        )
     return (height // config.patch_size) * (width // config.patch_size)

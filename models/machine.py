@@ -9,8 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-PUBLISHED_FLOPS_16_PER_S = {"NVIDIA H100 80GB HBM3": 989e12, "NVIDIA H100 PCIe": 756e12, "NVIDIA H200": 989e12,
-                            "NVIDIA A100-SXM4-80GB": 312e12}
+PUBLISHED_FLOPS_16_PER_S = {
+    "NVIDIA H100 80GB HBM3": 989e12,
+    "NVIDIA H100 PCIe": 756e12,
+    "NVIDIA H200": 989e12,
+    "NVIDIA A100-SXM4-80GB": 312e12,
+}
 """Dense bfloat16 by the makers' data sheets, by JAX's name of the device; utilisation is often quoted against these."""
 
 

@@ -42,8 +42,11 @@ def position_keys(params: Parameters, config: GatoConfig, slots: int) -> tuple[P
         SetupError: learned positions, which change as the window slides.
     """
     if config.attention_positions == "learned":
-        raise SetupError(expected="attention_positions relative or none where tokens are remembered", got="learned",
-                         fix="learned positions change as the window slides: use another configuration")
+        raise SetupError(
+            expected="attention_positions relative or none where tokens are remembered",
+            got="learned",
+            fix="learned positions change as the window slides: use another configuration",
+        )
     if config.attention_positions == "none":
         return None
     codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
@@ -56,9 +59,15 @@ def position_keys(params: Parameters, config: GatoConfig, slots: int) -> tuple[P
     return tuple(of_layer(layer) for _, layer in sorted(params["layers"].items()))
 
 
-def advance(params: Parameters, config: GatoConfig, relative: tuple[PositionKeys, ...] | None, memory: Memory,
-            x: Float[Array, "1 length width"], start: Any,
-            mask: Bool[Array, "length slots"]) -> tuple[Float[Array, "1 length width"], Memory]:
+def advance(
+    params: Parameters,
+    config: GatoConfig,
+    relative: tuple[PositionKeys, ...] | None,
+    memory: Memory,
+    x: Float[Array, "1 length width"],
+    start: Any,
+    mask: Bool[Array, "length slots"],
+) -> tuple[Float[Array, "1 length width"], Memory]:
     """Normed features of new tokens whose keys go to the slots from `start`, and the memory with them.
 
     Args:

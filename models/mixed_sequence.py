@@ -21,12 +21,16 @@ def require_mixed(config: GatoConfig) -> None:
     """Refuse a model that cannot read mixed sequences (SetupError): only the robot's short cuts cannot."""
     for name, wanted in (("action_decoding", "autoregressive"), ("stem", ()), ("action_positions", "shared")):
         if getattr(config, name) != wanted:
-            raise SetupError(expected=f"a model with {name} = {wanted!r}, as the paper's, for text and images",
-                             got=repr(getattr(config, name)), fix="use weights of a paper preset")
+            raise SetupError(
+                expected=f"a model with {name} = {wanted!r}, as the paper's, for text and images",
+                got=repr(getattr(config, name)),
+                fix="use weights of a paper preset",
+            )
 
 
-def embed_sequence(params: Parameters, config: GatoConfig, tokens: SequenceTokens,
-                   rng: Array | None = None) -> Float[Array, "batch length width"]:
+def embed_sequence(
+    params: Parameters, config: GatoConfig, tokens: SequenceTokens, rng: Array | None = None
+) -> Float[Array, "batch length width"]:
     """Vectors of a batch of packed sequences; with `rng`, patch positions are drawn from their interval (App. C.3)."""
     x = params["table"][table_row(config, jnp.asarray(tokens.ids))]
     if tokens.patches.shape[1]:
@@ -50,8 +54,9 @@ def place_vectors(params: Parameters, place: Array) -> Float[Array, "... width"]
     return jnp.where((place >= 0)[..., None], vectors, others)
 
 
-def mixed_features(params: Parameters, config: GatoConfig, tokens: SequenceTokens,
-                   rng: Array | None = None) -> Float[Array, "batch length width"]:
+def mixed_features(
+    params: Parameters, config: GatoConfig, tokens: SequenceTokens, rng: Array | None = None
+) -> Float[Array, "batch length width"]:
     """Normed features of every token. With `rng` the pass is a training pass."""
     require_mixed(config)
     position_rng, layer_rng = (None, None) if rng is None else jax.random.split(rng)
@@ -59,8 +64,9 @@ def mixed_features(params: Parameters, config: GatoConfig, tokens: SequenceToken
     return features
 
 
-def mixed_loss(params: Parameters, config: GatoConfig, tokens: SequenceTokens, *, rng: Array | None = None,
-               train: bool = False) -> Float[Array, ""]:
+def mixed_loss(
+    params: Parameters, config: GatoConfig, tokens: SequenceTokens, *, rng: Array | None = None, train: bool = False
+) -> Float[Array, ""]:
     """Mean next-token loss [nat] over the predicted tokens of a batch, against the whole vocabulary.
 
     The first token of a sequence has none before it and is not predicted.
@@ -69,5 +75,6 @@ def mixed_loss(params: Parameters, config: GatoConfig, tokens: SequenceTokens, *
         raise ValueError("training draws patch positions and dropout: give rng")
     features = mixed_features(params, config, tokens, rng if train else None)
     logits = product(config, features[:, :-1], params["table"].T)
-    return masked_cross_entropy(logits, table_row(config, jnp.asarray(tokens.ids)[:, 1:]),
-                                jnp.asarray(tokens.predicted)[:, 1:])
+    return masked_cross_entropy(
+        logits, table_row(config, jnp.asarray(tokens.ids)[:, 1:]), jnp.asarray(tokens.predicted)[:, 1:]
+    )

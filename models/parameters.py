@@ -35,7 +35,7 @@ def table_row(config: GatoConfig, ids: Any) -> Any:
 
 def continuous_rows(config: GatoConfig, table: Float[Array, "rows width"]) -> Float[Array, "bins width"]:
     """The rows of the 1024 bins: the only ones that an action may be."""
-    return table[config.text_rows:config.text_rows + BINS]
+    return table[config.text_rows : config.text_rows + BINS]
 
 
 def separator_row(config: GatoConfig, table: Float[Array, "rows width"]) -> Float[Array, " width"]:
@@ -93,8 +93,10 @@ def _draw_flat(starts: tuple[tuple[str, _Start], ...], rng: Array) -> Parameters
     # One draw for all arrays: a generator per array costs seconds of compilation.
     sizes = [int(np.prod(start.shape)) if start.scale else 0 for _, start in starts]
     numbers = jnp.split(jax.random.normal(rng, (sum(sizes),), jnp.float32), np.cumsum(sizes)[:-1])
-    return {name: start.scale * part.reshape(start.shape) if start.scale else jnp.full(start.shape, start.value)
-            for (name, start), part in zip(starts, numbers)}
+    return {
+        name: start.scale * part.reshape(start.shape) if start.scale else jnp.full(start.shape, start.value)
+        for (name, start), part in zip(starts, numbers)
+    }
 
 
 def _named(prefix: str, starts: _Starts) -> _Starts:
@@ -123,8 +125,11 @@ def _embedding(config: GatoConfig, layout: TokenLayout) -> _Starts:
     actions = _Start((1, width)) if config.action_positions == "shared" else _Start((layout.actions, width), scale)
     starts = {
         "table": _Start((table_rows(config), width), scale),
-        **({name: _Start((PATCH_POSITIONS, width), scale) for name in ("patch_row", "patch_column")}
-           if layout.patches else {}),
+        **(
+            {name: _Start((PATCH_POSITIONS, width), scale) for name in ("patch_row", "patch_column")}
+            if layout.patches
+            else {}
+        ),
         "local_position": _Start((max(LOCAL_POSITIONS, layout.observation_tokens + 1), width), scale),
         "action_position": actions,
     }
@@ -138,7 +143,7 @@ def _fourier(width: int) -> Float[np.ndarray, "bins width"]:
     turns = np.geomspace(0.125, 32.0, width // 2)
     phase = 2 * np.pi * turns * bin_centre(np.arange(BINS))[:, None]
     rows = np.zeros((BINS, width), np.float32)
-    rows[:, :2 * len(turns)] = np.concatenate([np.sin(phase), np.cos(phase)], -1) * len(turns) ** -0.5
+    rows[:, : 2 * len(turns)] = np.concatenate([np.sin(phase), np.cos(phase)], -1) * len(turns) ** -0.5
     return rows
 
 
@@ -175,8 +180,10 @@ def _patch_block(config: GatoConfig) -> _Starts:
     channels, cells = config.patch_block_channels, (config.patch_size // 4) ** 2
     return {
         **_named("stem", _convolution(3, 3, channels, config.patch_size**0.5)),
-        **_named("norm_1", _norm(channels)), **_named("convolution_1", _convolution(3, channels, channels)),
-        **_named("norm_2", _norm(channels)), **_named("convolution_2", _convolution(3, channels, channels, 0.3)),
+        **_named("norm_1", _norm(channels)),
+        **_named("convolution_1", _convolution(3, channels, channels)),
+        **_named("norm_2", _norm(channels)),
+        **_named("convolution_2", _convolution(3, channels, channels, 0.3)),
         **_named("merge", _dense(cells * channels, config.width, 0.2)),
     }
 

@@ -29,9 +29,18 @@ from gato_ros.models.weights import load_weights
 class GatoPolicy:
     """Observations to actions by a compiled transformer; the caller owns time. Not thread-safe."""
 
-    def __init__(self, params: Parameters, config: GatoConfig, embodiment: Embodiment, *, seed: int = 0,
-                 takes_prompts: bool = False, precision: str | None = None, digest: str = "",
-                 golden: list[dict[str, Any]] | None = None):
+    def __init__(
+        self,
+        params: Parameters,
+        config: GatoConfig,
+        embodiment: Embodiment,
+        *,
+        seed: int = 0,
+        takes_prompts: bool = False,
+        precision: str | None = None,
+        digest: str = "",
+        golden: list[dict[str, Any]] | None = None,
+    ):
         """`takes_prompts`: the weights were trained with demonstrations before some of the sequences.
 
         `golden`: what they decided where they were sealed (models/golden.py); `warm_up` asks for the same.
@@ -74,8 +83,9 @@ class GatoPolicy:
         self._prompted: Any = None
 
     @staticmethod
-    def from_directory(directory: str | Path, embodiment: Embodiment, *, seed: int = 0,
-                       precision: str | None = None) -> "GatoPolicy":
+    def from_directory(
+        directory: str | Path, embodiment: Embodiment, *, seed: int = 0, precision: str | None = None
+    ) -> "GatoPolicy":
         """The policy saved in `directory`, in one of `precision.PRECISIONS` (None: as it was trained).
 
         Raises:
@@ -83,8 +93,16 @@ class GatoPolicy:
         """
         weights = load_weights(directory, embodiment)
         share = weights.extra.get("training", {}).get("prompt_share", 0.0)
-        return GatoPolicy(weights.params, weights.config, embodiment, seed=seed, takes_prompts=share > 0,
-                          precision=precision, digest=weights.digest, golden=weights.golden)
+        return GatoPolicy(
+            weights.params,
+            weights.config,
+            embodiment,
+            seed=seed,
+            takes_prompts=share > 0,
+            precision=precision,
+            digest=weights.digest,
+            golden=weights.golden,
+        )
 
     def reset(self, prompt: Prompt | None = None) -> None:
         """Forget the episode before; the next one follows the prompt as if that had just happened.
@@ -144,17 +162,28 @@ class GatoPolicy:
             SetupError: weights that never saw a prompt; one longer than `prompt_steps`; not the contract's values.
         """
         if not self.prompt_steps:
-            raise SetupError(expected="weights that were trained with prompts", got="weights without",
-                             fix="leave the prompt out, or train an autoregressive preset with a prompt share above 0")
+            raise SetupError(
+                expected="weights that were trained with prompts",
+                got="weights without",
+                fix="leave the prompt out, or train an autoregressive preset with a prompt share above 0",
+            )
         if len(prompt) > self.prompt_steps:
-            raise SetupError(expected=f"a prompt of at most {self.prompt_steps} control steps, what the window holds",
-                             got=f"{len(prompt)}", fix="take a shorter part of the demonstration")
+            raise SetupError(
+                expected=f"a prompt of at most {self.prompt_steps} control steps, what the window holds",
+                got=f"{len(prompt)}",
+                fix="take a shorter part of the demonstration",
+            )
         try:
-            return [(tokenize(self.layout, observation.values), tokenize_actions(self.layout, action.as_vector()))
-                    for observation, action in zip(prompt.observations, prompt.actions)]
+            return [
+                (tokenize(self.layout, observation.values), tokenize_actions(self.layout, action.as_vector()))
+                for observation, action in zip(prompt.observations, prompt.actions)
+            ]
         except (KeyError, ValueError) as error:
-            raise SetupError(expected=f"a prompt with the values of {self.embodiment.name}", got=str(error),
-                             fix="take a demonstration that was recorded with this contract, images included") from None
+            raise SetupError(
+                expected=f"a prompt with the values of {self.embodiment.name}",
+                got=str(error),
+                fix="take a demonstration that was recorded with this contract, images included",
+            ) from None
 
     def warm_up(self) -> None:
         """Compile the control step and run it once, so that the first tick is as quick as the others.
@@ -162,8 +191,10 @@ class GatoPolicy:
         Raises:
             SetupError: the weights were sealed with golden decisions, and this machine decides otherwise.
         """
-        zeros = {key: np.zeros(self.embodiment.channel(key).shape, np.uint8 if item.kind == "image" else np.float32)
-                 for key, item in zip(self.observation_keys, self.layout.items)}
+        zeros = {
+            key: np.zeros(self.embodiment.channel(key).shape, np.uint8 if item.kind == "image" else np.float32)
+            for key, item in zip(self.observation_keys, self.layout.items)
+        }
         tokens = tokenize(self.layout, zeros)
         self._step.run(tokens, self._rng, np.uint32(0))
         if self.prompt_steps:

@@ -72,14 +72,20 @@ def serving(params: dict[str, Any], config: GatoConfig, precision: str) -> tuple
         return halved(params), replace(config, compute="float32")
     half = halved(params, convolutions=True)
     if precision == "int8":
-        layers = {name: {key: quantised(params["layers"][name][key]) if key in LAYER_MATRICES else value
-                         for key, value in layer.items()} for name, layer in half["layers"].items()}
+        layers = {
+            name: {
+                key: quantised(params["layers"][name][key]) if key in LAYER_MATRICES else value
+                for key, value in layer.items()
+            }
+            for name, layer in half["layers"].items()
+        }
         half = {**half, "layers": layers}
     return half, replace(config, compute="bfloat16")
 
 
 def halved(params: dict[str, Any], convolutions: bool = False) -> dict[str, Any]:
     """The tree with its matrices in bfloat16; what is added or normed stays float32."""
+
     def leaf(path: tuple, value: Any) -> Any:
         matrix = path[-1].key in (*LAYER_MATRICES, "kernel", "table")
         return value.astype(jnp.bfloat16) if matrix and (value.ndim == 2 or convolutions) else value
@@ -93,6 +99,7 @@ def on_gpu(params: dict[str, Any]) -> dict[str, Any]:
     A control step has hundreds of small products, and each kernel has its price; and of a matrix with its inputs
     first XLA makes one row's product by writing all the terms of the sum to memory (docs/scale.md).
     """
+
     def turned(kernel: Any) -> OutputsFirst:
         values, scale = (kernel.values, kernel.scale) if isinstance(kernel, Quantised) else (kernel, None)
         return OutputsFirst(values.T, scale)
@@ -162,8 +169,12 @@ def _outputs_first(rows: Array, kernel: OutputsFirst, compute: str) -> Array:
     if rows.shape[0] == 1:  # a sum over what lies together, not a product: XLA reads it at the memory's rate
         y = jnp.sum(kernel.values.astype(jnp.float32) * rows.astype(compute).astype(jnp.float32), -1)[None]
     else:
-        y = jax.lax.dot_general(rows.astype(compute), kernel.values.astype(compute), (((1,), (1,)), ((), ())),
-                                preferred_element_type=jnp.float32)
+        y = jax.lax.dot_general(
+            rows.astype(compute),
+            kernel.values.astype(compute),
+            (((1,), (1,)), ((), ())),
+            preferred_element_type=jnp.float32,
+        )
     return y if kernel.scale is None else y * kernel.scale
 
 

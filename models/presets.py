@@ -18,44 +18,99 @@ _CUBE_POSES = tuple(f"privileged/{colour}/cube_pose" for colour in ("blue", "gre
 
 
 def _paper(layers: int, width: int, heads: int, head_size: int, feed_forward: int) -> GatoConfig:
-    return GatoConfig(layers, width, heads, head_size, feed_forward, _PAPER_KEYS, context_tokens=1024,
-                      action_decoding="autoregressive", stochastic_depth=0.1, rematerialise=True)
+    return GatoConfig(
+        layers,
+        width,
+        heads,
+        head_size,
+        feed_forward,
+        _PAPER_KEYS,
+        context_tokens=1024,
+        action_decoding="autoregressive",
+        stochastic_depth=0.1,
+        rematerialise=True,
+    )
 
 
 _SMALL = GatoConfig(
-    layers=4, width=128, heads=4, head_size=32, feed_forward=512,
+    layers=4,
+    width=128,
+    heads=4,
+    head_size=32,
+    feed_forward=512,
     observation_keys=(*_IMAGES, *_PROPRIOCEPTION),
-    step_attention="full", attention_positions="none", action_positions="distinct", continuous_encoding="range",
-    patch_size=32, crop=Crop(bottom=32), text_rows=126,
-    stem=(Convolution(6, 4, 32), Convolution(3, 2, 64), Convolution(3, 2, 128)))
+    step_attention="full",
+    attention_positions="none",
+    action_positions="distinct",
+    continuous_encoding="range",
+    patch_size=32,
+    crop=Crop(bottom=32),
+    text_rows=126,
+    stem=(Convolution(6, 4, 32), Convolution(3, 2, 64), Convolution(3, 2, 128)),
+)
 
 PRESETS: dict[str, GatoConfig] = {
     "gato_1_18b": _paper(24, 2048, 16, 128, 8192),
     "gato_364m": _paper(12, 1536, 12, 128, 6144),
     "gato_79m": _paper(8, 768, 24, 32, 3072),
     "sawyer_tiny": replace(
-        _SMALL, layers=3, width=64, heads=2, feed_forward=256,
-        stem=(Convolution(6, 4, 16), Convolution(3, 2, 32), Convolution(3, 2, 64))),
+        _SMALL,
+        layers=3,
+        width=64,
+        heads=2,
+        feed_forward=256,
+        stem=(Convolution(6, 4, 16), Convolution(3, 2, 32), Convolution(3, 2, 64)),
+    ),
     "sawyer_small": _SMALL,
     "sawyer_medium": replace(
-        _SMALL, width=256, heads=8, feed_forward=1024,
-        stem=(Convolution(6, 4, 48), Convolution(3, 2, 96), Convolution(3, 2, 192))),
+        _SMALL,
+        width=256,
+        heads=8,
+        feed_forward=1024,
+        stem=(Convolution(6, 4, 48), Convolution(3, 2, 96), Convolution(3, 2, 192)),
+    ),
     "sawyer_streaming": replace(
-        _SMALL, context_tokens=8 * 39, action_decoding="autoregressive", step_attention="causal",
-        attention_positions="relative"),
+        _SMALL,
+        context_tokens=8 * 39,
+        action_decoding="autoregressive",
+        step_attention="causal",
+        attention_positions="relative",
+    ),
     "sawyer_state": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES)),
     "sawyer_plan": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES, "privileged/plan")),
     "debug": GatoConfig(
-        layers=2, width=32, heads=2, head_size=16, feed_forward=64,
-        observation_keys=("basket_front_left/pixels", "gripper/grasp", "gripper/opening"), context_tokens=60,
-        action_decoding="autoregressive", patch_size=32, patch_block_channels=8, group_norm_groups=4, text_rows=126),
+        layers=2,
+        width=32,
+        heads=2,
+        head_size=16,
+        feed_forward=64,
+        observation_keys=("basket_front_left/pixels", "gripper/grasp", "gripper/opening"),
+        context_tokens=60,
+        action_decoding="autoregressive",
+        patch_size=32,
+        patch_block_channels=8,
+        group_norm_groups=4,
+        text_rows=126,
+    ),
     "debug_one_pass": replace(
-        _SMALL, layers=2, width=32, heads=2, head_size=16, feed_forward=64,
-        stem=(Convolution(4, 4, 8), Convolution(2, 2, 16)), auxiliary=("red_x", "red_y"), auxiliary_early_layer=1),
+        _SMALL,
+        layers=2,
+        width=32,
+        heads=2,
+        head_size=16,
+        feed_forward=64,
+        stem=(Convolution(4, 4, 8), Convolution(2, 2, 16)),
+        auxiliary=("red_x", "red_y"),
+        auxiliary_early_layer=1,
+    ),
 }
 
-_SOURCES = {"gripper/grasp": "gripper_grasp", "sawyer/joints/angle": "joint_position",
-            "sawyer/pinch/pose": "tool_pose", "sawyer/tcp/pose": "wrist_pose"}
+_SOURCES = {
+    "gripper/grasp": "gripper_grasp",
+    "sawyer/joints/angle": "joint_position",
+    "sawyer/pinch/pose": "tool_pose",
+    "sawyer/tcp/pose": "wrist_pose",
+}
 """What the Sawyer's keys in PRESETS stand for."""
 
 
@@ -69,12 +124,18 @@ def preset_for(name: str, robot: Embodiment) -> GatoConfig:
         raise unknown_name("a preset", name, PRESETS)
     config = PRESETS[name]
     images = [key for key in config.observation_keys if key in _IMAGES]
-    called = {key: robot.key_of(source) for key, source in _SOURCES.items()
-              if key in config.observation_keys and key not in robot.observations}
+    called = {
+        key: robot.key_of(source)
+        for key, source in _SOURCES.items()
+        if key in config.observation_keys and key not in robot.observations
+    }
     if not set(images) <= set(robot.image_keys):
         if len(robot.image_keys) < len(images):
-            raise SetupError(expected=f"{len(images)} cameras in the contract {robot.name} for the preset {name}",
-                             got=str(len(robot.image_keys)), fix="choose another preset")
+            raise SetupError(
+                expected=f"{len(images)} cameras in the contract {robot.name} for the preset {name}",
+                got=str(len(robot.image_keys)),
+                fix="choose another preset",
+            )
         called |= dict(zip(images, robot.image_keys))
     return replace(config, observation_keys=tuple(called.get(key, key) for key in config.observation_keys))
 

@@ -29,8 +29,9 @@ class RecomputedStep:
 
     def __init__(self, params: Parameters, config: GatoConfig, layout: TokenLayout):
         if config.action_decoding == "one_pass":
-            config = replace(config, action_decoding="autoregressive", step_attention="causal",
-                             context_tokens=layout.step_tokens)
+            config = replace(
+                config, action_decoding="autoregressive", step_attention="causal", context_tokens=layout.step_tokens
+            )
         self._params, self._layout = params, layout
         self.steps = config.context_tokens // layout.step_tokens
         """Whole control steps that the context holds."""

@@ -89,8 +89,9 @@ class SequenceTokens(NamedTuple):
     """[... patches 2 2] int32, as `TokenLayout.patch_intervals`."""
 
 
-def pack(steps: Sequence[Step], config: GatoConfig, length: int | None = None, patches: int | None = None,
-         multiple: int = 1) -> SequenceTokens:
+def pack(
+    steps: Sequence[Step], config: GatoConfig, length: int | None = None, patches: int | None = None, multiple: int = 1
+) -> SequenceTokens:
     """The tokens of some time-steps in arrays of `length` tokens and `patches` patches.
 
     None takes as many as are needed, rounded up to a `multiple`, so that a compiled function meets few shapes.
@@ -103,20 +104,30 @@ def pack(steps: Sequence[Step], config: GatoConfig, length: int | None = None, p
     for step in steps:
         packed.add(step)
     tokens, images = len(packed.ids), len(packed.patch_tokens)
-    length, patches = (-(-needed // multiple) * multiple if given is None else given
-                       for given, needed in ((length, tokens), (patches, images)))
+    length, patches = (
+        -(-needed // multiple) * multiple if given is None else given
+        for given, needed in ((length, tokens), (patches, images))
+    )
     if tokens > length or images > patches:
-        raise SetupError(expected=f"at most {length} tokens and {patches} patches", got=f"{tokens} and {images}",
-                         fix="shorten the sequence, or make more room")
+        raise SetupError(
+            expected=f"at most {length} tokens and {patches} patches",
+            got=f"{tokens} and {images}",
+            fix="shorten the sequence, or make more room",
+        )
     size = config.patch_size
     pixels = np.zeros((patches, size, size, 3), np.uint8)
     pixels[:images] = np.concatenate(packed.pixels) if images else 0
     intervals = np.zeros((patches, 2, 2), np.int32) + [0, 1]
     intervals[:images] = np.concatenate(packed.intervals) if images else 0
     return SequenceTokens(
-        _padded(packed.ids, length, PAD), _padded(packed.place, length, NOWHERE),
-        _padded(packed.predicted, length, False).astype(bool), np.int32(tokens),
-        pixels, _padded(packed.patch_tokens, patches, length), intervals.astype(np.int32))
+        _padded(packed.ids, length, PAD),
+        _padded(packed.place, length, NOWHERE),
+        _padded(packed.predicted, length, False).astype(bool),
+        np.int32(tokens),
+        pixels,
+        _padded(packed.patch_tokens, patches, length),
+        intervals.astype(np.int32),
+    )
 
 
 def _padded(values: list[int], length: int, filler: int) -> np.ndarray:
@@ -171,8 +182,11 @@ class _Packing:
             raise ValueError(f"expected uint8 pixels [height width 3], got {pixels.dtype} {pixels.shape}")
         height, width = pixels.shape[:2]
         if height % size or width % size or not height or not width:
-            raise SetupError(expected=f"an image whose sides are multiples of {size} px", got=f"{height} x {width}",
-                             fix="crop or scale it")
+            raise SetupError(
+                expected=f"an image whose sides are multiples of {size} px",
+                got=f"{height} x {width}",
+                fix="crop or scale it",
+            )
         rows, columns = height // size, width // size
         cut = pixels.reshape(rows, size, columns, size, 3).swapaxes(1, 2).reshape(-1, size, size, 3)
         self.pixels.append(cut)

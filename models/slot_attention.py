@@ -36,10 +36,16 @@ SCORES_AT_ONCE = 2**19
 above 32 MiB it takes from the system anew in every call; the page faults alone were a sixth of a control step."""
 
 
-def attend_slots(layer: Parameters, config: GatoConfig, queries: Float[Array, "heads length size"],
-                 keys: Float[Array, "heads slots size"], values: Float[Array, "heads slots size"],
-                 mask: Bool[Array, "length slots"], relative: PositionKeys | None,
-                 start: Any) -> Float[Array, "length width"]:
+def attend_slots(
+    layer: Parameters,
+    config: GatoConfig,
+    queries: Float[Array, "heads length size"],
+    keys: Float[Array, "heads slots size"],
+    values: Float[Array, "heads slots size"],
+    mask: Bool[Array, "length slots"],
+    relative: PositionKeys | None,
+    start: Any,
+) -> Float[Array, "length width"]:
     """Masked multi-head attention and its output matrix, for tokens whose own slots begin at `start`.
 
     Args:
@@ -87,8 +93,13 @@ def _mix(config: GatoConfig, mask: Array, start: Any, heads: tuple) -> Float[Arr
     return einsum(config, "hqk,hks->hqs", weights, values)
 
 
-def _relative_scores(config: GatoConfig, start: Any, queries: Float[Array, "heads length size"],
-                     codes: Float[Array, "heads distances size"], slots: int) -> Float[Array, "heads length slots"]:
+def _relative_scores(
+    config: GatoConfig,
+    start: Any,
+    queries: Float[Array, "heads length size"],
+    codes: Float[Array, "heads distances size"],
+    slots: int,
+) -> Float[Array, "heads length slots"]:
     """By slot: of the distances (start + row - slot) modulo the slots; `codes` as in PositionKeys."""
     length = queries.shape[1]
 

@@ -52,9 +52,18 @@ def empty_memory(config: GatoConfig, layout: TokenLayout) -> Memory:
     return empty(config, ring_slots(config, layout))
 
 
-def stream_step(params: Parameters, relative: tuple[PositionKeys, ...] | None, memory: Memory, tokens: StepTokens,
-                last_action_id: Any, step: Any, rng: Array, *, config: GatoConfig,
-                layout: TokenLayout) -> tuple[StreamOutput, Memory]:
+def stream_step(
+    params: Parameters,
+    relative: tuple[PositionKeys, ...] | None,
+    memory: Memory,
+    tokens: StepTokens,
+    last_action_id: Any,
+    step: Any,
+    rng: Array,
+    *,
+    config: GatoConfig,
+    layout: TokenLayout,
+) -> tuple[StreamOutput, Memory]:
     """Actions of one step and the memory after it.
 
     Args:
@@ -83,8 +92,18 @@ def stream_step(params: Parameters, relative: tuple[PositionKeys, ...] | None, m
     return StreamOutput(jnp.append(ids, final), jnp.concatenate([before, logits[None]])), memory
 
 
-def absorb_step(params: Parameters, relative: tuple[PositionKeys, ...] | None, memory: Memory, tokens: StepTokens,
-                last_action_id: Any, action_ids: Any, step: Any, *, config: GatoConfig, layout: TokenLayout) -> Memory:
+def absorb_step(
+    params: Parameters,
+    relative: tuple[PositionKeys, ...] | None,
+    memory: Memory,
+    tokens: StepTokens,
+    last_action_id: Any,
+    action_ids: Any,
+    step: Any,
+    *,
+    config: GatoConfig,
+    layout: TokenLayout,
+) -> Memory:
     """The memory after a step whose actions are given (a prompt): as if `stream_step` had chosen them.
 
     Args:
@@ -118,8 +137,9 @@ def _place(config: GatoConfig, layout: TokenLayout, step: Any) -> tuple[Any, Any
     return (step % blocks) * layout.step_tokens, jnp.minimum(step, blocks) * layout.step_tokens
 
 
-def _observation_chunk(params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens,
-                       last_action_id: Any) -> Float[Array, "1 length width"]:
+def _observation_chunk(
+    params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, last_action_id: Any
+) -> Float[Array, "1 length width"]:
     observation = embed_observation(params, config, layout, StepTokens(tokens.patches[None], tokens.ids[None]))
     last = embed_actions(params, config, jnp.reshape(last_action_id, (1, 1)), layout.actions - 1)
     return jnp.concatenate([last, observation], 1)
@@ -132,8 +152,16 @@ def choose(config: GatoConfig, logits: Float[Array, "*batch bins"], rng: Array) 
     return CONTINUOUS_START + jax.random.categorical(rng, logits / config.temperature).astype(jnp.int32)
 
 
-def _advance(params: Parameters, relative: tuple[PositionKeys, ...] | None, memory: Memory, x: Array, start: Array,
-             filled: Array, *, config: GatoConfig) -> tuple[Array, Memory]:
+def _advance(
+    params: Parameters,
+    relative: tuple[PositionKeys, ...] | None,
+    memory: Memory,
+    x: Array,
+    start: Array,
+    filled: Array,
+    *,
+    config: GatoConfig,
+) -> tuple[Array, Memory]:
     """Features [1 length width] of new tokens whose keys go to the slots from `start`.
 
     `filled` is the stream index of the first new token (capped at the ring); index 0 is the action before the

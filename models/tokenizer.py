@@ -78,7 +78,7 @@ def tokenize(layout: TokenLayout, values: Mapping[str, np.ndarray]) -> StepToken
     patches, ids, leading = [], [], None
     for item in layout.items:
         value = _checked(item, values)
-        lead = value.shape[:value.ndim - len(item.shape)]
+        lead = value.shape[: value.ndim - len(item.shape)]
         if leading is not None and lead != leading:
             raise ValueError(f"{item.key}: expected leading axes {leading} as the keys before it, got {lead}")
         leading = lead
@@ -93,7 +93,8 @@ def tokenize(layout: TokenLayout, values: Mapping[str, np.ndarray]) -> StepToken
     size = layout.patch_size
     return StepTokens(
         np.concatenate(patches, -4) if patches else np.zeros((*leading, 0, size, size, 3), np.uint8),
-        np.concatenate(ids, -1).astype(np.int32) if ids else np.zeros((*leading, 0), np.int32))
+        np.concatenate(ids, -1).astype(np.int32) if ids else np.zeros((*leading, 0), np.int32),
+    )
 
 
 def text_ids(layout: TokenLayout, item: LayoutItem, value: np.ndarray) -> np.ndarray:
@@ -103,16 +104,22 @@ def text_ids(layout: TokenLayout, item: LayoutItem, value: np.ndarray) -> np.nda
     """
     vocabulary = known_vocabulary(layout.vocabulary)
     if vocabulary.pieces > item.values:
-        raise SetupError(expected=f"text_rows of at least {vocabulary.pieces}", got=str(item.values),
-                         fix="raise text_rows in the model's configuration")
+        raise SetupError(
+            expected=f"text_rows of at least {vocabulary.pieces}",
+            got=str(item.values),
+            fix="raise text_rows in the model's configuration",
+        )
     rows, place = np.unique(value.reshape(-1, value.shape[-1]), axis=0, return_inverse=True)
     ids = np.full((len(rows), item.tokens), vocabulary.end, np.int32)
     for i, row in enumerate(rows):
         found = vocabulary.encode(text_from_value(row))
         if len(found) > item.tokens:
-            raise SetupError(expected=f"{item.key} of at most {item.tokens} tokens", got=f"{len(found)}",
-                             fix="shorten the text, or make room in the contract")
-        ids[i, :len(found)] = found
+            raise SetupError(
+                expected=f"{item.key} of at most {item.tokens} tokens",
+                got=f"{len(found)}",
+                fix="shorten the text, or make room in the contract",
+            )
+        ids[i, : len(found)] = found
     return ids[place.ravel()].reshape(*value.shape[:-1], item.tokens)
 
 
@@ -134,7 +141,7 @@ def to_patches(layout: TokenLayout, item: LayoutItem, image: np.ndarray) -> np.n
     height, width = layout.cropped(item)
     (rows, columns), size = layout.grid(item), layout.patch_size
     crop = layout.crop
-    image = image[..., crop.top:crop.top + height, crop.left:crop.left + width, :]
+    image = image[..., crop.top : crop.top + height, crop.left : crop.left + width, :]
     lead = image.shape[:-3]
     image = image.reshape(*lead, rows, size, columns, size, 3)
     return image.swapaxes(-3, -4).reshape(*lead, rows * columns, size, size, 3)
@@ -154,8 +161,9 @@ def decode_actions(layout: TokenLayout, ids: ArrayLike) -> np.ndarray:
     """Actions [... actions] in SI units: bin centres; binary values snap to the nearer bound."""
     index = np.asarray(ids) - CONTINUOUS_START
     if index.min(initial=0) < 0 or index.max(initial=0) >= BINS:
-        raise ValueError(f"action ids lie in [{CONTINUOUS_START}, {CONTINUOUS_START + BINS}), "
-                         f"got {index + CONTINUOUS_START}")
+        raise ValueError(
+            f"action ids lie in [{CONTINUOUS_START}, {CONTINUOUS_START + BINS}), got {index + CONTINUOUS_START}"
+        )
     lower, upper = np.array(layout.action_lower), np.array(layout.action_upper)
     snapped = np.where(index < BINS // 2, lower, upper)
     return np.where(layout.action_binary, snapped, from_unit(bin_centre(index), lower, upper))
@@ -165,7 +173,7 @@ def _checked(item: LayoutItem, values: Mapping[str, np.ndarray]) -> np.ndarray:
     if item.key not in values:
         raise KeyError(f"the observation lacks {item.key!r}; it has {sorted(values)}")
     value = np.asarray(values[item.key])
-    if value.ndim < len(item.shape) or value.shape[value.ndim - len(item.shape):] != item.shape:
+    if value.ndim < len(item.shape) or value.shape[value.ndim - len(item.shape) :] != item.shape:
         raise ValueError(f"{item.key}: expected shape [... {' '.join(map(str, item.shape))}], got {value.shape}")
     if item.kind == "image":
         if value.dtype != np.uint8:

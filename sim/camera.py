@@ -46,15 +46,24 @@ CAMERAS = {
 }
 """Poses printed by the running peer; the left camera stands at negative y."""
 
+
 def render(client, name: str, width: int, height: int, conditions: Conditions = PLAIN) -> np.ndarray:
     """uint8 [height width 3] RGB image of the client's world from one of CAMERAS."""
     camera = moved(name, conditions)
     # Shadows would cost a second pass and change with every arm pose; the peer's are faint.
     _, _, rgba, _, _ = client.getCameraImage(
-        width, height, camera.view_matrix(), camera.projection_matrix(width / height), shadow=0,
-        lightDirection=conditions.light_direction, lightColor=conditions.light_colour,
-        lightAmbientCoeff=conditions.light_ambient, lightDiffuseCoeff=conditions.light_diffuse,
-        renderer=pybullet.ER_TINY_RENDERER, flags=pybullet.ER_NO_SEGMENTATION_MASK)
+        width,
+        height,
+        camera.view_matrix(),
+        camera.projection_matrix(width / height),
+        shadow=0,
+        lightDirection=conditions.light_direction,
+        lightColor=conditions.light_colour,
+        lightAmbientCoeff=conditions.light_ambient,
+        lightDiffuseCoeff=conditions.light_diffuse,
+        renderer=pybullet.ER_TINY_RENDERER,
+        flags=pybullet.ER_NO_SEGMENTATION_MASK,
+    )
     return np.ascontiguousarray(np.asarray(rgba, np.uint8).reshape(height, width, 4)[:, :, :3])
 
 
@@ -66,5 +75,9 @@ def moved(name: str, conditions: Conditions) -> Camera:
         return camera
     rotation = Rotation.from_rotvec(np.zeros(3) if turn is None else turn).as_matrix()
     eye = np.array(camera.position) + (0.0 if shift is None else shift)
-    return Camera(tuple(eye), tuple(rotation @ camera.forward), tuple(rotation @ camera.up),
-                  camera.fovy_deg + conditions.camera_fovy_deg)
+    return Camera(
+        tuple(eye),
+        tuple(rotation @ camera.forward),
+        tuple(rotation @ camera.up),
+        camera.fovy_deg + conditions.camera_fovy_deg,
+    )

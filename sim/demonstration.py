@@ -79,8 +79,15 @@ SEGMENT_TICKS = 20
 """For so long one of two drivers stays in command."""
 
 
-def demonstrate(env: RgbStackingEnv, driver: Policy, labeller: StackingExpert, seed: int, noise: Noise,
-                image_share: float = 1.0, expert_share: float = 0.0) -> Iterator[Step]:
+def demonstrate(
+    env: RgbStackingEnv,
+    driver: Policy,
+    labeller: StackingExpert,
+    seed: int,
+    noise: Noise,
+    image_share: float = 1.0,
+    expert_share: float = 0.0,
+) -> Iterator[Step]:
     """Steps of one episode, until it is stacked or its time is over.
 
     Args:

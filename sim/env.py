@@ -149,8 +149,12 @@ class RgbStackingEnv(gymnasium.Env):
         self._tick += 1
         success = self.world.stacked(self.wanted)
         self._progress.update(
-            self.world.kinematics.tool(self.world.joint_positions).position, self.world.prop(self.wanted.top).position,
-            self.world.prop(self.wanted.base).position, all(self.world.pad_contacts(self.wanted.top)), success)
+            self.world.kinematics.tool(self.world.joint_positions).position,
+            self.world.prop(self.wanted.top).position,
+            self.world.prop(self.wanted.base).position,
+            all(self.world.pad_contacts(self.wanted.top)),
+            success,
+        )
         return float(success), False, self._tick >= self.max_steps, self._info()
 
     def _disturbed(self, action: Action) -> Action:

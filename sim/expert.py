@@ -22,8 +22,18 @@ from gato_ros.sim.ground_truth import CONTACTS_KEY, PRIVILEGED_KEYS
 from gato_ros.sim.task import COLOURS, OBJECT_NAMES, RED_ON_BLUE, StackTask
 
 PLAN_KEY = f"{PRIVILEGED_PREFIX}plan"
-PLAN_NAMES = ("grasp_x", "grasp_y", "grasp_z", "grasp_sin2", "grasp_cos2", "place_x", "place_y", "place_z",
-              "underside_z", "approaching")
+PLAN_NAMES = (
+    "grasp_x",
+    "grasp_y",
+    "grasp_z",
+    "grasp_sin2",
+    "grasp_cos2",
+    "place_x",
+    "place_y",
+    "place_z",
+    "underside_z",
+    "approaching",
+)
 """What `with_plan` adds: where the tool should be when the fingers close and twice its yaw there (a parallel gripper
 repeats itself after half a turn), where the top object should stand, its lowest point now [m], and whether a grasp is
 still sought."""
@@ -84,8 +94,7 @@ class _Scene:
 class StackingExpert:
     """Does a StackTask from privileged state. A `Policy`; its only memory is a cache of the possible grasps."""
 
-    def __init__(self, embodiment: Embodiment | None = None, task: StackTask = RED_ON_BLUE,
-                 gates: Gates = Gates()):
+    def __init__(self, embodiment: Embodiment | None = None, task: StackTask = RED_ON_BLUE, gates: Gates = Gates()):
         self.task = task
         self._embodiment = embodiment or load_embodiment()
         self._fingers = self._embodiment.simulated.fingers
@@ -177,8 +186,9 @@ class StackingExpert:
             if np.abs(before - corners).max() < self._gates.replan_m:
                 return grasps
         obstacles = np.concatenate([scene.other.surface, scene.base.surface])
-        grasps = find_grasps(scene.top.name, scene.top.rotation, scene.top.centre, red, obstacles, self._floor,
-                             self._fingers)
+        grasps = find_grasps(
+            scene.top.name, scene.top.rotation, scene.top.centre, red, obstacles, self._floor, self._fingers
+        )
         self._plan = (corners, grasps)
         return grasps
 

@@ -128,8 +128,9 @@ def find_grasps(
         # Tool axes of a downward gripper: x along the yaw, y (closing) at right angles, to its right.
         along = relative[:, 0] * cosine + relative[:, 1] * sine
         across = relative[:, 0] * sine - relative[:, 1] * cosine
-        found = [_score(along, across, relative[:, 2], near, centre, yaw, height, penalty, fingers)
-                 for height in heights]
+        found = [
+            _score(along, across, relative[:, 2], near, centre, yaw, height, penalty, fingers) for height in heights
+        ]
         grasps += [max((g for g in found if g), key=lambda g: g.score)] if any(found) else []
     # Nothing fits between the fingers: grip the top as the tool stands, and hope to tip it over.
     return grasps or [
@@ -191,8 +192,9 @@ def _score(
     return Grasp(float(yaw), offset, float(score))
 
 
-def _blocked(near: np.ndarray, centre: np.ndarray, offset: np.ndarray, cosine: float, sine: float,
-             fingers: Fingers) -> float:
+def _blocked(
+    near: np.ndarray, centre: np.ndarray, offset: np.ndarray, cosine: float, sine: float, fingers: Fingers
+) -> float:
     """A penalty for what stands where the open fingers come down."""
     half_x, half_y = fingers.half_size_m
     shifted = near - offset
@@ -202,8 +204,16 @@ def _blocked(near: np.ndarray, centre: np.ndarray, offset: np.ndarray, cosine: f
     hit &= shifted[:, 2] > -(fingers.pad_below_m + TIP_MARGIN_M)
     penalty = 0.8 if hit.sum() > 2 else 0.0
     wide, deep = fingers.open_m, fingers.pad_half_width_m
-    tips = np.array([[sx * deep * cosine + sy * wide * sine, sx * deep * sine - sy * wide * cosine]
-                     for sx in (-1, 1) for sy in (-1, 1)]) + (centre + offset)[:2]
+    tips = (
+        np.array(
+            [
+                [sx * deep * cosine + sy * wide * sine, sx * deep * sine - sy * wide * cosine]
+                for sx in (-1, 1)
+                for sy in (-1, 1)
+            ]
+        )
+        + (centre + offset)[:2]
+    )
     if (basket_height(tips) > centre[2] + offset[2] - fingers.pad_below_m).any():
         penalty += 0.6
     return penalty

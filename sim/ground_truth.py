@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 CONTACTS_KEY = f"{PRIVILEGED_PREFIX}contacts"
 PRIVILEGED_KEYS = tuple(
-    [f"{PRIVILEGED_PREFIX}{colour}/{what}" for colour in task.COLOURS for what in ("pose", "object")]
-    + [CONTACTS_KEY]
+    [f"{PRIVILEGED_PREFIX}{colour}/{what}" for colour in task.COLOURS for what in ("pose", "object")] + [CONTACTS_KEY]
 )
 """pose: [7] x y z [m], quaternion xyzw; object: [1] index into OBJECT_NAMES; contacts: [4] 0 or 1, of the task's top
 object with left pad, right pad, base, ground."""

@@ -65,8 +65,9 @@ _HAND_MADE = {
 }
 TEST_OBJECTS = tuple(name for name in _HAND_MADE if name not in ("r7", "r8"))
 HELD_OUT_OBJECTS = tuple(letter + axis for axis in SINGLE_AXES for letter in LETTERS[1:-1])
-TRAINING_OBJECTS = tuple(letter + axes for axes in PAIRED_AXES for letter in LETTERS[1:]
-                         if letter + axes not in EXCLUDED)
+TRAINING_OBJECTS = tuple(
+    letter + axes for axes in PAIRED_AXES for letter in LETTERS[1:] if letter + axes not in EXCLUDED
+)
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,17 @@ def object_parameters(name: str) -> ObjectParameters:
         return _HAND_MADE[name]
     if name not in TRAINING_OBJECTS and name not in HELD_OUT_OBJECTS:
         near = difflib.get_close_matches(name, [*TEST_OBJECTS, *HELD_OUT_OBJECTS, *TRAINING_OBJECTS], n=1, cutoff=0.5)
-        raise SetupError(expected="one of the 152 RGB objects (such as s0, r3, e23)", got=repr(name),
-                         fix=f"did you mean {near[0]!r}?" if near else "see TEST_OBJECTS and TRAINING_OBJECTS")
+        raise SetupError(
+            expected="one of the 152 RGB objects (such as s0, r3, e23)",
+            got=repr(name),
+            fix=f"did you mean {near[0]!r}?" if near else "see TEST_OBJECTS and TRAINING_OBJECTS",
+        )
     numbers = [_interpolated(name[0], axis) for axis in name[1:]]
     sides, shrink, shear, *scale = np.sum(numbers, axis=0) // len(numbers)
     # An undeformed bar has no preferred axis: by convention its longest side is z.
-    return ObjectParameters(int(sides), int(shrink), int(shear),
-                            tuple(int(side) for side in (scale if shrink or shear else sorted(scale))))
+    return ObjectParameters(
+        int(sides), int(shrink), int(shear), tuple(int(side) for side in (scale if shrink or shear else sorted(scale)))
+    )
 
 
 def _as_numbers(parameters: ObjectParameters) -> np.ndarray:
@@ -125,8 +130,16 @@ def rgb_object(name: str) -> RgbObject:
     return RgbObject(name, vertices, faces, size)
 
 
-_SCALE_AFTER_SHRINK = {(5, 0.13): 1.02032, (5, 0.17): 1.02667, (5, 0.20): 1.03146, (5, 0.23): 1.03628,
-                       (6, 0.27): 0.99911, (6, 0.30): 0.99894, (6, 0.34): 0.99869, (7, 0.37): 1.12817}
+_SCALE_AFTER_SHRINK = {
+    (5, 0.13): 1.02032,
+    (5, 0.17): 1.02667,
+    (5, 0.20): 1.03146,
+    (5, 0.23): 1.03628,
+    (6, 0.27): 0.99911,
+    (6, 0.30): 0.99894,
+    (6, 0.34): 0.99869,
+    (7, 0.37): 1.12817,
+}
 """(sides, shrink) of the eight narrowed prisms with more than four sides; measured on the published meshes."""
 
 
@@ -144,7 +157,8 @@ def _polygon(sides: int, shrink: float) -> np.ndarray:
 def _prism_faces(sides: int) -> np.ndarray:
     lower, upper = np.arange(sides), np.arange(sides, 2 * sides)
     following = np.roll(lower, -1)
-    walls = np.vstack([np.column_stack([lower, following, following + sides]),
-                       np.column_stack([lower, following + sides, upper])])
+    walls = np.vstack(
+        [np.column_stack([lower, following, following + sides]), np.column_stack([lower, following + sides, upper])]
+    )
     fan = np.array([[0, i, i + 1] for i in range(1, sides - 1)])
     return np.vstack([walls, fan[:, ::-1], fan + sides])

@@ -92,8 +92,9 @@ class Randomisation:
             value = getattr(self, item.name)
             highest = 1.0 if item.name in ("share", "light", "colour", "texture", "dropped_frames") else np.inf
             if not (np.isfinite(value) and 0 <= value <= highest):
-                raise SetupError(expected=f"{item.name} in [0, {highest:g}]", got=str(value),
-                                 fix="see sim/randomisation.py")
+                raise SetupError(
+                    expected=f"{item.name} in [0, {highest:g}]", got=str(value), fix="see sim/randomisation.py"
+                )
 
     def draw(self, rng: np.random.Generator, cameras: tuple[str, ...], full: bool = False) -> Conditions:
         """The conditions of one episode.
@@ -133,8 +134,18 @@ class Randomisation:
 
 
 TRAINING = Randomisation(
-    share=0.6, light=1.0, colour=0.6, texture=0.3, camera_shift_m=0.006, camera_turn_deg=0.6, camera_fovy_deg=0.5,
-    friction=0.4, mass=0.5, latency_ticks=1, action_noise=0.05)
+    share=0.6,
+    light=1.0,
+    colour=0.6,
+    texture=0.3,
+    camera_shift_m=0.006,
+    camera_turn_deg=0.6,
+    camera_fovy_deg=0.5,
+    friction=0.4,
+    mass=0.5,
+    latency_ticks=1,
+    action_noise=0.05,
+)
 """What `collect --randomise` draws from: four in ten episodes show the plain world. No dropped frames: the label
 belongs to what is there now, not to what was seen before."""
 

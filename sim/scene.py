@@ -38,12 +38,15 @@ def add_basket(client) -> list[int]:
     bodies = []
     for index, ((extents, position, quat_xyzw), grey) in enumerate(zip(boxes, BASKET_GREY)):
         shape = client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=extents)
-        corners = _seen_part(extents, position, quat_xyzw, [*planes[:index], *planes[index + 1:]])
+        corners = _seen_part(extents, position, quat_xyzw, [*planes[:index], *planes[index + 1 :]])
         visual = client.createVisualShape(
-            pybullet.GEOM_MESH, vertices=corners.tolist(), normals=[(0, 0, 1)] * len(corners),
+            pybullet.GEOM_MESH,
+            vertices=corners.tolist(),
+            normals=[(0, 0, 1)] * len(corners),
             indices=[i for k in range(1, len(corners) - 1) for i in (0, k, k + 1)],
             uvs=(0.5 + corners[:, :2] / (2 * np.array(extents[:2]))).tolist(),
-            rgbaColor=(grey, grey, grey + 0.02, 1))
+            rgbaColor=(grey, grey, grey + 0.02, 1),
+        )
         body = client.createMultiBody(0, shape, visual, position, quat_xyzw)
         client.changeDynamics(body, -1, lateralFriction=BASKET_FRICTION)
         bodies.append(body)
@@ -99,11 +102,22 @@ def add_prop(client, shape: RgbObject, colour: str, position: np.ndarray, quat_x
     collision = client.createCollisionShape(pybullet.GEOM_MESH, vertices=shape.vertices.tolist())
     vertices, normals = flat_triangles(shape.vertices)
     visual = client.createVisualShape(
-        pybullet.GEOM_MESH, vertices=vertices.tolist(), normals=normals.tolist(),
-        indices=list(range(len(vertices))), rgbaColor=COLOUR_RGBA[colour], specularColor=(0, 0, 0))
+        pybullet.GEOM_MESH,
+        vertices=vertices.tolist(),
+        normals=normals.tolist(),
+        indices=list(range(len(vertices))),
+        rgbaColor=COLOUR_RGBA[colour],
+        specularColor=(0, 0, 0),
+    )
     body = client.createMultiBody(PROP_MASS_KG, collision, visual, position.tolist(), quat_xyzw.tolist())
-    client.changeDynamics(body, -1, lateralFriction=OBJECT_FRICTION, spinningFriction=SPINNING_FRICTION,
-                          linearDamping=0.0, angularDamping=0.0)
+    client.changeDynamics(
+        body,
+        -1,
+        lateralFriction=OBJECT_FRICTION,
+        spinningFriction=SPINNING_FRICTION,
+        linearDamping=0.0,
+        angularDamping=0.0,
+    )
     return body
 
 

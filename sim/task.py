@@ -77,8 +77,12 @@ def is_stacked(top_position: np.ndarray, base_position: np.ndarray, base: str, t
         touches: what the upper one is in contact with, out of the colours, "ground" and "robot".
     """
     offset = top_position - base_position
-    return bool(np.hypot(offset[0], offset[1]) < SUCCESS_DISTANCE_M and offset[2] > SUCCESS_HEIGHT_M
-                and base in touches and not touches & {"ground", "robot"})
+    return bool(
+        np.hypot(offset[0], offset[1]) < SUCCESS_DISTANCE_M
+        and offset[2] > SUCCESS_HEIGHT_M
+        and base in touches
+        and not touches & {"ground", "robot"}
+    )
 
 
 # Start of an episode. Props: the peer's ranges with two easings (drop points apart, centres inside the workspace).

@@ -61,8 +61,9 @@ class StackingWorld:
         self.embodiment.simulated  # noqa: B018 - raises where there is nothing to simulate
         for key in self.embodiment.image_keys:
             if key.split("/")[0] not in camera.CAMERAS:
-                raise unknown_name(f"a camera of the simulator, for {key} of {self.embodiment.name}",
-                                   key.split("/")[0], camera.CAMERAS)
+                raise unknown_name(
+                    f"a camera of the simulator, for {key} of {self.embodiment.name}", key.split("/")[0], camera.CAMERAS
+                )
 
     def reset(self, rng: np.random.Generator, objects: str = "cubes") -> None:
         """A new start: objects drawn from the set, dropped and settled, the tool at a random pose above.
@@ -84,8 +85,11 @@ class StackingWorld:
             if np.all(centres > lower[:2]) and np.all(centres < upper[:2]):
                 break
         else:
-            raise SetupError(expected=f"a workspace of {self.embodiment.name} over the basket",
-                             got=f"props that lay outside it {MOST_DRAWS} times", fix="change limits.workspace_*_m")
+            raise SetupError(
+                expected=f"a workspace of {self.embodiment.name} over the basket",
+                got=f"props that lay outside it {MOST_DRAWS} times",
+                fix="change limits.workspace_*_m",
+            )
         self._robot.place(q, self.embodiment.gripper.stroke_m)
 
     def _draw_start(self, rng: np.random.Generator) -> np.ndarray:
@@ -96,17 +100,21 @@ class StackingWorld:
                 return joints_for_tool(self.embodiment, self.kinematics, position, yaw)
             except ValueError:
                 continue  # a corner of the start range the arm cannot reach: draw again
-        raise SetupError(expected=f"{self.embodiment.name} to reach starts from {task.TOOL_START_LOWER} to "
-                                  f"{task.TOOL_START_UPPER} m", got=f"none of {MOST_DRAWS}",
-                         fix="see `python -m gato_ros contract`: is arm.posture_rad over the basket, gripper down?")
+        raise SetupError(
+            expected=f"{self.embodiment.name} to reach starts from {task.TOOL_START_LOWER} to "
+            f"{task.TOOL_START_UPPER} m",
+            got=f"none of {MOST_DRAWS}",
+            fix="see `python -m gato_ros contract`: is arm.posture_rad over the basket, gripper down?",
+        )
 
     def clear(self) -> None:
         """Empty the client and put arm and basket back."""
         client = self._client
         client.resetSimulation()
         client.setGravity(0, 0, -9.81)
-        client.setPhysicsEngineParameter(fixedTimeStep=PHYSICS_STEP_S, numSolverIterations=50,
-                                         deterministicOverlappingPairs=1, enableConeFriction=1)
+        client.setPhysicsEngineParameter(
+            fixedTimeStep=PHYSICS_STEP_S, numSolverIterations=50, deterministicOverlappingPairs=1, enableConeFriction=1
+        )
         self._robot = SimulatedArm(client, self.embodiment)
         self._basket = scene.add_basket(client)
         self._props, self._steps = {}, 0
@@ -117,8 +125,12 @@ class StackingWorld:
         client, self.conditions = self._client, conditions
         for row, colour in enumerate(task.COLOURS):
             body = self._props[colour]
-            client.changeDynamics(body, -1, mass=scene.PROP_MASS_KG * conditions.mass,
-                                  lateralFriction=scene.OBJECT_FRICTION * conditions.friction)
+            client.changeDynamics(
+                body,
+                -1,
+                mass=scene.PROP_MASS_KG * conditions.mass,
+                lateralFriction=scene.OBJECT_FRICTION * conditions.friction,
+            )
             if conditions.prop_tint is not None:
                 client.changeVisualShape(body, -1, rgbaColor=(*conditions.prop_tint[row].tolist(), 1.0))
         texture = {}
@@ -135,9 +147,15 @@ class StackingWorld:
             self._client.removeBody(body)
         points = task.draw_drop_points(rng)
         self._props = {
-            colour: scene.add_prop(self._client, rgb_object(name), colour,
-                                   np.append(point, task.PROP_DROP_HEIGHT_M), task.draw_quat_xyzw(rng))
-            for colour, name, point in zip(task.COLOURS, names, points)}
+            colour: scene.add_prop(
+                self._client,
+                rgb_object(name),
+                colour,
+                np.append(point, task.PROP_DROP_HEIGHT_M),
+                task.draw_quat_xyzw(rng),
+            )
+            for colour, name, point in zip(task.COLOURS, names, points)
+        }
         for _ in range(round(task.SETTLE_S / 0.1)):
             self.advance(0.1)
             speeds = [np.abs(self._client.getBaseVelocity(body)).max() for body in self._props.values()]
@@ -203,8 +221,9 @@ class StackingWorld:
 
     def put_prop(self, colour: str, position: np.ndarray, quat_xyzw: np.ndarray) -> None:
         """Put a prop at rest at a pose."""
-        self._client.resetBasePositionAndOrientation(self._props[colour], np.asarray(position).tolist(),
-                                                     np.asarray(quat_xyzw).tolist())
+        self._client.resetBasePositionAndOrientation(
+            self._props[colour], np.asarray(position).tolist(), np.asarray(quat_xyzw).tolist()
+        )
         self._client.resetBaseVelocity(self._props[colour], (0, 0, 0), (0, 0, 0))
 
     def put_tool(self, position: np.ndarray, yaw_rad: float, opening_m: float) -> bool:
@@ -241,8 +260,10 @@ class StackingWorld:
 
     def pad_contacts(self, colour: str) -> tuple[bool, bool]:
         """Whether the left and the right finger touch a prop."""
-        return tuple(bool(self._client.getContactPoints(bodyA=self._robot.body, linkIndexA=finger,
-                                                        bodyB=self._props[colour])) for finger in self._robot.fingers)
+        return tuple(
+            bool(self._client.getContactPoints(bodyA=self._robot.body, linkIndexA=finger, bodyB=self._props[colour]))
+            for finger in self._robot.fingers
+        )
 
     def close(self) -> None:
         """Disconnect the client."""

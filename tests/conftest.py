@@ -48,8 +48,10 @@ def pytest_collection_modifyitems(items):
             if not marker.args or (unknown := [row for row in marker.args if row not in rows]):
                 raise pytest.UsageError(f"{item.nodeid}: expected rows of gato_ros/cli/faults.yaml, got {marker.args}")
             if unknown := [row for row in marker.args if rows[row].untested]:
-                raise pytest.UsageError(f"{item.nodeid} tests {', '.join(unknown)}, which faults.yaml calls untested: "
-                                        "say there how it is injected instead")
+                raise pytest.UsageError(
+                    f"{item.nodeid} tests {', '.join(unknown)}, which faults.yaml calls untested: "
+                    "say there how it is injected instead"
+                )
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -79,12 +81,16 @@ def pytest_terminal_summary(terminalreporter, config):
         found = json.loads(path.read_text())
         terminalreporter.section("fault catalogue")
         for row, figures in found["rows"].items():
-            terminalreporter.line(f"{row:4} {figures['injections']:5} injections, median {figures['median_ms']} ms, "
-                                  f"worst {figures['worst_ms']} ms, bound {figures['bound_ms']} ms, "
-                                  f"within it {figures['within_bound']}")
-        terminalreporter.line(f"{found['rows_tested']} of {found['rows_total']} rows tested, {found['injections']} "
-                              f"injections, worst {found['worst_ms']} ms, of the robot's own faults "
-                              f"{found['worst_ms_of_robot']} ms; all figures in {path}")
+            terminalreporter.line(
+                f"{row:4} {figures['injections']:5} injections, median {figures['median_ms']} ms, "
+                f"worst {figures['worst_ms']} ms, bound {figures['bound_ms']} ms, "
+                f"within it {figures['within_bound']}"
+            )
+        terminalreporter.line(
+            f"{found['rows_tested']} of {found['rows_total']} rows tested, {found['injections']} "
+            f"injections, worst {found['worst_ms']} ms, of the robot's own faults "
+            f"{found['worst_ms_of_robot']} ms; all figures in {path}"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -99,8 +105,13 @@ def record_driver(request):
     times: dict[str, list[float]] = {}
     yield lambda robot, what, seconds: times.setdefault(f"{robot}: {what}", []).append(round(seconds * 1e3, 1))
     if path := request.config.getoption("--driver-json"):
-        write_json(path, {name: {"times": len(ms), "median_ms": sorted(ms)[len(ms) // 2], "worst_ms": max(ms)}
-                          for name, ms in times.items()})
+        write_json(
+            path,
+            {
+                name: {"times": len(ms), "median_ms": sorted(ms)[len(ms) // 2], "worst_ms": max(ms)}
+                for name, ms in times.items()
+            },
+        )
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +128,10 @@ def fault_kills(request) -> int:
 @pytest.fixture(scope="session")
 def record_injection(request):
     """`record(row, what, ms)`: one injection and its reaction time [ms]; None where there was no reaction."""
+
     def record(row: str, what: str, ms: float | None) -> None:
         request.config.stash[INJECTIONS].append(
-            {"row": row, "what": what, "ms": None if ms is None else round(ms, 2), "at_s": time.time()})
+            {"row": row, "what": what, "ms": None if ms is None else round(ms, 2), "at_s": time.time()}
+        )
+
     return record

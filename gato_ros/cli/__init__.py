@@ -65,8 +65,11 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             import tyro
         except ModuleNotFoundError:
-            raise SetupError(expected="the packages of requirements/runtime.txt", got="a Python without tyro",
-                             fix="run `make venv` and use .venv/bin/python") from None
+            raise SetupError(
+                expected="the packages of requirements/runtime.txt",
+                got="a Python without tyro",
+                fix="run `make venv` and use .venv/bin/python",
+            ) from None
         module = importlib.import_module(f"gato_ros.cli.{verb}")
         options = tyro.cli(module.Options, args=rest, prog=f"python -m gato_ros {verb}", description=module.__doc__)
         result = module.run(options)

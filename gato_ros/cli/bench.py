@@ -32,16 +32,13 @@ Options = Union[
     Annotated[bench_entropy.Options, tyro.conf.subcommand("entropy", description=bench_entropy.__doc__)],
     Annotated[bench_guard.Options, tyro.conf.subcommand("guard", description=bench_guard.__doc__)],
     Annotated[bench_peers.Options, tyro.conf.subcommand("peers", description=bench_peers.__doc__)],
-    Annotated[bench_guard_peers.Options,
-              tyro.conf.subcommand("guard-peers", description=bench_guard_peers.__doc__)],
-    Annotated[bench_record_kill.Options,
-              tyro.conf.subcommand("record-kill", description=bench_record_kill.__doc__)],
-    Annotated[bench_record_cost.Options,
-              tyro.conf.subcommand("record-cost", description=bench_record_cost.__doc__)],
-    Annotated[bench_record_parity.Options,
-              tyro.conf.subcommand("record-parity", description=bench_record_parity.__doc__)],
-    Annotated[bench_record_peers.Options,
-              tyro.conf.subcommand("record-peers", description=bench_record_peers.__doc__)],
+    Annotated[bench_guard_peers.Options, tyro.conf.subcommand("guard-peers", description=bench_guard_peers.__doc__)],
+    Annotated[bench_record_kill.Options, tyro.conf.subcommand("record-kill", description=bench_record_kill.__doc__)],
+    Annotated[bench_record_cost.Options, tyro.conf.subcommand("record-cost", description=bench_record_cost.__doc__)],
+    Annotated[
+        bench_record_parity.Options, tyro.conf.subcommand("record-parity", description=bench_record_parity.__doc__)
+    ],
+    Annotated[bench_record_peers.Options, tyro.conf.subcommand("record-peers", description=bench_record_peers.__doc__)],
     Annotated[bench_doctor.Options, tyro.conf.subcommand("doctor", description=bench_doctor.__doc__)],
     Annotated[bench_corrupt.Options, tyro.conf.subcommand("corrupt", description=bench_corrupt.__doc__)],
 ]

@@ -74,11 +74,20 @@ def run(options: Options) -> dict:
                 examples.append(f"{name}, {what}: {verdict[1]}")
         for target in targets:
             target.load()
-    print(f"{options.flips} flipped bits and {options.truncations} cut files in {len(files)} files: "
-          f"{seen['accepted']} accepted, {seen['unclear']} refused without a clear error")
+    print(
+        f"{options.flips} flipped bits and {options.truncations} cut files in {len(files)} files: "
+        f"{seen['accepted']} accepted, {seen['unclear']} refused without a clear error"
+    )
     print("\n".join(examples[:10]))
-    return {"flips": options.flips, "truncations": options.truncations, **seen, "seed": options.seed,
-            "damaged_per_file": per_file, "examples": examples[:10], "ok": not any(seen.values())}
+    return {
+        "flips": options.flips,
+        "truncations": options.truncations,
+        **seen,
+        "seed": options.seed,
+        "damaged_per_file": per_file,
+        "examples": examples[:10],
+        "ok": not any(seen.values()),
+    }
 
 
 def _flipped(whole: bytes, rng: np.random.Generator) -> tuple[bytes, str]:

@@ -51,10 +51,18 @@ def run(options: Options) -> dict:
             advance(f"{len(alarms)} alarms")
     red = Counter(row["level"] for row in alarms)["red"]
     starts = len({row["start"] for row in alarms})
-    print(f"{options.starts} clean starts, {rows} rows judged: {red} red and {len(alarms) - red} yellow, in {starts} "
-          "starts")
-    return {"ok": not alarms, "starts": options.starts, "rows": rows, "starts_with_alarms": starts, "alarms": alarms,
-            "policy": folder.name}
+    print(
+        f"{options.starts} clean starts, {rows} rows judged: {red} red and {len(alarms) - red} yellow, in {starts} "
+        "starts"
+    )
+    return {
+        "ok": not alarms,
+        "starts": options.starts,
+        "rows": rows,
+        "starts_with_alarms": starts,
+        "alarms": alarms,
+        "policy": folder.name,
+    }
 
 
 def _start(policy: Path, seed: int) -> dict:
@@ -64,8 +72,23 @@ def _start(policy: Path, seed: int) -> dict:
     plans = loop_plan({"policy_node": {"policy": str(policy)}, "sim_node": {"seed": seed}})
     with tempfile.TemporaryDirectory(prefix="gato_ros_doctor_") as place, Children(plans) as children:
         path = Path(place) / "found.json"
-        done = subprocess.run([sys.executable, "-m", "gato_ros", "doctor", "--robot", "--namespace", NAMESPACE,
-                               "--patience", str(PATIENCE_S), "--json", str(path)], capture_output=True, text=True)
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "gato_ros",
+                "doctor",
+                "--robot",
+                "--namespace",
+                NAMESPACE,
+                "--patience",
+                str(PATIENCE_S),
+                "--json",
+                str(path),
+            ],
+            capture_output=True,
+            text=True,
+        )
         children.check()
         if done.returncode > 1:
             raise SetupError(expected="a doctor that looks", got=done.stderr.strip(), fix="see its message")

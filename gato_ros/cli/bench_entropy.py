@@ -75,8 +75,13 @@ def run(options: Options) -> dict:
             advance(f"{sum(one.success for one in traces)} of {len(traces)} stacked")
     result = {"policy": Path(folder).name, "seed": options.seed, **separation(traces)}
     _print(result)
-    return {**result, "traces": [{"set": one.object_set, "seed": one.seed, "success": one.success,
-                                  "entropy": one.entropy.round(3).tolist()} for one in traces]}
+    return {
+        **result,
+        "traces": [
+            {"set": one.object_set, "seed": one.seed, "success": one.success, "entropy": one.entropy.round(3).tolist()}
+            for one in traces
+        ],
+    }
 
 
 def trace_job(job: Job) -> Trace:
@@ -87,8 +92,12 @@ def trace_job(job: Job) -> Trace:
     environment, policy = parts(job)
     seen: list[tuple[np.ndarray, np.ndarray]] = []
     # The first call comes before the first action: what it finds is of the episode before.
-    outcome = run_episode(environment, policy, job.seed,
-                          lambda: seen.append((policy.last_entropy.copy(), policy.last_logit_margin.copy())))
+    outcome = run_episode(
+        environment,
+        policy,
+        job.seed,
+        lambda: seen.append((policy.last_entropy.copy(), policy.last_logit_margin.copy())),
+    )
     entropy, margin = (np.array(part) for part in zip(*seen[1:]))
     return Trace(job.object_set, job.seed, outcome.success, entropy, margin)
 
@@ -98,11 +107,14 @@ def scores(trace: Trace) -> dict[str, float]:
     from gato_ros.core.uncertainty import held_above
 
     mean, largest = trace.entropy.mean(1), trace.entropy.max(1)
-    return {"mean entropy": float(mean.mean()), "held": held_above(mean),
-            "held, largest dimension": held_above(largest),
-            f"mean entropy, first {EARLY_STEPS} steps": float(mean[:EARLY_STEPS].mean()),
-            f"held, first {EARLY_STEPS} steps": held_above(mean[:EARLY_STEPS]),
-            f"minus mean margin, first {EARLY_STEPS} steps": -float(trace.margin[:EARLY_STEPS].mean())}
+    return {
+        "mean entropy": float(mean.mean()),
+        "held": held_above(mean),
+        "held, largest dimension": held_above(largest),
+        f"mean entropy, first {EARLY_STEPS} steps": float(mean[:EARLY_STEPS].mean()),
+        f"held, first {EARLY_STEPS} steps": held_above(mean[:EARLY_STEPS]),
+        f"minus mean margin, first {EARLY_STEPS} steps": -float(trace.margin[:EARLY_STEPS].mean()),
+    }
 
 
 def separation(traces: list[Trace]) -> dict:
@@ -119,21 +131,30 @@ def separation(traces: list[Trace]) -> dict:
         found["areas"][name] = {"area": area, "area95": list(area95(area, len(failed), len(stacked)))}
     for name in dict.fromkeys(trace.object_set for trace in traces):
         # Within a set: shapes that are hard and look odd would separate without a word about this episode.
-        kinds = [[row for trace, row in rows if trace.object_set == name and trace.success == success]
-                 for success in (False, True)]
+        kinds = [
+            [row for trace, row in rows if trace.object_set == name and trace.success == success]
+            for success in (False, True)
+        ]
         if all(kinds):
-            found["sets"][name] = {"failed": len(kinds[0]), "stacked": len(kinds[1]), **{
-                key: area_under_curve(*([row[key] for row in kind] for kind in kinds)) for key in failed[0]}}
-    found["bounds"] = [_bound(share, [row["held"] for row in stacked], [row["held"] for row in failed])
-                       for share in SHARES]
+            found["sets"][name] = {
+                "failed": len(kinds[0]),
+                "stacked": len(kinds[1]),
+                **{key: area_under_curve(*([row[key] for row in kind] for kind in kinds)) for key in failed[0]},
+            }
+    found["bounds"] = [
+        _bound(share, [row["held"] for row in stacked], [row["held"] for row in failed]) for share in SHARES
+    ]
     return found
 
 
 def _bound(share: float, stacked: list[float], failed: list[float]) -> dict[str, float]:
     """The bound that holds up this share of the successes, and the share of the failures that it holds as well."""
     bound = float(np.quantile(stacked, 1.0 - share))
-    return {"share_of_successes": float(np.mean(np.array(stacked) > bound)), "hold_above_nat": bound,
-            "share_of_failures": float(np.mean(np.array(failed) > bound))}
+    return {
+        "share_of_successes": float(np.mean(np.array(stacked) > bound)),
+        "hold_above_nat": bound,
+        "share_of_failures": float(np.mean(np.array(failed) > bound)),
+    }
 
 
 def _print(result: Mapping) -> None:
@@ -143,10 +164,17 @@ def _print(result: Mapping) -> None:
     print(f"{result['stacked']} of {result['episodes']} stacked")
     table = Table("score", "area under the curve", "95 % interval", *result["sets"], show_edge=False)
     for name, row in result["areas"].items():
-        table.add_row(name, f"{row['area']:.2f}", "{:.2f} - {:.2f}".format(*row["area95"]),
-                      *(f"{block[name]:.2f}" for block in result["sets"].values()))
+        table.add_row(
+            name,
+            f"{row['area']:.2f}",
+            "{:.2f} - {:.2f}".format(*row["area95"]),
+            *(f"{block[name]:.2f}" for block in result["sets"].values()),
+        )
     console = Console(width=160)
     console.print(table)
     for row in result.get("bounds", ()):
-        console.print(f"hold above {row['hold_above_nat']:.2f} nat: holds {row['share_of_failures']:.0%} of the "
-                      f"failures and {row['share_of_successes']:.0%} of the successes", highlight=False)
+        console.print(
+            f"hold above {row['hold_above_nat']:.2f} nat: holds {row['share_of_failures']:.0%} of the "
+            f"failures and {row['share_of_successes']:.0%} of the successes",
+            highlight=False,
+        )

@@ -64,12 +64,20 @@ def run(options: Options) -> dict:
             states.append((middle - began) * 1e3)
             followed += verdict.following
     cpu_ms = (time.process_time() - cpu_s) / options.steps * 1e3
-    result = {"steps": options.steps, "followed": followed, "step_ms": _percentiles(ticks),
-              "kinematics_ms": _percentiles(states), "cpu_ms_per_tick": round(cpu_ms, 4), "cores": os.cpu_count(),
-              "ok": followed == options.steps}
-    print(f"guard step: p50 {result['step_ms']['p50']} ms, p99 {result['step_ms']['p99']} ms, most "
-          f"{result['step_ms']['most']} ms; kinematics p99 {result['kinematics_ms']['p99']} ms; "
-          f"{cpu_ms * 100 / 10:.1f} % of a core at 100 Hz, without ROS")
+    result = {
+        "steps": options.steps,
+        "followed": followed,
+        "step_ms": _percentiles(ticks),
+        "kinematics_ms": _percentiles(states),
+        "cpu_ms_per_tick": round(cpu_ms, 4),
+        "cores": os.cpu_count(),
+        "ok": followed == options.steps,
+    }
+    print(
+        f"guard step: p50 {result['step_ms']['p50']} ms, p99 {result['step_ms']['p99']} ms, most "
+        f"{result['step_ms']['most']} ms; kinematics p99 {result['kinematics_ms']['p99']} ms; "
+        f"{cpu_ms * 100 / 10:.1f} % of a core at 100 Hz, without ROS"
+    )
     return result
 
 

@@ -27,25 +27,34 @@ def kill_trial(policy: str, fault: str, observe_s: float) -> dict[str, float | s
     from gato_ros.nodes.command_listener import CommandListener
     from gato_ros.nodes.plan import NAMESPACE, loop_plan
 
-    plans = loop_plan({"policy_node": {"policy": policy}, "guard_node": {"start_armed": True},
-                       "sim_node": {"seed": 900000}}, without=("incident_node",))
+    plans = loop_plan(
+        {"policy_node": {"policy": policy}, "guard_node": {"start_armed": True}, "sim_node": {"seed": 900000}},
+        without=("incident_node",),
+    )
     with own_domain(), CommandListener(load_embodiment(), NAMESPACE) as listener, Children(plans) as children:
         end_s = time.monotonic() + START_LIMIT_S
         while not listener.moving(MOVING_S):
             children.check()
             if time.monotonic() > end_s:
-                raise SetupError(expected="a loop that moves the arm", got=f"none within {START_LIMIT_S:.0f} s",
-                                 fix="see `make sim`; stop what else runs on this machine")
+                raise SetupError(
+                    expected="a loop that moves the arm",
+                    got=f"none within {START_LIMIT_S:.0f} s",
+                    fix="see `make sim`; stop what else runs on this machine",
+                )
             time.sleep(0.02)
         os.kill(children.pid("policy_node"), getattr(signal, fault))
         fault_s = time.monotonic()
         time.sleep(observe_s)
-    return {**reaction(listener.heard, listener.verdicts, fault_s), "control_back_ms": None,
-            "how": "the guard goes on at 100 Hz"}
+    return {
+        **reaction(listener.heard, listener.verdicts, fault_s),
+        "control_back_ms": None,
+        "how": "the guard goes on at 100 Hz",
+    }
 
 
-def reaction(heard: list[tuple[float, float]], verdicts: list[tuple[float, str]], fault_s: float
-             ) -> dict[str, float | None]:
+def reaction(
+    heard: list[tuple[float, float]], verdicts: list[tuple[float, str]], fault_s: float
+) -> dict[str, float | None]:
     """How commands and verdicts went on after a fault [ms]; None: not in the time observed.
 
     Args:
@@ -55,5 +64,7 @@ def reaction(heard: list[tuple[float, float]], verdicts: list[tuple[float, str]]
     moving = [at_s - fault_s for at_s, speed in heard if at_s > fault_s and speed > 0.0]
     stopping = [at_s - fault_s for at_s, level in verdicts if at_s > fault_s and level not in FOLLOWING]
     still = bool(heard) and heard[-1][1] == 0.0
-    return {"last_moving_ms": 1e3 * max(moving, default=0.0) if still else None,
-            "first_stopping_ms": 1e3 * stopping[0] if stopping else None}
+    return {
+        "last_moving_ms": 1e3 * max(moving, default=0.0) if still else None,
+        "first_stopping_ms": 1e3 * stopping[0] if stopping else None,
+    }

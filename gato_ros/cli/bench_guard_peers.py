@@ -61,14 +61,23 @@ def run(options: Options) -> dict:
     given = given_for(options.ticks, options.seed)
     rows = [_ours(given)]
     for system, peer, settings in (
-            ("dm_robotics, as rgb_stacking sets it", "dm_robotics", {"acceleration": False}),
-            ("dm_robotics, with acceleration limits", "dm_robotics", {"acceleration": True}),
-            ("LeRobot ensure_safe_goal_position", "lerobot", {})):
+        ("dm_robotics, as rgb_stacking sets it", "dm_robotics", {"acceleration": False}),
+        ("dm_robotics, with acceleration limits", "dm_robotics", {"acceleration": True}),
+        ("LeRobot ensure_safe_goal_position", "lerobot", {}),
+    ):
         rows.append(_peer(options, system, peer, settings, given))
     kills = [row for fault in FAULTS for row in _kills(options, fault)] if options.trials else []
-    result = {"ticks": options.ticks, "seed": options.seed, "tick_s": TICK_S, "kinds": dict(zip(KINDS, _counts(given))),
-              "broken_states": int((given["broken_joint"] >= 0).sum()), "fuzz": rows, "kills": kills,
-              "observe_s": options.observe_s, "ok": not any(rows[0][name] for name in ("nonfinite", "outside"))}
+    result = {
+        "ticks": options.ticks,
+        "seed": options.seed,
+        "tick_s": TICK_S,
+        "kinds": dict(zip(KINDS, _counts(given))),
+        "broken_states": int((given["broken_joint"] >= 0).sum()),
+        "fuzz": rows,
+        "kills": kills,
+        "observe_s": options.observe_s,
+        "ok": not any(rows[0][name] for name in ("nonfinite", "outside")),
+    }
     text = table(result)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "peers.md").write_text(text)
@@ -83,9 +92,17 @@ def given_for(ticks: int, seed: int) -> dict[str, np.ndarray]:
     robot = load_embodiment()
     stream: Fuzz = fuzz(ticks, len(robot.arm.joints), np.random.default_rng(seed))
     lower, upper, speed = robot.joint_limits
-    return {**asdict(stream), "start": np.array(robot.arm.posture_rad), "lower": lower, "upper": upper, "speed": speed,
-            "acceleration": np.array(min(robot.guard.joint_acceleration_rad_s2)), "tick_s": np.array(TICK_S),
-            "linear_speed": np.array(robot.motion_limits.linear_speed), "angular_speed": np.array(ANGULAR_RAD_S)}
+    return {
+        **asdict(stream),
+        "start": np.array(robot.arm.posture_rad),
+        "lower": lower,
+        "upper": upper,
+        "speed": speed,
+        "acceleration": np.array(min(robot.guard.joint_acceleration_rad_s2)),
+        "tick_s": np.array(TICK_S),
+        "linear_speed": np.array(robot.motion_limits.linear_speed),
+        "angular_speed": np.array(ANGULAR_RAD_S),
+    }
 
 
 def _counts(given: dict[str, np.ndarray]) -> list[int]:
@@ -135,8 +152,16 @@ def _ours(given: dict[str, np.ndarray]) -> dict[str, Any]:
         commands[i], true[i] = command.joint_velocity, angles
         angles = np.clip(angles + command.joint_velocity * TICK_S, given["lower"], given["upper"])
         moving += bool(command.joint_velocity.any())
-    return {"system": OURS, "commands": count, **judge(envelope_of(given), true, commands), **_times(seconds),
-            "moving_share": moving / count, "resets": resets, "raised": 0, "reason": ""}
+    return {
+        "system": OURS,
+        "commands": count,
+        **judge(envelope_of(given), true, commands),
+        **_times(seconds),
+        "moving_share": moving / count,
+        "resets": resets,
+        "raised": 0,
+        "reason": "",
+    }
 
 
 def _times(seconds: np.ndarray) -> dict[str, float]:
@@ -164,23 +189,43 @@ def _answer(command: list[str], limit_s: float) -> dict[str, Any]:
         return {"reason": f"exit code {done.returncode}: {said[-1] if said else 'it said nothing'}"}
 
 
-def _peer(options: Options, system: str, peer: str, settings: dict[str, Any], given: dict[str, np.ndarray]
-          ) -> dict[str, Any]:
+def _peer(
+    options: Options, system: str, peer: str, settings: dict[str, Any], given: dict[str, np.ndarray]
+) -> dict[str, Any]:
     print(f"{system} ...", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.npz", Path(folder) / "out.npz"
         np.savez(source, **given)
-        answer = _answer([str(peer_python(options.environments, peer)), str(PROGRAM), peer, str(source), str(target),
-                          json_module.dumps(settings)], 60.0 + 0.02 * options.ticks)
+        answer = _answer(
+            [
+                str(peer_python(options.environments, peer)),
+                str(PROGRAM),
+                peer,
+                str(source),
+                str(target),
+                json_module.dumps(settings),
+            ],
+            60.0 + 0.02 * options.ticks,
+        )
         if "reason" in answer:
             return {"system": system, **answer}
         with np.load(target) as came:
             commands, true, seconds = came["commands"], came["angles"], came["seconds"]
-    verdict = (judge_targets(given["speed"] * TICK_S, true, commands) if peer == "lerobot"
-               else judge(envelope_of(given), true, commands))
+    verdict = (
+        judge_targets(given["speed"] * TICK_S, true, commands)
+        if peer == "lerobot"
+        else judge(envelope_of(given), true, commands)
+    )
     moving = np.isfinite(commands).all(-1) & ((commands - (true if peer == "lerobot" else 0.0)) != 0.0).any(-1)
-    return {"system": system, "commands": len(commands), **verdict, **_times(seconds),
-            "moving_share": float(moving.mean()), **answer, "reason": ""}
+    return {
+        "system": system,
+        "commands": len(commands),
+        **verdict,
+        **_times(seconds),
+        "moving_share": float(moving.mean()),
+        **answer,
+        "reason": "",
+    }
 
 
 def _kills(options: Options, fault: str) -> list[dict[str, Any]]:
@@ -190,19 +235,35 @@ def _kills(options: Options, fault: str) -> list[dict[str, Any]]:
     weights = str(weights_folder(options.policy).resolve())
     rows = []
     for system, trial in (
-            (OURS, lambda number: kill_trial(weights, fault, OBSERVE_OURS_S)),
-            *((f"openpi client, chunks of {horizon}" if horizon > 1 else "openpi client", _openpi(
-                options, fault, horizon)) for horizon in HORIZONS)):
+        (OURS, lambda number: kill_trial(weights, fault, OBSERVE_OURS_S)),
+        *(
+            (
+                f"openpi client, chunks of {horizon}" if horizon > 1 else "openpi client",
+                _openpi(options, fault, horizon),
+            )
+            for horizon in HORIZONS
+        ),
+    ):
         print(f"{system}, {fault} ...", flush=True)
         trials = [trial(number) for number in range(options.trials)]
         if reason := next((one["reason"] for one in trials if "reason" in one), None):
             rows.append({"system": system, "fault": fault, "reason": reason})
             continue
-        rows.append({"system": system, "fault": fault, "trials": len(trials), "observed_s": OBSERVE_OURS_S
-                     if system == OURS else options.observe_s, "reason": "", "how": trials[0]["how"],
-                     "versions": trials[0].get("versions", {}),
-                     **{name: worst([one[name] for one in trials])
-                        for name in ("last_moving_ms", "first_stopping_ms", "control_back_ms")}})
+        rows.append(
+            {
+                "system": system,
+                "fault": fault,
+                "trials": len(trials),
+                "observed_s": OBSERVE_OURS_S if system == OURS else options.observe_s,
+                "reason": "",
+                "how": trials[0]["how"],
+                "versions": trials[0].get("versions", {}),
+                **{
+                    name: worst([one[name] for one in trials])
+                    for name in ("last_moving_ms", "first_stopping_ms", "control_back_ms")
+                },
+            }
+        )
     return rows
 
 
@@ -214,6 +275,7 @@ def _openpi(options: Options, fault: str, horizon: int):
         moving_s = 1.0 + horizon * CHUNK_STEP_S * (number + 0.5) / options.trials
         settings = {"fault": fault, "horizon": horizon, "moving_s": moving_s, "observe_s": options.observe_s}
         return _answer([python, str(PROGRAM), "openpi", json_module.dumps(settings)], options.observe_s + 60.0)
+
     return trial
 
 
@@ -224,23 +286,35 @@ def worst(values: list[float | None]) -> float | None:
 
 def table(result: dict[str, Any]) -> str:
     """The result as Markdown."""
-    lines = [f"The same {result['ticks']:,} commands at 100 Hz ({', '.join(result['kinds'])}; "
-             f"{result['broken_states']} of them with a joint angle that cannot be).", "",
-             "| fuzz | commands | not finite | outside its limits | moved | p50 / p99 per command |",
-             "|---|---|---|---|---|---|"]
+    lines = [
+        f"The same {result['ticks']:,} commands at 100 Hz ({', '.join(result['kinds'])}; "
+        f"{result['broken_states']} of them with a joint angle that cannot be).",
+        "",
+        "| fuzz | commands | not finite | outside its limits | moved | p50 / p99 per command |",
+        "|---|---|---|---|---|---|",
+    ]
     for row in result["fuzz"]:
         if row["reason"]:
             lines.append(f"| {row['system']} | {row['reason']} | | | | |")
             continue
         parts = ", ".join(f"{row[name]:,} {name}" for name in ("speed", "acceleration", "position") if row.get(name))
-        lines.append(f"| {row['system']} | {row['commands']:,} | {row['nonfinite']:,} | {row['outside']:,}"
-                     f"{f' ({parts})' if parts else ''} | {row['moving_share']:.0%} | {row['p50_us']:.0f} / "
-                     f"{row['p99_us']:.0f} us |")
-    lines += [f"| | {row['system']}: {row['loaded']} | | | | |" for row in result["fuzz"] if row.get("loaded")
-              and "source" in row["loaded"]]
+        lines.append(
+            f"| {row['system']} | {row['commands']:,} | {row['nonfinite']:,} | {row['outside']:,}"
+            f"{f' ({parts})' if parts else ''} | {row['moving_share']:.0%} | {row['p50_us']:.0f} / "
+            f"{row['p99_us']:.0f} us |"
+        )
+    lines += [
+        f"| | {row['system']}: {row['loaded']} | | | | |"
+        for row in result["fuzz"]
+        if row.get("loaded") and "source" in row["loaded"]
+    ]
     if result["kills"]:
-        lines += ["", "| the policy is taken away | fault | last moving command | first command that stops | "
-                  "the caller gets control back | worst of |", "|---|---|---|---|---|---|"]
+        lines += [
+            "",
+            "| the policy is taken away | fault | last moving command | first command that stops | "
+            "the caller gets control back | worst of |",
+            "|---|---|---|---|---|---|",
+        ]
     for row in result["kills"]:
         if row["reason"]:
             lines.append(f"| {row['system']} | {row['fault']} | {row['reason']} | | | |")
@@ -248,8 +322,10 @@ def table(result: dict[str, Any]) -> str:
         never = f"never in {row['observed_s']:.0f} s"
         back = "not needed" if row["system"] == OURS else _ms(row["control_back_ms"], never)
         stops = never if row["control_back_ms"] is None else "never: it raises"
-        lines.append(f"| {row['system']} | {row['fault']} | {_ms(row['last_moving_ms'], never)} | "
-                     f"{_ms(row['first_stopping_ms'], stops)} | {back} | {row['trials']} |")
+        lines.append(
+            f"| {row['system']} | {row['fault']} | {_ms(row['last_moving_ms'], never)} | "
+            f"{_ms(row['first_stopping_ms'], stops)} | {back} | {row['trials']} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -78,12 +78,19 @@ def dm_robotics(given, options: dict) -> tuple[dict, dict]:
 
     arm, wire = sawyer.Sawyer(with_pedestal=False), Wire()
     control = cartesian.Cartesian6dVelocityEffector(
-        "sawyer", wire, cartesian.ModelParams(arm.wrist_site, arm.joints),
+        "sawyer",
+        wire,
+        cartesian.ModelParams(arm.wrist_site, arm.joints),
         cartesian.ControlParams(
-            control_timestep_seconds=float(given["tick_s"]), max_lin_vel=float(given["linear_speed"]),
-            max_rot_vel=float(given["angular_speed"]), joint_velocity_limits=given["speed"],
+            control_timestep_seconds=float(given["tick_s"]),
+            max_lin_vel=float(given["linear_speed"]),
+            max_rot_vel=float(given["angular_speed"]),
+            joint_velocity_limits=given["speed"],
             joint_acceleration_limits=np.full(7, given["acceleration"]) if options["acceleration"] else None,
-            nullspace_joint_position_reference=given["start"], regularization_weight=1e-2))
+            nullspace_joint_position_reference=given["start"],
+            regularization_weight=1e-2,
+        ),
+    )
     physics = mjcf.Physics.from_mjcf_model(arm.mjcf_model)
     control.after_compile(arm.mjcf_model, physics)
     joints = physics.bind(arm.joints)
@@ -129,9 +136,11 @@ def lerobot(given, options: dict) -> tuple[dict, dict]:
         targets[i], true[i] = [answer[name] for name in names], present
         if np.isfinite(targets[i]).all():
             present = np.clip(targets[i], given["lower"], given["upper"])
-    about = {"versions": {"lerobot": metadata.version("lerobot")},
-             "loaded": "the function's own source, cut out of lerobot/robots/utils.py and compiled alone: the module "
-                       "imports torch and all drivers, the function uses neither"}
+    about = {
+        "versions": {"lerobot": metadata.version("lerobot")},
+        "loaded": "the function's own source, cut out of lerobot/robots/utils.py and compiled alone: the module "
+        "imports torch and all drivers, the function uses neither",
+    }
     return {"commands": targets, "angles": true, "seconds": seconds, "raised": raised}, about
 
 
@@ -154,8 +163,9 @@ def openpi(options: dict) -> dict:
     """The client at 20 Hz, alone or behind the chunk broker, and its server killed or stopped under way."""
     from openpi_client import action_chunk_broker, websocket_client_policy
 
-    server = subprocess.Popen([sys.executable, __file__, "openpi_server", str(options["horizon"])],
-                              stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [sys.executable, __file__, "openpi_server", str(options["horizon"])], stdout=subprocess.PIPE, text=True
+    )
     try:
         port = int(server.stdout.readline())
         policy = websocket_client_policy.WebsocketClientPolicy("127.0.0.1", port)
@@ -185,10 +195,13 @@ def openpi(options: dict) -> dict:
         server.kill()
     after = [1e3 * (at_s - fault_s) for at_s in sent if at_s > fault_s]
     # It ends by an exception or not at all; a command that stops the robot is never sent.
-    return {"last_moving_ms": max(after, default=0.0), "first_stopping_ms": None,
-            "control_back_ms": 1e3 * (ended[0][0] - fault_s) if ended else None,
-            "how": ended[0][1] if ended else "still waiting for an answer",
-            "versions": {name: metadata.version(name) for name in ("openpi-client", "websockets")}}
+    return {
+        "last_moving_ms": max(after, default=0.0),
+        "first_stopping_ms": None,
+        "control_back_ms": 1e3 * (ended[0][0] - fault_s) if ended else None,
+        "how": ended[0][1] if ended else "still waiting for an answer",
+        "versions": {name: metadata.version(name) for name in ("openpi-client", "websockets")},
+    }
 
 
 def main() -> None:

@@ -21,8 +21,16 @@ def ladder() -> dict[str, GatoConfig]:
 
     rungs = {}
     for layers, width in RUNGS:
-        config = replace(PRESETS["gato_79m"], layers=layers, width=width, heads=width // HEAD_SIZE, head_size=HEAD_SIZE,
-                         feed_forward=4 * width, text_rows=126, patch_block_channels=32)
+        config = replace(
+            PRESETS["gato_79m"],
+            layers=layers,
+            width=width,
+            heads=width // HEAD_SIZE,
+            head_size=HEAD_SIZE,
+            feed_forward=4 * width,
+            text_rows=126,
+            patch_block_channels=32,
+        )
         rungs[f"core_{core_parameters(config) / 1e6:.1f}m"] = config
     return rungs
 
@@ -40,6 +48,11 @@ def largest_at(period_ms: float, rows: dict[str, dict]) -> dict | None:
             if kind != "streaming" or times["p99"] > period_ms:
                 continue
             if best is None or (row["core_parameters"], -times["p99"]) > (best["core_parameters"], -best["p99"]):
-                best = {"rung": name, "core_parameters": row["core_parameters"], "precision": precision,
-                        "p50": times["p50"], "p99": times["p99"]}
+                best = {
+                    "rung": name,
+                    "core_parameters": row["core_parameters"],
+                    "precision": precision,
+                    "p50": times["p50"],
+                    "p99": times["p99"],
+                }
     return best

@@ -50,15 +50,19 @@ def run(options: Options) -> dict:
     if options.preset not in streaming:
         raise unknown_name("an autoregressive preset", options.preset, streaming)
     if not options.peer_python.exists():
-        raise SetupError(expected="the Python of the peer's environment", got=f"no {options.peer_python}",
-                         fix="run `make bench-peers`")
+        raise SetupError(
+            expected="the Python of the peer's environment",
+            got=f"no {options.peer_python}",
+            fix="run `make bench-peers`",
+        )
     if options.steps < 3:
         raise SetupError(expected="--steps of at least 3", got=str(options.steps), fix="measure longer")
     config, embodiment = streaming[options.preset], load_embodiment()
     layout = token_layout(embodiment, config)
     peer = _Peer(options.peer_python, peer_shape(config, layout))
-    ours = bench_step._sides(config, embodiment, layout, [options.precision],
-                             bench_step.Options(sides=("streaming", "full_recompute")))
+    ours = bench_step._sides(
+        config, embodiment, layout, [options.precision], bench_step.Options(sides=("streaming", "full_recompute"))
+    )
     times: dict[str, list[float]] = {}
     for step in track(range(options.steps), description="bench peers"):
         for name, side in ours.items():
@@ -67,14 +71,22 @@ def run(options: Options) -> dict:
         for name, milliseconds in peer.step().items():
             times.setdefault(f"peer/{name}", []).append(milliseconds)
     peer.close()
-    rows = {name: {"p50": float(np.percentile(values, 50)), "p99": float(np.percentile(values, 99))}
-            for name, values in times.items()}
+    rows = {
+        name: {"p50": float(np.percentile(values, 50)), "p99": float(np.percentile(values, 99))}
+        for name, values in times.items()
+    }
     streamed = rows[f"ours/streaming/{options.precision}"]["p50"]
     ratios = {name: row["p50"] / streamed for name, row in rows.items() if row["p50"] != streamed}
     for name, row in rows.items():
         print(f"{name:34} {row['p50']:9.2f} / {row['p99']:.2f} ms")
-    return {"preset": options.preset, "core_parameters": core_parameters(config), "peer": peer.about, "sides": rows,
-            "times_as_long_as_our_streaming": ratios, "steps": options.steps}
+    return {
+        "preset": options.preset,
+        "core_parameters": core_parameters(config),
+        "peer": peer.about,
+        "sides": rows,
+        "times_as_long_as_our_streaming": ratios,
+        "steps": options.steps,
+    }
 
 
 def peer_shape(config: Any, layout: Any) -> dict[str, int]:
@@ -83,8 +95,15 @@ def peer_shape(config: Any, layout: Any) -> dict[str, int]:
 
     attention = 4 * config.width**2
     inner = round((core_parameters(config) / config.layers - attention) / (2 * config.width))
-    return {"layers": config.layers, "width": config.width, "heads": config.heads, "inner": inner,
-            "context": config.context_tokens, "chunk": layout.observation_tokens + 2, "actions": layout.actions}
+    return {
+        "layers": config.layers,
+        "width": config.width,
+        "heads": config.heads,
+        "inner": inner,
+        "context": config.context_tokens,
+        "chunk": layout.observation_tokens + 2,
+        "actions": layout.actions,
+    }
 
 
 class _Peer:
@@ -109,6 +128,9 @@ class _Peer:
     def _answer(self) -> dict[str, Any]:
         line = self._process.stdout.readline()
         if not line:
-            raise SetupError(expected="a peer that answers", got=f"exit code {self._process.wait()}",
-                             fix="see its error above; `make bench-peers` sets it up anew without .venv-peer")
+            raise SetupError(
+                expected="a peer that answers",
+                got=f"exit code {self._process.wait()}",
+                fix="see its error above; `make bench-peers` sets it up anew without .venv-peer",
+            )
         return json_module.loads(line)

@@ -21,8 +21,15 @@ def main() -> None:
     torch.manual_seed(0)
     # Words are never looked up: vectors of the tokens come in, as in ours after the embedding.
     config = transformers.GPT2Config(
-        vocab_size=1, n_positions=shape["context"], n_embd=shape["width"], n_layer=shape["layers"],
-        n_head=shape["heads"], n_inner=shape["inner"], bos_token_id=0, eos_token_id=0)
+        vocab_size=1,
+        n_positions=shape["context"],
+        n_embd=shape["width"],
+        n_layer=shape["layers"],
+        n_head=shape["heads"],
+        n_inner=shape["inner"],
+        bos_token_id=0,
+        eos_token_id=0,
+    )
     model = transformers.GPT2Model(config).eval()
     core = sum(value.numel() for name, value in model.named_parameters() if name.startswith("h.") and value.ndim == 2)
     vectors = torch.randn(1, shape["context"], shape["width"])
@@ -46,8 +53,17 @@ def main() -> None:
     sides = {"recompute": recompute, "cached": cached}
     for side in sides.values():
         side()
-    print(json.dumps({"core_parameters": core, "torch": torch.__version__, "transformers": transformers.__version__,
-                      "threads": torch.get_num_threads()}), flush=True)
+    print(
+        json.dumps(
+            {
+                "core_parameters": core,
+                "torch": torch.__version__,
+                "transformers": transformers.__version__,
+                "threads": torch.get_num_threads(),
+            }
+        ),
+        flush=True,
+    )
     for _ in sys.stdin:
         times = {}
         for name, side in sides.items():

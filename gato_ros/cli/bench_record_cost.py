@@ -37,23 +37,31 @@ class Options:
 def run(options: Options) -> dict:
     """Measure; ok when the 99th percentile is at most BOUND_MS higher with a recorder, and no tick more is missed."""
     if options.blocks < 1 or options.steps < 20:
-        raise SetupError(expected="--blocks of at least 1 and --steps of at least 20", got=str(options),
-                         fix="measure longer")
+        raise SetupError(
+            expected="--blocks of at least 1 and --steps of at least 20", got=str(options), fix="measure longer"
+        )
     latencies, missed, recorded = measure(options)
     p50, p99 = ({name: float(np.percentile(found, share)) for name, found in latencies.items()} for share in (50, 99))
     without = np.array_split(latencies["without"], 2)
     result = {
         "ticks": {name: len(found) for name, found in latencies.items()},
         "camera_to_command_ms": {name: {"p50": p50[name], "p99": p99[name]} for name in latencies},
-        "added_p50_ms": p50["with"] - p50["without"], "added_p99_ms": p99["with"] - p99["without"],
+        "added_p50_ms": p50["with"] - p50["without"],
+        "added_p99_ms": p99["with"] - p99["without"],
         "p99_differs_without_any_recorder_ms": float(abs(np.subtract(*(np.percentile(half, 99) for half in without)))),
-        "missed_ticks": missed, "recorded_steps": recorded}
+        "missed_ticks": missed,
+        "recorded_steps": recorded,
+    }
     result["ok"] = result["added_p99_ms"] <= BOUND_MS and missed["with"] <= missed["without"]
     for name in latencies:
-        print(f"{name:7} a recorder: {result['ticks'][name]} ticks, p50 {p50[name]:.2f} ms, p99 {p99[name]:.2f} ms, "
-              f"{missed[name]} missed")
-    print(f"added: p50 {result['added_p50_ms']:.2f} ms, p99 {result['added_p99_ms']:.2f} ms (two halves without one "
-          f"differ by {result['p99_differs_without_any_recorder_ms']:.2f} ms)")
+        print(
+            f"{name:7} a recorder: {result['ticks'][name]} ticks, p50 {p50[name]:.2f} ms, p99 {p99[name]:.2f} ms, "
+            f"{missed[name]} missed"
+        )
+    print(
+        f"added: p50 {result['added_p50_ms']:.2f} ms, p99 {result['added_p99_ms']:.2f} ms (two halves without one "
+        f"differ by {result['p99_differs_without_any_recorder_ms']:.2f} ms)"
+    )
     return result
 
 
@@ -73,9 +81,14 @@ def measure(options: Options) -> tuple[dict[str, np.ndarray], dict[str, int], in
     plans = loop_plan({"policy_node": {"policy": policy, "propose_at_start": False}}, without=("incident_node",))
     latencies: dict[str, list] = {"without": [], "with": []}
     missed, recorded = {"without": 0, "with": 0}, 0
-    with tempfile.TemporaryDirectory(prefix="gato_ros_cost_") as place, own_domain(), Children(plans) as children, \
-            EpisodeRunner(robot, NAMESPACE, children.check) as runner, \
-            RecorderProcess(Path(place), NAMESPACE) as recorder, counted("blocks", 2 * options.blocks) as advance:
+    with (
+        tempfile.TemporaryDirectory(prefix="gato_ros_cost_") as place,
+        own_domain(),
+        Children(plans) as children,
+        EpisodeRunner(robot, NAMESPACE, children.check) as runner,
+        RecorderProcess(Path(place), NAMESPACE) as recorder,
+        counted("blocks", 2 * options.blocks) as advance,
+    ):
         runner.wait_until_up()
         for block in range(2 * options.blocks):
             name = "with" if block % 2 else "without"

@@ -38,16 +38,29 @@ def run(options: Options) -> dict:
     from gato_ros.nodes.recorder_kills import kill_trials
 
     if options.kills < 1 or options.workers < 1 or not 0.0 < options.longest_s <= 60.0:
-        raise SetupError(expected="--kills and --workers of at least 1, --longest-s in (0, 60]", got=str(options),
-                         fix="give other numbers")
+        raise SetupError(
+            expected="--kills and --workers of at least 1, --longest-s in (0, 60]",
+            got=str(options),
+            fix="give other numbers",
+        )
     rows: list[dict] = []
-    with tempfile.TemporaryDirectory(prefix="gato_ros_kills_") as place, worker_pool(options.workers) as pool, \
-            counted("kills", options.kills) as advance:
+    with (
+        tempfile.TemporaryDirectory(prefix="gato_ros_kills_") as place,
+        worker_pool(options.workers) as pool,
+        counted("kills", options.kills) as advance,
+    ):
         jobs = []
         for worker in range(options.workers):
             share = len(range(worker, options.kills, options.workers))
-            jobs += [pool.submit(kill_trials, str(Path(place) / str(worker)), share, options.seed + worker,
-                                 options.longest_s)] if share else []
+            jobs += (
+                [
+                    pool.submit(
+                        kill_trials, str(Path(place) / str(worker)), share, options.seed + worker, options.longest_s
+                    )
+                ]
+                if share
+                else []
+            )
         for job in jobs:
             for row in job.result():
                 rows.append(row)
@@ -55,17 +68,23 @@ def run(options: Options) -> dict:
                     advance(f"worst {max(one.get('lost', 0) for one in rows)}")
     kills, folders = [row for row in rows if "lost" in row], [row for row in rows if "touched" in row]
     result = {
-        "kills": len(kills), "worst_steps_lost": max(row["lost"] for row in kills),
+        "kills": len(kills),
+        "worst_steps_lost": max(row["lost"] for row in kills),
         "unreadable": sum(bool(row["unreadable"]) for row in kills),
         "earlier_touched": sum(row["touched"] for row in folders),
         "steps_lost": {str(lost): count for lost, count in sorted(Counter(row["lost"] for row in kills).items())},
         "steps_kept": sum(row["steps_kept"] for row in kills),
-        "steps_missed": sum(row["missed"] for row in kills), "episodes": sum(row["earlier"] for row in folders),
-        "workers": options.workers, "longest_s": options.longest_s,
-        "costly": [row for row in kills if row["lost"] > 1 or row["unreadable"]]}
+        "steps_missed": sum(row["missed"] for row in kills),
+        "episodes": sum(row["earlier"] for row in folders),
+        "workers": options.workers,
+        "longest_s": options.longest_s,
+        "costly": [row for row in kills if row["lost"] > 1 or row["unreadable"]],
+    }
     result["ok"] = result["worst_steps_lost"] <= 1 and not result["unreadable"] and not result["earlier_touched"]
-    print(f"{result['kills']} kills: at most {result['worst_steps_lost']} control steps lost "
-          f"({result['steps_lost']}), {result['unreadable']} unreadable, {result['earlier_touched']} of "
-          f"{result['episodes']} earlier episodes touched; {result['steps_missed']} steps missing for other reasons, "
-          f"{result['steps_kept']} kept")
+    print(
+        f"{result['kills']} kills: at most {result['worst_steps_lost']} control steps lost "
+        f"({result['steps_lost']}), {result['unreadable']} unreadable, {result['earlier_touched']} of "
+        f"{result['episodes']} earlier episodes touched; {result['steps_missed']} steps missing for other reasons, "
+        f"{result['steps_kept']} kept"
+    )
     return result

@@ -54,11 +54,16 @@ def run(options: Options) -> dict:
         paths = _record(options, folder, robot, Path(options.keep or place))
         found = [compare(path, layout) for path in paths]
     result: dict[str, Any] = {name: sum(one[name] for one in found) for name in ("compared", "different", "not_there")}
-    result |= {"first": next((one["first"] for one in found if one["first"]), None), "episodes": len(found),
-               "policy": folder.name}
+    result |= {
+        "first": next((one["first"] for one in found if one["first"]), None),
+        "episodes": len(found),
+        "policy": folder.name,
+    }
     result["ok"] = result["compared"] >= options.steps and not (result["different"] or result["not_there"])
-    print(f"{result['compared']} steps over DDS: {result['different']} with other tokens, {result['not_there']} of the "
-          f"policy's steps not in the recording")
+    print(
+        f"{result['compared']} steps over DDS: {result['different']} with other tokens, {result['not_there']} of the "
+        f"policy's steps not in the recording"
+    )
     if result["first"]:
         print(f"first: {result['first']}")
     return result
@@ -74,19 +79,29 @@ def _record(options: Options, folder: Path, robot: Embodiment, place: Path) -> l
     from gato_ros.sim.task import stack_task
 
     task = stack_task(options.task)
-    plans = loop_plan({"policy_node": {"policy": str(folder.resolve()), "task": task.text, "propose_at_start": False},
-                       "sim_node": {"task": options.task}}, without=("incident_node",))
+    plans = loop_plan(
+        {
+            "policy_node": {"policy": str(folder.resolve()), "task": task.text, "propose_at_start": False},
+            "sim_node": {"task": options.task},
+        },
+        without=("incident_node",),
+    )
     paths: list[Path] = []
-    with own_domain(), Children(plans) as children, EpisodeRunner(robot, NAMESPACE, children.check) as runner, \
-            RecorderProcess(place, NAMESPACE, {"task": task.text}) as recorder, \
-            counted("steps", options.steps) as advance:
+    with (
+        own_domain(),
+        Children(plans) as children,
+        EpisodeRunner(robot, NAMESPACE, children.check) as runner,
+        RecorderProcess(place, NAMESPACE, {"task": task.text}) as recorder,
+        counted("steps", options.steps) as advance,
+    ):
         runner.wait_until_up()
         recorder.start()
         steps = 0
         while steps < options.steps:
             recorder.call("start")
-            record = runner.run(options.seed + len(paths), min(EPISODE_STEPS, options.steps - steps + 20),
-                                lambda step: None)
+            record = runner.run(
+                options.seed + len(paths), min(EPISODE_STEPS, options.steps - steps + 20), lambda step: None
+            )
             recorder.call("stop_success" if record.stacked else "stop_fail")
             paths.append(recorder.finished(len(paths) + 1))
             for _ in range(taken := len(record.observed_ns)):
@@ -112,8 +127,12 @@ def compare(path: Path, layout: TokenLayout) -> dict[str, Any]:
 
     tracks = load_tracks(path, WHAT, FIX)
     episode = episode_from(tracks)
-    journal = [json_module.loads(messages.read_text(data)) for track in tracks.tracks.values()
-               if track.metadata.get("of") == "policy_journal" for data in track.data]
+    journal = [
+        json_module.loads(messages.read_text(data))
+        for track in tracks.tracks.values()
+        if track.metadata.get("of") == "policy_journal"
+        for data in track.data
+    ]
     images = [item.key for item in layout.items if item.kind == "image"]
     stamps = [tick["stamps_s"] for tick in episode.ticks]
     rows = {tuple(one[key] for key in images): row for row, one in enumerate(stamps)}
@@ -127,11 +146,9 @@ def compare(path: Path, layout: TokenLayout) -> dict[str, Any]:
             result["first"] = result["first"] or f"{path.name}: the policy's step {entry['n']} has no frame"
             continue
         tokens = tokenize(layout, {item.key: episode.values[item.key][row] for item in layout.items})
-        same = (tokens.ids.tolist() == entry["ids"]
-                and zlib.crc32(tokens.patches.tobytes()) == entry["patches_crc32"])
+        same = tokens.ids.tolist() == entry["ids"] and zlib.crc32(tokens.patches.tobytes()) == entry["patches_crc32"]
         result["compared"] += 1
         result["different"] += not same
         if not same:
             result["first"] = result["first"] or f"{path.name}: frame {row}, the policy's step {entry['n']}"
     return result
-

@@ -69,16 +69,23 @@ def run(options: Options) -> dict:
     sides = {side: row(trials[side], problems.get(side)) for side in pythons}
     for name, found in sides.items():
         print(f"{name:9} {found['problem'] or _told(found)}")
-    return {"sides": sides, "steps": options.steps, "episodes": options.episodes, "fps": options.fps,
-            "ok": not problems.get(OURS) and sides[OURS]["frames_lost_worst"] <= 1}
+    return {
+        "sides": sides,
+        "steps": options.steps,
+        "episodes": options.episodes,
+        "fps": options.fps,
+        "ok": not problems.get(OURS) and sides[OURS]["frames_lost_worst"] <= 1,
+    }
 
 
 def _told(found: dict[str, Any]) -> str:
-    return (f"{found['kills']} kills: {found['frames_lost_worst']} frames lost at worst, {found['frames_lost']} of "
-            f"{found['frames_taken']} in all, {found['finished_episodes_lost']} of {found['finished_episodes']} "
-            f"finished episodes lost, {found['folders_unreadable']} folders unreadable; p50 / p99 of a step "
-            f"{found['ms_per_step_p50']:.2f} / {found['ms_per_step_p99']:.2f} ms, an episode's end "
-            f"{found['ms_per_episode_end']:.0f} ms")
+    return (
+        f"{found['kills']} kills: {found['frames_lost_worst']} frames lost at worst, {found['frames_lost']} of "
+        f"{found['frames_taken']} in all, {found['finished_episodes_lost']} of {found['finished_episodes']} "
+        f"finished episodes lost, {found['folders_unreadable']} folders unreadable; p50 / p99 of a step "
+        f"{found['ms_per_step_p50']:.2f} / {found['ms_per_step_p99']:.2f} ms, an episode's end "
+        f"{found['ms_per_episode_end']:.0f} ms"
+    )
 
 
 class PeerFailed(Exception):
@@ -108,11 +115,19 @@ def trial(side: str, python: Path, options: Options, after_s: float, seed: int) 
     """Start, kill `after_s` after the first frame could be taken, read back."""
     with tempfile.TemporaryDirectory(prefix="gato_ros_peer_") as place:
         root = str(Path(place) / "recordings")
-        given = {"side": side, "do": "write", "root": root, "steps": options.steps, "episodes": options.episodes,
-                 "fps": options.fps, "seed": seed}
+        given = {
+            "side": side,
+            "do": "write",
+            "root": root,
+            "steps": options.steps,
+            "episodes": options.episodes,
+            "fps": options.fps,
+            "seed": seed,
+        }
         with open(Path(place) / "errors", "w+") as errors:
-            writer = subprocess.Popen(_command(python, given), stdout=subprocess.PIPE, stderr=errors, text=True,
-                                      env=_environment(side))
+            writer = subprocess.Popen(
+                _command(python, given), stdout=subprocess.PIPE, stderr=errors, text=True, env=_environment(side)
+            )
             if writer.stdout.readline() != "ready\n":
                 writer.wait()
                 errors.seek(0)
@@ -125,13 +140,23 @@ def trial(side: str, python: Path, options: Options, after_s: float, seed: int) 
         taken: dict[int, int] = {}
         for line in steps:
             taken[int(line[1])] = taken.get(int(line[1]), 0) + 1
-        return Trial(taken, tuple(int(line[1]) for line in ends), _read(side, python, given),
-                     tuple(float(line[3]) for line in steps), tuple(float(line[2]) for line in ends))
+        return Trial(
+            taken,
+            tuple(int(line[1]) for line in ends),
+            _read(side, python, given),
+            tuple(float(line[3]) for line in steps),
+            tuple(float(line[2]) for line in ends),
+        )
 
 
 def _read(side: str, python: Path, given: dict[str, Any]) -> dict[int, int] | None:
-    done = subprocess.run(_command(python, {**given, "do": "read"}), capture_output=True, text=True,
-                          env=_environment(side), timeout=READ_LIMIT_S)
+    done = subprocess.run(
+        _command(python, {**given, "do": "read"}),
+        capture_output=True,
+        text=True,
+        env=_environment(side),
+        timeout=READ_LIMIT_S,
+    )
     said = [line for line in done.stdout.splitlines() if line.startswith("found ")]
     return {int(key): count for key, count in json_module.loads(said[-1][6:]).items()} if said else None
 
@@ -156,11 +181,17 @@ def row(trials: list[Trial], problem: str | None) -> dict[str, Any]:
     step_ms = [time_ms for one in trials for time_ms in one.step_ms] or [float("nan")]
     end_ms = [time_ms for one in trials for time_ms in one.end_ms]
     return {
-        "problem": None, "kills": len(trials), "frames_taken": sum(sum(one.taken.values()) for one in trials),
-        "frames_lost": sum(one.lost for one in trials), "frames_lost_worst": max(one.lost for one in trials),
+        "problem": None,
+        "kills": len(trials),
+        "frames_taken": sum(sum(one.taken.values()) for one in trials),
+        "frames_lost": sum(one.lost for one in trials),
+        "frames_lost_worst": max(one.lost for one in trials),
         "finished_episodes": sum(len(one.finished) for one in trials),
-        "finished_episodes_lost": sum((one.found or {}).get(episode, 0) < one.taken[episode]
-                                      for one in trials for episode in one.finished),
+        "finished_episodes_lost": sum(
+            (one.found or {}).get(episode, 0) < one.taken[episode] for one in trials for episode in one.finished
+        ),
         "folders_unreadable": sum(one.found is None for one in trials if one.taken),
-        "ms_per_step_p50": float(np.percentile(step_ms, 50)), "ms_per_step_p99": float(np.percentile(step_ms, 99)),
-        "ms_per_episode_end": float(np.median(end_ms)) if end_ms else 0.0}
+        "ms_per_step_p50": float(np.percentile(step_ms, 50)),
+        "ms_per_step_p99": float(np.percentile(step_ms, 99)),
+        "ms_per_episode_end": float(np.median(end_ms)) if end_ms else 0.0,
+    }

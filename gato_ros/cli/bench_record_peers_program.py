@@ -38,11 +38,18 @@ class LeRobot:
         from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
         vector = lambda size: {"dtype": "float32", "shape": (size,), "names": [f"v{i}" for i in range(size)]}
-        features = {f"observation.images.{name}": {"dtype": "video", "shape": (SIZE, SIZE, 3),
-                                                   "names": ["height", "width", "channels"]} for name in CAMERAS}
+        features = {
+            f"observation.images.{name}": {
+                "dtype": "video",
+                "shape": (SIZE, SIZE, 3),
+                "names": ["height", "width", "channels"],
+            }
+            for name in CAMERAS
+        }
         features |= {"observation.state": vector(8), "action": vector(5)}
-        self._dataset = LeRobotDataset.create("local/kill", fps, features=features, root=root, use_videos=True,
-                                              image_writer_threads=4 * len(CAMERAS))
+        self._dataset = LeRobotDataset.create(
+            "local/kill", fps, features=features, root=root, use_videos=True, image_writer_threads=4 * len(CAMERAS)
+        )
 
     def begin(self, episode: int) -> None:
         pass

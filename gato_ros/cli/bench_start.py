@@ -49,8 +49,10 @@ def run(options: Options) -> dict:
             for kind in rows:
                 print(f"{kind} start {number + 1} of {options.starts}", flush=True)
                 rows[kind].append(_start(folder, cache))
-    medians = {kind: {name: float(np.median([row[name] for row in found])) for name in found[0]}
-               for kind, found in rows.items()}
+    medians = {
+        kind: {name: float(np.median([row[name] for row in found])) for name in found[0]}
+        for kind, found in rows.items()
+    }
     _print(medians)
     return {"policy": folder.name, "seconds": rows, "median_s": medians, "cores": os.cpu_count()}
 
@@ -60,16 +62,23 @@ def _start(folder: Path, cache: str) -> dict[str, float]:
     from gato_ros.cli.policy_source import COMPILATION_CACHE
 
     root = str(Path(__file__).resolve().parents[2])
-    environment = {**os.environ, COMPILATION_CACHE: cache,
-                   "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
+    environment = {
+        **os.environ,
+        COMPILATION_CACHE: cache,
+        "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
+    }
     began = time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(folder)], env=environment, stdout=subprocess.PIPE,
-                             text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(folder)], env=environment, stdout=subprocess.PIPE, text=True
+    )
     line = child.stdout.readline()
     total = time.perf_counter() - began
     if child.wait() != 0 or not line:
-        raise SetupError(expected=f"a policy in {folder} that starts", got=f"exit code {child.returncode}",
-                         fix="see its message above")
+        raise SetupError(
+            expected=f"a policy in {folder} that starts",
+            got=f"exit code {child.returncode}",
+            fix="see its message above",
+        )
     return {"total": total, **json.loads(line)}
 
 

@@ -121,9 +121,15 @@ def measure(config: GatoConfig, embodiment: Embodiment, options: Options, rates:
     times = _interleaved(sides, options)
     rows = {name: _row(times[name], side, rates) for name, side in sides.items()}
     return {
-        "parameters": count, "core_parameters": core_parameters(config), "sides": rows, **_compared(rows),
-        "steps": max(map(len, times.values())), "decoding": config.action_decoding,
-        "context_tokens": config.context_tokens or layout.step_tokens, **({"left_out": left_out} if left_out else {})}
+        "parameters": count,
+        "core_parameters": core_parameters(config),
+        "sides": rows,
+        **_compared(rows),
+        "steps": max(map(len, times.values())),
+        "decoding": config.action_decoding,
+        "context_tokens": config.context_tokens or layout.step_tokens,
+        **({"left_out": left_out} if left_out else {}),
+    }
 
 
 def _interleaved(sides: dict[str, _Side], options: Options) -> dict[str, list[float]]:
@@ -144,11 +150,25 @@ def _interleaved(sides: dict[str, _Side], options: Options) -> dict[str, list[fl
 def _row(times_ms: list[float], side: _Side, rates: dict[str, float]) -> dict[str, Any]:
     least_ms = 1e3 * sum(phase.least_s(rates) for phase in side.phases)
     p50 = float(np.percentile(times_ms, 50))
-    arithmetic = [{"phase": phase.name, "times": phase.times, "operations": phase.products + phase.attention,
-                   "bytes": phase.bytes, "least_ms": 1e3 * phase.least_s(rates)} for phase in side.phases]
-    return {"p50": p50, "p99": float(np.percentile(times_ms, 99)), "steps": len(times_ms),
-            "compile_s": side.compile_s, "least_ms": least_ms, "share_of_roofline": least_ms / p50,
-            "arithmetic": arithmetic}
+    arithmetic = [
+        {
+            "phase": phase.name,
+            "times": phase.times,
+            "operations": phase.products + phase.attention,
+            "bytes": phase.bytes,
+            "least_ms": 1e3 * phase.least_s(rates),
+        }
+        for phase in side.phases
+    ]
+    return {
+        "p50": p50,
+        "p99": float(np.percentile(times_ms, 99)),
+        "steps": len(times_ms),
+        "compile_s": side.compile_s,
+        "least_ms": least_ms,
+        "share_of_roofline": least_ms / p50,
+        "arithmetic": arithmetic,
+    }
 
 
 def _compared(rows: dict[str, dict]) -> dict[str, Any]:
@@ -161,10 +181,14 @@ def _compared(rows: dict[str, dict]) -> dict[str, Any]:
     if len(found) == 2:
         found["ratio"] = found["full_recompute_ms"]["p50"] / found["streaming_ms"]["p50"]
         found["ratio_best"] = found["full_recompute_ms"]["p50"] / min(
-            row["p50"] for name, row in rows.items() if name.split("/")[0] == deployed.split("/")[0])
+            row["p50"] for name, row in rows.items() if name.split("/")[0] == deployed.split("/")[0]
+        )
     pairs = {name.split("/")[1]: row["p50"] for name, row in rows.items() if name.startswith("streaming/")}
-    faster = {precision: p50 / rows[f"one_pass/{precision}"]["p50"] for precision, p50 in pairs.items()
-              if f"one_pass/{precision}" in rows}
+    faster = {
+        precision: p50 / rows[f"one_pass/{precision}"]["p50"]
+        for precision, p50 in pairs.items()
+        if f"one_pass/{precision}" in rows
+    }
     return {**found, **({"one_pass_is_faster_by": faster} if faster else {})}
 
 
@@ -177,8 +201,11 @@ def _fitting(parameters: int, wanted: tuple[str, ...]) -> tuple[list[str], dict[
     free, fitting, left_out = _free_memory(), [], {}
     needed = parameters * BYTES_PER_PARAMETER * HEADROOM
     if needed > free:
-        raise SetupError(expected=f"{needed / 2**30:.1f} GiB of free memory for {parameters / 1e6:.0f} M parameters",
-                         got=f"{free / 2**30:.1f} GiB", fix="choose a smaller preset")
+        raise SetupError(
+            expected=f"{needed / 2**30:.1f} GiB of free memory for {parameters / 1e6:.0f} M parameters",
+            got=f"{free / 2**30:.1f} GiB",
+            fix="choose a smaller preset",
+        )
     for precision in wanted:
         more = parameters * COPY_BYTES[precision]
         if needed + more > free:
@@ -198,8 +225,9 @@ def _free_memory() -> float:
     return int(lines["MemAvailable"].split()[0]) * 1024
 
 
-def _sides(config: GatoConfig, embodiment: Embodiment, layout: TokenLayout, precisions: list[str],
-           options: Options) -> dict[str, _Side]:
+def _sides(
+    config: GatoConfig, embodiment: Embodiment, layout: TokenLayout, precisions: list[str], options: Options
+) -> dict[str, _Side]:
     from gato_ros.models.cost import one_pass_phases, recompute_phases, streaming_phases
     from gato_ros.models.policy import GatoPolicy
     from gato_ros.models.precision import serving
@@ -224,8 +252,11 @@ def _sides(config: GatoConfig, embodiment: Embodiment, layout: TokenLayout, prec
         compile_s = _seconds(lambda: run(0))
         sides["full_recompute/float32"] = _Side(run, compile_s, recompute_phases(config, layout, recomputed.steps))
     if not sides:
-        raise SetupError(expected="a side that this preset has", got=", ".join(options.sides),
-                         fix="one-step presets do not stream: choose one_pass")
+        raise SetupError(
+            expected="a side that this preset has",
+            got=", ".join(options.sides),
+            fix="one-step presets do not stream: choose one_pass",
+        )
     return sides
 
 
@@ -278,8 +309,13 @@ def _print(presets: dict[str, dict], refused: dict[str, str]) -> None:
     table = Table("preset", "side", "p50 / p99 [ms]", "of roofline", "compile [s]", show_edge=False)
     for name, row in presets.items():
         for side, times in row["sides"].items():
-            table.add_row(f"{name} {row['parameters'] / 1e6:,.2f} M", side, f"{times['p50']:.2f} / {times['p99']:.2f}",
-                          f"{100 * times['share_of_roofline']:.0f} %", f"{times['compile_s']:.1f}")
+            table.add_row(
+                f"{name} {row['parameters'] / 1e6:,.2f} M",
+                side,
+                f"{times['p50']:.2f} / {times['p99']:.2f}",
+                f"{100 * times['share_of_roofline']:.0f} %",
+                f"{times['compile_s']:.1f}",
+            )
     console = Console()
     console.print(table)
     for name, row in presets.items():

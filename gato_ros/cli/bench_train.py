@@ -52,8 +52,11 @@ def run(options: Options) -> dict:
         if name not in PRESETS:
             raise unknown_name("a preset", name, PRESETS)
     if options.repetitions < 1 or (options.batch is not None and options.batch < 1):
-        raise SetupError(expected="--repetitions and --batch of at least 1",
-                         got=f"{options.repetitions} and {options.batch}", fix="measure something")
+        raise SetupError(
+            expected="--repetitions and --batch of at least 1",
+            got=f"{options.repetitions} and {options.batch}",
+            fix="measure something",
+        )
     machine, embodiment = {"device": device_name(), **measured_rates()}, load_embodiment(options.embodiment)
     presets, refused = {}, {}
     work = [(name, compute) for name in options.preset for compute in options.compute]
@@ -85,22 +88,37 @@ def measure(name: str, compute: str, embodiment: Any, options: Options, rates: d
     layout = token_layout(contract_for(embodiment, model.observation_keys), model)
     parameters, free = count_parameters(parameter_shapes(model, layout)), _free_memory()
     if parameters * STATE_BYTES > free:
-        raise SetupError(expected=f"{parameters * STATE_BYTES / 2**30:.1f} GiB of free memory for the training state",
-                         got=f"{free / 2**30:.1f} GiB", fix="choose a smaller preset")
+        raise SetupError(
+            expected=f"{parameters * STATE_BYTES / 2**30:.1f} GiB of free memory for the training state",
+            got=f"{free / 2**30:.1f} GiB",
+            fix="choose a smaller preset",
+        )
     steps = None if model.action_decoding == "one_pass" else model.context_tokens // layout.step_tokens
     batch = options.batch or (64 if steps is None else 1)
-    timed = (time_cloning(model, layout, batch, options.repetitions) if steps is None
-             else time_sequences(model, layout, batch, steps, options.repetitions))
+    timed = (
+        time_cloning(model, layout, batch, options.repetitions)
+        if steps is None
+        else time_sequences(model, layout, batch, steps, options.repetitions)
+    )
     step_s = float(np.median(timed["step_s"]))
     frames, operations = batch * (steps or 1), training_operations(model, layout, batch, steps)
     peak = rates[f"flops_{'16' if compute == 'bfloat16' else '32'}_per_s"]
     return {
-        "parameters": parameters, "loss": "cloning" if steps is None else "sequence", "batch": batch,
-        "control_steps": steps or 1, "compile_s": timed["compile_s"], "step_s": step_s,
-        "frames_per_s": frames / step_s, "tokens_per_s": frames * layout.step_tokens / step_s,
-        "operations_per_step": operations, "operations_per_s": operations / step_s, "peak_operations_per_s": peak,
-        "mfu": operations / step_s / peak, **_published(operations / step_s, compute, rates["device"]),
-        "rematerialise": model.rematerialise, "attention": model.attention,
+        "parameters": parameters,
+        "loss": "cloning" if steps is None else "sequence",
+        "batch": batch,
+        "control_steps": steps or 1,
+        "compile_s": timed["compile_s"],
+        "step_s": step_s,
+        "frames_per_s": frames / step_s,
+        "tokens_per_s": frames * layout.step_tokens / step_s,
+        "operations_per_step": operations,
+        "operations_per_s": operations / step_s,
+        "peak_operations_per_s": peak,
+        "mfu": operations / step_s / peak,
+        **_published(operations / step_s, compute, rates["device"]),
+        "rematerialise": model.rematerialise,
+        "attention": model.attention,
     }
 
 
@@ -119,8 +137,14 @@ def _print(presets: dict[str, dict], refused: dict[str, str]) -> None:
 
     table = Table("preset", "batch", "step [s]", "frames/s", "tokens/s", "MFU", show_edge=False)
     for name, row in presets.items():
-        table.add_row(name, f"{row['batch']} x {row['control_steps']}", f"{row['step_s']:.3f}",
-                      f"{row['frames_per_s']:,.0f}", f"{row['tokens_per_s']:,.0f}", f"{100 * row['mfu']:.0f} %")
+        table.add_row(
+            name,
+            f"{row['batch']} x {row['control_steps']}",
+            f"{row['step_s']:.3f}",
+            f"{row['frames_per_s']:,.0f}",
+            f"{row['tokens_per_s']:,.0f}",
+            f"{100 * row['mfu']:.0f} %",
+        )
     console = Console()
     console.print(table)
     for name, reason in refused.items():

@@ -149,9 +149,13 @@ def _parts(options: Options) -> tuple:
         from gato_ros.sim.randomisation import TRAINING
         from gato_ros.sim.task import stack_task
 
-        env = RgbStackingEnv(options.objects, privileged=PRIVILEGED_KEYS,
-                             embodiment=load_embodiment(options.embodiment),
-                             randomisation=TRAINING if options.randomise else None, wanted=stack_task(options.task))
+        env = RgbStackingEnv(
+            options.objects,
+            privileged=PRIVILEGED_KEYS,
+            embodiment=load_embodiment(options.embodiment),
+            randomisation=TRAINING if options.randomise else None,
+            wanted=stack_task(options.task),
+        )
         expert = driver = StackingExpert(env.embodiment, stack_task(options.task))
         if options.policy:
             from gato_ros.cli.policy_source import make_policy

@@ -38,12 +38,22 @@ def run(options: Options) -> dict:
     for problem in problems:
         print(f"  {problem}")
     print(f"{len(problems)} problems" if problems else "no problems")
-    return {"name": robot.name, "digest": robot.digest, "guard_digest": robot.guard_digest,
-            "namespace": robot.wire.namespace, "joints": list(robot.arm.joints), "places": found.places,
-            "reached": {str(yaw): count for yaw, count in found.reached.items()},
-            "singular_value": found.singular_value, "gap_m": found.gap_m, "joint_room_rad": found.joint_room_rad,
-            "speed_share": found.speed_share, "simulated": robot.simulation is not None, "problems": problems,
-            "ok": not problems}
+    return {
+        "name": robot.name,
+        "digest": robot.digest,
+        "guard_digest": robot.guard_digest,
+        "namespace": robot.wire.namespace,
+        "joints": list(robot.arm.joints),
+        "places": found.places,
+        "reached": {str(yaw): count for yaw, count in found.reached.items()},
+        "singular_value": found.singular_value,
+        "gap_m": found.gap_m,
+        "joint_room_rad": found.joint_room_rad,
+        "speed_share": found.speed_share,
+        "simulated": robot.simulation is not None,
+        "problems": problems,
+        "ok": not problems,
+    }
 
 
 def _print(robot: Embodiment, found: Survey) -> None:
@@ -62,15 +72,22 @@ def _print(robot: Embodiment, found: Survey) -> None:
     wire, lower, upper = robot.wire, robot.limits.workspace_lower_m, robot.limits.workspace_upper_m
     reached = ", ".join(f"{yaw} deg {count}" for yaw, count in sorted(found.reached.items()))
     rows = {
-        "namespace": f"/{wire.namespace}", "listens to": f"{wire.arm_command}, {wire.gripper_command}",
-        "publishes": ", ".join([wire.joint_states.topic, wire.gripper_states.topic,
-                                *(robot.observations[key].topic for key in robot.image_keys)]),
+        "namespace": f"/{wire.namespace}",
+        "listens to": f"{wire.arm_command}, {wire.gripper_command}",
+        "publishes": ", ".join(
+            [
+                wire.joint_states.topic,
+                wire.gripper_states.topic,
+                *(robot.observations[key].topic for key in robot.image_keys),
+            ]
+        ),
         "workspace [m]": ", ".join(f"{axis} {low:g} to {high:g}" for axis, low, high in zip("xyz", lower, upper)),
         f"reached, of {found.places} places": reached,
         "posture": f"tool at {', '.join(f'{x:.3f}' for x in found.tool)} m, {found.tilt_rad:.2f} rad from down",
         "smallest singular value": f"{found.singular_value:.3f}; slower below {robot.guard.singularity.slow:g}",
-        "smallest gap [m]": "no capsules" if found.gap_m is None else
-                            f"{found.gap_m:.3f}; at least {robot.guard.clearance.distance_m:g} is kept",
+        "smallest gap [m]": "no capsules"
+        if found.gap_m is None
+        else f"{found.gap_m:.3f}; at least {robot.guard.clearance.distance_m:g} is kept",
         "smallest room of a joint [rad]": f"{found.joint_room_rad:.3f}",
         "largest action takes": f"{100 * found.speed_share:.0f} % of a joint's speed",
         "simulator": "can hold it" if robot.simulation else "cannot hold it: no section `simulation`",

@@ -16,25 +16,53 @@ from pathlib import Path
 from typing import Literal
 
 NEEDED = {
-    "numpy": "numpy", "pydantic": "pydantic", "yaml": "PyYAML", "tyro": "tyro", "rich": "rich", "psutil": "psutil",
-    "jaxtyping": "jaxtyping", "gymnasium": "gymnasium", "pybullet": "pybullet", "pinocchio": "pin", "jax": "jax",
-    "flax": "flax", "optax": "optax", "safetensors": "safetensors", "mcap": "mcap", "rosbags": "rosbags",
-    "jinja2": "Jinja2", "matplotlib": "matplotlib", "imageio_ffmpeg": "imageio-ffmpeg",
+    "numpy": "numpy",
+    "pydantic": "pydantic",
+    "yaml": "PyYAML",
+    "tyro": "tyro",
+    "rich": "rich",
+    "psutil": "psutil",
+    "jaxtyping": "jaxtyping",
+    "gymnasium": "gymnasium",
+    "pybullet": "pybullet",
+    "pinocchio": "pin",
+    "jax": "jax",
+    "flax": "flax",
+    "optax": "optax",
+    "safetensors": "safetensors",
+    "mcap": "mcap",
+    "rosbags": "rosbags",
+    "jinja2": "Jinja2",
+    "matplotlib": "matplotlib",
+    "imageio_ffmpeg": "imageio-ffmpeg",
     "cv2": "opencv-python-headless",
-    "rclpy": "ros-rclpy", "sensor_msgs.msg": "ros-sensor-msgs", "geometry_msgs.msg": "ros-geometry-msgs",
-    "std_msgs.msg": "ros-std-msgs", "std_srvs.srv": "ros-std-srvs", "diagnostic_msgs.msg": "ros-diagnostic-msgs",
+    "rclpy": "ros-rclpy",
+    "sensor_msgs.msg": "ros-sensor-msgs",
+    "geometry_msgs.msg": "ros-geometry-msgs",
+    "std_msgs.msg": "ros-std-msgs",
+    "std_srvs.srv": "ros-std-srvs",
+    "diagnostic_msgs.msg": "ros-diagnostic-msgs",
     "rosgraph_msgs.msg": "ros-rosgraph-msgs",
 }
 """Module -> the package on the Python index that brings it."""
 OPTIONAL = {
-    "sentencepiece": "sentencepiece", "google.protobuf": "protobuf", "tensorboardX": "tensorboardX",
-    "orbax.checkpoint": "orbax-checkpoint", "grain": "grain", "cv_bridge": "", "launch.actions": "",
+    "sentencepiece": "sentencepiece",
+    "google.protobuf": "protobuf",
+    "tensorboardX": "tensorboardX",
+    "orbax.checkpoint": "orbax-checkpoint",
+    "grain": "grain",
+    "cv_bridge": "",
+    "launch.actions": "",
     "trajectory_msgs.msg": "ros-trajectory-msgs",
 }
 """Modules that only some uses need; without a package name they come with a full ROS installation."""
 SYSTEM_LIBRARIES = {
-    "libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0", "libstdc++.so.6": "libstdc++6",
-    "libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0", "libX11.so.6": "libx11-6",
+    "libgomp.so.1": "libgomp1",
+    "libquadmath.so.0": "libquadmath0",
+    "libstdc++.so.6": "libstdc++6",
+    "libGL.so.1": "libgl1",
+    "libgthread-2.0.so.0": "libglib2.0-0",
+    "libX11.so.6": "libx11-6",
 }
 """Shared library -> Debian and Ubuntu package."""
 LEAST_MEMORY_GIB, LEAST_DISK_GIB = 2.0, 2.0
@@ -132,8 +160,9 @@ def _imports() -> Iterator[Finding]:
     rows: dict[str, dict] = {}
     # A library that crashes ends the process: look at the others in another one.
     while remaining := {module: package for module, package in wanted.items() if module not in rows}:
-        done = subprocess.run([sys.executable, "-c", _IMPORT_PROGRAM, json.dumps(remaining)],
-                              capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", _IMPORT_PROGRAM, json.dumps(remaining)], capture_output=True, text=True
+        )
         # What a library prints at import is not ours; rows are.
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"module"')]
         rows.update({row["module"]: row for row in lines if "error" in row})
@@ -147,8 +176,12 @@ def _imports() -> Iterator[Finding]:
             yield Finding(package or module, "ok", rows[module]["version"])
         elif library := re.search(r"(lib[\w.+-]+\.so[\w.]*): cannot open", error):
             debian = SYSTEM_LIBRARIES.get(library[1])
-            yield Finding(package or module, state, f"needs the system library {library[1]}",
-                          f"sudo apt install {debian}" if debian else f"install the package that holds {library[1]}")
+            yield Finding(
+                package or module,
+                state,
+                f"needs the system library {library[1]}",
+                f"sudo apt install {debian}" if debian else f"install the package that holds {library[1]}",
+            )
         else:
             fix = "make venv" if package else "comes with a ROS 2 installation"
             yield Finding(package or module, state, error, fix)
@@ -157,8 +190,9 @@ def _imports() -> Iterator[Finding]:
 def _wire() -> Finding:
     what = "ROS 2 publish and subscribe"
     try:
-        done = subprocess.run([sys.executable, "-m", "gato_ros.nodes.wire_check"],
-                              capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            [sys.executable, "-m", "gato_ros.nodes.wire_check"], capture_output=True, text=True, timeout=30
+        )
     except subprocess.TimeoutExpired:
         return Finding(what, "missing", "no answer within 30 s", "is a firewall closing UDP on the loopback interface?")
     if done.returncode == 0:
@@ -173,13 +207,20 @@ def _machine() -> Iterator[Finding]:
     except ImportError:
         return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    yield Finding("processor cores", "ok" if cores >= 2 else "optional", str(cores),
-                  "" if cores >= 2 else "the loop at 20 Hz wants two")
-    for what, free, least in (("memory free", psutil.virtual_memory().available, LEAST_MEMORY_GIB),
-                              ("disk free here", psutil.disk_usage(".").free, LEAST_DISK_GIB)):
+    yield Finding(
+        "processor cores",
+        "ok" if cores >= 2 else "optional",
+        str(cores),
+        "" if cores >= 2 else "the loop at 20 Hz wants two",
+    )
+    for what, free, least in (
+        ("memory free", psutil.virtual_memory().available, LEAST_MEMORY_GIB),
+        ("disk free here", psutil.disk_usage(".").free, LEAST_DISK_GIB),
+    ):
         enough = free / 2**30 >= least
-        yield Finding(what, "ok" if enough else "missing", f"{free / 2**30:.1f} GiB",
-                      "" if enough else f"{least} GiB are needed")
+        yield Finding(
+            what, "ok" if enough else "missing", f"{free / 2**30:.1f} GiB", "" if enough else f"{least} GiB are needed"
+        )
     if display := os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         yield Finding("display", "ok", display)
     else:

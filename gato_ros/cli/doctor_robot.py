@@ -32,8 +32,11 @@ def examine(options: Options) -> dict:
     try:
         from gato_ros.nodes.doctor_client import DoctorClient
     except ImportError as error:
-        raise SetupError(expected="the packages of requirements/ros.txt", got=str(error),
-                         fix="run `doctor` without --robot: it says what is missing") from None
+        raise SetupError(
+            expected="the packages of requirements/ros.txt",
+            got=str(error),
+            fix="run `doctor` without --robot: it says what is missing",
+        ) from None
     namespace = options.namespace or robot.wire.namespace
     with DoctorClient(robot, namespace, options.seconds) as client:
         client.wait(parts, options.patience)
@@ -42,10 +45,16 @@ def examine(options: Options) -> dict:
     levels = Counter(finding.level for finding in findings)
     print_table(findings, f"{robot.name} in /{namespace.strip('/')}, listened for {seen.listened_s:.1f} s")
     ok = not levels["red"] and (options.accept_yellow or not levels["yellow"])
-    return {"ok": ok, "namespace": namespace, "embodiment": robot.name, "digest": robot.digest,
-            "parts": sorted(parts), "listened_s": round(seen.listened_s, 2),
-            **{level: levels[level] for level in ("green", "yellow", "red")},
-            "findings": [asdict(finding) for finding in findings]}
+    return {
+        "ok": ok,
+        "namespace": namespace,
+        "embodiment": robot.name,
+        "digest": robot.digest,
+        "parts": sorted(parts),
+        "listened_s": round(seen.listened_s, 2),
+        **{level: levels[level] for level in ("green", "yellow", "red")},
+        "findings": [asdict(finding) for finding in findings],
+    }
 
 
 def _parts(options: Options) -> set[str]:
@@ -62,8 +71,12 @@ def _sighting(options: Options, robot: Embodiment, client: DoctorClient, parts: 
     keys, weights = _weights(name, robot)
     seen = client.listen(options.seconds, keys)
     took = seen.policy.values.get("act_ms_p99") if seen.policy else None
-    seen = replace(seen, weights=weights, disk=_disk(options.recordings),
-                   act_ms_p99=float(took) if took else _timed(options.policy, robot, weights))
+    seen = replace(
+        seen,
+        weights=weights,
+        disk=_disk(options.recordings),
+        act_ms_p99=float(took) if took else _timed(options.policy, robot, weights),
+    )
     return replace(seen, nudge=client.nudge()) if options.nudge_gripper else seen
 
 

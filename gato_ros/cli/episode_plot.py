@@ -12,8 +12,13 @@ from gato_ros.data.command_source import command_sources
 from gato_ros.data.episode import Episode
 from gato_ros.data.episode_statistics import ACTIONS, contract_of
 
-SOURCE_COLOURS = {"human": "#228833", "policy": "#4477aa", "expert": "#ffffff", "idle": "#bbbbbb",
-                  "emergency_stop": "#cc3311"}
+SOURCE_COLOURS = {
+    "human": "#228833",
+    "policy": "#4477aa",
+    "expert": "#ffffff",
+    "idle": "#bbbbbb",
+    "emergency_stop": "#cc3311",
+}
 UNITS = ("m/s", "m/s", "m/s", "rad/s", "m")
 WIDTH_INCH, DPI = 11, 80
 
@@ -36,7 +41,7 @@ class Plot:
         buffer = io.StringIO()
         self.figure.savefig(buffer, format="svg")
         text = buffer.getvalue()
-        return text[text.index("<svg"):]
+        return text[text.index("<svg") :]
 
     def pixels(self) -> np.ndarray:
         """uint8 [height width 3], both even, as films want them."""
@@ -65,17 +70,20 @@ def draw_episode(episode: Episode) -> Plot:
     axes = np.atleast_1d(figure.subplots(panels, 1, sharex=True, gridspec_kw={"height_ratios": heights}))
     for place, (panel, name) in enumerate(zip(axes, ACTIONS)):
         panel.plot(at_s, episode.actions[:, place], label="wanted", color="#cc3311", drawstyle="steps-post")
-        panel.plot(at_s, episode.executed[:, place], label="carried out", color="#4477aa", drawstyle="steps-post",
-                   linewidth=1)
+        panel.plot(
+            at_s, episode.executed[:, place], label="carried out", color="#4477aa", drawstyle="steps-post", linewidth=1
+        )
         panel.set_ylabel(f"{name} [{UNITS[place]}]", fontsize="small")
         if robot:  # a motion of nothing is to look like nothing
-            low, high = ((*robot.actions.twist.lower, *robot.actions.gripper.lower)[place],
-                         (*robot.actions.twist.upper, *robot.actions.gripper.upper)[place])
+            low, high = (
+                (*robot.actions.twist.lower, *robot.actions.gripper.lower)[place],
+                (*robot.actions.twist.upper, *robot.actions.gripper.upper)[place],
+            )
             margin = 0.08 * (high - low)
             shown = panel.get_ylim()
             panel.set_ylim(min(shown[0], low - margin), max(shown[1], high + margin))
     axes[0].legend(fontsize="x-small", loc="upper right", ncols=2)
-    for panel, (key, values) in zip(axes[len(ACTIONS):], sorted(vectors.items())):
+    for panel, (key, values) in zip(axes[len(ACTIONS) :], sorted(vectors.items())):
         names = _names(episode, key, values.shape[1])
         for column, name in zip(values.T, names):
             panel.plot(at_s, column, label=name, linewidth=1)

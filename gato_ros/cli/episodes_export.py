@@ -62,8 +62,14 @@ def run(options: Options) -> dict:
 
             steps = export_lerobot(selection, options.out, options.pictures, advance)
     print(f"{len(selection.summaries)} episodes, {steps} steps in {options.out}")
-    return {"ok": True, "format": options.format, "out": str(options.out), "episodes": len(selection.summaries),
-            "steps": steps, "left_out": selection.left_out}
+    return {
+        "ok": True,
+        "format": options.format,
+        "out": str(options.out),
+        "episodes": len(selection.summaries),
+        "steps": steps,
+        "left_out": selection.left_out,
+    }
 
 
 def _check(options: Options) -> None:
@@ -72,8 +78,14 @@ def _check(options: Options) -> None:
         try:
             importlib.import_module(package)
         except ImportError as error:
-            raise SetupError(expected=f"the packages of the extra `{options.format}`", got=str(error),
-                             fix="pip install -r requirements/export.txt -c requirements/constraints.txt") from None
+            raise SetupError(
+                expected=f"the packages of the extra `{options.format}`",
+                got=str(error),
+                fix="pip install -r requirements/export.txt -c requirements/constraints.txt",
+            ) from None
     if options.out.exists():
-        raise SetupError(expected=f"a new place for the export, {options.out}", got="something is there",
-                         fix="take another name, or move that away")
+        raise SetupError(
+            expected=f"a new place for the export, {options.out}",
+            got="something is there",
+            fix="take another name, or move that away",
+        )

@@ -50,8 +50,13 @@ def run(options: Options) -> dict:
     rows = []
     for path in paths:
         history = read_labels(path)
-        rows.append({"file": str(path), "labels": [asdict(label) for label in history.labels],
-                     "problems": list(history.problems)})
+        rows.append(
+            {
+                "file": str(path),
+                "labels": [asdict(label) for label in history.labels],
+                "problems": list(history.problems),
+            }
+        )
         for label in history.labels:
             table.add_row(path.name, label.at, label.by, label.verdict or "", label.text or "", label.note or "")
     Console().print(table)

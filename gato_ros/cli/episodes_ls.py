@@ -46,24 +46,41 @@ def _list(places: tuple[Path, ...]) -> dict:
     folders = sorted({path.parent for path in files})
     rows = [_row(one) for one in found]
     result = {
-        "ok": not any(row["problem"] for row in rows), "episodes": len(rows),
+        "ok": not any(row["problem"] for row in rows),
+        "episodes": len(rows),
         "successes": sum(row["success"] is True for row in rows),
         "failures": sum(row["success"] is False for row in rows),
-        "steps": sum(row["steps"] for row in rows), "bytes": sum(row["bytes"] for row in rows),
+        "steps": sum(row["steps"] for row in rows),
+        "bytes": sum(row["bytes"] for row in rows),
         "unreadable": sum(bool(row["problem"]) for row in rows),
         "unfinished": [str(path) for folder in folders for path in partial_paths(folder)],
-        "in_trash": sum(len(in_trash(folder)) for folder in folders), "rows": rows}
+        "in_trash": sum(len(in_trash(folder)) for folder in folders),
+        "rows": rows,
+    }
     _print(result)
     return result
 
 
 def _row(one: Summary) -> dict:
     known = {**one.metadata, **one.outcome}
-    return {"file": str(one.path), "bytes": one.bytes, "steps": one.steps, "seconds": round(one.duration_s, 3),
-            "images": one.images, "success": one.success, "recorded_success": one.recorded_success,
-            "labels": len(one.history.labels), "note": one.history.latest("note"), "task": one.task,
-            "driver": one.driver, "object_set": known.get("object_set"), "objects": known.get("objects"),
-            "seed": known.get("seed"), "embodiment": known.get("embodiment"), "problem": one.problem}
+    return {
+        "file": str(one.path),
+        "bytes": one.bytes,
+        "steps": one.steps,
+        "seconds": round(one.duration_s, 3),
+        "images": one.images,
+        "success": one.success,
+        "recorded_success": one.recorded_success,
+        "labels": len(one.history.labels),
+        "note": one.history.latest("note"),
+        "task": one.task,
+        "driver": one.driver,
+        "object_set": known.get("object_set"),
+        "objects": known.get("objects"),
+        "seed": known.get("seed"),
+        "embodiment": known.get("embodiment"),
+        "problem": one.problem,
+    }
 
 
 def _print(result: dict) -> None:
@@ -73,17 +90,29 @@ def _print(result: dict) -> None:
     narrow = (Column(name, no_wrap=True) for name in ("episode", "success", "steps", "s", "images"))
     table = Table(*narrow, "driver", "task", "said", show_edge=False)
     for row in result["rows"]:
-        table.add_row(Path(row["file"]).name, success_text(row), str(row["steps"]), f"{row['seconds']:.1f}",
-                      str(row["images"]), Path(row["driver"]).name, row["task"] or row["object_set"] or "",
-                      row["problem"] or row["note"] or "", style="red" if row["problem"] else None)
+        table.add_row(
+            Path(row["file"]).name,
+            success_text(row),
+            str(row["steps"]),
+            f"{row['seconds']:.1f}",
+            str(row["images"]),
+            Path(row["driver"]).name,
+            row["task"] or row["object_set"] or "",
+            row["problem"] or row["note"] or "",
+            style="red" if row["problem"] else None,
+        )
     console = Console()
     console.print(table)
-    console.print(f"{result['episodes']} episodes, {result['successes']} successes, {result['failures']} failures, "
-                  f"{result['steps']} steps, {result['bytes'] / 2**20:.1f} MiB; {result['unreadable']} unreadable, "
-                  f"{result['in_trash']} in the trash")
+    console.print(
+        f"{result['episodes']} episodes, {result['successes']} successes, {result['failures']} failures, "
+        f"{result['steps']} steps, {result['bytes'] / 2**20:.1f} MiB; {result['unreadable']} unreadable, "
+        f"{result['in_trash']} in the trash"
+    )
     if result["unfinished"]:
-        console.print(f"{len(result['unfinished'])} unfinished in .partial: where no recorder is running, "
-                      "`episodes repair` saves what is whole")
+        console.print(
+            f"{len(result['unfinished'])} unfinished in .partial: where no recorder is running, "
+            "`episodes repair` saves what is whole"
+        )
 
 
 def success_text(row: dict) -> str:
@@ -98,8 +127,18 @@ def _list_trash(places: tuple[Path, ...]) -> dict:
 
     from gato_ros.data.trash import in_trash
 
-    rows = [{"folder": str(place), "episode": one.name, "reason": one.reason, "at": one.at, "by": one.by,
-             "file": str(one.path)} for place in places for one in in_trash(place)]
+    rows = [
+        {
+            "folder": str(place),
+            "episode": one.name,
+            "reason": one.reason,
+            "at": one.at,
+            "by": one.by,
+            "file": str(one.path),
+        }
+        for place in places
+        for one in in_trash(place)
+    ]
     table = Table("folder", "episode", "thrown away", "by", "reason", show_edge=False)
     for row in rows:
         table.add_row(row["folder"], row["episode"], row["at"], row["by"], row["reason"])

@@ -36,8 +36,15 @@ def run(options: Options) -> dict:
         for path in paths:
             try:
                 saved = recover_partial(path)
-                rows.append({"file": str(path), "saved": str(saved), "steps": summarise(saved).steps,
-                             "problems": verify_episode(saved), "error": None})
+                rows.append(
+                    {
+                        "file": str(path),
+                        "saved": str(saved),
+                        "steps": summarise(saved).steps,
+                        "problems": verify_episode(saved),
+                        "error": None,
+                    }
+                )
             except (SetupError, OSError) as error:
                 rows.append({"file": str(path), "saved": None, "steps": 0, "problems": [], "error": str(error)})
             advance(path.name)

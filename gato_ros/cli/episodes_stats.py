@@ -30,8 +30,11 @@ def run(options: Options) -> dict:
         for path in paths:
             parts.append(read_figures(path))
             advance(path.name)
-    result = {"ok": True, **describe(parts),
-              "each": [{"file": str(path), **describe([one])} for path, one in zip(paths, parts)]}
+    result = {
+        "ok": True,
+        **describe(parts),
+        "each": [{"file": str(path), **describe([one])} for path, one in zip(paths, parts)],
+    }
     _print(result)
     return result
 
@@ -42,24 +45,35 @@ def _print(result: dict) -> None:
 
     console = Console()
     sources = ", ".join(f"{name} {count}" for name, count in result["sources"].items())
-    console.print(f"{result['episodes']} episodes, {result['steps']} steps, {result['seconds']:.0f} s; in command: "
-                  f"{sources}; {', '.join(result['contracts'])}")
-    table = Table(Column("milliseconds", overflow="fold"),
-                  *(Column(name, no_wrap=True) for name in ("p50", "p99", "max", "Hz", "lost")), show_edge=False)
+    console.print(
+        f"{result['episodes']} episodes, {result['steps']} steps, {result['seconds']:.0f} s; in command: "
+        f"{sources}; {', '.join(result['contracts'])}"
+    )
+    table = Table(
+        Column("milliseconds", overflow="fold"),
+        *(Column(name, no_wrap=True) for name in ("p50", "p99", "max", "Hz", "lost")),
+        show_edge=False,
+    )
     for name, spread, rate_hz, lost in (
-            ("between steps", result["tick_ms"], result["rate_hz"], result["lost_ticks"]),
-            ("between channels", result["skew_ms"], None, None),
-            *((f"age of {key}", spread, None, None) for key, spread in result["age_ms"].items()),
-            *((topic, one["interval_ms"], one["rate_hz"], one["lost"]) for topic, one in result["sensors"].items())):
+        ("between steps", result["tick_ms"], result["rate_hz"], result["lost_ticks"]),
+        ("between channels", result["skew_ms"], None, None),
+        *((f"age of {key}", spread, None, None) for key, spread in result["age_ms"].items()),
+        *((topic, one["interval_ms"], one["rate_hz"], one["lost"]) for topic, one in result["sensors"].items()),
+    ):
         if spread:
-            table.add_row(name, *(f"{spread[key]:.1f}" for key in ("p50", "p99", "max")),
-                          "" if rate_hz is None else f"{rate_hz:.1f}", "" if lost is None else str(lost))
+            table.add_row(
+                name,
+                *(f"{spread[key]:.1f}" for key in ("p50", "p99", "max")),
+                "" if rate_hz is None else f"{rate_hz:.1f}",
+                "" if lost is None else str(lost),
+            )
     console.print(table)
     for key, count in result["images"].items():
         console.print(f"{key}: {count} images, {result['repeated_images'][key]} the same as the one before")
     for key, row in result["out_of_range"].items():
-        console.print(f"{key}: up to {row['share']:.1%} of values out of the contract's range: {row['outside']}",
-                      style="red")
+        console.print(
+            f"{key}: up to {row['share']:.1%} of values out of the contract's range: {row['outside']}", style="red"
+        )
     _print_actions(console, result)
 
 
@@ -67,8 +81,9 @@ def _print_actions(console, result: dict) -> None:
     from rich.table import Column, Table
 
     for kind, head in (("actions", "label"), ("executed", "executed")):
-        table = Table(Column(head, no_wrap=True), "min", "p1", "p50", "p99", "max", "at bounds", "beyond", "NaN",
-                      show_edge=False)
+        table = Table(
+            Column(head, no_wrap=True), "min", "p1", "p50", "p99", "max", "at bounds", "beyond", "NaN", show_edge=False
+        )
         for name, row in result[kind].items():
             shares = [f"{row[key]:.1%}" if key in row else "?" for key in ("at_bounds", "beyond_bounds")]
             reach = [f"{row[key]:.3f}" if key in row else "" for key in ("min", "p1", "p50", "p99", "max")]

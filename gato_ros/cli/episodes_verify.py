@@ -39,11 +39,17 @@ def run(options: Options) -> dict:
             rows.append(row)
             advance(f"{sum(bool(one['problems']) for one in rows)} with problems")
     lonely = [str(path) for folder in sorted({path.parent for path in paths}) for path in orphans(folder)]
-    result = {"ok": not lonely and not any(row["problems"] for row in rows), "episodes": len(rows),
-              "with_problems": sum(bool(row["problems"]) for row in rows),
-              "successes": sum(row["success"] is True for row in rows), "steps": sum(row["steps"] for row in rows),
-              "images": sum(row["images"] for row in rows), "bytes": sum(row["bytes"] for row in rows),
-              "labels_without_episode": lonely, "rows": rows}
+    result = {
+        "ok": not lonely and not any(row["problems"] for row in rows),
+        "episodes": len(rows),
+        "with_problems": sum(bool(row["problems"]) for row in rows),
+        "successes": sum(row["success"] is True for row in rows),
+        "steps": sum(row["steps"] for row in rows),
+        "images": sum(row["images"] for row in rows),
+        "bytes": sum(row["bytes"] for row in rows),
+        "labels_without_episode": lonely,
+        "rows": rows,
+    }
     _print(result, options.problems_only)
     return result
 
@@ -54,10 +60,17 @@ def _row(path: Path) -> dict:
 
     one = summarise(path)
     known = {**one.metadata, **one.outcome}
-    return {"file": path.name, "folder": str(path.parent), "bytes": one.bytes, "steps": one.steps,
-            "images": one.images, "problems": [*verify_episode(path), *one.history.problems], "success": one.success,
-            "recorded_success": one.recorded_success,
-            **{key: known.get(key) for key in ("object_set", "objects", "seed")}}
+    return {
+        "file": path.name,
+        "folder": str(path.parent),
+        "bytes": one.bytes,
+        "steps": one.steps,
+        "images": one.images,
+        "problems": [*verify_episode(path), *one.history.problems],
+        "success": one.success,
+        "recorded_success": one.recorded_success,
+        **{key: known.get(key) for key in ("object_set", "objects", "seed")},
+    }
 
 
 def _print(result: dict, problems_only: bool) -> None:
@@ -69,12 +82,20 @@ def _print(result: dict, problems_only: bool) -> None:
     table = Table("episode", "steps", "images", "success", "MiB", "problems", show_edge=False)
     for row in result["rows"]:
         if row["problems"] or not problems_only:
-            table.add_row(row["file"], str(row["steps"]), str(row["images"]), success_text(row),
-                          f"{row['bytes'] / 2**20:.2f}", "; ".join(row["problems"]),
-                          style="red" if row["problems"] else None)
+            table.add_row(
+                row["file"],
+                str(row["steps"]),
+                str(row["images"]),
+                success_text(row),
+                f"{row['bytes'] / 2**20:.2f}",
+                "; ".join(row["problems"]),
+                style="red" if row["problems"] else None,
+            )
     console = Console()
     console.print(table)
-    console.print(f"{result['episodes']} episodes, {result['successes']} successes, {result['steps']} steps, "
-                  f"{result['bytes'] / 2**20:.1f} MiB; {result['with_problems']} with problems")
+    console.print(
+        f"{result['episodes']} episodes, {result['successes']} successes, {result['steps']} steps, "
+        f"{result['bytes'] / 2**20:.1f} MiB; {result['with_problems']} with problems"
+    )
     for path in result["labels_without_episode"]:
         console.print(f"labels without an episode: {path}", style="red")

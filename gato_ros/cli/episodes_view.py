@@ -105,7 +105,7 @@ def _widened(picture: np.ndarray, width: int) -> np.ndarray:
 
     zoom = min(ZOOM, width // picture.shape[1]) or 1
     large = cv2.resize(picture, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_NEAREST)
-    large = large[:large.shape[0] // 2 * 2, :width]
+    large = large[: large.shape[0] // 2 * 2, :width]
     margin = width - large.shape[1]
     return np.pad(large, ((0, 0), (margin // 2, margin - margin // 2), (0, 0)))
 
@@ -121,14 +121,24 @@ def _page(path: Path, episode: Episode, plot: Plot) -> str:
     counts = dict(zip(*np.unique(command_sources(episode), return_counts=True)))
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(TEMPLATE.read_text()).render(
-        name=path.name, one=one, problems=[*verify_episode(path), *one.history.problems],
-        labels=[asdict(label) for label in one.history.labels], film=_film_data(episode), plot=plot.svg(),
-        left=plot.left, right=plot.right, start_s=plot.start_s, end_s=plot.end_s, cameras=[
-            key for key, value in sorted(episode.values.items()) if value.ndim == 4],
+        name=path.name,
+        one=one,
+        problems=[*verify_episode(path), *one.history.problems],
+        labels=[asdict(label) for label in one.history.labels],
+        film=_film_data(episode),
+        plot=plot.svg(),
+        left=plot.left,
+        right=plot.right,
+        start_s=plot.start_s,
+        end_s=plot.end_s,
+        cameras=[key for key, value in sorted(episode.values.items()) if value.ndim == 4],
         sources={str(key): int(value) for key, value in counts.items()},
         # The whole contract is in there, too, and would be the longest thing on the page.
-        facts={**{key: value for key, value in episode.metadata.items() if key != "contract"},
-               **{f"outcome: {key}": value for key, value in episode.outcome.items()}})
+        facts={
+            **{key: value for key, value in episode.metadata.items() if key != "contract"},
+            **{f"outcome: {key}": value for key, value in episode.outcome.items()},
+        },
+    )
 
 
 def _film_data(episode: Episode) -> str | None:

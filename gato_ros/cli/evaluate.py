@@ -122,10 +122,23 @@ def _episodes(options: Options, plan: Plan, pool: Executor) -> dict:
     """Outcome of every job, those that an interrupted run left included, in the order of the jobs."""
     from gato_ros.cli.evaluate_episode import Job, run_job
 
-    jobs = [Job(options.policy, name, seed, perturbation, options.level, options.task, options.embodiment,
-                str(plan.prompts[seed % len(plan.prompts)]) if part else None, part)
-            for perturbation in plan.perturbations for part in plan.prompt_parts for name in plan.sets
-            for seed in range(options.seed, options.seed + options.episodes)]
+    jobs = [
+        Job(
+            options.policy,
+            name,
+            seed,
+            perturbation,
+            options.level,
+            options.task,
+            options.embodiment,
+            str(plan.prompts[seed % len(plan.prompts)]) if part else None,
+            part,
+        )
+        for perturbation in plan.perturbations
+        for part in plan.prompt_parts
+        for name in plan.sets
+        for seed in range(options.seed, options.seed + options.episodes)
+    ]
     outcomes = {job: plan.partial.get(job) for job in jobs}
     done = [outcome for outcome in outcomes.values() if outcome]
     stacked, count = sum(outcome.success for outcome in done), len(done)
@@ -142,8 +155,10 @@ def _episodes(options: Options, plan: Plan, pool: Executor) -> dict:
         except BaseException:
             plan.partial.close()
             if kept := plan.partial.on_disk():
-                print(f"{kept} of {len(jobs)} episodes are kept in {plan.partial.path}; the same command goes on",
-                      file=sys.stderr)
+                print(
+                    f"{kept} of {len(jobs)} episodes are kept in {plan.partial.path}; the same command goes on",
+                    file=sys.stderr,
+                )
             raise
     return outcomes
 
@@ -166,20 +181,27 @@ def _result(options: Options, plan: Plan, outcomes: dict) -> dict:
     first = condition(plan.perturbations[0], options.level)
     embodiment = load_embodiment(options.embodiment)
     result = {
-        "policy": options.policy, "weights_sha256": plan.weights_sha256, "seed": options.seed, "task": options.task,
+        "policy": options.policy,
+        "weights_sha256": plan.weights_sha256,
+        "seed": options.seed,
+        "task": options.task,
         "perturbation": {"name": options.perturb, "level": options.level} if plan.perturbations[0] else None,
         **_rates(by_condition[first]),
-        "embodiment": embodiment.name, "contract_digest": embodiment.digest, "package_version": __version__,
+        "embodiment": embodiment.name,
+        "contract_digest": embodiment.digest,
+        "package_version": __version__,
     }
     if len(plan.perturbations) > 1:
         disturbed = {name: by_condition[condition(name, options.level)] for name in plan.perturbations if name}
         result["perturbations"] = {
             name: {"level": options.level, **_rates(rows), "against_plain": compare(rows, by_condition[first])}
-            for name, rows in disturbed.items()}
+            for name, rows in disturbed.items()
+        }
     if plan.prompts:
         result["prompts"] = {
             part: {**_rates(by_condition[name]), "against_plain": compare(by_condition[name], by_condition[first])}
-            for part, name in PROMPTS.items()}
+            for part, name in PROMPTS.items()
+        }
         result["prompt_files"], result["prompt_steps"] = [path.name for path in plan.prompts], plan.prompt_steps
     if plan.other:
         result["against"] = compare_with(by_condition, result, plan.other)
@@ -193,8 +215,10 @@ def _report(options: Options, plan: Plan, outcomes: dict, result: dict, pool: Ex
 
     about = {key: result[key] for key in ABOUT}
     this = EvaluationResult(options.report, options.policy, about, _by_condition(outcomes))
-    blocks = {condition(name, options.level): block["against_plain"]["all"]
-              for name, block in result.get("perturbations", {}).items()}
+    blocks = {
+        condition(name, options.level): block["against_plain"]["all"]
+        for name, block in result.get("perturbations", {}).items()
+    }
     blocks |= {PROMPTS[part]: block["against_plain"]["all"] for part, block in result.get("prompts", {}).items()}
     clips = film_episodes(outcomes, options.report_videos, pool)
     write_report(options.report, this, plan.other, result.get("against"), blocks, clips, NONE_WANTED)

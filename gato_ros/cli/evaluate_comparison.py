@@ -58,18 +58,22 @@ def read_result(path: Path) -> EvaluationResult:
         return EvaluationResult(path, str(record["policy"]), about, conditions)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         got = f"no key {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
-        raise SetupError(expected=f"a result of `evaluate --json` with its episodes in {path}", got=got,
-                         fix="check the path, or evaluate again with this version") from None
+        raise SetupError(
+            expected=f"a result of `evaluate --json` with its episodes in {path}",
+            got=got,
+            fix="check the path, or evaluate again with this version",
+        ) from None
 
 
 def _read_report(path: Path, record: dict[str, Any]) -> EvaluationResult:
     """Episodes over ROS 2, where nothing but success is known of each."""
-    rows = [EpisodeOutcome(row["seed"], row["stacked"], row["steps"], None, tuple(row["objects"]))
-            for row in record["episode_rows"]]
+    rows = [
+        EpisodeOutcome(row["seed"], row["stacked"], row["steps"], None, tuple(row["objects"]))
+        for row in record["episode_rows"]
+    ]
     if not rows:
         raise ValueError("no episodes")
-    about = {**dict.fromkeys(ABOUT), "contract_digest": record["embodiment"]["digest"],
-             "task": record.get("task")}
+    about = {**dict.fromkeys(ABOUT), "contract_digest": record["embodiment"]["digest"], "task": record.get("task")}
     measured = {key: record[key] for key in (*MEASURED, "joint_jerk_rad_s3") if key in record}
     whole = measured if set(MEASURED) <= set(measured) else None
     return EvaluationResult(path, str(record["policy"]), about, {OVER_ROS: {record["objects"]: rows}}, whole)
@@ -96,15 +100,30 @@ def check_common(sets: Iterable[str], seeds: range, conditions: Iterable[str], o
     conditions = list(conditions)
     pairs = matching_conditions(conditions, other.conditions)
     if not pairs:
-        raise SetupError(expected=f"one of the conditions {', '.join(other.conditions)} of {other.path}",
-                         got=", ".join(conditions), fix="give the --perturb and --level of that file")
-    there = {name for _, that in pairs for name, rows in other.conditions[that].items()
-             if any(one.seed in seeds for one in rows)}
+        raise SetupError(
+            expected=f"one of the conditions {', '.join(other.conditions)} of {other.path}",
+            got=", ".join(conditions),
+            fix="give the --perturb and --level of that file",
+        )
+    there = {
+        name
+        for _, that in pairs
+        for name, rows in other.conditions[that].items()
+        if any(one.seed in seeds for one in rows)
+    }
     if not there & set(sets):
-        seen = "; ".join(f"{name} {min(seed)}-{max(seed)}" for name, seed in (
-            (name, [one.seed for one in rows]) for name, rows in other.conditions[pairs[0][1]].items()) if seed)
-        raise SetupError(expected=f"episodes that are in {other.path} ({seen})",
-                         got=f"{', '.join(sets)} {seeds.start}-{seeds.stop - 1}", fix="give its --set and --seed")
+        seen = "; ".join(
+            f"{name} {min(seed)}-{max(seed)}"
+            for name, seed in (
+                (name, [one.seed for one in rows]) for name, rows in other.conditions[pairs[0][1]].items()
+            )
+            if seed
+        )
+        raise SetupError(
+            expected=f"episodes that are in {other.path} ({seen})",
+            got=f"{', '.join(sets)} {seeds.start}-{seeds.stop - 1}",
+            fix="give its --set and --seed",
+        )
 
 
 def compare(these: Outcomes, those: Outcomes) -> dict[str, Any]:
@@ -112,18 +131,30 @@ def compare(these: Outcomes, those: Outcomes) -> dict[str, Any]:
     try:
         counts = {name: pair_up(these[name], those[name]) for name in these if name in those}
     except ValueError as error:
-        raise SetupError(expected="the same episode behind a seed in both evaluations", got=str(error),
-                         fix="evaluate both with one version of the simulator") from None
+        raise SetupError(
+            expected="the same episode behind a seed in both evaluations",
+            got=str(error),
+            fix="evaluate both with one version of the simulator",
+        ) from None
     counts = {name: one for name, one in counts.items() if one.pairs}
-    return {"sets": {name: figures(one) for name, one in counts.items()},
-            "all": figures(reduce(add, counts.values(), PairedCounts(0, 0, 0, 0)))}
+    return {
+        "sets": {name: figures(one) for name, one in counts.items()},
+        "all": figures(reduce(add, counts.values(), PairedCounts(0, 0, 0, 0))),
+    }
 
 
 def figures(counts: PairedCounts) -> dict[str, Any]:
     """Counts, difference (this minus that, as a share), its 95 % interval, and the p-value."""
-    return {"pairs": counts.pairs, "both": counts.both, "only_this": counts.only_this, "only_that": counts.only_that,
-            "neither": counts.neither, "difference": counts.difference, "difference95": list(counts.difference95),
-            "p_value": counts.p_value}
+    return {
+        "pairs": counts.pairs,
+        "both": counts.both,
+        "only_this": counts.only_this,
+        "only_that": counts.only_that,
+        "neither": counts.neither,
+        "difference": counts.difference,
+        "difference95": list(counts.difference95),
+        "p_value": counts.p_value,
+    }
 
 
 def compare_with(these: Mapping[str, Outcomes], about: Mapping[str, Any], other: EvaluationResult) -> dict[str, Any]:
@@ -138,5 +169,10 @@ def compare_with(these: Mapping[str, Outcomes], about: Mapping[str, Any], other:
     for this, that in matching_conditions(these, other.conditions):
         conditions[this] = {"that": that, **compare(these[this], other.conditions[that])}
     known = [key for key in ABOUT if None not in (about.get(key), other.about[key])]
-    return {"file": str(other.path), "policy": other.policy, **other.about,
-            "differs_in": [key for key in known if about[key] != other.about[key]], "conditions": conditions}
+    return {
+        "file": str(other.path),
+        "policy": other.policy,
+        **other.about,
+        "differs_in": [key for key in known if about[key] != other.about[key]],
+        "conditions": conditions,
+    }

@@ -81,8 +81,14 @@ def parts(job: Job) -> tuple[RgbStackingEnv, Policy]:
         if "environment" in _MADE:
             _MADE.pop("environment").close()
         randomisation = perturbation(job.perturbation, job.level) if job.perturbation else None
-        environment = make_environment(job.object_set, _MADE["policy"], embodiment, randomisation,
-                                       randomise_fully=randomisation is not None, task=task)
+        environment = make_environment(
+            job.object_set,
+            _MADE["policy"],
+            embodiment,
+            randomisation,
+            randomise_fully=randomisation is not None,
+            task=task,
+        )
         _MADE.update(world=world, environment=environment)
     return _MADE["environment"], _MADE["policy"]
 
@@ -96,8 +102,13 @@ def _prompt(job: Job, policy: Policy) -> Prompt | None:
         from gato_ros.data.prompt import read_prompt
         from gato_ros.embodiments import load_embodiment
 
-        prompt = read_prompt(Path(job.prompt), load_embodiment(job.embodiment), policy.observation_keys,
-                             policy.prompt_steps, job.prompt_part)
+        prompt = read_prompt(
+            Path(job.prompt),
+            load_embodiment(job.embodiment),
+            policy.observation_keys,
+            policy.prompt_steps,
+            job.prompt_part,
+        )
         _MADE.update(prompt_name=wanted, prompt=prompt)
     return _MADE["prompt"]
 

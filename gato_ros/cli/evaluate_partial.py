@@ -73,7 +73,7 @@ class PartialResult:
 
     def _read(self, path: Path) -> None:
         content = path.read_bytes()
-        whole = content[:content.rfind(b"\n") + 1]
+        whole = content[: content.rfind(b"\n") + 1]
         self._whole = len(whole)
         if not whole:
             return
@@ -81,17 +81,26 @@ class PartialResult:
             head, *rows = [json.loads(line) for line in whole.splitlines()]
             if not isinstance(head, dict):
                 raise TypeError(f"its first line is {head!r}")
-            outcomes = {(row["perturbation"], row.get("prompt_part"), row["set"], row["seed"]): outcome_from_row(row)
-                        for row in rows}
+            outcomes = {
+                (row["perturbation"], row.get("prompt_part"), row["set"], row["seed"]): outcome_from_row(row)
+                for row in rows
+            }
         except (ValueError, KeyError, TypeError) as error:
-            raise SetupError(expected=f"the episodes of an interrupted evaluation in {path}",
-                             got=f"a damaged file, {type(error).__name__}: {error}", fix="delete it") from None
+            raise SetupError(
+                expected=f"the episodes of an interrupted evaluation in {path}",
+                got=f"a damaged file, {type(error).__name__}: {error}",
+                fix="delete it",
+            ) from None
         different = sorted(key for key in {**head, **self._identity} if head.get(key) != self._identity.get(key))
         if different:
-            told = "; ".join(f"{key} {_short(head.get(key))}, now {_short(self._identity.get(key))}"
-                             for key in different)
-            raise SetupError(expected=f"the evaluation that {path} is a part of", got=f"another one: {told}",
-                             fix="give the same command again to finish it, choose another --json, or delete that file")
+            told = "; ".join(
+                f"{key} {_short(head.get(key))}, now {_short(self._identity.get(key))}" for key in different
+            )
+            raise SetupError(
+                expected=f"the evaluation that {path} is a part of",
+                got=f"another one: {told}",
+                fix="give the same command again to finish it, choose another --json, or delete that file",
+            )
         self._known = outcomes
 
     def _open(self, path: Path) -> IO[bytes]:

@@ -67,30 +67,45 @@ def check(options: Options) -> Plan:
 
 def _check_numbers_and_places(options: Options) -> None:
     if options.perturb is None and options.level != "medium":
-        raise SetupError(expected="--perturb with --level", got=f"--level {options.level} alone",
-                         fix="say what to disturb, or --perturb all")
+        raise SetupError(
+            expected="--perturb with --level",
+            got=f"--level {options.level} alone",
+            fix="say what to disturb, or --perturb all",
+        )
     for name in ("episodes", "workers", "video_episodes"):
         if getattr(options, name) < 1:
-            raise SetupError(expected=f"--{name.replace('_', '-')} of at least 1", got=str(getattr(options, name)),
-                             fix="give a positive number")
+            raise SetupError(
+                expected=f"--{name.replace('_', '-')} of at least 1",
+                got=str(getattr(options, name)),
+                fix="give a positive number",
+            )
     if options.prompt and options.perturb:
         raise SetupError(expected="--prompt or --perturb", got="both", fix="measure one after the other")
     if options.video_episodes > MOST_CLIPS:
-        raise SetupError(expected=f"--video-episodes of at most {MOST_CLIPS}", got=str(options.video_episodes),
-                         fix="more do not fit on a screen")
+        raise SetupError(
+            expected=f"--video-episodes of at most {MOST_CLIPS}",
+            got=str(options.video_episodes),
+            fix="more do not fit on a screen",
+        )
     if not 0 <= options.seed <= LARGEST_SEED - options.episodes:
-        raise SetupError(expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]", got=str(options.seed),
-                         fix="choose another seed")
+        raise SetupError(
+            expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]",
+            got=str(options.seed),
+            fix="choose another seed",
+        )
     if options.json and (options.json.is_dir() or any(path.is_file() for path in options.json.parents)):
-        raise SetupError(expected="a file that can be written for --json", got=str(options.json),
-                         fix="choose another place")
+        raise SetupError(
+            expected="a file that can be written for --json", got=str(options.json), fix="choose another place"
+        )
     if options.report_videos < 0:
-        raise SetupError(expected="--report-videos of at least 0", got=str(options.report_videos),
-                         fix="0 films nothing")
+        raise SetupError(
+            expected="--report-videos of at least 0", got=str(options.report_videos), fix="0 films nothing"
+        )
     check_report(options.report)
     if options.video and any(path.is_file() for path in (options.video, *options.video.parents)):
-        raise SetupError(expected="a folder that can be made for --video", got=str(options.video),
-                         fix="choose another place")
+        raise SetupError(
+            expected="a folder that can be made for --video", got=str(options.video), fix="choose another place"
+        )
 
 
 def check_report(path: Path | None) -> None:
@@ -104,13 +119,18 @@ def _other(options: Options, sets: tuple[str, ...], perturbations: tuple[str | N
     if options.against is None:
         return None
     other = read_result(options.against)
-    check_common(sets, range(options.seed, options.seed + options.episodes),
-                 [condition(name, options.level) for name in perturbations], other)
+    check_common(
+        sets,
+        range(options.seed, options.seed + options.episodes),
+        [condition(name, options.level) for name in perturbations],
+        other,
+    )
     return other
 
 
-def _with_policy(options: Options, sets: tuple[str, ...], perturbations: tuple[str | None, ...],
-                 other: EvaluationResult | None) -> Plan:
+def _with_policy(
+    options: Options, sets: tuple[str, ...], perturbations: tuple[str | None, ...], other: EvaluationResult | None
+) -> Plan:
     from gato_ros import __version__
     from gato_ros.cli.policy_source import WEIGHTS_FILE, make_policy, weights_folder
     from gato_ros.embodiments import load_embodiment
@@ -122,16 +142,31 @@ def _with_policy(options: Options, sets: tuple[str, ...], perturbations: tuple[s
     files: dict[str, str] = {}
     if options.policy not in ("expert", "hold"):
         folder = weights_folder(options.policy)
-        files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-                 for name in (WEIGHTS_FILE, "config.json")}
-    identity = {"policy": files or options.policy, "sets": list(sets), "seed": options.seed, "task": options.task,
-                "perturbations": list(perturbations), "level": options.level if options.perturb else None,
-                "contract_digest": embodiment.digest, "package_version": __version__}
+        files = {
+            name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (WEIGHTS_FILE, "config.json")
+        }
+    identity = {
+        "policy": files or options.policy,
+        "sets": list(sets),
+        "seed": options.seed,
+        "task": options.task,
+        "perturbations": list(perturbations),
+        "level": options.level if options.perturb else None,
+        "contract_digest": embodiment.digest,
+        "package_version": __version__,
+    }
     if prompts:
         identity["prompts"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in prompts]
     path = options.json.with_name(options.json.name + ".partial.jsonl") if options.json else None
-    return Plan(sets, perturbations, files.get(WEIGHTS_FILE), PartialResult(path, identity), other, prompts,
-                getattr(policy, "prompt_steps", 0))
+    return Plan(
+        sets,
+        perturbations,
+        files.get(WEIGHTS_FILE),
+        PartialResult(path, identity),
+        other,
+        prompts,
+        getattr(policy, "prompt_steps", 0),
+    )
 
 
 def _check_prompts(options: Options, policy: Policy, embodiment: Embodiment) -> tuple[Path, ...]:
@@ -139,9 +174,12 @@ def _check_prompts(options: Options, policy: Policy, embodiment: Embodiment) -> 
     from gato_ros.data.prompt import prompt_files, read_prompt
 
     if not getattr(policy, "prompt_steps", 0):
-        raise SetupError(expected="weights that were trained with prompts", got=options.policy,
-                         fix="leave --prompt out, or train an autoregressive preset with a prompt share above 0")
-    files = tuple(prompt_files(options.prompt))[:options.episodes]
+        raise SetupError(
+            expected="weights that were trained with prompts",
+            got=options.policy,
+            fix="leave --prompt out, or train an autoregressive preset with a prompt share above 0",
+        )
+    files = tuple(prompt_files(options.prompt))[: options.episodes]
     for path in files:
         for part in PROMPTS:
             policy.check_prompt(read_prompt(path, embodiment, policy.observation_keys, policy.prompt_steps, part))

@@ -14,8 +14,12 @@ def print_result(result: Mapping[str, Any]) -> None:
         blocks = {condition(name, block["level"]): block for name, block in result["perturbations"].items()}
         _print_paired(result, "world", {PLAIN: result, **blocks}, "in the plain world")
     elif "prompts" in result:
-        _print_paired(result, "prompt", {"none": result, **{PROMPTS[part]: block
-                                                            for part, block in result["prompts"].items()}}, "without")
+        _print_paired(
+            result,
+            "prompt",
+            {"none": result, **{PROMPTS[part]: block for part, block in result["prompts"].items()}},
+            "without",
+        )
         print(f"prompts of up to {result['prompt_steps']} control steps from {len(result['prompt_files'])} episodes")
     else:
         _print_sets(result)
@@ -42,12 +46,19 @@ def _print_sets(result: Mapping[str, Any]) -> None:
 
     changed = result["perturbation"]
     world = f", {condition(changed['name'], changed['level'])}" if changed else ""
-    table = Table("set", "stacked", "rate", "95 % interval", "mean steps", "failures",
-                  title=f"policy {result['policy']}{world}")
+    table = Table(
+        "set", "stacked", "rate", "95 % interval", "mean steps", "failures", title=f"policy {result['policy']}{world}"
+    )
     for name, row in result["sets"].items():
         failures = ", ".join(f"{count} {kind}" for kind, count in row["failures"].items())
-        table.add_row(name, f"{row['successes']} of {row['episodes']}", f"{row['rate']:.1%}",
-                      _interval(row["wilson95"]), f"{row['mean_steps']:.0f}", failures)
+        table.add_row(
+            name,
+            f"{row['successes']} of {row['episodes']}",
+            f"{row['rate']:.1%}",
+            _interval(row["wilson95"]),
+            f"{row['mean_steps']:.0f}",
+            failures,
+        )
     _show(table)
     if len(result["sets"]) > 1:
         print(f"mean rate {result['mean_rate']:.1%}")
@@ -59,24 +70,44 @@ def _print_paired(result: Mapping[str, Any], what: str, blocks: Mapping[str, Any
 
     from gato_ros.core.statistics import wilson95
 
-    table = Table(what, "stacked", "rate", "95 % interval", "points to plain", "95 % interval", "both", "lost",
-                  "won", "neither", "p", title=f"policy {result['policy']} on {', '.join(result['sets'])}",
-                  caption=f"lost: stacked {plain} only; won: in this one only; p: exact McNemar, "
-                          "for a row alone: of seven, one below 0.05 is no surprise")
+    table = Table(
+        what,
+        "stacked",
+        "rate",
+        "95 % interval",
+        "points to plain",
+        "95 % interval",
+        "both",
+        "lost",
+        "won",
+        "neither",
+        "p",
+        title=f"policy {result['policy']} on {', '.join(result['sets'])}",
+        caption=f"lost: stacked {plain} only; won: in this one only; p: exact McNemar, "
+        "for a row alone: of seven, one below 0.05 is no surprise",
+    )
     for name, block in blocks.items():
         rows = block["sets"].values()
         stacked, episodes = sum(row["successes"] for row in rows), sum(row["episodes"] for row in rows)
-        table.add_row(name, f"{stacked} of {episodes}", f"{block['mean_rate']:.1%}",
-                      _interval(wilson95(stacked, episodes)),
-                      *(_paired_cells(block["against_plain"]["all"]) if "against_plain" in block else []))
+        table.add_row(
+            name,
+            f"{stacked} of {episodes}",
+            f"{block['mean_rate']:.1%}",
+            _interval(wilson95(stacked, episodes)),
+            *(_paired_cells(block["against_plain"]["all"]) if "against_plain" in block else []),
+        )
     _show(table)
     if len(result["sets"]) > 1:
         by_set = Table(what, *result["sets"], title="rate, and points to plain, by object set")
         for name, block in blocks.items():
             compared = block.get("against_plain", {"sets": {}})["sets"]
-            by_set.add_row(name, *(f"{row['rate']:.1%}" + (f" ({_points(compared[which]['difference'])})"
-                                                           if which in compared else "")
-                                   for which, row in block["sets"].items()))
+            by_set.add_row(
+                name,
+                *(
+                    f"{row['rate']:.1%}" + (f" ({_points(compared[which]['difference'])})" if which in compared else "")
+                    for which, row in block["sets"].items()
+                ),
+            )
         _show(by_set)
 
 
@@ -86,9 +117,19 @@ def print_comparison(against: Mapping[str, Any]) -> None:
 
     for name, block in against["conditions"].items():
         there = f" ({block['that']})" if block["that"] != name else ""
-        table = Table("set", "pairs", "points, this minus that", "95 % interval", "both", "only that", "only this",
-                      "neither", "p", title=f"{name}: this against {against['policy']} in {against['file']}{there}",
-                      caption="p: exact McNemar test")
+        table = Table(
+            "set",
+            "pairs",
+            "points, this minus that",
+            "95 % interval",
+            "both",
+            "only that",
+            "only this",
+            "neither",
+            "p",
+            title=f"{name}: this against {against['policy']} in {against['file']}{there}",
+            caption="p: exact McNemar test",
+        )
         rows = dict(block["sets"])
         if len(rows) > 1:
             rows["together"] = block["all"]

@@ -32,8 +32,16 @@ def film_failures(outcomes: Mapping[Job, EpisodeOutcome], folder: Path, count: i
     clips = list(pool.map(film_job, chosen))
     same = [clip.outcome.row() == outcomes[clip.job].row() for clip in clips]
     film, picture = write_sheet(clips, folder, [title(clip, alike) for clip, alike in zip(clips, same)])
-    rows = [{"set": clip.job.object_set, "condition": clip.job.condition, "seed": clip.job.seed,
-             "failure": outcomes[clip.job].failure, "reproduced": alike} for clip, alike in zip(clips, same)]
+    rows = [
+        {
+            "set": clip.job.object_set,
+            "condition": clip.job.condition,
+            "seed": clip.job.seed,
+            "failure": outcomes[clip.job].failure,
+            "reproduced": alike,
+        }
+        for clip, alike in zip(clips, same)
+    ]
     return {"film": str(film), "picture": str(picture), "episodes": rows}
 
 
@@ -63,8 +71,12 @@ def write_sheet(clips: Sequence[Clip], folder: Path, titles: Sequence[str]) -> t
     length = max(len(clip.frames) for clip in clips)
 
     def sheet(tick: int) -> np.ndarray:
-        return _grid([_tile(clip, title, min(tick, len(clip.frames) - 1), scale)
-                      for clip, title in zip(clips, titles, strict=True)])
+        return _grid(
+            [
+                _tile(clip, title, min(tick, len(clip.frames) - 1), scale)
+                for clip, title in zip(clips, titles, strict=True)
+            ]
+        )
 
     film, picture = folder / FILM, folder / PICTURE
     _whole(film, lambda path: write_film(path, map(sheet, range(length)), clips[0].rate_hz))
@@ -87,8 +99,16 @@ def _tile(clip: Clip, text: str, tick: int, scale: int) -> np.ndarray:
     text = f"{text}  t {tick}"
     room = picture.shape[1] - 8
     (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
-    cv2.putText(bar, text, (4, BAR_HEIGHT_PX - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5 * min(1.0, room / width),
-                (255, 255, 255), 1, cv2.LINE_AA)
+    cv2.putText(
+        bar,
+        text,
+        (4, BAR_HEIGHT_PX - 8),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        0.5 * min(1.0, room / width),
+        (255, 255, 255),
+        1,
+        cv2.LINE_AA,
+    )
     return np.vstack([bar, picture])
 
 
@@ -96,7 +116,7 @@ def _grid(tiles: list[np.ndarray]) -> np.ndarray:
     columns = max(1, round(math.sqrt(len(tiles))))
     blank = np.zeros_like(tiles[0])
     tiles = tiles + [blank] * (-len(tiles) % columns)
-    rows = [np.hstack(tiles[start:start + columns]) for start in range(0, len(tiles), columns)]
+    rows = [np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
     return np.vstack(rows)
 
 

@@ -53,9 +53,11 @@ def load_catalogue(path: Path = FILE) -> dict[str, Fault]:
         if missing := [key for key in ("group", "fault", "detection", "reaction", "bound") if not given.get(key)]:
             raise SetupError(expected=f"{', '.join(missing)} of {name} in {path.name}", got="nothing", fix="fill it in")
         if bool(given.get("injected")) == bool(given.get("untested")):
-            raise SetupError(expected=f"{name} in {path.name} to have either `injected` or `untested`",
-                             got="both" if given.get("injected") else "neither",
-                             fix="say how a test injects it, or why none does")
+            raise SetupError(
+                expected=f"{name} in {path.name} to have either `injected` or `untested`",
+                got="both" if given.get("injected") else "neither",
+                fix="say how a test injects it, or why none does",
+            )
         rows[name] = Fault(id=name, **given)
     return rows
 
@@ -79,17 +81,31 @@ def summary(rows: Mapping[str, Fault], outcomes: Mapping[str, Iterable[str]], in
         reacted = [time for time in times if time is not None]
         worst = max(reacted, default=None)
         within = None if row.bound_ms is None else sum(time <= row.bound_ms for time in reacted)
-        per_row[row.id] = {"injections": len(times), "without_reaction": len(times) - len(reacted), "worst_ms": worst,
-                           "median_ms": _median(reacted), "bound_ms": row.bound_ms, "within_bound": within}
+        per_row[row.id] = {
+            "injections": len(times),
+            "without_reaction": len(times) - len(reacted),
+            "worst_ms": worst,
+            "median_ms": _median(reacted),
+            "bound_ms": row.bound_ms,
+            "within_bound": within,
+        }
         slowest[row.of_robot] += reacted
     tested = [name for name in rows if (found := list(outcomes.get(name, ()))) and set(found) == {"passed"}]
     failed = [name for name in rows if "failed" in outcomes.get(name, ())]
-    skipped = {name: row.untested or "its tests did not all run and pass" for name, row in rows.items()
-               if name not in tested}
-    return {"injections": len(injections), "worst_ms": max(slowest[False], default=None),
-            "worst_ms_of_robot": max(slowest[True], default=None),
-            "without_reaction": sum(item["ms"] is None for item in injections), "rows_total": len(rows),
-            "rows_tested": len(tested), "rows_skipped": skipped, "rows_failed": failed, "rows": per_row}
+    skipped = {
+        name: row.untested or "its tests did not all run and pass" for name, row in rows.items() if name not in tested
+    }
+    return {
+        "injections": len(injections),
+        "worst_ms": max(slowest[False], default=None),
+        "worst_ms_of_robot": max(slowest[True], default=None),
+        "without_reaction": sum(item["ms"] is None for item in injections),
+        "rows_total": len(rows),
+        "rows_tested": len(tested),
+        "rows_skipped": skipped,
+        "rows_failed": failed,
+        "rows": per_row,
+    }
 
 
 def _median(values: list[float]) -> float | None:

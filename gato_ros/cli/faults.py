@@ -41,7 +41,8 @@ def safety_page(rows: dict[str, Fault]) -> str:
     environment = jinja2.Environment(keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
     untested = [row for row in rows.values() if row.untested]
     return environment.from_string(TEMPLATE.read_text()).render(
-        rows=rows, groups=groups, untested=untested, tested=[row for row in rows.values() if not row.untested])
+        rows=rows, groups=groups, untested=untested, tested=[row for row in rows.values() if not row.untested]
+    )
 
 
 def _print(rows: dict[str, Fault]) -> None:

@@ -63,17 +63,22 @@ def run(options: Options) -> dict:
     images = tuple(Image(read_picture(path)) for path in options.image)
     prompt = (Step((*images, *((Text(options.text),) if options.text else ()))),)
     ids, times, characters = [], [time.monotonic()], codecs.getincrementaldecoder("utf-8")("replace")
-    for chosen in generate(weights.params, weights.config, prompt, max_tokens=options.max_tokens, sampling=sampling,
-                           seed=options.seed):
+    for chosen in generate(
+        weights.params, weights.config, prompt, max_tokens=options.max_tokens, sampling=sampling, seed=options.seed
+    ):
         added = characters.decode(vocabulary.spelled(chosen))
         print(added if ids else added.removeprefix(" "), end="", flush=True)
         ids.append(chosen)
         times.append(time.monotonic())
     print(characters.decode(b"", final=True))
     seconds = times[-1] - times[min(1, len(times) - 1)]
-    return {"text": vocabulary.decode(ids), "ids": ids, "ended": len(ids) < options.max_tokens,
-            "first_token_s": times[1] - times[0] if ids else None,
-            "tokens_per_s": (len(ids) - 1) / seconds if seconds else None}
+    return {
+        "text": vocabulary.decode(ids),
+        "ids": ids,
+        "ended": len(ids) < options.max_tokens,
+        "first_token_s": times[1] - times[0] if ids else None,
+        "tokens_per_s": (len(ids) - 1) / seconds if seconds else None,
+    }
 
 
 def read_picture(path: Path) -> np.ndarray:
@@ -82,6 +87,9 @@ def read_picture(path: Path) -> np.ndarray:
 
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
     if picture is None:
-        raise SetupError(expected="a picture", got=f"{path}, which is none that can be read" if path.is_file()
-                         else f"no file {path}", fix="give a PNG or JPEG file")
+        raise SetupError(
+            expected="a picture",
+            got=f"{path}, which is none that can be read" if path.is_file() else f"no file {path}",
+            fix="give a PNG or JPEG file",
+        )
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

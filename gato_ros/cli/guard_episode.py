@@ -179,8 +179,19 @@ class Episode:
         latched = guard.latched is not None
         command, verdict = guard.step(proposals, self._reported(honest), now)
         opening_m = np.nan if command.gripper_opening_m is None else command.gripper_opening_m
-        self.trace.add(velocity=command.joint_velocity, following=verdict.following, pressed=self._pressed,
-                       latched=latched, told=command.gripper_opening_m is not None, opening_m=opening_m,
-                       position=self._q, tool=honest.tool_position, jacobian=honest.jacobian,
-                       ends=honest.capsule_ends, passed_s=passed_s, now_s=self._now_s, wish=self._held[0])
+        self.trace.add(
+            velocity=command.joint_velocity,
+            following=verdict.following,
+            pressed=self._pressed,
+            latched=latched,
+            told=command.gripper_opening_m is not None,
+            opening_m=opening_m,
+            position=self._q,
+            tool=honest.tool_position,
+            jacobian=honest.jacobian,
+            ends=honest.capsule_ends,
+            passed_s=passed_s,
+            now_s=self._now_s,
+            wish=self._held[0],
+        )
         return command.joint_velocity

@@ -54,8 +54,13 @@ def run(options: Options) -> dict:
     workers = options.workers or os.cpu_count() or 1
     blocks = [range(options.seed + i, options.seed + min(i + BLOCK, episodes)) for i in range(0, episodes, BLOCK)]
     found, examples, began_s = Counter(), [], time.monotonic()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-               TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, refresh_per_second=2) as progress, worker_pool(workers) as pool:
         bar = progress.add_task("guard ticks", total=episodes * EPISODE_TICKS, rate="")
         # As they come: an order that waits for the slowest would hold back what is known.
@@ -66,8 +71,10 @@ def run(options: Options) -> dict:
             progress.update(bar, completed=found["ticks"], rate=f"{rate:.0f} ticks/s")
     seconds = time.monotonic() - began_s
     result = _result(found, examples, options, workers, seconds)
-    print(f"{result['ticks']} ticks in {seconds:.0f} s ({result['ticks_per_s']:.0f} a second, {workers} processes): "
-          f"{result['escapes']} out of their envelope, {result['nonfinite']} not finite")
+    print(
+        f"{result['ticks']} ticks in {seconds:.0f} s ({result['ticks_per_s']:.0f} a second, {workers} processes): "
+        f"{result['escapes']} out of their envelope, {result['nonfinite']} not finite"
+    )
     for example in result["examples"][:SHOWN]:
         print(f"  seed {example['seed']}, tick {example['tick']}: {', '.join(example['checks'])}")
     return result
@@ -77,12 +84,21 @@ def _result(found: Counter, examples: list[dict], options: Options, workers: int
     from gato_ros.cli.guard_oracle import CHECKS
 
     return {
-        "ticks": found["ticks"], "escapes": found["escapes"], "nonfinite": found["nonfinite"],
-        "by_check": {name: found[name] for name in CHECKS}, "followed": found["followed"],
-        "stopped": found["ticks"] - found["followed"], "seed": options.seed, "episode_ticks": EPISODE_TICKS,
-        "embodiment": options.embodiment, "examples": examples[:EXAMPLES], "workers": workers,
+        "ticks": found["ticks"],
+        "escapes": found["escapes"],
+        "nonfinite": found["nonfinite"],
+        "by_check": {name: found[name] for name in CHECKS},
+        "followed": found["followed"],
+        "stopped": found["ticks"] - found["followed"],
+        "seed": options.seed,
+        "episode_ticks": EPISODE_TICKS,
+        "embodiment": options.embodiment,
+        "examples": examples[:EXAMPLES],
+        "workers": workers,
         "seconds": round(seconds, 1),
-        "ticks_per_s": round(found["ticks"] / seconds, 1), "ok": not found["escapes"]}
+        "ticks_per_s": round(found["ticks"] / seconds, 1),
+        "ok": not found["escapes"],
+    }
 
 
 def fuzz_episodes(seeds: range, embodiment: str = "sawyer_rgb_stacking") -> tuple[Counter, list[dict]]:

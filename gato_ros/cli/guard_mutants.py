@@ -27,11 +27,18 @@ _PR_SET_PDEATHSIG = 1
 ASLEEP = 20
 """So many times the limit on the wall clock end even what does not compute."""
 TESTS = {
-    "arbiter": ("test_arbiter.py",), "clearance": ("test_clearance.py",),
-    "differential_ik": ("test_differential_ik.py",), "ease": ("test_ease.py",), "freshness": ("test_guard_inputs.py",),
-    "gripper_hold": ("test_gripper_hold.py",), "guard": ("test_guard_one_by_one.py",),
-    "joint_slew": ("test_joint_slew.py",), "joint_watch": ("test_joint_watch.py",), "motion": ("test_motion.py",),
-    "singularity": ("test_singularity.py",), "stop_ramp": ("test_stop_ramp.py",),
+    "arbiter": ("test_arbiter.py",),
+    "clearance": ("test_clearance.py",),
+    "differential_ik": ("test_differential_ik.py",),
+    "ease": ("test_ease.py",),
+    "freshness": ("test_guard_inputs.py",),
+    "gripper_hold": ("test_gripper_hold.py",),
+    "guard": ("test_guard_one_by_one.py",),
+    "joint_slew": ("test_joint_slew.py",),
+    "joint_watch": ("test_joint_watch.py",),
+    "motion": ("test_motion.py",),
+    "singularity": ("test_singularity.py",),
+    "stop_ramp": ("test_stop_ramp.py",),
     "time_average": ("test_time_average.py",),
 }
 """Room of core -> its own tests under tests/core. Those of the guard as a whole follow."""
@@ -66,10 +73,27 @@ class Mutant:
     what: str
 
 
-_COMPARE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-            ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}
-_ARITHMETIC = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
-               ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr}
+_COMPARE = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+_ARITHMETIC = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.BitOr: ast.BitAnd,
+    ast.BitAnd: ast.BitOr,
+}
 _CALLS = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "all": "any", "any": "all"}
 
 
@@ -164,8 +188,9 @@ def run(options: Options) -> dict:
     _import_everything()
     files = (*(name for room in {mutant.room: None for mutant in chosen} for name in TESTS[room]), *WHOLE)
     if not _passes(_fork(None, tuple(dict.fromkeys(files)), options.time_limit_s), ASLEEP * options.time_limit_s):
-        raise SetupError(expected="tests that pass without a mutant", got=f"failures in {', '.join(files)}",
-                         fix="mend them first")
+        raise SetupError(
+            expected="tests that pass without a mutant", got=f"failures in {', '.join(files)}", fix="mend them first"
+        )
     survivors, began_s = [], time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, refresh_per_second=2) as progress:
@@ -178,9 +203,16 @@ def run(options: Options) -> dict:
     killed = len(chosen) - len(survivors)
     share = killed / len(chosen)
     print(f"{killed} of {len(chosen)} mutants killed ({share:.1%}) in {time.monotonic() - began_s:.0f} s")
-    return {"mutants": len(chosen), "killed": killed, "score": round(share, 4), "survivors": sorted(survivors),
-            "sampled": bool(options.sample), "seed": options.seed, "seconds": round(time.monotonic() - began_s, 1),
-            "ok": share >= 0.95}
+    return {
+        "mutants": len(chosen),
+        "killed": killed,
+        "score": round(share, 4),
+        "survivors": sorted(survivors),
+        "sampled": bool(options.sample),
+        "seed": options.seed,
+        "seconds": round(time.monotonic() - began_s, 1),
+        "ok": share >= 0.95,
+    }
 
 
 def _import_everything() -> None:
@@ -251,8 +283,25 @@ def _fork(mutant: Mutant | None, tests: tuple[str, ...], time_limit_s: float) ->
 
         files = [str(ROOT / "tests" / "core" / name) for name in tests]
         # A found example would be replayed in the next fork, and kill it for nothing.
-        code = int(pytest.main(["-q", "-x", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:randomly",
-                                "--hypothesis-seed=0", "--hypothesis-profile=mutants", "--rootdir", str(ROOT), *files]))
+        code = int(
+            pytest.main(
+                [
+                    "-q",
+                    "-x",
+                    "-p",
+                    "no:xdist",
+                    "-p",
+                    "no:cacheprovider",
+                    "-p",
+                    "no:randomly",
+                    "--hypothesis-seed=0",
+                    "--hypothesis-profile=mutants",
+                    "--rootdir",
+                    str(ROOT),
+                    *files,
+                ]
+            )
+        )
     finally:
         os._exit(code)
 

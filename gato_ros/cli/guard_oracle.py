@@ -19,9 +19,24 @@ STIFF = 0.01
 """So near above the contract's `singularity.slow` the direction is not judged: the damped inverse gives way there."""
 DIRECTION_RAD = np.deg2rad(5.0)
 """The damped inverse turns the motion by so much where the arm is stiff in one direction."""
-CHECKS = ("nonfinite", "joint_speed", "joint_acceleration", "tool_speed", "tool_acceleration", "tool_jerk", "workspace",
-          "stopping_distance", "joint_range", "gripper", "stop_speeds_up", "stop_comes_late", "moves_while_stopped",
-          "direction", "table", "self_collision")
+CHECKS = (
+    "nonfinite",
+    "joint_speed",
+    "joint_acceleration",
+    "tool_speed",
+    "tool_acceleration",
+    "tool_jerk",
+    "workspace",
+    "stopping_distance",
+    "joint_range",
+    "gripper",
+    "stop_speeds_up",
+    "stop_comes_late",
+    "moves_while_stopped",
+    "direction",
+    "table",
+    "self_collision",
+)
 
 
 class Oracle:
@@ -32,8 +47,10 @@ class Oracle:
         self._lower, self._upper, self._speed = robot.joint_limits
         self._acceleration = np.array(robot.guard.joint_acceleration_rad_s2)
         self._stiff = robot.guard.singularity.slow + STIFF
-        self._round_s = max(self._limits.linear_acceleration_m_s2 / robot.guard.linear_jerk_m_s3,
-                            self._limits.angular_acceleration_rad_s2 / robot.guard.angular_jerk_rad_s3)
+        self._round_s = max(
+            self._limits.linear_acceleration_m_s2 / robot.guard.linear_jerk_m_s3,
+            self._limits.angular_acceleration_rad_s2 / robot.guard.angular_jerk_rad_s3,
+        )
 
     def escapes(self, trace: Trace) -> dict[str, np.ndarray]:
         """Check -> [ticks] bool, True where a command is out of its envelope."""
@@ -58,8 +75,10 @@ class Oracle:
         """Too fast, and not being slowed as acceleration allows: a pose may turn one velocity into a larger one."""
         limits, kept = self._limits, _times(trace["jacobian"][1:], velocity[:-1])
         slowing = trace["passed_s"] < SHORTEST_S
-        for rows, most in ((slice(3), limits.linear_acceleration_m_s2),
-                           (slice(3, 6), limits.angular_acceleration_rad_s2)):
+        for rows, most in (
+            (slice(3), limits.linear_acceleration_m_s2),
+            (slice(3, 6), limits.angular_acceleration_rad_s2),
+        ):
             lost = np.linalg.norm(kept[:, rows], axis=1) - np.linalg.norm(twist[1:, rows], axis=1)
             slowing[1:] |= lost >= 0.5 * most * np.minimum(trace["passed_s"][1:], LONGEST_S)
         slowing |= _stopping_s(trace) <= self._round_s  # the deceleration of a stop has to grow
@@ -67,8 +86,9 @@ class Oracle:
 
     @staticmethod
     def _over(twist: np.ndarray, linear, angular, factor: float) -> np.ndarray:
-        return ((np.linalg.norm(twist[:, :3], axis=1) > linear * factor + 1e-6)
-                | (np.linalg.norm(twist[:, 3:], axis=1) > angular * factor + 1e-6))
+        return (np.linalg.norm(twist[:, :3], axis=1) > linear * factor + 1e-6) | (
+            np.linalg.norm(twist[:, 3:], axis=1) > angular * factor + 1e-6
+        )
 
     def _changes(self, trace: Trace, velocity: np.ndarray, jacobian: np.ndarray) -> dict[str, np.ndarray]:
         """Accelerations and jerks between commands that differ; equal ones in between count as waiting."""
@@ -82,8 +102,9 @@ class Oracle:
         limits = self._limits
         found["joint_acceleration"][changed] = (np.abs(change) > self._acceleration * dt[:, None] * 1.001 + 1e-9).any(1)
         tool = _times(jacobian[changed], change)
-        found["tool_acceleration"][changed] = self._over(tool, limits.linear_acceleration_m_s2 * dt,
-                                                         limits.angular_acceleration_rad_s2 * dt, TURNING)
+        found["tool_acceleration"][changed] = self._over(
+            tool, limits.linear_acceleration_m_s2 * dt, limits.angular_acceleration_rad_s2 * dt, TURNING
+        )
         # After a long pause there is no acceleration; where a stop begins, that from before may end at once.
         acceleration = change / dt[:, None]
         paused = since_s > 2.5 * LONGEST_S
@@ -92,8 +113,9 @@ class Oracle:
         goes_on = self._too_sudden(_times(jacobian[changed], acceleration - earlier), middle_s)
         begins = self._too_sudden(_times(jacobian[changed], acceleration), dt)
         # A tool that its pose made too fast is slowed as acceleration allows, at once.
-        slowed = self._over(_times(jacobian[changed], before), limits.linear_speed_m_s, limits.angular_speed_rad_s,
-                            TURNING)
+        slowed = self._over(
+            _times(jacobian[changed], before), limits.linear_speed_m_s, limits.angular_speed_rad_s, TURNING
+        )
         found["tool_jerk"][changed] = goes_on & (begins | ~began) & ~slowed
         return found
 
@@ -108,16 +130,22 @@ class Oracle:
         if not trace.inside:
             return dict.fromkeys(("workspace", "stopping_distance", "joint_range", "table", "self_collision"), none)
         limits = self._limits
-        stop_s = self._round_s + np.max([
-            np.linalg.norm(twist[:, :3], axis=1) / limits.linear_acceleration_m_s2,
-            np.linalg.norm(twist[:, 3:], axis=1) / limits.angular_acceleration_rad_s2,
-            (np.abs(velocity) / self._acceleration).max(axis=1)], axis=0)
+        stop_s = self._round_s + np.max(
+            [
+                np.linalg.norm(twist[:, :3], axis=1) / limits.linear_acceleration_m_s2,
+                np.linalg.norm(twist[:, 3:], axis=1) / limits.angular_acceleration_rad_s2,
+                (np.abs(velocity) / self._acceleration).max(axis=1),
+            ],
+            axis=0,
+        )
         ends = trace["tool"] + twist[:, :3] * stop_s[:, None] / 2
         q = trace["position"] + velocity * stop_s[:, None] / 2
         return {
-            "workspace": self._outside(trace["tool"]), "stopping_distance": self._outside(ends),
+            "workspace": self._outside(trace["tool"]),
+            "stopping_distance": self._outside(ends),
             "joint_range": ((q < self._lower - JOINT_RAD) | (q > self._upper + JOINT_RAD)).any(axis=1),
-            **self._clear(trace["ends"])}
+            **self._clear(trace["ends"]),
+        }
 
     def _outside(self, tool: np.ndarray) -> np.ndarray:
         lower, upper = np.array(self._limits.workspace_lower_m), np.array(self._limits.workspace_upper_m)
@@ -151,8 +179,11 @@ class Oracle:
         time_passes = trace["passed_s"][1:] > 1e-3
         keeps = time_passes & (size_before > 1e-6) & (size >= size_before)
         moves = trace["following"] & (trace["pressed"] | trace["latched"])
-        return {"stop_speeds_up": np.append(False, stopped & grows),
-                "stop_comes_late": np.append(False, stopped & keeps), "moves_while_stopped": moves}
+        return {
+            "stop_speeds_up": np.append(False, stopped & grows),
+            "stop_comes_late": np.append(False, stopped & keeps),
+            "moves_while_stopped": moves,
+        }
 
     def _gripper(self, trace: Trace) -> np.ndarray:
         opening, told = trace["opening_m"], trace["told"]
@@ -170,19 +201,21 @@ class Oracle:
             size = np.abs(wish).max(axis=1, keepdims=True)
             wish = wish / np.where(size > 0.0, size, 1.0)
         same = np.append(False, (wish[1:] == wish[:-1]).all(axis=1)) & following
-        held = np.array([same[max(0, i - 15):i + 1].all() and i >= 15 for i in range(n)])
+        held = np.array([same[max(0, i - 15) : i + 1].all() and i >= 15 for i in range(n)])
         lower, upper = np.array(self._limits.workspace_lower_m), np.array(self._limits.workspace_upper_m)
         middle = ((trace["tool"] > lower + 0.03) & (trace["tool"] < upper - 0.03)).all(axis=1)
         stiff = np.linalg.svd(trace["jacobian"], compute_uv=False)[:, -1] < self._stiff
         speed = np.linalg.norm(twist[:, :3], axis=1)
         with np.errstate(all="ignore"):  # any wish is a wish
             cosine = (wish * twist[:, :3]).sum(axis=1) / np.maximum(np.linalg.norm(wish, axis=1) * speed, 1e-12)
-        return held & middle & ~stiff & (speed > 5e-3) & (np.abs(wish).max(axis=1) > 0) & (
-            cosine < np.cos(DIRECTION_RAD))
+        return (
+            held & middle & ~stiff & (speed > 5e-3) & (np.abs(wish).max(axis=1) > 0) & (cosine < np.cos(DIRECTION_RAD))
+        )
 
 
-def _changes(velocity: np.ndarray, following: np.ndarray, passed_s: np.ndarray
-             ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _changes(
+    velocity: np.ndarray, following: np.ndarray, passed_s: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Ticks whose command differs from the last judged one, that one [joints], the time since, and whether a stop
     has begun since."""
     judged, before, since_s, began = [], [], [], []

@@ -48,7 +48,8 @@ def fuzz(ticks: int, joints: int, rng: np.random.Generator) -> Fuzz:
         "whole_range": lambda: whole.view(np.float64),
         "denormal": lambda: (whole & np.uint64(0x800F_FFFF_FFFF_FFFF)).view(np.float64),
         "inf": lambda: np.where(one, np.copysign(np.inf, held), values),
-        "nan": lambda: np.where(one, np.nan, values)}
+        "nan": lambda: np.where(one, np.nan, values),
+    }
     for name, make in makers.items():
         rows = kinds == KINDS.index(name)
         values[rows] = make()[rows]
@@ -92,11 +93,18 @@ def judge(envelope: Envelope, angles: np.ndarray, commands: np.ndarray) -> dict[
         after = angles + commands * envelope.tick_s
         left = (after < envelope.lower - envelope.tolerance) | (after > envelope.upper + envelope.tolerance)
         # To be outside already is the state's fault, to go further is the command's.
-        further = (np.abs(after - np.clip(after, envelope.lower, envelope.upper))
-                   > np.abs(angles - np.clip(angles, envelope.lower, envelope.upper)) + envelope.tolerance)
+        further = (
+            np.abs(after - np.clip(after, envelope.lower, envelope.upper))
+            > np.abs(angles - np.clip(angles, envelope.lower, envelope.upper)) + envelope.tolerance
+        )
     position = finite & (left & further).any(-1)
-    return {"nonfinite": int((~finite).sum()), "speed": int(speed.sum()), "acceleration": int(change.sum()),
-            "position": int(position.sum()), "outside": int((speed | change | position).sum())}
+    return {
+        "nonfinite": int((~finite).sum()),
+        "speed": int(speed.sum()),
+        "acceleration": int(change.sum()),
+        "position": int(position.sum()),
+        "outside": int((speed | change | position).sum()),
+    }
 
 
 def judge_targets(cap: np.ndarray, present: np.ndarray, targets: np.ndarray) -> dict[str, int]:

@@ -36,7 +36,8 @@ def write(stage: CardStage, out: Path, entries: Entries) -> Path:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(measured=_measured, percent=_percent, hours=_hours)
     text = environment.from_string(TEMPLATE.read_text()).render(
-        **facts(stage, out, entries), curves=CURVES_FILE if has_curves else None)
+        **facts(stage, out, entries), curves=CURVES_FILE if has_curves else None
+    )
     partial = folder / f"{CARD_FILE}.partial"
     partial.write_text(text.strip() + "\n")
     partial.replace(folder / CARD_FILE)
@@ -47,18 +48,29 @@ def facts(stage: CardStage, out: Path, entries: Entries) -> dict[str, Any]:
     """What the template shows."""
     weights = json.loads((out / stage.policy / "config.json").read_text())
     stages = _behind(stage, entries)
-    data = [_data(entry, weights["extra"].get("data", {})) for entry in stages.values()
-            if entry["kind"] == "CollectStage"]
-    results = [json.loads(path.read_text()) for folder in stage.evaluations
-               if (path := out / folder / RESULT_FILE).exists()]
+    data = [
+        _data(entry, weights["extra"].get("data", {})) for entry in stages.values() if entry["kind"] == "CollectStage"
+    ]
+    results = [
+        json.loads(path.read_text()) for folder in stage.evaluations if (path := out / folder / RESULT_FILE).exists()
+    ]
     return {
-        "name": Path(stage.folder).parent.name, "folder": out / stage.folder, "weights": weights, "data": data,
-        "runs": [_run(out, folder, stages) for folder in stage.trainings], "stages": stages,
+        "name": Path(stage.folder).parent.name,
+        "folder": out / stage.folder,
+        "weights": weights,
+        "data": data,
+        "runs": [_run(out, folder, stages) for folder in stage.trainings],
+        "stages": stages,
         "objects": sorted({row["objects"] for row in data}),
         "success": [row for result in results if not _is_disturbed(result) for row in _rates(result)],
         "disturbed": [row for result in results if _is_disturbed(result) for row in _rates(result)],
-        "machines": sorted({f"{entry['machine']['cores']} cores of {entry['machine']['cpu']}"
-                            for entry in stages.values() if "machine" in entry}),
+        "machines": sorted(
+            {
+                f"{entry['machine']['cores']} cores of {entry['machine']['cpu']}"
+                for entry in stages.values()
+                if "machine" in entry
+            }
+        ),
         "hours": sum(entry["seconds"] for entry in stages.values()) / 3600,
         "found": [name for name, entry in stages.items() if entry["found"]],
     }
@@ -71,8 +83,9 @@ def _behind(stage: CardStage, entries: Entries) -> Entries:
     pending = [wanted]
     while pending:
         options = pending.pop()
-        found = [name for name, entry in entries.items()
-                 if name not in names and reads(options, entry["options"]["folder"])]
+        found = [
+            name for name, entry in entries.items() if name not in names and reads(options, entry["options"]["folder"])
+        ]
         names.update(found)
         pending += [entries[name]["options"] for name in found]
     return {name: entry for name, entry in entries.items() if name in names}
@@ -92,9 +105,14 @@ def _run(out: Path, folder: str, stages: Entries) -> dict[str, Any]:
     path, curves = out / folder / "last" / "config.json", read_curves(out / folder)
     options = next((entry["options"] for entry in stages.values() if entry["options"]["folder"] == folder), {})
     latest = {kind: rows[max(rows)] for kind, rows in curves.items()}
-    return {"folder": folder, "training": json.loads(path.read_text())["extra"]["training"] if path.exists() else None,
-            "init": options.get("init"), "validation": latest.get("validation", {}),
-            "closed_loop": latest.get("closed_loop"), "closed_loop_set": options.get("closed_loop_set")}
+    return {
+        "folder": folder,
+        "training": json.loads(path.read_text())["extra"]["training"] if path.exists() else None,
+        "init": options.get("init"),
+        "validation": latest.get("validation", {}),
+        "closed_loop": latest.get("closed_loop"),
+        "closed_loop_set": options.get("closed_loop_set"),
+    }
 
 
 def _is_disturbed(result: dict[str, Any]) -> bool:
@@ -109,8 +127,14 @@ def _rates(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for world, block in worlds.items():
         for objects, row in block["sets"].items():
             paired = block.get("against_plain", {}).get("sets", {}).get(objects)
-            yield {"world": world, "objects": objects, "seed": result["seed"], "against_plain": paired, **row,
-                   "wilson95": wilson95(row["successes"], row["episodes"])}
+            yield {
+                "world": world,
+                "objects": objects,
+                "seed": result["seed"],
+                "against_plain": paired,
+                **row,
+                "wilson95": wilson95(row["successes"], row["episodes"]),
+            }
 
 
 def _measured(value: float | None, form: str = "{:.3g}") -> str:

@@ -89,16 +89,24 @@ def _run_all(stages: tuple[Stage, ...], count: int, ledger, out: Path, workers: 
 def _refuse_changes(stages: list[Stage], ledger) -> None:
     changed = {stage.name: found for stage in stages if (found := ledger.changes(stage))}
     if changed:
-        before, now = ([f"{name} with {key} = {values[i]}" for name, found in changed.items()
-                        for key, values in found.items()] for i in (0, 1))
-        raise SetupError(expected=f"the recipe that was begun: {'; '.join(before)}", got="; ".join(now),
-                         fix=f"use another --out, or --redo {' '.join(changed)}")
+        before, now = (
+            [f"{name} with {key} = {values[i]}" for name, found in changed.items() for key, values in found.items()]
+            for i in (0, 1)
+        )
+        raise SetupError(
+            expected=f"the recipe that was begun: {'; '.join(before)}",
+            got="; ".join(now),
+            fix=f"use another --out, or --redo {' '.join(changed)}",
+        )
 
 
 def _again(stages: tuple[Stage, ...], redo: tuple[str, ...], ledger) -> dict[str, str]:
     """Name -> product of the stages to do again: those asked for, and what was begun on top of them, of any recipe."""
-    again = {stage.name: product(ledger.entries.get(stage.name, {}).get("options") or stated(stage))
-             for stage in stages if stage.name in redo}
+    again = {
+        stage.name: product(ledger.entries.get(stage.name, {}).get("options") or stated(stage))
+        for stage in stages
+        if stage.name in redo
+    }
     for name, entry in ledger.entries.items():
         if any(reads(entry["options"], made) for made in again.values()):
             again[name] = product(entry["options"])
@@ -120,8 +128,15 @@ def _set_aside(name: str, made: str, out: Path) -> None:
 
 
 def _result(stages: tuple[Stage, ...], ledger, out: Path) -> dict:
-    rows = [{"stage": stage.name, "state": ledger.state(stage), "seconds": ledger.seconds(stage),
-             "result": ledger.entries.get(stage.name, {}).get("result")} for stage in stages]
+    rows = [
+        {
+            "stage": stage.name,
+            "state": ledger.state(stage),
+            "seconds": ledger.seconds(stage),
+            "result": ledger.entries.get(stage.name, {}).get("result"),
+        }
+        for stage in stages
+    ]
     return {"out": str(out), "hours": sum(row["seconds"] for row in rows) / 3600, "stages": rows}
 
 
@@ -148,5 +163,6 @@ def _came_to(stage: Stage, ledger) -> str:
     if isinstance(stage, TrainStage):
         best = result.get("best_rate")
         return f"best closed loop {best:.0%}" if best is not None else ""
-    return result.get("card") or ", ".join(f"{name} {row['successes']} of {row['episodes']}"
-                                           for name, row in result.get("sets", {}).items())
+    return result.get("card") or ", ".join(
+        f"{name} {row['successes']} of {row['episodes']}" for name, row in result.get("sets", {}).items()
+    )

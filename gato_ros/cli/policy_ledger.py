@@ -55,7 +55,7 @@ class Ledger:
         return self._stages
 
     def state(self, stage: Stage) -> str:
-        """"waiting", "running", "interrupted" or "done"."""
+        """ "waiting", "running", "interrupted" or "done"."""
         return self._stages.get(stage.name, {}).get("state", "waiting")
 
     def seconds(self, stage: Stage) -> float:
@@ -82,9 +82,20 @@ class Ledger:
         Args:
             found: files that were there before the stage was ever begun; its time does not cover them.
         """
-        entry = self._stages.setdefault(stage.name, {
-            "kind": type(stage).__name__, "state": "waiting", "started": _now(), "seconds": 0.0, "sittings": 0,
-            "found": found, "options": stated(stage), "digest": digest(stage), "result": None})
+        entry = self._stages.setdefault(
+            stage.name,
+            {
+                "kind": type(stage).__name__,
+                "state": "waiting",
+                "started": _now(),
+                "seconds": 0.0,
+                "sittings": 0,
+                "found": found,
+                "options": stated(stage),
+                "digest": digest(stage),
+                "result": None,
+            },
+        )
         entry.update(state="running", sittings=entry["sittings"] + 1, machine=machine())
         before, began, ended, result = entry["seconds"], time.monotonic(), threading.Event(), {}
 
@@ -122,8 +133,11 @@ def alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise SetupError(expected=f"{folder} for this process alone", got="another `policy` at work there",
-                             fix="wait for it, or use another --out") from None
+            raise SetupError(
+                expected=f"{folder} for this process alone",
+                got="another `policy` at work there",
+                fix="wait for it, or use another --out",
+            ) from None
         yield
 
 
@@ -152,5 +166,8 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
             raise ValueError(f"schema {content['schema']}")
         return content["stages"]
     except (ValueError, KeyError, TypeError) as error:
-        raise SetupError(expected=f"a ledger of schema {SCHEMA} in {path}", got=f"{type(error).__name__}: {error}",
-                         fix="move it away; stages whose files are whole are found again") from None
+        raise SetupError(
+            expected=f"a ledger of schema {SCHEMA} in {path}",
+            got=f"{type(error).__name__}: {error}",
+            fix="move it away; stages whose files are whole are found again",
+        ) from None

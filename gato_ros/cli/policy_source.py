@@ -35,13 +35,19 @@ def weights_folder(name: str) -> Path:
     for folder in (Path(name), SHIPPED / name):
         if name and (folder / WEIGHTS_FILE).is_file():
             if not (folder / CONFIG_FILE).is_file():
-                raise SetupError(expected=f"{CONFIG_FILE} beside {WEIGHTS_FILE} in {folder}", got="none",
-                                 fix="name a folder that `train` wrote")
+                raise SetupError(
+                    expected=f"{CONFIG_FILE} beside {WEIGHTS_FILE} in {folder}",
+                    got="none",
+                    fix="name a folder that `train` wrote",
+                )
             return folder
     shipped = ", ".join(path.name for path in shipped_policies()) or "none"
     kind = f"a folder without {WEIGHTS_FILE}" if name and Path(name).is_dir() else "no such folder"
-    raise SetupError(expected="a policy: expert, hold, or a folder with weights", got=f"{name!r}, {kind}",
-                     fix=f"shipped are: {shipped}")
+    raise SetupError(
+        expected="a policy: expert, hold, or a folder with weights",
+        got=f"{name!r}, {kind}",
+        fix=f"shipped are: {shipped}",
+    )
 
 
 def choose_compilation_cache(wanted: str) -> None:
@@ -84,8 +90,14 @@ def make_policy(name: str, embodiment: Embodiment, task: StackTask | None = None
     return PrivilegedPolicy(policy, StackingExpert(embodiment, task or RED_ON_BLUE))
 
 
-def make_environment(objects: str, policy: Policy, embodiment: Embodiment, randomisation: Randomisation | None = None,
-                     randomise_fully: bool = False, task: StackTask | None = None) -> RgbStackingEnv:
+def make_environment(
+    objects: str,
+    policy: Policy,
+    embodiment: Embodiment,
+    randomisation: Randomisation | None = None,
+    randomise_fully: bool = False,
+    task: StackTask | None = None,
+) -> RgbStackingEnv:
     """An environment with the observations `policy` reads and no others: what it does not name it cannot see.
 
     Args:
@@ -101,5 +113,12 @@ def make_environment(objects: str, policy: Policy, embodiment: Embodiment, rando
 
     privileged = tuple(key for key in policy.observation_keys if key.startswith(PRIVILEGED_PREFIX))
     plain = tuple(key for key in policy.observation_keys if key not in privileged)
-    return RgbStackingEnv(objects, observation_keys=plain, privileged=privileged, embodiment=embodiment,
-                          randomisation=randomisation, randomise_fully=randomise_fully, wanted=task or RED_ON_BLUE)
+    return RgbStackingEnv(
+        objects,
+        observation_keys=plain,
+        privileged=privileged,
+        embodiment=embodiment,
+        randomisation=randomisation,
+        randomise_fully=randomise_fully,
+        wanted=task or RED_ON_BLUE,
+    )

@@ -47,10 +47,20 @@ def what(stage: Stage) -> str:
 def _collect(stage: CollectStage, out: Path, workers: int) -> dict[str, Any]:
     from gato_ros.cli import collect
 
-    result = collect.run(collect.Options(
-        out=out / stage.folder, kind=stage.kind, objects=stage.objects, episodes=stage.episodes, seed=stage.seed,
-        workers=workers, per_scene=stage.per_scene, randomise=True, keep_failures=stage.policy is not None,
-        policy=str(out / stage.policy) if stage.policy else None))
+    result = collect.run(
+        collect.Options(
+            out=out / stage.folder,
+            kind=stage.kind,
+            objects=stage.objects,
+            episodes=stage.episodes,
+            seed=stage.seed,
+            workers=workers,
+            per_scene=stage.per_scene,
+            randomise=True,
+            keep_failures=stage.policy is not None,
+            policy=str(out / stage.policy) if stage.policy else None,
+        )
+    )
     return {**result, "files": files_made(stage, out)}
 
 
@@ -59,10 +69,18 @@ def _train(stage: TrainStage, out: Path) -> dict[str, Any]:
     from gato_ros.training.config import TrainingConfig
 
     training = TrainingConfig(steps=stage.steps, batch=stage.batch, learning_rate=stage.learning_rate)
-    return train.run(train.Options(
-        data=tuple(out / folder for folder in stage.data), out=out / stage.folder, preset=stage.preset,
-        training=training, init=out / stage.init if stage.init else None, closed_loop_every=stage.closed_loop_every,
-        closed_loop_episodes=stage.closed_loop_episodes, closed_loop_set=stage.closed_loop_set))
+    return train.run(
+        train.Options(
+            data=tuple(out / folder for folder in stage.data),
+            out=out / stage.folder,
+            preset=stage.preset,
+            training=training,
+            init=out / stage.init if stage.init else None,
+            closed_loop_every=stage.closed_loop_every,
+            closed_loop_episodes=stage.closed_loop_episodes,
+            closed_loop_set=stage.closed_loop_set,
+        )
+    )
 
 
 def _evaluate(stage: EvaluateStage, out: Path, workers: int) -> dict[str, Any]:
@@ -70,11 +88,24 @@ def _evaluate(stage: EvaluateStage, out: Path, workers: int) -> dict[str, Any]:
 
     disturbed = {"perturb": stage.perturbation, "level": stage.level} if stage.perturbation else {}
     file = out / stage.folder / RESULT_FILE
-    result = evaluate.run(evaluate.Options(policy=str(out / stage.policy), set=stage.objects, episodes=stage.episodes,
-                                           seed=stage.seed, workers=workers, json=file, **disturbed))
+    result = evaluate.run(
+        evaluate.Options(
+            policy=str(out / stage.policy),
+            set=stage.objects,
+            episodes=stage.episodes,
+            seed=stage.seed,
+            workers=workers,
+            json=file,
+            **disturbed,
+        )
+    )
     write_json(file, result)
-    return {"sets": {name: {key: row[key] for key in ("episodes", "successes", "rate", "wilson95")}
-                     for name, row in result["sets"].items()}}
+    return {
+        "sets": {
+            name: {key: row[key] for key in ("episodes", "successes", "rate", "wilson95")}
+            for name, row in result["sets"].items()
+        }
+    }
 
 
 def _card(stage: CardStage, out: Path, ledger: Ledger) -> dict[str, Any]:

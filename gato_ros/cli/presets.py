@@ -30,9 +30,12 @@ def run(options: Options) -> dict:
         layout = token_layout(contract_for(embodiment, config.observation_keys), config)
         presets[name] = {
             "parameters": count_parameters(parameter_shapes(config, layout)),
-            "layers": config.layers, "width": config.width, "heads": config.heads,
+            "layers": config.layers,
+            "width": config.width,
+            "heads": config.heads,
             "context": config.context_tokens or layout.step_tokens,
-            "step_tokens": layout.step_tokens, "decoding": config.action_decoding,
+            "step_tokens": layout.step_tokens,
+            "decoding": config.action_decoding,
         }
     _print(presets)
     return {"presets": presets}

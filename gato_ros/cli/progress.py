@@ -11,8 +11,14 @@ LOG_EVERY_S = 30.0
 
 
 @contextlib.contextmanager
-def counted(title: str, total: int, done: int = 0, quiet: bool = False,
-            log_every_s: float = LOG_EVERY_S, transient: bool = False) -> Iterator[Callable[[str], None]]:
+def counted(
+    title: str,
+    total: int,
+    done: int = 0,
+    quiet: bool = False,
+    log_every_s: float = LOG_EVERY_S,
+    transient: bool = False,
+) -> Iterator[Callable[[str], None]]:
     """Yields `advance(note)`, to be called when one more of `total` is done.
 
     Args:
@@ -25,9 +31,16 @@ def counted(title: str, total: int, done: int = 0, quiet: bool = False,
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     # A redraw costs as much as a control tick: twice a second is enough.
-    with Progress(TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                  TextColumn("{task.fields[note]}"), refresh_per_second=2, transient=transient,
-                  disable=quiet or (transient and not sys.stdout.isatty())) as progress:
+    with Progress(
+        TextColumn(title),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        refresh_per_second=2,
+        transient=transient,
+        disable=quiet or (transient and not sys.stdout.isatty()),
+    ) as progress:
         bar, count, told_s = progress.add_task("", total=total, completed=done, note=""), done, time.monotonic()
 
         def advance(note: str) -> None:

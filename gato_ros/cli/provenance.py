@@ -13,8 +13,9 @@ SOURCE = Path(__file__).resolve().parents[2]
 def git_commit(folder: Path = SOURCE) -> str | None:
     """The commit of the checkout that this code runs from, and whether it was changed since; None outside of one."""
     try:
-        run = lambda *arguments: subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True,
-                                                timeout=10, check=True).stdout.strip()
+        run = lambda *arguments: subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
         # An installed package may lie inside somebody else's repository.
         if Path(run("rev-parse", "--show-toplevel")) != folder:
             return None

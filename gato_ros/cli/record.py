@@ -69,14 +69,23 @@ def _check(options: Options) -> None:
         if value < 1:
             raise SetupError(expected=f"--{name} of at least 1", got=str(value), fix="give a larger number")
     if not 0 <= options.seed <= LARGEST_SEED - options.episodes:
-        raise SetupError(expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]", got=str(options.seed),
-                         fix="choose another seed")
+        raise SetupError(
+            expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]",
+            got=str(options.seed),
+            fix="choose another seed",
+        )
     if options.teleop == "expert" and options.robot != "sim":
-        raise SetupError(expected="--robot sim with the expert", got="a driver",
-                         fix="it needs to know where all things are, and only the simulator tells")
+        raise SetupError(
+            expected="--robot sim with the expert",
+            got="a driver",
+            fix="it needs to know where all things are, and only the simulator tells",
+        )
     if options.teleop in ("joy", "spacemouse") and "ROS_DOMAIN_ID" not in os.environ:
-        raise SetupError(expected=f"ROS_DOMAIN_ID for --teleop {options.teleop}", got="none",
-                         fix="the device's own node has to be in the same domain: `export ROS_DOMAIN_ID=7` for both")
+        raise SetupError(
+            expected=f"ROS_DOMAIN_ID for --teleop {options.teleop}",
+            got="none",
+            fix="the device's own node has to be in the same domain: `export ROS_DOMAIN_ID=7` for both",
+        )
     if options.out.exists() and not options.out.is_dir():
         raise SetupError(expected="a folder for --out", got=f"the file {options.out}", fix="choose another place")
 
@@ -88,18 +97,31 @@ def _plans(options: Options, namespace: str) -> tuple[NodePlan, ...]:
 
     same, expert = {"embodiment": options.embodiment}, options.teleop == "expert"
     settings = {
-        "sim_node": {"objects": options.objects, "task": options.task, "seed": options.seed, "gui": options.gui,
-                     "ground_truth": expert, **same},
+        "sim_node": {
+            "objects": options.objects,
+            "task": options.task,
+            "seed": options.seed,
+            "gui": options.gui,
+            "ground_truth": expert,
+            **same,
+        },
         # On a real robot somebody has to be there and say so, with ~/reset.
         "guard_node": {"start_armed": options.robot == "sim", **same},
         "teleop_node": {"device": options.teleop, "task": options.task, "hands_on": not expert, **same},
-        "recorder_node": {"folder": str(options.out.resolve()), "operator": options.operator,
-                          "prefix": "expert" if expert else "teleop",
-                          "task": options.task_text or stack_task(options.task).text, **same}}
+        "recorder_node": {
+            "folder": str(options.out.resolve()),
+            "operator": options.operator,
+            "prefix": "expert" if expert else "teleop",
+            "task": options.task_text or stack_task(options.task).text,
+            **same,
+        },
+    }
     without = ("policy_node", "incident_node", *(() if options.robot == "sim" else ("sim_node",)))
     # Without these there is no session, whatever the loop does without.
-    return tuple(replace(plan, needed=True) for plan in loop_plan(
-        settings, options.parameters, namespace, without, also=("teleop_node", "recorder_node")))
+    return tuple(
+        replace(plan, needed=True)
+        for plan in loop_plan(settings, options.parameters, namespace, without, also=("teleop_node", "recorder_node"))
+    )
 
 
 def run(options: Options) -> dict:
@@ -113,14 +135,20 @@ def run(options: Options) -> dict:
     plans, expert = _plans(options, robot.wire.namespace), options.teleop == "expert"
     # The keyboard's node has the terminal, and with it Ctrl-C; it is no child that runs behind.
     seat = [plan for plan in plans if plan.name == "teleop_node" and options.teleop == "keyboard"]
-    about = {"driver": "expert" if expert else "human", "device": options.teleop,
-             **({"task": options.task, "object_set": options.objects} if options.robot == "sim" else {})}
+    about = {
+        "driver": "expert" if expert else "human",
+        "device": options.teleop,
+        **({"task": options.task, "object_set": options.objects} if options.robot == "sim" else {}),
+    }
     # A robot's driver is in the user's own domain.
     domain = own_domain() if options.robot == "sim" else contextlib.nullcontext()
     takes: list[Take] = []
     failure = None
-    with domain, Children([plan for plan in plans if plan not in seat]) as children, \
-            RecordSession(robot.wire.namespace, children.check, options.robot == "sim", about, expert) as session:
+    with (
+        domain,
+        Children([plan for plan in plans if plan not in seat]) as children,
+        RecordSession(robot.wire.namespace, children.check, options.robot == "sim", about, expert) as session,
+    ):
         try:
             _wait_until_up(session)
             if session.recovered:
@@ -141,8 +169,9 @@ def _wait_until_up(session: RecordSession) -> None:
     try:
         session.wait_until_up()
     except (ChildDied, LoopFailed) as failure:
-        raise SetupError(expected="running nodes", got=str(failure),
-                         fix="mend that, or run `python -m gato_ros doctor`") from None
+        raise SetupError(
+            expected="running nodes", got=str(failure), fix="mend that, or run `python -m gato_ros doctor`"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -170,10 +199,12 @@ def _expert(options: Options, session: RecordSession, at_terminal: None) -> Iter
     with Progress(*columns, refresh_per_second=2) as progress, _loop_failures():
         bar = progress.add_task("")
         for number in range(options.episodes):
-            progress.update(bar, description=f"episode {number + 1} of {options.episodes}", total=options.max_steps,
-                            completed=0)
-            yield session.expert_episode(options.seed + number, limit_s,
-                                         lambda step: progress.update(bar, completed=step))
+            progress.update(
+                bar, description=f"episode {number + 1} of {options.episodes}", total=options.max_steps, completed=0
+            )
+            yield session.expert_episode(
+                options.seed + number, limit_s, lambda step: progress.update(bar, completed=step)
+            )
 
 
 def _person(options: Options, session: RecordSession, at_terminal: subprocess.Popen | None) -> Iterator[Take]:
@@ -229,6 +260,11 @@ def _result(options: Options, takes: list[Take], failure: str | None) -> dict:
     if failure:
         print(f"stopped early: {failure}")
     print(f"{len(kept)} episodes in {options.out}; python -m gato_ros episodes ls {options.out}")
-    return {"ok": failure is None and len(kept) >= options.episodes, "episodes": len(kept), "ends": dict(ends),
-            "files": [str(take.path) for take in takes if take.path and take.end not in THROWN_AWAY],
-            "flagged": [str(take.path) for take in takes if take.flags], "failure": failure}
+    return {
+        "ok": failure is None and len(kept) >= options.episodes,
+        "episodes": len(kept),
+        "ends": dict(ends),
+        "files": [str(take.path) for take in takes if take.path and take.end not in THROWN_AWAY],
+        "flagged": [str(take.path) for take in takes if take.flags],
+        "failure": failure,
+    }

@@ -61,16 +61,25 @@ def run(options: Options) -> dict:
         if options.part != "policy":
             layers += replay_guard(wire)
     except (ValueError, KeyError) as error:
-        raise SetupError(expected=f"journals of this version of the package in {options.file}",
-                         got=f"{type(error).__name__}: {error}",
-                         fix="replay it with the version that recorded it, or one side of it with --part") from None
+        raise SetupError(
+            expected=f"journals of this version of the package in {options.file}",
+            got=f"{type(error).__name__}: {error}",
+            fix="replay it with the version that recorded it, or one side of it with --part",
+        ) from None
     if not any(layer.compared for layer in layers):
-        raise SetupError(expected=f"something to compare in {options.file}",
-                         got="; ".join(f"{layer.name}: {dict(layer.skipped) or 'nothing recorded'}" for layer in layers)
-                         or "nothing recorded",
-                         fix="record with policy_node and guard_node of this package running")
-    result = {"ok": not any(layer.different for layer in layers), "file": str(options.file), **incident.about,
-              "notes": notes, "layers": [layer.row() for layer in layers]}
+        raise SetupError(
+            expected=f"something to compare in {options.file}",
+            got="; ".join(f"{layer.name}: {dict(layer.skipped) or 'nothing recorded'}" for layer in layers)
+            or "nothing recorded",
+            fix="record with policy_node and guard_node of this package running",
+        )
+    result = {
+        "ok": not any(layer.different for layer in layers),
+        "file": str(options.file),
+        **incident.about,
+        "notes": notes,
+        "layers": [layer.row() for layer in layers],
+    }
     _print(result)
     return result
 
@@ -79,8 +88,14 @@ def _policy_layers(options: Options, incident: Incident, wire: Wire, notes: list
     from gato_ros.cli.replay_policy import PolicyReplay
     from gato_ros.embodiments import load_embodiment
 
-    who = next((entry["about"] for entry in map(json_module.loads, (text for _, text in reversed(wire.policy_journal)))
-                if "about" in entry), None)
+    who = next(
+        (
+            entry["about"]
+            for entry in map(json_module.loads, (text for _, text in reversed(wire.policy_journal)))
+            if "about" in entry
+        ),
+        None,
+    )
     if who is None:
         notes.append("no step of a policy was recorded")
         return []
@@ -113,9 +128,11 @@ def _same(options: Options, what: str, recorded: str, found: str, name: str, opt
     if recorded == found:
         return
     if not options.anyway:
-        raise SetupError(expected=f"{what} of the recording, sha256 {recorded[:12] or 'none: hold'}",
-                         got=f"{name}, sha256 {found[:12] or 'none'}",
-                         fix=f"name the right one with {option}, or ask what this one would have done with --anyway")
+        raise SetupError(
+            expected=f"{what} of the recording, sha256 {recorded[:12] or 'none: hold'}",
+            got=f"{name}, sha256 {found[:12] or 'none'}",
+            fix=f"name the right one with {option}, or ask what this one would have done with --anyway",
+        )
     notes.append(f"{what} differ on purpose: recorded {recorded[:12] or 'hold'}, replayed {name} {found[:12]}")
 
 
@@ -123,8 +140,11 @@ def _version_notes(recorded: dict[str, str]) -> list[str]:
     from importlib import metadata
 
     here = {name: metadata.version(name) for name in recorded}
-    return [f"{name} was {recorded[name]}, is {here[name]}: it may round otherwise" for name in recorded
-            if recorded[name] != here[name]]
+    return [
+        f"{name} was {recorded[name]}, is {here[name]}: it may round otherwise"
+        for name in recorded
+        if recorded[name] != here[name]
+    ]
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -133,25 +153,40 @@ def _print(result: dict[str, Any]) -> None:
     from rich.table import Table
 
     console = Console()
-    console.print(f"{result['file']}: {result['reason']}, {result['span_s']:.1f} s of {result['robot']}", markup=False,
-                  highlight=False, soft_wrap=True)
+    console.print(
+        f"{result['file']}: {result['reason']}, {result['span_s']:.1f} s of {result['robot']}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
     table = Table("layer", "compared", "different", "not compared", show_edge=False)
     for layer in result["layers"]:
         skipped = "; ".join(f"{count}: {why}" for why, count in layer["not_compared"].items())
-        table.add_row(layer["name"], str(layer["compared"]), str(layer["different"]), escape(skipped),
-                      style="red" if layer["different"] else None)
+        table.add_row(
+            layer["name"],
+            str(layer["compared"]),
+            str(layer["different"]),
+            escape(skipped),
+            style="red" if layer["different"] else None,
+        )
     console.print(table)
     for layer in result["layers"]:
         if first := layer["first"]:
-            console.print(f"{layer['name']}: first difference {first['at_s']:+.3f} s from the latch, {first['where']}\n"
-                          f"  recorded {first['recorded']}\n  replayed {first['replayed']}", markup=False,
-                          highlight=False, soft_wrap=True)
+            console.print(
+                f"{layer['name']}: first difference {first['at_s']:+.3f} s from the latch, {first['where']}\n"
+                f"  recorded {first['recorded']}\n  replayed {first['replayed']}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
     for note in [*result["notes"], *_losses(result)]:
         console.print(note, markup=False, highlight=False)
     console.print("no difference" if result["ok"] else "there are differences")
 
 
 def _losses(result: dict[str, Any]) -> list[str]:
-    return [f"{count} messages of {topic} {how}" for key, how in (("lost", "were lost on the way"),
-                                                                  ("crowded_out", "had no room in memory"))
-            for topic, count in result.get(key, {}).items()]
+    return [
+        f"{count} messages of {topic} {how}"
+        for key, how in (("lost", "were lost on the way"), ("crowded_out", "had no room in memory"))
+        for topic, count in result.get(key, {}).items()
+    ]

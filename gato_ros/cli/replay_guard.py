@@ -37,8 +37,9 @@ def replay_guard(wire: Wire) -> list[Layer]:
             verdict.skip("the guard's state is not known yet")
         else:
             where, recorded, replayed = difference(again.recorded, again.repeated) if not again.equal else ("", "", "")
-            verdict.compare(again.equal, at_s[again.number], ".".join(filter(None, (again.call, where))), recorded,
-                            replayed)
+            verdict.compare(
+                again.equal, at_s[again.number], ".".join(filter(None, (again.call, where))), recorded, replayed
+            )
     return [handover, verdict, _commands(wire)]
 
 
@@ -88,6 +89,11 @@ def _commands(wire: Wire) -> Layer:
             continue
         # Simulated time stands still between steps: any of one moment may have made it.
         same = np.flatnonzero(np.abs(clocks - clocks[last_before]) < SAME_MOMENT_S)
-        layer.compare(velocity.tobytes() in [velocities[i] for i in same], wire.at_s(stamp_ns), "joint_velocity",
-                      velocity, np.frombuffer(velocities[last_before]))
+        layer.compare(
+            velocity.tobytes() in [velocities[i] for i in same],
+            wire.at_s(stamp_ns),
+            "joint_velocity",
+            velocity,
+            np.frombuffer(velocities[last_before]),
+        )
     return layer

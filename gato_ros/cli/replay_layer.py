@@ -33,13 +33,23 @@ class Layer:
         if not equal:
             self.different += 1
             if self.first is None:
-                self.first = {"at_s": round(at_s, 4), "where": where, "recorded": _shown(recorded),
-                              "replayed": _shown(replayed)}
+                self.first = {
+                    "at_s": round(at_s, 4),
+                    "where": where,
+                    "recorded": _shown(recorded),
+                    "replayed": _shown(replayed),
+                }
 
     def row(self) -> dict[str, Any]:
         """Its part of the result."""
-        return {"name": self.name, "what": self.what, "compared": self.compared, "different": self.different,
-                "first": self.first, "not_compared": dict(self.skipped)}
+        return {
+            "name": self.name,
+            "what": self.what,
+            "compared": self.compared,
+            "different": self.different,
+            "first": self.first,
+            "not_compared": dict(self.skipped),
+        }
 
 
 def _shown(value: Any) -> str:

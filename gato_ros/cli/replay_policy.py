@@ -40,8 +40,14 @@ class PolicyReplay:
         # To the bit only for the recorded weights: of others nobody asks for the last digit.
         self._exact = who["weights"] == getattr(policy, "digest", "")
         # Which policy the entries at hand are of; before the first that says so, the one that comes next.
-        self._about = next((entry["about"] for entry in map(json.loads, (text for _, text in wire.policy_journal))
-                            if "about" in entry), {})
+        self._about = next(
+            (
+                entry["about"]
+                for entry in map(json.loads, (text for _, text in wire.policy_journal))
+                if "about" in entry
+            ),
+            {},
+        )
 
     def run(self) -> list[Layer]:
         """Every step in turn; the layers."""
@@ -86,10 +92,15 @@ class PolicyReplay:
         from gato_ros.nodes.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
 
         assembler = ObservationAssembler(self._robot, self._policy.observation_keys, 0.0)
-        states = {JOINTS: ("joints", self._robot.arm.joints, ("position", "velocity")),
-                  GRIPPER: ("gripper", [self._robot.gripper.joint], ("position", "effort"))}
-        needed = {*assembler.image_keys, *([JOINTS] if assembler.needs_joints else []),
-                  *([GRIPPER] if assembler.needs_gripper else [])}
+        states = {
+            JOINTS: ("joints", self._robot.arm.joints, ("position", "velocity")),
+            GRIPPER: ("gripper", [self._robot.gripper.joint], ("position", "effort")),
+        }
+        needed = {
+            *assembler.image_keys,
+            *([JOINTS] if assembler.needs_joints else []),
+            *([GRIPPER] if assembler.needs_gripper else []),
+        }
         if needed - set(entry["sources"]):
             return None  # other weights, which see more
         for name, stamp_s in entry["sources"].items():
@@ -106,8 +117,9 @@ class PolicyReplay:
                 channel = self._robot.observations[name]
                 value = rgb_from_message(messages.read(messages.IMAGE, data), channel.height, channel.width)
             assembler.offer(name, Sample(value, stamp_s, 0.0))
-        assembler.texts = {key: value_from_text(text, self._robot.observations[key].size_bytes)
-                           for key, text in entry["texts"].items()}
+        assembler.texts = {
+            key: value_from_text(text, self._robot.observations[key].size_bytes) for key, text in entry["texts"].items()
+        }
         return assembler.observation()
 
     def _compare_tokens(self, entry: dict[str, Any], observation: Observation, at_s: float) -> None:
@@ -121,8 +133,13 @@ class PolicyReplay:
             where = next((i for i, pair in enumerate(zip(ids, entry["ids"])) if pair[0] != pair[1]), len(ids))
             self.tokens.compare(False, at_s, f"step {entry['n']}, value token {where}", entry["ids"], ids)
         else:
-            self.tokens.compare(patches == entry["patches_crc32"], at_s, f"step {entry['n']}, crc32 of the patches",
-                                entry["patches_crc32"], patches)
+            self.tokens.compare(
+                patches == entry["patches_crc32"],
+                at_s,
+                f"step {entry['n']}, crc32 of the patches",
+                entry["patches_crc32"],
+                patches,
+            )
 
     def _take_up(self, entry: dict[str, Any], observation: Observation) -> bool:
         """Fill the memory from the steps recorded; whether this step can be judged."""
@@ -155,12 +172,14 @@ class PolicyReplay:
             return None, f"{type(error).__name__}: {error}"
         return vector, None
 
-    def _compare_proposal(self, entry: dict[str, Any], vector: np.ndarray | None, failure: str | None,
-                          at_s: float) -> None:
+    def _compare_proposal(
+        self, entry: dict[str, Any], vector: np.ndarray | None, failure: str | None, at_s: float
+    ) -> None:
         where = f"step {entry['n']}"
         if vector is None or entry["action"] is None:
-            self.proposal.compare(failure == entry["failure"], at_s, where, entry["failure"] or decode(entry["action"]),
-                                  failure or vector)
+            self.proposal.compare(
+                failure == entry["failure"], at_s, where, entry["failure"] or decode(entry["action"]), failure or vector
+            )
             return
         sent = None
         if entry["stamp_ns"] is not None:  # else it came too late to be proposed
@@ -186,5 +205,8 @@ class PolicyReplay:
             prompt = read_prompt(path, self._robot, self._policy.observation_keys, self._policy.prompt_steps, part)
             if prompt.digest == wanted["sha256"] and prompt.taken == wanted["taken"]:
                 return prompt
-        raise SetupError(expected=f"the prompt of sha256 {wanted['sha256'][:12]}, {wanted['taken']}",
-                         got=f"{path}, sha256 {prompt.digest[:12]}", fix="name its file with --prompt")
+        raise SetupError(
+            expected=f"the prompt of sha256 {wanted['sha256'][:12]}, {wanted['taken']}",
+            got=f"{path}, sha256 {prompt.digest[:12]}",
+            fix="name its file with --prompt",
+        )

@@ -23,9 +23,12 @@ class Wire:
         return (stamp_ns - self._incident.about["at_ns"]) * 1e-9
 
     def _texts(self, role: str) -> list[tuple[int, str]]:
-        return [(stamp_ns, line) for track in self._incident.of(role)
-                for stamp_ns, data in zip(track.stamps_ns, track.data)
-                for line in messages.read(STRING, data).data.splitlines()]
+        return [
+            (stamp_ns, line)
+            for track in self._incident.of(role)
+            for stamp_ns, data in zip(track.stamps_ns, track.data)
+            for line in messages.read(STRING, data).data.splitlines()
+        ]
 
     @cached_property
     def guard_journal(self) -> list[tuple[int, str]]:
@@ -63,23 +66,33 @@ class Wire:
     @cached_property
     def commands(self) -> list[tuple[int, float, np.ndarray]]:
         """Receipt [ns], stamp [s] and joint velocities [rad/s] of each arm command."""
-        return [(stamp_ns, _stamp_s(data, messages.JOINT_STATE),
-                 np.array(messages.read(messages.JOINT_STATE, data).velocity, np.float64))
-                for track in self._incident.of("arm_command") if track.message_type == messages.JOINT_STATE
-                for stamp_ns, data in zip(track.stamps_ns, track.data)]
+        return [
+            (
+                stamp_ns,
+                _stamp_s(data, messages.JOINT_STATE),
+                np.array(messages.read(messages.JOINT_STATE, data).velocity, np.float64),
+            )
+            for track in self._incident.of("arm_command")
+            if track.message_type == messages.JOINT_STATE
+            for stamp_ns, data in zip(track.stamps_ns, track.data)
+        ]
 
     @property
     def other_commands(self) -> int:
         """Arm commands in another form than joint velocities by name (`arm_command_kind` of the contract)."""
-        return sum(len(track.data) for track in self._incident.of("arm_command")
-                   if track.message_type != messages.JOINT_STATE)
+        return sum(
+            len(track.data) for track in self._incident.of("arm_command") if track.message_type != messages.JOINT_STATE
+        )
 
     @cached_property
     def inputs(self) -> dict[str, dict[float, bytes]]:
         """Contract key of an image, or `joints` or `gripper` -> stamp [s] -> message; the first of equal stamps."""
         found: dict[str, dict[float, bytes]] = {}
-        for role, kind in (("image", messages.IMAGE), ("joints", messages.JOINT_STATE),
-                           ("gripper", messages.JOINT_STATE)):
+        for role, kind in (
+            ("image", messages.IMAGE),
+            ("joints", messages.JOINT_STATE),
+            ("gripper", messages.JOINT_STATE),
+        ):
             for track in self._incident.of(role):
                 by_stamp = found.setdefault(track.metadata.get("key", role), {})
                 for data in track.data:

@@ -57,17 +57,22 @@ class Report:
         latencies = np.concatenate([*self._latencies, np.zeros(0)])
         rates = [row["control_rate_hz"] for row in rows if row["control_rate_hz"]]
         return {
-            "ok": not self._failure, "failure": self._failure, **self._head,
-            "episodes": len(rows), "stacked": sum(row["stacked"] for row in rows),
+            "ok": not self._failure,
+            "failure": self._failure,
+            **self._head,
+            "episodes": len(rows),
+            "stacked": sum(row["stacked"] for row in rows),
             "control_rate_hz": round(float(np.mean(rates)), 3) if rates else None,
-            "ticks": sum(row["steps"] for row in rows), "missed_ticks": sum(row["missed_ticks"] for row in rows),
+            "ticks": sum(row["steps"] for row in rows),
+            "missed_ticks": sum(row["missed_ticks"] for row in rows),
             "camera_to_command_ms": percentiles(latencies),
             "joint_jerk_rad_s3": jerk_figures(np.concatenate([*self._jerk, np.zeros(0)])),
             "guard_verdicts": dict(sum((Counter(row["verdicts"]) for row in rows), Counter())),
             "guard_reasons": dict(sum((Counter(row["reasons"]) for row in rows), Counter())),
             "episode_rows": rows,
             "embodiment": {"name": self._robot.name, "digest": self._robot.digest},
-            "versions": {name: _version(name) for name in PACKAGES}}
+            "versions": {name: _version(name) for name in PACKAGES},
+        }
 
     def write(self, folder: Path, incidents: list[str] | None = None, lost_nodes: list[str] | None = None) -> dict:
         """Write report.json and report.html into `folder`; returns the result.
@@ -81,8 +86,11 @@ class Report:
         result = {**self.result(), "incidents": incidents or [], "lost_nodes": lost_nodes or []}
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
         page = environment.from_string(TEMPLATE.read_text()).render(
-            result=result, rows=list(zip(result["episode_rows"], self._videos)), cameras=self._robot.image_keys,
-            histogram=histogram_svg(np.concatenate([*self._latencies, np.zeros(0)])))
+            result=result,
+            rows=list(zip(result["episode_rows"], self._videos)),
+            cameras=self._robot.image_keys,
+            histogram=histogram_svg(np.concatenate([*self._latencies, np.zeros(0)])),
+        )
         write_json(folder / "report.json", result)
         partial = folder / "report.html.partial"
         partial.write_text(page)
@@ -125,4 +133,4 @@ def histogram_svg(latencies_ms: np.ndarray) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg")
     text = buffer.getvalue()
-    return text[text.index("<svg"):]
+    return text[text.index("<svg") :]

@@ -37,8 +37,18 @@ def _first_change(frames: Sequence[Mapping[str, np.ndarray]]) -> int:
 
 
 def _column(frame: Mapping[str, np.ndarray], caption: str) -> np.ndarray:
-    tiles = [cv2.copyMakeBorder(cv2.resize(picture, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC), 0, GAP_PX,
-                                0, GAP_PX, cv2.BORDER_CONSTANT, value=BACKGROUND) for picture in frame.values()]
+    tiles = [
+        cv2.copyMakeBorder(
+            cv2.resize(picture, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC),
+            0,
+            GAP_PX,
+            0,
+            GAP_PX,
+            cv2.BORDER_CONSTANT,
+            value=BACKGROUND,
+        )
+        for picture in frame.values()
+    ]
     bar = np.full((CAPTION_PX, tiles[0].shape[1], 3), BACKGROUND, np.uint8)
     cv2.putText(bar, caption, (2, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
     return np.vstack([*tiles, bar])

@@ -67,13 +67,17 @@ def _check(options: Options) -> str:
         if value < 1:
             raise SetupError(expected=f"--{name} of at least 1", got=str(value), fix="give a larger number")
     if not 0 <= options.seed <= LARGEST_SEED - options.episodes:
-        raise SetupError(expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]", got=str(options.seed),
-                         fix="choose another seed")
+        raise SetupError(
+            expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]",
+            got=str(options.seed),
+            fix="choose another seed",
+        )
     if options.out.exists() and not options.out.is_dir():
         raise SetupError(expected="a folder for --out", got=f"the file {options.out}", fix="choose another place")
     if options.strip and (options.strip.is_dir() or any(path.is_file() for path in options.strip.parents)):
-        raise SetupError(expected="a file that can be written for --strip", got=str(options.strip),
-                         fix="choose another place")
+        raise SetupError(
+            expected="a file that can be written for --strip", got=str(options.strip), fix="choose another place"
+        )
     if options.policy == "hold":
         return "hold"
     return str(weights_folder(options.policy or DEFAULT).resolve())
@@ -117,15 +121,32 @@ def run(options: Options) -> dict:
     robot = load_embodiment(options.embodiment)
     prompt = {"prompt": str(options.prompt.resolve())} if options.prompt else {}  # else the file's
     same = {"embodiment": options.embodiment}
-    settings = {"guard_node": same,
-                "policy_node": {"policy": policy, "task": stack_task(options.task).text, "propose_at_start": False,
-                                **prompt, **same},
-                "sim_node": {"objects": options.objects, "task": options.task, "seed": options.seed,
-                             "gui": options.gui, **same},
-                "incident_node": {"folder": str((options.out / INCIDENTS).resolve()), **same}}
+    settings = {
+        "guard_node": same,
+        "policy_node": {
+            "policy": policy,
+            "task": stack_task(options.task).text,
+            "propose_at_start": False,
+            **prompt,
+            **same,
+        },
+        "sim_node": {
+            "objects": options.objects,
+            "task": options.task,
+            "seed": options.seed,
+            "gui": options.gui,
+            **same,
+        },
+        "incident_node": {"folder": str((options.out / INCIDENTS).resolve()), **same},
+    }
     namespace = robot.wire.namespace
-    plans = loop_plan(settings, options.parameters, namespace, () if options.incidents else ("incident_node",),
-                      (MANAGER,) if options.managed else ())
+    plans = loop_plan(
+        settings,
+        options.parameters,
+        namespace,
+        () if options.incidents else ("incident_node",),
+        (MANAGER,) if options.managed else (),
+    )
     report = Report(robot, policy=Path(policy).name, objects=options.objects, seed=options.seed, task=options.task)
     before = set((options.out / INCIDENTS).glob("*.mcap"))
     with own_domain(), Children(plans) as children, EpisodeRunner(robot, namespace, children.check) as runner:
@@ -151,14 +172,17 @@ def _run_episodes(options: Options, runner: EpisodeRunner, report: Report) -> No
         try:
             runner.wait_until_up()
         except (ChildDied, LoopFailed) as failure:
-            raise SetupError(expected="running nodes", got=str(failure),
-                             fix="mend that, or run `python -m gato_ros doctor`") from None
+            raise SetupError(
+                expected="running nodes", got=str(failure), fix="mend that, or run `python -m gato_ros doctor`"
+            ) from None
         try:
             for number in range(options.episodes):
-                progress.update(bar, description=f"episode {number + 1} of {options.episodes}",
-                                total=options.max_steps, completed=0)
-                record = runner.run(options.seed + number, options.max_steps,
-                                    lambda step: progress.update(bar, completed=step))
+                progress.update(
+                    bar, description=f"episode {number + 1} of {options.episodes}", total=options.max_steps, completed=0
+                )
+                record = runner.run(
+                    options.seed + number, options.max_steps, lambda step: progress.update(bar, completed=step)
+                )
                 report.add(record)
                 if not progress.console.is_terminal:  # a bar shows nothing there
                     outcome = "stacked" if record.stacked else "not stacked"
@@ -172,12 +196,17 @@ def _print(result: dict, out: Path) -> None:
 
     latency = result["camera_to_command_ms"]
     console = Console()
-    console.print(f"{result['stacked']} of {result['episodes']} episodes stacked; {result['control_rate_hz']} Hz, "
-                  f"{result['missed_ticks']} of {result['ticks']} ticks missed, camera to command "
-                  f"p50 {latency['p50']} ms, p99 {latency['p99']} ms")
+    console.print(
+        f"{result['stacked']} of {result['episodes']} episodes stacked; {result['control_rate_hz']} Hz, "
+        f"{result['missed_ticks']} of {result['ticks']} ticks missed, camera to command "
+        f"p50 {latency['p50']} ms, p99 {latency['p99']} ms"
+    )
     if result["missed_ticks"] > MISSED_SHARE * max(1, result["ticks"]):
-        console.print("this machine could not keep the pace, so the result says little about the policy: stop what "
-                      "else runs (two quiet cores are enough), or measure in process with `evaluate`", style="bold")
+        console.print(
+            "this machine could not keep the pace, so the result says little about the policy: stop what "
+            "else runs (two quiet cores are enough), or measure in process with `evaluate`",
+            style="bold",
+        )
     if result["failure"]:
         console.print(f"stopped early: {result['failure']}")
     for lost in result["lost_nodes"]:

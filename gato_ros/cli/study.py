@@ -93,8 +93,11 @@ def study_cells(options: Options) -> tuple[Cell, ...]:
     if options.name == "demonstrations":
         return tuple(Cell(f"{count:04d}", "", options.preset, data, count) for count in counts)
     starts = (("pretrained", options.init), ("from_nothing", None))
-    return tuple(Cell(f"{count:04d}_{start}", start.replace("_", " "), options.preset, data, count, init, NEW_TASK)
-                 for start, init in starts for count in counts)
+    return tuple(
+        Cell(f"{count:04d}_{start}", start.replace("_", " "), options.preset, data, count, init, NEW_TASK)
+        for start, init in starts
+        for count in counts
+    )
 
 
 def _check(options: Options, cells: tuple[Cell, ...]) -> None:
@@ -108,8 +111,11 @@ def _check(options: Options, cells: tuple[Cell, ...]) -> None:
     elif not options.data:
         raise SetupError(expected="--data with demonstrations", got="none", fix="see `collect`")
     if options.name != "size" and len(options.data) > 1:
-        raise SetupError(expected=f"one folder of --data for {options.name}", got=str(len(options.data)),
-                         fix="a number of demonstrations in several folders would be ambiguous")
+        raise SetupError(
+            expected=f"one folder of --data for {options.name}",
+            got=str(len(options.data)),
+            fix="a number of demonstrations in several folders would be ambiguous",
+        )
     if options.data and options.name != "size":
         _enough(options.data[0], max(cell.limit for cell in cells))
     for cell in cells:
@@ -131,21 +137,33 @@ def _check_names(options: Options) -> None:
 
 def _check_numbers(options: Options, cells: tuple[Cell, ...]) -> None:
     if min(options.episodes, options.workers) < 1:
-        raise SetupError(expected="--episodes and --workers of at least 1", fix="give positive numbers",
-                         got=f"{options.episodes} and {options.workers}")
+        raise SetupError(
+            expected="--episodes and --workers of at least 1",
+            fix="give positive numbers",
+            got=f"{options.episodes} and {options.workers}",
+        )
     if options.name == "size" and options.demonstrations:
-        raise SetupError(expected="no --demonstrations with size", got=str(options.demonstrations),
-                         fix="its models learn from all of --data")
+        raise SetupError(
+            expected="no --demonstrations with size",
+            got=str(options.demonstrations),
+            fix="its models learn from all of --data",
+        )
     names = [cell.name for cell in cells]
     if len(set(names)) < len(names) or any(cell.limit is not None and cell.limit < 2 for cell in cells):
-        raise SetupError(expected="different numbers of demonstrations of at least 2, or different presets",
-                         got=", ".join(names), fix="name each once")
+        raise SetupError(
+            expected="different numbers of demonstrations of at least 2, or different presets",
+            got=", ".join(names),
+            fix="name each once",
+        )
 
 
 def _enough(folder: Path, wanted: int) -> None:
     if (found := files(folder)) < wanted:
-        raise SetupError(expected=f"{wanted} files of demonstrations in {folder}", got=str(found),
-                         fix="collect more, or study fewer with --demonstrations")
+        raise SetupError(
+            expected=f"{wanted} files of demonstrations in {folder}",
+            got=str(found),
+            fix="collect more, or study fewer with --demonstrations",
+        )
 
 
 def files(folder: Path) -> int:
@@ -164,8 +182,9 @@ def _check_init(options: Options) -> None:
         raise SetupError(expected="--init with weights to start from", got="none", fix="give a policy's folder")
     model = PRESETS[options.preset].deployed()
     if weights_config(options.init) != model:
-        raise SetupError(expected=f"weights of {options.preset} in {options.init}", got="another model",
-                         fix="choose its --preset")
+        raise SetupError(
+            expected=f"weights of {options.preset} in {options.init}", got="another model", fix="choose its --preset"
+        )
 
 
 def _collect(options: Options) -> None:
@@ -175,8 +194,9 @@ def _collect(options: Options) -> None:
     folder, wanted = options.out / "demonstrations", max(options.demonstrations or DEMONSTRATIONS["few_shot"])
     attempts = wanted
     while files(folder) < wanted and attempts <= COLLECT_AT_MOST * wanted:
-        collect.run(collect.Options(out=folder, objects=options.set, task=NEW_TASK, episodes=attempts,
-                                    workers=options.workers))
+        collect.run(
+            collect.Options(out=folder, objects=options.set, task=NEW_TASK, episodes=attempts, workers=options.workers)
+        )
         attempts += max(1, wanted // 10)
     _enough(folder, wanted)
 
@@ -185,9 +205,16 @@ def _result(options: Options, cells: tuple[Cell, ...]) -> dict[str, Any]:
     from gato_ros.cli.study_cell import figures
 
     rows = [figures(cell, options) for cell in cells]
-    return {"study": options.name, "set": options.set, "seed": options.seed, "steps": options.training.steps,
-            "batch": options.training.batch, "task": cells[0].task, "init": str(options.init) if options.init else None,
-            "cells": rows}
+    return {
+        "study": options.name,
+        "set": options.set,
+        "seed": options.seed,
+        "steps": options.training.steps,
+        "batch": options.training.batch,
+        "task": cells[0].task,
+        "init": str(options.init) if options.init else None,
+        "cells": rows,
+    }
 
 
 def _write(options: Options, cells: tuple[Cell, ...]) -> dict[str, Any]:
@@ -209,6 +236,7 @@ def _print_states(options: Options, cells: tuple[Cell, ...]) -> None:
 
     table = Table("cell", "model", "files", "starts from", "state", title=f"study {options.name} in {options.out}")
     for cell in cells:
-        table.add_row(cell.name, cell.preset, str(cell.limit or "all"), str(cell.init or "nothing"),
-                      state(cell, options))
+        table.add_row(
+            cell.name, cell.preset, str(cell.limit or "all"), str(cell.init or "nothing"), state(cell, options)
+        )
     Console().print(table)

@@ -39,8 +39,15 @@ def evaluation(cell: Cell, options: Options, policy: str) -> Any:
     """The Options of `evaluate` for this cell."""
     from gato_ros.cli import evaluate
 
-    return evaluate.Options(policy=policy, task=cell.task, set=options.set, episodes=options.episodes,
-                            seed=options.seed, workers=options.workers, json=options.out / cell.name / EVALUATED)
+    return evaluate.Options(
+        policy=policy,
+        task=cell.task,
+        set=options.set,
+        episodes=options.episodes,
+        seed=options.seed,
+        workers=options.workers,
+        json=options.out / cell.name / EVALUATED,
+    )
 
 
 def check_cell(cell: Cell, options: Options) -> None:
@@ -50,8 +57,11 @@ def check_cell(cell: Cell, options: Options) -> None:
         return
     before, now = json.loads(path.read_text()), _record(cell, options)
     if different := sorted(key for key in {**before, **now} if before.get(key) != now.get(key)):
-        raise SetupError(expected=f"the study in {options.out} to go on as it began",
-                         got=f"different {', '.join(different)} in {cell.name}", fix="use another --out")
+        raise SetupError(
+            expected=f"the study in {options.out} to go on as it began",
+            got=f"different {', '.join(different)} in {cell.name}",
+            fix="use another --out",
+        )
 
 
 def _record(cell: Cell, options: Options) -> dict[str, Any]:
@@ -69,8 +79,16 @@ def train_cell(cell: Cell, options: Options) -> None:
     if (folder / TRAINED).exists():
         return
     write_json(folder / CELL, _record(cell, options))
-    result = train.run(train.Options(data=cell.data, out=folder / "run", preset=cell.preset, limit=cell.limit,
-                                     training=options.training, init=cell.init))
+    result = train.run(
+        train.Options(
+            data=cell.data,
+            out=folder / "run",
+            preset=cell.preset,
+            limit=cell.limit,
+            training=options.training,
+            init=cell.init,
+        )
+    )
     write_json(folder / TRAINED, result)
 
 
@@ -106,10 +124,17 @@ def figures(cell: Cell, options: Options) -> dict[str, Any]:
     successes, episodes = (sum(row[key] for row in sets) for key in ("successes", "episodes"))
     steps = sum(row["mean_steps"] * row["episodes"] for row in sets)
     return {
-        "cell": cell.name, "series": cell.series, "preset": cell.preset, "demonstrations": cell.limit,
-        "parameters": parameters(cell.preset), "frames": sum(trained.get("data", {}).values()) or None,
-        "successes": successes, "episodes": episodes, "rate": successes / episodes if episodes else None,
-        "wilson95": list(wilson95(successes, episodes)), "mean_steps": steps / episodes if episodes else None,
+        "cell": cell.name,
+        "series": cell.series,
+        "preset": cell.preset,
+        "demonstrations": cell.limit,
+        "parameters": parameters(cell.preset),
+        "frames": sum(trained.get("data", {}).values()) or None,
+        "successes": successes,
+        "episodes": episodes,
+        "rate": successes / episodes if episodes else None,
+        "wilson95": list(wilson95(successes, episodes)),
+        "mean_steps": steps / episodes if episodes else None,
     }
 
 

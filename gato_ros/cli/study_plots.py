@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-AXES = {"demonstrations": ("demonstrations", "demonstrations"), "few_shot": ("demonstrations", "demonstrations of the "
-        "new task"), "size": ("parameters", "parameters")}
+AXES = {
+    "demonstrations": ("demonstrations", "demonstrations"),
+    "few_shot": ("demonstrations", "demonstrations of the new task"),
+    "size": ("parameters", "parameters"),
+}
 """Study -> the key of a cell that is the x axis, and the axis' title."""
 COLOURS, MARKERS = ("#3366aa", "#cc6611", "#338855"), "osD"
 SPREAD = 1.03
@@ -29,8 +32,18 @@ def plot(result: dict[str, Any], path: Path) -> None:
         y = [100 * row["rate"] for row in points]
         below = [value - 100 * row["wilson95"][0] for value, row in zip(y, points)]
         above = [100 * row["wilson95"][1] - value for value, row in zip(y, points)]
-        axes.errorbar(x, y, [[max(0.0, one) for one in below], [max(0.0, one) for one in above]], label=name,
-                      color=COLOURS[i % 3], marker=MARKERS[i % 3], markersize=7, linewidth=2, elinewidth=1.5, capsize=4)
+        axes.errorbar(
+            x,
+            y,
+            [[max(0.0, one) for one in below], [max(0.0, one) for one in above]],
+            label=name,
+            color=COLOURS[i % 3],
+            marker=MARKERS[i % 3],
+            markersize=7,
+            linewidth=2,
+            elinewidth=1.5,
+            capsize=4,
+        )
     axes.set_xticks(ticks, [_short(tick) for tick in ticks])
     axes.minorticks_off()
     axes.grid(alpha=0.3)
@@ -50,21 +63,43 @@ def _short(number: int) -> str:
 
 def markdown(result: dict[str, Any]) -> str:
     """The result as a table, and under it what all cells have in common."""
-    head = ["start", "model", "parameters", "demonstrations", "frames", "stacked", "rate", "95 % interval",
-            "mean steps"]
+    head = [
+        "start",
+        "model",
+        "parameters",
+        "demonstrations",
+        "frames",
+        "stacked",
+        "rate",
+        "95 % interval",
+        "mean steps",
+    ]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in result["cells"]:
-        values = [row["series"] or "from nothing", row["preset"], _short(row["parameters"]),
-                  str(row["demonstrations"] or "all"), f"{row['frames']:,}" if row["frames"] else ""]
+        values = [
+            row["series"] or "from nothing",
+            row["preset"],
+            _short(row["parameters"]),
+            str(row["demonstrations"] or "all"),
+            f"{row['frames']:,}" if row["frames"] else "",
+        ]
         if row["episodes"]:
             low, high = row["wilson95"]
-            values += [f"{row['successes']} of {row['episodes']}", f"{row['rate']:.0%}", f"{low:.0%} - {high:.0%}",
-                       f"{row['mean_steps']:.0f}"]
+            values += [
+                f"{row['successes']} of {row['episodes']}",
+                f"{row['rate']:.0%}",
+                f"{low:.0%} - {high:.0%}",
+                f"{row['mean_steps']:.0f}",
+            ]
         else:
             values += ["to do", "", "", ""]
         lines.append("| " + " | ".join(values) + " |")
     start = f" The pretrained cells start from {result['init']}." if result["init"] else ""
-    lines += ["", f"Every cell: {result['steps']:,} steps of {result['batch']} frames; {result['set']}, "
-              f"{result['task']}, seeds from {result['seed']}. One training each: the intervals tell the chance in "
-              f"the episodes, not that between trainings.{start}", ""]
+    lines += [
+        "",
+        f"Every cell: {result['steps']:,} steps of {result['batch']} frames; {result['set']}, "
+        f"{result['task']}, seeds from {result['seed']}. One training each: the intervals tell the chance in "
+        f"the episodes, not that between trainings.{start}",
+        "",
+    ]
     return "\n".join(lines)

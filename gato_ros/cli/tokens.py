@@ -56,12 +56,18 @@ def run(options: Options) -> dict:
     episode = replace(episode, values={**episode.values, **ground_truth})
     count = len(episode.steps)
     if not -count <= options.step < count:
-        raise SetupError(expected=f"a step in [0, {count}) of {options.episode}", got=str(options.step),
-                         fix="choose one of those")
+        raise SetupError(
+            expected=f"a step in [0, {count}) of {options.episode}", got=str(options.step), fix="choose one of those"
+        )
     step = options.step % count
     rows = _rows(layout, episode, step)
-    result = {"episode": str(options.episode), "step": step, "stamp_s": float(episode.stamps_s[step]),
-              "preset": options.policy or options.preset, "tokens": rows}
+    result = {
+        "episode": str(options.episode),
+        "step": step,
+        "stamp_s": float(episode.stamps_s[step]),
+        "preset": options.policy or options.preset,
+        "tokens": rows,
+    }
     _print(result)
     return result
 
@@ -103,8 +109,10 @@ def _values(layout: TokenLayout, item: LayoutItem, episode: Episode, step: int) 
     raw = episode.values[item.key][step]
     ids = raw.astype(int) if item.kind == "discrete" else CONTINUOUS_START + bin_index(encode(layout, item, raw))
     decoded = decode(layout, item, ids)
-    return [_row(item.first + i, item.key, f"[{i}]", float(raw[i]), item.units[i], int(ids[i]), float(decoded[i]))
-            for i in range(item.tokens)]
+    return [
+        _row(item.first + i, item.key, f"[{i}]", float(raw[i]), item.units[i], int(ids[i]), float(decoded[i]))
+        for i in range(item.tokens)
+    ]
 
 
 def _pieces(layout: TokenLayout, item: LayoutItem, episode: Episode, step: int) -> list[dict[str, Any]]:
@@ -113,8 +121,12 @@ def _pieces(layout: TokenLayout, item: LayoutItem, episode: Episode, step: int) 
     from gato_ros.models.vocabulary import known_vocabulary
 
     vocabulary, ids = known_vocabulary(layout.vocabulary), text_ids(layout, item, episode.values[item.key][step])
-    return [_row(item.first + i, item.key, f"[{i}]", vocabulary.name(token), "piece", int(token),
-                 vocabulary.decode([token])) for i, token in enumerate(ids)]
+    return [
+        _row(
+            item.first + i, item.key, f"[{i}]", vocabulary.name(token), "piece", int(token), vocabulary.decode([token])
+        )
+        for i, token in enumerate(ids)
+    ]
 
 
 _READ = {"image": _patches, "continuous": _values, "discrete": _values, "text": _pieces}
@@ -126,8 +138,10 @@ def _actions(layout: TokenLayout, action: np.ndarray) -> list[dict[str, Any]]:
     names, ids = ("vx", "vy", "vz", "wz", "opening"), tokenize_actions(layout, action)
     decoded = decode_actions(layout, ids)
     first = layout.observation_tokens + 1
-    return [_row(first + i, "action", names[i], float(action[i]), layout.action_units[i], int(ids[i]),
-                 float(decoded[i])) for i in range(layout.actions)]
+    return [
+        _row(first + i, "action", names[i], float(action[i]), layout.action_units[i], int(ids[i]), float(decoded[i]))
+        for i in range(layout.actions)
+    ]
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -139,8 +153,15 @@ def _print(result: dict[str, Any]) -> None:
     for name in ("token", "key", "place", "raw", "unit", "id", "decoded"):
         table.add_column(name, no_wrap=True)
     for row in result["tokens"]:
-        cells = (str(row["index"]), row["key"], row["place"], _shown(row["raw"]), row["unit"],
-                 "" if row["id"] is None else str(row["id"]), _shown(row["decoded"]))
+        cells = (
+            str(row["index"]),
+            row["key"],
+            row["place"],
+            _shown(row["raw"]),
+            row["unit"],
+            "" if row["id"] is None else str(row["id"]),
+            _shown(row["decoded"]),
+        )
         table.add_row(*map(escape, cells))
     console = Console()
     title = f"{result['episode']}, step {result['step']} at {result['stamp_s']:.2f} s, as {result['preset']} sees it"

@@ -108,8 +108,17 @@ def run(options: Options) -> dict:
     every = max(1, min(500, steps))
     schedule = Schedule(min(50, every), every, every, options.closed_loop_every)
     with dashboard.shown():
-        result = train(objective, embodiment, data, options.out, schedule, dashboard.report,
-                       closed_loop if options.closed_loop_every else None, initial, mesh)
+        result = train(
+            objective,
+            embodiment,
+            data,
+            options.out,
+            schedule,
+            dashboard.report,
+            closed_loop if options.closed_loop_every else None,
+            initial,
+            mesh,
+        )
     print(f"weights in {options.out / 'last'}")
     return {**result, "out": str(options.out), "data": data}
 
@@ -125,8 +134,11 @@ def _check_arm(folders: tuple[Path, ...], robot: Embodiment) -> None:
         for name in sorted(names):
             other = contract_of(name)
             if other and other.arm.joints != robot.arm.joints:
-                raise SetupError(expected=f"episodes of {robot.name} in {folder}", got=f"some of {name}",
-                                 fix=f"train with --embodiment {name}, or on other data")
+                raise SetupError(
+                    expected=f"episodes of {robot.name} in {folder}",
+                    got=f"some of {name}",
+                    fix=f"train with --embodiment {name}, or on other data",
+                )
 
 
 def _mesh(options: Options):
@@ -134,9 +146,11 @@ def _mesh(options: Options):
     from gato_ros.training.sharding import MeshShape, join, make_mesh
 
     if (options.processes > 1) != (options.coordinator is not None) or (options.processes > 1 and not options.mesh):
-        raise SetupError(expected="--mesh, --coordinator and --processes together, or --mesh alone",
-                         got=f"--mesh {options.mesh}, --coordinator {options.coordinator}, "
-                             f"--processes {options.processes}", fix="see `train --help`")
+        raise SetupError(
+            expected="--mesh, --coordinator and --processes together, or --mesh alone",
+            got=f"--mesh {options.mesh}, --coordinator {options.coordinator}, --processes {options.processes}",
+            fix="see `train --help`",
+        )
     shape = MeshShape.parse(options.mesh) if options.mesh else None
     if options.coordinator:
         join(options.coordinator, options.processes, options.process)
@@ -155,8 +169,10 @@ def _single_step(options: Options, model, embodiment):
     weights = mixing_weights(options.weights)
     training, validation, data = _frames(options, weights)
     faces, views = object_faces(), _views(layout)
-    examples = [Examples.of(frames, layout, faces, views, unless_equal(step_weights(frames.teachers, weights)))
-                for frames in (training, validation)]
+    examples = [
+        Examples.of(frames, layout, faces, views, unless_equal(step_weights(frames.teachers, weights)))
+        for frames in (training, validation)
+    ]
     return SingleStep(_training(options.training, model), model, layout, *examples), data
 
 
@@ -173,8 +189,9 @@ def _sequences(options: Options, model, embodiment):
 
     layout, config = token_layout(embodiment, model), chosen(options.sequence, options.preset)
     weights = mixing_weights(options.weights)
-    training, validation, data = load(options.data, options.limit, config.return_share, VALIDATION_SHARE, weights,
-                                      options.failures)
+    training, validation, data = load(
+        options.data, options.limit, config.return_share, VALIDATION_SHARE, weights, options.failures
+    )
     faces, views = object_faces(), _views(layout)
     truth = (lambda frames: Truth.of(frames, layout, faces, views)) if model.auxiliary else None
     windows = [Windows.of(part, layout, weights, truth) for part in (training, validation)]
@@ -189,8 +206,9 @@ def _views(layout) -> dict | None:
     if any(item.key.split("/")[0] not in CAMERAS for item in layout.images):
         return None
     cameras = {item.key: (CAMERAS[item.key.split("/")[0]], item.shape[1] / item.shape[0]) for item in layout.images}
-    return {key: View(np.array(camera.position), camera.clip_from_base(aspect))
-            for key, (camera, aspect) in cameras.items()}
+    return {
+        key: View(np.array(camera.position), camera.clip_from_base(aspect)) for key, (camera, aspect) in cameras.items()
+    }
 
 
 def training_model(preset: str, robot: Embodiment | None = None, observe: tuple[str, ...] = ()) -> GatoConfig:
@@ -222,8 +240,11 @@ def _observing(model: GatoConfig, robot: Embodiment, keys: tuple[str, ...]) -> G
 
     kinds = {key: robot.channel(key).kind for key in keys}
     if twice := sorted(set(keys) & set(model.observation_keys)):
-        raise SetupError(expected="--observe with what the preset does not see", got=", ".join(twice),
-                         fix=f"it sees {', '.join(model.observation_keys)}")
+        raise SetupError(
+            expected="--observe with what the preset does not see",
+            got=", ".join(twice),
+            fix=f"it sees {', '.join(model.observation_keys)}",
+        )
     knows_text = {"text_rows": CONTINUOUS_START, "vocabulary": PUBLISHED} if "text" in kinds.values() else {}
     return replace(model, observation_keys=tuple(sorted({*model.observation_keys, *keys})), **knows_text)
 
@@ -233,11 +254,17 @@ def _check_kind(options: Options, model: GatoConfig) -> None:
     streams = model.action_decoding == "autoregressive"
     if (options.training if streams else options.sequence) != (TrainingConfig() if streams else SequenceOptions()):
         wanted, given = ("sequence", "training") if streams else ("training", "sequence")
-        raise SetupError(expected=f"--{wanted}.* with {options.preset}", got=f"--{given}.*",
-                         fix=f"this preset is {'autoregressive' if streams else 'single-step'}")
+        raise SetupError(
+            expected=f"--{wanted}.* with {options.preset}",
+            got=f"--{given}.*",
+            fix=f"this preset is {'autoregressive' if streams else 'single-step'}",
+        )
     if options.resident and (options.mesh or not streams):
-        raise SetupError(expected="--resident with an autoregressive preset and one device",
-                         got=f"--preset {options.preset}, --mesh {options.mesh}", fix="leave one of them out")
+        raise SetupError(
+            expected="--resident with an autoregressive preset and one device",
+            got=f"--preset {options.preset}, --mesh {options.mesh}",
+            fix="leave one of them out",
+        )
 
 
 def _training(training: TrainingConfig, model) -> TrainingConfig:
@@ -262,14 +289,20 @@ def _frames(options: Options, weights: dict[str, float]):
         parts = [part if count.all() else part.only(np.flatnonzero(count)) for part, count in zip(found, counts)]
         parts = [part for part in parts if len(part)]
         if limit is not None and not 2 <= limit <= len(parts):
-            raise SetupError(expected=f"--limit of 2 to the {len(parts)} files with frames in {folder}",
-                             got=str(limit), fix="collect more, or take fewer")
+            raise SetupError(
+                expected=f"--limit of 2 to the {len(parts)} files with frames in {folder}",
+                got=str(limit),
+                fix="collect more, or take fewer",
+            )
         parts = parts[:limit]
         data[str(folder)] = sum(len(part) for part in parts)
         held_out = parts[::VALIDATION_SHARE] if len(parts) > 1 else []
         validation += held_out
         training += [part for i, part in enumerate(parts) if i % VALIDATION_SHARE or not held_out]
     if not validation:
-        raise SetupError(expected="at least two episodes or snapshot files, one of them to hold out",
-                         got=f"{len(training)} in {', '.join(map(str, folders))}", fix="collect more")
+        raise SetupError(
+            expected="at least two episodes or snapshot files, one of them to hold out",
+            got=f"{len(training)} in {', '.join(map(str, folders))}",
+            fix="collect more",
+        )
     return join(training), join(validation), data

@@ -26,13 +26,26 @@ def measured(options: Options, directory: Path) -> dict[str, float]:
 
     rows = {}
     for name in options.closed_loop_set.split(","):
-        result = evaluate.run(evaluate.Options(policy=str(directory), set=name, quiet=True,
-                                               embodiment=options.embodiment,
-                                               episodes=options.closed_loop_episodes, seed=options.closed_loop_seed))
+        result = evaluate.run(
+            evaluate.Options(
+                policy=str(directory),
+                set=name,
+                quiet=True,
+                embodiment=options.embodiment,
+                episodes=options.closed_loop_episodes,
+                seed=options.closed_loop_seed,
+            )
+        )
         rows.update(result["sets"])
-    counted = [{"rate": row["rate"], "episodes": row["episodes"], "mean_steps": row["mean_steps"],
-                **{f"stage_{name}": count / row["episodes"] for name, count in row["stages"].items()}}
-               for row in rows.values()]
+    counted = [
+        {
+            "rate": row["rate"],
+            "episodes": row["episodes"],
+            "mean_steps": row["mean_steps"],
+            **{f"stage_{name}": count / row["episodes"] for name, count in row["stages"].items()},
+        }
+        for row in rows.values()
+    ]
     means = {key: sum(row[key] for row in counted) / len(counted) for key in counted[0]}
     each = {f"rate_{name}": row["rate"] for name, row in rows.items()} if len(rows) > 1 else {}
     return {**means, **each, "episodes": sum(row["episodes"] for row in counted)}

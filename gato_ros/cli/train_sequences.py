@@ -42,13 +42,19 @@ def chosen(options: SequenceOptions, preset: str) -> SequenceConfig:
     """The preset's recipe with what the options change."""
     from gato_ros.training.sequence_config import sequence_config
 
-    return replace(sequence_config(preset), **{key: value for key, value in asdict(options).items()
-                                               if value is not None})
+    return replace(
+        sequence_config(preset), **{key: value for key, value in asdict(options).items() if value is not None}
+    )
 
 
-def load(folders: tuple[Path, ...], limit: int | None, return_share: float, held_out_every: int,
-         weights: Mapping[str, float], failures: bool = False
-         ) -> tuple[list[Recording], list[Recording], dict[str, int]]:
+def load(
+    folders: tuple[Path, ...],
+    limit: int | None,
+    return_share: float,
+    held_out_every: int,
+    weights: Mapping[str, float],
+    failures: bool = False,
+) -> tuple[list[Recording], list[Recording], dict[str, int]]:
     """Episodes to train on and to hold out, and the count of rendered steps by folder.
 
     Raises:
@@ -71,8 +77,9 @@ def load(folders: tuple[Path, ...], limit: int | None, return_share: float, held
         validation += held_out
         training += [one for i, one in enumerate(good) if i % held_out_every or not held_out]
     if not validation:
-        raise SetupError(expected="at least two good episodes, one of them to hold out", got=str(len(training)),
-                         fix="collect more")
+        raise SetupError(
+            expected="at least two good episodes, one of them to hold out", got=str(len(training)), fix="collect more"
+        )
     return training, validation, data
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from gato_ros.cli.train_dashboard import read_curves
 
-LENGTHS = {name: tuple(f"error_{name}_{axis}" for axis in axes)
-           for name, axes in {"red": "xyz", "blue": "xyz", "grasp": "xyz", "place": "xy"}.items()}
+LENGTHS = {
+    name: tuple(f"error_{name}_{axis}" for axis in axes)
+    for name, axes in {"red": "xyz", "blue": "xyz", "grasp": "xyz", "place": "xy"}.items()
+}
 VELOCITIES = {"vx": ("error_vx",), "vy": ("error_vy",), "vz": ("error_vz",)}
 
 
@@ -26,8 +28,12 @@ def draw_curves(runs: Sequence[Path], picture: Path) -> bool:
         return False
     figure = Figure(figsize=(10, 6), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = {"loss": "loss", "mm": "validation error of positions [mm]",
-              "mm/s": "validation error of velocities [mm/s]", "success": "closed-loop success"}
+    panels = {
+        "loss": "loss",
+        "mm": "validation error of positions [mm]",
+        "mm/s": "validation error of velocities [mm/s]",
+        "success": "closed-loop success",
+    }
     axes = dict(zip(panels, figure.subplots(2, 2).flat))
     for name, text in panels.items():
         axes[name].set(title=text, xlabel="gradient step", xlim=(0, starts[-1]))
@@ -53,11 +59,15 @@ def draw_curves(runs: Sequence[Path], picture: Path) -> bool:
     return True
 
 
-def _line(axes: Any, curves: list[dict], starts: list[int], kind: str, keys: Sequence[str], label: str,
-          factor: float = 1.0) -> None:
+def _line(
+    axes: Any, curves: list[dict], starts: list[int], kind: str, keys: Sequence[str], label: str, factor: float = 1.0
+) -> None:
     """The mean of `keys` over all runs; nothing where it is 0 all along (a truth that the data does not have)."""
-    points = [(start + step, factor * sum(row[key] for key in keys) / len(keys))
-              for start, reports in zip(starts, curves) for step, row in sorted(reports.get(kind, {}).items())
-              if all(key in row for key in keys)]
+    points = [
+        (start + step, factor * sum(row[key] for key in keys) / len(keys))
+        for start, reports in zip(starts, curves)
+        for step, row in sorted(reports.get(kind, {}).items())
+        if all(key in row for key in keys)
+    ]
     if points and (kind == "closed_loop" or any(value for _, value in points)):
         axes.plot(*zip(*points), label=label, marker="o" if len(points) < 30 else None, markersize=3)

@@ -31,5 +31,9 @@ def agreement(one: Proposal, other: Proposal) -> Agreement:
     a, b = (np.asarray(item.twist, np.float64) for item in (one, other))
     lengths = np.linalg.norm(a[:3]), np.linalg.norm(b[:3])
     cosine = float(a[:3] @ b[:3] / (lengths[0] * lengths[1])) if min(lengths) > STANDING_M_S else float("nan")
-    return Agreement(cosine, float(np.linalg.norm(a[:3] - b[:3])), abs(float(a[3] - b[3])),
-                     abs(one.gripper_opening_m - other.gripper_opening_m))
+    return Agreement(
+        cosine,
+        float(np.linalg.norm(a[:3] - b[:3])),
+        abs(float(a[3] - b[3])),
+        abs(one.gripper_opening_m - other.gripper_opening_m),
+    )

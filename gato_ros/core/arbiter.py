@@ -73,6 +73,7 @@ class Arbiter:
             return "missing_proposal"
         if not proposal.finite:
             return "non_finite_proposal"
-        fault = timing_fault(Sample(None, proposal.stamp_s, proposal.received_s), now, self._validity_s,
-                             self._future_tolerance_s)
+        fault = timing_fault(
+            Sample(None, proposal.stamp_s, proposal.received_s), now, self._validity_s, self._future_tolerance_s
+        )
         return f"{fault}_proposal" if fault else None

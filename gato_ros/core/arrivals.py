@@ -58,8 +58,12 @@ class Arrivals:
         received, stamps, clock = np.array(self._rows).T
         steps, several = np.diff(stamps), len(received) > 1
         return Timing(
-            heard=len(received), silent_s=float(now_s - received[-1]),
+            heard=len(received),
+            silent_s=float(now_s - received[-1]),
             period_s=float((received[-1] - received[0]) / (len(received) - 1)) if several else math.nan,
-            age_s=float(np.median(clock - stamps)), longest_gap_s=float(steps.max()) if several else math.nan,
-            unstamped=int((stamps == 0.0).sum()), repeated=int((steps == 0.0).sum()),
-            backwards=int((steps < 0.0).sum()))
+            age_s=float(np.median(clock - stamps)),
+            longest_gap_s=float(steps.max()) if several else math.nan,
+            unstamped=int((stamps == 0.0).sum()),
+            repeated=int((steps == 0.0).sum()),
+            backwards=int((steps < 0.0).sum()),
+        )

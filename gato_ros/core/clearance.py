@@ -60,8 +60,9 @@ class Clearance:
         return self.pairs[np.sqrt((apart * apart).sum(axis=1)) - ball[first] - ball[second] < gap_m]
 
 
-def _between(ends: np.ndarray, speeds: np.ndarray, radius: np.ndarray, pairs: np.ndarray
-             ) -> tuple[np.ndarray, np.ndarray]:
+def _between(
+    ends: np.ndarray, speeds: np.ndarray, radius: np.ndarray, pairs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Gap [m] and closing speed [m/s] of each pair."""
     first, second = pairs[:, 0], pairs[:, 1]
     a, b = ends[first], ends[second]

@@ -28,13 +28,15 @@ class DifferentialIk:
     limit_gain: float = 10.0
     """A joint may approach its limit at this rate [1/s] times the room that is left."""
 
-    def joint_velocity(self, q: np.ndarray, jacobian: np.ndarray, tool_rotation: np.ndarray,
-                       twist: np.ndarray) -> np.ndarray:
+    def joint_velocity(
+        self, q: np.ndarray, jacobian: np.ndarray, tool_rotation: np.ndarray, twist: np.ndarray
+    ) -> np.ndarray:
         """Joint velocities [joints] [rad/s], within speeds and limits; arguments as those of `unlimited`."""
         return self.within_limits(q, self.unlimited(q, jacobian, tool_rotation, twist), self.limit_gain)
 
-    def unlimited(self, q: np.ndarray, jacobian: np.ndarray, tool_rotation: np.ndarray,
-                  twist: np.ndarray) -> np.ndarray:
+    def unlimited(
+        self, q: np.ndarray, jacobian: np.ndarray, tool_rotation: np.ndarray, twist: np.ndarray
+    ) -> np.ndarray:
         """Joint velocities [joints] [rad/s] as if the joints had neither ends nor a largest speed.
 
         Args:

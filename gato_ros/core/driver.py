@@ -114,8 +114,14 @@ def refusal(velocity: Mapping[str, float], limits: Mapping[str, float]) -> str |
     """Why these joint speeds [rad/s] cannot be commands for joints with these limits, or None."""
     if velocity.keys() != limits.keys():
         missing, unknown = sorted(limits.keys() - velocity.keys()), sorted(velocity.keys() - limits.keys())
-        return " and ".join(part for part in (f"no velocity of {', '.join(missing)}" if missing else "",
-                                              f"unknown joints {', '.join(unknown)}" if unknown else "") if part)
+        return " and ".join(
+            part
+            for part in (
+                f"no velocity of {', '.join(missing)}" if missing else "",
+                f"unknown joints {', '.join(unknown)}" if unknown else "",
+            )
+            if part
+        )
     values = np.array([velocity[name] for name in limits], np.float64)
     if not np.isfinite(values).all():
         return "a velocity is not finite"

@@ -66,9 +66,13 @@ def _named(kind: type) -> tuple[str, tuple[str, ...] | None]:
     return name, None if issubclass(kind, Enum) else tuple(getattr(kind, "__dataclass_fields__", ()))
 
 
-_PLAIN = {type(None): lambda value: "null", bool: lambda value: "true" if value else "false", int: int.__repr__,
-          str: json.encoder.encode_basestring_ascii,
-          float: lambda value: float.__repr__(value) if math.isfinite(value) else json.dumps(value)}
+_PLAIN = {
+    type(None): lambda value: "null",
+    bool: lambda value: "true" if value else "false",
+    int: int.__repr__,
+    str: json.encoder.encode_basestring_ascii,
+    float: lambda value: float.__repr__(value) if math.isfinite(value) else json.dumps(value),
+}
 """How JSON's own values are written, by exactly their types."""
 
 
@@ -130,8 +134,11 @@ def difference(recorded: Any, repeated: Any) -> tuple[str, str, str]:
                 if key in ("array", "scalar"):
                     break
                 where, left, right = difference(recorded[key], repeated[key])
-                return ".".join(part for part in ("" if key in ("of", "tuple", "list", "dict") else key, where)
-                                if part), left, right
+                return (
+                    ".".join(part for part in ("" if key in ("of", "tuple", "list", "dict") else key, where) if part),
+                    left,
+                    right,
+                )
     elif isinstance(recorded, list) and isinstance(repeated, list) and len(recorded) == len(repeated):
         for i, (left, right) in enumerate(zip(recorded, repeated)):
             if json.dumps(left) != json.dumps(right):

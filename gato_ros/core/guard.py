@@ -60,10 +60,12 @@ class Guard:
         self._on = {part: part not in settings.off for part in PARTS}
         wide = replace(motion, workspace_lower=np.full(3, -np.inf), workspace_upper=np.full(3, np.inf))
         self._motion = motion if self._on["workspace"] else wide
-        round_s = max(motion.linear_acceleration / limits.linear_jerk,
-                      motion.angular_acceleration / limits.angular_jerk)
-        self._slew = JointSlew(SlewLimits(ik.velocity_limit, limits.joint_acceleration, motion,
-                                          round_s if self._on["jerk"] else 0.0))
+        round_s = max(
+            motion.linear_acceleration / limits.linear_jerk, motion.angular_acceleration / limits.angular_jerk
+        )
+        self._slew = JointSlew(
+            SlewLimits(ik.velocity_limit, limits.joint_acceleration, motion, round_s if self._on["jerk"] else 0.0)
+        )
         self._arbiter = Arbiter(settings.proposal_validity_s, settings.future_tolerance_s, settings.hand_back_ramp_s)
         self._watch = JointWatch(ik.velocity_limit, ik.position_lower, ik.position_upper, settings.tick_s)
         self._gripper = GripperHold(settings.stroke_m, settings.gripper_dwell_s if self._on["gripper_dwell"] else 0.0)
@@ -109,8 +111,9 @@ class Guard:
         self._arbiter.forget(now)
         return None
 
-    def step(self, proposals: Mapping[str, Proposal | None] | Proposal | None, state: RobotState | None,
-             now: Instant) -> tuple[Command, Verdict]:
+    def step(
+        self, proposals: Mapping[str, Proposal | None] | Proposal | None, state: RobotState | None, now: Instant
+    ) -> tuple[Command, Verdict]:
         """The command for this instant; never raises, never returns a non-finite or out-of-bounds velocity.
 
         Args:
@@ -162,8 +165,12 @@ class Guard:
             return "non_finite_state"
         if self._clearance is not None and state.capsule_ends is None:
             return "state_without_capsules"
-        fault = timing_fault(Sample(None, state.stamp_s, state.received_s), now, self._settings.state_max_age_s,
-                             self._settings.future_tolerance_s)
+        fault = timing_fault(
+            Sample(None, state.stamp_s, state.received_s),
+            now,
+            self._settings.state_max_age_s,
+            self._settings.future_tolerance_s,
+        )
         return f"{fault}_state" if fault else None
 
     def _jump_fault(self, state: RobotState) -> str | None:
@@ -206,15 +213,17 @@ class Guard:
         Stops end on an arc, and the inverse kinematics leaks: along a wall both would add up. What brings the tool
         back is a small part of what was asked for; a tool that is to stand stands.
         """
-        asked = max(np.abs(twist[:3]).max() / self._motion.linear_speed,
-                    min(1.0, abs(twist[3]) / self._motion.angular_speed))
+        asked = max(
+            np.abs(twist[:3]).max() / self._motion.linear_speed, min(1.0, abs(twist[3]) / self._motion.angular_speed)
+        )
         most = RETURN * asked * self._motion.linear_speed
         lower = gain * (self._motion.workspace_lower - position)
         upper = gain * (self._motion.workspace_upper - position)
         return np.append(between(twist[:3], np.minimum(lower, most), np.maximum(upper, -most)), twist[3])
 
-    def _kept_clear(self, free: np.ndarray, state: RobotState, ahead: np.ndarray, gain: float
-                    ) -> tuple[np.ndarray, tuple[str, ...]]:
+    def _kept_clear(
+        self, free: np.ndarray, state: RobotState, ahead: np.ndarray, gain: float
+    ) -> tuple[np.ndarray, tuple[str, ...]]:
         """`free` [joints] scaled to what joint range, singularity and clearance allow, and which of them did."""
         velocity, limits = free, []
         if self._on["joint_range"]:
@@ -238,8 +247,9 @@ class Guard:
                 limits.append("clearance")
         return velocity, tuple(limits)
 
-    def _limits_met(self, wanted: np.ndarray, slow: np.ndarray, short: np.ndarray, position: np.ndarray
-                    ) -> tuple[str, ...]:
+    def _limits_met(
+        self, wanted: np.ndarray, slow: np.ndarray, short: np.ndarray, position: np.ndarray
+    ) -> tuple[str, ...]:
         fast = (slow != wanted).any() or abs(wanted[3]) > self._motion.angular_speed
         kept = self._motion.stoppable(short[:3], position, self._settings.tick_s)
         return ("speed",) * bool(fast) + ("workspace",) * bool(np.abs(kept - slow[:3]).max() > 1e-9)
@@ -255,10 +265,13 @@ class Guard:
         if faults and not now.steady_s - self._broken_off_s <= self._settings.latch_after_s:
             self.latch(faults[0])
 
-    def _verdict(self, faults: list[str], limits: tuple[str, ...], choice: Choice, state: RobotState | None,
-                 now: Instant) -> Verdict:
-        ages = [math.inf if item is None else Sample(None, item.stamp_s, item.received_s).age_s(now)
-                for item in (choice.proposal, state)]
+    def _verdict(
+        self, faults: list[str], limits: tuple[str, ...], choice: Choice, state: RobotState | None, now: Instant
+    ) -> Verdict:
+        ages = [
+            math.inf if item is None else Sample(None, item.stamp_s, item.received_s).age_s(now)
+            for item in (choice.proposal, state)
+        ]
         source = EMERGENCY_STOP if self._emergency else choice.source
         if self._latch is not None:
             reasons = (self._latch, *(fault for fault in faults if fault != self._latch))

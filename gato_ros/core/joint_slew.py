@@ -142,16 +142,19 @@ class JointSlew:
 
     def _straight_of(self, velocity: np.ndarray, jacobian: np.ndarray) -> float:
         """Speed over acceleration [s], of whatever takes longest."""
-        return max(self._tool_straight_s(velocity, jacobian),
-                   float(np.max(np.abs(velocity) / self._limits.joint_acceleration)))
+        return max(
+            self._tool_straight_s(velocity, jacobian), float(np.max(np.abs(velocity) / self._limits.joint_acceleration))
+        )
 
     def _tool_straight_s(self, velocity: np.ndarray, jacobian: np.ndarray, turned_s: float = 0.0) -> float:
         """Speed over acceleration [s] of the tool, after the joints have moved for `turned_s`."""
         tool, (linear, angular) = self._limits.tool, _speeds(jacobian, velocity)
         turn = float(np.abs(velocity).sum()) ** 2 * turned_s
         # A Jacobian that makes no sense must not draw the stop out; in this order NaN loses.
-        return max(min(LARGEST_TURN * tool.linear_speed + REACH_M * turn, linear) / tool.linear_acceleration,
-                   min(LARGEST_TURN * tool.angular_speed + turn, angular) / tool.angular_acceleration)
+        return max(
+            min(LARGEST_TURN * tool.linear_speed + REACH_M * turn, linear) / tool.linear_acceleration,
+            min(LARGEST_TURN * tool.angular_speed + turn, angular) / tool.angular_acceleration,
+        )
 
     def _ramp_to_rest(self, dt: float) -> StopRamp:
         # Where joints are fast, the same joint velocities become others of the tool on the way. The arm went on for dt
@@ -170,8 +173,11 @@ class JointSlew:
         linear, angular = _speeds(jacobian, change)
         tool = self._limits.tool
         joints = float(np.max(np.abs(change) / self._limits.joint_acceleration))
-        return min(_part(tool.linear_acceleration * dt, linear), _part(tool.angular_acceleration * dt, angular),
-                   _part(dt, joints))
+        return min(
+            _part(tool.linear_acceleration * dt, linear),
+            _part(tool.angular_acceleration * dt, angular),
+            _part(dt, joints),
+        )
 
 
 def _speeds(jacobian: np.ndarray, velocity: np.ndarray) -> tuple[float, float]:

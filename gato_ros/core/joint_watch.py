@@ -33,8 +33,7 @@ class JointWatch:
 
     def outside(self, position: np.ndarray) -> np.ndarray:
         """[joints] +1 above the limits, -1 below, else 0."""
-        return ((position > self._upper + OUTSIDE_RAD).astype(int)
-                - (position < self._lower - OUTSIDE_RAD).astype(int))
+        return (position > self._upper + OUTSIDE_RAD).astype(int) - (position < self._lower - OUTSIDE_RAD).astype(int)
 
     def leaves_further(self, position: np.ndarray, wanted: np.ndarray) -> bool:
         """Whether a joint that is outside is wanted to go on outward."""

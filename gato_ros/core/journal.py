@@ -33,6 +33,7 @@ class Journaled:
             result = method(*arguments, **options)
             self._calls.append((name, arguments, options, result))
             return result
+
         return call
 
     def take(self, wanted: bool = True) -> list[str]:

@@ -25,8 +25,10 @@ class Prompt:
 
     def __post_init__(self) -> None:
         if not self.observations or len(self.observations) != len(self.actions):
-            raise ValueError(f"a prompt has one action for each of one or more observations, got "
-                             f"{len(self.observations)} observations and {len(self.actions)} actions")
+            raise ValueError(
+                f"a prompt has one action for each of one or more observations, got "
+                f"{len(self.observations)} observations and {len(self.actions)} actions"
+            )
 
     def __len__(self) -> int:
         return len(self.observations)

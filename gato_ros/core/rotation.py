@@ -16,8 +16,17 @@ def quat_xyzw_from_matrix(matrix: np.ndarray) -> np.ndarray:
     """
     m = np.asarray(matrix, np.float64)
     # Shepperd's method on the largest of the four squared components.
-    squares = 0.25 * (1 + np.array([m[0, 0] - m[1, 1] - m[2, 2], m[1, 1] - m[0, 0] - m[2, 2],
-                                    m[2, 2] - m[0, 0] - m[1, 1], m[0, 0] + m[1, 1] + m[2, 2]]))
+    squares = 0.25 * (
+        1
+        + np.array(
+            [
+                m[0, 0] - m[1, 1] - m[2, 2],
+                m[1, 1] - m[0, 0] - m[2, 2],
+                m[2, 2] - m[0, 0] - m[1, 1],
+                m[0, 0] + m[1, 1] + m[2, 2],
+            ]
+        )
+    )
     i = int(np.argmax(squares))
     q = np.empty(4)
     q[i] = np.sqrt(squares[i])
@@ -34,11 +43,13 @@ def quat_xyzw_from_matrix(matrix: np.ndarray) -> np.ndarray:
 def matrix_from_quat_xyzw(quat_xyzw: np.ndarray) -> np.ndarray:
     """Rotation matrix [3 3] of a unit quaternion [4]."""
     x, y, z, w = np.asarray(quat_xyzw, np.float64)
-    return np.array([
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ])
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
 
 
 def wrap_angle(angle_rad: float, period_rad: float = 2 * np.pi) -> float:

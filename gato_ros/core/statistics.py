@@ -38,8 +38,12 @@ class PairedCounts:
             raise ValueError(f"counts cannot be negative: {self}")
 
     def __add__(self, other: PairedCounts) -> PairedCounts:
-        return PairedCounts(self.both + other.both, self.only_this + other.only_this,
-                            self.only_that + other.only_that, self.neither + other.neither)
+        return PairedCounts(
+            self.both + other.both,
+            self.only_this + other.only_this,
+            self.only_that + other.only_that,
+            self.neither + other.neither,
+        )
 
     @property
     def pairs(self) -> int:

@@ -16,13 +16,19 @@ def value_from_text(text: str, size: int) -> np.ndarray:
     try:
         content = text.encode()
     except UnicodeEncodeError as error:
-        raise SetupError(expected="a text", got=f"a lone surrogate at character {error.start}",
-                         fix="decode the bytes that it comes from as UTF-8") from None
+        raise SetupError(
+            expected="a text",
+            got=f"a lone surrogate at character {error.start}",
+            fix="decode the bytes that it comes from as UTF-8",
+        ) from None
     if len(content) > size or 0 in content:
-        raise SetupError(expected=f"a text of at most {size} bytes, without NUL", got=f"{len(content)} bytes: {text!r}",
-                         fix="shorten it, or make room in the contract")
+        raise SetupError(
+            expected=f"a text of at most {size} bytes, without NUL",
+            got=f"{len(content)} bytes: {text!r}",
+            fix="shorten it, or make room in the contract",
+        )
     value = np.zeros(size, np.float32)
-    value[:len(content)] = list(content)
+    value[: len(content)] = list(content)
     return value
 
 

@@ -42,5 +42,7 @@ class UncertaintyHold:
         self._steps += 1
         if self._steps < HOLD_PERIODS:
             return ""
-        return (f"uncertain: mean entropy {np.mean(entropy):.2f} nat, above {self._above_nat:g} for {self._steps} "
-                "control periods")
+        return (
+            f"uncertain: mean entropy {np.mean(entropy):.2f} nat, above {self._above_nat:g} for {self._steps} "
+            "control periods"
+        )

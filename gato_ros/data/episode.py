@@ -72,13 +72,21 @@ def episode_from(tracks: Tracks) -> Episode:
         values[track.metadata["key"]] = np.stack([messages.read_image(data) for data in track.data])
     image_steps = [row[step] for step in image_tracks[0].steps] if image_tracks else []
     return Episode(
-        metadata=tracks.metadata["episode"], outcome=tracks.metadata["outcome"],
+        metadata=tracks.metadata["episode"],
+        outcome=tracks.metadata["outcome"],
         steps=np.array(observation.steps, np.int64),
         stamps_s=np.array(observation.stamps_ns, np.float64) / messages.NANOSECONDS,
-        values=values, image_steps=np.array(image_steps, np.int64),
-        actions=_actions(tracks, "label"), executed=_actions(tracks, "executed"), privileged=_privileged(tracks),
-        ticks=tuple(json.loads(messages.read_text(data)) for track in tracks.having(roles.TICK, messages.STRING)
-                    for data in track.data))
+        values=values,
+        image_steps=np.array(image_steps, np.int64),
+        actions=_actions(tracks, "label"),
+        executed=_actions(tracks, "executed"),
+        privileged=_privileged(tracks),
+        ticks=tuple(
+            json.loads(messages.read_text(data))
+            for track in tracks.having(roles.TICK, messages.STRING)
+            for data in track.data
+        ),
+    )
 
 
 def _actions(tracks: Tracks, role: str) -> np.ndarray:

@@ -81,15 +81,26 @@ def _figures(tracks: Tracks) -> Figures:
     lost = max(len(missing_numbers(observation.steps)), gaps_in_time(stamps, period_s).total if period_s else 0)
     cameras = tracks.having("image", messages.IMAGE)
     return Figures(
-        contract=contract, steps=len(stamps), seconds=float(stamps[-1] - stamps[0]), lost_ticks=lost,
-        tick_s=np.diff(stamps), skew_s=_skew_s(tracks, observation.steps), ages_s=_ages_s(episode),
+        contract=contract,
+        steps=len(stamps),
+        seconds=float(stamps[-1] - stamps[0]),
+        lost_ticks=lost,
+        tick_s=np.diff(stamps),
+        skew_s=_skew_s(tracks, observation.steps),
+        ages_s=_ages_s(episode),
         images={track.metadata["key"]: len(track.steps) for track in cameras},
-        repeated={track.metadata["key"]: sum(left[_PIXELS:] == right[_PIXELS:]
-                                             for left, right in zip(track.data, track.data[1:])) for track in cameras},
+        repeated={
+            track.metadata["key"]: sum(
+                left[_PIXELS:] == right[_PIXELS:] for left, right in zip(track.data, track.data[1:])
+            )
+            for track in cameras
+        },
         sensors=dict(_sensors(tracks, contract_of(contract))),
         values={key: value for key, value in episode.values.items() if value.ndim == 2},
-        actions=episode.actions, executed=episode.executed,
-        sources=dict(Counter(command_sources(episode).tolist())))
+        actions=episode.actions,
+        executed=episode.executed,
+        sources=dict(Counter(command_sources(episode).tolist())),
+    )
 
 
 _PIXELS = 12
@@ -124,19 +135,25 @@ def describe(parts: Sequence[Figures]) -> dict:
     """The figures of several episodes as one, ready for JSON."""
     robots = {one.contract: contract_of(one.contract) for one in parts}
     return {
-        "episodes": len(parts), "steps": sum(one.steps for one in parts),
+        "episodes": len(parts),
+        "steps": sum(one.steps for one in parts),
         "seconds": round(sum(one.seconds for one in parts), 3),
         "rate_hz": _rate(np.concatenate([one.tick_s for one in parts])),
         "tick_ms": _spread_ms([one.tick_s for one in parts]),
         "lost_ticks": sum(one.lost_ticks for one in parts),
         "skew_ms": _spread_ms([one.skew_s for one in parts]),
-        "age_ms": {key: _spread_ms([one.ages_s[key] for one in parts if key in one.ages_s])
-                   for key in _keys(one.ages_s for one in parts)},
+        "age_ms": {
+            key: _spread_ms([one.ages_s[key] for one in parts if key in one.ages_s])
+            for key in _keys(one.ages_s for one in parts)
+        },
         "images": {key: sum(one.images.get(key, 0) for one in parts) for key in _keys(one.images for one in parts)},
-        "repeated_images": {key: sum(one.repeated.get(key, 0) for one in parts)
-                            for key in _keys(one.repeated for one in parts)},
-        "sensors": {topic: _sensor([one.sensors[topic] for one in parts if topic in one.sensors])
-                    for topic in _keys(one.sensors for one in parts)},
+        "repeated_images": {
+            key: sum(one.repeated.get(key, 0) for one in parts) for key in _keys(one.repeated for one in parts)
+        },
+        "sensors": {
+            topic: _sensor([one.sensors[topic] for one in parts if topic in one.sensors])
+            for topic in _keys(one.sensors for one in parts)
+        },
         "sources": {key: sum(one.sources.get(key, 0) for one in parts) for key in _keys(one.sources for one in parts)},
         "contracts": sorted(robots),
         "out_of_range": dict(_out_of_range(parts, robots)),
@@ -157,14 +174,24 @@ def _spread_ms(parts: Sequence[np.ndarray]) -> dict[str, float] | None:
     values = np.concatenate([*parts, np.zeros(0)]) * 1000
     if not len(values):
         return None
-    return {name: round(float(value), 3) for name, value in
-            (("p50", np.percentile(values, 50)), ("p99", np.percentile(values, 99)), ("max", values.max()))}
+    return {
+        name: round(float(value), 3)
+        for name, value in (
+            ("p50", np.percentile(values, 50)),
+            ("p99", np.percentile(values, 99)),
+            ("max", values.max()),
+        )
+    }
 
 
 def _sensor(parts: Sequence[tuple[np.ndarray, int]]) -> dict:
     intervals = np.concatenate([one for one, _ in parts])
-    return {"messages": sum(len(one) + 1 for one, _ in parts), "rate_hz": _rate(intervals),
-            "interval_ms": _spread_ms([intervals]), "lost": sum(lost for _, lost in parts)}
+    return {
+        "messages": sum(len(one) + 1 for one, _ in parts),
+        "rate_hz": _rate(intervals),
+        "interval_ms": _spread_ms([intervals]),
+        "lost": sum(lost for _, lost in parts),
+    }
 
 
 def _out_of_range(parts: Sequence[Figures], robots: dict[str, Embodiment | None]) -> Iterable[tuple[str, dict]]:
@@ -192,8 +219,10 @@ def _action_bounds(robots: dict[str, Embodiment | None]) -> tuple[np.ndarray, np
     known = [robot.actions for robot in robots.values() if robot]
     if len(known) != 1:
         return None
-    return (np.array([*known[0].twist.lower, *known[0].gripper.lower]),
-            np.array([*known[0].twist.upper, *known[0].gripper.upper]))
+    return (
+        np.array([*known[0].twist.lower, *known[0].gripper.lower]),
+        np.array([*known[0].twist.upper, *known[0].gripper.upper]),
+    )
 
 
 def _reach(parts: Sequence[np.ndarray], bounds: tuple[np.ndarray, np.ndarray] | None) -> dict[str, dict]:
@@ -206,10 +235,14 @@ def _reach(parts: Sequence[np.ndarray], bounds: tuple[np.ndarray, np.ndarray] | 
         row: dict = {"not_finite": int(len(column) - len(finite))}
         if len(finite):
             counts, edges = np.histogram(finite, BINS)
-            row |= {"min": float(finite.min()), "p1": float(np.percentile(finite, 1)),
-                    "p50": float(np.percentile(finite, 50)), "p99": float(np.percentile(finite, 99)),
-                    "max": float(finite.max()),
-                    "histogram": {"counts": counts.tolist(), "from": float(edges[0]), "to": float(edges[-1])}}
+            row |= {
+                "min": float(finite.min()),
+                "p1": float(np.percentile(finite, 1)),
+                "p50": float(np.percentile(finite, 50)),
+                "p99": float(np.percentile(finite, 99)),
+                "max": float(finite.max()),
+                "histogram": {"counts": counts.tolist(), "from": float(edges[0]), "to": float(edges[-1])},
+            }
         if bounds is not None and len(finite):
             low, high = bounds[0][place], bounds[1][place]
             slack = ROUNDING * (high - low)

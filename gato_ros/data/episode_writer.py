@@ -40,11 +40,16 @@ class EpisodeWriter:
     Leaving the with-block without `close` (an exception, Ctrl-C) discards the file.
     """
 
-    def __init__(self, folder: Path, name: str, embodiment: Embodiment, metadata: Mapping[str, object],
-                 reserve_bytes: int = 0):
+    def __init__(
+        self, folder: Path, name: str, embodiment: Embodiment, metadata: Mapping[str, object], reserve_bytes: int = 0
+    ):
         """Raises SetupError if the episode exists, ValueError if `metadata` is not JSON or takes a reserved key."""
-        own = {"embodiment": embodiment.name, "contract_digest": embodiment.digest,
-               "schema_version": SCHEMA_VERSION, "package_version": __version__}
+        own = {
+            "embodiment": embodiment.name,
+            "contract_digest": embodiment.digest,
+            "schema_version": SCHEMA_VERSION,
+            "package_version": __version__,
+        }
         if taken := own.keys() & metadata.keys():
             raise ValueError(f"metadata keys {sorted(taken)} are written by the recorder itself")
         record = as_text({**own, **metadata})
@@ -53,8 +58,9 @@ class EpisodeWriter:
         self.path, self._embodiment = self._file.path, embodiment
         self._vector_keys: tuple[str, ...] | None = None
         self._privileged_spec: dict[str, str] = {}
-        self._sources = {channel.source: key for key, channel in embodiment.observations.items()
-                         if channel.kind != "image"}
+        self._sources = {
+            channel.source: key for key, channel in embodiment.observations.items() if channel.kind != "image"
+        }
 
     def __enter__(self) -> EpisodeWriter:
         return self
@@ -62,8 +68,15 @@ class EpisodeWriter:
     def __exit__(self, *error) -> None:
         self._file.discard()
 
-    def add(self, step: int, observation: Observation, action: Action, executed: Action,
-            privileged: Mapping[str, np.ndarray] | None = None, tick: Mapping[str, object] | None = None) -> None:
+    def add(
+        self,
+        step: int,
+        observation: Observation,
+        action: Action,
+        executed: Action,
+        privileged: Mapping[str, np.ndarray] | None = None,
+        tick: Mapping[str, object] | None = None,
+    ) -> None:
         """One tick. Either all images of the contract are there or none; vectors are the same keys every tick.
 
         Args:
@@ -78,28 +91,45 @@ class EpisodeWriter:
         if self._vector_keys is None:
             self._vector_keys, self._privileged_spec = tuple(vectors), spec
         elif self._vector_keys != tuple(vectors) or self._privileged_spec != spec:
-            raise ValueError(f"step {step} has other keys, shapes or dtypes than the first: {sorted(vectors)} and "
-                             f"{spec}, not {sorted(self._vector_keys)} and {self._privileged_spec}")
+            raise ValueError(
+                f"step {step} has other keys, shapes or dtypes than the first: {sorted(vectors)} and "
+                f"{spec}, not {sorted(self._vector_keys)} and {self._privileged_spec}"
+            )
         self._at = (step, round(observation.stamp_s * messages.NANOSECONDS))
         for key, pixels in images.items():
             channel = self._embodiment.channel(key)
-            self._put(channel.topic, messages.IMAGE, messages.image(pixels, self._at[1], channel.frame_id),
-                      role="image", key=key)
+            self._put(
+                channel.topic,
+                messages.IMAGE,
+                messages.image(pixels, self._at[1], channel.frame_id),
+                role="image",
+                key=key,
+            )
         self._put_states(vectors)
         wire = self._embodiment.wire
         self._put_action(wire.proposal_twist, wire.proposal_gripper, action, "label")
         self._put_action(EXECUTED_TWIST, EXECUTED_GRIPPER, executed, "executed")
         if privileged:
-            self._put(PRIVILEGED_TOPIC, messages.FLOAT64_ARRAY,
-                      messages.labelled_array(messages.FLOAT64_ARRAY, privileged), role="privileged", **spec)
+            self._put(
+                PRIVILEGED_TOPIC,
+                messages.FLOAT64_ARRAY,
+                messages.labelled_array(messages.FLOAT64_ARRAY, privileged),
+                role="privileged",
+                **spec,
+            )
         if tick is not None:
             self._put(TICK_TOPIC, messages.STRING, messages.text(json.dumps(tick, allow_nan=False)), role=roles.TICK)
         # Last of its step: a step counts when this message is there.
-        self._put(OBSERVATION_TOPIC, messages.FLOAT32_ARRAY,
-                  messages.labelled_array(messages.FLOAT32_ARRAY, vectors), role="observation")
+        self._put(
+            OBSERVATION_TOPIC,
+            messages.FLOAT32_ARRAY,
+            messages.labelled_array(messages.FLOAT32_ARRAY, vectors),
+            role="observation",
+        )
 
-    def add_raw(self, topic: str, message_type: str, data: bytes, stamp_ns: int, sequence: int,
-                metadata: Mapping[str, str]) -> None:
+    def add_raw(
+        self, topic: str, message_type: str, data: bytes, stamp_ns: int, sequence: int, metadata: Mapping[str, str]
+    ) -> None:
         """A message as it came; `metadata` says what it is to the loop, by `of` and an image's `key`."""
         self._file.add(topic, message_type, data, stamp_ns, sequence, {"role": roles.RAW, **metadata})
 
@@ -125,8 +155,9 @@ class EpisodeWriter:
             channel, value = self._embodiment.channel(key), observation.values[key]
             dtype = np.uint8 if channel.kind == "image" else np.float32
             if value.shape != channel.shape or value.dtype != dtype:
-                raise ValueError(f"{key} is {np.dtype(dtype)} {channel.shape} by contract, "
-                                 f"got {value.dtype} {value.shape}")
+                raise ValueError(
+                    f"{key} is {np.dtype(dtype)} {channel.shape} by contract, got {value.dtype} {value.shape}"
+                )
             (images if channel.kind == "image" else vectors)[key] = value
         if images and len(images) != len(self._embodiment.image_keys):
             raise ValueError(f"a step has all images {self._embodiment.image_keys} or none, got {tuple(images)}")
@@ -134,14 +165,24 @@ class EpisodeWriter:
 
     def _put_states(self, vectors: Mapping[str, np.ndarray]) -> None:
         wire, stamp_ns = self._embodiment.wire, self._at[1]
-        position, velocity, opening = (vectors.get(self._sources.get(source, ""))
-                                       for source in ("joint_position", "joint_velocity", "gripper_opening"))
+        position, velocity, opening = (
+            vectors.get(self._sources.get(source, ""))
+            for source in ("joint_position", "joint_velocity", "gripper_opening")
+        )
         if position is not None or velocity is not None:
-            self._put(wire.joint_states.topic, messages.JOINT_STATE,
-                      messages.joint_state(self._embodiment.arm.joints, stamp_ns, position, velocity), role="state")
+            self._put(
+                wire.joint_states.topic,
+                messages.JOINT_STATE,
+                messages.joint_state(self._embodiment.arm.joints, stamp_ns, position, velocity),
+                role="state",
+            )
         if opening is not None:
-            self._put(wire.gripper_states.topic, messages.JOINT_STATE,
-                      messages.joint_state([self._embodiment.gripper.joint], stamp_ns, opening), role="state")
+            self._put(
+                wire.gripper_states.topic,
+                messages.JOINT_STATE,
+                messages.joint_state([self._embodiment.gripper.joint], stamp_ns, opening),
+                role="state",
+            )
 
     def _put_action(self, twist_topic: str, gripper_topic: str, action: Action, role: str) -> None:
         stamp_ns = self._at[1]

@@ -87,12 +87,18 @@ def select(paths: Sequence[Path], images: bool = True, failures: bool = False) -
             kept.append(one)
     contracts = {(one.metadata["embodiment"], one.metadata["contract_digest"]) for one in kept}
     if len(contracts) > 1:
-        raise SetupError(expected="episodes of one contract", got=", ".join(f"{n} ({d[:12]})" for n, d in contracts),
-                         fix="export them one by one")
+        raise SetupError(
+            expected="episodes of one contract",
+            got=", ".join(f"{n} ({d[:12]})" for n, d in contracts),
+            fix="export them one by one",
+        )
     if not kept:
         reasons = "; ".join(f"{Path(path).name}: {reason}" for path, reason in list(left_out.items())[:5])
-        raise SetupError(expected="at least one episode to export", got=reasons,
-                         fix="see --no-images and --failures, or record with images at every step")
+        raise SetupError(
+            expected="at least one episode to export",
+            got=reasons,
+            fix="see --no-images and --failures, or record with images at every step",
+        )
     return Selection(load_embodiment(contracts.pop()[0]), tuple(kept), images, left_out)
 
 
@@ -108,14 +114,23 @@ def _reason(one: Summary, images: bool, failures: bool) -> str:
 
 def _take(one: Summary, episode: Episode, images: bool) -> Take:
     if missing := missing_numbers(episode.steps.tolist()):
-        raise SetupError(expected=f"every step in {one.path}", got=f"{len(missing)} missing",
-                         fix="`python -m gato_ros episodes verify` tells more; trash it, or export without it")
+        raise SetupError(
+            expected=f"every step in {one.path}",
+            got=f"{len(missing)} missing",
+            fix="`python -m gato_ros episodes verify` tells more; trash it, or export without it",
+        )
     names = sorted(episode.values)
     return Take(
-        name=one.path.stem, task=one.task, success=one.success, stamps_s=episode.stamps_s - episode.stamps_s[0],
+        name=one.path.stem,
+        task=one.task,
+        success=one.success,
+        stamps_s=episode.stamps_s - episode.stamps_s[0],
         vectors={key: episode.values[key] for key in names if episode.values[key].ndim == 2},
         images={key: episode.values[key] for key in names if images and episode.values[key].ndim == 4},
-        actions=episode.actions, executed=episode.executed, sources=command_sources(episode))
+        actions=episode.actions,
+        executed=episode.executed,
+        sources=command_sources(episode),
+    )
 
 
 def value_names(robot: Embodiment, key: str, size: int) -> list[str]:
@@ -135,8 +150,11 @@ def write_whole(target: Path, write: Callable[[Path], None]) -> None:
     """
     target = Path(target)
     if target.exists():
-        raise SetupError(expected=f"a new place for the export, {target}", got="something is there",
-                         fix="take another name, or move that away")
+        raise SetupError(
+            expected=f"a new place for the export, {target}",
+            got="something is there",
+            fix="take another name, or move that away",
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
     _remove(partial)

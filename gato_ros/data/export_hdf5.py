@@ -33,10 +33,17 @@ def export_hdf5(selection: Selection, target: Path, done: Callable[[str], None] 
             robot = selection.robot
             data.attrs["total"] = total
             data.attrs["env_args"] = json.dumps({"env_name": robot.name, "type": 0, "env_kwargs": {}})
-            data.attrs["gato_ros"] = json.dumps({"version": __version__, "embodiment": robot.name,
-                                                 "contract_digest": robot.digest, "rate_hz": robot.control_rate_hz})
+            data.attrs["gato_ros"] = json.dumps(
+                {
+                    "version": __version__,
+                    "embodiment": robot.name,
+                    "contract_digest": robot.digest,
+                    "rate_hz": robot.control_rate_hz,
+                }
+            )
             file.create_group("mask").create_dataset(
-                "train", data=np.array([f"demo_{n}" for n in range(len(selection.summaries))], dtype="S16"))
+                "train", data=np.array([f"demo_{n}" for n in range(len(selection.summaries))], dtype="S16")
+            )
 
     write_whole(target, write)
     return total
@@ -44,8 +51,14 @@ def export_hdf5(selection: Selection, target: Path, done: Callable[[str], None] 
 
 def _write_take(group, take: Take, selection: Selection) -> None:
     last = np.arange(len(take)) == len(take) - 1
-    group.attrs.update({"num_samples": len(take), "name": take.name, "task": take.task,
-                        "success": "unknown" if take.success is None else "yes" if take.success else "no"})
+    group.attrs.update(
+        {
+            "num_samples": len(take),
+            "name": take.name,
+            "task": take.task,
+            "success": "unknown" if take.success is None else "yes" if take.success else "no",
+        }
+    )
     for name, values in (("actions", take.actions), ("executed_actions", take.executed)):
         group.create_dataset(name, data=values).attrs["names"] = list(ACTION_NAMES)
     group.create_dataset("rewards", data=(last & (take.success is True)).astype(np.float32))
@@ -58,5 +71,6 @@ def _write_take(group, take: Take, selection: Selection) -> None:
         names = value_names(selection.robot, key, values.shape[1])
         observations.create_dataset(key.replace("/", "_"), data=values).attrs["names"] = names
     for key, values in take.images.items():
-        observations.create_dataset(key.replace("/", "_"), data=values, chunks=(1, *values.shape[1:]),
-                                    compression="gzip", compression_opts=4)
+        observations.create_dataset(
+            key.replace("/", "_"), data=values, chunks=(1, *values.shape[1:]), compression="gzip", compression_opts=4
+        )

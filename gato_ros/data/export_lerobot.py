@@ -23,12 +23,18 @@ PLACE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 KEYFRAME_EVERY = 2
 """As LeRobot films: any frame is one step from one that stands for itself."""
-BOOKKEEPING = {"timestamp": "float32", "frame_index": "int64", "episode_index": "int64", "index": "int64",
-               "task_index": "int64"}
+BOOKKEEPING = {
+    "timestamp": "float32",
+    "frame_index": "int64",
+    "episode_index": "int64",
+    "index": "int64",
+    "task_index": "int64",
+}
 
 
-def export_lerobot(selection: Selection, target: Path, pictures: Pictures = "mp4",
-                   done: Callable[[str], None] = lambda name: None) -> int:
+def export_lerobot(
+    selection: Selection, target: Path, pictures: Pictures = "mp4", done: Callable[[str], None] = lambda name: None
+) -> int:
     """Write the folder `target`, whole or not at all; the steps in it.
 
     Args:
@@ -57,19 +63,32 @@ def export_lerobot(selection: Selection, target: Path, pictures: Pictures = "mp4
 
 def features(selection: Selection, take: Take, pictures: Pictures) -> dict[str, dict]:
     """What `info.json` says about every column."""
-    state = [name for key, values in take.vectors.items()
-             for name in value_names(selection.robot, key, values.shape[1])]
-    row = {name: {"dtype": "float32", "shape": [len(ACTION_NAMES)], "names": list(ACTION_NAMES)}
-           for name in ("action", "executed_action")}
+    state = [
+        name for key, values in take.vectors.items() for name in value_names(selection.robot, key, values.shape[1])
+    ]
+    row = {
+        name: {"dtype": "float32", "shape": [len(ACTION_NAMES)], "names": list(ACTION_NAMES)}
+        for name in ("action", "executed_action")
+    }
     row["observation.state"] = {"dtype": "float32", "shape": [len(state)], "names": state}
     for key, values in take.images.items():
         height, width = values.shape[1:3]
-        row[camera_name(key)] = {"dtype": "video" if pictures == "mp4" else "image", "shape": [height, width, 3],
-                                 "names": ["height", "width", "channels"]}
+        row[camera_name(key)] = {
+            "dtype": "video" if pictures == "mp4" else "image",
+            "shape": [height, width, 3],
+            "names": ["height", "width", "channels"],
+        }
         if pictures == "mp4":
             row[camera_name(key)]["info"] = {
-                "video.fps": selection.fps, "video.height": height, "video.width": width, "video.channels": 3,
-                "video.codec": "h264", "video.pix_fmt": "yuv420p", "video.is_depth_map": False, "has_audio": False}
+                "video.fps": selection.fps,
+                "video.height": height,
+                "video.width": width,
+                "video.channels": 3,
+                "video.codec": "h264",
+                "video.pix_fmt": "yuv420p",
+                "video.is_depth_map": False,
+                "has_audio": False,
+            }
     flags = {"next.done": "bool", "next.success": "bool", "recorded_s": "float64", "command_source": "string"}
     single = {**flags, **BOOKKEEPING}
     return row | {name: {"dtype": dtype, "shape": [1], "names": None} for name, dtype in single.items()}
@@ -111,10 +130,16 @@ class _Dataset:
             self._writer = parquet.ParquetWriter(path, table.schema)
         self._writer.write_table(table)
         self._bytes += table.nbytes
-        row = {"episode_index": number, "tasks": [take.task], "length": len(take),
-               **{f"data/{name}": value for name, value in _place(self._file).items()},
-               "dataset_from_index": self.frames, "dataset_to_index": self.frames + len(take),
-               "meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0}
+        row = {
+            "episode_index": number,
+            "tasks": [take.task],
+            "length": len(take),
+            **{f"data/{name}": value for name, value in _place(self._file).items()},
+            "dataset_from_index": self.frames,
+            "dataset_to_index": self.frames + len(take),
+            "meta/episodes/chunk_index": 0,
+            "meta/episodes/file_index": 0,
+        }
         if self.pictures == "mp4":
             for key, images in take.images.items():
                 row |= self._film(camera_name(key), images, number)
@@ -134,27 +159,44 @@ class _Dataset:
         statistics = {name: _spread(np.concatenate(parts)) for name, parts in self._values.items()}
         statistics |= {name: _picture_spread(counts, self.frames) for name, counts in self._counts.items()}
         _write_json(meta / "stats.json", statistics)
-        _write_json(meta / "info.json", {
-            "codebase_version": VERSION, "robot_type": self.selection.robot.name, "total_episodes": len(self._episodes),
-            "total_frames": self.frames, "total_tasks": len(self.tasks), "chunks_size": FILES_PER_CHUNK,
-            "data_files_size_in_mb": FILE_BYTES // 2**20, "video_files_size_in_mb": 200, "fps": self.selection.fps,
-            "splits": {"train": f"0:{len(self._episodes)}"}, "data_path": f"data/{PLACE}.parquet",
-            "video_path": f"videos/{{video_key}}/{PLACE}.mp4" if self.pictures == "mp4" else None,
-            "features": self._features})
+        _write_json(
+            meta / "info.json",
+            {
+                "codebase_version": VERSION,
+                "robot_type": self.selection.robot.name,
+                "total_episodes": len(self._episodes),
+                "total_frames": self.frames,
+                "total_tasks": len(self.tasks),
+                "chunks_size": FILES_PER_CHUNK,
+                "data_files_size_in_mb": FILE_BYTES // 2**20,
+                "video_files_size_in_mb": 200,
+                "fps": self.selection.fps,
+                "splits": {"train": f"0:{len(self._episodes)}"},
+                "data_path": f"data/{PLACE}.parquet",
+                "video_path": f"videos/{{video_key}}/{PLACE}.mp4" if self.pictures == "mp4" else None,
+                "features": self._features,
+            },
+        )
 
     def _columns(self, take: Take) -> dict[str, Any]:
         steps = np.arange(len(take))
         task = self.tasks.setdefault(take.task, len(self.tasks))
         last = steps == len(take) - 1
         columns = {
-            "action": take.actions, "executed_action": take.executed,
+            "action": take.actions,
+            "executed_action": take.executed,
             "observation.state": np.concatenate([*take.vectors.values()], 1, dtype=np.float32),
-            "next.done": last, "next.success": last & (take.success is True), "recorded_s": take.stamps_s,
+            "next.done": last,
+            "next.success": last & (take.success is True),
+            "recorded_s": take.stamps_s,
             "command_source": take.sources.tolist(),
             # LeRobot looks frames up by this time, so it is that of an even clock; `recorded_s` is what it was.
-            "timestamp": (steps / self.selection.fps).astype(np.float32), "frame_index": steps,
-            "episode_index": np.full(len(take), len(self._episodes)), "index": steps + self.frames,
-            "task_index": np.full(len(take), task)}
+            "timestamp": (steps / self.selection.fps).astype(np.float32),
+            "frame_index": steps,
+            "episode_index": np.full(len(take), len(self._episodes)),
+            "index": steps + self.frames,
+            "task_index": np.full(len(take), task),
+        }
         if self.pictures == "png":
             columns |= {camera_name(key): [_png(picture) for picture in images] for key, images in take.images.items()}
         return columns
@@ -164,8 +206,11 @@ class _Dataset:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_film(path, images, self.selection.fps, KEYFRAME_EVERY)
         place = {f"videos/{name}/{key}": value for key, value in _place(number).items()}
-        return {**place, f"videos/{name}/from_timestamp": 0.0,
-                f"videos/{name}/to_timestamp": len(images) / self.selection.fps}
+        return {
+            **place,
+            f"videos/{name}/from_timestamp": 0.0,
+            f"videos/{name}/to_timestamp": len(images) / self.selection.fps,
+        }
 
     def _statistics(self, take: Take, columns: dict[str, Any]) -> dict[str, Any]:
         """Columns `stats/*` of one episode; what all have together is gathered on the way."""
@@ -179,8 +224,9 @@ class _Dataset:
         for key, images in take.images.items():
             counts = np.stack([np.bincount(images[..., colour].reshape(-1), minlength=256) for colour in range(3)])
             self._counts[camera_name(key)] = self._counts.get(camera_name(key), 0) + counts
-            row |= {f"stats/{camera_name(key)}/{what}": value
-                    for what, value in _picture_spread(counts, len(take)).items()}
+            row |= {
+                f"stats/{camera_name(key)}/{what}": value for what, value in _picture_spread(counts, len(take)).items()
+            }
         return row
 
 
@@ -198,9 +244,14 @@ def _png(picture: np.ndarray) -> dict[str, Any]:
 def _spread(values: np.ndarray) -> dict[str, list]:
     """min, max, mean, std, quantiles [size] and count [1] of values [n size]."""
     quantiles = np.quantile(values, list(QUANTILES.values()), axis=0)
-    return {"min": values.min(0).tolist(), "max": values.max(0).tolist(), "mean": values.mean(0).tolist(),
-            "std": values.std(0).tolist(), "count": [len(values)],
-            **{name: row.tolist() for name, row in zip(QUANTILES, quantiles)}}
+    return {
+        "min": values.min(0).tolist(),
+        "max": values.max(0).tolist(),
+        "mean": values.mean(0).tolist(),
+        "std": values.std(0).tolist(),
+        "count": [len(values)],
+        **{name: row.tolist() for name, row in zip(QUANTILES, quantiles)},
+    }
 
 
 def _picture_spread(counts: np.ndarray, frames: int) -> dict[str, list]:
@@ -209,8 +260,13 @@ def _picture_spread(counts: np.ndarray, frames: int) -> dict[str, list]:
     mean = share @ level
     spread = np.sqrt(np.maximum(share @ level**2 - mean**2, 0))
     reached = np.cumsum(share, 1)
-    rows = {"min": level[(counts > 0).argmax(1)], "max": level[255 - (counts[:, ::-1] > 0).argmax(1)], "mean": mean,
-            "std": spread, **{name: level[(reached >= at - 1e-12).argmax(1)] for name, at in QUANTILES.items()}}
+    rows = {
+        "min": level[(counts > 0).argmax(1)],
+        "max": level[255 - (counts[:, ::-1] > 0).argmax(1)],
+        "mean": mean,
+        "std": spread,
+        **{name: level[(reached >= at - 1e-12).argmax(1)] for name, at in QUANTILES.items()},
+    }
     return {name: row.reshape(3, 1, 1).tolist() for name, row in rows.items()} | {"count": [frames]}
 
 
@@ -251,12 +307,22 @@ def _write_tasks(path: Path, tasks: Sequence[str]) -> None:
     import pyarrow.parquet as parquet
 
     index = "__index_level_0__"
-    column = lambda name, stored, kind: {"name": name, "field_name": stored, "pandas_type": kind,  # noqa: E731
-                                         "numpy_type": "int64" if kind == "int64" else "object", "metadata": None}
-    about = {"index_columns": [index], "column_indexes": [], "pandas_version": "2.2.0",
-             "columns": [column("task_index", "task_index", "int64"), column(None, index, "unicode")]}
-    table = arrow.table({"task_index": arrow.array(range(len(tasks)), arrow.int64()),
-                         index: arrow.array(list(tasks), arrow.string())})
+    column = lambda name, stored, kind: {
+        "name": name,
+        "field_name": stored,
+        "pandas_type": kind,  # noqa: E731
+        "numpy_type": "int64" if kind == "int64" else "object",
+        "metadata": None,
+    }
+    about = {
+        "index_columns": [index],
+        "column_indexes": [],
+        "pandas_version": "2.2.0",
+        "columns": [column("task_index", "task_index", "int64"), column(None, index, "unicode")],
+    }
+    table = arrow.table(
+        {"task_index": arrow.array(range(len(tasks)), arrow.int64()), index: arrow.array(list(tasks), arrow.string())}
+    )
     parquet.write_table(table.replace_schema_metadata({b"pandas": json.dumps(about).encode()}), path)
 
 

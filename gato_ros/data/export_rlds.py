@@ -44,8 +44,9 @@ def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> i
 
     count = len(selection.summaries)
     files = -(-count // EPISODES_PER_FILE)
-    names = ShardedFileTemplate(data_dir=epath.Path(folder), dataset_name="gato_ros", split=SPLIT,
-                                filetype_suffix="array_record")
+    names = ShardedFileTemplate(
+        data_dir=epath.Path(folder), dataset_name="gato_ros", split=SPLIT, filetype_suffix="array_record"
+    )
     takes = selection.takes()
     features, lengths, size, steps = None, [], 0, 0
     for number in range(files):
@@ -64,10 +65,15 @@ def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> i
     robot = selection.robot
     info = tfds.core.DatasetInfo(
         builder=tfds.core.DatasetIdentity(name="gato_ros", version=VERSION, data_dir=str(folder), module_name=""),
-        description=f"{robot.name} at {robot.control_rate_hz:g} Hz, contract {robot.digest}", features=features)
+        description=f"{robot.name} at {robot.control_rate_hz:g} Hz, contract {robot.digest}",
+        features=features,
+    )
     info.set_file_format(tfds.core.FileFormat.ARRAY_RECORD)
-    info.set_splits(tfds.core.splits.SplitDict([tfds.core.SplitInfo(
-        name=SPLIT, shard_lengths=lengths, num_bytes=size, filename_template=names)]))
+    info.set_splits(
+        tfds.core.splits.SplitDict(
+            [tfds.core.SplitInfo(name=SPLIT, shard_lengths=lengths, num_bytes=size, filename_template=names)]
+        )
+    )
     info.write_to_directory(str(folder))
     return steps
 
@@ -76,20 +82,43 @@ def _features(selection: Selection, take: Take) -> Any:
     import tensorflow_datasets as tfds
 
     observation = {
-        **{_flat(key): tfds.features.Tensor(
-            shape=values.shape[1:], dtype=np.float32, doc=", ".join(value_names(selection.robot, key, values.shape[1])))
-           for key, values in take.vectors.items()},
-        **{_flat(key): tfds.features.Image(shape=values.shape[1:], dtype=np.uint8, encoding_format="png")
-           for key, values in take.images.items()}}
+        **{
+            _flat(key): tfds.features.Tensor(
+                shape=values.shape[1:],
+                dtype=np.float32,
+                doc=", ".join(value_names(selection.robot, key, values.shape[1])),
+            )
+            for key, values in take.vectors.items()
+        },
+        **{
+            _flat(key): tfds.features.Image(shape=values.shape[1:], dtype=np.uint8, encoding_format="png")
+            for key, values in take.images.items()
+        },
+    }
     action = tfds.features.Tensor(shape=(len(ACTION_NAMES),), dtype=np.float32, doc=", ".join(ACTION_NAMES))
-    return tfds.features.FeaturesDict({
-        "steps": tfds.features.Dataset({
-            "observation": observation, "action": action, "executed_action": action, "reward": np.float32,
-            "discount": np.float32, "is_first": np.bool_, "is_last": np.bool_, "is_terminal": np.bool_,
-            "language_instruction": tfds.features.Text(), "command_source": tfds.features.Text(),
-            "stamp_s": np.float64}),
-        "episode_metadata": {"name": tfds.features.Text(), "success": tfds.features.Text(
-            doc="yes, no, or unknown")}})
+    return tfds.features.FeaturesDict(
+        {
+            "steps": tfds.features.Dataset(
+                {
+                    "observation": observation,
+                    "action": action,
+                    "executed_action": action,
+                    "reward": np.float32,
+                    "discount": np.float32,
+                    "is_first": np.bool_,
+                    "is_last": np.bool_,
+                    "is_terminal": np.bool_,
+                    "language_instruction": tfds.features.Text(),
+                    "command_source": tfds.features.Text(),
+                    "stamp_s": np.float64,
+                }
+            ),
+            "episode_metadata": {
+                "name": tfds.features.Text(),
+                "success": tfds.features.Text(doc="yes, no, or unknown"),
+            },
+        }
+    )
 
 
 def _episode(take: Take) -> dict[str, Any]:
@@ -101,13 +130,22 @@ def _steps(take: Take) -> Iterator[dict[str, Any]]:
     for step in range(len(take)):
         last = step == len(take) - 1
         yield {
-            "observation": {**{_flat(key): values[step] for key, values in take.vectors.items()},
-                            **{_flat(key): _png(values[step]) for key, values in take.images.items()}},
-            "action": take.actions[step], "executed_action": take.executed[step],
-            "reward": float(last and take.success is True), "discount": float(not last), "is_first": step == 0,
+            "observation": {
+                **{_flat(key): values[step] for key, values in take.vectors.items()},
+                **{_flat(key): _png(values[step]) for key, values in take.images.items()},
+            },
+            "action": take.actions[step],
+            "executed_action": take.executed[step],
+            "reward": float(last and take.success is True),
+            "discount": float(not last),
+            "is_first": step == 0,
             # An episode that was simply stopped did not end by itself.
-            "is_last": last, "is_terminal": last and take.success is True, "language_instruction": take.task,
-            "command_source": str(take.sources[step]), "stamp_s": float(take.stamps_s[step])}
+            "is_last": last,
+            "is_terminal": last and take.success is True,
+            "language_instruction": take.task,
+            "command_source": str(take.sources[step]),
+            "stamp_s": float(take.stamps_s[step]),
+        }
 
 
 def _flat(key: str) -> str:

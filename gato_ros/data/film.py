@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 
-def write_film(path: Path, pictures: Iterable[np.ndarray], rate_hz: float,
-               keyframe_every: int | None = None) -> None:
+def write_film(path: Path, pictures: Iterable[np.ndarray], rate_hz: float, keyframe_every: int | None = None) -> None:
     """Write pictures, uint8 [height width 3] RGB of one even size, as an MP4.
 
     Args:
@@ -29,10 +28,36 @@ def write_film(path: Path, pictures: Iterable[np.ndarray], rate_hz: float,
         raise ValueError("no pictures to film")
     height, width, _ = first.shape
     # Not imageio's write_frames: that runs Python between fork and exec, which can hang where JAX has its threads.
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24",
-               "-s", f"{width}x{height}", "-r", f"{rate_hz:g}", "-i", "-", "-c:v", "libx264", "-pix_fmt", "yuv420p",
-               "-crf", "23", "-preset", "veryfast", "-movflags", "+faststart",
-               *(["-g", str(keyframe_every)] if keyframe_every else []), "-f", "mp4", str(path)]
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-y",
+        "-loglevel",
+        "error",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+        "-s",
+        f"{width}x{height}",
+        "-r",
+        f"{rate_hz:g}",
+        "-i",
+        "-",
+        "-c:v",
+        "libx264",
+        "-pix_fmt",
+        "yuv420p",
+        "-crf",
+        "23",
+        "-preset",
+        "veryfast",
+        "-movflags",
+        "+faststart",
+        *(["-g", str(keyframe_every)] if keyframe_every else []),
+        "-f",
+        "mp4",
+        str(path),
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as ffmpeg:
         try:
             for picture in itertools.chain([first], pictures):

@@ -52,10 +52,15 @@ class Frames:
 
     def only(self, rows: np.ndarray) -> Frames:
         """The frames of `rows` [n], in that order."""
-        return Frames(self.image_keys, self.image_shape, tuple(self.images[row] for row in rows),
-                      {key: value[rows] for key, value in self.vectors.items()}, self.actions[rows],
-                      {key: value[rows] for key, value in self.privileged.items()},
-                      None if self.sources is None else self.sources[rows])
+        return Frames(
+            self.image_keys,
+            self.image_shape,
+            tuple(self.images[row] for row in rows),
+            {key: value[rows] for key, value in self.vectors.items()},
+            self.actions[rows],
+            {key: value[rows] for key, value in self.privileged.items()},
+            None if self.sources is None else self.sources[rows],
+        )
 
     def pixels(self, rows: Sequence[int]) -> np.ndarray:
         """uint8 [len(rows) cameras height width 3]."""

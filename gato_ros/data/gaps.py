@@ -40,8 +40,9 @@ def missing_numbers(steps: Sequence[int], count: int | None = None) -> list[int]
     return sorted(set(range(last)) - set(steps))
 
 
-def gaps_in_time(stamps_s: Sequence[float], period_s: float, start_s: float | None = None,
-                 end_s: float | None = None) -> Gaps:
+def gaps_in_time(
+    stamps_s: Sequence[float], period_s: float, start_s: float | None = None, end_s: float | None = None
+) -> Gaps:
     """The holes of a channel that has a message every `period_s`.
 
     A message that is late is no hole: the next ones follow it closely, and none is missing.

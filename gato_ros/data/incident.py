@@ -47,8 +47,9 @@ class Incident:
         return [track for track in self.tracks.tracks.values() if track.metadata.get("role") == role]
 
 
-def write_incident(folder: Path, name: str, topics: Mapping[str, Topic], kept: Iterable[Kept],
-                   about: Mapping[str, object]) -> Path:
+def write_incident(
+    folder: Path, name: str, topics: Mapping[str, Topic], kept: Iterable[Kept], about: Mapping[str, object]
+) -> Path:
     """Write `folder/name.mcap`, whole or not at all; its path.
 
     Raises:
@@ -57,13 +58,15 @@ def write_incident(folder: Path, name: str, topics: Mapping[str, Topic], kept: I
     """
     file = McapFile(folder, name, "incident")
     try:
-        file.add_metadata("incident", as_text({"schema_version": SCHEMA_VERSION, "package_version": __version__,
-                                               **about}))
+        file.add_metadata(
+            "incident", as_text({"schema_version": SCHEMA_VERSION, "package_version": __version__, **about})
+        )
         for sequence, message in enumerate(kept):
             topic = topics[message.topic]
             key = {"key": topic.key} if topic.key else {}
-            file.add(topic.name, topic.message_type, message.data, message.stamp_ns, sequence,
-                     {"role": topic.role, **key})
+            file.add(
+                topic.name, topic.message_type, message.data, message.stamp_ns, sequence, {"role": topic.role, **key}
+            )
         return file.close()
     finally:
         file.discard()

@@ -60,8 +60,9 @@ class IncidentStore:
         self._thread = threading.Thread(target=self._work, name="incidents", daemon=True)
         self._thread.start()
 
-    def offer(self, reason: str, kept: Sequence[Kept], about: Mapping[str, object], now_s: float,
-              asked: bool = False) -> str | None:
+    def offer(
+        self, reason: str, kept: Sequence[Kept], about: Mapping[str, object], now_s: float, asked: bool = False
+    ) -> str | None:
         """Have an incident written; None, or why it is refused.
 
         Args:

@@ -81,8 +81,14 @@ def read_labels(episode: Path) -> History:
     return History(tuple(labels), tuple(problems))
 
 
-def add_label(episode: Path, *, verdict: Verdict | None = None, text: str | None = None, note: str | None = None,
-              by: str | None = None) -> Label:
+def add_label(
+    episode: Path,
+    *,
+    verdict: Verdict | None = None,
+    text: str | None = None,
+    note: str | None = None,
+    by: str | None = None,
+) -> Label:
     """Add a statement to the history and put it on the disk.
 
     Raises:
@@ -118,8 +124,11 @@ def user() -> str:
 
 def orphans(folder: Path) -> Sequence[Path]:
     """Labels without an episode, by name: a move was interrupted, or somebody renamed a recording by hand."""
-    return [path for path in sorted(Path(folder).glob(f"*{SUFFIX}"))
-            if not path.with_name(path.name[:-len(SUFFIX)] + ".mcap").exists()]
+    return [
+        path
+        for path in sorted(Path(folder).glob(f"*{SUFFIX}"))
+        if not path.with_name(path.name[: -len(SUFFIX)] + ".mcap").exists()
+    ]
 
 
 def _label(line: dict) -> Label:

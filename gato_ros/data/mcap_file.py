@@ -29,8 +29,9 @@ class McapFile:
     While it is written it is locked: nobody takes a running recording for one that was left behind.
     """
 
-    def __init__(self, folder: Path, name: str, what: str, *, draft: str = "", replaces: bool = False,
-                 reserve_bytes: int = 0):
+    def __init__(
+        self, folder: Path, name: str, what: str, *, draft: str = "", replaces: bool = False, reserve_bytes: int = 0
+    ):
         """Raises SetupError if there is one of that name, or if it is being written; `what` is what it holds.
 
         Args:
@@ -42,8 +43,11 @@ class McapFile:
             raise ValueError(f"the name of an {what} is one plain file name, got {name!r}")
         self.path = Path(folder) / f"{name}{SUFFIX}"
         if self.path.exists() and not replaces:
-            raise SetupError(expected=f"a new {what} {name!r} in {folder}", got="a file of that name",
-                             fix="take another name or folder")
+            raise SetupError(
+                expected=f"a new {what} {name!r} in {folder}",
+                got="a file of that name",
+                fix="take another name or folder",
+            )
         self._partial = Path(folder) / PARTIAL / (draft or self.path.name)
         self._partial.parent.mkdir(parents=True, exist_ok=True)
         self._channels: dict[str, int] = {}
@@ -51,12 +55,20 @@ class McapFile:
         self._file = open(self._partial, "ab", buffering=0)
         if not lock(self._file):
             self._file.close()
-            raise SetupError(expected=f"an {what} {name!r} in {folder} that nobody writes", got="one being written",
-                             fix="end that one, or take another name or folder")
+            raise SetupError(
+                expected=f"an {what} {name!r} in {folder} that nobody writes",
+                got="one being written",
+                fix="end that one, or take another name or folder",
+            )
         self._file.truncate(0)
         self._blocks = WholeBlocks(self._file, reserve_bytes)
-        self._writer = Writer(self._blocks, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD,
-                              enable_crcs=True, enable_data_crcs=True)
+        self._writer = Writer(
+            self._blocks,
+            chunk_size=CHUNK_BYTES,
+            compression=CompressionType.ZSTD,
+            enable_crcs=True,
+            enable_data_crcs=True,
+        )
         self._caller_flushes = self._finished = False
         self._writer.start(profile="ros2", library=f"gato_ros {__version__}")
 
@@ -64,15 +76,24 @@ class McapFile:
         """A record of texts, by `as_text`."""
         self._writer.add_metadata(name, dict(record))
 
-    def add(self, topic: str, message_type: str, data: bytes | memoryview, stamp_ns: int, sequence: int,
-            metadata: Mapping[str, str]) -> None:
+    def add(
+        self,
+        topic: str,
+        message_type: str,
+        data: bytes | memoryview,
+        stamp_ns: int,
+        sequence: int,
+        metadata: Mapping[str, str],
+    ) -> None:
         """One message in CDR. `metadata` is the channel's, of its first message."""
         if topic not in self._channels:
             if message_type not in self._schemas:
                 self._schemas[message_type] = self._writer.register_schema(
-                    message_type, "ros2msg", messages.definition(message_type))
+                    message_type, "ros2msg", messages.definition(message_type)
+                )
             self._channels[topic] = self._writer.register_channel(
-                topic, "cdr", self._schemas[message_type], dict(metadata))
+                topic, "cdr", self._schemas[message_type], dict(metadata)
+            )
         self._writer.add_message(self._channels[topic], stamp_ns, data, stamp_ns, sequence)
         # Whoever flushes by himself is not to be stopped by a full disk in the middle of a step.
         if self._blocks.waiting > BLOCK_BYTES and not self._caller_flushes:

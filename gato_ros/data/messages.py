@@ -43,16 +43,31 @@ def _bytes(message_type: str, **fields) -> memoryview:
 def image(pixels: np.ndarray, stamp_ns: int, frame_id: str) -> memoryview:
     """`pixels` is uint8 [height width 3], RGB."""
     height, width, _ = pixels.shape
-    return _bytes(IMAGE, header=_header(stamp_ns, frame_id), height=height, width=width, encoding="rgb8",
-                  is_bigendian=0, step=width * 3, data=np.ascontiguousarray(pixels).reshape(-1))
+    return _bytes(
+        IMAGE,
+        header=_header(stamp_ns, frame_id),
+        height=height,
+        width=width,
+        encoding="rgb8",
+        is_bigendian=0,
+        step=width * 3,
+        data=np.ascontiguousarray(pixels).reshape(-1),
+    )
 
 
-def joint_state(names: Sequence[str], stamp_ns: int, position: np.ndarray | None = None,
-                velocity: np.ndarray | None = None) -> memoryview:
+def joint_state(
+    names: Sequence[str], stamp_ns: int, position: np.ndarray | None = None, velocity: np.ndarray | None = None
+) -> memoryview:
     """Positions [rad or m] and velocities of the named joints; what is None stays empty."""
     filled = [_NONE if part is None else np.asarray(part, np.float64) for part in (position, velocity)]
-    return _bytes(JOINT_STATE, header=_header(stamp_ns, ""), name=list(names), position=filled[0],
-                  velocity=filled[1], effort=_NONE)
+    return _bytes(
+        JOINT_STATE,
+        header=_header(stamp_ns, ""),
+        name=list(names),
+        position=filled[0],
+        velocity=filled[1],
+        effort=_NONE,
+    )
 
 
 def twist_stamped(twist: np.ndarray, stamp_ns: int, frame_id: str) -> memoryview:
@@ -67,8 +82,10 @@ def labelled_array(message_type: str, arrays: Mapping[str, np.ndarray]) -> memor
     """All `arrays` end to end in one multi-array; each layout dimension is labelled with its key."""
     types = typestore().types
     flat = [np.ravel(array) for array in arrays.values()]
-    dimensions = [types["std_msgs/msg/MultiArrayDimension"](label=key, size=part.size, stride=part.size)
-                  for key, part in zip(arrays, flat)]
+    dimensions = [
+        types["std_msgs/msg/MultiArrayDimension"](label=key, size=part.size, stride=part.size)
+        for key, part in zip(arrays, flat)
+    ]
     layout = types["std_msgs/msg/MultiArrayLayout"](dim=dimensions, data_offset=0)
     dtype = np.float32 if message_type == FLOAT32_ARRAY else np.float64
     data = np.concatenate(flat).astype(dtype) if flat else np.zeros(0, dtype)

@@ -25,9 +25,11 @@ def prompt_files(place: Path) -> list[Path]:
     place = Path(place)
     files = episode_paths(place) if place.is_dir() else [place] if place.is_file() else []
     if not files:
-        raise SetupError(expected=f"an episode, or a folder with some, in {place}",
-                         got="a folder without" if place.is_dir() else "nothing",
-                         fix="record one with `python -m gato_ros collect --image-share 1`")
+        raise SetupError(
+            expected=f"an episode, or a folder with some, in {place}",
+            got="a folder without" if place.is_dir() else "nothing",
+            fix="record one with `python -m gato_ros collect --image-share 1`",
+        )
     return files
 
 
@@ -39,20 +41,28 @@ def read_prompt(path: Path, robot: Embodiment, keys: Sequence[str], steps: int, 
     """
     episode = read_episode(path)
     if episode.metadata.get("contract_digest") != robot.digest:
-        raise SetupError(expected=f"a demonstration recorded with the contract {robot.name} ({robot.digest[:12]})",
-                         got=f"{episode.metadata.get('embodiment')} "
-                             f"({str(episode.metadata.get('contract_digest'))[:12]}) in {path}",
-                         fix="record it again with this contract")
+        raise SetupError(
+            expected=f"a demonstration recorded with the contract {robot.name} ({robot.digest[:12]})",
+            got=f"{episode.metadata.get('embodiment')} ({str(episode.metadata.get('contract_digest'))[:12]}) in {path}",
+            fix="record it again with this contract",
+        )
     length, count = len(episode.steps), min(steps, len(episode.steps))
     rows = range(count) if part == "start" else range(length - count, length)
     first = "first" if part == "start" else "last"
     missing = [row for row in rows if row not in set(episode.image_steps.tolist())]
     if missing and any(key in episode.values and episode.values[key].ndim == 4 for key in keys):
-        raise SetupError(expected=f"images at the {first} {count} steps of {path}", got=f"{len(missing)} without",
-                         fix="record it with `collect --image-share 1`")
-    return Prompt(tuple(_observation(episode, keys, row) for row in rows),
-                  tuple(Action.from_vector(episode.executed[row]) for row in rows), Path(path).name,
-                  hashlib.sha256(Path(path).read_bytes()).hexdigest(), f"the {first} {count} of {length} steps")
+        raise SetupError(
+            expected=f"images at the {first} {count} steps of {path}",
+            got=f"{len(missing)} without",
+            fix="record it with `collect --image-share 1`",
+        )
+    return Prompt(
+        tuple(_observation(episode, keys, row) for row in rows),
+        tuple(Action.from_vector(episode.executed[row]) for row in rows),
+        Path(path).name,
+        hashlib.sha256(Path(path).read_bytes()).hexdigest(),
+        f"the {first} {count} of {length} steps",
+    )
 
 
 def _observation(episode: Episode, keys: Sequence[str], row: int) -> Observation:

@@ -47,8 +47,11 @@ def load_recordings(folder: Path, skip: Container[Path] = ()) -> list[Recording]
     """
     paths = episode_paths(folder)
     if not paths:
-        raise SetupError(expected=f"episodes in {folder}", got="none (snapshots have no order in time)",
-                         fix="run `python -m gato_ros collect --image-share 1` first")
+        raise SetupError(
+            expected=f"episodes in {folder}",
+            got="none (snapshots have no order in time)",
+            fix="run `python -m gato_ros collect --image-share 1` first",
+        )
     found = [_judged(path) for path in paths if path not in skip]
     return [recording for recording in found if len(recording.frames)]
 
@@ -69,18 +72,30 @@ def _load(path: Path) -> Recording:
     try:
         with np.load(order, allow_pickle=False) as file:
             head = json.loads(str(file["head"]))
-            return Recording(load_frames(frames), file["steps"], file["executed"], int(head["length"]),
-                             tuple(head["source"]), float(head["outcome"]))
+            return Recording(
+                load_frames(frames),
+                file["steps"],
+                file["executed"],
+                int(head["length"]),
+                tuple(head["source"]),
+                float(head["outcome"]),
+            )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise SetupError(expected=f"a whole file {order}", got=f"{type(error).__name__}: {error}",
-                         fix="delete it: it is made again from the episode") from None
+        raise SetupError(
+            expected=f"a whole file {order}",
+            got=f"{type(error).__name__}: {error}",
+            fix="delete it: it is made again from the episode",
+        ) from None
 
 
 def _save_order(path: Path, episode: Episode) -> None:
     rows, told = episode.image_steps, episode.metadata
     outcome = episode.outcome.get("return", float(bool(episode.outcome.get("success"))))
-    head = {"length": len(episode.steps), "outcome": outcome,
-            "source": [str(told.get(key, "")) for key in ("task", "object_set", "driver")]}
+    head = {
+        "length": len(episode.steps),
+        "outcome": outcome,
+        "source": [str(told.get(key, "")) for key in ("task", "object_set", "driver")],
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name("." + path.name + ".partial")
     with open(partial, "wb") as file:

@@ -138,8 +138,14 @@ def _write(path: Path, folder: Path, found: _Found) -> None:
             elif isinstance(record, Message):
                 channel = topics[record.channel_id]
                 if channel.metadata.get("role") not in ALIGNED or record.sequence in found.steps:
-                    file.add(channel.topic, schemas[channel.schema_id], record.data, record.log_time, record.sequence,
-                             channel.metadata)
+                    file.add(
+                        channel.topic,
+                        schemas[channel.schema_id],
+                        record.data,
+                        record.log_time,
+                        record.sequence,
+                        channel.metadata,
+                    )
         outcome = {"success": None, "end": "killed", **found.outcome}
         file.add_metadata("outcome", as_text({**outcome, "steps": len(found.steps), "recovered": True}))
         file.close()

@@ -62,8 +62,10 @@ def summarise(path: Path) -> Summary:
             found = reader.get_summary()
             if found is None or found.statistics is None:
                 raise ValueError("no summary at its end")
-            records = {one.name: {key: json.loads(value) for key, value in one.metadata.items()}
-                       for one in reader.iter_metadata()}
+            records = {
+                one.name: {key: json.loads(value) for key, value in one.metadata.items()}
+                for one in reader.iter_metadata()
+            }
     # Cut or altered bytes fail in whichever decoder meets them first.
     except Exception as error:
         return Summary(path, size, history=history, problem=f"not readable ({type(error).__name__}: {error})")
@@ -74,8 +76,17 @@ def summarise(path: Path) -> Summary:
             counts[role] = max(counts[role], found.statistics.channel_message_counts.get(number, 0))
     seconds = (found.statistics.message_end_time - found.statistics.message_start_time) / NANOSECONDS
     missing = "" if "episode" in records else "no episode record"
-    return Summary(path, size, counts["observation"], counts["image"], seconds, records.get("episode", {}),
-                   records.get("outcome", {}), history, missing)
+    return Summary(
+        path,
+        size,
+        counts["observation"],
+        counts["image"],
+        seconds,
+        records.get("episode", {}),
+        records.get("outcome", {}),
+        history,
+        missing,
+    )
 
 
 def chosen_files(places: tuple[Path, ...]) -> list[Path]:
@@ -90,8 +101,11 @@ def chosen_files(places: tuple[Path, ...]) -> list[Path]:
             raise SetupError(expected="a folder of episodes or one file", got=f"no {place}", fix="check the path")
         files.update(dict.fromkeys([place] if place.is_file() else episode_paths(place)))
     if not files:
-        raise SetupError(expected=f"episodes (*.mcap) in {', '.join(map(str, places))}", got="none",
-                         fix="`collect` or `record` makes some")
+        raise SetupError(
+            expected=f"episodes (*.mcap) in {', '.join(map(str, places))}",
+            got="none",
+            fix="`collect` or `record` makes some",
+        )
     return list(files)
 
 

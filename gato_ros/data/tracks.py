@@ -39,8 +39,11 @@ class Tracks:
         return found[0]
 
     def having(self, role: str, message_type: str) -> list[Track]:
-        return [track for track in self.tracks.values()
-                if track.metadata.get("role") == role and track.message_type == message_type]
+        return [
+            track
+            for track in self.tracks.values()
+            if track.metadata.get("role") == role and track.message_type == message_type
+        ]
 
 
 def unusable(path: Path, what: str, fix: str, reason: str) -> SetupError:

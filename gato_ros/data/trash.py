@@ -65,8 +65,11 @@ def restore(trashed: Trashed) -> Path:
     """
     path = trashed.folder.parent.parent / trashed.name
     if taken := [one for one in (path, labels_path(path)) if one.exists()]:
-        raise SetupError(expected=f"the name {taken[0].name} to be free", got="a file of that name",
-                         fix="move or trash that one first")
+        raise SetupError(
+            expected=f"the name {taken[0].name} to be free",
+            got="a file of that name",
+            fix="move or trash that one first",
+        )
     _move(trashed.path, path)
     return path
 
@@ -78,8 +81,11 @@ def in_trash(folder: Path) -> list[Trashed]:
         try:
             one = Trashed(about.parent, **json.loads(about.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
-            raise SetupError(expected=f"a whole file {about}", got=f"{type(error).__name__}: {error}",
-                             fix="mend it by hand: it says name, reason, at and by") from None
+            raise SetupError(
+                expected=f"a whole file {about}",
+                got=f"{type(error).__name__}: {error}",
+                fix="mend it by hand: it says name, reason, at and by",
+            ) from None
         if one.path.is_file():
             found.append(one)
     return found
@@ -90,8 +96,11 @@ def find_in_trash(folder: Path, name: str) -> Trashed:
     found = [one for one in in_trash(folder) if name in (one.name, Path(one.name).stem, one.folder.name)]
     if not found:
         names = ", ".join(one.name for one in in_trash(folder)) or "nothing"
-        raise SetupError(expected=f"{name!r} in {Path(folder) / TRASH}", got=names,
-                         fix="`python -m gato_ros episodes ls FOLDER --trash` lists it")
+        raise SetupError(
+            expected=f"{name!r} in {Path(folder) / TRASH}",
+            got=names,
+            fix="`python -m gato_ros episodes ls FOLDER --trash` lists it",
+        )
     return found[-1]
 
 

@@ -65,8 +65,10 @@ def _step_problems(tracks: Tracks) -> Iterator[str]:
         silent = {place: lost - (steps[place + 1] - steps[place] - 1) for place, lost in zip(gaps.after, gaps.missing)}
         silent = {steps[place]: lost for place, lost in silent.items() if lost > 0}
         if silent:
-            yield (f"{sum(silent.values())} steps dropped that the numbers do not show, by the stamps after step "
-                   f"{spans(silent)}")
+            yield (
+                f"{sum(silent.values())} steps dropped that the numbers do not show, by the stamps after step "
+                f"{spans(silent)}"
+            )
     for topic, track in tracks.tracks.items():
         if track.metadata.get("role") in STEPPED:
             yield from _dropped(topic, sorted(set(steps) - set(track.steps)))
@@ -77,8 +79,11 @@ def _step_problems(tracks: Tracks) -> Iterator[str]:
 
 
 def _image_problems(tracks: Tracks) -> Iterator[str]:
-    cameras = {topic: track for topic, track in tracks.tracks.items()
-               if track.metadata.get("role") == roles.IMAGE and track.message_type == messages.IMAGE}
+    cameras = {
+        topic: track
+        for topic, track in tracks.tracks.items()
+        if track.metadata.get("role") == roles.IMAGE and track.message_type == messages.IMAGE
+    }
     seen = set(tracks.only("observation", messages.FLOAT32_ARRAY).steps)
     wanted = set().union(*(track.steps for track in cameras.values()))
     if extra := sorted(wanted - seen):
@@ -102,8 +107,12 @@ def _sensor_problems(tracks: Tracks, robot: Embodiment | None) -> Iterator[str]:
             continue
         # The oldest value of a step sets its stamp: another sensor's may be a step younger.
         slack_s = usual_period_s(np.array(observation.stamps_ns) / messages.NANOSECONDS) or period_s
-        gaps = gaps_in_time(stamps, period_s, observation.stamps_ns[0] / messages.NANOSECONDS + slack_s,
-                            observation.stamps_ns[-1] / messages.NANOSECONDS - slack_s)
+        gaps = gaps_in_time(
+            stamps,
+            period_s,
+            observation.stamps_ns[0] / messages.NANOSECONDS + slack_s,
+            observation.stamps_ns[-1] / messages.NANOSECONDS - slack_s,
+        )
         if gaps:
             at = ", ".join(f"{stamps[max(place, 0)] - stamps[0]:.2f} s" for place in gaps.after[:5])
             yield f"{topic}: {gaps.total} messages dropped, after {at}" + (" ..." if len(gaps.after) > 5 else "")

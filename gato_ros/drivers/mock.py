@@ -44,10 +44,18 @@ class MockDriver:
     def report(self) -> RobotReport:
         self._advance()
         self._sampled_s += math.floor((self._reached_s - self._sampled_s) / STEP_S) * STEP_S
-        return RobotReport(JointSample(self._position.copy(), self._velocity.copy(), self._sampled_s),
-                           GripperSample(self._opening_m, 0.0, self._sampled_s), linked=True, enabled=self._enabled,
-                           e_stop=self._tripped, ready=self._enabled, fault=self._fault(), refused=self._refused,
-                           last_refusal=self._last_refusal, stops=self._stops)
+        return RobotReport(
+            JointSample(self._position.copy(), self._velocity.copy(), self._sampled_s),
+            GripperSample(self._opening_m, 0.0, self._sampled_s),
+            linked=True,
+            enabled=self._enabled,
+            e_stop=self._tripped,
+            ready=self._enabled,
+            fault=self._fault(),
+            refused=self._refused,
+            last_refusal=self._last_refusal,
+            stops=self._stops,
+        )
 
     def move(self, velocity: Mapping[str, float]) -> None:
         self._advance()

@@ -68,8 +68,11 @@ class SawyerDriver:
         try:
             self._address = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)[0][4]
         except OSError as error:
-            raise SetupError(expected="the address of the machine that runs sawyer_agent", got=f"{host!r}: {error}",
-                             fix="set driver_node's parameter host") from None
+            raise SetupError(
+                expected="the address of the machine that runs sawyer_agent",
+                got=f"{host!r}: {error}",
+                fix="set driver_node's parameter host",
+            ) from None
         self._socket: socket.socket | None = None
         self._connecting, self._tried_s, self._said_s, self._heard_s = False, -math.inf, -math.inf, -math.inf
         self._state: tuple[float, State] | None = None
@@ -91,8 +94,9 @@ class SawyerDriver:
         valid_until_ns = self._deadline_ns(self._valid_ns)
         if valid_until_ns is None:
             return self._refuse(self._report.fault)
-        self._send(Motion(VELOCITY_MODE, valid_until_ns, self._now_ns(),
-                          tuple(float(velocity[name]) for name in self._names)))
+        self._send(
+            Motion(VELOCITY_MODE, valid_until_ns, self._now_ns(), tuple(float(velocity[name]) for name in self._names))
+        )
 
     def rest(self) -> None:
         self._number += 1
@@ -238,15 +242,24 @@ class SawyerDriver:
         if joints is None or before is None or state.joints_count != before[1].joints_count:
             sampled_s = _later(joints, min(sent_s, now_s) - state.joints_age_ns / NS)
             joints = JointSample(np.array(state.position), np.array(state.velocity), sampled_s)
-        if state.flags & GRIPPER and (gripper is None or before is None
-                                      or state.gripper_count != before[1].gripper_count):
+        if state.flags & GRIPPER and (
+            gripper is None or before is None or state.gripper_count != before[1].gripper_count
+        ):
             sampled_s = _later(gripper, min(sent_s, now_s) - state.gripper_age_ns / NS)
             gripper = GripperSample(state.opening_m, state.force_n, sampled_s)
         told = before is None or state.refused != before[1].refused
-        self._report = RobotReport(joints, gripper, linked=True, enabled=bool(state.flags & ENABLED),
-                                   e_stop=bool(state.flags & (BUTTON | STOPPED)), ready=bool(state.flags & ARMED),
-                                   fault=state.fault, refused=state.refused + self._refused_here,
-                                   last_refusal=state.last_refusal if told else old.last_refusal, stops=state.stops)
+        self._report = RobotReport(
+            joints,
+            gripper,
+            linked=True,
+            enabled=bool(state.flags & ENABLED),
+            e_stop=bool(state.flags & (BUTTON | STOPPED)),
+            ready=bool(state.flags & ARMED),
+            fault=state.fault,
+            refused=state.refused + self._refused_here,
+            last_refusal=state.last_refusal if told else old.last_refusal,
+            stops=state.stops,
+        )
 
     def _part(self, why: str) -> None:
         """The link is gone: nothing is known any more, and nothing is sent until there is a new one."""

@@ -25,8 +25,9 @@ FOLDER = Path(__file__).parent
 GROUND_TRUTH = "ground_truth"
 """Source of the channels that `with_privileged` adds; no robot has it, and no file may name it."""
 OPENING = "gripper/opening"
-SOURCES = Literal["joint_position", "joint_velocity", "gripper_opening", "gripper_grasp", "tool_pose", "wrist_pose",
-                  "ground_truth"]
+SOURCES = Literal[
+    "joint_position", "joint_velocity", "gripper_opening", "gripper_grasp", "tool_pose", "wrist_pose", "ground_truth"
+]
 
 
 class ImageChannel(Strict):
@@ -201,20 +202,30 @@ class Embodiment(Strict):
     @model_validator(mode="after")
     def _check(self) -> "Embodiment":
         joints = len(self.arm.joints)
-        for name, values in (("guard.joint_acceleration_rad_s2", self.guard.joint_acceleration_rad_s2),
-                             ("arm.posture_rad", self.arm.posture_rad)):
+        for name, values in (
+            ("guard.joint_acceleration_rad_s2", self.guard.joint_acceleration_rad_s2),
+            ("arm.posture_rad", self.arm.posture_rad),
+        ):
             if len(values) != joints:
                 raise ValueError(f"{name}: one value for each of {joints} joints, got {len(values)}")
-        sizes = {"joint_position": joints, "joint_velocity": joints, "gripper_opening": 1, "gripper_grasp": 1,
-                 "tool_pose": 7, "wrist_pose": 7}
+        sizes = {
+            "joint_position": joints,
+            "joint_velocity": joints,
+            "gripper_opening": 1,
+            "gripper_grasp": 1,
+            "tool_pose": 7,
+            "wrist_pose": 7,
+        }
         for key, channel in self.observations.items():
             wanted = sizes.get(getattr(channel, "source", None), channel.shape[0])
             if channel.shape[0] != wanted:
                 raise ValueError(f"observations.{key}: {channel.source} has {wanted} values, got {channel.shape[0]}")
         opening = self.observations.get(OPENING)
         if getattr(opening, "source", None) != "gripper_opening":
-            raise ValueError(f"observations: {OPENING} with source gripper_opening is missing, which every policy that "
-                             "holds still reads")
+            raise ValueError(
+                f"observations: {OPENING} with source gripper_opening is missing, which every policy that "
+                "holds still reads"
+            )
         for name, part, most in (("twist", self.actions.twist, 4), ("gripper", self.actions.gripper, 1)):
             if len(part.lower) != most:
                 raise ValueError(f"actions.{name}: {most} values, got {len(part.lower)}")
@@ -227,8 +238,13 @@ class Embodiment(Strict):
         A bound of the guard that is tightened does not make a recorded episode another robot's, nor does the
         namespace that it was recorded in.
         """
-        return self._digest_without({"guard": True, "simulation": True,
-                                     "wire": {"namespace", "human_twist", "human_gripper", "arm_command_kind"}})
+        return self._digest_without(
+            {
+                "guard": True,
+                "simulation": True,
+                "wire": {"namespace", "human_twist", "human_gripper", "arm_command_kind"},
+            }
+        )
 
     @cached_property
     def guard_digest(self) -> str:
@@ -262,15 +278,21 @@ class Embodiment(Strict):
         for key in self.observation_keys:
             if getattr(self.observations[key], "source", None) == source:
                 return key
-        raise SetupError(expected=f"an observation of {self.name} with source {source}", got="none",
-                         fix="add it to the contract's `observations`")
+        raise SetupError(
+            expected=f"an observation of {self.name} with source {source}",
+            got="none",
+            fix="add it to the contract's `observations`",
+        )
 
     @property
     def simulated(self) -> Simulation:
         """The section `simulation`; SetupError where there is none."""
         if self.simulation is None:
-            raise SetupError(expected=f"a contract of {self.name} with a section `simulation`", got="none",
-                             fix="add it (docs/your_robot.md), or choose another --embodiment")
+            raise SetupError(
+                expected=f"a contract of {self.name} with a section `simulation`",
+                got="none",
+                fix="add it (docs/your_robot.md), or choose another --embodiment",
+            )
         return self.simulation
 
     @cached_property

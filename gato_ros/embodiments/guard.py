@@ -20,16 +20,24 @@ def make_guard(embodiment: Embodiment, **settings: Any) -> Guard:
         settings: those of `GuardSettings` that differ from the contract's or the default.
     """
     own = {"stroke_m": embodiment.gripper.stroke_m, "state_max_age_s": embodiment.wire.joint_states.max_age_s}
-    return Guard(embodiment.motion_limits, differential_ik(embodiment), GuardSettings(**{**own, **settings}),
-                 guard_limits(embodiment))
+    return Guard(
+        embodiment.motion_limits,
+        differential_ik(embodiment),
+        GuardSettings(**{**own, **settings}),
+        guard_limits(embodiment),
+    )
 
 
 def guard_limits(embodiment: Embodiment) -> GuardLimits:
     """The contract's section `guard`."""
     bounds = embodiment.guard
-    return GuardLimits(bounds.linear_jerk_m_s3, bounds.angular_jerk_rad_s3,
-                       np.array(bounds.joint_acceleration_rad_s2),
-                       SingularityLimits(bounds.singularity.slow, bounds.singularity.stop), _clearance(embodiment))
+    return GuardLimits(
+        bounds.linear_jerk_m_s3,
+        bounds.angular_jerk_rad_s3,
+        np.array(bounds.joint_acceleration_rad_s2),
+        SingularityLimits(bounds.singularity.slow, bounds.singularity.stop),
+        _clearance(embodiment),
+    )
 
 
 def _clearance(embodiment: Embodiment) -> Clearance | None:
@@ -37,6 +45,10 @@ def _clearance(embodiment: Embodiment) -> Clearance | None:
     if geometry is None:
         return None
     place = {name: i for i, name in enumerate(geometry.capsules)}
-    return Clearance(np.array([capsule.radius_m for capsule in geometry.capsules.values()]), geometry.distance_m,
-                     geometry.table_height_m, np.array([place[name] for name in geometry.above_table], int),
-                     np.array([[place[name] for name in pair] for pair in geometry.apart], int).reshape(-1, 2))
+    return Clearance(
+        np.array([capsule.radius_m for capsule in geometry.capsules.values()]),
+        geometry.distance_m,
+        geometry.table_height_m,
+        np.array([place[name] for name in geometry.above_table], int),
+        np.array([[place[name] for name in pair] for pair in geometry.apart], int).reshape(-1, 2),
+    )

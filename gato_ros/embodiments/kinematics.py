@@ -45,12 +45,12 @@ class Kinematics:
         self._neutral = pinocchio.neutral(self._model)
         geometry = embodiment.guard.clearance
         self._ends, self._carried = self._frames_at_capsule_ends(
-            [] if geometry is None else geometry.capsules.values(), numbers)
+            [] if geometry is None else geometry.capsules.values(), numbers
+        )
         self._data = self._model.createData()
         self._check_last_joint(embodiment)
 
-    def _frames_at_capsule_ends(self, capsules: Iterable[Capsule], joints: list[int]
-                                ) -> tuple[list[int], np.ndarray]:
+    def _frames_at_capsule_ends(self, capsules: Iterable[Capsule], joints: list[int]) -> tuple[list[int], np.ndarray]:
         """Adds a frame at each end; their numbers, start and end by turns, and which of `joints` carry each of them:
         [ends 1 joints] 1 or 0."""
         ends, carried = [], []
@@ -62,8 +62,13 @@ class Kinematics:
             before = self._model.supports[joint].tolist()
             for end_m in (capsule.start_m, capsule.end_m):
                 placement = fixed.placement * pinocchio.SE3(np.eye(3), np.array(end_m))
-                ends.append(self._model.addFrame(pinocchio.Frame(
-                    f"capsule_end_{len(ends)}", joint, number, placement, pinocchio.FrameType.OP_FRAME)))
+                ends.append(
+                    self._model.addFrame(
+                        pinocchio.Frame(
+                            f"capsule_end_{len(ends)}", joint, number, placement, pinocchio.FrameType.OP_FRAME
+                        )
+                    )
+                )
                 carried.append([[float(joint in before) for joint in joints]])
         return ends, np.array(carried)
 
@@ -75,9 +80,10 @@ class Kinematics:
         if beside_m > BESIDE_M or tilt_rad > TILT_RAD:
             raise SetupError(
                 expected=f"{embodiment.tool_frame} of {embodiment.urdf} on the axis of {embodiment.arm.joints[-1]}, "
-                         "its z along it",
+                "its z along it",
                 got=f"{beside_m * 1e3:.1f} mm beside, {np.rad2deg(tilt_rad):.1f} degrees off",
-                fix="list the joints from base to tool, and put the tool frame on the last one's axis")
+                fix="list the joints from base to tool, and put the tool frame on the last one's axis",
+            )
 
     def tool(self, q: np.ndarray) -> ToolState:
         """State of the tool frame at joint angles q [joints] [rad]."""
@@ -90,8 +96,17 @@ class Kinematics:
         """What the guard reads, from joint angles q [joints] [rad] and speeds [rad/s]."""
         tool = self.tool(q)
         ends, jacobians = self._capsule_ends() if self._ends else (None, None)
-        return RobotState(np.array(q), np.array(velocity), stamp_s, received_s, tool.position, tool.rotation,
-                          tool.jacobian, ends, jacobians)
+        return RobotState(
+            np.array(q),
+            np.array(velocity),
+            stamp_s,
+            received_s,
+            tool.position,
+            tool.rotation,
+            tool.jacobian,
+            ends,
+            jacobians,
+        )
 
     def _place(self, q: np.ndarray) -> None:
         full = self._neutral.copy()

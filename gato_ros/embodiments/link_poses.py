@@ -36,8 +36,11 @@ class LinkPoses:
         self._rows = [self._row(name) for name in embodiment.arm.joints]
         # The wire has one opening; in the URDF each sliding finger goes half of it.
         joints = list(ElementTree.parse(embodiment.urdf_path).getroot().iter("joint"))
-        self._fingers = [self._row(joint.get("name")) for joint in joints
-                         if joint.get("type") == "prismatic" and joint.get("name") not in embodiment.arm.joints]
+        self._fingers = [
+            self._row(joint.get("name"))
+            for joint in joints
+            if joint.get("type") == "prismatic" and joint.get("name") not in embodiment.arm.joints
+        ]
         self._links = [(joint.find("parent").get("link"), joint.find("child").get("link")) for joint in joints]
 
     def _row(self, name: str) -> int:

@@ -26,8 +26,11 @@ def _known() -> dict[str, Path]:
     folders = [Path(part) for part in os.environ.get(FOLDERS, "").split(os.pathsep) if part]
     for folder in folders:
         if not folder.is_dir():
-            raise SetupError(expected=f"folders in the environment variable {FOLDERS}", got=f"no folder {folder}",
-                             fix="give absolute paths, with a colon between them")
+            raise SetupError(
+                expected=f"folders in the environment variable {FOLDERS}",
+                got=f"no folder {folder}",
+                fix="give absolute paths, with a colon between them",
+            )
     return {path.stem: path for folder in (*reversed(folders), FOLDER) for path in sorted(folder.glob("*.yaml"))}
 
 
@@ -48,15 +51,20 @@ def _content(path: Path) -> Any:
         return content
     base = yaml.safe_load(_named(str(content.pop(EXTENDS))).read_text())
     if EXTENDS in base:
-        raise SetupError(expected=f"a contract in {path} that extends a whole one", got=f"{base['name']}, no whole one",
-                         fix=f"extend {base[EXTENDS]}")
+        raise SetupError(
+            expected=f"a contract in {path} that extends a whole one",
+            got=f"{base['name']}, no whole one",
+            fix=f"extend {base[EXTENDS]}",
+        )
     return _laid_over(base, content)
 
 
 def _laid_over(base: dict, changes: dict) -> dict:
     """`base` with `changes`, key by key down to the values."""
-    return base | {key: _laid_over(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict)
-                   else value for key, value in changes.items()}
+    return base | {
+        key: _laid_over(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
+        for key, value in changes.items()
+    }
 
 
 def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
@@ -88,8 +96,11 @@ def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
         raise SetupError(expected=f"name: {path.stem} in {path}", got=embodiment.name, fix="give both one name")
     for key, channel in embodiment.observations.items():
         if getattr(channel, "source", None) == GROUND_TRUTH:
-            raise SetupError(expected=f"a sensor as the source of {key} in {path}", got=GROUND_TRUTH,
-                             fix="a robot has no ground truth; controls add it with with_privileged()")
+            raise SetupError(
+                expected=f"a sensor as the source of {key} in {path}",
+                got=GROUND_TRUTH,
+                fix="a robot has no ground truth; controls add it with with_privileged()",
+            )
     if not embodiment.urdf_path.exists():
         raise SetupError(
             expected=f"a URDF beside the contract in {path}", got=f"no file {embodiment.urdf_path}", fix="check `urdf`"

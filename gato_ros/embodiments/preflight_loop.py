@@ -23,8 +23,12 @@ LEAST_FREE_MIB, ENOUGH_FREE_MIB = 2048.0, 4096.0
 MOVED_SHARE = 0.3
 """Of a nudge that the gripper has to follow."""
 
-ARM_TYPES = {"joint_state": JOINT_STATE, "float64_multi_array": "std_msgs/msg/Float64MultiArray",
-             "joint_trajectory": "trajectory_msgs/msg/JointTrajectory", "twist": TWIST}
+ARM_TYPES = {
+    "joint_state": JOINT_STATE,
+    "float64_multi_array": "std_msgs/msg/Float64MultiArray",
+    "joint_trajectory": "trajectory_msgs/msg/JointTrajectory",
+    "twist": TWIST,
+}
 """Of arm commands, by the contract's `arm_command_kind`."""
 
 
@@ -36,8 +40,12 @@ def commands(robot: Embodiment) -> dict[str, str]:
 def proposals(robot: Embodiment) -> dict[str, str]:
     """Topics that the guard hears of a policy and of a person, and their type."""
     wire = robot.wire
-    return {wire.proposal_twist: TWIST, wire.proposal_gripper: JOINT_STATE,
-            wire.human_twist: TWIST, wire.human_gripper: JOINT_STATE}
+    return {
+        wire.proposal_twist: TWIST,
+        wire.proposal_gripper: JOINT_STATE,
+        wire.human_twist: TWIST,
+        wire.human_gripper: JOINT_STATE,
+    }
 
 
 def judge_commands(robot: Embodiment, seen: Sighting) -> list[Finding]:
@@ -48,11 +56,21 @@ def judge_commands(robot: Embodiment, seen: Sighting) -> list[Finding]:
         found += wrong_types(name, kind, topic, seen, obeyed=True)
         strangers = sorted(one.node for one in topic.publishers if base_name(one.node) != GUARD)
         if strangers:
-            found.append(red(name, f"{', '.join(strangers)} commands the robot past the guard", "end it, or remap its "
-                             "topic: only guard_node may command; SROS 2 keeps others out"))
+            found.append(
+                red(
+                    name,
+                    f"{', '.join(strangers)} commands the robot past the guard",
+                    "end it, or remap its topic: only guard_node may command; SROS 2 keeps others out",
+                )
+            )
         elif len(topic.publishers) > 1:
-            found.append(red(name, f"{len(topic.publishers)} guard_nodes command the robot",
-                             "end all but one, or give each robot a namespace"))
+            found.append(
+                red(
+                    name,
+                    f"{len(topic.publishers)} guard_nodes command the robot",
+                    "end all but one, or give each robot a namespace",
+                )
+            )
         elif not topic.publishers:
             found.append(red(name, "nobody commands the robot", "start guard_node in this namespace"))
         if not any(obeys(one, seen) for one in topic.subscribers):
@@ -68,11 +86,21 @@ def judge_proposals(robot: Embodiment, seen: Sighting) -> list[Finding]:
         found += wrong_types(name, kind, topic, seen)
         if len(topic.publishers) > 1:
             who = ", ".join(sorted(one.node for one in topic.publishers))
-            found.append(red(name, f"{len(topic.publishers)} publishers: {who}", "the guard takes one policy and one "
-                                                                                "person: end the others"))
+            found.append(
+                red(
+                    name,
+                    f"{len(topic.publishers)} publishers: {who}",
+                    "the guard takes one policy and one person: end the others",
+                )
+            )
         if kind == TWIST and (wrong := sorted(topic.frame_ids - {robot.base_frame})):
-            found.append(red(f"{name}: frame", f"{', '.join(map(repr, wrong))}, expected {robot.base_frame!r}",
-                             "propose in the base frame"))
+            found.append(
+                red(
+                    f"{name}: frame",
+                    f"{', '.join(map(repr, wrong))}, expected {robot.base_frame!r}",
+                    "propose in the base frame",
+                )
+            )
     return found or [green("proposals", "at most one policy and one person propose")]
 
 
@@ -80,25 +108,37 @@ def judge_guard(robot: Embodiment, seen: Sighting) -> list[Finding]:
     """Alive, not latched but for want of a reset, whole, with this contract's limits."""
     guard = seen.guard
     if guard is None or guard.silent_s > SILENT_S:
-        return [red(GUARD, "says nothing" if guard is None else f"has said nothing for {guard.silent_s:.1f} s",
-                    "start guard_node in this namespace; look at its log")]
+        return [
+            red(
+                GUARD,
+                "says nothing" if guard is None else f"has said nothing for {guard.silent_s:.1f} s",
+                "start guard_node in this namespace; look at its log",
+            )
+        ]
     found, reasons = [], guard.values.get("reasons", "")
     if guard.message.startswith(NOT_ACTIVE):
         found.append(red(GUARD, "; ".join(filter(None, (guard.message, reasons))), HOW_ACTIVE.format(GUARD)))
     waits = reasons.split(",")[0] == NOT_ARMED
     # Beside a latch stand the faults of this very moment; without a reset nobody needs to propose.
-    speaks_against = [reason for reason in reasons.split(",")
-                      if reason != NOT_ARMED and not reason.endswith("_proposal")]
+    speaks_against = [
+        reason for reason in reasons.split(",") if reason != NOT_ARMED and not reason.endswith("_proposal")
+    ]
     if guard.message == "latched" and (not waits or speaks_against):
-        found.append(red(GUARD, f"latched: {reasons}", f"mend that, then call {GUARD}/reset; docs/safety.md has "
-                                                       "the reasons"))
+        found.append(
+            red(GUARD, f"latched: {reasons}", f"mend that, then call {GUARD}/reset; docs/safety.md has the reasons")
+        )
     if off := guard.values.get("off", ""):
         found.append(yellow(f"{GUARD}: parts", f"switched off: {off}", "empty its parameter switched_off"))
     if guard.values.get("shadow") == "on":
         found.append(yellow(f"{GUARD}: mode", "shadow: no policy moves the arm", "set its parameter shadow to false"))
     if seen.guard_digest not in (None, robot.guard_digest):
-        found.append(red(f"{GUARD}: contract", f"another than {robot.name} here (digest {seen.guard_digest[:12]}, "
-                         f"expected {robot.guard_digest[:12]})", "give all nodes one `embodiment`, of one version"))
+        found.append(
+            red(
+                f"{GUARD}: contract",
+                f"another than {robot.name} here (digest {seen.guard_digest[:12]}, expected {robot.guard_digest[:12]})",
+                "give all nodes one `embodiment`, of one version",
+            )
+        )
     state = "waits for its first reset" if waits else guard.message
     return found or [green(GUARD, f"alive, {state}, nothing switched off")]
 
@@ -107,8 +147,13 @@ def judge_policy(robot: Embodiment, seen: Sighting) -> list[Finding]:
     """Alive, without a complaint."""
     policy = seen.policy
     if policy is None or policy.silent_s > SILENT_S:
-        return [red(POLICY, "says nothing" if policy is None else f"has said nothing for {policy.silent_s:.1f} s",
-                    "start policy_node in this namespace (it compiles first); look at its log")]
+        return [
+            red(
+                POLICY,
+                "says nothing" if policy is None else f"has said nothing for {policy.silent_s:.1f} s",
+                "start policy_node in this namespace (it compiles first); look at its log",
+            )
+        ]
     if policy.message.startswith(NOT_ACTIVE):
         return [red(POLICY, policy.message, HOW_ACTIVE.format(POLICY))]
     if policy.level == "error":
@@ -138,14 +183,29 @@ def judge_time(seen: Sighting) -> list[Finding]:
     simulated = sorted(node for node, value in on.items() if value)
     wall = sorted(node for node, value in on.items() if not value)
     if simulated and wall:
-        return [red(what, f"use_sim_time is true for {', '.join(simulated)} and false for {', '.join(wall)}",
-                    "set it alike on all nodes")]
+        return [
+            red(
+                what,
+                f"use_sim_time is true for {', '.join(simulated)} and false for {', '.join(wall)}",
+                "set it alike on all nodes",
+            )
+        ]
     if simulated and seen.clocks != 1:
-        return [red(what, f"use_sim_time is true and /clock has {seen.clocks or 'no'} publishers",
-                    "start one simulator that publishes /clock, or set use_sim_time to false")]
+        return [
+            red(
+                what,
+                f"use_sim_time is true and /clock has {seen.clocks or 'no'} publishers",
+                "start one simulator that publishes /clock, or set use_sim_time to false",
+            )
+        ]
     if wall and seen.clocks:
-        return [yellow(what, "somebody publishes /clock, and the nodes go by the wall clock",
-                       "set use_sim_time, if the robot is that simulator")]
+        return [
+            yellow(
+                what,
+                "somebody publishes /clock, and the nodes go by the wall clock",
+                "set use_sim_time, if the robot is that simulator",
+            )
+        ]
     return [green(what, f"{'simulated' if simulated else 'wall'} time on {len(on)} nodes")]
 
 
@@ -153,8 +213,13 @@ def judge_nodes(seen: Sighting) -> list[Finding]:
     """No name twice: services and parameters of two nodes with one name answer at random."""
     twice = sorted(name for name, count in Counter(seen.nodes).items() if count > 1)
     if twice:
-        return [red("nodes", f"{', '.join(twice)}: there more than once", "end what is left over from an earlier "
-                    "start, or give each robot a namespace")]
+        return [
+            red(
+                "nodes",
+                f"{', '.join(twice)}: there more than once",
+                "end what is left over from an earlier start, or give each robot a namespace",
+            )
+        ]
     return [green("nodes", f"{len(seen.nodes)} in this namespace{seen.settings and ', '}{seen.settings}")]
 
 
@@ -163,8 +228,11 @@ def judge_weights(seen: Sighting) -> list[Finding]:
     if seen.weights is None:
         return []
     name, fault = seen.weights
-    return [red("weights", f"{name}: {fault}", "name weights of this contract")] if fault else [
-        green("weights", f"{name} fits the contract")]
+    return (
+        [red("weights", f"{name}: {fault}", "name weights of this contract")]
+        if fault
+        else [green("weights", f"{name} fits the contract")]
+    )
 
 
 def judge_disk(seen: Sighting) -> list[Finding]:

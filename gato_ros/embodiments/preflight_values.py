@@ -32,15 +32,27 @@ def judge_joints(robot: Embodiment, seen: Sighting) -> list[Finding]:
     position, velocity = joints.position[:, order], joints.velocity[:, order]
     lower, upper, speed = robot.joint_limits
     found = _not_finite(f"{what}: values", robot.arm.joints, position, velocity)
-    outside = [f"{name} at {low if low < bottom else high:.3f} rad, range {bottom:.3f} to {top:.3f}"
-               for name, low, high, bottom, top in zip(robot.arm.joints, *position, lower, upper)
-               if low < bottom - OUTSIDE_RAD or high > top + OUTSIDE_RAD]
+    outside = [
+        f"{name} at {low if low < bottom else high:.3f} rad, range {bottom:.3f} to {top:.3f}"
+        for name, low, high, bottom, top in zip(robot.arm.joints, *position, lower, upper)
+        if low < bottom - OUTSIDE_RAD or high > top + OUTSIDE_RAD
+    ]
     if outside:
         degrees = np.nanmax(np.abs(position)) > 2.0 * np.pi
-        found.append(red(f"{what}: range", "; ".join(outside), "are these degrees? The wire carries radians" if degrees
-                         else "move the joint back by hand, or mend the driver's zero"))
-    fast = [f"{name} at {value:.2f} rad/s, limit {limit:.2f}" for name, value, limit
-            in zip(robot.arm.joints, np.abs(velocity).max(0), speed) if value > limit]
+        found.append(
+            red(
+                f"{what}: range",
+                "; ".join(outside),
+                "are these degrees? The wire carries radians"
+                if degrees
+                else "move the joint back by hand, or mend the driver's zero",
+            )
+        )
+    fast = [
+        f"{name} at {value:.2f} rad/s, limit {limit:.2f}"
+        for name, value, limit in zip(robot.arm.joints, np.abs(velocity).max(0), speed)
+        if value > limit
+    ]
     if fast:
         found.append(red(f"{what}: speed", "; ".join(fast), "are these degrees per second? The wire carries rad/s"))
     if not found and not position.any():
@@ -51,16 +63,31 @@ def judge_joints(robot: Embodiment, seen: Sighting) -> list[Finding]:
 
 def _names_fault(what: str, wanted: list[str], joints: Joints, fields: tuple[str, ...]) -> list[Finding]:
     if doubled := [name for name, count in Counter(joints.names).items() if count > 1]:
-        return [red(what, f"{', '.join(doubled)} named more than once", "name each joint once: is another device's "
-                                                                         "state mixed in?")]
+        return [
+            red(
+                what,
+                f"{', '.join(doubled)} named more than once",
+                "name each joint once: is another device's state mixed in?",
+            )
+        ]
     if missing := [name for name in wanted if name not in joints.names]:
-        return [red(what, f"no {', '.join(missing)} among {', '.join(joints.names) or 'no names'}",
-                    "rename the driver's joints, or the contract's: a prefix?")]
+        return [
+            red(
+                what,
+                f"no {', '.join(missing)} among {', '.join(joints.names) or 'no names'}",
+                "rename the driver's joints, or the contract's: a prefix?",
+            )
+        ]
     for field in fields:
         length = getattr(joints, field).shape[1]
         if length != len(joints.names):
-            return [red(what, f"{len(joints.names)} names but {length} values of {field}",
-                        f"the driver has to report {field} for every name")]
+            return [
+                red(
+                    what,
+                    f"{len(joints.names)} names but {length} values of {field}",
+                    f"the driver has to report {field} for every name",
+                )
+            ]
     return []
 
 
@@ -77,17 +104,27 @@ def judge_gripper(robot: Embodiment, seen: Sighting) -> list[Finding]:
     if fault := _names_fault(f"{what}: names", [own.joint], gripper, ("position", "effort")):
         return fault
     at = gripper.names.index(own.joint)
-    opening, effort = gripper.position[:, at:at + 1], gripper.effort[:, at:at + 1]
+    opening, effort = gripper.position[:, at : at + 1], gripper.effort[:, at : at + 1]
     if fault := _not_finite(f"{what}: values", [own.joint], opening, effort):
         return fault
     low, high, room = float(opening.min()), float(opening.max()), OUTSIDE_STROKE * own.stroke_m
     found = []
     if low < -room or high > own.stroke_m + room:
-        found.append(red(f"{what}: opening", f"{low if low < -room else high:.4g}, the stroke is 0 to "
-                         f"{own.stroke_m:g} m", "report the opening in metres, 0 closed: not percent, not an angle"))
+        found.append(
+            red(
+                f"{what}: opening",
+                f"{low if low < -room else high:.4g}, the stroke is 0 to {own.stroke_m:g} m",
+                "report the opening in metres, 0 closed: not percent, not an angle",
+            )
+        )
     if np.abs(effort).max() > STRONGEST * own.force_n:
-        found.append(red(f"{what}: force", f"{np.abs(effort).max():.4g}, the contract's force is {own.force_n:g} N",
-                         "report newtons"))
+        found.append(
+            red(
+                f"{what}: force",
+                f"{np.abs(effort).max():.4g}, the contract's force is {own.force_n:g} N",
+                "report newtons",
+            )
+        )
     return found or [green(f"{what}: values", f"open {high * 1e3:.1f} of {own.stroke_m * 1e3:.0f} mm")]
 
 
@@ -105,10 +142,20 @@ def judge_pictures(robot: Embodiment, key: str, seen: Sighting) -> list[Finding]
         return [red(what, shown, "lens cap, light, exposure, cable?")]
     if pictures.frames >= FROZEN_FRAMES and pictures.different == 1 and not _rendered(seen.topics.get(channel.topic)):
         row = yellow if seen.clocks else red  # who publishes /clock is a simulator, and may have no noise
-        return [row(what, f"{pictures.frames} frames equal to the bit, with new stamps",
-                    "no camera is without noise: its driver repeats one frame; start it anew")]
-    return [green(what, f"{channel.width}x{channel.height} {pictures.encoding}, brightness {pictures.brightness:.0f}, "
-                        f"contrast {pictures.contrast:.0f}")]
+        return [
+            row(
+                what,
+                f"{pictures.frames} frames equal to the bit, with new stamps",
+                "no camera is without noise: its driver repeats one frame; start it anew",
+            )
+        ]
+    return [
+        green(
+            what,
+            f"{channel.width}x{channel.height} {pictures.encoding}, brightness {pictures.brightness:.0f}, "
+            f"contrast {pictures.contrast:.0f}",
+        )
+    ]
 
 
 def _nothing(pictures: Pictures) -> str:
@@ -128,8 +175,13 @@ def judge_ranges(robot: Embodiment, seen: Sighting) -> list[Finding]:
     """What the policy would be shown, against the ranges that it was trained on."""
     if seen.clipped is None:
         return []
-    found = [red(f"range of {key}", f"{100.0 * one.share:.0f} % of its values lie outside the contract's range, "
-                                    f"as {one.worst}",
-                 "bring the arm to where it was trained, or mend unit, frame or zero of that sensor")
-             for key, one in seen.clipped.items() if one.share > CLIPPED_SHARE]
+    found = [
+        red(
+            f"range of {key}",
+            f"{100.0 * one.share:.0f} % of its values lie outside the contract's range, as {one.worst}",
+            "bring the arm to where it was trained, or mend unit, frame or zero of that sensor",
+        )
+        for key, one in seen.clipped.items()
+        if one.share > CLIPPED_SHARE
+    ]
     return found or [green("ranges of the policy's inputs", f"{len(seen.clipped)} observations, as in training")]

@@ -43,8 +43,9 @@ class Sensor:
 def sensors(robot: Embodiment, keys: tuple[str, ...] | None = None) -> tuple[Sensor, ...]:
     """The topics that the observations `keys` (None: all) are made of; joint states always, for the guard."""
     cameras = [robot.observations[key] for key in robot.image_keys if keys is None or key in keys]
-    sources = {getattr(robot.observations[key], "source", "")
-               for key in (robot.observation_keys if keys is None else keys)}
+    sources = {
+        getattr(robot.observations[key], "source", "") for key in (robot.observation_keys if keys is None else keys)
+    }
     joints, gripper = robot.wire.joint_states, robot.wire.gripper_states
     found = [Sensor(camera.topic, IMAGE, camera.max_age_s, camera.frame_id) for camera in cameras]
     found.append(Sensor(joints.topic, JOINT_STATE, joints.max_age_s))
@@ -65,12 +66,22 @@ def judge_sensor(robot: Embodiment, sensor: Sensor, seen: Sighting) -> list[Find
         return [red(sensor.topic, "nobody publishes it", _where_else(sensor.topic, seen))]
     found = list(wrong_types(sensor.topic, sensor.kind, topic, seen))
     if len(topic.publishers) > 1:
-        found.append(red(sensor.topic, f"{len(topic.publishers)} publishers: {_names(topic.publishers)}",
-                         "end all but the robot's; is one left over from an earlier start?"))
+        found.append(
+            red(
+                sensor.topic,
+                f"{len(topic.publishers)} publishers: {_names(topic.publishers)}",
+                "end all but the robot's; is one left over from an earlier start?",
+            )
+        )
     if not topic.timing.heard:
         if not found:
-            found.append(red(sensor.topic, f"has a publisher, {_names(topic.publishers)}, and nothing arrives",
-                             "is the sensor on? Images too large for the middleware are lost whole: send smaller ones"))
+            found.append(
+                red(
+                    sensor.topic,
+                    f"has a publisher, {_names(topic.publishers)}, and nothing arrives",
+                    "is the sensor on? Images too large for the middleware are lost whole: send smaller ones",
+                )
+            )
         return found
     found += judge_stamps(sensor.topic, sensor.max_age_s, topic.timing, seen.simulated)
     if not seen.simulated:
@@ -78,8 +89,11 @@ def judge_sensor(robot: Embodiment, sensor: Sensor, seen: Sighting) -> list[Find
     if sensor.frame_id:
         found += _judge_frames(robot, sensor, topic)
     timing = topic.timing
-    return found or [green(sensor.topic, f"{timing.rate_hz:.1f} Hz, {timing.age_s * 1e3:.0f} ms old, "
-                                         f"from {_names(topic.publishers)}")]
+    return found or [
+        green(
+            sensor.topic, f"{timing.rate_hz:.1f} Hz, {timing.age_s * 1e3:.0f} ms old, from {_names(topic.publishers)}"
+        )
+    ]
 
 
 def _where_else(topic: str, seen: Sighting) -> str:
@@ -100,12 +114,18 @@ def wrong_types(name: str, kind: str, topic: Topic, seen: Sighting, obeyed: bool
     """
     for endpoint in topic.publishers:
         if endpoint.kind != kind:
-            yield red(name, f"{endpoint.node} publishes {endpoint.kind}, expected {kind}",
-                      "publish the contract's type, or remap that topic away")
+            yield red(
+                name,
+                f"{endpoint.node} publishes {endpoint.kind}, expected {kind}",
+                "publish the contract's type, or remap that topic away",
+            )
     for endpoint in topic.subscribers:
         if endpoint.kind != kind and _matters(endpoint, seen, obeyed):
-            yield red(name, f"{endpoint.node} listens for {endpoint.kind}, expected {kind}: it hears nothing",
-                      "mend the listener's type")
+            yield red(
+                name,
+                f"{endpoint.node} listens for {endpoint.kind}, expected {kind}: it hears nothing",
+                "mend the listener's type",
+            )
 
 
 def _matters(listener: Endpoint, seen: Sighting, obeyed: bool) -> bool:
@@ -127,15 +147,27 @@ def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Findi
         return [red(what, "one message in all", "raise the sensor's rate: is it published on change only?")]
     said, fix = f"{timing.rate_hz:.1f} Hz", "raise the sensor's rate, or relieve the machine"
     if period_s > sensor.max_age_s:
-        return [red(what, f"{said}: between two messages the last one gets older than the {sensor.max_age_s * 1e3:.0f} "
-                          "ms of the contract, and the arm stops", fix)]
+        return [
+            red(
+                what,
+                f"{said}: between two messages the last one gets older than the {sensor.max_age_s * 1e3:.0f} "
+                "ms of the contract, and the arm stops",
+                fix,
+            )
+        ]
     if sensor.frame_id and timing.rate_hz < SLOW_SHARE * robot.control_rate_hz:
         return [yellow(what, f"{said}, control goes at {robot.control_rate_hz:g} Hz", fix)]
     if period_s > 0.5 * sensor.max_age_s:
         return [yellow(what, f"{said}: one that is lost stops the arm, at {sensor.max_age_s * 1e3:.0f} ms", fix)]
     if timing.longest_gap_s > sensor.max_age_s:
-        return [yellow(what, f"a gap of {timing.longest_gap_s * 1e3:.0f} ms, longer than the age limit of "
-                             f"{sensor.max_age_s * 1e3:.0f} ms: the arm stops in it", "relieve machine or network")]
+        return [
+            yellow(
+                what,
+                f"a gap of {timing.longest_gap_s * 1e3:.0f} ms, longer than the age limit of "
+                f"{sensor.max_age_s * 1e3:.0f} ms: the arm stops in it",
+                "relieve machine or network",
+            )
+        ]
     return []
 
 
@@ -146,33 +178,63 @@ def judge_stamps(topic: str, max_age_s: float, timing: Timing, simulated: bool =
     """
     what, heard = f"{topic}: stamps", timing.heard
     if timing.unstamped:
-        return [red(what, f"{timing.unstamped} of {heard} messages carry none",
-                    "the driver has to stamp each with the time of its measurement")]
+        return [
+            red(
+                what,
+                f"{timing.unstamped} of {heard} messages carry none",
+                "the driver has to stamp each with the time of its measurement",
+            )
+        ]
     if abs(timing.age_s) > OTHER_TIME_S:
         return [red(what, f"{timing.age_s:.0f} s from this clock: one is wall time and the other simulated", CLOCK_FIX)]
     if simulated and not timing.backwards:
         return []
     if heard > 2 and timing.repeated == heard - 1:
-        return [red(what, f"stand still over {heard} messages", "the driver repeats its last message, or its clock "
-                                                               "stands: look at both")]
+        return [
+            red(
+                what,
+                f"stand still over {heard} messages",
+                "the driver repeats its last message, or its clock stands: look at both",
+            )
+        ]
     if timing.backwards:
-        return [red(what, f"go back {timing.backwards} times in {heard} messages",
-                    "are there two sources, a replay, or a clock that is being set?")]
+        return [
+            red(
+                what,
+                f"go back {timing.backwards} times in {heard} messages",
+                "are there two sources, a replay, or a clock that is being set?",
+            )
+        ]
     found = []
     if timing.repeated > REPEATED_SHARE * heard:
-        found.append(red(what, f"{timing.repeated} of {heard} repeat the one before", "the driver sends old messages "
-                                                                                    "again: send each once"))
+        found.append(
+            red(
+                what,
+                f"{timing.repeated} of {heard} repeat the one before",
+                "the driver sends old messages again: send each once",
+            )
+        )
     age_s = timing.age_s
     if age_s < -FUTURE_TOLERANCE_S:
         found.append(red(what, f"{-age_s:.3f} s in the future", CLOCK_FIX))
     elif age_s > max_age_s:
-        found.append(red(what, f"{age_s:.3f} s old on arrival, the contract allows {max_age_s:g} s",
-                         f"a slow path, or clocks that differ: {CLOCK_FIX}"))
+        found.append(
+            red(
+                what,
+                f"{age_s:.3f} s old on arrival, the contract allows {max_age_s:g} s",
+                f"a slow path, or clocks that differ: {CLOCK_FIX}",
+            )
+        )
     elif age_s < -SLIGHTLY_AHEAD_S:
         found.append(yellow(what, f"{-age_s * 1e3:.0f} ms in the future", CLOCK_FIX))
     elif age_s > 0.5 * max_age_s:
-        found.append(yellow(what, f"{age_s * 1e3:.0f} ms old on arrival, more than half of the contract's "
-                                  f"{max_age_s * 1e3:.0f} ms", f"a slow path, or clocks that differ: {CLOCK_FIX}"))
+        found.append(
+            yellow(
+                what,
+                f"{age_s * 1e3:.0f} ms old on arrival, more than half of the contract's {max_age_s * 1e3:.0f} ms",
+                f"a slow path, or clocks that differ: {CLOCK_FIX}",
+            )
+        )
     return found
 
 
@@ -180,8 +242,11 @@ def judge_sync(sensors_: Iterable[Sensor], seen: Sighting) -> list[Finding]:
     """Whether the sensors show one instant: the policy is shown their newest messages as one world."""
     if seen.simulated:
         return []
-    ages_s = {sensor.topic: age_s for sensor in sensors_
-              if math.isfinite(age_s := seen.topics.get(sensor.topic, Topic()).timing.age_s)}
+    ages_s = {
+        sensor.topic: age_s
+        for sensor in sensors_
+        if math.isfinite(age_s := seen.topics.get(sensor.topic, Topic()).timing.age_s)
+    }
     if len(ages_s) < 2:
         return []
     oldest, newest = max(ages_s, key=ages_s.get), min(ages_s, key=ages_s.get)
@@ -197,8 +262,11 @@ def _judge_frames(robot: Embodiment, sensor: Sensor, topic: Topic) -> list[Findi
     if not wrong:
         return []
     others = {robot.observations[key].frame_id for key in robot.image_keys} - {sensor.frame_id}
-    fix = "the cameras are swapped: exchange their cables or topics" if set(wrong) & others else \
-        "set the driver's frame_id, or the contract's (no leading slash)"
+    fix = (
+        "the cameras are swapped: exchange their cables or topics"
+        if set(wrong) & others
+        else "set the driver's frame_id, or the contract's (no leading slash)"
+    )
     return [red(f"{sensor.topic}: frame", f"{', '.join(map(repr, wrong))}, expected {sensor.frame_id!r}", fix)]
 
 
@@ -228,7 +296,11 @@ def judge_quality(seen: Sighting, topics: Iterable[str], obeyed: Collection[str]
                 why = clash(publisher.quality, listener.quality) if publisher.kind == listener.kind else ""
                 if why:
                     row = red if _matters(listener, seen, name in obeyed) else yellow
-                    found.append(row(f"{name}: quality of service",
-                                     f"{listener.node} hears nothing of {publisher.node}: {why}",
-                                     "give both the profile of gato_ros/nodes/quality.py"))
+                    found.append(
+                        row(
+                            f"{name}: quality of service",
+                            f"{listener.node} hears nothing of {publisher.node}: {why}",
+                            "give both the profile of gato_ros/nodes/quality.py",
+                        )
+                    )
     return found or [green("quality of service", f"{pairs} pairs of publisher and subscription fit")]

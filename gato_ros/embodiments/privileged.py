@@ -15,8 +15,9 @@ from gato_ros.core.observation import PRIVILEGED_PREFIX
 from gato_ros.core.rotation import matrix_from_quat_xyzw
 from gato_ros.embodiments.contract import GROUND_TRUTH, Embodiment
 
-CUBE_POSES = {f"{PRIVILEGED_PREFIX}{colour}/cube_pose": f"{PRIVILEGED_PREFIX}{colour}/pose"
-              for colour in ("blue", "green", "red")}
+CUBE_POSES = {
+    f"{PRIVILEGED_PREFIX}{colour}/cube_pose": f"{PRIVILEGED_PREFIX}{colour}/pose" for colour in ("blue", "green", "red")
+}
 """Channel -> the simulator's pose that it is computed from. x y z [m], sine and cosine of four times the yaw.
 
 Not the quaternion: a cube has 48 of them for one look (24 symmetries, two signs), which a clone would first have to
@@ -26,8 +27,10 @@ PLAN = f"{PRIVILEGED_PREFIX}plan"
 """The expert's plan as `collect` records it (PLAN_NAMES in sim/expert.py): for shapes whose pose names no grasp."""
 _BELOW_M, _ABOVE_M = np.array([0.03, 0.03, 0.04]), np.array([0.03, 0.03, 0.05])
 """How far object centres may lie outside the tool's workspace."""
-_FIELDS = {"cube_pose": "x y z sin4 cos4",
-           "plan": "grasp_x grasp_y grasp_z grasp_sin2 grasp_cos2 place_x place_y place_z underside_z approaching"}
+_FIELDS = {
+    "cube_pose": "x y z sin4 cos4",
+    "plan": "grasp_x grasp_y grasp_z grasp_sin2 grasp_cos2 place_x place_y place_z underside_z approaching",
+}
 
 
 def field_names(key: str) -> tuple[str, ...]:
@@ -49,8 +52,9 @@ def with_privileged(embodiment: Embodiment) -> Embodiment:
     """The contract plus the privileged channels; another name and another digest, the plain one stays as it is."""
     content = embodiment.model_dump(by_alias=True)
     channels = {key: _channel(embodiment, field_names(key)) for key in (*CUBE_POSES, PLAN)}
-    extended = Embodiment.model_validate({**content, "name": f"{embodiment.name}+privileged",
-                                          "observations": {**content["observations"], **channels}})
+    extended = Embodiment.model_validate(
+        {**content, "name": f"{embodiment.name}+privileged", "observations": {**content["observations"], **channels}}
+    )
     return extended.found_in(embodiment.urdf_path.parent)
 
 
@@ -66,8 +70,13 @@ def _channel(embodiment: Embodiment, names: tuple[str, ...]) -> dict:
             ranges.append((float(lower[axis[last]]), float(upper[axis[last]])))
         else:
             ranges.append((0.0, 1.0) if name == "approaching" else (-1.0, 1.0))
-    return {"kind": "continuous", "source": GROUND_TRUTH, "units": units,
-            "lower": [low for low, _ in ranges], "upper": [high for _, high in ranges]}
+    return {
+        "kind": "continuous",
+        "source": GROUND_TRUTH,
+        "units": units,
+        "lower": [low for low, _ in ranges],
+        "upper": [high for _, high in ranges],
+    }
 
 
 def simulator_keys(keys: Iterable[str]) -> tuple[str, ...]:
@@ -86,10 +95,16 @@ def privileged_values(keys: Iterable[str], ground_truth: Mapping[str, np.ndarray
     """
     for key in simulator_keys(keys):
         if key not in ground_truth or np.isnan(ground_truth[key]).any():
-            raise SetupError(expected=f"{key} in every frame", got="frames without",
-                             fix="collect the data again with this version of `collect`")
-    return {key: cube_pose(ground_truth[CUBE_POSES[key]]) if key in CUBE_POSES else np.asarray(ground_truth[key])
-            for key in keys if key.startswith(PRIVILEGED_PREFIX)}
+            raise SetupError(
+                expected=f"{key} in every frame",
+                got="frames without",
+                fix="collect the data again with this version of `collect`",
+            )
+    return {
+        key: cube_pose(ground_truth[CUBE_POSES[key]]) if key in CUBE_POSES else np.asarray(ground_truth[key])
+        for key in keys
+        if key.startswith(PRIVILEGED_PREFIX)
+    }
 
 
 def cube_pose(pose: np.ndarray) -> np.ndarray:

@@ -43,25 +43,35 @@ class Survey:
         """What is wrong with the contract, a sentence each."""
         lower, upper = embodiment.motion_limits.workspace_lower, embodiment.motion_limits.workspace_upper
         if self.tilt_rad > UPRIGHT_RAD:
-            yield (f"in arm.posture_rad the gripper points {np.rad2deg(self.tilt_rad):.0f} degrees away from down: "
-                   "give the joint angles of the tool over the workspace, pointing down")
+            yield (
+                f"in arm.posture_rad the gripper points {np.rad2deg(self.tilt_rad):.0f} degrees away from down: "
+                "give the joint angles of the tool over the workspace, pointing down"
+            )
         if not (np.all(self.tool[:2] > lower[:2]) and np.all(self.tool[:2] < upper[:2])):
-            yield (f"in arm.posture_rad the tool is at x y {self.tool[0]:.3f} {self.tool[1]:.3f} m, not over the "
-                   "workspace")
+            yield (
+                f"in arm.posture_rad the tool is at x y {self.tool[0]:.3f} {self.tool[1]:.3f} m, not over the workspace"
+            )
         if self.reached[0] < self.places:
-            yield (f"the arm reaches {self.reached[0]} of {self.places} places of the workspace with the gripper down: "
-                   "make limits.workspace_* smaller")
+            yield (
+                f"the arm reaches {self.reached[0]} of {self.places} places of the workspace with the gripper down: "
+                "make limits.workspace_* smaller"
+            )
         slow = embodiment.guard.singularity.slow
         if self.singular_value < slow:
-            yield (f"guard.singularity.slow is {slow:g}, and the smallest singular value in the workspace is "
-                   f"{self.singular_value:.3f}: the guard would slow down there")
+            yield (
+                f"guard.singularity.slow is {slow:g}, and the smallest singular value in the workspace is "
+                f"{self.singular_value:.3f}: the guard would slow down there"
+            )
         room = embodiment.guard.clearance and embodiment.guard.clearance.distance_m
         if self.gap_m is not None and self.gap_m < room:
-            yield (f"guard.clearance.distance_m is {room:g} m, and in the workspace parts come as near as "
-                   f"{self.gap_m:.3f} m: the guard would stop there")
+            yield (
+                f"guard.clearance.distance_m is {room:g} m, and in the workspace parts come as near as "
+                f"{self.gap_m:.3f} m: the guard would stop there"
+            )
         if self.speed_share > 1:
-            yield (f"the largest action takes {self.speed_share:.1f} times a joint's speed: the guard would slow it "
-                   "down")
+            yield (
+                f"the largest action takes {self.speed_share:.1f} times a joint's speed: the guard would slow it down"
+            )
 
 
 def survey(embodiment: Embodiment) -> Survey:
@@ -86,6 +96,13 @@ def survey(embodiment: Embodiment) -> Survey:
         needed = np.insert(corners, [3, 3], 0.0, axis=1) @ np.linalg.pinv(state.jacobian).T
         shares.append((np.abs(needed) / speed).max())
     tool = kinematics.tool(np.array(embodiment.arm.posture_rad))
-    return Survey(float(np.arccos(np.clip(-tool.rotation[2, 2], -1, 1))), tool.position, len(places), reached,
-                  float(min(values, default=0.0)), float(min(gaps)) if gaps else None, float(min(room, default=0.0)),
-                  float(max(shares, default=0.0)))
+    return Survey(
+        float(np.arccos(np.clip(-tool.rotation[2, 2], -1, 1))),
+        tool.position,
+        len(places),
+        reached,
+        float(min(values, default=0.0)),
+        float(min(gaps)) if gaps else None,
+        float(min(room, default=0.0)),
+        float(max(shares, default=0.0)),
+    )

@@ -17,8 +17,9 @@ def check_urdf(embodiment: Embodiment) -> None:
     try:
         root = ElementTree.parse(embodiment.urdf_path).getroot()
     except ElementTree.ParseError as error:
-        raise SetupError(expected=f"XML in {embodiment.urdf_path}", got=str(error),
-                         fix="give the URDF itself, as xacro writes it") from None
+        raise SetupError(
+            expected=f"XML in {embodiment.urdf_path}", got=str(error), fix="give the URDF itself, as xacro writes it"
+        ) from None
     joints = {joint.get("name"): joint for joint in root.findall("joint")}
     links = [link.get("name") for link in root.findall("link")]
     for joint in [*embodiment.arm.joints, *embodiment.arm.position_overrides_rad]:
@@ -34,9 +35,11 @@ def check_urdf(embodiment: Embodiment) -> None:
     children = {child.get("link") for child in root.iterfind("joint/child")}
     tops = [link for link in links if link not in children]
     if tops != [embodiment.base_frame]:
-        raise SetupError(expected=f"the first link of {name} as base_frame, {' or '.join(tops)}",
-                         got=embodiment.base_frame,
-                         fix="name that one, or take out of the URDF what lies before the base")
+        raise SetupError(
+            expected=f"the first link of {name} as base_frame, {' or '.join(tops)}",
+            got=embodiment.base_frame,
+            fix="name that one, or take out of the URDF what lies before the base",
+        )
     if embodiment.simulation:
         _check_fingers(embodiment, joints)
 
@@ -47,8 +50,11 @@ def _check_joint(urdf: str, joint: ElementTree.Element, kind: str, needed: tuple
     missing = [name for name in needed if limit is None or limit.get(name) is None]
     if joint.get("type") != kind or missing:
         got = f"a {joint.get('type')} joint" + (f" without {', '.join(missing)}" if missing else "")
-        raise SetupError(expected=f"{joint.get('name')} of {urdf} as a {kind} joint with {', '.join(needed)}", got=got,
-                         fix="change it in the URDF")
+        raise SetupError(
+            expected=f"{joint.get('name')} of {urdf} as a {kind} joint with {', '.join(needed)}",
+            got=got,
+            fix="change it in the URDF",
+        )
 
 
 def _check_fingers(embodiment: Embodiment, joints: dict[str, ElementTree.Element]) -> None:
@@ -59,5 +65,8 @@ def _check_fingers(embodiment: Embodiment, joints: dict[str, ElementTree.Element
         limit = joints[finger].find("limit")
         lower, upper, half = float(limit.get("lower")), float(limit.get("upper")), embodiment.gripper.stroke_m / 2
         if abs(lower) > STROKE_M or upper < half - STROKE_M:
-            raise SetupError(expected=f"{finger} of {embodiment.urdf} from 0 (closed) to {half:g} m, half the stroke",
-                             got=f"{lower:g} to {upper:g} m", fix="change gripper.stroke_m, or the URDF")
+            raise SetupError(
+                expected=f"{finger} of {embodiment.urdf} from 0 (closed) to {half:g} m, half the stroke",
+                got=f"{lower:g} to {upper:g} m",
+                fix="change gripper.stroke_m, or the URDF",
+            )

@@ -18,8 +18,12 @@ from gato_ros.core.proposal import RobotState
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.joint_message import JointsRefused, values_by_name
 
-MESSAGES = {"joint_state": ("sensor_msgs", "JointState"), "float64_multi_array": ("std_msgs", "Float64MultiArray"),
-            "joint_trajectory": ("trajectory_msgs", "JointTrajectory"), "twist": ("geometry_msgs", "TwistStamped")}
+MESSAGES = {
+    "joint_state": ("sensor_msgs", "JointState"),
+    "float64_multi_array": ("std_msgs", "Float64MultiArray"),
+    "joint_trajectory": ("trajectory_msgs", "JointTrajectory"),
+    "twist": ("geometry_msgs", "TwistStamped"),
+}
 """Kind in the contract -> package and message."""
 LEAD, REST = 0.25, 0.5
 """Shares of the contract's velocity_timeout_s: a trajectory leads on at full speed, then comes to rest, for so long."""
@@ -39,15 +43,21 @@ def arm_message(robot: Embodiment) -> type:
         return getattr(importlib.import_module(f"{package}.msg"), name)
     except ImportError:
         kind = robot.wire.arm_command_kind
-        raise SetupError(expected=f"{package}, for arm_command_kind {kind}", got="no such package",
-                         fix=f"install ros-{package.replace('_', '-')} (or ros-DISTRO-..., with apt)") from None
+        raise SetupError(
+            expected=f"{package}, for arm_command_kind {kind}",
+            got="no such package",
+            fix=f"install ros-{package.replace('_', '-')} (or ros-DISTRO-..., with apt)",
+        ) from None
 
 
 def demand_joint_state(robot: Embodiment, node: str) -> None:
     """SetupError unless this robot's commands are joint velocities by name: the others are for other drivers."""
     if robot.wire.arm_command_kind != "joint_state":
-        raise SetupError(expected=f"arm_command_kind joint_state for {node}", got=robot.wire.arm_command_kind,
-                         fix=f"use the contract's own controller instead of {node}, or another contract")
+        raise SetupError(
+            expected=f"arm_command_kind joint_state for {node}",
+            got=robot.wire.arm_command_kind,
+            fix=f"use the contract's own controller instead of {node}, or another contract",
+        )
 
 
 def joint_velocity_of(robot: Embodiment, message) -> np.ndarray:
@@ -86,8 +96,11 @@ class ArmCommands:
             state: the newest; where the arm is, for the kinds that need it.
         """
         # A stop goes on where the sensors have gone mad: by where the arm was before.
-        if self._by_pose and state is not None and all(
-                np.isfinite(array).all() for array in (state.joint_position, state.jacobian)):
+        if (
+            self._by_pose
+            and state is not None
+            and all(np.isfinite(array).all() for array in (state.joint_position, state.jacobian))
+        ):
             self._seen = state
         return self._make(velocity, stamp)
 
@@ -117,8 +130,10 @@ class ArmCommands:
         message.header.stamp = stamp
         # A controller whose stream ends goes to the last point and stays: that point has to be a rest, and near.
         rest = lead + 0.5 * self._rest_s * velocity
-        for position, speed, after_s in ((lead, velocity, self._lead_s),
-                                         (rest, np.zeros_like(velocity), self._lead_s + self._rest_s)):
+        for position, speed, after_s in (
+            (lead, velocity, self._lead_s),
+            (rest, np.zeros_like(velocity), self._lead_s + self._rest_s),
+        ):
             message.points.append(_point(position, speed, after_s))
         return message
 
@@ -134,5 +149,8 @@ def _point(position: np.ndarray, velocity: np.ndarray, after_s: float):
     from trajectory_msgs.msg import JointTrajectoryPoint
 
     whole_ns = round(after_s * 1e9)
-    return JointTrajectoryPoint(positions=position.tolist(), velocities=velocity.tolist(),
-                                time_from_start=Duration(sec=whole_ns // 10**9, nanosec=whole_ns % 10**9))
+    return JointTrajectoryPoint(
+        positions=position.tolist(),
+        velocities=velocity.tolist(),
+        time_from_start=Duration(sec=whole_ns // 10**9, nanosec=whole_ns % 10**9),
+    )

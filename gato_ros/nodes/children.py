@@ -38,9 +38,14 @@ class Children:
                 with open(self._log(plan.name), "wb") as log:
                     # A session of its own: Ctrl-C reaches only the parent, which stops the nodes in order.
                     self._processes[plan.name] = subprocess.Popen(
-                        plan.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                        plan.command(),
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
                         # In the child before exec: a parent killed outright cannot end its children any more.
-                        start_new_session=True, preexec_fn=end_with_parent)
+                        start_new_session=True,
+                        preexec_fn=end_with_parent,
+                    )
         except BaseException:
             self.stop()
             raise
@@ -69,8 +74,11 @@ class Children:
 
     def lost(self) -> list[str]:
         """Of the nodes that the loop does without, those that are gone: name and last line."""
-        return [f"{plan.name}: {self.last_line(plan.name)}" for plan in self._plans
-                if not plan.needed and self._processes[plan.name].poll() is not None]
+        return [
+            f"{plan.name}: {self.last_line(plan.name)}"
+            for plan in self._plans
+            if not plan.needed and self._processes[plan.name].poll() is not None
+        ]
 
     def _end(self, names: Sequence[str]) -> None:
         running = [self._processes[name] for name in names if self._processes[name].poll() is None]

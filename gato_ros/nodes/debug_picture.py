@@ -62,8 +62,10 @@ def debug_picture(scene: Scene, ranges: Ranges, sizes: Mapping[str, tuple[int, i
     """
     tiles = [_camera(key, scene.cameras.get(key), *size) for key, size in sizes.items()]
     height = max((tile.shape[0] for tile in tiles), default=0)
-    tiles = [cv2.copyMakeBorder(tile, 0, height - tile.shape[0], 0, 0, cv2.BORDER_CONSTANT, value=BACKGROUND)
-             for tile in tiles]
+    tiles = [
+        cv2.copyMakeBorder(tile, 0, height - tile.shape[0], 0, 0, cv2.BORDER_CONSTANT, value=BACKGROUND)
+        for tile in tiles
+    ]
     pictures = np.hstack(tiles) if tiles else np.zeros((0, 640, 3), np.uint8)
     width = max(pictures.shape[1], 640)
     pictures = cv2.copyMakeBorder(pictures, 0, 0, 0, width - pictures.shape[1], cv2.BORDER_CONSTANT, value=BACKGROUND)
@@ -100,10 +102,27 @@ def _panel(scene: Scene, ranges: Ranges, width: int) -> np.ndarray:
     _upright(panel, 168, scene, ranges)
     _turn(panel, scene, ranges, (268, 76))
     x = 350
-    _bar(panel, (x, 22), width - x - 24, "opening", scene.opening_m, ranges.stroke_m, "{:.3f} m", INK,
-         mark=scene.wanted_opening_m)
-    _bar(panel, (x, 60), width - x - 24, "entropy of the actions", scene.entropy_nat, LARGEST_ENTROPY_NAT, "{:.2f} nat",
-         (190, 140, 255))
+    _bar(
+        panel,
+        (x, 22),
+        width - x - 24,
+        "opening",
+        scene.opening_m,
+        ranges.stroke_m,
+        "{:.3f} m",
+        INK,
+        mark=scene.wanted_opening_m,
+    )
+    _bar(
+        panel,
+        (x, 60),
+        width - x - 24,
+        "entropy of the actions",
+        scene.entropy_nat,
+        LARGEST_ENTROPY_NAT,
+        "{:.2f} nat",
+        (190, 140, 255),
+    )
     place = "unknown" if scene.tool_m is None else "  ".join(f"{value:+.3f}" for value in scene.tool_m)
     _text(panel, f"tool x y z [m]  {place}", (x, 112), DIM, 0.45)
     cv2.line(panel, (x, 134), (x + 18, 134), PROPOSED, 3, cv2.LINE_AA)
@@ -115,8 +134,11 @@ def _panel(scene: Scene, ranges: Ranges, width: int) -> np.ndarray:
 
 def _motions(scene: Scene) -> list[tuple[np.ndarray, tuple[int, int, int], int]]:
     """Twist, colour and width of the lines, the wider one below."""
-    return [(twist, colour, width) for twist, colour, width in ((scene.proposed, PROPOSED, 5),
-                                                                (scene.commanded, COMMANDED, 2)) if twist is not None]
+    return [
+        (twist, colour, width)
+        for twist, colour, width in ((scene.proposed, PROPOSED, 5), (scene.commanded, COMMANDED, 2))
+        if twist is not None
+    ]
 
 
 def _plan(panel: np.ndarray, scene: Scene, ranges: Ranges, centre: tuple[int, int]) -> None:
@@ -155,8 +177,17 @@ def _turn(panel: np.ndarray, scene: Scene, ranges: Ranges, centre: tuple[int, in
     _text(panel, "turn", (centre[0] - 14, PANEL_PX - 4), DIM, 0.4)
 
 
-def _bar(panel: np.ndarray, corner: tuple[int, int], width: int, name: str, value: float | None, full: float,
-         form: str, colour: tuple[int, int, int], mark: float | None = None) -> None:
+def _bar(
+    panel: np.ndarray,
+    corner: tuple[int, int],
+    width: int,
+    name: str,
+    value: float | None,
+    full: float,
+    form: str,
+    colour: tuple[int, int, int],
+    mark: float | None = None,
+) -> None:
     x, y = corner
     _text(panel, name, (x, y), DIM, 0.45)
     told = "unknown" if value is None else form.format(value)
@@ -169,8 +200,14 @@ def _bar(panel: np.ndarray, corner: tuple[int, int], width: int, name: str, valu
         cv2.line(panel, (at, y + 4), (at, y + 18), PROPOSED, 2)
 
 
-def _text(picture: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int], size: float = 0.5,
-          room: int | None = None) -> None:
+def _text(
+    picture: np.ndarray,
+    text: str,
+    place: tuple[int, int],
+    colour: tuple[int, int, int],
+    size: float = 0.5,
+    room: int | None = None,
+) -> None:
     if room is not None:
         while text and cv2.getTextSize(text, FONT, size, 1)[0][0] > room:
             text = text[:-4] + "..." if len(text) > 4 else ""

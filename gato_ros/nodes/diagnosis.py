@@ -15,8 +15,13 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 
 def status(node: Node, hardware: str, level: bytes, message: str, values: Mapping[str, Any]) -> DiagnosticStatus:
     """One status of `node`; values are written as text."""
-    return DiagnosticStatus(level=level, name=node.get_fully_qualified_name(), message=message, hardware_id=hardware,
-                            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()])
+    return DiagnosticStatus(
+        level=level,
+        name=node.get_fully_qualified_name(),
+        message=message,
+        hardware_id=hardware,
+        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+    )
 
 
 class KeptStatus:

@@ -95,6 +95,7 @@ class DoctorClient:
                 return False
             looked_s = time.monotonic()
             return self._there(wanted)
+
         self._spin(there, limit_s)
         times = self.parameters("use_sim_time").values()
         if times and all(times):
@@ -111,8 +112,11 @@ class DoctorClient:
                     asked[node] = client.call_async(GetParameters.Request(names=[name]))
         self._spin(lambda: all(future.done() for future in asked.values()), ANSWER_S)
         answers = {node: future.result().values for node, future in asked.items() if future.done() and future.result()}
-        return {node: parameter_value_to_python(values[0]) for node, values in answers.items()
-                if values and values[0].type != ParameterType.PARAMETER_NOT_SET}
+        return {
+            node: parameter_value_to_python(values[0])
+            for node, values in answers.items()
+            if values and values[0].type != ParameterType.PARAMETER_NOT_SET
+        }
 
     def listen(self, seconds: float, keys: tuple[str, ...] | None) -> Sighting:
         """What is observed in so many seconds from now on; `keys` are what the policy reads."""
@@ -133,8 +137,10 @@ class DoctorClient:
         if opening_m + step_m > self._robot.gripper.stroke_m:
             step_m = -step_m
         wire = self._robot.wire
-        hands = (self._node.create_publisher(TwistStamped, wire.human_twist, COMMAND),
-                 self._node.create_publisher(JointState, wire.human_gripper, COMMAND))
+        hands = (
+            self._node.create_publisher(TwistStamped, wire.human_twist, COMMAND),
+            self._node.create_publisher(JointState, wire.human_gripper, COMMAND),
+        )
         if not self._spin(lambda: all(self._guards(hand) for hand in hands), ANSWER_S):
             return Nudge(refused="guard_node does not listen to a person's proposals")
         try:

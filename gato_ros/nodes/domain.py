@@ -31,5 +31,8 @@ def claim_domain() -> tuple[int, IO]:
             return number, file
         except OSError:
             file.close()
-    raise SetupError(expected="a free ROS domain from 1 to 101", got="all in use by other runs",
-                     fix="end some of them, or set ROS_DOMAIN_ID")
+    raise SetupError(
+        expected="a free ROS domain from 1 to 101",
+        got="all in use by other runs",
+        fix="end some of them, or set ROS_DOMAIN_ID",
+    )

@@ -97,8 +97,9 @@ class DriverNode:
             return self._refuse("arm: a velocity is not finite")
         # By its stamp as well: what has waited in a queue is not what is wanted now.
         stamp_s = seconds(message.header.stamp)
-        if fault := timing_fault(Sample(None, stamp_s, now.steady_s), now, self._robot.arm.velocity_timeout_s / 2,
-                                 FUTURE_S):
+        if fault := timing_fault(
+            Sample(None, stamp_s, now.steady_s), now, self._robot.arm.velocity_timeout_s / 2, FUTURE_S
+        ):
             return self._refuse(f"arm: {fault}")
         if 0.0 <= self._stamp_s - stamp_s < CLOCK_SET_S:
             return self._refuse("arm: a command that came before")
@@ -161,12 +162,16 @@ class DriverNode:
         if report.refused != before.refused:
             self._last_refusal = report.last_refusal
         if report.joints is not None:
-            joints = JointState(name=self._robot.arm.joints, position=report.joints.position.tolist(),
-                                velocity=report.joints.velocity.tolist())
+            joints = JointState(
+                name=self._robot.arm.joints,
+                position=report.joints.position.tolist(),
+                velocity=report.joints.velocity.tolist(),
+            )
             self._pass_on("joints", self._joints, joints, report.joints.sampled_s)
         if report.gripper is not None:
-            gripper = JointState(name=[self._robot.gripper.joint], position=[report.gripper.opening_m],
-                                 effort=[report.gripper.force_n])
+            gripper = JointState(
+                name=[self._robot.gripper.joint], position=[report.gripper.opening_m], effort=[report.gripper.force_n]
+            )
             self._pass_on("gripper", self._gripper, gripper, report.gripper.sampled_s)
         if report.e_stop != self._pressed:
             self._say_e_stop()
@@ -192,11 +197,23 @@ class DriverNode:
     def _message(self) -> DiagnosticStatus:
         report = self._report
         level = OK if report.ready else ERROR if report.e_stop or not report.linked else WARN
-        return status(self._node, self._robot.name, level, "ready" if report.ready else report.fault, {
-            "linked": report.linked, "enabled": report.enabled, "e_stop": report.e_stop, "ready": report.ready,
-            "fault": report.fault, "refused_commands": self._refused + report.refused,
-            "last_refusal": self._last_refusal, "command_timeouts": self._timeouts,
-            "robot_stops": report.stops})
+        return status(
+            self._node,
+            self._robot.name,
+            level,
+            "ready" if report.ready else report.fault,
+            {
+                "linked": report.linked,
+                "enabled": report.enabled,
+                "e_stop": report.e_stop,
+                "ready": report.ready,
+                "fault": report.fault,
+                "refused_commands": self._refused + report.refused,
+                "last_refusal": self._last_refusal,
+                "command_timeouts": self._timeouts,
+                "robot_stops": report.stops,
+            },
+        )
 
     def _tell(self) -> None:
         self._status.publish(self._message())

@@ -53,8 +53,10 @@ class EpisodeRecord:
     def proposals_ns(self) -> np.ndarray:
         """Sorted stamps of the proposals from the start to the end."""
         start = self.started_ns
-        return np.array(sorted(stamp for stamp in self.observed_ns
-                               if start is not None and start <= stamp <= self.ended_ns), np.int64)
+        return np.array(
+            sorted(stamp for stamp in self.observed_ns if start is not None and start <= stamp <= self.ended_ns),
+            np.int64,
+        )
 
     def missed_ticks(self, period_s: float) -> int:
         """Control ticks without a proposal between the start and the end."""
@@ -67,13 +69,19 @@ class EpisodeRecord:
 
     def latencies_ms(self) -> np.ndarray:
         """Camera stamp to command stamp of every proposal that was followed [ms]."""
-        return np.array([(command - self.observed_ns[stamp]) * 1e-6
-                         for stamp, command in self.commanded_ns.items() if stamp in self.observed_ns])
+        return np.array(
+            [
+                (command - self.observed_ns[stamp]) * 1e-6
+                for stamp, command in self.commanded_ns.items()
+                if stamp in self.observed_ns
+            ]
+        )
 
     def joint_jerk(self) -> np.ndarray:
         """Magnitudes of the jerk that was commanded between the start and the end [rad/s^3], all joints in a row."""
-        inside = [one for one in self.commands if self.started_ns is not None
-                  and self.started_ns <= one[0] <= self.ended_ns]
+        inside = [
+            one for one in self.commands if self.started_ns is not None and self.started_ns <= one[0] <= self.ended_ns
+        ]
         return commanded_jerk(np.array([stamp for stamp, _ in inside]), np.array([value for _, value in inside]))
 
     def row(self, period_s: float) -> dict:
@@ -81,11 +89,16 @@ class EpisodeRecord:
         stamps, missed, latencies = self.proposals_ns(), self.missed_ticks(period_s), self.latencies_ms()
         span_s = (stamps[-1] - stamps[0]) * 1e-9 if len(stamps) > 1 else 0.0
         return {
-            "seed": self.seed, "objects": list(self.objects), "stacked": self.stacked, "steps": len(stamps) + missed,
+            "seed": self.seed,
+            "objects": list(self.objects),
+            "stacked": self.stacked,
+            "steps": len(stamps) + missed,
             "missed_ticks": missed,
             "control_rate_hz": round((len(stamps) - 1) / span_s, 3) if span_s else None,
             "camera_to_command_ms": percentiles(latencies),
-            "verdicts": dict(self.verdicts), "reasons": dict(self.reasons)}
+            "verdicts": dict(self.verdicts),
+            "reasons": dict(self.reasons),
+        }
 
 
 def commanded_jerk(stamps_ns: np.ndarray, velocity: np.ndarray) -> np.ndarray:

@@ -74,6 +74,7 @@ class EpisodeRunner(LoopClient):
             self._pictures[key] = picture
             if len(self._pictures) == len(self._robot.image_keys):
                 self._record.frames.append({name: self._pictures[name] for name in self._robot.image_keys})
+
         return store
 
     def run(self, seed: int, max_steps: int, on_step: Callable[[int], None]) -> EpisodeRecord:
@@ -87,8 +88,9 @@ class EpisodeRunner(LoopClient):
         record = self._record = EpisodeRecord(seed)
         self._call(self._propose, SetBool.Request(data=True), "the policy to start")
         try:
-            self._wait(lambda: record.started_ns is not None, "the first command that follows the policy",
-                       FIRST_MOTION_LIMIT_S)
+            self._wait(
+                lambda: record.started_ns is not None, "the first command that follows the policy", FIRST_MOTION_LIMIT_S
+            )
             before = sum(stamp < record.started_ns for stamp in record.observed_ns)
             # The wall limit ends the episode of a policy that falls silent.
             end_s, shown = time.monotonic() + max_steps * period_s, -1

@@ -32,8 +32,14 @@ class GuardInputs:
         press: the emergency stop's topic says pressed or released.
     """
 
-    def __init__(self, node: Node, robot: Embodiment, latching: Callable[[Callable], Callable],
-                 hurry: Callable[[], None], press: Callable[[bool], None]):
+    def __init__(
+        self,
+        node: Node,
+        robot: Embodiment,
+        latching: Callable[[Callable], Callable],
+        hurry: Callable[[], None],
+        press: Callable[[bool], None],
+    ):
         self._node, self._robot, self._latching, self._hurry = node, robot, latching, hurry
         self._kinematics = Kinematics(robot)
         self.pairs = {source: ProposalPair(source, robot) for source in (HUMAN, POLICY)}
@@ -45,8 +51,10 @@ class GuardInputs:
         self._joints = self._subscribe(JointState, wire.joint_states.topic, self._on_joints, STATE_IN)
         self._subscribe(Bool, "e_stop", lambda message: press(message.data), COMMAND)
         # A joystick's node need not offer a deadline; the guard's own steps judge both.
-        for source, quality, twist, gripper in ((HUMAN, COMMAND, wire.human_twist, wire.human_gripper),
-                                                (POLICY, PROPOSAL, wire.proposal_twist, wire.proposal_gripper)):
+        for source, quality, twist, gripper in (
+            (HUMAN, COMMAND, wire.human_twist, wire.human_gripper),
+            (POLICY, PROPOSAL, wire.proposal_twist, wire.proposal_gripper),
+        ):
             pair = self.pairs[source]
             self._subscribe(TwistStamped, twist, self._half(pair, pair.on_twist), quality, pair)
             self._subscribe(JointState, gripper, self._half(pair, pair.on_gripper), quality, pair)
@@ -68,8 +76,9 @@ class GuardInputs:
             while (taken := self._joints.handle.take_message(JointState, False)) is not None:
                 self._on_joints(taken[0])
 
-    def _subscribe(self, kind: type, topic: str, callback: Callable, quality, pair: ProposalPair | None = None
-                   ) -> Subscription:
+    def _subscribe(
+        self, kind: type, topic: str, callback: Callable, quality, pair: ProposalPair | None = None
+    ) -> Subscription:
         def incompatible(event) -> None:
             self.last_refusal = f"{topic}: a publisher of another quality of service ({event.last_policy_kind!s})"
             self._node.get_logger().warning(self.last_refusal)
@@ -117,4 +126,5 @@ class GuardInputs:
             if whole and pair.newest.received_s - self._hurried_s[finite] > 0.5 / self._robot.control_rate_hz:
                 self._hurried_s[finite] = pair.newest.received_s
                 self._hurry()
+
         return receive

@@ -54,10 +54,15 @@ class GuardNode:
         self.robot = robot = load_embodiment(parameters.embodiment)
         self.keys = self.act_ms_p99 = None
         make = partial(
-            make_guard, robot, proposal_validity_s=parameters.proposal_validity_s,
-            latch_after_s=parameters.latch_after_s, future_tolerance_s=parameters.future_tolerance_s,
-            hand_back_ramp_s=parameters.hand_back_ramp_s, tick_s=1.0 / parameters.rate_hz,
-            off=tuple(part.strip() for part in parameters.switched_off.split(",") if part.strip()))
+            make_guard,
+            robot,
+            proposal_validity_s=parameters.proposal_validity_s,
+            latch_after_s=parameters.latch_after_s,
+            future_tolerance_s=parameters.future_tolerance_s,
+            hand_back_ramp_s=parameters.hand_back_ramp_s,
+            tick_s=1.0 / parameters.rate_hz,
+            off=tuple(part.strip() for part in parameters.switched_off.split(",") if part.strip()),
+        )
         self._guard = Journaled(make())
         self._unwritten = 0
         for part in self._guard.off:
@@ -159,11 +164,13 @@ class GuardNode:
 
     def _latching(self, callback: Callable) -> Callable:
         """`callback`, and a latch if it fails: a guard that misses messages unsaid is worse than one that stands."""
+
         def guarded(*arguments) -> None:
             try:
                 callback(*arguments)
             except Exception as error:
                 self._fail(error)
+
         # The executor asks, every time, whether a timer's callback wants to be told of the timer.
         guarded.__signature__ = signature(callback)
         return guarded
@@ -233,13 +240,16 @@ class GuardNode:
             # The guard itself is broken: nothing is left to say but zero.
             self._fail(error)
             ages = (float("inf"), float("inf"))
-            step = (Command(np.zeros(len(self.robot.arm.joints)), self._commands.told_opening_m),
-                    Verdict(Level.LATCHED, (self._guard.latched or "step_failed",), *ages, off=self._guard.off))
+            step = (
+                Command(np.zeros(len(self.robot.arm.joints)), self._commands.told_opening_m),
+                Verdict(Level.LATCHED, (self._guard.latched or "step_failed",), *ages, off=self._guard.off),
+            )
         self._publish(*step)
         self._publish_journal()
         if self._shadow is not None:
-            self._latching(self._shadow.step)(self._inputs.proposals(), self._inputs.pairs[POLICY].stamp,
-                                              self._inputs.state, instant(self._node))
+            self._latching(self._shadow.step)(
+                self._inputs.proposals(), self._inputs.pairs[POLICY].stamp, self._inputs.state, instant(self._node)
+            )
 
     def _step(self) -> tuple[Command, Verdict]:
         proposals = self._inputs.proposals()
@@ -268,22 +278,39 @@ class GuardNode:
     def _status_message(self) -> DiagnosticStatus:
         if self._latest is None:
             refusals = self._node.refusals
-            return self._status.filled(WARN if refusals else OK, INACTIVE, reasons="; ".join(refusals), source="",
-                                       off=",".join(self._guard.off), proposal_age_ms="inf", state_age_ms="inf",
-                                       shadow=self._in_shadow)
+            return self._status.filled(
+                WARN if refusals else OK,
+                INACTIVE,
+                reasons="; ".join(refusals),
+                source="",
+                off=",".join(self._guard.off),
+                proposal_age_ms="inf",
+                state_age_ms="inf",
+                shadow=self._in_shadow,
+            )
         verdict = self._latest[1]
         level = WARN if verdict.off and LEVELS[verdict.level] == OK else LEVELS[verdict.level]
         return self._status.filled(
-            level, verdict.level.value, reasons=",".join(verdict.reasons), source=verdict.source,
-            off=",".join(verdict.off), proposal_age_ms=f"{verdict.proposal_age_s * 1e3:.1f}",
-            state_age_ms=f"{verdict.state_age_s * 1e3:.1f}", shadow=self._in_shadow)
+            level,
+            verdict.level.value,
+            reasons=",".join(verdict.reasons),
+            source=verdict.source,
+            off=",".join(verdict.off),
+            proposal_age_ms=f"{verdict.proposal_age_s * 1e3:.1f}",
+            state_age_ms=f"{verdict.state_age_s * 1e3:.1f}",
+            shadow=self._in_shadow,
+        )
 
     def _diagnose(self) -> None:
         item = self._status_message()
-        more = {**self._inputs.counts, "last_refusal": self._inputs.last_refusal,
-                "guard_digest": self.robot.guard_digest}
-        self._node.diagnosis.publish(status(self._node, item.hardware_id, item.level, item.message,
-                                            {**values_of(item), **more}))
+        more = {
+            **self._inputs.counts,
+            "last_refusal": self._inputs.last_refusal,
+            "guard_digest": self.robot.guard_digest,
+        }
+        self._node.diagnosis.publish(
+            status(self._node, item.hardware_id, item.level, item.message, {**values_of(item), **more})
+        )
         if not self.active:
             self.tell()
 

@@ -37,15 +37,20 @@ class GuardShadow:
         """As the guard's own."""
         return self._guard.reset(state, now)
 
-    def step(self, proposals: Mapping[str, Proposal | None], proposed: Time | None, state: RobotState | None,
-             now: Instant) -> None:
+    def step(
+        self, proposals: Mapping[str, Proposal | None], proposed: Time | None, state: RobotState | None, now: Instant
+    ) -> None:
         """Publish what the policy's newest proposal, stamped `proposed`, would have made of this instant."""
         policy, human = proposals[POLICY], proposals[HUMAN]
         command, verdict = self._guard.step({POLICY: policy}, state, now)
         self._commands.publish(command, verdict, proposed if verdict.following else None, state)
-        values = {"reasons": ",".join(verdict.reasons), "source": verdict.source,
-                  "proposal_age_ms": f"{verdict.proposal_age_s * 1e3:.1f}"}
+        values = {
+            "reasons": ",".join(verdict.reasons),
+            "source": verdict.source,
+            "proposal_age_ms": f"{verdict.proposal_age_s * 1e3:.1f}",
+        }
         if verdict.following and human is not None and now.steady_s - human.received_s < self._human_validity_s:
             values |= {name: f"{value:.4f}" for name, value in vars(agreement(policy, human)).items()}
-        self._status.publish(status(self._node, self._robot.name, OK if verdict.following else WARN,
-                                    verdict.level.value, values))
+        self._status.publish(
+            status(self._node, self._robot.name, OK if verdict.following else WARN, verdict.level.value, values)
+        )

@@ -8,8 +8,13 @@ import numpy as np
 from sensor_msgs.msg import Image
 
 # Encoding -> (bytes per pixel, where red, green and blue lie among them).
-CHANNELS = {"rgb8": (3, (0, 1, 2)), "bgr8": (3, (2, 1, 0)), "rgba8": (4, (0, 1, 2)), "bgra8": (4, (2, 1, 0)),
-            "mono8": (1, (0, 0, 0))}
+CHANNELS = {
+    "rgb8": (3, (0, 1, 2)),
+    "bgr8": (3, (2, 1, 0)),
+    "rgba8": (4, (0, 1, 2)),
+    "bgra8": (4, (2, 1, 0)),
+    "mono8": (1, (0, 0, 0)),
+}
 
 
 class ImageRefused(Exception):
@@ -32,7 +37,7 @@ def rgb_from_message(message: Image, height: int, width: int) -> np.ndarray:
     if len(message.data) != message.step * height:
         raise ImageRefused(f"{len(message.data)} bytes of data, expected {message.step} x {height}")
     rows = np.frombuffer(message.data, np.uint8).reshape(height, message.step)
-    pixels = rows[:, :width * size].reshape(height, width, size)
+    pixels = rows[:, : width * size].reshape(height, width, size)
     return pixels if order == (0, 1, 2) and size == 3 else pixels[:, :, list(order)]
 
 
@@ -41,8 +46,10 @@ def _by_cv_bridge(message: Image) -> np.ndarray:
     try:
         from cv_bridge import CvBridge
     except ImportError:
-        raise ImageRefused(f"encoding {message.encoding!r}: expected one of {', '.join(CHANNELS)} "
-                           "(others need cv_bridge, which is not installed)") from None
+        raise ImageRefused(
+            f"encoding {message.encoding!r}: expected one of {', '.join(CHANNELS)} "
+            "(others need cv_bridge, which is not installed)"
+        ) from None
     try:
         return np.asarray(CvBridge().imgmsg_to_cv2(message, "rgb8"))
     except Exception as error:

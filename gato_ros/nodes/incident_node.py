@@ -57,8 +57,12 @@ class IncidentNode:
         for topic in topics.values():
             messages.definition(topic.message_type)  # the first one takes a while, and a latch should not wait for it
         folder = Path(parameters.folder).expanduser() if parameters.folder else default_folder()
-        self._store = IncidentStore(StoreSettings(folder, parameters.incidents_per_hour,
-                                                  parameters.least_free_megabytes << 20, WRITER_NICENESS), topics)
+        self._store = IncidentStore(
+            StoreSettings(
+                folder, parameters.incidents_per_hour, parameters.least_free_megabytes << 20, WRITER_NICENESS
+            ),
+            topics,
+        )
         self._diagnosis = Diagnosis(node)
         node.create_timer(1.0, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
         node.create_service(Trigger, "~/write", self._on_write)
@@ -85,11 +89,17 @@ class IncidentNode:
 
     def _offer(self, reason: str, at_ns: int, asked: bool = False) -> str | None:
         kept = self._ring.copy()
-        about = {"robot": self._robot.name, "contract_digest": self._robot.digest, "at_ns": at_ns,
-                 "span_s": round(self._ring.span_s(), 3), "seconds": self._parameters.seconds,
-                 "after_s": self._parameters.after_s, "messages": len(kept),
-                 "lost": {topic: count for topic, count in self._ears.lost.items() if count},
-                 "crowded_out": dict(self._ring.crowded_out)}
+        about = {
+            "robot": self._robot.name,
+            "contract_digest": self._robot.digest,
+            "at_ns": at_ns,
+            "span_s": round(self._ring.span_s(), 3),
+            "seconds": self._parameters.seconds,
+            "after_s": self._parameters.after_s,
+            "messages": len(kept),
+            "lost": {topic: count for topic, count in self._ears.lost.items() if count},
+            "crowded_out": dict(self._ring.crowded_out),
+        }
         return self._store.offer(reason, kept, about, time.monotonic(), asked)
 
     def _offer_if_due(self, now_s: float) -> None:
@@ -101,11 +111,26 @@ class IncidentNode:
         counts = self._store.counts
         crowded, lost = sum(self._ring.crowded_out.values()), self._ears.lost.total()
         bad = counts.refused or counts.failed or crowded
-        self._diagnosis.publish(status(self._node, self._robot.name, WARN if bad else OK, counts.last or "recording", {
-            "span_s": f"{self._ring.span_s():.1f}", "held_mib": f"{self._ring.bytes / 2**20:.1f}",
-            "messages": len(self._ring), "received": self._ears.received, "lost": lost, "crowded_out": crowded,
-            "incidents_written": counts.written, "incidents_refused": counts.refused,
-            "incidents_failed": counts.failed, "last_incident": counts.last_path}))
+        self._diagnosis.publish(
+            status(
+                self._node,
+                self._robot.name,
+                WARN if bad else OK,
+                counts.last or "recording",
+                {
+                    "span_s": f"{self._ring.span_s():.1f}",
+                    "held_mib": f"{self._ring.bytes / 2**20:.1f}",
+                    "messages": len(self._ring),
+                    "received": self._ears.received,
+                    "lost": lost,
+                    "crowded_out": crowded,
+                    "incidents_written": counts.written,
+                    "incidents_refused": counts.refused,
+                    "incidents_failed": counts.failed,
+                    "last_incident": counts.last_path,
+                },
+            )
+        )
 
     def run(self, stop: Stop) -> None:
         executor = SingleThreadedExecutor()

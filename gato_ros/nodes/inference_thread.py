@@ -33,9 +33,19 @@ class InferenceThread:
         tell: publishes the status; called at once when something is wrong or well again.
     """
 
-    def __init__(self, node: Node, robot: Embodiment, policy: Policy, prompt: Prompt | None,
-                 assembler: ObservationAssembler, proposals: ProposalPublisher, journal: PolicyJournal,
-                 introspection: Introspection, proposing: bool, tell: Callable[[], object]):
+    def __init__(
+        self,
+        node: Node,
+        robot: Embodiment,
+        policy: Policy,
+        prompt: Prompt | None,
+        assembler: ObservationAssembler,
+        proposals: ProposalPublisher,
+        journal: PolicyJournal,
+        introspection: Introspection,
+        proposing: bool,
+        tell: Callable[[], object],
+    ):
         self._node, self._robot, self._policy, self._assembler = node, robot, policy, assembler
         self._proposals, self._journal, self._introspection, self._tell = proposals, journal, introspection, tell
         self.changed = threading.Condition()
@@ -47,8 +57,14 @@ class InferenceThread:
         self.failure: str | None = None
         self.faults: tuple[str, ...] = ()
         """Why there is no observation at present."""
-        self.counts = {"proposed": 0, "without_input": 0, "late_ticks": 0, "late_proposals": 0, "memory_restarts": 0,
-                       "held_uncertain": 0}
+        self.counts = {
+            "proposed": 0,
+            "without_input": 0,
+            "late_ticks": 0,
+            "late_proposals": 0,
+            "memory_restarts": 0,
+            "held_uncertain": 0,
+        }
         self.act_ms: deque[float] = deque(maxlen=400)
         self._stopping, self._restart, self._not_before_s = False, True, 0.0
         self._simulated_time = node.get_parameter("use_sim_time").value

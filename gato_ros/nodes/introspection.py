@@ -62,13 +62,25 @@ class Introspection:
             return
         values = action.as_vector()
         unknown = np.full(len(values), np.nan)
-        latency_s = (assemble_s, self._of_policy("last_tokenise_s", 0.0), self._of_policy("last_forward_s", act_s),
-                     publish_s)
-        told = {"token": "last_ids", "probability": "last_probability", "entropy_nat": "last_entropy",
-                "logit_margin": "last_logit_margin"}
-        parts = {"action": values, **{label: self._of_policy(name, unknown) for label, name in told.items()},
-                 "context_tokens": np.array(self._of_policy("context_tokens", (np.nan, np.nan))),
-                 "latency_ms": 1e3 * np.array(latency_s), "held": np.array([float(bool(self.doubt))])}
+        latency_s = (
+            assemble_s,
+            self._of_policy("last_tokenise_s", 0.0),
+            self._of_policy("last_forward_s", act_s),
+            publish_s,
+        )
+        told = {
+            "token": "last_ids",
+            "probability": "last_probability",
+            "entropy_nat": "last_entropy",
+            "logit_margin": "last_logit_margin",
+        }
+        parts = {
+            "action": values,
+            **{label: self._of_policy(name, unknown) for label, name in told.items()},
+            "context_tokens": np.array(self._of_policy("context_tokens", (np.nan, np.nan))),
+            "latency_ms": 1e3 * np.array(latency_s),
+            "held": np.array([float(bool(self.doubt))]),
+        }
         if self._message is None:  # once an episode: to make the labels takes longer than all the rest
             self._message = labelled(parts, self._prompt)
         self._message.data = array.array("f", np.concatenate(list(parts.values())).astype(np.float32).tobytes())

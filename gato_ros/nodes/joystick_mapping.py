@@ -14,8 +14,20 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments.strict import Strict
 
 FOLDER = Path(__file__).parent / "joysticks"
-Order = Literal["gripper", "faster", "slower", "frame", "emergency_stop", "reset_guard", "start", "success", "fail",
-                "discard", "redo", "mark"]
+Order = Literal[
+    "gripper",
+    "faster",
+    "slower",
+    "frame",
+    "emergency_stop",
+    "reset_guard",
+    "start",
+    "success",
+    "fail",
+    "discard",
+    "redo",
+    "mark",
+]
 """What a button or a key may ask for."""
 
 
@@ -88,5 +100,8 @@ def load_mapping(name_or_path: str) -> JoystickMapping:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "mapping"
-        raise SetupError(expected=f"a valid joystick mapping in {path}", got=f"{where}: {first['msg']}",
-                         fix="see gato_ros/nodes/joysticks/gamepad.yaml") from None
+        raise SetupError(
+            expected=f"a valid joystick mapping in {path}",
+            got=f"{where}: {first['msg']}",
+            fix="see gato_ros/nodes/joysticks/gamepad.yaml",
+        ) from None

@@ -29,13 +29,20 @@ class Argument:
 
 
 ARGUMENTS = {
-    "robot": Argument("sim", "sim: the simulator; sawyer or mock: driver_node; driver: one of yours that runs already",
-                      ("sim", *DRIVEN, "driver")),
+    "robot": Argument(
+        "sim",
+        "sim: the simulator; sawyer or mock: driver_node; driver: one of yours that runs already",
+        ("sim", *DRIVEN, "driver"),
+    ),
     "host": Argument("", "robot:=sawyer: where its agent runs; nothing: the parameter file's"),
     "policy": Argument("hold", "directory of weights, or `hold`: stand still"),
     "shadow": Argument("false", "true: the policy moves nothing; what it would do is on shadow/*", FLAG),
-    "teleop": Argument("none", "who may take over; expert in the simulator only (a keyboard needs a terminal of its "
-                       "own: ros2 run gato_ros teleop_node)", ("none", "joy", "spacemouse", "expert")),
+    "teleop": Argument(
+        "none",
+        "who may take over; expert in the simulator only (a keyboard needs a terminal of its "
+        "own: ros2 run gato_ros teleop_node)",
+        ("none", "joy", "spacemouse", "expert"),
+    ),
     "record": Argument("false", "true: recorder_node, which records between its ~/start and ~/stop_success", FLAG),
     "folder": Argument("recordings", "where recordings go"),
     "incidents": Argument("true", "false: do not keep the last 30 s to write them when the guard latches", FLAG),
@@ -87,33 +94,63 @@ def launch_plan(given: Mapping[str, str]) -> tuple[NodePlan, ...]:
     on = {name: value[name] == "true" for name, argument in ARGUMENTS.items() if argument.choices == FLAG}
     simulated, same = value["robot"] == "sim", {"embodiment": value["embodiment"]}
     if not simulated and (value["teleop"] == "expert" or on["lockstep"]):
-        raise SetupError(expected="robot:=sim for teleop:=expert and for lockstep:=true",
-                         got=f"robot:={value['robot']}",
-                         fix="leave them out: they need the simulator's ground truth and clock")
+        raise SetupError(
+            expected="robot:=sim for teleop:=expert and for lockstep:=true",
+            got=f"robot:={value['robot']}",
+            fix="leave them out: they need the simulator's ground truth and clock",
+        )
     if not value["seed"].isdecimal():
         raise SetupError(expected="a whole number for seed", got=value["seed"], fix="e.g. seed:=0")
-    also = [name for name, wanted in (
-        (MANAGER, True), ("driver_node", value["robot"] in DRIVEN), ("teleop_node", value["teleop"] != "none"),
-        ("recorder_node", on["record"]), ("view_node", value["viz"] != "none")) if wanted]
+    also = [
+        name
+        for name, wanted in (
+            (MANAGER, True),
+            ("driver_node", value["robot"] in DRIVEN),
+            ("teleop_node", value["teleop"] != "none"),
+            ("recorder_node", on["record"]),
+            ("view_node", value["viz"] != "none"),
+        )
+        if wanted
+    ]
     settings = {
         MANAGER: {"managed": "guard_node,policy_node", "autostart": on["autostart"]},
         "guard_node": {"start_armed": value["robot"] in ("sim", "mock"), "shadow": on["shadow"], **same},
-        "policy_node": {"policy": value["policy"], "task": value["text"] or stack_task(value["task"]).text,
-                        **({"prompt": value["prompt"]} if value["prompt"] else {}), **same},  # else the file's
-        "sim_node": {"objects": value["objects"], "task": value["task"], "seed": int(value["seed"]), "gui": on["gui"],
-                     "lockstep": on["lockstep"], "ground_truth": value["teleop"] == "expert", **same},
+        "policy_node": {
+            "policy": value["policy"],
+            "task": value["text"] or stack_task(value["task"]).text,
+            **({"prompt": value["prompt"]} if value["prompt"] else {}),
+            **same,
+        },  # else the file's
+        "sim_node": {
+            "objects": value["objects"],
+            "task": value["task"],
+            "seed": int(value["seed"]),
+            "gui": on["gui"],
+            "lockstep": on["lockstep"],
+            "ground_truth": value["teleop"] == "expert",
+            **same,
+        },
         "incident_node": same,
-        "driver_node": {"driver": value["robot"], "enable_at_start": value["robot"] == "mock",
-                        **({"host": value["host"]} if value["host"] else {}), **same},  # else the file's
+        "driver_node": {
+            "driver": value["robot"],
+            "enable_at_start": value["robot"] == "mock",
+            **({"host": value["host"]} if value["host"] else {}),
+            **same,
+        },  # else the file's
         "teleop_node": {"device": value["teleop"], "task": value["task"], **same},
         "recorder_node": {"folder": value["folder"], **same},
         "view_node": same,
     }
     without = [name for name, wanted in (("sim_node", simulated), ("incident_node", on["incidents"])) if not wanted]
     started = {*also, "guard_node", "policy_node", "sim_node", "incident_node"}.difference(without)
-    plans = loop_plan({name: setting for name, setting in settings.items() if name in started},
-                      Path(value["parameters"]) if value["parameters"] else None, value["namespace"], without, also,
-                      {} if value["clock"] == "/clock" else {"/clock": value["clock"]})
+    plans = loop_plan(
+        {name: setting for name, setting in settings.items() if name in started},
+        Path(value["parameters"]) if value["parameters"] else None,
+        value["namespace"],
+        without,
+        also,
+        {} if value["clock"] == "/clock" else {"/clock": value["clock"]},
+    )
     follow = FOLLOW_CLOCK if on["lockstep"] else ()
     return tuple(replace(plan, parameters={**plan.parameters, "use_sim_time": plan.name in follow}) for plan in plans)
 

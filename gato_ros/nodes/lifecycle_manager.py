@@ -33,11 +33,15 @@ TRANSITION_LIMIT_S = 120.0
 DOWN_LIMIT_S = 3.0
 """How long all nodes together may take to go down when this process is told to end [s]."""
 AWAY, BUSY = "away", "no answer"
-UP = {State.PRIMARY_STATE_UNCONFIGURED: Transition.TRANSITION_CONFIGURE,
-      State.PRIMARY_STATE_INACTIVE: Transition.TRANSITION_ACTIVATE}
-GOALS = {Transition.TRANSITION_CONFIGURE: State.PRIMARY_STATE_INACTIVE,
-         Transition.TRANSITION_ACTIVATE: State.PRIMARY_STATE_ACTIVE,
-         Transition.TRANSITION_DEACTIVATE: State.PRIMARY_STATE_INACTIVE}
+UP = {
+    State.PRIMARY_STATE_UNCONFIGURED: Transition.TRANSITION_CONFIGURE,
+    State.PRIMARY_STATE_INACTIVE: Transition.TRANSITION_ACTIVATE,
+}
+GOALS = {
+    Transition.TRANSITION_CONFIGURE: State.PRIMARY_STATE_INACTIVE,
+    Transition.TRANSITION_ACTIVATE: State.PRIMARY_STATE_ACTIVE,
+    Transition.TRANSITION_DEACTIVATE: State.PRIMARY_STATE_INACTIVE,
+}
 PRIMARY = {State.PRIMARY_STATE_UNCONFIGURED, *GOALS.values(), State.PRIMARY_STATE_FINALIZED}
 """States in which no transition is under way."""
 
@@ -64,8 +68,11 @@ class LifecycleManager:
         self._node = node
         names = [name.strip() for name in parameters.managed.split(",") if name.strip()]
         if not names or len(set(names)) != len(names):
-            raise SetupError(expected="names of managed nodes, comma between, each once", got=repr(parameters.managed),
-                             fix="e.g. managed:=guard_node,policy_node")
+            raise SetupError(
+                expected="names of managed nodes, comma between, each once",
+                got=repr(parameters.managed),
+                fix="e.g. managed:=guard_node,policy_node",
+            )
         self._nodes = [ManagedClient(node, name) for name in names]
         self._up, self._said = parameters.autostart, ""
         self._reached = 0
@@ -123,7 +130,7 @@ class LifecycleManager:
                 self._reached = max(self._reached, number + 1)
             elif number < self._reached and state.label != BUSY:
                 # Something went wrong, or somebody else decided: not ours to undo, but nobody goes on without it.
-                self._bring_down(self._nodes[number + 1:], TRANSITION_LIMIT_S)
+                self._bring_down(self._nodes[number + 1 :], TRANSITION_LIMIT_S)
                 return WARN, f"{managed.name} is no longer active, until ~/bring_up: {managed.told or state.label}"
             elif state.id not in UP or not self._change(managed, UP[state.id], TRANSITION_LIMIT_S, stop):
                 return WARN, f"waiting for {managed.name}: {managed.told or state.label}"
@@ -146,8 +153,9 @@ class LifecycleManager:
         if message != self._said:
             self._said = message
             self._node.get_logger().info(message)
-        self._status.publish(status(self._node, "", level, message,
-                                    {"managed": ",".join(managed.name for managed in self._nodes)}))
+        self._status.publish(
+            status(self._node, "", level, message, {"managed": ",".join(managed.name for managed in self._nodes)})
+        )
 
     def run(self, stop: Stop) -> None:
         said, down = (OK, "down"), not self._up

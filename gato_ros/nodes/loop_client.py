@@ -74,7 +74,8 @@ class LoopClient:
 
     def _set(self, client, what: str, **values: object) -> None:
         request = SetParameters.Request(
-            parameters=[Parameter(name, value=value).to_parameter_msg() for name, value in values.items()])
+            parameters=[Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        )
         for result in self._call(client, request, f"{what} to be taken").results:
             if not result.successful:
                 raise LoopFailed(f"{what} was refused: {result.reason}")

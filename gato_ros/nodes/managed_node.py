@@ -28,18 +28,23 @@ RETRY_S = 0.2
 """Between two attempts of a node that brings itself up [s]."""
 LOOK_S = 0.1
 """Longest wait for a callback before the node looks around [s]."""
-SUCCESS, FAILURE, FAULT = (TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE,
-                           TransitionCallbackReturn.ERROR)
+SUCCESS, FAILURE, FAULT = (
+    TransitionCallbackReturn.SUCCESS,
+    TransitionCallbackReturn.FAILURE,
+    TransitionCallbackReturn.ERROR,
+)
 
 
 def _kept_error(transition: Callable) -> Callable:
     """rclpy drops what a transition raises; here it is kept, told, and the node goes through `on_error`."""
+
     def kept(self, state: LifecycleState) -> TransitionCallbackReturn:
         try:
             return transition(self, state)
         except Exception as error:
             self._error = error
             return FAULT
+
     return kept
 
 
@@ -131,8 +136,10 @@ class ManagedNode(LifecycleNode):
 
     @_kept_error
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        if reasons := (*preflight(self, self._part.robot, self._role, self._part.keys,
-                                       self._part.act_ms_p99), *self._part.objections()):
+        if reasons := (
+            *preflight(self, self._part.robot, self._role, self._part.keys, self._part.act_ms_p99),
+            *self._part.objections(),
+        ):
             self._refuse("activate", reasons)
             return FAILURE
         self.refusals, self._walking = (), False
@@ -188,9 +195,13 @@ class ManagedNode(LifecycleNode):
         gc.unfreeze()
         part, self._part = self._part, None
         code = 0 if part is None else part.close()
-        destroy = ((self.publishers, self.destroy_publisher), (self.subscriptions, self.destroy_subscription),
-                   (self.services, self.destroy_service), (self.clients, self.destroy_client),
-                   (self.timers, self.destroy_timer))
+        destroy = (
+            (self.publishers, self.destroy_publisher),
+            (self.subscriptions, self.destroy_subscription),
+            (self.services, self.destroy_service),
+            (self.clients, self.destroy_client),
+            (self.timers, self.destroy_timer),
+        )
         for entities, end in destroy:
             for entity in [entity for entity in entities if entity not in self._own]:
                 end(entity)
@@ -198,8 +209,13 @@ class ManagedNode(LifecycleNode):
 
     def _tell_unconfigured(self) -> None:
         if self._part is None and not self._walking:
-            item = status(self, "", ERROR if self._error else WARN, "; ".join(("unconfigured", *self.refusals)),
-                          {"reasons": "", "source": ""})
+            item = status(
+                self,
+                "",
+                ERROR if self._error else WARN,
+                "; ".join(("unconfigured", *self.refusals)),
+                {"reasons": "", "source": ""},
+            )
             self.status.publish(item)
             self.diagnosis.publish(item)
 

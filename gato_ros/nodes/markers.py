@@ -25,6 +25,7 @@ def scene_markers(robot: Embodiment, scene: Scene, tool_rotation: np.ndarray | N
     Args:
         tool_rotation: [3 3] base_from_tool; None as long as the joints are unknown.
     """
+
     def marker(number: int, kind: int, colour: tuple[int, int, int], opacity: float = 1.0) -> Marker:
         made = Marker(ns=robot.name, id=number, type=kind, action=Marker.ADD, color=_colour(colour, opacity))
         made.header.stamp, made.header.frame_id, made.pose.orientation.w = stamp, robot.base_frame, 1.0
@@ -40,8 +41,10 @@ def scene_markers(robot: Embodiment, scene: Scene, tool_rotation: np.ndarray | N
             arrow = marker(1 + axis, Marker.ARROW, colour)
             _place_arrow(arrow, scene.tool_m, AXES_M * tool_rotation[:, axis], 0.004)
             found.append(arrow)
-        for number, twist, colour, width in ((4, scene.proposed, PROPOSED, 0.012),
-                                             (5, scene.commanded, COMMANDED, 0.008)):
+        for number, twist, colour, width in (
+            (4, scene.proposed, PROPOSED, 0.012),
+            (5, scene.commanded, COMMANDED, 0.008),
+        ):
             if twist is not None and np.linalg.norm(twist[:3]) > STILL_M_S:
                 arrow = marker(number, Marker.ARROW, colour, 0.85)
                 _place_arrow(arrow, scene.tool_m, ARROW_S * np.asarray(twist[:3]), width)

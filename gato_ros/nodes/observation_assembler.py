@@ -34,8 +34,11 @@ class ObservationAssembler:
         """`keys` are the policy's `observation_keys`; SetupError where the robot cannot give one."""
         for key in keys:
             if key.startswith(PRIVILEGED_PREFIX):
-                raise SetupError(expected="a policy that needs no ground truth", got=f"key {key!r}",
-                                 fix="privileged values never cross the wire; choose another policy")
+                raise SetupError(
+                    expected="a policy that needs no ground truth",
+                    got=f"key {key!r}",
+                    fix="privileged values never cross the wire; choose another policy",
+                )
             robot.channel(key)
         self._robot, self._keys, self._future_tolerance_s = robot, tuple(keys), future_tolerance_s
         self._kinematics = Kinematics(robot)
@@ -52,8 +55,11 @@ class ObservationAssembler:
         if self.needs_gripper:
             self._max_age_s[GRIPPER] = robot.wire.gripper_states.max_age_s
         self._samples: dict[str, deque[Sample]] = {name: deque(maxlen=HISTORY) for name in self._max_age_s}
-        self._bounds = {key: (np.array(channel.lower), np.array(channel.upper)) for key in keys
-                        if (channel := robot.observations[key]).kind == "continuous"}
+        self._bounds = {
+            key: (np.array(channel.lower), np.array(channel.upper))
+            for key in keys
+            if (channel := robot.observations[key]).kind == "continuous"
+        }
         self.repeated = 0
         """Messages that repeated or preceded the newest stamp of their topic."""
         self._pictures = {key: PictureWatch() for key in self.image_keys}
@@ -82,8 +88,11 @@ class ObservationAssembler:
     def set_task(self, task: str) -> None:
         """What to do, in words, from now on; SetupError if the policy reads it and it is empty or too long."""
         if self.text_keys and not task:
-            raise SetupError(expected=f"a task for a policy that reads {self.text_keys[0]}", got="none",
-                             fix="set the parameter `task`, e.g. 'stack the red object on the blue one'")
+            raise SetupError(
+                expected=f"a task for a policy that reads {self.text_keys[0]}",
+                got="none",
+                fix="set the parameter `task`, e.g. 'stack the red object on the blue one'",
+            )
         self.texts = {key: value_from_text(task, self._robot.observations[key].size_bytes) for key in self.text_keys}
 
     def clear(self) -> None:
@@ -137,9 +146,13 @@ class ObservationAssembler:
         """The observation of the samples held; call only when `faults` is empty."""
         stamps = self.image_stamps()
         joints, gripper = self._nearest(JOINTS, stamps), self._nearest(GRIPPER, stamps)
-        values = {key: self._samples[key][-1].value if key in self.image_keys else
-                  self._value(self._robot.observations[key].source, joints, gripper)
-                  for key in self._keys if key not in self.text_keys}
+        values = {
+            key: self._samples[key][-1].value
+            if key in self.image_keys
+            else self._value(self._robot.observations[key].source, joints, gripper)
+            for key in self._keys
+            if key not in self.text_keys
+        }
         values |= self.texts
         stamp_s = min(stamps) if stamps else min(sample.stamp_s for sample in (joints, gripper) if sample)
         return Observation(values, stamp_s)
@@ -147,8 +160,10 @@ class ObservationAssembler:
     def sources(self) -> dict[str, float]:
         """Stamp [s] of every sample that `observation` is made of, by the name it was offered under."""
         stamps = self.image_stamps()
-        samples = {name: self._samples[name][-1] if name in self.image_keys else self._nearest(name, stamps)
-                   for name in self._samples}
+        samples = {
+            name: self._samples[name][-1] if name in self.image_keys else self._nearest(name, stamps)
+            for name in self._samples
+        }
         return {name: sample.stamp_s for name, sample in samples.items()}
 
     def _spread_s(self) -> float:

@@ -20,11 +20,13 @@ AUTOSTART = "true: configure and activate by itself, as soon as the gate lets it
 ROS_OWN = ("use_sim_time", "start_type_description_service")
 
 
-def parameter(default: Any, description: str, *, lower: float | None = None, upper: float | None = None,
-              mutable: bool = False) -> Any:
+def parameter(
+    default: Any, description: str, *, lower: float | None = None, upper: float | None = None, mutable: bool = False
+) -> Any:
     """A dataclass field that is a node parameter; `mutable` ones may be set while the node runs."""
-    return field(default=default,
-                 metadata={"description": description, "lower": lower, "upper": upper, "mutable": mutable})
+    return field(
+        default=default, metadata={"description": description, "lower": lower, "upper": upper, "mutable": mutable}
+    )
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ class GuardParameters:
     proposal_validity_s: float = parameter(0.08, "a proposal is followed this long at most [s]", lower=0.01, upper=0.2)
     future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
     latch_after_s: float = parameter(1.0, "a stop in mid-motion this long needs a reset [s]", lower=0.1, upper=10.0)
-    hand_back_ramp_s: float = parameter(0.5, "a policy that has the arm back from a human is at full speed after this "
-                                        "long [s]", lower=0.0, upper=5.0)
+    hand_back_ramp_s: float = parameter(
+        0.5, "a policy that has the arm back from a human is at full speed after this long [s]", lower=0.0, upper=5.0
+    )
     shadow: bool = parameter(False, "true: a policy moves nothing; what it would do is published on shadow/*")
     start_armed: bool = parameter(False, "true: follow proposals without a first ~/reset (simulation only)")
     # Not `off`: YAML reads that as false.
@@ -53,13 +56,18 @@ class PolicyParameters:
     policy: str = parameter("hold", "directory of weights, or `hold`: stand still")
     task: str = parameter("", "what to do, in words, for a policy that reads it; of the next ~/reset", mutable=True)
     prompt: str = parameter("", "episode file to follow, or nothing; ~/reload_prompt reads it again", mutable=True)
-    prompt_part: str = parameter("start", "start: the demonstration's first steps; end: its last, the goal",
-                                 mutable=True)
+    prompt_part: str = parameter(
+        "start", "start: the demonstration's first steps; end: its last, the goal", mutable=True
+    )
     precision: str = parameter("", "float32, bfloat16, bfloat16_weights, mixed or int8; nothing: as it was trained")
     compilation_cache: str = parameter("", "folder for compiled code, `off`, or nothing: the user's cache")
     propose_at_start: bool = parameter(True, "false: propose only after ~/propose is called with true")
-    hold_above_entropy: float = parameter(0.0, "nothing is proposed while the actions' mean entropy is above this for "
-                                          "5 control periods [nat]; 0: never held", lower=0.0, upper=7.0)
+    hold_above_entropy: float = parameter(
+        0.0,
+        "nothing is proposed while the actions' mean entropy is above this for 5 control periods [nat]; 0: never held",
+        lower=0.0,
+        upper=7.0,
+    )
     future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
     autostart: bool = parameter(True, AUTOSTART)
 
@@ -98,13 +106,16 @@ class TeleopParameters:
     mapping: str = parameter("", "axes and buttons: name of a shipped YAML, path of one, or nothing: the device's own")
     frame: str = parameter("base", "base, or tool: `forward` turns with the gripper about the vertical")
     speed_scale: float = parameter(1.0, "speed at full deflection, as a share of the contract's", lower=0.1, upper=1.0)
-    ramp_s: float = parameter(0.3, "a motion is at full speed this long after the dead man's press [s]", lower=0.0,
-                              upper=2.0)
-    input_timeout_s: float = parameter(0.08, "a joystick that is silent for longer has let go [s]", lower=0.02,
-                                       upper=0.2)
+    ramp_s: float = parameter(
+        0.3, "a motion is at full speed this long after the dead man's press [s]", lower=0.0, upper=2.0
+    )
+    input_timeout_s: float = parameter(
+        0.08, "a joystick that is silent for longer has let go [s]", lower=0.02, upper=0.2
+    )
     key_hold_s: float = parameter(0.15, "a key counts for this long after its last repeat [s]", lower=0.05, upper=0.5)
-    key_claim_s: float = parameter(0.7, "the arm is kept this long after the last key [s]: terminals repeat late",
-                                   lower=0.0, upper=3.0)
+    key_claim_s: float = parameter(
+        0.7, "the arm is kept this long after the last key [s]: terminals repeat late", lower=0.0, upper=3.0
+    )
     task: str = parameter("red_on_blue", "what the expert stacks, or blue_on_green")
     hands_on: bool = parameter(True, "false: the expert waits for ~/hands_on")
 
@@ -150,10 +161,12 @@ class RecorderParameters:
     task: str = parameter("", "what is done, in words", mutable=True)
     operator: str = parameter("", "who is in the operator's seat", mutable=True)
     about: str = parameter("", "more to write into each episode, as a JSON object", mutable=True)
-    start_above_megabytes: int = parameter(4096, "no episode is begun with less free on the disk [MiB]", lower=0,
-                                           upper=2**31 - 1)
-    finish_below_megabytes: int = parameter(2048, "with less free the running one is finished and flagged [MiB]",
-                                            lower=0, upper=2**31 - 1)
+    start_above_megabytes: int = parameter(
+        4096, "no episode is begun with less free on the disk [MiB]", lower=0, upper=2**31 - 1
+    )
+    finish_below_megabytes: int = parameter(
+        2048, "with less free the running one is finished and flagged [MiB]", lower=0, upper=2**31 - 1
+    )
     queue_megabytes: int = parameter(256, "memory for messages that wait for a slow disk [MiB]", lower=1, upper=65536)
 
 
@@ -179,8 +192,11 @@ def _checked(item: dataclasses.Field, value: Any, node: str) -> Any:
     # bool is an int in Python, not in YAML.
     right = type(value) is wanted and not (wanted is float and not math.isfinite(value))
     if not right or (lower is not None and not lower <= value <= upper):
-        raise SetupError(expected=f"{node} parameter {item.name}: {wanted.__name__}{span}", got=repr(value),
-                         fix=item.metadata["description"])
+        raise SetupError(
+            expected=f"{node} parameter {item.name}: {wanted.__name__}{span}",
+            got=repr(value),
+            fix=item.metadata["description"],
+        )
     return value
 
 
@@ -207,8 +223,11 @@ def check_parameter_file(path: Path, nodes: Mapping[str, type]) -> None:
             raise unknown_name(f"a node in {path}", name, nodes)
         values = body.get("ros__parameters") if isinstance(body, dict) and len(body) == 1 else None
         if not isinstance(values, dict):
-            raise SetupError(expected=f"`ros__parameters` and nothing else under {section} in {path}", got=repr(body),
-                             fix="see launch/params/loop.yaml")
+            raise SetupError(
+                expected=f"`ros__parameters` and nothing else under {section} in {path}",
+                got=repr(body),
+                fix="see launch/params/loop.yaml",
+            )
         given = {key: value for key, value in values.items() if key not in ROS_OWN}
         for kind_name, kind in nodes.items():
             if name in (kind_name, "**"):

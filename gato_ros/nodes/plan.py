@@ -29,10 +29,17 @@ SOURCE = Path(__file__).resolve().parents[2]
 NAMESPACE = "sawyer"
 """Of the contract that is taken where none is named."""
 MANAGER = "lifecycle_manager"
-PARAMETERS = {"guard_node": GuardParameters, "policy_node": PolicyParameters, "sim_node": SimParameters,
-              "incident_node": IncidentParameters, "teleop_node": TeleopParameters,
-              "recorder_node": RecorderParameters, "driver_node": DriverParameters,
-              "view_node": ViewParameters, MANAGER: ManagerParameters}
+PARAMETERS = {
+    "guard_node": GuardParameters,
+    "policy_node": PolicyParameters,
+    "sim_node": SimParameters,
+    "incident_node": IncidentParameters,
+    "teleop_node": TeleopParameters,
+    "recorder_node": RecorderParameters,
+    "driver_node": DriverParameters,
+    "view_node": ViewParameters,
+    MANAGER: ManagerParameters,
+}
 """Node name -> its parameters. The name is also the executable's and, under gato_ros.nodes, the module's."""
 BESIDE = ("incident_node", "teleop_node", "recorder_node", "view_node")
 """Nodes that the loop does without: it goes on when they end."""
@@ -63,8 +70,20 @@ class NodePlan:
         """The command line that starts this node in a process of its own."""
         settings = [part for name, value in self.parameters.items() for part in ("-p", f"{name}:={json.dumps(value)}")]
         remaps = [part for name, other in self.remaps.items() for part in ("-r", f"{name}:={other}")]
-        return [sys.executable, "-m", f"gato_ros.nodes.{self.name}", "--ros-args", "-r", f"__node:={self.name}",
-                "-r", f"__ns:=/{self.namespace}", *remaps, "--params-file", str(self.parameter_file), *settings]
+        return [
+            sys.executable,
+            "-m",
+            f"gato_ros.nodes.{self.name}",
+            "--ros-args",
+            "-r",
+            f"__node:={self.name}",
+            "-r",
+            f"__ns:=/{self.namespace}",
+            *remaps,
+            "--params-file",
+            str(self.parameter_file),
+            *settings,
+        ]
 
 
 def default_parameter_file() -> Path:
@@ -74,13 +93,21 @@ def default_parameter_file() -> Path:
     for folder in (SOURCE / "launch", *(Path(prefix) / "share" / "gato_ros" / "launch" for prefix in prefixes)):
         if (path := folder / "params" / "loop.yaml").exists():
             return path
-    raise SetupError(expected="launch/params/loop.yaml beside the package or in its share folder", got="no such file",
-                     fix="name a file with --parameters")
+    raise SetupError(
+        expected="launch/params/loop.yaml beside the package or in its share folder",
+        got="no such file",
+        fix="name a file with --parameters",
+    )
 
 
-def loop_plan(settings: Mapping[str, Mapping[str, object]], parameter_file: Path | None = None,
-              namespace: str = NAMESPACE, without: Sequence[str] = (), also: Sequence[str] = (),
-              remaps: Mapping[str, str] | None = None) -> tuple[NodePlan, ...]:
+def loop_plan(
+    settings: Mapping[str, Mapping[str, object]],
+    parameter_file: Path | None = None,
+    namespace: str = NAMESPACE,
+    without: Sequence[str] = (),
+    also: Sequence[str] = (),
+    remaps: Mapping[str, str] | None = None,
+) -> tuple[NodePlan, ...]:
     """The nodes of the loop.
 
     Args:
@@ -99,9 +126,15 @@ def loop_plan(settings: Mapping[str, Mapping[str, object]], parameter_file: Path
     check_parameter_file(path, PARAMETERS)
     if MANAGER in also:
         managed = [name for name in MANAGED if name not in without]
-        settings = {MANAGER: {"managed": ",".join(managed)}, **settings,
-                    **{name: {**settings.get(name, {}), "autostart": False} for name in managed}}
+        settings = {
+            MANAGER: {"managed": ",".join(managed)},
+            **settings,
+            **{name: {**settings.get(name, {}), "autostart": False} for name in managed},
+        }
     for name, given in settings.items():
         resolve(PARAMETERS[name], given, name)
-    return tuple(NodePlan(name, namespace, path, dict(settings.get(name, {})), name not in BESIDE, dict(remaps or {}))
-                 for name in PARAMETERS if name not in without and (name not in ON_REQUEST or name in also))
+    return tuple(
+        NodePlan(name, namespace, path, dict(settings.get(name, {})), name not in BESIDE, dict(remaps or {}))
+        for name in PARAMETERS
+        if name not in without and (name not in ON_REQUEST or name in also)
+    )

@@ -74,8 +74,18 @@ class PolicyNode:
         self._proposals = ProposalPublisher(node, robot)
         journal = PolicyJournal(node, self._policy, robot, parameters)
         self._introspection = Introspection(node, self._policy, parameters.hold_above_entropy)
-        self._thread = InferenceThread(node, robot, self._policy, prompt, self._assembler, self._proposals, journal,
-                                       self._introspection, parameters.propose_at_start, self.tell)
+        self._thread = InferenceThread(
+            node,
+            robot,
+            self._policy,
+            prompt,
+            self._assembler,
+            self._proposals,
+            journal,
+            self._introspection,
+            parameters.propose_at_start,
+            self.tell,
+        )
         self._sensors = SensorSubscriptions(node, robot, self._assembler, self._thread.offer, self._thread.fail)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(1.0, self._diagnose, clock=steady)
@@ -179,13 +189,28 @@ class PolicyNode:
     def tell(self) -> DiagnosticStatus:
         """Publish ~/status: every second, and at once when something is wrong or well again."""
         thread = self._thread
-        act = {} if not thread.act_ms else {"act_ms_p50": f"{np.percentile(list(thread.act_ms), 50):.2f}",
-                                            "act_ms_p99": f"{np.percentile(list(thread.act_ms), 99):.2f}"}
-        item = status(self._node, self.robot.name, *self._level_and_message(),
-                      thread.counts | {"refused_messages": self._sensors.refused,
-                                       "last_refusal": self._sensors.last_refusal,
-                                       "repeated_messages": self._assembler.repeated,
-                                       "clipped_values": self._assembler.clipped} | act | self._prompt_shown())
+        act = (
+            {}
+            if not thread.act_ms
+            else {
+                "act_ms_p50": f"{np.percentile(list(thread.act_ms), 50):.2f}",
+                "act_ms_p99": f"{np.percentile(list(thread.act_ms), 99):.2f}",
+            }
+        )
+        item = status(
+            self._node,
+            self.robot.name,
+            *self._level_and_message(),
+            thread.counts
+            | {
+                "refused_messages": self._sensors.refused,
+                "last_refusal": self._sensors.last_refusal,
+                "repeated_messages": self._assembler.repeated,
+                "clipped_values": self._assembler.clipped,
+            }
+            | act
+            | self._prompt_shown(),
+        )
         self._node.status.publish(item)
         return item
 

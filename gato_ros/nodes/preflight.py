@@ -36,8 +36,9 @@ LONGEST_S = 1.4
 LOOK_S = 0.005
 
 
-def preflight(node: Node, robot: Embodiment, role: str, keys: Sequence[str] | None = None,
-              act_ms_p99: float | None = None) -> list[str]:
+def preflight(
+    node: Node, robot: Embodiment, role: str, keys: Sequence[str] | None = None, act_ms_p99: float | None = None
+) -> list[str]:
     """Reasons against the activation of `node`, each in one line; empty: go.
 
     For a transition's callback: it takes up to LONGEST_S [s], hears for itself, and needs no executor.
@@ -62,8 +63,9 @@ def preflight(node: Node, robot: Embodiment, role: str, keys: Sequence[str] | No
 class Preflight:
     """Hears what concerns `role`, from its creation on and until `close`; `look` takes what has come."""
 
-    def __init__(self, node: Node, robot: Embodiment, role: str, keys: Sequence[str] | None = None,
-                 window_s: float = LONGEST_S):
+    def __init__(
+        self, node: Node, robot: Embodiment, role: str, keys: Sequence[str] | None = None, window_s: float = LONGEST_S
+    ):
         """`role` is policy, guard, or doctor, which hears our own nodes too."""
         self._node, self._robot, self._window_s = node, robot, window_s
         self.keys = None if keys is None else tuple(keys)
@@ -97,10 +99,12 @@ class Preflight:
 
     def _hear_our_nodes(self) -> None:
         wire = self._robot.wire
-        for topic, kind, quality in ((wire.proposal_twist, TwistStamped, PROPOSAL),
-                                     (wire.proposal_gripper, JointState, PROPOSAL),
-                                     (wire.human_twist, TwistStamped, COMMAND),
-                                     (wire.human_gripper, JointState, COMMAND)):
+        for topic, kind, quality in (
+            (wire.proposal_twist, TwistStamped, PROPOSAL),
+            (wire.proposal_gripper, JointState, PROPOSAL),
+            (wire.human_twist, TwistStamped, COMMAND),
+            (wire.human_gripper, JointState, COMMAND),
+        ):
             self._hear(kind, topic, quality)
         for name, ears in self._status.items():
             self._ears.append(Ear(self._node, DiagnosticStatus, f"{name}_node/status", REPORT, ears.hear))
@@ -112,6 +116,7 @@ class Preflight:
         def each(message, now: Instant) -> None:
             for one in (ears.hear, *others):
                 one(message, now)
+
         self._ears.append(Ear(self._node, kind, topic, quality, each))
 
     def _on_diagnostics(self, message: DiagnosticArray, now: Instant) -> None:
@@ -138,8 +143,9 @@ class Preflight:
     def has_heard(self, seconds: float) -> bool:
         """Whether every topic that has a publisher has been heard for so long."""
         now_s = time.monotonic()
-        return all(now_s - topic.first_s >= seconds for ear, topic in zip(self._ears, self._topics.values())
-                   if ear.publishers)
+        return all(
+            now_s - topic.first_s >= seconds for ear, topic in zip(self._ears, self._topics.values()) if ear.publishers
+        )
 
     def sighting(self) -> Sighting:
         """Everything that was observed."""
@@ -151,14 +157,25 @@ class Preflight:
         unheard = [name for name, topic in topics.items() if not topic.publishers]
         own, simulated = node.get_fully_qualified_name(), node.get_parameter("use_sim_time").value
         return Sighting(
-            listened_s=self.listened_s, topics=topics, elsewhere=same_name_elsewhere(node, unheard),
-            nodes=nodes_beside(node), observers=frozenset({*OBSERVERS, own}),
-            joints=self._joints.joints(), gripper=self._gripper.joints(),
+            listened_s=self.listened_s,
+            topics=topics,
+            elsewhere=same_name_elsewhere(node, unheard),
+            nodes=nodes_beside(node),
+            observers=frozenset({*OBSERVERS, own}),
+            joints=self._joints.joints(),
+            gripper=self._gripper.joints(),
             pictures={key: ears.pictures() for key, ears in self._pictures.items()},
-            guard=self._status["guard"].status(), policy=self._status["policy"].status(),
-            guard_digest=self._guard_digest, clocks=node.count_publishers(node.resolve_topic_name("/clock")),
-            simulated=simulated, simulated_time={own: simulated},
-            clipped=self._clipped(), keys=self.keys, act_ms_p99=self.act_ms_p99, settings=ros_settings())
+            guard=self._status["guard"].status(),
+            policy=self._status["policy"].status(),
+            guard_digest=self._guard_digest,
+            clocks=node.count_publishers(node.resolve_topic_name("/clock")),
+            simulated=simulated,
+            simulated_time={own: simulated},
+            clipped=self._clipped(),
+            keys=self.keys,
+            act_ms_p99=self.act_ms_p99,
+            settings=ros_settings(),
+        )
 
     def _clipped(self) -> dict[str, Clipped] | None:
         clipped = self._ranges.clipped()
@@ -170,8 +187,10 @@ class Preflight:
         if message is None:
             return None
         try:
-            return tuple(float(values_by_name(message, field, [self._robot.gripper.joint], closed=False)[0])
-                         for field in ("position", "effort"))
+            return tuple(
+                float(values_by_name(message, field, [self._robot.gripper.joint], closed=False)[0])
+                for field in ("position", "effort")
+            )
         except JointsRefused:
             return None
 
@@ -193,8 +212,11 @@ def ros_settings() -> str:
 
 def time_of_an_action(policy: Policy, robot: Embodiment, times: int = 40) -> float:
     """99th percentile of the time that a warm policy takes for an action [ms]; it is reset afterwards."""
-    values = {key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
-              for key in policy.observation_keys for channel in [robot.channel(key)]}
+    values = {
+        key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
+        for key in policy.observation_keys
+        for channel in [robot.channel(key)]
+    }
     took_ms = []
     for _ in range(times):
         began_s = time.perf_counter()

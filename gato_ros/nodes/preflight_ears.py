@@ -36,8 +36,9 @@ class Ear:
 
     def __init__(self, node: Node, kind: type, topic: str, quality: QoSProfile, hear: Hear):
         self._node, self._hear = node, hear
-        self._subscription = node.create_subscription(kind, topic, lambda message: None, quality,
-                                                      callback_group=_Untouched())
+        self._subscription = node.create_subscription(
+            kind, topic, lambda message: None, quality, callback_group=_Untouched()
+        )
 
     def take(self) -> None:
         """Hand over what the middleware has, with the instant at which it came."""
@@ -110,6 +111,7 @@ class JointEars:
             length = len(getattr(newest, field))
             values = np.array([getattr(one, field) for one in alike if len(getattr(one, field)) == length], np.float64)
             return np.stack([values.min(0), values.max(0)])  # NaN stays: one that was not finite is told of
+
         return Joints(tuple(newest.name), extremes("position"), extremes("velocity"), extremes("effort"))
 
 
@@ -151,8 +153,7 @@ class StatusEars:
         if self._newest is None:
             return None
         at_s, message = self._newest
-        return Status(LEVELS.get(message.level, "error"), message.message, values_of(message),
-                      time.monotonic() - at_s)
+        return Status(LEVELS.get(message.level, "error"), message.message, values_of(message), time.monotonic() - at_s)
 
 
 class RangeEars:

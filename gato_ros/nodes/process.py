@@ -52,14 +52,18 @@ def declare_parameters(node: Node, kind: type) -> Any:
     Raises:
         SetupError: an unknown name or a bad value among the overrides.
     """
-    overrides = {name: item.value for name, item in node.get_parameters_by_prefix("").items()
-                 if name not in ROS_OWN and not name.startswith("qos_overrides.")}
+    overrides = {
+        name: item.value
+        for name, item in node.get_parameters_by_prefix("").items()
+        if name not in ROS_OWN and not name.startswith("qos_overrides.")
+    }
     parameters = resolve(kind, overrides, node.get_name())
     for item in dataclasses.fields(kind):
         if item.name in overrides:
             node.undeclare_parameter(item.name)
-        descriptor = ParameterDescriptor(description=item.metadata["description"],
-                                         read_only=not item.metadata["mutable"])
+        descriptor = ParameterDescriptor(
+            description=item.metadata["description"], read_only=not item.metadata["mutable"]
+        )
         lower, upper = item.metadata["lower"], item.metadata["upper"]
         if lower is not None and isinstance(item.default, float):
             descriptor.floating_point_range = [FloatingPointRange(from_value=lower, to_value=upper)]
@@ -74,8 +78,9 @@ def plain_node(name: str) -> Node:
     return rclpy.create_node(name, automatically_declare_parameters_from_overrides=True)
 
 
-def run_node(name: str, kind: type, build: Callable[[Node, Any], Runner],
-             make: Callable[[str], Node] = plain_node) -> int:
+def run_node(
+    name: str, kind: type, build: Callable[[Node, Any], Runner], make: Callable[[str], Node] = plain_node
+) -> int:
     """Run one node until a signal; 0 after a clean stop, or what `run` says; 2 (and one line) where it cannot start."""
     stop = Stop()
     end_with_parent_if_asked()
@@ -95,7 +100,8 @@ def run_node(name: str, kind: type, build: Callable[[Node, Any], Runner],
         if uses_shared_memory():
             node.get_logger().warning(
                 "Fast DDS uses shared memory here: a process that is killed at the wrong moment can hold this one up "
-                "for seconds. Take it out of the profiles file, or set no ROS_STATIC_PEERS with LOCALHOST")
+                "for seconds. Take it out of the profiles file, or set no ROS_STATIC_PEERS with LOCALHOST"
+            )
         return build(node, declare_parameters(node, kind)).run(stop) or 0
     except SetupError as error:
         print(f"{name}: {error}", file=sys.stderr)

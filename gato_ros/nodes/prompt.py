@@ -24,8 +24,11 @@ def load_prompt(name: str, part: str, policy: Policy, robot: Embodiment) -> Prom
         return None
     steps = getattr(policy, "prompt_steps", 0)
     if not steps:
-        raise SetupError(expected="a policy that was trained with prompts", got=f"one that was not, and prompt {name}",
-                         fix="leave `prompt` empty, or name other weights")
+        raise SetupError(
+            expected="a policy that was trained with prompts",
+            got=f"one that was not, and prompt {name}",
+            fix="leave `prompt` empty, or name other weights",
+        )
     prompt = read_prompt(Path(name), robot, policy.observation_keys, steps, part)
     policy.check_prompt(prompt)
     return prompt

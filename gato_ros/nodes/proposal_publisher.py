@@ -26,15 +26,18 @@ class ProposalPublisher:
         self.mismatch = ""
         """What a subscriber asks for that we do not offer: it gets no proposals."""
         wire = robot.wire
-        self._twist = node.create_publisher(TwistStamped, wire.proposal_twist, PROPOSAL,
-                                            event_callbacks=self._on_mismatch(wire.proposal_twist))
-        self._gripper = node.create_publisher(JointState, wire.proposal_gripper, PROPOSAL,
-                                              event_callbacks=self._on_mismatch(wire.proposal_gripper))
+        self._twist = node.create_publisher(
+            TwistStamped, wire.proposal_twist, PROPOSAL, event_callbacks=self._on_mismatch(wire.proposal_twist)
+        )
+        self._gripper = node.create_publisher(
+            JointState, wire.proposal_gripper, PROPOSAL, event_callbacks=self._on_mismatch(wire.proposal_gripper)
+        )
         self._timing = node.create_publisher(TimeReference, "~/timing", REPORT)
 
     def _on_mismatch(self, topic: str) -> PublisherEventCallbacks:
         def store(event) -> None:
             self.mismatch = f"{topic}: a subscriber's {qos_policy_name_from_kind(event.last_policy_kind)} does not fit"
+
         return PublisherEventCallbacks(incompatible_qos=store)
 
     def publish(self, action: Action, observed_s: float) -> Time:

@@ -9,8 +9,9 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, LivelinessPolicy, QoSProf
 
 
 def _newest(depth: int, reliability: ReliabilityPolicy) -> QoSProfile:
-    return QoSProfile(depth=depth, history=HistoryPolicy.KEEP_LAST, reliability=reliability,
-                      durability=DurabilityPolicy.VOLATILE)
+    return QoSProfile(
+        depth=depth, history=HistoryPolicy.KEEP_LAST, reliability=reliability, durability=DurabilityPolicy.VOLATILE
+    )
 
 
 CAMERA = _newest(1, ReliabilityPolicy.BEST_EFFORT)

@@ -43,8 +43,10 @@ class RecordSession(LoopClient):
         super().__init__("record_session", namespace, check, simulated)
         self._about, self._told, self._finished = about, {}, 0
         node = self._node
-        self._verbs = {verb: node.create_client(Trigger, f"recorder_node/{verb}")
-                       for verb in ("start", "stop_success", "stop_fail")}
+        self._verbs = {
+            verb: node.create_client(Trigger, f"recorder_node/{verb}")
+            for verb in ("start", "stop_success", "stop_fail")
+        }
         self._set_recorder = node.create_client(SetParameters, "recorder_node/set_parameters")
         self._hands_on = node.create_client(SetBool, "teleop_node/hands_on")
         self._needed += [*self._verbs.values(), self._set_recorder, *([self._hands_on] if expert else [])]
@@ -100,9 +102,11 @@ class RecordSession(LoopClient):
 
     def next_take(self, limit_s: float, on_step: Callable[[int], None] = lambda step: None) -> Take:
         """Wait until another episode is over, whoever ended it."""
+
         def over() -> bool:
             on_step(int(self._told.get("steps", 0)))
             return self._over() > self._finished
+
         self._wait(over, "the end of an episode", limit_s)
         self._finished += 1
         told = self._told

@@ -48,8 +48,15 @@ class Outcome:
 class EpisodeInHand:
     """Belongs to the writing thread, but for `sync`."""
 
-    def __init__(self, folder: Path, name: str, robot: Embodiment, maker: StepMaker, metadata: Mapping[str, Any],
-                 not_before_s: float):
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        robot: Embodiment,
+        maker: StepMaker,
+        metadata: Mapping[str, Any],
+        not_before_s: float,
+    ):
         """Raises SetupError if the episode cannot be begun, OSError if the disk will not."""
         maker.begin(metadata["task_text"], not_before_s)
         self.name, self._maker, self._operator = name, maker, metadata["operator"]
@@ -115,14 +122,34 @@ class EpisodeInHand:
             with contextlib.suppress(OSError):  # it waits in memory for `close`
                 self._add(last)
         if not self.steps:
-            raise SetupError(expected=f"control steps in {self.name}", got=NO_STEPS,
-                             fix=f"what came is in {set_aside(self._writer.file.leave())}")
+            raise SetupError(
+                expected=f"control steps in {self.name}",
+                got=NO_STEPS,
+                fix=f"what came is in {set_aside(self._writer.file.leave())}",
+            )
         flags = [outcome.end] * (outcome.end not in ("stop_success", "stop_fail", "discard", "redo"))
-        flags += [name for name, counts in (("dropped", dropped), ("lost", lost), ("refused", self._maker.refused),
-                                            ("missed_ticks", self._maker.missed_ticks)) if counts]
-        record = {"success": outcome.success, "end": outcome.end, "steps": self.steps, "flags": flags,
-                  "dropped": dict(dropped), "lost": dict(lost), "refused": dict(self._maker.refused),
-                  "missed_ticks": self._maker.missed_ticks, "marks": self.marks, "sources": dict(self.sources)}
+        flags += [
+            name
+            for name, counts in (
+                ("dropped", dropped),
+                ("lost", lost),
+                ("refused", self._maker.refused),
+                ("missed_ticks", self._maker.missed_ticks),
+            )
+            if counts
+        ]
+        record = {
+            "success": outcome.success,
+            "end": outcome.end,
+            "steps": self.steps,
+            "flags": flags,
+            "dropped": dict(dropped),
+            "lost": dict(lost),
+            "refused": dict(self._maker.refused),
+            "missed_ticks": self._maker.missed_ticks,
+            "marks": self.marks,
+            "sources": dict(self.sources),
+        }
         try:
             path = self._writer.close(record)
         except OSError:
@@ -135,8 +162,10 @@ class EpisodeInHand:
 
 def warm_up(robot: Embodiment) -> None:
     """Write a step to nowhere: the first of every type takes a while, and no step of an episode should wait for it."""
-    values = {key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
-              for key, channel in robot.observations.items()}
+    values = {
+        key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
+        for key, channel in robot.observations.items()
+    }
     hold = Action(np.zeros(4), 0.0)
     with tempfile.TemporaryDirectory() as place, EpisodeWriter(Path(place), "warm_up", robot, {}) as writer:
         writer.add(0, Observation(values), hold, hold, tick={})

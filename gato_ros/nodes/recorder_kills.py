@@ -75,8 +75,9 @@ def kill_trials(folder: str, kills: int, seed: int, longest_s: float) -> list[di
             with Children([robot]) as children, RecorderProcess(Path(folder), NAMESPACE) as recorder:
                 made: dict[Path, Fingerprint] = {}
                 rows = []
-                for kill in _kills(recorder, Path(folder), Path(log.name), kills, np.random.default_rng(seed),
-                                   longest_s, made):
+                for kill in _kills(
+                    recorder, Path(folder), Path(log.name), kills, np.random.default_rng(seed), longest_s, made
+                ):
                     children.check()
                     rows.append({**asdict(kill), "missed": kill.missed})
                 touched = sum(not path.exists() or Fingerprint.of(path) != before for path, before in made.items())
@@ -85,8 +86,15 @@ def kill_trials(folder: str, kills: int, seed: int, longest_s: float) -> list[di
             rclpy.try_shutdown()
 
 
-def _kills(recorder: RecorderProcess, folder: Path, log: Path, kills: int, rng: np.random.Generator,
-           longest_s: float, made: dict[Path, Fingerprint]) -> Iterator[Kill]:
+def _kills(
+    recorder: RecorderProcess,
+    folder: Path,
+    log: Path,
+    kills: int,
+    rng: np.random.Generator,
+    longest_s: float,
+    made: dict[Path, Fingerprint],
+) -> Iterator[Kill]:
     for _ in range(kills):
         recorder.start()
         recorder.call("start")
@@ -123,5 +131,10 @@ def _judge(log: np.ndarray, started_ns: int, killed_ns: int, stamps_s: np.ndarra
     out = log[(log["published_ns"] >= first_ns) & (log["published_ns"] < killed_ns)]
     over = out[:-1]
     last = kept["frame"][-1] if len(kept) else -1
-    return Kill(round((killed_ns - started_ns) * 1e-9, 4), len(over), int(np.isin(over["frame"], kept["frame"]).sum()),
-                int((over["frame"] > last).sum()), unreadable)
+    return Kill(
+        round((killed_ns - started_ns) * 1e-9, 4),
+        len(over),
+        int(np.isin(over["frame"], kept["frame"]).sum()),
+        int((over["frame"] > last).sum()),
+        unreadable,
+    )

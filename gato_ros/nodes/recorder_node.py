@@ -53,28 +53,37 @@ class RecorderNode:
         self._node, self._parameters = node, parameters
         self._robot = robot = load_embodiment(parameters.embodiment)
         if robot.wire.arm_command_kind == "twist":
-            raise SetupError(expected="a robot that is told joint velocities", got="arm_command_kind twist",
-                             fix="record its topics with ros2 bag: which joints carry a twist out is not known here")
+            raise SetupError(
+                expected="a robot that is told joint velocities",
+                got="arm_command_kind twist",
+                fix="record its topics with ros2 bag: which joints carry a twist out is not known here",
+            )
         self._folder = Path(parameters.folder).expanduser().resolve()
         self._more()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SetupError(expected=f"a folder for recordings at {self._folder}", got=str(error),
-                             fix="set the parameter `folder`") from None
+            raise SetupError(
+                expected=f"a folder for recordings at {self._folder}", got=str(error), fix="set the parameter `folder`"
+            ) from None
         self._recovered = self._recover()
         self._simulated_time = node.get_parameter("use_sim_time").value
         self._heard: list[tuple[Topic, Kept, int]] = []
         self._known: set[str] = set()
         """Topics that something has come on."""
-        more = [("clock", "", "/clock", ClockMessage, RECORD_SENSOR), ("task", "", "sim_node/task", String, REPORT),
-                ("policy_introspection", "", "policy_node/introspection", Float32MultiArray, REPORT)]
+        more = [
+            ("clock", "", "/clock", ClockMessage, RECORD_SENSOR),
+            ("task", "", "sim_node/task", String, REPORT),
+            ("policy_introspection", "", "policy_node/introspection", Float32MultiArray, REPORT),
+        ]
         self._ears = WireEars(node, [*recorded(robot), *more], self._hear)
         for topic in self._ears.topics.values():
             messages.definition(topic.message_type)
         warm_up(robot)
-        self._thread = RecorderThread(ThreadSettings(
-            self._folder, parameters.queue_megabytes << 20, parameters.finish_below_megabytes << 20), robot)
+        self._thread = RecorderThread(
+            ThreadSettings(self._folder, parameters.queue_megabytes << 20, parameters.finish_below_megabytes << 20),
+            robot,
+        )
         self._name, self._told = "", None
         self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
         self._diagnosis = Diagnosis(node)
@@ -83,10 +92,13 @@ class RecorderNode:
         node.create_timer(1.0, lambda: self._diagnosis.publish(self._message()), clock=steady)
         # Last, so that whoever waits for the services finds a folder without leftovers.
         for verb, answer in (
-                ("start", self._start), ("stop_success", lambda: self._stop(Outcome("stop_success", success=True))),
-                ("stop_fail", lambda: self._stop(Outcome("stop_fail", success=False))),
-                ("discard", lambda: self._stop(Outcome("discard", thrown_away=True))),
-                ("redo", self._redo), ("mark", self._mark)):
+            ("start", self._start),
+            ("stop_success", lambda: self._stop(Outcome("stop_success", success=True))),
+            ("stop_fail", lambda: self._stop(Outcome("stop_fail", success=False))),
+            ("discard", lambda: self._stop(Outcome("discard", thrown_away=True))),
+            ("redo", self._redo),
+            ("mark", self._mark),
+        ):
             node.create_service(Trigger, f"~/{verb}", self._service(answer))
 
     def _service(self, answer):
@@ -99,6 +111,7 @@ class RecorderNode:
                 response.success, response.message = False, str(refusal)
             self._tell()
             return response
+
         return respond
 
     def _recover(self) -> list[str]:
@@ -143,8 +156,11 @@ class RecorderNode:
                 return found
         except ValueError:
             pass
-        raise SetupError(expected="recorder_node parameter about: a JSON object", got=repr(text),
-                         fix="""e.g. '{"object_set": "cubes"}'""")
+        raise SetupError(
+            expected="recorder_node parameter about: a JSON object",
+            got=repr(text),
+            fix="""e.g. '{"object_set": "cubes"}'""",
+        )
 
     def _unheard(self) -> list[str]:
         return [name for name, topic in self._ears.topics.items() if topic.role in SENSORS and name not in self._known]
@@ -158,29 +174,46 @@ class RecorderNode:
             time.sleep(POLL_S)
         if unheard:
             # An episode that begins deaf loses its first steps, and nothing in it would say so.
-            raise SetupError(expected="every sensor heard before an episode begins",
-                             got=f"nothing on {', '.join(unheard)}",
-                             fix="start the robot; `doctor --robot` says what is wrong with a topic")
+            raise SetupError(
+                expected="every sensor heard before an episode begins",
+                got=f"nothing on {', '.join(unheard)}",
+                fix="start the robot; `doctor --robot` says what is wrong with a topic",
+            )
         free = free_bytes(self._folder) >> 20
         if free < (needed := self._parameters.start_above_megabytes):
-            raise SetupError(expected=f"{needed} MiB free on the disk of {self._folder}",
-                             got=f"{free} MiB", fix="make room, or record to another disk")
+            raise SetupError(
+                expected=f"{needed} MiB free on the disk of {self._folder}",
+                got=f"{free} MiB",
+                fix="make room, or record to another disk",
+            )
         task = self._parameter("task")
         now_ns = time.time_ns()
-        self._name = f"{self._parameters.prefix}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now_ns // 10**9))}_" \
-                     f"{now_ns // 10**6 % 1000:03d}Z"
-        metadata = {"task": task, "task_text": task, "operator": self._parameter("operator"), "driver": "human",
-                    "recorded_at_ns": now_ns, "simulated_time": self._simulated_time,
-                    "guard_digest": self._robot.guard_digest,
-                    "contract": self._robot.model_dump(mode="json", by_alias=True), **self._more()}
+        self._name = (
+            f"{self._parameters.prefix}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now_ns // 10**9))}_"
+            f"{now_ns // 10**6 % 1000:03d}Z"
+        )
+        metadata = {
+            "task": task,
+            "task_text": task,
+            "operator": self._parameter("operator"),
+            "driver": "human",
+            "recorded_at_ns": now_ns,
+            "simulated_time": self._simulated_time,
+            "guard_digest": self._robot.guard_digest,
+            "contract": self._robot.model_dump(mode="json", by_alias=True),
+            **self._more(),
+        }
         not_before_s = self._node.get_clock().now().nanoseconds * 1e-9
         self._thread.order(Begin(self._name, metadata, not_before_s, dict(self._ears.lost)))
         return self._name
 
     def _stop(self, outcome: Outcome) -> str:
         if not self._thread.recording:
-            raise SetupError(expected="a running episode", got=f"none; {self._thread.progress.last or 'none so far'}",
-                             fix="call ~/start first")
+            raise SetupError(
+                expected="a running episode",
+                got=f"none; {self._thread.progress.last or 'none so far'}",
+                fix="call ~/start first",
+            )
         self._thread.order(End(outcome, dict(self._ears.lost)))
         return self._name
 
@@ -197,12 +230,28 @@ class RecorderNode:
     def _message(self) -> DiagnosticStatus:
         now = self._thread.progress
         bad = now.dropped or now.failed or now.last_flags or self._ears.lost
-        return status(self._node, self._robot.name, WARN if bad else OK, RECORDING if now.episode else IDLE, {
-            "episode": now.episode, "steps": now.steps, "dropped": now.dropped, "lost": self._ears.lost.total(),
-            "free_mib": now.free_bytes >> 20 if now.free_bytes >= 0 else "", "kept": now.kept,
-            "thrown_away": now.thrown_away, "failed": now.failed, "last": now.last, "last_path": now.last_path,
-            "unheard": ",".join(self._unheard()), "last_end": now.last_end, "last_flags": now.last_flags,
-            "recovered": "; ".join(self._recovered)})
+        return status(
+            self._node,
+            self._robot.name,
+            WARN if bad else OK,
+            RECORDING if now.episode else IDLE,
+            {
+                "episode": now.episode,
+                "steps": now.steps,
+                "dropped": now.dropped,
+                "lost": self._ears.lost.total(),
+                "free_mib": now.free_bytes >> 20 if now.free_bytes >= 0 else "",
+                "kept": now.kept,
+                "thrown_away": now.thrown_away,
+                "failed": now.failed,
+                "last": now.last,
+                "last_path": now.last_path,
+                "unheard": ",".join(self._unheard()),
+                "last_end": now.last_end,
+                "last_flags": now.last_flags,
+                "recovered": "; ".join(self._recovered),
+            },
+        )
 
     def _tell(self) -> None:
         self._status.publish(self._message())

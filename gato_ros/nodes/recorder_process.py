@@ -27,11 +27,22 @@ class RecorderProcess:
     """A context manager; ends the process with SIGINT. Needs rclpy to be initialised."""
 
     def __init__(self, folder: Path, namespace: str, parameters: Mapping[str, object] | None = None):
-        settings = {"folder": str(folder), "start_above_megabytes": 0, "finish_below_megabytes": 0,
-                    **(parameters or {})}
+        settings = {
+            "folder": str(folder),
+            "start_above_megabytes": 0,
+            "finish_below_megabytes": 0,
+            **(parameters or {}),
+        }
         given = [part for name, value in settings.items() for part in ("-p", f"{name}:={json.dumps(value)}")]
-        self._command = [sys.executable, "-m", "gato_ros.nodes.recorder_node", "--ros-args", "-r",
-                         f"__ns:=/{namespace}", *given]
+        self._command = [
+            sys.executable,
+            "-m",
+            "gato_ros.nodes.recorder_node",
+            "--ros-args",
+            "-r",
+            f"__ns:=/{namespace}",
+            *given,
+        ]
         self._node = rclpy.create_node("recorder_process", namespace=namespace)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
@@ -56,8 +67,10 @@ class RecorderProcess:
         self._told = {}
         self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
         # Its word, too: one that was killed passes for ready until its lease ends.
-        self._wait(lambda: self._client("start").service_is_ready() and self._told.get("unheard") == "",
-                   "recorder_node and its sensors")
+        self._wait(
+            lambda: self._client("start").service_is_ready() and self._told.get("unheard") == "",
+            "recorder_node and its sensors",
+        )
 
     def end(self, number: int) -> None:
         """Send the process a signal and wait for its end."""

@@ -62,13 +62,18 @@ class OpenStep:
     def tick(self, label_from: str, faults: tuple[str, ...]) -> dict[str, Any]:
         """`Step.tick`."""
         tick = {
-            "source": self.source, "label_from": label_from,
+            "source": self.source,
+            "label_from": label_from,
             "verdict": self.verdicts.most_common(1)[0][0] if self.verdicts else None,
-            "verdicts": dict(self.verdicts), "sources": dict(self.sources), "reasons": dict(self.reasons),
-            "commands": len(self.commands), "faults": list(faults),
+            "verdicts": dict(self.verdicts),
+            "sources": dict(self.sources),
+            "reasons": dict(self.reasons),
+            "commands": len(self.commands),
+            "faults": list(faults),
             "stamps_s": {name: sample.stamp_s for name, sample in self.samples.items()},
             "ages_s": {name: round(sample.age_s(self.at), 5) for name, sample in self.samples.items()},
-            "proposals": {name: action.as_vector().tolist() for name, action in self.proposals.items()}}
+            "proposals": {name: action.as_vector().tolist() for name, action in self.proposals.items()},
+        }
         if self.journal is not None:
             tick["tokens"] = {key: self.journal.get(key) for key in ("n", "ids", "patches_crc32", "action_ids")}
         if self.marks:

@@ -56,10 +56,16 @@ class StepMaker:
         self._assembler = ObservationAssembler(robot, robot.observation_keys, FUTURE_TOLERANCE_S)
         self._period_s = 1.0 / robot.control_rate_hz
         self._take = {
-            "image": self._on_image, "joints": self._on_joints, "gripper": self._on_gripper,
-            "policy_timing": self._on_timing, "policy_journal": self._on_journal, "guard_status": self._on_verdict,
-            "arm_command": self._on_arm, "gripper_command": self._on_opening,
-            **{role: self._on_proposal(source) for source, roles in OUT_OF.items() for role in roles}}
+            "image": self._on_image,
+            "joints": self._on_joints,
+            "gripper": self._on_gripper,
+            "policy_timing": self._on_timing,
+            "policy_journal": self._on_journal,
+            "guard_status": self._on_verdict,
+            "arm_command": self._on_arm,
+            "gripper_command": self._on_opening,
+            **{role: self._on_proposal(source) for source, roles in OUT_OF.items() for role in roles},
+        }
         self._forget(0.0)
 
     def begin(self, task: str, not_before_s: float) -> None:
@@ -185,6 +191,7 @@ class StepMaker:
                 self._by_stamp.append((nanoseconds(pair.stamp), action))
             if self._open is not None:
                 self._open.proposals[source] = action
+
         return take
 
     def _on_timing(self, topic: Topic, data: bytes, at: Instant) -> None:
@@ -232,8 +239,9 @@ class StepMaker:
             self._open.commands.append(velocity)
 
     def _on_opening(self, topic: Topic, data: bytes, at: Instant) -> None:
-        opening = values_by_name(deserialize_message(data, JointState), "position", [self._robot.gripper.joint],
-                                 closed=True)[0]
+        opening = values_by_name(
+            deserialize_message(data, JointState), "position", [self._robot.gripper.joint], closed=True
+        )[0]
         if not np.isfinite(opening):
             raise JointsRefused("the opening is not finite")
         self._opening_m = float(opening)

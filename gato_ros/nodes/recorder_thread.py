@@ -95,8 +95,10 @@ class RecorderThread:
         self._running: _Running | None = None
         self._lost_now: Mapping[str, int] = {}
         self._looked_s, self._stopping = 0.0, False
-        self._threads = [threading.Thread(target=work, name=name, daemon=True)
-                         for name, work in (("recorder", self._work), ("recorder_sync", self._sync))]
+        self._threads = [
+            threading.Thread(target=work, name=name, daemon=True)
+            for name, work in (("recorder", self._work), ("recorder_sync", self._sync))
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -183,8 +185,9 @@ class RecorderThread:
 
     def _begin(self, order: Begin) -> None:
         try:
-            episode = EpisodeInHand(self._settings.folder, order.name, self._robot, self._maker, order.metadata,
-                                    order.not_before_s)
+            episode = EpisodeInHand(
+                self._settings.folder, order.name, self._robot, self._maker, order.metadata, order.not_before_s
+            )
         except (SetupError, OSError, ValueError) as error:
             return self._failed(order.name, error)
         self._running = _Running(episode, dict(order.lost))
@@ -214,16 +217,26 @@ class RecorderThread:
 
     def _end(self, outcome: Outcome, lost: Mapping[str, int], dropped: Mapping[str, int]) -> None:
         running, self._running = self._running, None
-        missing = {name: count - running.lost_before.get(name, 0) for name, count in dict(lost).items()
-                   if count > running.lost_before.get(name, 0)}
+        missing = {
+            name: count - running.lost_before.get(name, 0)
+            for name, count in dict(lost).items()
+            if count > running.lost_before.get(name, 0)
+        }
         try:
             path, flags = running.episode.finish(outcome, missing, dropped)
         except (SetupError, OSError) as error:
             return self._failed(running.episode.name, error)
         now = self._progress
-        self._tell(episode="", dropped=sum(dropped.values()), last=f"{path.name}: {outcome.end}", last_path=str(path),
-                   last_end=outcome.end, last_flags=",".join(flags), kept=now.kept + (not outcome.thrown_away),
-                   thrown_away=now.thrown_away + outcome.thrown_away)
+        self._tell(
+            episode="",
+            dropped=sum(dropped.values()),
+            last=f"{path.name}: {outcome.end}",
+            last_path=str(path),
+            last_end=outcome.end,
+            last_flags=",".join(flags),
+            kept=now.kept + (not outcome.thrown_away),
+            thrown_away=now.thrown_away + outcome.thrown_away,
+        )
 
     def _abandon(self, error: Exception) -> None:
         """Leave what there is for the recovery."""
@@ -235,8 +248,14 @@ class RecorderThread:
     def _failed(self, name: str, error: Exception) -> None:
         with self._changed:
             self._no_longer_wanted(name)
-        self._tell(episode="", failed=self._progress.failed + 1, last=f"{name}: {error or repr(error)}", last_path="",
-                   last_end="failed", last_flags="failed")
+        self._tell(
+            episode="",
+            failed=self._progress.failed + 1,
+            last=f"{name}: {error or repr(error)}",
+            last_path="",
+            last_end="failed",
+            last_flags="failed",
+        )
 
     def _tell(self, **changes: Any) -> None:
         with self._changed:

@@ -27,21 +27,30 @@ class RerunLog:
         try:
             import rerun
         except ModuleNotFoundError:
-            raise SetupError(expected="the package rerun-sdk for view_node's parameter rerun", got="a Python without",
-                             fix="pip install rerun-sdk, or leave the parameter empty") from None
+            raise SetupError(
+                expected="the package rerun-sdk for view_node's parameter rerun",
+                got="a Python without",
+                fix="pip install rerun-sdk, or leave the parameter empty",
+            ) from None
         self._rerun, self._robot, self._told = rerun, robot, ""
         self._stream = rerun.RecordingStream("gato_ros")
         if target == SPAWN:
             self._stream.spawn()
         else:
             if not Path(target).parent.is_dir():
-                raise SetupError(expected="a file in a folder that exists for view_node's parameter rerun",
-                                 got=target, fix="make the folder, or choose another place")
+                raise SetupError(
+                    expected="a file in a folder that exists for view_node's parameter rerun",
+                    got=target,
+                    fix="make the folder, or choose another place",
+                )
             self._stream.save(target)
         limits = robot.limits
         lower, upper = np.array(limits.workspace_lower_m), np.array(limits.workspace_upper_m)
-        self._log("world/workspace", rerun.Boxes3D(centers=[(lower + upper) / 2], half_sizes=[(upper - lower) / 2]),
-                  static=True)
+        self._log(
+            "world/workspace",
+            rerun.Boxes3D(centers=[(lower + upper) / 2], half_sizes=[(upper - lower) / 2]),
+            static=True,
+        )
 
     def _log(self, path: str, *what, static: bool = False) -> None:
         self._rerun.log(path, *what, static=static, recording=self._stream)
@@ -60,13 +69,23 @@ class RerunLog:
             if value is not None:
                 self._log(name, rerun.Scalars(float(value)))
         if scene.tool_m is not None and tool_rotation is not None:
-            self._log("world/tool", rerun.Arrows3D(origins=[scene.tool_m] * 3, vectors=0.06 * tool_rotation.T,
-                                                   colors=[(220, 60, 60), (60, 180, 80), (70, 110, 230)]))
-            for name, twist, colour in (("proposed", scene.proposed, PROPOSED),
-                                        ("commanded", scene.commanded, COMMANDED)):
+            self._log(
+                "world/tool",
+                rerun.Arrows3D(
+                    origins=[scene.tool_m] * 3,
+                    vectors=0.06 * tool_rotation.T,
+                    colors=[(220, 60, 60), (60, 180, 80), (70, 110, 230)],
+                ),
+            )
+            for name, twist, colour in (
+                ("proposed", scene.proposed, PROPOSED),
+                ("commanded", scene.commanded, COMMANDED),
+            ):
                 if twist is not None:
-                    self._log(f"world/{name}", rerun.Arrows3D(origins=[scene.tool_m], vectors=[ARROW_S * twist[:3]],
-                                                              colors=[colour]))
+                    self._log(
+                        f"world/{name}",
+                        rerun.Arrows3D(origins=[scene.tool_m], vectors=[ARROW_S * twist[:3]], colors=[colour]),
+                    )
         told = f"guard {scene.level or 'silent'} {scene.reasons}; {scene.source}; policy {scene.policy or 'silent'}"
         if told != self._told:
             self._told = told

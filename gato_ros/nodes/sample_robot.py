@@ -140,7 +140,7 @@ class SampleRobot:
 def read_log(path: Path) -> np.ndarray:
     """[frames] of ROW; of a row that is being written, nothing."""
     content = Path(path).read_bytes()
-    return np.frombuffer(content[:len(content) // ROW.itemsize * ROW.itemsize], ROW)
+    return np.frombuffer(content[: len(content) // ROW.itemsize * ROW.itemsize], ROW)
 
 
 def rows_of(log: np.ndarray, stamps_s: np.ndarray) -> np.ndarray:

@@ -46,11 +46,15 @@ class SceneEars:
     def look(self, wanted: bool) -> None:
         """Whether cameras and introspection are wanted from now on: they cost their publishers something."""
         if wanted and not self._pictures:
-            self._pictures = [self._node.create_subscription(Image, self._robot.observations[key].topic,
-                                                             self._on_image(key), CAMERA)
-                              for key in self._robot.image_keys]
-            self._pictures.append(self._node.create_subscription(
-                Float32MultiArray, "policy_node/introspection", self._on_thought, STATE_IN))
+            self._pictures = [
+                self._node.create_subscription(Image, self._robot.observations[key].topic, self._on_image(key), CAMERA)
+                for key in self._robot.image_keys
+            ]
+            self._pictures.append(
+                self._node.create_subscription(
+                    Float32MultiArray, "policy_node/introspection", self._on_thought, STATE_IN
+                )
+            )
         elif self._pictures and not wanted:
             for subscription in self._pictures:
                 self._node.destroy_subscription(subscription)
@@ -78,11 +82,17 @@ class SceneEars:
         commanded = None if tool is None or velocity is None else (tool.jacobian @ velocity)[[0, 1, 2, 5]]
         return Scene(
             cameras={key: self._newest(key) for key in self._robot.image_keys},
-            proposed=self._newest(HUMAN if source == HUMAN else "policy"), commanded=commanded,
-            wanted_opening_m=self._newest("wanted"), opening_m=self._newest("opening"),
-            tool_m=None if tool is None else tool.position, level=guard.message if guard else "",
-            reasons=told.get("reasons", ""), source=source, policy=policy.message if policy else "",
-            entropy_nat=self._newest("entropy"))
+            proposed=self._newest(HUMAN if source == HUMAN else "policy"),
+            commanded=commanded,
+            wanted_opening_m=self._newest("wanted"),
+            opening_m=self._newest("opening"),
+            tool_m=None if tool is None else tool.position,
+            level=guard.message if guard else "",
+            reasons=told.get("reasons", ""),
+            source=source,
+            policy=policy.message if policy else "",
+            entropy_nat=self._newest("entropy"),
+        )
 
     def _keep(self, name: str, value: Any) -> None:
         self._heard[name] = (time.monotonic(), value)
@@ -104,6 +114,7 @@ class SceneEars:
         def keep(message: JointState) -> None:
             if (value := self._values(message, "position", [self._robot.gripper.joint])) is not None:
                 self._keep(name, float(value[0]))
+
         return keep
 
     def _keep_values(self, name: str, message: JointState, field: str, joints: list[str]) -> None:
@@ -124,6 +135,7 @@ class SceneEars:
             twist = np.array([linear.x, linear.y, linear.z, message.twist.angular.z])
             if np.isfinite(twist).all():
                 self._keep(name, twist)
+
         return keep
 
     def _on_image(self, key: str):
@@ -134,13 +146,14 @@ class SceneEars:
                 self._keep(key, rgb_from_message(message, channel.height, channel.width))
             except ImageRefused:
                 return  # as with joints
+
         return keep
 
     def _on_thought(self, message: Float32MultiArray) -> None:
         first = 0
         for part in message.layout.dim:
             if part.label == "entropy_nat":
-                entropy = float(np.mean(message.data[first:first + part.size]))
+                entropy = float(np.mean(message.data[first : first + part.size]))
                 if np.isfinite(entropy):
                     self._keep("entropy", entropy)
             first += part.size

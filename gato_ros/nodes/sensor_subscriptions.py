@@ -29,8 +29,9 @@ class SensorSubscriptions:
     `fail` is told what no later message can mend: a camera whose pictures come from another camera.
     """
 
-    def __init__(self, node: Node, robot: Embodiment, assembler: ObservationAssembler, offer: Offer,
-                 fail: Callable[[str], None]):
+    def __init__(
+        self, node: Node, robot: Embodiment, assembler: ObservationAssembler, offer: Offer, fail: Callable[[str], None]
+    ):
         self._robot, self._offer, self._fail = robot, offer, fail
         self.refused = 0
         """How many messages did not fit the contract."""
@@ -43,6 +44,7 @@ class SensorSubscriptions:
             def heard(message) -> None:
                 self._unheard.pop(topic, None)
                 callback(message)
+
             self._unheard[topic] = node.create_subscription(kind, topic, heard, quality)
 
         for key in assembler.image_keys:
@@ -59,8 +61,10 @@ class SensorSubscriptions:
             if not subscription.get_publisher_count():
                 self._matched_s.pop(topic, None)
             elif now_s - self._matched_s.setdefault(topic, now_s) > SILENCE_S:
-                found.append(f"{topic} has a publisher, but nothing arrives (images that are too large for the "
-                             "middleware are lost whole: send smaller ones)")
+                found.append(
+                    f"{topic} has a publisher, but nothing arrives (images that are too large for the "
+                    "middleware are lost whole: send smaller ones)"
+                )
         return tuple(found)
 
     def _refuse(self, what: str, why: Exception) -> None:
@@ -77,9 +81,12 @@ class SensorSubscriptions:
                 return self._refuse(channel.topic, refusal)
             if message.header.frame_id != channel.frame_id:
                 # Pictures of the wrong camera look well and make a policy do nonsense.
-                return self._fail(f"{channel.topic} shows frame {message.header.frame_id!r}, "
-                                  f"expected {channel.frame_id!r}: are two cameras swapped?")
+                return self._fail(
+                    f"{channel.topic} shows frame {message.header.frame_id!r}, "
+                    f"expected {channel.frame_id!r}: are two cameras swapped?"
+                )
             self._offer(key, pixels, message.header.stamp)
+
         return store
 
     def _on_joints(self, message: JointState) -> None:

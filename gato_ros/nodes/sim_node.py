@@ -74,8 +74,9 @@ class SimNode:
         self._sim_time_s, self._due_s = LOCKSTEP_START_S, 0.0
 
         wire = robot.wire
-        self._cameras = {key: node.create_publisher(Image, robot.observations[key].topic, CAMERA)
-                         for key in robot.image_keys}
+        self._cameras = {
+            key: node.create_publisher(Image, robot.observations[key].topic, CAMERA) for key in robot.image_keys
+        }
         self._joints = node.create_publisher(JointState, wire.joint_states.topic, STATE_OUT)
         self._gripper = node.create_publisher(JointState, wire.gripper_states.topic, STATE_OUT)
         self._task = node.create_publisher(String, "~/task", REPORT)
@@ -163,11 +164,17 @@ class SimNode:
             self._publish_frames(stamp)
 
     def _publish_joints(self, stamp) -> None:
-        joints = JointState(name=self._robot.arm.joints, position=self._world.joint_positions.tolist(),
-                            velocity=self._world.joint_velocities.tolist())
+        joints = JointState(
+            name=self._robot.arm.joints,
+            position=self._world.joint_positions.tolist(),
+            velocity=self._world.joint_velocities.tolist(),
+        )
         joints.header.stamp, joints.header.frame_id = stamp, self._robot.base_frame
-        gripper = JointState(name=[self._robot.gripper.joint], position=[self._world.gripper_opening_m],
-                             effort=[float(self._world.gripper_effort_n)])
+        gripper = JointState(
+            name=[self._robot.gripper.joint],
+            position=[self._world.gripper_opening_m],
+            effort=[float(self._world.gripper_effort_n)],
+        )
         gripper.header.stamp = stamp
         self._joints.publish(joints)
         self._gripper.publish(gripper)
@@ -183,9 +190,20 @@ class SimNode:
         stacked = self._world.stacked(self._wanted)
         self._held = self._held + 1 if stacked else 0
         self._stacked_once |= self._held >= task.HOLD_STEPS
-        self._task.publish(String(data=json.dumps({
-            "episode": self._episode, "step": self._tick // self._ticks_per_frame, "stacked": stacked,
-            "held": self._held, "success": self._stacked_once, "objects": list(self._world.object_names)})))
+        self._task.publish(
+            String(
+                data=json.dumps(
+                    {
+                        "episode": self._episode,
+                        "step": self._tick // self._ticks_per_frame,
+                        "stacked": stacked,
+                        "held": self._held,
+                        "success": self._stacked_once,
+                        "objects": list(self._world.object_names),
+                    }
+                )
+            )
+        )
 
     def _publish_truth(self) -> None:
         values = {key: ground_truth(self._world, self._wanted, key).tolist() for key in PRIVILEGED_KEYS}
@@ -193,9 +211,15 @@ class SimNode:
 
     def _diagnose(self) -> None:
         late = self._counts["overruns"]
-        self._diagnosis.publish(status(self._node, self._robot.name, WARN if late else OK,
-                                       "lockstep" if self._lockstep else "real time",
-                                       self._counts | {"last_refusal": self._last_refusal}))
+        self._diagnosis.publish(
+            status(
+                self._node,
+                self._robot.name,
+                WARN if late else OK,
+                "lockstep" if self._lockstep else "real time",
+                self._counts | {"last_refusal": self._last_refusal},
+            )
+        )
 
     def run(self, stop: Stop) -> None:
         executor = SingleThreadedExecutor()

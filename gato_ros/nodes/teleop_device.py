@@ -61,7 +61,10 @@ def make_device(node: Node, robot: Embodiment, given: TeleopParameters, wake: Ca
     from gato_ros.nodes.joystick_mapping import load_mapping
     from gato_ros.nodes.teleop_joystick import JoystickDevice
 
-    shipped, joy_topic, motion_topic = {"joy": ("gamepad", "joy", None), "spacemouse": (
-        "spacemouse", "spacenav/joy", "spacenav/twist_stamped")}[given.device]
-    return JoystickDevice(node, load_mapping(given.mapping or shipped), given.input_timeout_s, joy_topic, motion_topic,
-                          wake)
+    shipped, joy_topic, motion_topic = {
+        "joy": ("gamepad", "joy", None),
+        "spacemouse": ("spacemouse", "spacenav/joy", "spacenav/twist_stamped"),
+    }[given.device]
+    return JoystickDevice(
+        node, load_mapping(given.mapping or shipped), given.input_timeout_s, joy_topic, motion_topic, wake
+    )

@@ -31,18 +31,27 @@ class JoystickDevice:
 
     screen, help_text = None, ""
 
-    def __init__(self, node: Node, mapping: JoystickMapping, timeout_s: float, joy_topic: str,
-                 motion_topic: str | None, wake: Callable[[], None]):
+    def __init__(
+        self,
+        node: Node,
+        mapping: JoystickMapping,
+        timeout_s: float,
+        joy_topic: str,
+        motion_topic: str | None,
+        wake: Callable[[], None],
+    ):
         self._mapping, self._timeout_s, self._wake = mapping, timeout_s, wake
         self._deflection, self._moved_s = np.zeros(4), None
         self._buttons, self._pressed_s = np.zeros(0), None
         self._seen_released, self._refusals = False, {Joy: "", TwistStamped: ""}
         self._orders: list[str] = []
         self._needed: list[tuple[Subscription, Callable[[], float | None]]] = [
-            (node.create_subscription(Joy, joy_topic, self._on_joy, HAND), lambda: self._pressed_s)]
+            (node.create_subscription(Joy, joy_topic, self._on_joy, HAND), lambda: self._pressed_s)
+        ]
         if motion_topic is not None:
-            self._needed.append((node.create_subscription(TwistStamped, motion_topic, self._on_motion, HAND),
-                                 lambda: self._moved_s))
+            self._needed.append(
+                (node.create_subscription(TwistStamped, motion_topic, self._on_motion, HAND), lambda: self._moved_s)
+            )
         self._motion_apart = motion_topic is not None
 
     def _on_joy(self, message: Joy) -> None:
@@ -54,7 +63,7 @@ class JoystickDevice:
             return self._wake()
         # spacenav tells of a button only when it has been pressed once.
         buttons = np.zeros(max(len(message.buttons), self._mapping.buttons_needed), int)
-        buttons[:len(message.buttons)] = message.buttons
+        buttons[: len(message.buttons)] = message.buttons
         if self._pressed_s is None or now_s - self._pressed_s > UNPLUGGED_S:
             self._seen_released, self._buttons = False, np.ones_like(buttons)
         self._seen_released |= not buttons[self._mapping.dead_man]

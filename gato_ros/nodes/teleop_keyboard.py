@@ -8,13 +8,37 @@ from gato_ros.core.hand import Hand
 from gato_ros.core.key_hold import KeyHold
 from gato_ros.nodes.terminal import Terminal
 
-MOTIONS = {"w": (1, 0, 0, 0), "s": (-1, 0, 0, 0), "a": (0, 1, 0, 0), "d": (0, -1, 0, 0), "r": (0, 0, 1, 0),
-           "f": (0, 0, -1, 0), "q": (0, 0, 0, 1), "e": (0, 0, 0, -1),
-           "up": (1, 0, 0, 0), "down": (-1, 0, 0, 0), "left": (0, 1, 0, 0), "right": (0, -1, 0, 0)}
+MOTIONS = {
+    "w": (1, 0, 0, 0),
+    "s": (-1, 0, 0, 0),
+    "a": (0, 1, 0, 0),
+    "d": (0, -1, 0, 0),
+    "r": (0, 0, 1, 0),
+    "f": (0, 0, -1, 0),
+    "q": (0, 0, 0, 1),
+    "e": (0, 0, 0, -1),
+    "up": (1, 0, 0, 0),
+    "down": (-1, 0, 0, 0),
+    "left": (0, 1, 0, 0),
+    "right": (0, -1, 0, 0),
+}
 """Key -> forward, left, up, turn to the left."""
-ORDERS = {"g": "gripper", "+": "faster", "=": "faster", "-": "slower", "t": "frame", "h": "help",
-          "1": "start", "2": "success", "3": "fail", "4": "discard", "5": "redo", "6": "mark",
-          " ": "emergency_stop", "0": "reset_guard"}
+ORDERS = {
+    "g": "gripper",
+    "+": "faster",
+    "=": "faster",
+    "-": "slower",
+    "t": "frame",
+    "h": "help",
+    "1": "start",
+    "2": "success",
+    "3": "fail",
+    "4": "discard",
+    "5": "redo",
+    "6": "mark",
+    " ": "emergency_stop",
+    "0": "reset_guard",
+}
 LET_GO = "x"
 HELP = """\
   w s  forward, back      a d  left, right      r f  up, down      q e  turn          (arrows: w s a d)

@@ -92,8 +92,10 @@ class TeleopNode:
 
     def _on_gripper(self, message: JointState) -> None:
         try:
-            opening, effort = (values_by_name(message, field, [self._robot.gripper.joint], closed=False)[0]
-                               for field in ("position", "effort"))
+            opening, effort = (
+                values_by_name(message, field, [self._robot.gripper.joint], closed=False)[0]
+                for field in ("position", "effort")
+            )
         except JointsRefused:
             return
         if np.isfinite([opening, effort]).all():
@@ -188,11 +190,19 @@ class TeleopNode:
         opening_m = self._gripper.opening_m
         hand = "HELD" if self._hand.held else "kept" if self._hand.claims else "free"
         # The worst first: what is too long for the terminal is cut.
-        return " | ".join(filter(None, (
-            fault, f"{hand}, in command: {self._guard_source}", f"guard {self._guard_says}",
-            "" if self._services.recorder_there else "NO RECORDER",
-            f"{1e3 * self._speed_scale * self._full[0]:.0f} mm/s {self._frame}",
-            "gripper ?" if opening_m is None else f"gripper {1e3 * opening_m:.0f} mm")))
+        return " | ".join(
+            filter(
+                None,
+                (
+                    fault,
+                    f"{hand}, in command: {self._guard_source}",
+                    f"guard {self._guard_says}",
+                    "" if self._services.recorder_there else "NO RECORDER",
+                    f"{1e3 * self._speed_scale * self._full[0]:.0f} mm/s {self._frame}",
+                    "gripper ?" if opening_m is None else f"gripper {1e3 * opening_m:.0f} mm",
+                ),
+            )
+        )
 
     def _tell(self) -> DiagnosticStatus:
         """Publish ~/status: every second, and at once when it is another."""
@@ -202,12 +212,24 @@ class TeleopNode:
         if others > 0:
             fault = f"{others} other publisher of {self._twist.topic_name}: two hands on one arm"
         opening_m = self._gripper.opening_m
-        item = status(self._node, self._robot.name, WARN if fault else OK, fault or doing, {
-            "device": self._parameters.device, "held": self._hand.held, "claims": self._hand.claims,
-            "frame": self._frame, "speed_scale": f"{self._speed_scale:.3f}",
-            "gripper_opening_m": "" if opening_m is None else f"{opening_m:.4f}", "proposed": self._proposed,
-            "in_command": self._guard_source, "recorder": "there" if self._services.recorder_there else "missing",
-            "last_word": self._last_word})
+        item = status(
+            self._node,
+            self._robot.name,
+            WARN if fault else OK,
+            fault or doing,
+            {
+                "device": self._parameters.device,
+                "held": self._hand.held,
+                "claims": self._hand.claims,
+                "frame": self._frame,
+                "speed_scale": f"{self._speed_scale:.3f}",
+                "gripper_opening_m": "" if opening_m is None else f"{opening_m:.4f}",
+                "proposed": self._proposed,
+                "in_command": self._guard_source,
+                "recorder": "there" if self._services.recorder_there else "missing",
+                "last_word": self._last_word,
+            },
+        )
         self._status.publish(item)
         return item
 

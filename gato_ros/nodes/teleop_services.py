@@ -9,8 +9,14 @@ from typing import Any
 from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 
-RECORDER = {"start": "start", "success": "stop_success", "fail": "stop_fail", "discard": "discard", "redo": "redo",
-            "mark": "mark"}
+RECORDER = {
+    "start": "start",
+    "success": "stop_success",
+    "fail": "stop_fail",
+    "discard": "discard",
+    "redo": "redo",
+    "mark": "mark",
+}
 """Order -> service of recorder_node."""
 PATIENCE_S = 3.0
 """An answer that takes longer [s] is said to be missing."""
@@ -27,7 +33,8 @@ class OperatorServices:
         self._say, self._full_name = say, node.resolve_service_name
         self._clients: dict[str, tuple[Any, Any]] = {
             order: (node.create_client(Trigger, f"recorder_node/{name}"), Trigger.Request())
-            for order, name in RECORDER.items()}
+            for order, name in RECORDER.items()
+        }
         self._clients["reset_guard"] = (node.create_client(Trigger, "guard_node/reset"), Trigger.Request())
         stop = node.create_client(SetBool, "guard_node/emergency_stop")
         self._clients["emergency_stop"] = (stop, SetBool.Request(data=True))

@@ -35,7 +35,7 @@ def keys_in(text: str) -> tuple[list[str], str]:
             continue
         if sequence.group()[1] in "[O" and sequence.group()[2:] in ARROWS:
             found.append(ARROWS[sequence.group()[2:]])
-        text = text[sequence.end():]
+        text = text[sequence.end() :]
     return found, ""
 
 
@@ -54,9 +54,11 @@ def _path() -> str:
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
-        raise SetupError(expected="a terminal for the keyboard", got="none",
-                         fix="start the node in a terminal (`ssh -t` for a remote one), or choose another device"
-                         ) from None
+        raise SetupError(
+            expected="a terminal for the keyboard",
+            got="none",
+            fix="start the node in a terminal (`ssh -t` for a remote one), or choose another device",
+        ) from None
     return "/dev/tty"
 
 
@@ -77,7 +79,7 @@ class Picture:
             width = os.get_terminal_size(self._file).columns or 80
         except OSError:
             width = 80
-        self._send("\r\x1b[K" + line[:width - 1])
+        self._send("\r\x1b[K" + line[: width - 1])
 
     def _send(self, text: str) -> None:
         with contextlib.suppress(OSError):
@@ -103,8 +105,11 @@ class Terminal(Picture):
         with contextlib.suppress(OSError):  # not the terminal that controls us: then nobody stops us for using it
             if os.tcgetpgrp(self._file) != os.getpgrp():
                 os.close(self._file)
-                raise SetupError(expected="the terminal's foreground for the keyboard", got="a job in its background",
-                                 fix="start it without `&`")
+                raise SetupError(
+                    expected="the terminal's foreground for the keyboard",
+                    got="a job in its background",
+                    fix="start it without `&`",
+                )
         self._before = termios.tcgetattr(self._file)
         self._keeper = self._start_keeper()
         self._unfinished, self._read_s = "", time.monotonic()
@@ -123,9 +128,13 @@ class Terminal(Picture):
         """A process that puts the terminal back when ours is killed outright: then its pipe ends."""
         saved = subprocess.run(["stty", "-g"], stdin=self._file, capture_output=True, text=True, check=True).stdout
         # The pipe comes as the standard input, where stty wants the terminal.
-        return subprocess.Popen(["sh", "-c", 'cat >/dev/null; exec stty "$0" <&1', saved.strip()],
-                                stdin=subprocess.PIPE, stdout=self._file, stderr=subprocess.DEVNULL,
-                                start_new_session=True)
+        return subprocess.Popen(
+            ["sh", "-c", 'cat >/dev/null; exec stty "$0" <&1', saved.strip()],
+            stdin=subprocess.PIPE,
+            stdout=self._file,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def pressed(self) -> list[str]:
         """What was pressed since the last call."""
@@ -153,5 +162,3 @@ class Terminal(Picture):
         with contextlib.suppress(termios.error):
             termios.tcsetattr(self._file, termios.TCSAFLUSH, self._before)
         super().close()
-
-

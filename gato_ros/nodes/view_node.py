@@ -95,8 +95,7 @@ class ViewNode:
     def _place_links(self) -> None:
         if (q := self._ears.joints) is None or not self._tf.get_subscription_count():
             return
-        self._tf.publish(transforms(self._links, q, self._ears.opening_m,
-                                    self._node.get_clock().now().to_msg()))
+        self._tf.publish(transforms(self._links, q, self._ears.opening_m, self._node.get_clock().now().to_msg()))
 
     def run(self, stop: Stop) -> None:
         executor = SingleThreadedExecutor()

@@ -31,26 +31,33 @@ def recorded(robot: Embodiment) -> list[tuple]:
     """Role, key, topic, message class and quality of everything that is kept."""
     wire = robot.wire
     images = [("image", key, robot.observations[key].topic, Image, RECORD_SENSOR) for key in robot.image_keys]
-    return [*images, *((role, "", topic, kind, quality) for role, topic, kind, quality in (
-        ("joints", wire.joint_states.topic, JointState, RECORD_SENSOR),
-        ("gripper", wire.gripper_states.topic, JointState, RECORD_SENSOR),
-        ("e_stop", "e_stop", Bool, RECORD_SENSOR),
-        ("proposal_twist", wire.proposal_twist, TwistStamped, REPORT),
-        ("proposal_gripper", wire.proposal_gripper, JointState, REPORT),
-        ("human_twist", wire.human_twist, TwistStamped, REPORT),
-        ("human_gripper", wire.human_gripper, JointState, REPORT),
-        ("arm_command", wire.arm_command, arm_message(robot), REPORT),
-        ("shadow_arm_command", "shadow/joint_velocity", arm_message(robot), REPORT),
-        ("shadow_gripper_command", "shadow/gripper", JointState, REPORT),
-        ("shadow_status", "shadow/status", DiagnosticStatus, REPORT),
-        ("gripper_command", wire.gripper_command, JointState, REPORT),
-        ("policy_journal", "policy_node/journal", String, JOURNAL),
-        ("policy_status", "policy_node/status", DiagnosticStatus, REPORT),
-        ("policy_timing", "policy_node/timing", TimeReference, REPORT),
-        ("guard_journal", "guard_node/journal", String, JOURNAL),
-        ("guard_status", "guard_node/status", DiagnosticStatus, REPORT),
-        ("guard_timing", "guard_node/timing", TimeReference, REPORT),
-        ("diagnostics", "/diagnostics", DiagnosticArray, REPORT)))]
+    return [
+        *images,
+        *(
+            (role, "", topic, kind, quality)
+            for role, topic, kind, quality in (
+                ("joints", wire.joint_states.topic, JointState, RECORD_SENSOR),
+                ("gripper", wire.gripper_states.topic, JointState, RECORD_SENSOR),
+                ("e_stop", "e_stop", Bool, RECORD_SENSOR),
+                ("proposal_twist", wire.proposal_twist, TwistStamped, REPORT),
+                ("proposal_gripper", wire.proposal_gripper, JointState, REPORT),
+                ("human_twist", wire.human_twist, TwistStamped, REPORT),
+                ("human_gripper", wire.human_gripper, JointState, REPORT),
+                ("arm_command", wire.arm_command, arm_message(robot), REPORT),
+                ("shadow_arm_command", "shadow/joint_velocity", arm_message(robot), REPORT),
+                ("shadow_gripper_command", "shadow/gripper", JointState, REPORT),
+                ("shadow_status", "shadow/status", DiagnosticStatus, REPORT),
+                ("gripper_command", wire.gripper_command, JointState, REPORT),
+                ("policy_journal", "policy_node/journal", String, JOURNAL),
+                ("policy_status", "policy_node/status", DiagnosticStatus, REPORT),
+                ("policy_timing", "policy_node/timing", TimeReference, REPORT),
+                ("guard_journal", "guard_node/journal", String, JOURNAL),
+                ("guard_status", "guard_node/status", DiagnosticStatus, REPORT),
+                ("guard_timing", "guard_node/timing", TimeReference, REPORT),
+                ("diagnostics", "/diagnostics", DiagnosticArray, REPORT),
+            )
+        ),
+    ]
 
 
 class _Untouched(CallbackGroup):

@@ -51,8 +51,10 @@ def auxiliary_targets(privileged: Mapping[str, np.ndarray], faces: Faces) -> tup
     """
     poses = {colour: privileged[f"privileged/{colour}/pose"] for colour in COLOURS}
     positions = np.concatenate([pose[:, :3] for pose in poses.values()], 1)
-    looks = [face_harmonics(pose[:, 3:], privileged[f"privileged/{colour}/object"][:, 0].astype(int), faces)
-             for colour, pose in poses.items()]
+    looks = [
+        face_harmonics(pose[:, 3:], privileged[f"privileged/{colour}/object"][:, 0].astype(int), faces)
+        for colour, pose in poses.items()
+    ]
     plan = privileged.get(PLAN_KEY, np.full((len(positions), len(GRASP) + len(PLACE) + 1), np.nan))
     known = np.isfinite(plan).all(1, keepdims=True)
     seeks = known & (plan[:, -1:] > 0.5)

@@ -52,8 +52,13 @@ def save_checkpoint(folder: Path, state: TrainingState, record: dict[str, Any]) 
     with orbax.Checkpointer(orbax.PyTreeCheckpointHandler()) as checkpointer:
         checkpointer.save(folder / slot, args=orbax.args.PyTreeSave(arrays), force=True)
     if jax.process_index() == 0:
-        manifest = {"schema": 1, "slot": slot, "run": record, "arrays": _described(arrays),
-                    "files": _fingerprints(folder / slot)}
+        manifest = {
+            "schema": 1,
+            "slot": slot,
+            "run": record,
+            "arrays": _described(arrays),
+            "files": _fingerprints(folder / slot),
+        }
         _replace(folder / MANIFEST_FILE, seal.sealed_text(manifest).encode())
         for old in (before, OLD_STATE_FILE, OLD_RUN_FILE):
             if old is not None:
@@ -85,8 +90,10 @@ def load_checkpoint(folder: Path, like: TrainingState, record: dict[str, Any]) -
 def _restored(slot: Path, arrays: dict[str, Any]) -> dict[str, Any]:
     import orbax.checkpoint as orbax
 
-    shapes = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=getattr(leaf, "sharding", None))
-              for name, leaf in arrays.items()}
+    shapes = {
+        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=getattr(leaf, "sharding", None))
+        for name, leaf in arrays.items()
+    }
     arguments = orbax.checkpoint_utils.construct_restore_args(shapes)
     with orbax.Checkpointer(orbax.PyTreeCheckpointHandler()) as checkpointer:
         found = checkpointer.restore(slot, args=orbax.args.PyTreeRestore(item=shapes, restore_args=arguments))
@@ -128,26 +135,40 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _check_same(folder: Path, what: str, wanted: dict[str, str], found: dict[str, str]) -> None:
     for name in sorted({*wanted, *found}):
         if wanted.get(name) != found.get(name):
-            raise _damaged(folder, f"{what} {name}: {found.get(name, 'missing')} instead of "
-                                   f"{wanted.get(name, 'nothing')}")
+            raise _damaged(
+                folder, f"{what} {name}: {found.get(name, 'missing')} instead of {wanted.get(name, 'nothing')}"
+            )
 
 
 def _check_run(folder: Path, before: dict[str, Any], record: dict[str, Any]) -> None:
     # A run begun before an option existed ran with what is its default now.
     kind = SequenceConfig if "length" in record["training"] else TrainingConfig
-    before = {**before, "training": {**_defaults(kind, record["training"]), **before["training"]},
-              "model": {**_defaults(GatoConfig, record["model"]), **before["model"]}}
+    before = {
+        **before,
+        "training": {**_defaults(kind, record["training"]), **before["training"]},
+        "model": {**_defaults(GatoConfig, record["model"]), **before["model"]},
+    }
     if before != record:
-        different = sorted(f"{part}.{key}" for part in record for key in {**record[part], **before.get(part, {})}
-                           if record[part].get(key) != before.get(part, {}).get(key))
-        raise SetupError(expected=f"the run in {folder} to go on as it began", got=f"different {', '.join(different)}",
-                         fix="use the same options, or another --out")
+        different = sorted(
+            f"{part}.{key}"
+            for part in record
+            for key in {**record[part], **before.get(part, {})}
+            if record[part].get(key) != before.get(part, {}).get(key)
+        )
+        raise SetupError(
+            expected=f"the run in {folder} to go on as it began",
+            got=f"different {', '.join(different)}",
+            fix="use the same options, or another --out",
+        )
 
 
 def _defaults(kind: type, asked: dict[str, Any]) -> dict[str, Any]:
     """The defaults of a configuration for the keys that are asked for, as JSON would give them back."""
-    defaults = {field.name: field.default for field in dataclasses.fields(kind)
-                if field.default is not dataclasses.MISSING and field.name in asked}
+    defaults = {
+        field.name: field.default
+        for field in dataclasses.fields(kind)
+        if field.default is not dataclasses.MISSING and field.name in asked
+    }
     return json.loads(json.dumps(defaults, default=asdict))
 
 

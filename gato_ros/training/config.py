@@ -51,9 +51,14 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        checks = {"steps": self.steps > 0, "batch": self.batch > 0, "learning_rate": self.learning_rate > 0,
-                  "average": 0 <= self.average < 1, "patch_dropout": 0 <= self.patch_dropout < 1,
-                  "blind_share": 0 <= self.blind_share <= 1}
+        checks = {
+            "steps": self.steps > 0,
+            "batch": self.batch > 0,
+            "learning_rate": self.learning_rate > 0,
+            "average": 0 <= self.average < 1,
+            "patch_dropout": 0 <= self.patch_dropout < 1,
+            "blind_share": 0 <= self.blind_share <= 1,
+        }
         require_sensible(self, checks)
 
 

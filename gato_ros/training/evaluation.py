@@ -66,24 +66,36 @@ class EpisodeOutcome:
         missed = (f"not_{stage}" for stage in STAGES if self.got_to(stage) is False)
         return self.told_failure or next(missed, "not_stacked")
 
-
     def row(self) -> dict[str, Any]:
         """Ready for JSON; `outcome_from_row` reads it back."""
-        return {"seed": self.seed, "success": self.success, "steps": self.steps, "progress": self.progress,
-                "failure": self.failure, "objects": list(self.objects)}
+        return {
+            "seed": self.seed,
+            "success": self.success,
+            "steps": self.steps,
+            "progress": self.progress,
+            "failure": self.failure,
+            "objects": list(self.objects),
+        }
 
 
 def outcome_from_row(row: dict[str, Any]) -> EpisodeOutcome:
     """The outcome that `EpisodeOutcome.row` wrote; KeyError, TypeError or ValueError if it is none."""
-    if not (isinstance(row["success"], bool) and isinstance(row["seed"], int)
-            and row["progress"] in (None, "none", *STAGES)):
+    if not (
+        isinstance(row["success"], bool) and isinstance(row["seed"], int) and row["progress"] in (None, "none", *STAGES)
+    ):
         raise ValueError(f"no outcome of an episode: {row}")
-    return EpisodeOutcome(row["seed"], row["success"], int(row["steps"]), row["progress"],
-                          tuple(row["objects"]), row["failure"])
+    return EpisodeOutcome(
+        row["seed"], row["success"], int(row["steps"]), row["progress"], tuple(row["objects"]), row["failure"]
+    )
 
 
-def run_episode(environment: Environment, policy: Policy, seed: int,
-                watch: Callable[[], None] | None = None, prompt: Prompt | None = None) -> EpisodeOutcome:
+def run_episode(
+    environment: Environment,
+    policy: Policy,
+    seed: int,
+    watch: Callable[[], None] | None = None,
+    prompt: Prompt | None = None,
+) -> EpisodeOutcome:
     """One episode from a reset with `seed`, after `prompt`, to success or to the environment's end.
 
     `watch` is called after the reset and after every tick, for whoever wants pictures; it must change nothing.
@@ -100,8 +112,14 @@ def run_episode(environment: Environment, policy: Policy, seed: int,
         watch()
         steps, ended = steps + 1, terminated or truncated
     success = bool(info["stacked"])
-    return EpisodeOutcome(seed, success, steps, info.get("progress"), tuple(info.get("objects", ())),
-                          None if success else info.get("failure"))
+    return EpisodeOutcome(
+        seed,
+        success,
+        steps,
+        info.get("progress"),
+        tuple(info.get("objects", ())),
+        None if success else info.get("failure"),
+    )
 
 
 def pair_up(these: Iterable[EpisodeOutcome], those: Iterable[EpisodeOutcome]) -> PairedCounts:

@@ -44,8 +44,13 @@ class Examples:
     """[N] how often each frame counts, relative to the others; None: all alike."""
 
     @staticmethod
-    def of(frames: Frames, layout: TokenLayout, faces: Faces, views: Mapping[str, View] | None = None,
-           weights: np.ndarray | None = None) -> Examples:
+    def of(
+        frames: Frames,
+        layout: TokenLayout,
+        faces: Faces,
+        views: Mapping[str, View] | None = None,
+        weights: np.ndarray | None = None,
+    ) -> Examples:
         """Frames with their auxiliary targets, where the objects are known.
 
         Args:

@@ -157,7 +157,7 @@ class _Run:
         if not path.exists():
             return None
         written = path.read_text()
-        whole = written[:written.rfind("\n") + 1]
+        whole = written[: written.rfind("\n") + 1]
         if whole != written:  # a power cut in the middle of a row
             os.truncate(path, len(whole.encode()))
         rows = [json.loads(line) for line in whole.splitlines()]

@@ -27,8 +27,7 @@ AUXILIARY_SIGN = np.array([-1 if name.endswith("_y") or "_sin" in name else 1 fo
 
 def can_mirror(image_keys: tuple[str, ...], vector_keys: tuple[str, ...]) -> bool:
     """Whether every observation that a model sees has a known reflection (joint angles have none)."""
-    return tuple(image_keys) == MIRROR_KEYS and all(
-        is_pose(key) or key in SYMMETRIC_KEYS for key in vector_keys)
+    return tuple(image_keys) == MIRROR_KEYS and all(is_pose(key) or key in SYMMETRIC_KEYS for key in vector_keys)
 
 
 def is_pose(key: str) -> bool:

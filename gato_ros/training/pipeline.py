@@ -14,8 +14,9 @@ from gato_ros.core.errors import SetupError
 T = TypeVar("T")
 
 
-def grain_batches(make: Callable[[int], T], first_step: int, steps: int, *, threads: int = 2, ahead: int = 4,
-                  workers: int = 0) -> Iterator[T]:
+def grain_batches(
+    make: Callable[[int], T], first_step: int, steps: int, *, threads: int = 2, ahead: int = 4, workers: int = 0
+) -> Iterator[T]:
     """`make(step)` for the steps [first_step, steps), in order.
 
     Args:

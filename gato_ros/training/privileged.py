@@ -13,8 +13,10 @@ from gato_ros.data.frames import Frames
 from gato_ros.embodiments.privileged import CUBE_POSES, PLAN, field_names, privileged_values
 from gato_ros.models.layout import TokenLayout
 
-MIRROR_SIGN = {key: np.array([-1 if name.split("_")[-1] in ("y", "sin2", "sin4") else 1 for name in field_names(key)],
-                             np.float32) for key in (*CUBE_POSES, PLAN)}
+MIRROR_SIGN = {
+    key: np.array([-1 if name.split("_")[-1] in ("y", "sin2", "sin4") else 1 for name in field_names(key)], np.float32)
+    for key in (*CUBE_POSES, PLAN)
+}
 """Reflection of each privileged channel: y and every angle change sign."""
 
 
@@ -27,8 +29,11 @@ def with_all_vectors(frames: Frames, layout: TokenLayout) -> Frames:
     vectors = {**frames.vectors, **privileged_values(tuple(item.key for item in layout.vectors), frames.privileged)}
     recorded = (*frames.image_keys, *vectors)
     if missing := [item.key for item in layout.items if item.key not in recorded]:
-        raise SetupError(expected=f"data with {', '.join(missing)}", got=f"data with {', '.join(recorded)}",
-                         fix="collect with a contract that has it (--embodiment), or choose another preset")
+        raise SetupError(
+            expected=f"data with {', '.join(missing)}",
+            got=f"data with {', '.join(recorded)}",
+            fix="collect with a contract that has it (--embodiment), or choose another preset",
+        )
     return replace(frames, vectors=vectors)
 
 

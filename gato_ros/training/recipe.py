@@ -69,11 +69,28 @@ class Sizes:
 
 
 SMOKE = Sizes(
-    preset="debug_one_pass", batch=8, learning_rate=1e-3, continued_learning_rate=1e-3, train_scenes=6,
-    train_episodes=2, per_scene=3, base_steps=20, dagger_episodes=1, dagger_steps=(20,), mastery_sets=("cubes",),
-    set_scenes=6, set_episodes=1, mastery_dagger_episodes=1, mastery_dagger_steps=(20,),
-    closed_loop_every=0, unseen_sets=("triplet1",), seen_sets=("cubes",), evaluation_episodes=1,
-    perturbed_episodes=1, perturbation="light")
+    preset="debug_one_pass",
+    batch=8,
+    learning_rate=1e-3,
+    continued_learning_rate=1e-3,
+    train_scenes=6,
+    train_episodes=2,
+    per_scene=3,
+    base_steps=20,
+    dagger_episodes=1,
+    dagger_steps=(20,),
+    mastery_sets=("cubes",),
+    set_scenes=6,
+    set_episodes=1,
+    mastery_dagger_episodes=1,
+    mastery_dagger_steps=(20,),
+    closed_loop_every=0,
+    unseen_sets=("triplet1",),
+    seen_sets=("cubes",),
+    evaluation_episodes=1,
+    perturbed_episodes=1,
+    perturbation="light",
+)
 
 
 def recipe(name: str, preset: str | None = None) -> tuple[Stage, ...]:
@@ -90,15 +107,25 @@ def recipe(name: str, preset: str | None = None) -> tuple[Stage, ...]:
 
 def robot_presets() -> list[str]:
     """The models that a recipe can be made with."""
-    return [name for name in single_step_presets()
-            if not any(key.startswith(PRIVILEGED_PREFIX) for key in PRESETS[name].observation_keys)]
+    return [
+        name
+        for name in single_step_presets()
+        if not any(key.startswith(PRIVILEGED_PREFIX) for key in PRESETS[name].observation_keys)
+    ]
 
 
 def generalization(sizes: Sizes) -> tuple[Stage, ...]:
     """Training objects only, then the test triplets as they come."""
     data = [
-        CollectStage("train_snapshots", "data/train_snapshots", "snapshots", "train", sizes.train_scenes, SNAPSHOT_SEED,
-                     sizes.per_scene),
+        CollectStage(
+            "train_snapshots",
+            "data/train_snapshots",
+            "snapshots",
+            "train",
+            sizes.train_scenes,
+            SNAPSHOT_SEED,
+            sizes.per_scene,
+        ),
         CollectStage("train_episodes", "data/train_episodes", "episodes", "train", sizes.train_episodes, 0),
     ]
     runs = list(_runs(sizes, "generalization", data, ("train",), None, GENERALIZATION_DAGGER_SEED))
@@ -112,15 +139,29 @@ def mastery(sizes: Sizes) -> tuple[Stage, ...]:
     more = []
     for objects in sizes.mastery_sets:
         more += [
-            CollectStage(f"{objects}_snapshots", f"data/{objects}_snapshots", "snapshots", objects, sizes.set_scenes,
-                         SNAPSHOT_SEED, sizes.per_scene),
+            CollectStage(
+                f"{objects}_snapshots",
+                f"data/{objects}_snapshots",
+                "snapshots",
+                objects,
+                sizes.set_scenes,
+                SNAPSHOT_SEED,
+                sizes.per_scene,
+            ),
             CollectStage(f"{objects}_episodes", f"data/{objects}_episodes", "episodes", objects, sizes.set_episodes, 0),
         ]
     earlier = [stage for stage in before if isinstance(stage, TrainStage)]
     runs = list(_runs(sizes, "mastery", [*data, *more], sizes.mastery_sets, earlier[-1], MASTERY_DAGGER_SEED))
     perturbed = EvaluateStage(
-        "mastery_perturbed", "mastery/evaluation/perturbed", _weights(sizes, runs[-1]), sizes.perturbed_set,
-        sizes.perturbed_episodes, sizes.evaluation_seed, sizes.perturbation, sizes.level)
+        "mastery_perturbed",
+        "mastery/evaluation/perturbed",
+        _weights(sizes, runs[-1]),
+        sizes.perturbed_set,
+        sizes.perturbed_episodes,
+        sizes.evaluation_seed,
+        sizes.perturbation,
+        sizes.level,
+    )
     return (*before, *more, *runs, *_measured(sizes, "mastery", [*earlier, *runs], sizes.seen_sets, perturbed))
 
 
@@ -128,20 +169,33 @@ def _weights(sizes: Sizes, run: TrainStage) -> str:
     return f"{run.folder}/{sizes.shipped}"
 
 
-def _runs(sizes: Sizes, name: str, data: list[CollectStage], sets: tuple[str, ...], init: TrainStage | None,
-          seed: int) -> Iterator[Stage]:
+def _runs(
+    sizes: Sizes, name: str, data: list[CollectStage], sets: tuple[str, ...], init: TrainStage | None, seed: int
+) -> Iterator[Stage]:
     """DAgger rounds on `sets`: collect with the latest weights, train on all. Without `init`: a run on `data` first."""
     first = init is None
     folders = [stage.folder for stage in data]
-    rounds, episodes = ((sizes.dagger_steps, sizes.dagger_episodes) if first else
-                        (sizes.mastery_dagger_steps, sizes.mastery_dagger_episodes))
+    rounds, episodes = (
+        (sizes.dagger_steps, sizes.dagger_episodes)
+        if first
+        else (sizes.mastery_dagger_steps, sizes.mastery_dagger_episodes)
+    )
     loop_episodes = sizes.closed_loop_episodes if first else sizes.mastery_closed_loop_episodes
 
     def run(label: str, steps: int, start: TrainStage | None) -> TrainStage:
         return TrainStage(
-            f"{name}_{label}", f"{name}/{label}", tuple(folders), sizes.preset, steps, sizes.batch,
-            sizes.continued_learning_rate if start else sizes.learning_rate, _weights(sizes, start) if start else None,
-            sizes.closed_loop_every, loop_episodes, ",".join(sets))
+            f"{name}_{label}",
+            f"{name}/{label}",
+            tuple(folders),
+            sizes.preset,
+            steps,
+            sizes.batch,
+            sizes.continued_learning_rate if start else sizes.learning_rate,
+            _weights(sizes, start) if start else None,
+            sizes.closed_loop_every,
+            loop_episodes,
+            ",".join(sets),
+        )
 
     latest = init
     if latest is None:
@@ -151,27 +205,49 @@ def _runs(sizes: Sizes, name: str, data: list[CollectStage], sets: tuple[str, ..
         for objects in sets:
             label = f"{name}_dagger_{k}" if len(sets) == 1 else f"{name}_dagger_{k}_{objects}"
             folders.append(f"data/{label}")
-            yield CollectStage(f"{label}_data", folders[-1], "episodes", objects, episodes,
-                               seed + SEEDS_PER_ROUND * k, policy=_weights(sizes, latest))
+            yield CollectStage(
+                f"{label}_data",
+                folders[-1],
+                "episodes",
+                objects,
+                episodes,
+                seed + SEEDS_PER_ROUND * k,
+                policy=_weights(sizes, latest),
+            )
         latest = run(f"dagger_{k}", steps, latest)
         yield latest
 
 
-def _measured(sizes: Sizes, name: str, stages: list[Stage], sets: tuple[str, ...],
-              *more: EvaluateStage) -> Iterator[Stage]:
+def _measured(
+    sizes: Sizes, name: str, stages: list[Stage], sets: tuple[str, ...], *more: EvaluateStage
+) -> Iterator[Stage]:
     """The last run's success on each set, and the model card."""
     trainings = [stage for stage in stages if isinstance(stage, TrainStage)]
     policy = _weights(sizes, trainings[-1])
     evaluations = [
-        EvaluateStage(f"{name}_on_{objects}", f"{name}/evaluation/{objects}", policy, objects,
-                      sizes.evaluation_episodes, sizes.evaluation_seed)
+        EvaluateStage(
+            f"{name}_on_{objects}",
+            f"{name}/evaluation/{objects}",
+            policy,
+            objects,
+            sizes.evaluation_episodes,
+            sizes.evaluation_seed,
+        )
         for objects in sets
     ]
     evaluations += more
     yield from evaluations
-    yield CardStage(f"{name}_card", f"{name}/weights", policy, tuple(stage.folder for stage in trainings),
-                    tuple(stage.folder for stage in evaluations))
+    yield CardStage(
+        f"{name}_card",
+        f"{name}/weights",
+        policy,
+        tuple(stage.folder for stage in trainings),
+        tuple(stage.folder for stage in evaluations),
+    )
 
 
 RECIPES: dict[str, tuple[Callable[[Sizes], tuple[Stage, ...]], Sizes]] = {
-    "generalization": (generalization, Sizes()), "mastery": (mastery, Sizes()), "smoke": (mastery, SMOKE)}
+    "generalization": (generalization, Sizes()),
+    "mastery": (mastery, Sizes()),
+    "smoke": (mastery, SMOKE),
+}

@@ -50,16 +50,23 @@ def tables(windows: Windows) -> Tables:
     chunks = np.array_split(np.arange(count), -(-count // ROWS_AT_ONCE))
 
     def side(mirrored: bool) -> SequenceBatch:
-        parts = [blind.batch(Plan(rows[None], np.zeros((1, len(rows)), np.int32), np.array([mirrored])))
-                 for rows in chunks]
+        parts = [
+            blind.batch(Plan(rows[None], np.zeros((1, len(rows)), np.int32), np.array([mirrored]))) for rows in chunks
+        ]
         return jax.tree.map(lambda *some: np.concatenate(some, 1)[0], *parts)
 
-    sides = [side(mirrored) for mirrored in (False, True)[:1 + windows.can_mirror]]
+    sides = [side(mirrored) for mirrored in (False, True)[: 1 + windows.can_mirror]]
     both = jax.tree.map(lambda *some: np.stack(some), *sides)
     with ThreadPoolExecutor() as threads:
         pixels = np.concatenate(list(threads.map(frames.pixels, chunks)))
-    return Tables(pixels, both.tokens.ids, both.done_ids, both.label_ids,
-                  None if both.lessons is None else both.lessons[0], both.asked)
+    return Tables(
+        pixels,
+        both.tokens.ids,
+        both.done_ids,
+        both.label_ids,
+        None if both.lessons is None else both.lessons[0],
+        both.asked,
+    )
 
 
 @partial(jax.jit, static_argnames=("layout", "image_keys"))
@@ -72,8 +79,14 @@ def gathered(held: Tables, plan: Plan, *, layout: TokenLayout, image_keys: tuple
     pixels = jnp.where(reflected[:, None, None, None, None, None], pixels[:, :, ::-1, :, ::-1], pixels)
     patches = [to_patches(layout, item, pixels[:, :, image_keys.index(item.key)]) for item in layout.images]
     tokens = StepTokens(jnp.concatenate(patches, -4), of_side(held.ids))
-    return SequenceBatch(tokens, of_side(held.done_ids), of_side(held.label_ids), plan.pieces,
-                         None if held.lessons is None else held.lessons[rows], jax.tree.map(of_side, held.asked))
+    return SequenceBatch(
+        tokens,
+        of_side(held.done_ids),
+        of_side(held.label_ids),
+        plan.pieces,
+        None if held.lessons is None else held.lessons[rows],
+        jax.tree.map(of_side, held.asked),
+    )
 
 
 @dataclass(frozen=True)
@@ -85,8 +98,9 @@ class ResidentSequences(Sequences):
         return jax.device_put(tables(self.training))
 
     def batches(self, first_step: int) -> Iterator[Plan]:
-        return made_ahead(partial(self.training.plan_of_step, self.config, self.longest_prompt), first_step,
-                          self.config.steps)
+        return made_ahead(
+            partial(self.training.plan_of_step, self.config, self.longest_prompt), first_step, self.config.steps
+        )
 
     def step(self, state: TrainingState, batch: Plan) -> tuple[TrainingState, dict[str, Any]]:
         made = gathered(self.held, batch, layout=self.layout, image_keys=self.training.frames.image_keys)

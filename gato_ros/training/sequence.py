@@ -38,18 +38,25 @@ class Sequences:
 
     def __post_init__(self) -> None:
         if self.model.action_decoding != "autoregressive" or self.model.attention_positions == "learned":
-            raise SetupError(expected="an autoregressive model with relative positions or none",
-                             got=f"{self.model.action_decoding}, {self.model.attention_positions}",
-                             fix="choose another preset")
+            raise SetupError(
+                expected="an autoregressive model with relative positions or none",
+                got=f"{self.model.action_decoding}, {self.model.attention_positions}",
+                fix="choose another preset",
+            )
         window = self.model.context_tokens / self.layout.step_tokens
         if self.config.length <= window:
-            raise SetupError(expected=f"sequences longer than the window of {window:.1f} control steps",
-                             got=str(self.config.length), fix="lengthen them: a streamed memory reaches further back")
+            raise SetupError(
+                expected=f"sequences longer than the window of {window:.1f} control steps",
+                got=str(self.config.length),
+                fix="lengthen them: a streamed memory reaches further back",
+            )
         long = sum(one.length for one in self.training.stretches if one.length >= self.config.length)
         if 2 * long < len(self.training):
-            raise SetupError(expected=f"{self.config.length} consecutive steps with images in most of the data",
-                             got=f"{long} of {len(self.training)} steps in stretches of that length",
-                             fix="collect with --image-share 1, or shorten the sequences")
+            raise SetupError(
+                expected=f"{self.config.length} consecutive steps with images in most of the data",
+                got=f"{long} of {len(self.training)} steps in stretches of that length",
+                fix="collect with --image-share 1, or shorten the sequences",
+            )
 
     @property
     def frames_per_step(self) -> int:
@@ -69,18 +76,23 @@ class Sequences:
     @cached_property
     def _held_out(self) -> list[SequenceBatch]:
         rng = np.random.default_rng([self.config.seed, 3])
-        return [self.validation.batch(self.validation.draw(rng, self.config, self.longest_prompt))
-                for _ in range(VALIDATION_BATCHES)]
+        return [
+            self.validation.batch(self.validation.draw(rng, self.config, self.longest_prompt))
+            for _ in range(VALIDATION_BATCHES)
+        ]
 
     def measure(self, params: Any) -> dict[str, Any]:
-        measured = [measure_sequences(params, batch, config=self.config, model=self.model, layout=self.layout)
-                    for batch in self._held_out]
+        measured = [
+            measure_sequences(params, batch, config=self.config, model=self.model, layout=self.layout)
+            for batch in self._held_out
+        ]
         return {key: np.mean([one[key] for one in measured], 0) for key in measured[0]}
 
 
 @partial(jax.jit, static_argnames=("config", "model", "layout"), donate_argnames=("state",))
-def sequence_step(state: TrainingState, batch: SequenceBatch, *, config: SequenceConfig, model: GatoConfig,
-                  layout: TokenLayout) -> tuple[TrainingState, dict[str, Any]]:
+def sequence_step(
+    state: TrainingState, batch: SequenceBatch, *, config: SequenceConfig, model: GatoConfig, layout: TokenLayout
+) -> tuple[TrainingState, dict[str, Any]]:
     """The state after one batch, and the loss. Randomness is a function of seed and step."""
     rng = jax.random.fold_in(jax.random.key(config.seed), state.step)
     augment_rng, blind_rng, model_rng = jax.random.split(rng, 3)
@@ -105,12 +117,14 @@ def _lessons(batch: SequenceBatch) -> Any:
     return jnp.ones(batch.pieces.shape, bool) if batch.lessons is None else jnp.asarray(batch.lessons)
 
 
-def _losses(output: Output, batch: SequenceBatch, lessons: Any, config: SequenceConfig,
-            model: GatoConfig) -> tuple[Any, dict[str, Any]]:
+def _losses(
+    output: Output, batch: SequenceBatch, lessons: Any, config: SequenceConfig, model: GatoConfig
+) -> tuple[Any, dict[str, Any]]:
     """The weighted sum, and its parts."""
     mask = jnp.broadcast_to(lessons[..., None], batch.label_ids.shape)
-    action = masked_action_loss(output.action_logits, batch.label_ids - CONTINUOUS_START, mask, model.text_rows,
-                                config.soft_sigma_bins)
+    action = masked_action_loss(
+        output.action_logits, batch.label_ids - CONTINUOUS_START, mask, model.text_rows, config.soft_sigma_bins
+    )
     more, values = 0.0, {}
     if batch.asked is not None:
         more, values = auxiliary_losses(output, batch.asked, config.auxiliary_weight, config.patch_weight)
@@ -118,22 +132,27 @@ def _losses(output: Output, batch: SequenceBatch, lessons: Any, config: Sequence
 
 
 @partial(jax.jit, static_argnames=("config", "model", "layout"))
-def measure_sequences(params: Any, batch: SequenceBatch, *, config: SequenceConfig, model: GatoConfig,
-                      layout: TokenLayout) -> dict[str, Any]:
+def measure_sequences(
+    params: Any, batch: SequenceBatch, *, config: SequenceConfig, model: GatoConfig, layout: TokenLayout
+) -> dict[str, Any]:
     """The loss and the errors of the likeliest actions, each given what was done before it."""
     output = sequence_output(params, model, layout, batch.tokens, batch.done_ids, pieces=batch.pieces)
     lessons = _lessons(batch)
     _, values = _losses(output, batch, lessons, config, model)
     logits = output.action_logits
-    bins = logits[..., model.text_rows:model.text_rows + BINS].argmax(-1)
+    bins = logits[..., model.text_rows : model.text_rows + BINS].argmax(-1)
     wanted = batch.label_ids - CONTINUOUS_START
     error = jnp.abs(bins - wanted) * 2.0 / BINS
     sides = (bins >= BINS // 2) == (wanted >= BINS // 2)
     count = jnp.maximum(lessons.sum(), 1)
     mean = lambda of_steps: jnp.where(lessons, of_steps, 0).sum() / count  # noqa: E731
     known = {} if batch.asked is None else auxiliary_error(output, batch.asked)
-    return {**values, "gripper_accuracy": mean(sides[..., 4]), **known,
-            "twist_error": jnp.stack([mean(error[..., place]) for place in range(4)])}
+    return {
+        **values,
+        "gripper_accuracy": mean(sides[..., 4]),
+        **known,
+        "twist_error": jnp.stack([mean(error[..., place]) for place in range(4)]),
+    }
 
 
 def augment_sequences(tokens: StepTokens, config: SequenceConfig, rng: Any) -> StepTokens:

@@ -57,12 +57,21 @@ class SequenceConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        checks = {"steps": self.steps > 0, "batch": self.batch > 0, "length": self.length > 1,
-                  "learning_rate": self.learning_rate > 0, "average": 0 <= self.average < 1,
-                  "prompt_share": 0 <= self.prompt_share <= 1, "goal_share": 0 <= self.goal_share <= 1,
-                  "return_share": 0 <= self.return_share <= 1, "blind_share": 0 <= self.blind_share < 1,
-                  "soft_sigma_bins": self.soft_sigma_bins >= 0, "auxiliary_weight": self.auxiliary_weight >= 0,
-                  "patch_weight": self.patch_weight >= 0, "patch_dropout": 0 <= self.patch_dropout < 1}
+        checks = {
+            "steps": self.steps > 0,
+            "batch": self.batch > 0,
+            "length": self.length > 1,
+            "learning_rate": self.learning_rate > 0,
+            "average": 0 <= self.average < 1,
+            "prompt_share": 0 <= self.prompt_share <= 1,
+            "goal_share": 0 <= self.goal_share <= 1,
+            "return_share": 0 <= self.return_share <= 1,
+            "blind_share": 0 <= self.blind_share < 1,
+            "soft_sigma_bins": self.soft_sigma_bins >= 0,
+            "auxiliary_weight": self.auxiliary_weight >= 0,
+            "patch_weight": self.patch_weight >= 0,
+            "patch_dropout": 0 <= self.patch_dropout < 1,
+        }
         require_sensible(self, checks)
 
     @property
@@ -72,12 +81,28 @@ class SequenceConfig:
 
 
 PAPER = SequenceConfig()
-SMALL = SequenceConfig(steps=20_000, batch=8, length=20, learning_rate=6e-4, final_share=0.01, warmup_steps=300,
-                       average=0.998, soft_sigma_bins=8.0, auxiliary_weight=5.0, patch_weight=2.0, blind_share=0.25,
-                       mirror=True, brightness=0.06, patch_dropout=0.04, token_noise_bins=4)
+SMALL = SequenceConfig(
+    steps=20_000,
+    batch=8,
+    length=20,
+    learning_rate=6e-4,
+    final_share=0.01,
+    warmup_steps=300,
+    average=0.998,
+    soft_sigma_bins=8.0,
+    auxiliary_weight=5.0,
+    patch_weight=2.0,
+    blind_share=0.25,
+    mirror=True,
+    brightness=0.06,
+    patch_dropout=0.04,
+    token_noise_bins=4,
+)
 """For a CPU. Rates and sizes have not been tuned."""
-RECIPES = {"sawyer_streaming": SMALL,
-           "debug": replace(SMALL, length=6, auxiliary_weight=0.0, patch_weight=0.0, blind_share=0.0)}
+RECIPES = {
+    "sawyer_streaming": SMALL,
+    "debug": replace(SMALL, length=6, auxiliary_weight=0.0, patch_weight=0.0, blind_share=0.0),
+}
 """Of the presets that do not train by the paper's numbers."""
 
 

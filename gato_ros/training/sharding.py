@@ -59,8 +59,11 @@ def make_mesh(shape: MeshShape) -> Mesh:
     """
     devices = jax.devices()
     if len(devices) != shape.data * shape.fsdp:
-        raise SetupError(expected=f"data x fsdp = {len(devices)}, the devices there are",
-                         got=f"{shape.data} x {shape.fsdp}", fix="change --mesh, or XLA_FLAGS or --processes")
+        raise SetupError(
+            expected=f"data x fsdp = {len(devices)}, the devices there are",
+            got=f"{shape.data} x {shape.fsdp}",
+            fix="change --mesh, or XLA_FLAGS or --processes",
+        )
     return Mesh(np.array(devices).reshape(shape.data, shape.fsdp), AXES)
 
 
@@ -90,10 +93,14 @@ def place_batch(batch: Any, mesh: Mesh) -> Any:
     Raises:
         SetupError: the devices do not divide the batch.
     """
+
     def split(leaf: Any) -> Any:
         if leaf.shape[0] % mesh.size:
-            raise SetupError(expected=f"a batch that the {mesh.size} devices divide", got=str(leaf.shape[0]),
-                             fix="change --training.batch or --mesh")
+            raise SetupError(
+                expected=f"a batch that the {mesh.size} devices divide",
+                got=str(leaf.shape[0]),
+                fix="change --training.batch or --mesh",
+            )
         return _laid_out(leaf, NamedSharding(mesh, PartitionSpec(AXES)))
 
     return jax.tree.map(split, batch)

@@ -81,8 +81,9 @@ class Sightings:
         return np.where(patch >= 0, row * self.grid[1] + self.grid[1] - 1 - column, -1)
 
 
-def sightings(privileged: Mapping[str, np.ndarray], faces: Faces, views: Mapping[str, View],
-              layout: TokenLayout) -> Sightings:
+def sightings(
+    privileged: Mapping[str, np.ndarray], faces: Faces, views: Mapping[str, View], layout: TokenLayout
+) -> Sightings:
     """Where the undisturbed cameras see the centres of the objects.
 
     Args:
@@ -106,8 +107,7 @@ def sightings(privileged: Mapping[str, np.ndarray], faces: Faces, views: Mapping
             told.append(np.column_stack([column % 1 - 0.5, row % 1 - 0.5, _turned_back(harmonics, bearing)]))
         patches.append(np.stack(found, 1))
         values.append(np.stack(told, 1))
-    return Sightings(np.stack(patches, 1), np.stack(values, 1).astype(np.float32), grid,
-                     np.ones(len(patches[0]), bool))
+    return Sightings(np.stack(patches, 1), np.stack(values, 1).astype(np.float32), grid, np.ones(len(patches[0]), bool))
 
 
 def _pixels(view: View, points: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -26,12 +26,17 @@ def starting_weights(folder: Path, model: GatoConfig, embodiment: Embodiment) ->
     """
     weights = load_weights(folder, embodiment)
     found = weights.config.to_dict()
-    different = [key for key, value in model.deployed().to_dict().items()
-                 if key not in HOW_IT_ATTENDS and found.get(key) != value]
+    different = [
+        key
+        for key, value in model.deployed().to_dict().items()
+        if key not in HOW_IT_ATTENDS and found.get(key) != value
+    ]
     if different:
-        raise SetupError(expected=f"--init with weights of the model to train in {folder}",
-                         got=f"another {', '.join(different)}",
-                         fix="choose the --preset and --observe of those weights")
+        raise SetupError(
+            expected=f"--init with weights of the model to train in {folder}",
+            got=f"another {', '.join(different)}",
+            fix="choose the --preset and --observe of those weights",
+        )
     return weights.params
 
 
@@ -39,7 +44,9 @@ def taken_over(params: Any, initial: Any) -> Any:
     """`params` with every leaf that `initial` has. Where it has none, layers start without what the leaf would do
     (relative positions: no score), and auxiliary heads stay fresh."""
     fresh, given = flatten_dict(params), flatten_dict(initial)
-    return unflatten_dict({
-        name: jnp.asarray(given[name]) if name in given else jnp.zeros_like(leaf) if name[0] == "layers" else leaf
-        for name, leaf in fresh.items()
-    })
+    return unflatten_dict(
+        {
+            name: jnp.asarray(given[name]) if name in given else jnp.zeros_like(leaf) if name[0] == "layers" else leaf
+            for name, leaf in fresh.items()
+        }
+    )

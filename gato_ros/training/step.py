@@ -49,8 +49,12 @@ def measure(
     bins = output.action_logits.argmax(-1)
     error = jnp.abs(bins - batch.action_bins) * 2.0 / BINS
     sides = (bins >= BINS // 2) == (batch.action_bins >= BINS // 2)
-    return {**values, "twist_error": error[:, :4].mean(0), "gripper_accuracy": sides[:, 4].mean(),
-            **auxiliary_error(output, batch.asked)}
+    return {
+        **values,
+        "twist_error": error[:, :4].mean(0),
+        "gripper_accuracy": sides[:, 4].mean(),
+        **auxiliary_error(output, batch.asked),
+    }
 
 
 def losses(output: Any, batch: Batch, config: TrainingConfig, acts: Any) -> tuple[Any, dict[str, Any]]:

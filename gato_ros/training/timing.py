@@ -27,14 +27,16 @@ def time_cloning(model: GatoConfig, layout: TokenLayout, batch: int, repetitions
     config, rng = TrainingConfig(batch=batch), np.random.default_rng(0)
     nothing = np.zeros((batch, 0, 0), np.float32)
     truth = np.zeros((batch, len(model.auxiliary)), np.float32)
-    frames = Batch(_tokens(layout, batch), rng.integers(0, BINS, (batch, layout.actions), dtype=np.int32),
-                   Asked(truth, truth, nothing, nothing))
+    frames = Batch(
+        _tokens(layout, batch),
+        rng.integers(0, BINS, (batch, layout.actions), dtype=np.int32),
+        Asked(truth, truth, nothing, nothing),
+    )
     state = start(config, init(jax.random.key(0), model, layout))
     return _timed(partial(train_step, config=config, model=model, layout=layout), state, frames, repetitions)
 
 
-def time_sequences(model: GatoConfig, layout: TokenLayout, batch: int, steps: int,
-                   repetitions: int) -> dict[str, Any]:
+def time_sequences(model: GatoConfig, layout: TokenLayout, batch: int, steps: int, repetitions: int) -> dict[str, Any]:
     """The same over `batch` sequences of `steps` packed control steps, loss over the whole vocabulary."""
     config = TrainingConfig(batch=batch)
     ids = np.random.default_rng(0).integers(CONTINUOUS_START, CONTINUOUS_START + BINS, (batch, steps, layout.actions))
@@ -59,8 +61,10 @@ def in_precision(model: GatoConfig, compute: str, attention: str) -> GatoConfig:
 
 def _tokens(layout: TokenLayout, *lead: int) -> StepTokens:
     rng, size = np.random.default_rng(0), layout.patch_size
-    return StepTokens(rng.integers(0, 256, (*lead, layout.patches, size, size, 3), dtype=np.uint8),
-                      rng.integers(CONTINUOUS_START, CONTINUOUS_START + BINS, (*lead, layout.values), dtype=np.int32))
+    return StepTokens(
+        rng.integers(0, 256, (*lead, layout.patches, size, size, 3), dtype=np.uint8),
+        rng.integers(CONTINUOUS_START, CONTINUOUS_START + BINS, (*lead, layout.values), dtype=np.int32),
+    )
 
 
 def _timed(step: Any, state: Any, data: Any, repetitions: int) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def auxiliary_losses(output: Output, asked: Asked, weight: float, patch_weight: 
 
 
 def auxiliary_error(output: Output, asked: Asked) -> dict[str, Any]:
-    """"auxiliary_error" [n], the mean absolute error of each number where it is known; nothing without a head."""
+    """ "auxiliary_error" [n], the mean absolute error of each number where it is known; nothing without a head."""
     if output.auxiliary is None:
         return {}
     error, axes = jnp.abs(output.auxiliary - asked.numbers) * asked.weight, tuple(range(asked.weight.ndim - 1))

@@ -87,8 +87,12 @@ class Windows:
     """What the auxiliary heads are asked; None for a model without."""
 
     @staticmethod
-    def of(recordings: Sequence[Recording], layout: TokenLayout, weights: Mapping[str, float] | None = None,
-           truth: Callable[[Frames], Truth] | None = None) -> Windows:
+    def of(
+        recordings: Sequence[Recording],
+        layout: TokenLayout,
+        weights: Mapping[str, float] | None = None,
+        truth: Callable[[Frames], Truth] | None = None,
+    ) -> Windows:
         """The recordings one after another, divided where a step was not rendered.
 
         Args:
@@ -142,8 +146,9 @@ class Windows:
                 found.setdefault((stretch.source, only_ends), []).append(stretch)
         return found
 
-    def plan(self, rng: np.random.Generator, config: SequenceConfig, longest_prompt: int
-             ) -> tuple[np.ndarray, np.ndarray]:
+    def plan(
+        self, rng: np.random.Generator, config: SequenceConfig, longest_prompt: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Rows [length] of one sequence, and the number [length] of the piece that each belongs to."""
         rows: list[np.ndarray] = []
         pieces: list[np.ndarray] = []
@@ -168,14 +173,15 @@ class Windows:
         if rng.random() >= config.prompt_share:
             return nothing
         goal = rng.random() < config.goal_share
-        others = [one for one in self._by_source.get((stretch.source, bool(goal)), ())
-                  if one.episode != stretch.episode]
+        others = [
+            one for one in self._by_source.get((stretch.source, bool(goal)), ()) if one.episode != stretch.episode
+        ]
         if not others:
             return nothing
         chosen = others[rng.integers(len(others))]
         length = int(rng.integers(1, min(longest, chosen.length) + 1))
         start = chosen.length - length if goal else int(rng.integers(chosen.length - length + 1))
-        return chosen.rows[start:start + length]
+        return chosen.rows[start : start + length]
 
     def batch(self, plan: Plan) -> SequenceBatch:
         """The sequences of a plan."""
@@ -191,8 +197,7 @@ class Windows:
         asked = None if self.truth is None else Asked(*map(shaped, self.truth.asked(flat, places)))
         return SequenceBatch(StepTokens(shaped(tokens.patches), shaped(tokens.ids)), *ids, plan.pieces, lessons, asked)
 
-    def draw(self, rng: np.random.Generator, config: SequenceConfig, longest_prompt: int,
-             mirror: bool = False) -> Plan:
+    def draw(self, rng: np.random.Generator, config: SequenceConfig, longest_prompt: int, mirror: bool = False) -> Plan:
         """The plan of a batch; half of the sequences reflected if asked for and possible."""
         plans = [self.plan(rng, config, longest_prompt) for _ in range(config.batch)]
         flips = rng.random(config.batch) < (0.5 if mirror and self.can_mirror else 0.0)
@@ -208,9 +213,11 @@ class Windows:
         return can_mirror_frames(self.frames, self.layout)
 
 
-def sequence_batches(windows: Windows, config: SequenceConfig, longest_prompt: int,
-                     first_step: int) -> Iterator[SequenceBatch]:
+def sequence_batches(
+    windows: Windows, config: SequenceConfig, longest_prompt: int, first_step: int
+) -> Iterator[SequenceBatch]:
     """The batches of steps [first_step, config.steps), made one ahead in a thread."""
+
     def make(step: int) -> SequenceBatch:
         return windows.batch(windows.plan_of_step(config, longest_prompt, step))
 
@@ -239,6 +246,9 @@ def good_enough(recordings: Sequence[Recording], share: float) -> list[Recording
     least = {task: share * expert_return(returns) for task, returns in by_task.items()}
     kept = [one for one in recordings if one.outcome >= least[one.source[:2]] > 0]
     if not kept:
-        raise SetupError(expected="episodes that succeeded", got=f"{len(recordings)} without success",
-                         fix="collect demonstrations, or take all with a return share of 0")
+        raise SetupError(
+            expected="episodes that succeeded",
+            got=f"{len(recordings)} without success",
+            fix="collect demonstrations, or take all with a return share of 0",
+        )
     return kept

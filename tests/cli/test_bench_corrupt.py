@@ -19,9 +19,14 @@ def test_no_flipped_bit_and_no_cut_file_is_accepted(tmp_path):
     code, result = damaged(tmp_path / "c.json", "--flips", "60", "--truncations", "20")
     assert code == 0, result["examples"]
     assert {key: result[key] for key in ("flips", "truncations", "accepted", "unclear")} == {
-        "flips": 60, "truncations": 20, "accepted": 0, "unclear": 0}
+        "flips": 60,
+        "truncations": 20,
+        "accepted": 0,
+        "unclear": 0,
+    }
     assert {"policy/config.json", "policy/params.safetensors", "checkpoint/manifest.json"} <= set(
-        result["damaged_per_file"])
+        result["damaged_per_file"]
+    )
 
 
 def test_a_reader_that_checks_less_is_caught(tmp_path, monkeypatch):

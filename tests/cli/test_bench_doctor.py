@@ -15,9 +15,14 @@ BUSY = (": rate", ": stamps", "sensors together", "time for an action", "policy_
 @pytest.mark.slow
 def test_a_clean_start_is_green(tmp_path):
     command = ["bench", "doctor", "--starts", "1", "--json", "found.json"]
-    done = subprocess.run([sys.executable, "-m", "gato_ros", *command],
-                          cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.getcwd()}, capture_output=True, text=True,
-                          timeout=400)
+    done = subprocess.run(
+        [sys.executable, "-m", "gato_ros", *command],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
     found = json.loads((tmp_path / "found.json").read_text())
     assert done.returncode == (0 if not found["alarms"] else 1) and found["starts"] == 1
     assert found["rows"] - len(found["alarms"]) > 8, found["alarms"]

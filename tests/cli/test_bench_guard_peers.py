@@ -42,14 +42,20 @@ def test_a_stream_inside_its_limits_is_not_accused():
     assert set(judge(ENVELOPE, np.zeros((100, 2)), commands).values()) == {0}
 
 
-@pytest.mark.parametrize("change, found", [
-    (lambda c, q: c.__setitem__((5, 1), math.nan), {"nonfinite": 1}),
-    (lambda c, q: c.__setitem__((5, 1), -math.inf), {"nonfinite": 1}),
-    (lambda c, q: c.__setitem__((slice(5, None), 1), 0.2), {"acceleration": 1, "outside": 1}),
-    (lambda c, q: c.__setitem__((5, 0), 1.5), {"speed": 1, "acceleration": 2, "outside": 2}),
-    (lambda c, q: (c.__setitem__((slice(None), 0), 0.5), q.__setitem__((7, 0), 0.999)), {"position": 1, "outside": 1}),
-    (lambda c, q: (c.__setitem__((slice(None), 0), -0.5), q.__setitem__((7, 0), 1.2)), {}),  # on its way back
-])
+@pytest.mark.parametrize(
+    "change, found",
+    [
+        (lambda c, q: c.__setitem__((5, 1), math.nan), {"nonfinite": 1}),
+        (lambda c, q: c.__setitem__((5, 1), -math.inf), {"nonfinite": 1}),
+        (lambda c, q: c.__setitem__((slice(5, None), 1), 0.2), {"acceleration": 1, "outside": 1}),
+        (lambda c, q: c.__setitem__((5, 0), 1.5), {"speed": 1, "acceleration": 2, "outside": 2}),
+        (
+            lambda c, q: (c.__setitem__((slice(None), 0), 0.5), q.__setitem__((7, 0), 0.999)),
+            {"position": 1, "outside": 1},
+        ),
+        (lambda c, q: (c.__setitem__((slice(None), 0), -0.5), q.__setitem__((7, 0), 1.2)), {}),  # on its way back
+    ],
+)
 def test_each_kind_of_escape_is_counted_once(change, found):
     commands, angles = np.zeros((10, 2)), np.zeros((10, 2))
     change(commands, angles)
@@ -96,16 +102,35 @@ def program(folder, peer, body):
 
 
 def test_the_table_tells_what_was_measured_and_what_could_not_be(tmp_path, capsys):
-    program(tmp_path, "dm_robotics", (
-        "import sys, json, numpy as np\n"
-        "given = np.load(sys.argv[3]); n = len(given['values'])\n"
-        "commands = np.zeros((n, 7)); commands[3] = np.nan; commands[7] = 9.0\n"
-        "np.savez(sys.argv[4], commands=commands, angles=np.zeros((n, 7)), seconds=np.full(n, 1e-4))\n"
-        "print(json.dumps({'versions': {'x': '1'}, 'loaded': 'a stand-in', 'raised': 0}))"))
+    program(
+        tmp_path,
+        "dm_robotics",
+        (
+            "import sys, json, numpy as np\n"
+            "given = np.load(sys.argv[3]); n = len(given['values'])\n"
+            "commands = np.zeros((n, 7)); commands[3] = np.nan; commands[7] = 9.0\n"
+            "np.savez(sys.argv[4], commands=commands, angles=np.zeros((n, 7)), seconds=np.full(n, 1e-4))\n"
+            "print(json.dumps({'versions': {'x': '1'}, 'loaded': 'a stand-in', 'raised': 0}))"
+        ),
+    )
     program(tmp_path, "lerobot", "raise SystemExit('no module named nothing')")
     with pytest.raises(SystemExit, match="0"):
-        main(["bench", "guard-peers", "--environments", str(tmp_path), "--ticks", "200", "--trials", "0",
-              "--out", str(tmp_path), "--json", str(tmp_path / "peers.json")])
+        main(
+            [
+                "bench",
+                "guard-peers",
+                "--environments",
+                str(tmp_path),
+                "--ticks",
+                "200",
+                "--trials",
+                "0",
+                "--out",
+                str(tmp_path),
+                "--json",
+                str(tmp_path / "peers.json"),
+            ]
+        )
     rows = json.loads((tmp_path / "peers.json").read_text())["fuzz"]
     assert rows[1]["nonfinite"] == 1 and rows[1]["speed"] == 1 and rows[1]["p50_us"] == pytest.approx(100)
     assert "no module named nothing" in rows[3]["reason"]
@@ -133,11 +158,16 @@ def test_lerobots_function_is_taken_from_its_own_source(tmp_path):
     (package / "utils.py").write_text(
         "import nothing_of_that_name\n"
         "def ensure_safe_goal_position(goal_present_pos, cap):\n"
-        "    return {key: present + cap[key] / 2 for key, (goal, present) in goal_present_pos.items()}\n")
+        "    return {key: present + cap[key] / 2 for key, (goal, present) in goal_present_pos.items()}\n"
+    )
     source, target = tmp_path / "in.npz", tmp_path / "out.npz"
     np.savez(source, **bench_guard_peers.given_for(100, 0))
-    done = subprocess.run([sys.executable, str(bench_guard_peers.PROGRAM), "lerobot", str(source), str(target), "{}"],
-                          env={"PYTHONPATH": str(tmp_path), "PATH": ""}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(bench_guard_peers.PROGRAM), "lerobot", str(source), str(target), "{}"],
+        env={"PYTHONPATH": str(tmp_path), "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
     answer = json.loads(done.stdout)
     assert answer["versions"] == {"lerobot": "9.9"} and answer["raised"] == 0
     with np.load(target) as came:
@@ -145,12 +175,18 @@ def test_lerobots_function_is_taken_from_its_own_source(tmp_path):
 
 
 def test_the_kill_table_tells_stopping_raising_and_hanging_apart(tmp_path, monkeypatch):
-    program(tmp_path, "openpi", (
-        "import sys, json\n"
-        "given = json.loads(sys.argv[3])\n"
-        "back = 12.0 if given['fault'] == 'SIGKILL' else None\n"
-        "assert 1.0 < given['moving_s'] < 1.0 + 0.05 * given['horizon']\n"
-        "print(json.dumps({'last_moving_ms': 40.0, 'first_stopping_ms': None, 'control_back_ms': back, 'how': 'x'}))"))
+    program(
+        tmp_path,
+        "openpi",
+        (
+            "import sys, json\n"
+            "given = json.loads(sys.argv[3])\n"
+            "back = 12.0 if given['fault'] == 'SIGKILL' else None\n"
+            "assert 1.0 < given['moving_s'] < 1.0 + 0.05 * given['horizon']\n"
+            "print(json.dumps({'last_moving_ms': 40.0, 'first_stopping_ms': None, "
+            "'control_back_ms': back, 'how': 'x'}))"
+        ),
+    )
     ours = {"last_moving_ms": 150.0, "first_stopping_ms": 90.0, "control_back_ms": None, "how": "guard"}
     monkeypatch.setattr("gato_ros.cli.bench_guard_kill.kill_trial", lambda *given: ours)
     options = bench_guard_peers.Options(environments=tmp_path, ticks=100, trials=2, observe_s=5.0)

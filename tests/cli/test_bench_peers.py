@@ -40,8 +40,20 @@ def test_both_sides_are_measured_in_turn(tmp_path):
     python.write_text(f"#!/bin/sh\necho '{about}'\nwhile read line; do echo '{answer}'; done\n")
     python.chmod(python.stat().st_mode | stat.S_IXUSR)
     with pytest.raises(SystemExit, match="0"):
-        main(["bench", "peers", "--peer-python", str(python), "--preset", "debug", "--steps", "3", "--json",
-              str(tmp_path / "p.json")])
+        main(
+            [
+                "bench",
+                "peers",
+                "--peer-python",
+                str(python),
+                "--preset",
+                "debug",
+                "--steps",
+                "3",
+                "--json",
+                str(tmp_path / "p.json"),
+            ]
+        )
     result = json.loads((tmp_path / "p.json").read_text())
     assert set(result["sides"]) == {"ours/streaming/float32", "ours/full_recompute/float32", "peer/cached"}
     ours = result["sides"]["ours/streaming/float32"]["p50"]

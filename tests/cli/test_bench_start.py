@@ -18,8 +18,18 @@ def test_a_cold_and_a_warm_start_are_measured_in_processes_of_their_own(tmp_path
     params = jax.tree.map(lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32), shapes)
     save_weights(tmp_path / "weights", params, config, robot)
     with pytest.raises(SystemExit) as ended:
-        main(["bench", "start", "--policy", str(tmp_path / "weights"), "--starts", "1", "--json",
-              str(tmp_path / "start.json")])
+        main(
+            [
+                "bench",
+                "start",
+                "--policy",
+                str(tmp_path / "weights"),
+                "--starts",
+                "1",
+                "--json",
+                str(tmp_path / "start.json"),
+            ]
+        )
     assert ended.value.code == 0
     seconds = json.loads((tmp_path / "start.json").read_text())["seconds"]
     for rows in seconds.values():

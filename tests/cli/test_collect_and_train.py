@@ -118,10 +118,10 @@ def test_snapshots_then_training_then_evaluation(demonstrations, tmp_path):
         (("--seed", "899999", "--episodes", "2"), "kept for evaluation|for evaluation"),
         (("--image-share", "0"), "image-share"),
         (("--workers", "0"), "workers"),
-    (("--policy", "nowhere"), "no such folder"),
-    (("--policy", "expert", "--kind", "snapshots"), "--kind episodes"),
-    (("--expert-share", "1"), "--expert-share"),
-    (("--task", "red_on_green"), "red_on_blue"),
+        (("--policy", "nowhere"), "no such folder"),
+        (("--policy", "expert", "--kind", "snapshots"), "--kind episodes"),
+        (("--expert-share", "1"), "--expert-share"),
+        (("--task", "red_on_green"), "red_on_blue"),
     ],
 )
 def test_collect_refuses_bad_input_and_writes_nothing(tmp_path, arguments, words):

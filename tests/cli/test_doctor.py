@@ -10,8 +10,14 @@ import pytest
 
 def gato_ros(*arguments, cwd, **variables):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*variables.pop("first", []), os.getcwd()]), **variables}
-    return subprocess.run([sys.executable, "-m", "gato_ros", *map(str, arguments)], cwd=cwd, env=environment,
-                          capture_output=True, text=True, timeout=240)
+    return subprocess.run(
+        [sys.executable, "-m", "gato_ros", *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
 
 
 @pytest.mark.ros
@@ -31,11 +37,14 @@ def broken_module(folder, name, body):
     return str(folder)
 
 
-@pytest.mark.parametrize(("body", "said"), [
-    ("raise ImportError('libgomp.so.1: cannot open shared object file')", "sudo apt install libgomp1"),
-    ("raise ModuleNotFoundError('no such thing')", "make venv"),
-    ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended the process"),
-])
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise ImportError('libgomp.so.1: cannot open shared object file')", "sudo apt install libgomp1"),
+        ("raise ModuleNotFoundError('no such thing')", "make venv"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended the process"),
+    ],
+)
 def test_doctor_tells_how_to_get_what_is_missing(tmp_path, body, said):
     first = broken_module(tmp_path / "shadow", "pinocchio", body)
     done = gato_ros("doctor", "--imports-only", cwd=tmp_path, first=[first])

@@ -29,10 +29,11 @@ def view(path, tmp_path, **options):
 
 
 def test_a_page_holds_everything_and_points_nowhere(tmp_path):
-    path = write(tmp_path, facts=OPERATED, source=lambda step: "human" if step < 6 else "policy",
-                 outcome={"success": True})
+    path = write(
+        tmp_path, facts=OPERATED, source=lambda step: "human" if step < 6 else "policy", outcome={"success": True}
+    )
     add_label(path, verdict="fail", note="<b>bumped</b>", by="Ada")
-    page = (tmp_path / "view" / "one.html")
+    page = tmp_path / "view" / "one.html"
     assert view(path, tmp_path) == str(page)
     text = page.read_text()
     assert not re.search(r"(?:src|href)=\"(?!data:|#)", text) and "@import" not in text
@@ -50,8 +51,10 @@ def test_a_page_holds_everything_and_points_nowhere(tmp_path):
 def test_a_step_without_a_picture_shows_the_one_before(tmp_path):
     path = write(tmp_path, facts={**FACTS, "image_share": 0.3}, rendered=lambda step: step in (2, 5))
     episode = read_episode(path)
-    seen = [np.hstack([episode.values[key][place] for key in sorted(episode.values) if episode.values[key].ndim == 4])
-            for place in (0, 1)]
+    seen = [
+        np.hstack([episode.values[key][place] for key in sorted(episode.values) if episode.values[key].ndim == 4])
+        for place in (0, 1)
+    ]
     for step, picture in enumerate(episodes_view.pictures(episode)):
         np.testing.assert_array_equal(picture, seen[step >= 5])
 

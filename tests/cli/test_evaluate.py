@@ -40,19 +40,28 @@ from gato_ros.training.evaluation import EpisodeOutcome
 
 def gato_ros(*arguments, cwd, timeout=500):
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    return subprocess.run([sys.executable, "-m", "gato_ros", *map(str, arguments)], cwd=cwd, env=environment,
-                          capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(
+        [sys.executable, "-m", "gato_ros", *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
 
 
-@pytest.mark.parametrize(("arguments", "expected"), [
-    (["--set", "triplet9"], "did you mean 'triplet"),
-    (["--policy", "nowhere"], "no such folder"),
-    (["--policy", "."], "a folder without params.safetensors"),
-    (["--episodes", "0"], "--episodes of at least 1"),
-    (["--workers", "0"], "--workers of at least 1"),
-    (["--seed", "-1"], "--seed in [0"),
-    (["--json", "."], "a file that can be written"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--set", "triplet9"], "did you mean 'triplet"),
+        (["--policy", "nowhere"], "no such folder"),
+        (["--policy", "."], "a folder without params.safetensors"),
+        (["--episodes", "0"], "--episodes of at least 1"),
+        (["--workers", "0"], "--workers of at least 1"),
+        (["--seed", "-1"], "--seed in [0"),
+        (["--json", "."], "a file that can be written"),
+    ],
+)
 def test_bad_input_is_one_line_exit_2_and_nothing_written(tmp_path, arguments, expected):
     json_arguments = [] if "--json" in arguments else ["--json", "result.json"]
     done = gato_ros("evaluate", "--policy", "hold", "--episodes", 1, *arguments, *json_arguments, cwd=tmp_path)
@@ -67,8 +76,22 @@ def test_the_result_has_the_promised_keys_and_does_not_depend_on_the_workers(tmp
     results = []
     for workers in (1, 2):
         path = tmp_path / f"{workers}.json"
-        done = gato_ros("evaluate", "--policy", "expert", "--set", "triplet1", "--episodes", 2, "--seed", 950000,
-                        "--workers", workers, "--json", path, cwd=tmp_path)
+        done = gato_ros(
+            "evaluate",
+            "--policy",
+            "expert",
+            "--set",
+            "triplet1",
+            "--episodes",
+            2,
+            "--seed",
+            950000,
+            "--workers",
+            workers,
+            "--json",
+            path,
+            cwd=tmp_path,
+        )
         assert done.returncode == 0, done.stderr
         results.append(json.loads(path.read_text()))
     assert results[0] == results[1]
@@ -86,8 +109,11 @@ def test_triplets_are_the_five_sets_and_their_mean():
     options = evaluate.Options(policy="hold", set="triplets", episodes=4)
     names = check(options).sets
     assert names == tuple(f"triplet{number}" for number in range(1, 6))
-    outcomes = {Job("hold", name, k): EpisodeOutcome(k, k < successes, 100, None)
-                for successes, name in enumerate(names) for k in range(4)}
+    outcomes = {
+        Job("hold", name, k): EpisodeOutcome(k, k < successes, 100, None)
+        for successes, name in enumerate(names)
+        for k in range(4)
+    }
     result = evaluate._result(options, plan(names), outcomes)
     assert [row["rate"] for row in result["sets"].values()] == [0.0, 0.25, 0.5, 0.75, 1.0]
     assert result["mean_rate"] == 0.5
@@ -114,11 +140,30 @@ def test_a_policy_sees_only_what_it_names():
 
 @pytest.mark.parametrize("signals", [1, 2])
 def test_ctrl_c_ends_every_process_and_writes_no_result(tmp_path, signals):
-    command = [sys.executable, "-m", "gato_ros", "evaluate", "--policy", "hold", "--episodes", "50", "--workers", "2",
-               "--json", "result.json"]
+    command = [
+        sys.executable,
+        "-m",
+        "gato_ros",
+        "evaluate",
+        "--policy",
+        "hold",
+        "--episodes",
+        "50",
+        "--workers",
+        "2",
+        "--json",
+        "result.json",
+    ]
     # A session of its own, as a terminal's foreground job has a group of its own.
-    child = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.getcwd()}, text=True,
-                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    child = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
     try:
         deadline = time.monotonic() + 120
         while len(psutil.Process(child.pid).children()) < 3 and time.monotonic() < deadline:  # workers and a tracker
@@ -141,21 +186,24 @@ def test_ctrl_c_ends_every_process_and_writes_no_result(tmp_path, signals):
     assert left <= {"result.json.partial.jsonl"}, "an interrupted evaluation has episodes, but no result"
 
 
-@pytest.mark.parametrize(("changes", "expected"), [
-    ({"perturb": "lihgt"}, "did you mean 'light'"),
-    ({"level": "high"}, "--perturb with --level"),
-    ({"video_episodes": 0}, "--video-episodes of at least 1"),
-    ({"video_episodes": 65}, "--video-episodes of at most 64"),
-    ({"video": "a_file"}, "a folder that can be made for --video"),
-    ({"against": "nowhere.json"}, "a result of `evaluate --json`"),
-    ({"against": "a_file"}, "a result of `evaluate --json`"),
-    ({"against": "before_episodes.json"}, "no key 'perturbation'"),
-    ({"against": "empty.json"}, "no episodes"),
-    ({"against": "cubes.json", "set": "triplet1"}, "cubes 7-8"),
-    ({"against": "cubes.json", "seed": 9}, "cubes 7-8"),
-    ({"against": "cubes.json", "perturb": "all", "seed": 7}, "one of the conditions light high"),
-    ({"result": "cubes.json"}, "--against with --result"),
-])
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"perturb": "lihgt"}, "did you mean 'light'"),
+        ({"level": "high"}, "--perturb with --level"),
+        ({"video_episodes": 0}, "--video-episodes of at least 1"),
+        ({"video_episodes": 65}, "--video-episodes of at most 64"),
+        ({"video": "a_file"}, "a folder that can be made for --video"),
+        ({"against": "nowhere.json"}, "a result of `evaluate --json`"),
+        ({"against": "a_file"}, "a result of `evaluate --json`"),
+        ({"against": "before_episodes.json"}, "no key 'perturbation'"),
+        ({"against": "empty.json"}, "no episodes"),
+        ({"against": "cubes.json", "set": "triplet1"}, "cubes 7-8"),
+        ({"against": "cubes.json", "seed": 9}, "cubes 7-8"),
+        ({"against": "cubes.json", "perturb": "all", "seed": 7}, "one of the conditions light high"),
+        ({"result": "cubes.json"}, "--against with --result"),
+    ],
+)
 def test_what_cannot_work_is_refused_before_anything_runs(tmp_path, changes, expected):
     (tmp_path / "a_file").write_text("no JSON")
     (tmp_path / "before_episodes.json").write_text(json.dumps({"policy": "hold", "sets": {"cubes": {"rate": 0.5}}}))
@@ -199,8 +247,24 @@ def test_a_disturbed_episode_starts_as_the_plain_one_does(name):
 def expert(tmp_path_factory):
     """An episode of the expert in every world: the folder with expert.json, and what was printed."""
     folder = tmp_path_factory.mktemp("expert")
-    done = gato_ros("evaluate", "--policy", "expert", "--perturb", "all", "--level", "high", "--episodes", 1, "--seed",
-                    950000, "--workers", 2, "--json", "expert.json", cwd=folder)
+    done = gato_ros(
+        "evaluate",
+        "--policy",
+        "expert",
+        "--perturb",
+        "all",
+        "--level",
+        "high",
+        "--episodes",
+        1,
+        "--seed",
+        950000,
+        "--workers",
+        2,
+        "--json",
+        "expert.json",
+        cwd=folder,
+    )
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 
@@ -209,9 +273,28 @@ def expert(tmp_path_factory):
 def hold(expert):
     """Two episodes of the hold policy, filmed and compared with the expert on the seed they share."""
     folder, _ = expert
-    done = gato_ros("evaluate", "--policy", "hold", "--episodes", 2, "--seed", 949999, "--workers", 2, "--against",
-                    "expert.json", "--video", "film", "--json", "hold.json", "--report", "page.html",
-                    "--report-videos", 1, cwd=folder)
+    done = gato_ros(
+        "evaluate",
+        "--policy",
+        "hold",
+        "--episodes",
+        2,
+        "--seed",
+        949999,
+        "--workers",
+        2,
+        "--against",
+        "expert.json",
+        "--video",
+        "film",
+        "--json",
+        "hold.json",
+        "--report",
+        "page.html",
+        "--report-videos",
+        1,
+        cwd=folder,
+    )
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 
@@ -250,8 +333,9 @@ def test_a_result_is_compared_with_another_on_the_seeds_of_both(hold):
 
 def test_two_files_are_compared_without_an_episode(hold):
     folder, _ = hold
-    done = gato_ros("evaluate", "--result", "expert.json", "--against", "hold.json", "--json", "compared.json",
-                    cwd=folder)
+    done = gato_ros(
+        "evaluate", "--result", "expert.json", "--against", "hold.json", "--json", "compared.json", cwd=folder
+    )
     assert done.returncode == 0, done.stderr
     compared = json.loads((folder / "compared.json").read_text())
     (folder / "compared.json").unlink()
@@ -264,7 +348,9 @@ def test_failures_are_filmed_side_by_side(hold):
     folder, printed = hold
     video = json.loads((folder / "hold.json").read_text())["video"]
     assert [(row["seed"], row["failure"], row["reproduced"]) for row in video["episodes"]] == [
-        (949999, "never_reached", True), (950000, "never_reached", True)]
+        (949999, "never_reached", True),
+        (950000, "never_reached", True),
+    ]
     assert sorted(path.name for path in (folder / "film").iterdir()) == ["failures.mp4", "failures.png"]
     frames = imageio_ffmpeg.read_frames(str(folder / "film" / "failures.mp4"))
     head = next(frames)
@@ -309,8 +395,15 @@ def test_the_film_shows_what_the_cameras_see(hold):
 def test_what_else_differs_between_two_results_is_said(tmp_path, capsys):
     rows = [EpisodeOutcome(seed, seed == 7, 400, None).row() for seed in (7, 8)]
     for name, task, sha in (("this", "red_on_blue", "a"), ("that", "blue_on_green", "b")):
-        result = {"policy": name, "perturbation": None, "task": task, "weights_sha256": sha, "contract_digest": "c",
-                  "package_version": "1", "sets": {"cubes": {"outcomes": rows}}}
+        result = {
+            "policy": name,
+            "perturbation": None,
+            "task": task,
+            "weights_sha256": sha,
+            "contract_digest": "c",
+            "package_version": "1",
+            "sets": {"cubes": {"outcomes": rows}},
+        }
         (tmp_path / f"{name}.json").write_text(json.dumps(result))
     options = evaluate.Options(result=tmp_path / "this.json", against=tmp_path / "that.json")
     assert evaluate.run(options)["against"]["differs_in"] == ["weights_sha256", "task"]
@@ -362,8 +455,10 @@ def test_without_a_failure_nothing_is_filmed(tmp_path):
 
 def test_every_kind_of_failure_is_filmed_before_one_twice():
     kinds = ["dropped"] * 4 + ["toppled", None, "time"]
-    done = {Job("hold", "cubes", seed): EpisodeOutcome(seed, kind is None, 100, None, (), kind)
-            for seed, kind in enumerate(kinds)}
+    done = {
+        Job("hold", "cubes", seed): EpisodeOutcome(seed, kind is None, 100, None, (), kind)
+        for seed, kind in enumerate(kinds)
+    }
     assert [job.seed for job in failures_to_film(done, 3)] == [0, 4, 6]
     assert [job.seed for job in failures_to_film(done, 5)] == [0, 1, 2, 4, 6]
     assert [job.seed for job in failures_to_film(done, 12)] == [0, 1, 2, 3, 4, 6]
@@ -372,9 +467,15 @@ def test_every_kind_of_failure_is_filmed_before_one_twice():
 def test_an_interrupted_evaluation_goes_on_where_it_stopped(tmp_path):
     arguments = ["evaluate", "--policy", "expert", "--episodes", "4", "--seed", "950000", "--workers", "1"]
     partial = tmp_path / "result.json.partial.jsonl"
-    child = subprocess.Popen([sys.executable, "-m", "gato_ros", *arguments, "--json", "result.json"], cwd=tmp_path,
-                             env={**os.environ, "PYTHONPATH": os.getcwd()}, text=True, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.PIPE, start_new_session=True)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "gato_ros", *arguments, "--json", "result.json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
     try:
         deadline = time.monotonic() + 120
         while not (partial.exists() and partial.read_bytes().count(b"\n") >= 2) and time.monotonic() < deadline:
@@ -434,13 +535,16 @@ def test_nothing_is_written_before_the_first_episode(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("content", "expected"), [
-    ('{"schema": 1, "seed": 2}\n', "seed 2, now 1"),
-    ('{"schema": 0, "seed": 1}\n', "schema 0, now 1"),
-    ('{"schema": 1, "seed": 1}\nnonsense\n', "a damaged file"),
-    ('{"schema": 1, "seed": 1}\n{"perturbation": null, "set": "cubes", "seed": 4}\n', "a damaged file"),
-    ('[]\n', "a damaged file"),
-])
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('{"schema": 1, "seed": 2}\n', "seed 2, now 1"),
+        ('{"schema": 0, "seed": 1}\n', "schema 0, now 1"),
+        ('{"schema": 1, "seed": 1}\nnonsense\n', "a damaged file"),
+        ('{"schema": 1, "seed": 1}\n{"perturbation": null, "set": "cubes", "seed": 4}\n', "a damaged file"),
+        ("[]\n", "a damaged file"),
+    ],
+)
 def test_a_file_of_another_evaluation_is_refused(tmp_path, content, expected):
     path = tmp_path / "part.jsonl"
     path.write_text(content)
@@ -467,10 +571,13 @@ def test_weights_that_changed_are_another_evaluation(tmp_path):
 
 
 def report_of_sim(path, successes):
-    rows = [{"seed": 900_000 + k, "objects": ["s0"] * 3, "stacked": bool(one), "steps": 100} for k, one in
-            enumerate(successes)]
-    path.write_text(json.dumps({"policy": "p", "objects": "cubes", "embodiment": {"digest": "d"},
-                                "episode_rows": rows}))
+    rows = [
+        {"seed": 900_000 + k, "objects": ["s0"] * 3, "stacked": bool(one), "steps": 100}
+        for k, one in enumerate(successes)
+    ]
+    path.write_text(
+        json.dumps({"policy": "p", "objects": "cubes", "embodiment": {"digest": "d"}, "episode_rows": rows})
+    )
     return path
 
 
@@ -478,8 +585,11 @@ def test_a_report_over_ros_pairs_with_an_evaluation_in_process(tmp_path):
     over_ros = report_of_sim(tmp_path / "report.json", [1, 0, 0, 1])
     outcomes = [EpisodeOutcome(900_000 + k, bool(one), 100, None, ("s0",) * 3) for k, one in enumerate([1, 1, 0, 1])]
     in_process = tmp_path / "evaluation.json"
-    in_process.write_text(json.dumps({"policy": "p", "perturbation": None, "sets": {"cubes": {
-        "outcomes": [one.row() for one in outcomes]}}}))
+    in_process.write_text(
+        json.dumps(
+            {"policy": "p", "perturbation": None, "sets": {"cubes": {"outcomes": [one.row() for one in outcomes]}}}
+        )
+    )
     result = evaluate.run(evaluate.Options(result=over_ros, against=in_process, quiet=True))
     block = result["against"]["conditions"][OVER_ROS]
     assert block["that"] == "plain"
@@ -501,14 +611,20 @@ def prompted(tmp_path_factory):
 
     folder, robot, rng = tmp_path_factory.mktemp("prompted"), load_embodiment(), np.random.default_rng(0)
     config = PRESETS["debug"]
-    params = jax.tree.map(lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32),
-                          parameter_shapes(config, token_layout(robot, config)))
+    params = jax.tree.map(
+        lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32),
+        parameter_shapes(config, token_layout(robot, config)),
+    )
     save_weights(folder / "weights", params, config, robot, {"training": {"prompt_share": 0.25}})
     for name in ("a", "b"):
         with EpisodeWriter(folder / "demonstrations", name, robot, {}) as writer:
             for step in range(5):
-                values = {key: np.full(channel.shape, step, np.uint8) if channel.kind == "image"
-                          else np.zeros(channel.shape, np.float32) for key, channel in robot.observations.items()}
+                values = {
+                    key: np.full(channel.shape, step, np.uint8)
+                    if channel.kind == "image"
+                    else np.zeros(channel.shape, np.float32)
+                    for key, channel in robot.observations.items()
+                }
                 action = Action(np.zeros(4), 0.085)
                 writer.add(step, Observation(values, step / 20), action, action)
             writer.close({"success": True})
@@ -522,8 +638,9 @@ def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, mo
     from gato_ros.models.policy import GatoPolicy
 
     weights, demonstrations = prompted
-    options = evaluate.Options(policy=weights, prompt=demonstrations, episodes=2, seed=900_000,
-                               json=tmp_path / "result.json", quiet=True)
+    options = evaluate.Options(
+        policy=weights, prompt=demonstrations, episodes=2, seed=900_000, json=tmp_path / "result.json", quiet=True
+    )
     monkeypatch.setattr(evaluate_episode, "_MADE", {})
     told, reset = [], GatoPolicy.reset
     monkeypatch.setattr(GatoPolicy, "reset", lambda self, prompt=None: (told.append(prompt), reset(self, prompt))[1])
@@ -544,7 +661,9 @@ def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, mo
     result = evaluate._result(options, plan, outcomes)
     assert result["sets"]["cubes"]["episodes"] == 2 and result["prompt_steps"] == 2
     assert {part: block["against_plain"]["all"]["pairs"] for part, block in result["prompts"].items()} == {
-        "start": 2, "end": 2}
+        "start": 2,
+        "end": 2,
+    }
     kept = PartialResult(plan.partial.path, plan.partial._identity)
     assert all(kept.get(job) == outcome for job, outcome in outcomes.items()) and len(kept) == 6
     options.json.write_text(json.dumps(result))
@@ -553,9 +672,14 @@ def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, mo
     assert "goal prompt" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("changes", "words"), [
-    ({"policy": "hold"}, "trained with prompts"), ({"perturb": "light"}, "--prompt or --perturb"),
-    ({"prompt": Path("nowhere")}, "an episode, or a folder")])
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"policy": "hold"}, "trained with prompts"),
+        ({"perturb": "light"}, "--prompt or --perturb"),
+        ({"prompt": Path("nowhere")}, "an episode, or a folder"),
+    ],
+)
 def test_prompts_that_cannot_be_given_are_refused(prompted, changes, words):
     options = {"policy": prompted[0], "prompt": prompted[1], "episodes": 1, **changes}
     with pytest.raises(SetupError, match=words):

@@ -17,28 +17,55 @@ from gato_ros.training.evaluation import EpisodeOutcome
 
 
 def outcome(seed, success, failure="dropped"):
-    return EpisodeOutcome(seed, success, 100, "stacked" if success else "grasped", ("a", "b", "c"),
-                          None if success else failure)
+    return EpisodeOutcome(
+        seed, success, 100, "stacked" if success else "grasped", ("a", "b", "c"), None if success else failure
+    )
 
 
 def evaluation(path, policy, stacked, **more):
     """A file as `evaluate --json` writes it: set -> who stacked."""
-    path.write_text(json.dumps({
-        "policy": policy, "perturbation": None, "task": "red_on_blue", "weights_sha256": f"sha of {policy}",
-        "contract_digest": "digest", "package_version": "1", **more,
-        "sets": {name: {"outcomes": [outcome(900_000 + k, bool(one)).row() for k, one in enumerate(row)]}
-                 for name, row in stacked.items()}}))
+    path.write_text(
+        json.dumps(
+            {
+                "policy": policy,
+                "perturbation": None,
+                "task": "red_on_blue",
+                "weights_sha256": f"sha of {policy}",
+                "contract_digest": "digest",
+                "package_version": "1",
+                **more,
+                "sets": {
+                    name: {"outcomes": [outcome(900_000 + k, bool(one)).row() for k, one in enumerate(row)]}
+                    for name, row in stacked.items()
+                },
+            }
+        )
+    )
     return path
 
 
 def over_ros(path, stacked):
-    path.write_text(json.dumps({
-        "policy": "m", "objects": "cubes", "task": "red_on_blue", "embodiment": {"name": "r", "digest": "digest"},
-        "control_rate_hz": 19.98, "ticks": 300, "missed_ticks": 2, "camera_to_command_ms": {"p50": 15.0, "p99": 21.5},
-        "guard_verdicts": {"ok": 900, "limited": 100}, "guard_reasons": {"workspace": 80},
-        "joint_jerk_rad_s3": {"rms": 12.5, "p99": 40.0},
-        "episode_rows": [{"seed": 900_000 + k, "stacked": bool(one), "steps": 100, "objects": ["a", "b", "c"]}
-                         for k, one in enumerate(stacked)]}))
+    path.write_text(
+        json.dumps(
+            {
+                "policy": "m",
+                "objects": "cubes",
+                "task": "red_on_blue",
+                "embodiment": {"name": "r", "digest": "digest"},
+                "control_rate_hz": 19.98,
+                "ticks": 300,
+                "missed_ticks": 2,
+                "camera_to_command_ms": {"p50": 15.0, "p99": 21.5},
+                "guard_verdicts": {"ok": 900, "limited": 100},
+                "guard_reasons": {"workspace": 80},
+                "joint_jerk_rad_s3": {"rms": 12.5, "p99": 40.0},
+                "episode_rows": [
+                    {"seed": 900_000 + k, "stacked": bool(one), "steps": 100, "objects": ["a", "b", "c"]}
+                    for k, one in enumerate(stacked)
+                ],
+            }
+        )
+    )
     return path
 
 
@@ -96,8 +123,16 @@ def test_the_page_has_rates_intervals_pairs_and_hashes(compared):
     assert paired[1:6] == ["8", "2", "2", "1", "3"] and paired[6].startswith(f"{100 * row['difference']:+.1f} (")
     # Both policies' tracks, and one cell per pair.
     assert text.count('class="track this"') == text.count('class="track that"') == 2
-    assert [kind for kind in page.cells if kind != "key"] == ["both", "only-this", "both", "neither", "only-this",
-                                                              "only-that", "neither", "neither"]
+    assert [kind for kind in page.cells if kind != "key"] == [
+        "both",
+        "only-this",
+        "both",
+        "neither",
+        "only-this",
+        "only-that",
+        "neither",
+        "neither",
+    ]
     for told in ("sha of weights/new", "sha of weights/old", "digest", git_commit() or "unknown"):
         assert told in text
     assert "not applicable" in text and "Made from files alone" in text
@@ -127,11 +162,20 @@ def test_conditions_have_a_row_each_and_are_paired_with_the_plain_world(tmp_path
     plain, dim = [outcome(900_000, True), outcome(900_001, True)], [outcome(900_000, True), outcome(900_001, False)]
     this = read_result(evaluation(tmp_path / "this.json", "p", {"cubes": [1, 1]}))
     this = type(this)(this.path, "p", this.about, {"plain": {"cubes": plain}, "light high": {"cubes": dim}})
-    compared = compare_with({"light high": {"cubes": dim}}, this.about, type(this)(
-        this.path, "p", this.about, {"light high": {"cubes": plain}}))["conditions"]["light high"]["all"]
+    compared = compare_with(
+        {"light high": {"cubes": dim}},
+        this.about,
+        type(this)(this.path, "p", this.about, {"light high": {"cubes": plain}}),
+    )["conditions"]["light high"]["all"]
     write_report(tmp_path / "p.html", this, blocks={"light high": compared})
     assert Page((tmp_path / "p.html").read_text()).row("light high")[1:] == [
-        "1 of 2", "50.0 %", "9.5 % to 90.5 %", "", "-50.0", "1"]
+        "1 of 2",
+        "50.0 %",
+        "9.5 % to 90.5 %",
+        "",
+        "-50.0",
+        "1",
+    ]
 
 
 def test_successes_of_all_sets_come_before_two_of_one_and_failures_follow():

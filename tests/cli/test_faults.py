@@ -22,8 +22,12 @@ def marked_rows() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 calls = [item for item in node.decorator_list if isinstance(item, ast.Call)]
-                found |= {argument.value for call in calls if ast.unparse(call.func) == "pytest.mark.fault"
-                          for argument in call.args}
+                found |= {
+                    argument.value
+                    for call in calls
+                    if ast.unparse(call.func) == "pytest.mark.fault"
+                    for argument in call.args
+                }
     return found
 
 
@@ -35,6 +39,7 @@ def test_every_row_has_a_test_or_a_reason_and_none_has_both():
 
 
 if UNTESTED := [row for row in ROWS.values() if row.untested]:  # none: no skip without a reason
+
     @pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in UNTESTED])
     def test_a_row_without_a_test(row):
         pytest.skip(f"{row.id}, {row.fault}: {row.untested}")
@@ -43,17 +48,21 @@ if UNTESTED := [row for row in ROWS.values() if row.untested]:  # none: no skip 
 def test_the_page_for_people_is_what_the_command_writes(tmp_path):
     with pytest.raises(SystemExit, match="0"):
         main(["faults", "--page", str(tmp_path / "safety.md")])
-    assert (tmp_path / "safety.md").read_text() == (ROOT / "docs/safety.md").read_text(), \
+    assert (tmp_path / "safety.md").read_text() == (ROOT / "docs/safety.md").read_text(), (
         "python -m gato_ros faults --page docs/safety.md"
+    )
     assert all(f"| {name} |" in safety_page(ROWS) for name in ROWS)
 
 
-@pytest.mark.parametrize(("line", "words"), [
-    ("Z1: {group: a, fault: b, detection: c, reaction: D, bound: d, injcted: e}", "did you mean 'injected'"),
-    ("Z1: {group: a, fault: b, detection: c, reaction: D, bound: d}", "neither"),
-    ("Z1: {group: a, fault: b, detection: c, reaction: D, bound: d, injected: e, untested: f}", "both"),
-    ("Z1: {group: a, fault: b, reaction: D, bound: d, injected: e}", "detection of Z1"),
-])
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Z1: {group: a, fault: b, detection: c, reaction: D, bound: d, injcted: e}", "did you mean 'injected'"),
+        ("Z1: {group: a, fault: b, detection: c, reaction: D, bound: d}", "neither"),
+        ("Z1: {group: a, fault: b, detection: c, reaction: D, bound: d, injected: e, untested: f}", "both"),
+        ("Z1: {group: a, fault: b, reaction: D, bound: d, injected: e}", "detection of Z1"),
+    ],
+)
 def test_a_row_that_is_not_complete_is_refused(tmp_path, line, words):
     path = tmp_path / "faults.yaml"
     path.write_text(f"{FILE.read_text()}{line}\n")
@@ -65,8 +74,12 @@ def test_a_summary_counts_what_was_measured_and_names_what_was_not():
     rows = {name: ROWS[name] for name in ("S1", "P1", "T2", "F1")}
     rows["M6"] = replace(ROWS["M6"], untested="not built")
     outcomes = {"S1": ["passed", "passed"], "P1": ["passed", "failed"], "T2": ["skipped"], "F1": ["passed"]}
-    injections = [{"row": "S1", "ms": 190.0}, {"row": "S1", "ms": 210.0}, {"row": "P1", "ms": 90.0},
-                  {"row": "P1", "ms": None}]
+    injections = [
+        {"row": "S1", "ms": 190.0},
+        {"row": "S1", "ms": 210.0},
+        {"row": "P1", "ms": 90.0},
+        {"row": "P1", "ms": None},
+    ]
     found = summary(rows, outcomes, injections)
     assert (found["injections"], found["rows_total"], found["rows_tested"]) == (4, 5, 2)
     assert (found["worst_ms"], found["worst_ms_of_robot"], found["without_reaction"]) == (90.0, 210.0, 1)
@@ -82,8 +95,12 @@ def test_a_test_of_an_unknown_or_untested_row_fails_the_run(tmp_path, row):
     import sys
 
     shutil.copy(ROOT / "tests/conftest.py", tmp_path / "conftest.py")
-    (tmp_path / "test_it.py").write_text(
-        f'import pytest\n@pytest.mark.fault("{row}")\ndef test_it():\n    pass\n')
-    done = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(tmp_path)],
-                          cwd=ROOT, capture_output=True, text=True, timeout=120)
+    (tmp_path / "test_it.py").write_text(f'import pytest\n@pytest.mark.fault("{row}")\ndef test_it():\n    pass\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode != 0 and row in done.stdout + done.stderr and "faults.yaml" in done.stdout + done.stderr

@@ -20,11 +20,26 @@ main(["guard", "mutants", "--rooms", "gripper_hold", "--sample", "2", "--seed", 
 """
 
 
-@pytest.mark.parametrize("source, what", [
-    ("a < b", {"Lt -> LtE"}), ("a == b", {"Eq -> NotEq"}), ("a + b", {"Add -> Sub"}), ("a * b", {"Mult -> Div"}),
-    ("a and b", {"And -> Or"}), ("not a", {"not dropped"}), ("-a", {"minus dropped"}), ("2.5", {"2.5 -> 3.5"}),
-    ("True", {"True -> False"}), ("min(a, b)", {"min -> max"}), ("np.maximum(a, b)", {"maximum -> minimum"}),
-    ("a if b else c", {"condition turned round"}), ("x: A | None", set()), ("'text'", set()), ("None", set())])
+@pytest.mark.parametrize(
+    "source, what",
+    [
+        ("a < b", {"Lt -> LtE"}),
+        ("a == b", {"Eq -> NotEq"}),
+        ("a + b", {"Add -> Sub"}),
+        ("a * b", {"Mult -> Div"}),
+        ("a and b", {"And -> Or"}),
+        ("not a", {"not dropped"}),
+        ("-a", {"minus dropped"}),
+        ("2.5", {"2.5 -> 3.5"}),
+        ("True", {"True -> False"}),
+        ("min(a, b)", {"min -> max"}),
+        ("np.maximum(a, b)", {"maximum -> minimum"}),
+        ("a if b else c", {"condition turned round"}),
+        ("x: A | None", set()),
+        ("'text'", set()),
+        ("None", set()),
+    ],
+)
 def test_each_kind_of_change(source, what):
     assert {change[3] for change in changes(ast.parse(source))} == what
 
@@ -46,8 +61,13 @@ def test_the_named_tests_exist():
 
 @pytest.mark.parametrize("kind, killed", [("mutated", 2), ("unchanged", 0)])
 def test_mutants_of_a_room_die_and_what_is_no_change_lives(tmp_path, kind, killed):
-    done = subprocess.run([sys.executable, "-c", OF_ONE_ROOM, str(tmp_path / "mutants.json"), kind], cwd=ROOT,
-                          capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", OF_ONE_ROOM, str(tmp_path / "mutants.json"), kind],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     result = json.loads((tmp_path / "mutants.json").read_text())
     assert (result["mutants"], result["killed"], len(result["survivors"])) == (2, killed, 2 - killed), done.stdout
     assert done.returncode == (0 if killed == 2 else 1) and result["ok"] == (killed == 2)

@@ -63,11 +63,14 @@ def test_data_that_was_found_has_frames_and_no_hours(out):
 
 
 def test_rates_are_those_of_the_results(out):
-    write_json(out / RATES.folder / "result.json", {
-        "seed": 900_000, "perturbation": None, "sets": {"triplet1": row(5)}})
+    write_json(
+        out / RATES.folder / "result.json", {"seed": 900_000, "perturbation": None, "sets": {"triplet1": row(5)}}
+    )
     light = {"level": "medium", "sets": {"cubes": row(3)}, "against_plain": {"sets": {"cubes": {"difference": -0.4}}}}
-    write_json(out / DISTURBED.folder / "result.json", {
-        "seed": 900_000, "perturbation": None, "sets": {"cubes": row(7)}, "perturbations": {"light": light}})
+    write_json(
+        out / DISTURBED.folder / "result.json",
+        {"seed": 900_000, "perturbation": None, "sets": {"cubes": row(7)}, "perturbations": {"light": light}},
+    )
     text = card(out)
     success, disturbed = text.split("## Success in ")[1:]
     assert "| triplet1 | no | 5 of 10 | 50 % | 24 % - 76 % | 900000 | 1 not lifted |" in success

@@ -58,7 +58,9 @@ def killed_and_finished(out):
 def check_that_a_kill_left_a_true_ledger_and_no_workers(made):
     assert made["alive"] == []
     assert {name: row["state"] for name, row in made["cut"].items()} == {
-        **dict.fromkeys(STAGES[:3], "done"), KILLED: "running"}
+        **dict.fromkeys(STAGES[:3], "done"),
+        KILLED: "running",
+    }
     assert made["cut"][KILLED]["seconds"] > 2 and made["cut"][KILLED]["result"] is None
     states = {row["stage"]: row["state"] for row in json.loads((made["out"] / "list.json").read_text())["stages"]}
     assert list(states) == STAGES
@@ -83,7 +85,8 @@ def check_that_weights_and_card_say_what_the_files_say(made, name):
     weights = load_weights(folder, load_embodiment())
     assert weights.extra["step"] == 20 and weights.golden
     assert (folder / "params.safetensors").read_bytes() == (
-        made["out"] / name / "dagger_1" / "last" / "params.safetensors").read_bytes()
+        made["out"] / name / "dagger_1" / "last" / "params.safetensors"
+    ).read_bytes()
     assert str(made["out"]) not in (folder / "config.json").read_text()
     assert (folder / "training.png").read_bytes().startswith(b"\x89PNG")
     card = (folder / "MODEL_CARD.md").read_text()
@@ -107,7 +110,8 @@ def check_that_a_second_run_does_nothing(made):
     assert done.returncode == 0 and done.stdout.startswith("14 of 14 stages are done")
     assert (made["out"] / "ledger.json").read_bytes() == before
     assert {path: path.stat().st_mtime_ns for path in times if path.name != ".ledger.lock"} == {
-        path: then for path, then in times.items() if path.name != ".ledger.lock"}
+        path: then for path, then in times.items() if path.name != ".ledger.lock"
+    }
 
 
 def check_that_a_stage_is_done_again_on_request_and_keeps_what_it_had(made):
@@ -148,12 +152,15 @@ def test_the_whole_recipe_at_toy_sizes(tmp_path):
     check_that_a_stage_that_was_begun_with_other_options_is_refused(made, tmp_path / "other")
 
 
-@pytest.mark.parametrize("arguments, word", [
-    (("--until", "mastery_dager_1"), "did you mean 'mastery_dagger_1'"),
-    (("--redo", "nothing"), "a stage in"),
-    (("--recipe", "smok"), "did you mean 'smoke'"),
-    (("--workers", "0"), "--workers of at least 1"),
-])
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        (("--until", "mastery_dager_1"), "did you mean 'mastery_dagger_1'"),
+        (("--redo", "nothing"), "a stage in"),
+        (("--recipe", "smok"), "did you mean 'smoke'"),
+        (("--workers", "0"), "--workers of at least 1"),
+    ],
+)
 def test_bad_input_is_refused_before_anything_is_made(tmp_path, arguments, word):
     done = policy_verb("--out", tmp_path / "out", *arguments)
     assert done.returncode == 2 and word in done.stderr
@@ -209,8 +216,9 @@ def test_a_damaged_ledger_is_refused(tmp_path):
 
 
 def test_the_closed_loop_of_several_sets_is_their_mean(tmp_path):
-    options = train.Options(data=(), out=tmp_path, closed_loop_set="cubes,triplet2", closed_loop_episodes=2,
-                            closed_loop_seed=800_003)
+    options = train.Options(
+        data=(), out=tmp_path, closed_loop_set="cubes,triplet2", closed_loop_episodes=2, closed_loop_seed=800_003
+    )
     values = train_closed_loop.measured(options, "expert")
     assert values["episodes"] == 4 and values["rate_cubes"] == 1.0
     assert values["rate"] == (values["rate_cubes"] + values["rate_triplet2"]) / 2

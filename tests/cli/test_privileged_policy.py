@@ -46,8 +46,11 @@ def test_the_environment_shows_what_the_policy_reads_and_renders_nothing(saved):
         observation = environment.observe()
         assert not any(value.dtype == np.uint8 for value in observation.values.values())
         inner = GatoPolicy.from_directory(folder, extended)
-        planned = StackingExpert(plain).with_plan(observation) if "privileged/plan" in config.observation_keys \
+        planned = (
+            StackingExpert(plain).with_plan(observation)
+            if "privileged/plan" in config.observation_keys
             else observation
+        )
         values = {**observation.values, **privileged_values(config.observation_keys, planned.privileged)}
         expected = inner.act(Observation(values)).as_vector()
         np.testing.assert_array_equal(policy.act(observation).as_vector(), expected)

@@ -22,13 +22,27 @@ ROBOT = load_embodiment()
 KINEMATICS = Kinematics(ROBOT)
 START_NS = 1_700_000_000_000_000_000
 STRING = "std_msgs/msg/String"
-TOPICS = {f"/{role}": Topic(f"/{role}", kind, role) for role, kind in (
-    ("guard_journal", STRING), ("policy_journal", STRING), ("proposal_twist", messages.TWIST),
-    ("proposal_gripper", messages.JOINT_STATE), ("arm_command", messages.JOINT_STATE),
-    ("gripper", messages.JOINT_STATE))}
+TOPICS = {
+    f"/{role}": Topic(f"/{role}", kind, role)
+    for role, kind in (
+        ("guard_journal", STRING),
+        ("policy_journal", STRING),
+        ("proposal_twist", messages.TWIST),
+        ("proposal_gripper", messages.JOINT_STATE),
+        ("arm_command", messages.JOINT_STATE),
+        ("gripper", messages.JOINT_STATE),
+    )
+}
 TOPICS["/image"] = Topic("/image", messages.IMAGE, "image", "basket_front_left/pixels")
-ABOUT = {"robot": ROBOT.name, "contract_digest": ROBOT.digest, "at_ns": START_NS, "reason": "emergency_stop",
-         "span_s": 1.0, "lost": {"/guard_journal": 3}, "crowded_out": {}}
+ABOUT = {
+    "robot": ROBOT.name,
+    "contract_digest": ROBOT.digest,
+    "at_ns": START_NS,
+    "reason": "emergency_stop",
+    "span_s": 1.0,
+    "lost": {"/guard_journal": 3},
+    "crowded_out": {},
+}
 
 
 def string(text: str) -> bytes:
@@ -60,8 +74,11 @@ def recorded(ticks=60, change=lambda role, index, data: data):
             put("proposal_twist", stamp_ns, messages.twist_stamped(twist, stamp_ns, "base"))
             put("proposal_gripper", stamp_ns, messages.joint_state(["gripper"], stamp_ns, [0.05]))
         command, _ = guard.step(proposal, state, Instant(now.steady_s + 2e-6, clock_s))
-        put("arm_command", stamp_ns + 900, messages.joint_state(ROBOT.arm.joints, stamp_ns + 900_000, None,
-                                                                command.joint_velocity))
+        put(
+            "arm_command",
+            stamp_ns + 900,
+            messages.joint_state(ROBOT.arm.joints, stamp_ns + 900_000, None, command.joint_velocity),
+        )
         put("guard_journal", stamp_ns + 1000, string("\n".join(guard.take())))
         q = q + command.joint_velocity * 0.01
     return kept
@@ -82,16 +99,22 @@ def test_what_a_guard_did_is_done_again_without_a_difference(tmp_path, capsys):
     code, layers = replay(tmp_path)
     assert code == 0
     assert layers["verdict"]["compared"] > 55 and layers["verdict"]["not_compared"] == {
-        "the guard's state is not known yet": 1}
+        "the guard's state is not known yet": 1
+    }
     assert layers["handover"]["compared"] == 12 and layers["command"]["compared"] > 55
     shown = capsys.readouterr().out
     assert "no difference" in shown and "3 messages of /guard_journal were lost on the way" in shown
     assert "no step of a policy was recorded" in shown
 
 
-@pytest.mark.parametrize("role, index, place, layer", [
-    ("arm_command", 20, -20, "command"), ("proposal_twist", 3, -48, "handover"),
-    ("proposal_gripper", 3, -9, "handover")])
+@pytest.mark.parametrize(
+    "role, index, place, layer",
+    [
+        ("arm_command", 20, -20, "command"),
+        ("proposal_twist", 3, -48, "handover"),
+        ("proposal_gripper", 3, -9, "handover"),
+    ],
+)
 def test_one_flipped_bit_on_the_wire_is_found_in_its_layer(tmp_path, role, index, place, layer):
     def flip(at_role, at_index, data):
         if (at_role, at_index) != (role, index):
@@ -146,14 +169,37 @@ def test_a_file_that_is_no_incident_is_refused(tmp_path, capsys):
     assert "not an MCAP file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("who, complaint", [
-    ({"contract": "0" * 64}, "the contract of the recording, sha256 000000000000"),
-    ({"weights": "1" * 64}, "the policy of the recording, sha256 111111111111")])
+@pytest.mark.parametrize(
+    "who, complaint",
+    [
+        ({"contract": "0" * 64}, "the contract of the recording, sha256 000000000000"),
+        ({"weights": "1" * 64}, "the policy of the recording, sha256 111111111111"),
+    ],
+)
 def test_another_contract_or_policy_is_refused_unless_it_is_asked_for(tmp_path, capsys, who, complaint):
-    about = {"policy": "hold", "weights": "", "precision": "", "embodiment": ROBOT.name, "contract": ROBOT.digest,
-             "versions": {}, "prompt": None, **who}
-    entry = {"n": 1, "since_reset": 0, "ticks": 0, "sources": {}, "texts": {}, "ids": None, "action_ids": None,
-             "action": None, "stamp_ns": None, "failure": "x", "about": about}
+    about = {
+        "policy": "hold",
+        "weights": "",
+        "precision": "",
+        "embodiment": ROBOT.name,
+        "contract": ROBOT.digest,
+        "versions": {},
+        "prompt": None,
+        **who,
+    }
+    entry = {
+        "n": 1,
+        "since_reset": 0,
+        "ticks": 0,
+        "sources": {},
+        "texts": {},
+        "ids": None,
+        "action_ids": None,
+        "action": None,
+        "stamp_ns": None,
+        "failure": "x",
+        "about": about,
+    }
     kept = [*recorded(), Kept(0.0, START_NS, "/policy_journal", string(json.dumps(entry)))]
     assert replay(tmp_path, kept=kept)[0] == 2
     assert complaint in capsys.readouterr().err
@@ -167,10 +213,17 @@ def sensed(step: int):
     store, stamp_ns = messages.typestore(), START_NS + step * 50_000_000
     pixels = np.random.default_rng(step).integers(0, 256, (128, 128, 3), np.uint8)
     gripper = store.types[messages.JOINT_STATE](
-        header=messages._header(stamp_ns, ""), name=["gripper"], position=np.array([0.001 * (step % 80)]),
-        velocity=np.zeros(0), effort=np.array([5.0 * (step % 2)]))
-    values = {"basket_front_left/pixels": pixels, "gripper/opening": np.float32(gripper.position),
-              "gripper/grasp": np.array([step % 2], np.float32)}
+        header=messages._header(stamp_ns, ""),
+        name=["gripper"],
+        position=np.array([0.001 * (step % 80)]),
+        velocity=np.zeros(0),
+        effort=np.array([5.0 * (step % 2)]),
+    )
+    values = {
+        "basket_front_left/pixels": pixels,
+        "gripper/opening": np.float32(gripper.position),
+        "gripper/grasp": np.array([step % 2], np.float32),
+    }
     return stamp_ns, messages.image(pixels, stamp_ns, ""), store.serialize_cdr(gripper, messages.JOINT_STATE), values
 
 
@@ -188,28 +241,55 @@ def test_a_memory_from_before_the_recording_is_filled_before_it_is_judged(tmp_pa
     shapes = parameter_shapes(config, token_layout(ROBOT, config))
     for seed, name in enumerate(("weights", "other")):
         rng = np.random.default_rng(seed)
-        save_weights(tmp_path / name, jax.tree.map(lambda leaf, rng=rng: 0.1 * rng.standard_normal(
-            leaf.shape, np.float32), shapes), config, ROBOT)
+        save_weights(
+            tmp_path / name,
+            jax.tree.map(lambda leaf, rng=rng: 0.1 * rng.standard_normal(leaf.shape, np.float32), shapes),
+            config,
+            ROBOT,
+        )
     policy = GatoPolicy.from_directory(tmp_path / "weights", ROBOT)
-    about = {"policy": str(tmp_path / "weights"), "weights": policy.digest, "precision": "", "versions": {},
-             "embodiment": ROBOT.name, "contract": ROBOT.digest, "prompt": None}
+    about = {
+        "policy": str(tmp_path / "weights"),
+        "weights": policy.digest,
+        "precision": "",
+        "versions": {},
+        "embodiment": ROBOT.name,
+        "contract": ROBOT.digest,
+        "prompt": None,
+    }
     kept, judged = [], 4
     for step in range(7 + 2 * policy.reach_steps + judged):
         stamp_ns, image, gripper, values = sensed(step)
         action = policy.act(Observation(values)).as_vector()
         stamp_s = stamp_ns // 10**9 + stamp_ns % 10**9 * 1e-9
-        entry = {"n": step, "since_reset": step, "ticks": policy.ticks, "texts": {}, "failure": None, "about": about,
-                 "sources": {"basket_front_left/pixels": stamp_s, "gripper_states": stamp_s},
-                 "ids": policy.last_tokens.ids.tolist(), "action_ids": policy.last_ids.tolist(),
-                 "patches_crc32": zlib.crc32(policy.last_tokens.patches.tobytes()), "stamp_ns": stamp_ns,
-                 "action": encode(action)}
+        entry = {
+            "n": step,
+            "since_reset": step,
+            "ticks": policy.ticks,
+            "texts": {},
+            "failure": None,
+            "about": about,
+            "sources": {"basket_front_left/pixels": stamp_s, "gripper_states": stamp_s},
+            "ids": policy.last_tokens.ids.tolist(),
+            "action_ids": policy.last_ids.tolist(),
+            "patches_crc32": zlib.crc32(policy.last_tokens.patches.tobytes()),
+            "stamp_ns": stamp_ns,
+            "action": encode(action),
+        }
         if step >= 7:  # what came before was forgotten
-            kept += [Kept(0.0, stamp_ns, topic, bytes(data)) for topic, data in (
-                ("/image", image), ("/gripper", gripper), ("/policy_journal", string(json.dumps(entry))))]
+            kept += [
+                Kept(0.0, stamp_ns, topic, bytes(data))
+                for topic, data in (
+                    ("/image", image),
+                    ("/gripper", gripper),
+                    ("/policy_journal", string(json.dumps(entry))),
+                )
+            ]
     code, layers = replay(tmp_path, "--part", "policy", kept=kept)
     assert code == 0 and layers["tokens"]["compared"] == 2 * policy.reach_steps + judged
     assert layers["proposal"]["compared"] == judged and sum(layers["proposal"]["not_compared"].values()) == 2 * (
-        policy.reach_steps)
+        policy.reach_steps
+    )
     assert replay(tmp_path, "--part", "policy", "--policy", str(tmp_path / "other"), kept=kept)[0] == 2
     code, layers = replay(tmp_path, "--part", "policy", "--policy", str(tmp_path / "other"), "--anyway", kept=kept)
     assert code == 1 and layers["proposal"]["different"] > 0 and not layers["tokens"]["different"]

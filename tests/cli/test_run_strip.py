@@ -7,8 +7,13 @@ from gato_ros.cli.run_strip import MOMENTS, run_strip, write_strip
 
 def frames(count, still=0):
     """Two cameras whose brightness tells the step; the first `still` steps look alike."""
-    return [{name: np.full((128, 128, 3), max(step - still, 0) + add, np.uint8)
-             for name, add in (("left", 10), ("right", 100))} for step in range(count)]
+    return [
+        {
+            name: np.full((128, 128, 3), max(step - still, 0) + add, np.uint8)
+            for name, add in (("left", 10), ("right", 100))
+        }
+        for step in range(count)
+    ]
 
 
 def shown(picture, row):

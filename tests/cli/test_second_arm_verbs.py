@@ -28,17 +28,19 @@ FUZZ_TICKS = 6_000
 def trained(tmp_path_factory):
     """A demonstration, a few snapshots, and a policy that has seen them for two steps."""
     data, out = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("run")
-    collect.run(collect.Options(data, embodiment=PANDA, episodes=1, seed=3, workers=1, image_share=0.05,
-                                keep_failures=True))
+    collect.run(
+        collect.Options(data, embodiment=PANDA, episodes=1, seed=3, workers=1, image_share=0.05, keep_failures=True)
+    )
     collect.run(collect.Options(data, "snapshots", embodiment=PANDA, episodes=1, workers=1, per_scene=8))
-    result = train.run(train.Options((data,), out, "debug_one_pass", PANDA,
-                                     training=TrainingConfig(steps=2, batch=4, mirror=True)))
+    result = train.run(
+        train.Options((data,), out, "debug_one_pass", PANDA, training=TrainingConfig(steps=2, batch=4, mirror=True))
+    )
     assert result["steps"] == 2
     return data, out / "last"
 
 
 def test_demonstrations_hold_the_robots_own_channels(trained):
-    path, = episode_paths(trained[0])
+    (path,) = episode_paths(trained[0])
     episode = read_episode(path)
     assert verify_episode(path) == []
     assert episode.metadata["embodiment"] == PANDA and episode.metadata["contract_digest"] == ROBOT.digest
@@ -71,13 +73,21 @@ def test_presets_see_what_the_robot_calls_by_its_own_names(tmp_path):
     for name, preset in PRESETS.items():
         assert preset_for(name, load_embodiment()) is preset or preset_for(name, load_embodiment()) == preset
     assert preset_for("gato_79m", ROBOT).observation_keys == (
-        "basket_front_left/pixels", "basket_front_right/pixels", "gripper/opening", "panda/joints/angle",
-        "panda/pinch/pose", "panda/tcp/pose")
+        "basket_front_left/pixels",
+        "basket_front_right/pixels",
+        "gripper/opening",
+        "panda/joints/angle",
+        "panda/pinch/pose",
+        "panda/tcp/pose",
+    )
     small = preset_for("sawyer_small", ROBOT)
     assert can_mirror(ROBOT.image_keys, [key for key in small.observation_keys if key not in ROBOT.image_keys])
     path = tmp_path / "one_eye.yaml"
-    one = {key: value for key, value in ROBOT.model_dump(by_alias=True)["observations"].items()
-           if key != "basket_front_left/pixels"}
+    one = {
+        key: value
+        for key, value in ROBOT.model_dump(by_alias=True)["observations"].items()
+        if key != "basket_front_left/pixels"
+    }
     path.write_text(json.dumps({**ROBOT.model_dump(by_alias=True), "name": "one_eye", "observations": one}))
     robot = load_embodiment(path)
     assert preset_for("debug", robot).observation_keys[0] == "basket_front_right/pixels"

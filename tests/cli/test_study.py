@@ -29,13 +29,20 @@ def data(tmp_path_factory):
     """Five files whose actions tell which file they are from."""
     folder, embodiment = tmp_path_factory.mktemp("data"), load_embodiment()
     for number in range(5):
-        values = {key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
-                  for key, channel in embodiment.observations.items()}
-        privileged = {f"privileged/{colour}/{what}": np.array(value, np.float32) for colour in ("red", "green", "blue")
-                      for what, value in (("pose", [0.6, 0, 0.08, 0, 0, 0, 1]), ("object", [0]))}
+        values = {
+            key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
+            for key, channel in embodiment.observations.items()
+        }
+        privileged = {
+            f"privileged/{colour}/{what}": np.array(value, np.float32)
+            for colour in ("red", "green", "blue")
+            for what, value in (("pose", [0.6, 0, 0.08, 0, 0, 0, 1]), ("object", [0]))
+        }
         row = (Observation(values, 0.0, privileged), Action(np.full(4, 0.01 * number), 0.0))
-        save_frames(folder / f"cubes-snapshots-{number:06d}{SUFFIX}",
-                    make_frames(embodiment.image_keys, [row] * FRAMES_PER_FILE))
+        save_frames(
+            folder / f"cubes-snapshots-{number:06d}{SUFFIX}",
+            make_frames(embodiment.image_keys, [row] * FRAMES_PER_FILE),
+        )
     return folder
 
 
@@ -57,8 +64,14 @@ def test_a_limit_takes_the_first_files_and_smaller_ones_are_part_of_larger_ones(
 @pytest.fixture(scope="module")
 def done(data, tmp_path_factory):
     """The whole study once. The preset that sees poses: it renders nothing, and trains and plays like the others."""
-    options = study.Options("demonstrations", tmp_path_factory.mktemp("study") / "out", (data,), preset="sawyer_state",
-                            demonstrations=(2, 4), **TOY)
+    options = study.Options(
+        "demonstrations",
+        tmp_path_factory.mktemp("study") / "out",
+        (data,),
+        preset="sawyer_state",
+        demonstrations=(2, 4),
+        **TOY,
+    )
     return options, study.run(options)
 
 
@@ -100,8 +113,11 @@ def test_what_is_done_is_not_done_again_and_what_is_missing_is(done):
 def test_other_options_do_not_go_on_in_the_same_folder(done):
     options, _ = done
     longer = replace(options.training, steps=4)
-    for change, word in (({"training": longer}, "training.steps"), ({"seed": 950_000}, "seed"),
-                         ({"preset": "sawyer_tiny"}, "preset")):
+    for change, word in (
+        ({"training": longer}, "training.steps"),
+        ({"seed": 950_000}, "seed"),
+        ({"preset": "sawyer_tiny"}, "preset"),
+    ):
         with pytest.raises(SetupError, match=f"different {word} in 0002"):
             study.run(replace(options, **change))
 
@@ -119,7 +135,13 @@ def test_list_shows_the_state_and_does_nothing(done, data, tmp_path, capsys):
 def test_few_shot_compares_two_starts_on_the_new_task(tmp_path):
     cells = study.study_cells(study.Options("few_shot", tmp_path, init=tmp_path / "weights"))
     assert [(cell.limit, cell.init is not None) for cell in cells] == [
-        (10, True), (30, True), (100, True), (10, False), (30, False), (100, False)]
+        (10, True),
+        (30, True),
+        (100, True),
+        (10, False),
+        (30, False),
+        (100, False),
+    ]
     assert {cell.task for cell in cells} == {"blue_on_green"}
     assert {cell.data for cell in cells} == {(tmp_path / "demonstrations",)}
     assert len({cell.name for cell in cells}) == 6 and len({cell.series for cell in cells}) == 2
@@ -131,19 +153,22 @@ def test_size_has_a_cell_per_model_in_order_of_size(tmp_path):
     assert len(sizes) == 3 and sizes[1] > 3 * sizes[0] and sizes[2] > 3 * sizes[1]
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (("demonstrations",), "--data"),
-    (("demonstrations", "--data", "DATA", "DATA"), "one folder"),
-    (("demonstrations", "--data", "DATA"), "1000 files of demonstrations"),
-    (("demonstrations", "--data", "DATA", "--demonstrations", "2", "2"), "name each once"),
-    (("demonstrations", "--data", "DATA", "--demonstrations", "1", "2"), "at least 2"),
-    (("size", "--data", "DATA", "--presets", "sawyer_tinny"), "sawyer_tiny"),
-    (("size", "--data", "DATA", "--demonstrations", "2"), "no --demonstrations"),
-    (("size", "--data", "DATA", "--set", "cubs"), "cubes"),
-    (("size", "--data", "DATA", "--episodes", "0"), "--episodes"),
-    (("few_shot",), "--init"),
-    (("few_shot", "--init", "DATA"), "config.json"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("demonstrations",), "--data"),
+        (("demonstrations", "--data", "DATA", "DATA"), "one folder"),
+        (("demonstrations", "--data", "DATA"), "1000 files of demonstrations"),
+        (("demonstrations", "--data", "DATA", "--demonstrations", "2", "2"), "name each once"),
+        (("demonstrations", "--data", "DATA", "--demonstrations", "1", "2"), "at least 2"),
+        (("size", "--data", "DATA", "--presets", "sawyer_tinny"), "sawyer_tiny"),
+        (("size", "--data", "DATA", "--demonstrations", "2"), "no --demonstrations"),
+        (("size", "--data", "DATA", "--set", "cubs"), "cubes"),
+        (("size", "--data", "DATA", "--episodes", "0"), "--episodes"),
+        (("few_shot",), "--init"),
+        (("few_shot", "--init", "DATA"), "config.json"),
+    ],
+)
 def test_bad_input_is_one_line_and_nothing_is_written(data, tmp_path, capsys, arguments, words):
     with pytest.raises(SystemExit) as exit_:
         main(["study", *(str(data) if one == "DATA" else one for one in arguments), "--out", str(tmp_path / "out")])
@@ -175,12 +200,31 @@ def made_up(rates, episodes=20):
     """A few-shot result without a run."""
     rows, cells = [], [(count, series) for series in ("pretrained", "from nothing") for count in (10, 30, 100)]
     for (count, series), successes in zip(cells, rates):
-        rows.append({"cell": f"{count}{series}", "series": series, "preset": "sawyer_small", "demonstrations": count,
-                     "parameters": 1_000_000, "frames": 50 * count, "successes": successes, "episodes": episodes,
-                     "rate": successes / episodes, "wilson95": list(wilson95(successes, episodes)),
-                     "mean_steps": 200.0})
-    return {"study": "few_shot", "set": "cubes", "seed": 900_000, "steps": 10, "batch": 4, "task": "blue_on_green",
-            "init": "weights", "cells": rows}
+        rows.append(
+            {
+                "cell": f"{count}{series}",
+                "series": series,
+                "preset": "sawyer_small",
+                "demonstrations": count,
+                "parameters": 1_000_000,
+                "frames": 50 * count,
+                "successes": successes,
+                "episodes": episodes,
+                "rate": successes / episodes,
+                "wilson95": list(wilson95(successes, episodes)),
+                "mean_steps": 200.0,
+            }
+        )
+    return {
+        "study": "few_shot",
+        "set": "cubes",
+        "seed": 900_000,
+        "steps": 10,
+        "batch": 4,
+        "task": "blue_on_green",
+        "init": "weights",
+        "cells": rows,
+    }
 
 
 def test_a_plot_shows_every_line_and_its_intervals(tmp_path):
@@ -192,7 +236,7 @@ def test_a_plot_shows_every_line_and_its_intervals(tmp_path):
     for name, result in {**results, "wide": wide}.items():
         plot(result, tmp_path / f"{name}.png")
         pictures[name] = read_plot(tmp_path / f"{name}.png")
-    for colour in ([0x33, 0x66, 0xaa], [0xcc, 0x66, 0x11]):
+    for colour in ([0x33, 0x66, 0xAA], [0xCC, 0x66, 0x11]):
         assert (np.abs(pictures["some"] * 255 - colour).max(-1) < 3).sum() > 1000, "one line per series"
     for name in ("others", "wide"):
         assert np.abs(pictures["some"] - pictures[name]).max() > 0.5

@@ -15,8 +15,10 @@ from gato_ros.models.weights import load_weights, weights_config
 from gato_ros.training.config import TrainingConfig
 
 TOLD = "sawyer_rgb_stacking_told"
-TEXTS = {"red_on_blue": "stack the red object on the blue one",
-         "blue_on_green": "stack the blue object on the green one"}
+TEXTS = {
+    "red_on_blue": "stack the red object on the blue one",
+    "blue_on_green": "stack the blue object on the green one",
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +27,24 @@ def demonstrations(tmp_path_factory):
     folders = {task: tmp_path_factory.mktemp(task) for task in TEXTS}
     for task, folder in folders.items():
         for seed in (0, 1):
-            collect.run(collect.Options(folder, "snapshots", task=task, embodiment=TOLD, episodes=1, seed=seed,
-                                        workers=1, per_scene=8))
+            collect.run(
+                collect.Options(
+                    folder, "snapshots", task=task, embodiment=TOLD, episodes=1, seed=seed, workers=1, per_scene=8
+                )
+            )
     return folders
 
 
 @pytest.fixture(scope="module")
 def run(demonstrations, tmp_path_factory):
-    options = train.Options(tuple(demonstrations.values()), tmp_path_factory.mktemp("run"), "debug_one_pass", TOLD,
-                            ("task/text",), TrainingConfig(steps=2, batch=4, mirror=True))
+    options = train.Options(
+        tuple(demonstrations.values()),
+        tmp_path_factory.mktemp("run"),
+        "debug_one_pass",
+        TOLD,
+        ("task/text",),
+        TrainingConfig(steps=2, batch=4, mirror=True),
+    )
     train.run(options)
     return options
 
@@ -42,8 +53,11 @@ def test_demonstrations_hold_the_task_in_words(demonstrations, tmp_path):
     for task, folder in demonstrations.items():
         frames = load_frames(sorted(folder.glob("*.npz"))[0])
         assert {text_from_value(row) for row in frames.vectors["task/text"]} == {TEXTS[task]}
-    collect.run(collect.Options(tmp_path, task="blue_on_green", embodiment=TOLD, episodes=1, workers=1,
-                                image_share=0.05, keep_failures=True))
+    collect.run(
+        collect.Options(
+            tmp_path, task="blue_on_green", embodiment=TOLD, episodes=1, workers=1, image_share=0.05, keep_failures=True
+        )
+    )
     episode = read_episode(episode_paths(tmp_path)[0])
     assert episode.metadata["embodiment"] == TOLD
     assert {text_from_value(row) for row in episode.values["task/text"]} == {TEXTS["blue_on_green"]}
@@ -55,18 +69,23 @@ def test_what_was_told_travels_with_the_weights(run):
     assert np.isfinite(load_weights(folder, robot).params["table"]).all()
     with pytest.raises(SetupError, match="did you mean|task/text"):
         load_weights(folder, load_embodiment())
-    result = evaluate.run(evaluate.Options(str(folder), task="blue_on_green", embodiment=TOLD, episodes=1, workers=1,
-                                           quiet=True))
+    result = evaluate.run(
+        evaluate.Options(str(folder), task="blue_on_green", embodiment=TOLD, episodes=1, workers=1, quiet=True)
+    )
     assert result["embodiment"] == TOLD and result["sets"]["cubes"]["episodes"] == 1
     with pytest.raises(SetupError, match="task/text"):
         evaluate.run(evaluate.Options(str(folder), episodes=1, workers=1, quiet=True))
 
 
-@pytest.mark.parametrize("changed, words", [
-    ({"observe": ("task/txt",)}, "did you mean 'task/text'"),
-    ({"observe": ("gripper/grasp",)}, "what the preset does not see"),
-    ({"embodiment": "sawyer_rgb_stacking"}, "task/text"),
-    ({"embodiment": "sawyer_rgb_stacking_tod"}, f"did you mean '{TOLD}'")])
+@pytest.mark.parametrize(
+    "changed, words",
+    [
+        ({"observe": ("task/txt",)}, "did you mean 'task/text'"),
+        ({"observe": ("gripper/grasp",)}, "what the preset does not see"),
+        ({"embodiment": "sawyer_rgb_stacking"}, "task/text"),
+        ({"embodiment": "sawyer_rgb_stacking_tod"}, f"did you mean '{TOLD}'"),
+    ],
+)
 def test_what_cannot_be_observed_is_refused(run, tmp_path, changed, words):
     with pytest.raises(SetupError, match=words):
         train.run(replace(run, out=tmp_path / "run", **changed))

@@ -26,8 +26,10 @@ def episodes(tmp_path_factory):
     for number in range(4):
         with EpisodeWriter(folder, f"{number}", ROBOT, FACTS) as writer:
             for step in range(8):
-                values = {key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
-                          for key, channel in ROBOT.observations.items()}
+                values = {
+                    key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
+                    for key, channel in ROBOT.observations.items()
+                }
                 action = Action(np.zeros(4), 0.085)
                 writer.add(step, Observation(values, step / 20), action, action)
             writer.close({"success": number != 2})
@@ -64,9 +66,14 @@ def test_options_change_the_recipe(episodes, tmp_path):
     assert made.config.learning_rate == RECIPES["debug"].learning_rate
 
 
-@pytest.mark.parametrize(("preset", "changes", "words"), [
-    ("gato_79m", {}, "13 consecutive steps"), ("debug", {"length": 2}, "longer than the window"),
-    ("debug", {"batch": 0}, "sensible batch")])
+@pytest.mark.parametrize(
+    ("preset", "changes", "words"),
+    [
+        ("gato_79m", {}, "13 consecutive steps"),
+        ("debug", {"length": 2}, "longer than the window"),
+        ("debug", {"batch": 0}, "sensible batch"),
+    ],
+)
 def test_what_cannot_be_trained_is_refused(episodes, tmp_path, preset, changes, words):
     options = train.Options(data=(episodes,), out=tmp_path / "run", preset=preset, sequence=SequenceOptions(**changes))
     with pytest.raises(SetupError, match=words):
@@ -74,19 +81,29 @@ def test_what_cannot_be_trained_is_refused(episodes, tmp_path, preset, changes, 
     assert not (tmp_path / "run").exists() and PAPER.length == 13
 
 
-@pytest.mark.parametrize(("preset", "options", "words"), [
-    ("debug", {"training": TrainingConfig(steps=9)}, "--sequence"),
-    ("debug_one_pass", {"sequence": SequenceOptions(steps=9)}, "--training"),
-    ("debug_one_pass", {"resident": True}, "--resident"),
-    ("debug", {"resident": True, "mesh": "data=1"}, "--resident")])
+@pytest.mark.parametrize(
+    ("preset", "options", "words"),
+    [
+        ("debug", {"training": TrainingConfig(steps=9)}, "--sequence"),
+        ("debug_one_pass", {"sequence": SequenceOptions(steps=9)}, "--training"),
+        ("debug_one_pass", {"resident": True}, "--resident"),
+        ("debug", {"resident": True, "mesh": "data=1"}, "--resident"),
+    ],
+)
 def test_options_of_the_other_kind_are_refused(tmp_path, preset, options, words):
     with pytest.raises(SetupError, match=words):
         train.run(train.Options(data=(), out=tmp_path, preset=preset, **options))
 
 
-@pytest.mark.parametrize(("given", "words"), [
-    ({"processes": 2}, "together"), ({"coordinator": "here:1"}, "together"), ({"mesh": "data=64"}, "devices there are"),
-    ({"mesh": "rows=2"}, "data=4,fsdp=2")])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"processes": 2}, "together"),
+        ({"coordinator": "here:1"}, "together"),
+        ({"mesh": "data=64"}, "devices there are"),
+        ({"mesh": "rows=2"}, "data=4,fsdp=2"),
+    ],
+)
 def test_a_mesh_that_cannot_be_is_refused_before_anything_is_made(tmp_path, given, words):
     with pytest.raises(SetupError, match=words):
         train.run(train.Options(data=(tmp_path,), out=tmp_path / "run", **given))

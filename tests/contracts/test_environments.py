@@ -27,15 +27,20 @@ def make():
     def one(*arguments, **options):
         made.append(RgbStackingEnv(*arguments, **options))
         return made[-1]
+
     yield one
     for environment in made:
         environment.close()
 
 
-@pytest.mark.parametrize("options", [
-    {"objects": "cubes", "observation_keys": STATE_KEYS, "privileged": PRIVILEGED_KEYS}, {"objects": "triplet2"},
-    {"objects": "cubes", "embodiment": PANDA, "privileged": PRIVILEGED_KEYS},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"objects": "cubes", "observation_keys": STATE_KEYS, "privileged": PRIVILEGED_KEYS},
+        {"objects": "triplet2"},
+        {"objects": "cubes", "embodiment": PANDA, "privileged": PRIVILEGED_KEYS},
+    ],
+)
 def test_gymnasium_finds_no_fault(make, options):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -83,8 +88,13 @@ def test_a_seed_fixes_the_episode_in_this_process_and_in_another(make):
     assert rollout(environment, 12) != first
     assert rollout(environment, 11) == first, "an episode depends on the one before it"
     assert rollout(make("train"), 11) == first
-    other = subprocess.run([sys.executable, "-c", PROGRAM, __file__], capture_output=True, text=True, check=True,
-                           cwd=Path(__file__).parents[2])
+    other = subprocess.run(
+        [sys.executable, "-c", PROGRAM, __file__],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
     assert other.stdout.split()[-1] == first
 
 
@@ -117,10 +127,14 @@ def test_privileged_state_is_given_only_where_it_is_named(make):
     assert set(asking.observe().privileged) == {PRIVILEGED_KEYS[0]}
 
 
-@pytest.mark.parametrize(("options", "said"), [
-    ({"objects": "triplet6"}, "triplet5|triplet"), ({"observation_keys": ("gripper/openin",)}, "gripper/opening"),
-    ({"privileged": ("privileged/red/pos",)}, "privileged/red/pose"),
-])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"objects": "triplet6"}, "triplet5|triplet"),
+        ({"observation_keys": ("gripper/openin",)}, "gripper/opening"),
+        ({"privileged": ("privileged/red/pos",)}, "privileged/red/pose"),
+    ],
+)
 def test_unknown_names_are_refused_with_the_nearest(options, said):
     with pytest.raises(SetupError, match=said):
         RgbStackingEnv(**options)

@@ -48,12 +48,14 @@ def test_tokens_are_the_same(live_and_recorded, preset):
     embodiment, live, actions, episode = live_and_recorded
     layout = token_layout(embodiment, PRESETS[preset])
     images = episode.image_steps
-    recorded = tokenize(layout, {key: value if key in embodiment.image_keys else value[images]
-                                 for key, value in episode.values.items()})
+    recorded = tokenize(
+        layout, {key: value if key in embodiment.image_keys else value[images] for key, value in episode.values.items()}
+    )
     for row, tick in enumerate(images):
         seen = tokenize(layout, live[tick].values)
         np.testing.assert_array_equal(np.asarray(seen.ids), np.asarray(recorded.ids)[row])
         np.testing.assert_array_equal(np.asarray(seen.patches), np.asarray(recorded.patches)[row])
     proposed = np.stack([action.as_vector() for action in actions])
-    np.testing.assert_array_equal(tokenize_actions(layout, episode.actions),
-                                  tokenize_actions(layout, np.float32(proposed)))
+    np.testing.assert_array_equal(
+        tokenize_actions(layout, episode.actions), tokenize_actions(layout, np.float32(proposed))
+    )

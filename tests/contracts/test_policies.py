@@ -28,8 +28,10 @@ def embodiment():
 @pytest.fixture(scope="module")
 def observations(embodiment):
     """A few ticks of a simulated episode with everything any policy may ask for."""
-    environment = RgbStackingEnv("triplet1", privileged=tuple(
-        key for key in StackingExpert().observation_keys if key.startswith(PRIVILEGED_PREFIX)))
+    environment = RgbStackingEnv(
+        "triplet1",
+        privileged=tuple(key for key in StackingExpert().observation_keys if key.startswith(PRIVILEGED_PREFIX)),
+    )
     environment.reset(seed=3)
     seen = []
     for tick in range(TICKS):
@@ -67,9 +69,11 @@ def policy(request, embodiment):
 
 def narrowed(observation, keys):
     """What an evaluation shows: the keys that the policy names and nothing else."""
-    return Observation({key: observation.values[key] for key in keys if not key.startswith(PRIVILEGED_PREFIX)},
-                       observation.stamp_s,
-                       {key: observation.privileged[key] for key in keys if key.startswith(PRIVILEGED_PREFIX)})
+    return Observation(
+        {key: observation.values[key] for key in keys if not key.startswith(PRIVILEGED_PREFIX)},
+        observation.stamp_s,
+        {key: observation.privileged[key] for key in keys if key.startswith(PRIVILEGED_PREFIX)},
+    )
 
 
 def play(policy, observations):
@@ -99,8 +103,13 @@ def test_a_reset_brings_back_the_same_episode(policy, observations):
 
 
 def test_it_leaves_the_observation_as_it_was(policy, observations):
-    before = [{**{key: value.copy() for key, value in one.values.items()},
-               **{key: value.copy() for key, value in one.privileged.items()}} for one in observations]
+    before = [
+        {
+            **{key: value.copy() for key, value in one.values.items()},
+            **{key: value.copy() for key, value in one.privileged.items()},
+        }
+        for one in observations
+    ]
     play(policy, observations)
     for copy, one in zip(before, observations):
         for key, value in {**one.values, **one.privileged}.items():

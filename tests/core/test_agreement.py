@@ -13,9 +13,16 @@ def proposal(*twist, opening_m=0.01):
     return Proposal(np.array(twist, np.float64), opening_m, 0.0, 0.0)
 
 
-@pytest.mark.parametrize(("twist", "cosine"), [
-    ((0.05, 0.0, 0.0, 0.0), 1.0), ((0.02, 0.0, 0.0, 9.0), 1.0), ((-0.05, 0.0, 0.0, 0.0), -1.0),
-    ((0.0, 0.05, 0.0, 0.0), 0.0), ((0.05, 0.05, 0.0, 0.0), math.sqrt(0.5))])
+@pytest.mark.parametrize(
+    ("twist", "cosine"),
+    [
+        ((0.05, 0.0, 0.0, 0.0), 1.0),
+        ((0.02, 0.0, 0.0, 9.0), 1.0),
+        ((-0.05, 0.0, 0.0, 0.0), -1.0),
+        ((0.0, 0.05, 0.0, 0.0), 0.0),
+        ((0.05, 0.05, 0.0, 0.0), math.sqrt(0.5)),
+    ],
+)
 def test_the_cosine_is_that_of_the_directions_only(twist, cosine):
     found = agreement(proposal(0.05, 0.0, 0.0, 0.0), proposal(*twist))
     assert found.cosine == pytest.approx(cosine)

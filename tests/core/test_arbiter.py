@@ -61,11 +61,18 @@ def test_nobody_is_idle(arbiter):
     assert (choice.source, choice.fault) == (IDLE, "stale_proposal")
 
 
-@pytest.mark.parametrize("change, fault", [
-    ({"stamp_s": CLOCK_AHEAD_S + 3600.0}, "future_stamp_proposal"), ({"stamp_s": math.nan}, "future_stamp_proposal"),
-    ({"received_s": 2.0}, "future_stamp_proposal"), ({"received_s": math.nan}, "future_stamp_proposal"),
-    ({"stamp_s": CLOCK_AHEAD_S}, "stale_proposal"), ({"gripper_opening_m": math.nan}, "non_finite_proposal"),
-    ({"twist": np.array([0, 0, math.inf, 0])}, "non_finite_proposal")])
+@pytest.mark.parametrize(
+    "change, fault",
+    [
+        ({"stamp_s": CLOCK_AHEAD_S + 3600.0}, "future_stamp_proposal"),
+        ({"stamp_s": math.nan}, "future_stamp_proposal"),
+        ({"received_s": 2.0}, "future_stamp_proposal"),
+        ({"received_s": math.nan}, "future_stamp_proposal"),
+        ({"stamp_s": CLOCK_AHEAD_S}, "stale_proposal"),
+        ({"gripper_opening_m": math.nan}, "non_finite_proposal"),
+        ({"twist": np.array([0, 0, math.inf, 0])}, "non_finite_proposal"),
+    ],
+)
 def test_a_human_who_cannot_be_followed_stops_the_arm_and_is_not_overruled(arbiter, change, fault):
     human = replace(proposal(1.0, source=HUMAN), **change)
     choice = arbiter.choose({HUMAN: human, POLICY: proposal(1.0)}, at(1.0), at_rest=False)
@@ -74,8 +81,9 @@ def test_a_human_who_cannot_be_followed_stops_the_arm_and_is_not_overruled(arbit
     assert choice.fault in (fault, "hand_back")
 
 
-@pytest.mark.parametrize("age_s, fault", [(0.0, None), (0.0799, None), (0.0801, "stale_proposal"),
-                                         (-0.001, "future_stamp_proposal")])
+@pytest.mark.parametrize(
+    "age_s, fault", [(0.0, None), (0.0799, None), (0.0801, "stale_proposal"), (-0.001, "future_stamp_proposal")]
+)
 def test_a_proposal_is_valid_for_so_long(arbiter, age_s, fault):
     assert arbiter.choose({POLICY: proposal(1.0)}, at(1.0 + age_s), at_rest=True).fault == fault
 

@@ -29,18 +29,32 @@ def test_gaps_are_between_surfaces():
     np.testing.assert_allclose(RULES.gaps(ARM), [0.15, 0.35, 0.25])
 
 
-@pytest.mark.parametrize("direction, speed, share", [
-    ((0, 0, -1), 1.0, 1.0),  # 1.3 m/s are allowed
-    ((0, 0, -1), 2.6, 0.5), ((0, 0, 1), 2.6, 1.0), ((0, 0, 1), -2.6, 0.5), ((0, 1, 0), 99.0, 1.0)])
+@pytest.mark.parametrize(
+    "direction, speed, share",
+    [
+        ((0, 0, -1), 1.0, 1.0),  # 1.3 m/s are allowed
+        ((0, 0, -1), 2.6, 0.5),
+        ((0, 0, 1), 2.6, 1.0),
+        ((0, 0, 1), -2.6, 0.5),
+        ((0, 1, 0), 99.0, 1.0),
+    ],
+)
 def test_a_capsule_slows_before_the_table(direction, speed, share):
     rules = Clearance(RULES.radius, 0.02, 0.1, np.array([0]), np.zeros((0, 2), int))
     assert rules.share(ARM, moving(0, direction), np.array([speed]), GAIN) == pytest.approx(share)
 
 
 @pytest.mark.fault("C8")
-@pytest.mark.parametrize("which, direction, speed, share", [
-    (1, (-1, 0, 0), 4.6, 0.5), (1, (1, 0, 0), 4.6, 1.0), (0, (1, 0, 0), 4.6, 0.5), (1, (-1, 0, 0), 2.3, 1.0),
-    (1, (-1, 0, 0), 2.31, 2.3 / 2.31)])
+@pytest.mark.parametrize(
+    "which, direction, speed, share",
+    [
+        (1, (-1, 0, 0), 4.6, 0.5),
+        (1, (1, 0, 0), 4.6, 1.0),
+        (0, (1, 0, 0), 4.6, 0.5),
+        (1, (-1, 0, 0), 2.3, 1.0),
+        (1, (-1, 0, 0), 2.31, 2.3 / 2.31),
+    ],
+)
 def test_two_capsules_slow_before_each_other_and_part_freely(which, direction, speed, share):
     rules = Clearance(RULES.radius, 0.02, -9.0, np.array([0]), RULES.pairs)
     assert rules.share(ARM, moving(which, direction), np.array([speed]), GAIN) == pytest.approx(share)
@@ -53,8 +67,9 @@ def test_what_is_too_close_already_may_only_part():
 
 
 @pytest.mark.parametrize("along", [(1.0, 0.0, 0.0), (1.0, -1.0, 1.0)])
-@pytest.mark.parametrize("lengths_m, middle", [
-    ((0.0, 0.0), 0.5), ((0.3, 0.1), 0.5), ((0.3, 0.1), 0.0), ((0.0, 0.7), 0.5)])
+@pytest.mark.parametrize(
+    "lengths_m, middle", [((0.0, 0.0), 0.5), ((0.3, 0.1), 0.5), ((0.3, 0.1), 0.0), ((0.0, 0.7), 0.5)]
+)
 @pytest.mark.parametrize("gain", [GAIN, 0.5])
 def test_two_that_rush_at_each_other_head_on_are_seen_from_as_far_as_it_takes(along, lengths_m, middle, gain):
     axis, speed, radius = np.array(along) / np.linalg.norm(along), 0.5, np.array([0.0, 0.05, 0.1])
@@ -70,8 +85,12 @@ def test_two_that_rush_at_each_other_head_on_are_seen_from_as_far_as_it_takes(al
 
 
 def test_the_one_that_is_nearest_decides_and_one_that_stands_does_not():
-    ends = capsules(((0, 0, 0.3), (0, 0, 0.3)), ((0.3, 0, 0.3), (0.3, 0, 0.3)), ((0, 0.5, 0.3), (0, 0.5, 0.3)),
-                    ((0, 0, 0.42), (0, 0, 0.42)))
+    ends = capsules(
+        ((0, 0, 0.3), (0, 0, 0.3)),
+        ((0.3, 0, 0.3), (0.3, 0, 0.3)),
+        ((0, 0.5, 0.3), (0, 0.5, 0.3)),
+        ((0, 0, 0.42), (0, 0, 0.42)),
+    )
     jacobians = np.zeros((4, 2, 3, 1))
     jacobians[1, :, 0, 0], jacobians[2, :, 1, 0] = -1.0, -1.0
     rules = Clearance(np.full(4, 0.05), 0.02, -9.0, np.array([0]), np.array([[0, 1], [0, 2], [0, 3]]))

@@ -10,8 +10,20 @@ FULL = load_embodiment().action_upper[:4]
 LIMITS = load_embodiment().motion_limits
 
 
-@pytest.mark.parametrize("pushed, moved", [(0.0, 0.0), (0.1, 0.0), (-0.1, 0.0), (0.55, 0.5), (-0.55, -0.5), (1.0, 1.0),
-                                           (-1.0, -1.0), (1.7, 1.0), (-9.0, -1.0)])
+@pytest.mark.parametrize(
+    "pushed, moved",
+    [
+        (0.0, 0.0),
+        (0.1, 0.0),
+        (-0.1, 0.0),
+        (0.55, 0.5),
+        (-0.55, -0.5),
+        (1.0, 1.0),
+        (-1.0, -1.0),
+        (1.7, 1.0),
+        (-9.0, -1.0),
+    ],
+)
 def test_the_dead_zone_is_silent_and_the_rest_is_a_line_to_the_ends(pushed, moved):
     assert past_dead_zone(np.array([pushed]), 0.1) == pytest.approx([moved])
 

@@ -18,8 +18,10 @@ STILL = np.zeros(4)
 def tilted(axis: int, angle_rad: float) -> np.ndarray:
     """[3 3] base_from_tool, its z axis turned away from the floor's direction about a base axis."""
     sine, cosine = np.sin(angle_rad), np.cos(angle_rad)
-    turn = {0: [[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]],
-            1: [[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]]}[axis]
+    turn = {
+        0: [[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]],
+        1: [[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]],
+    }[axis]
     return np.array(turn) @ DOWN
 
 

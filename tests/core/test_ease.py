@@ -14,8 +14,21 @@ def test_it_goes_from_nothing_to_all_without_a_step():
     assert shares[102] < 1e-4 and shares[498] > 1.0 - 1e-4
 
 
-@pytest.mark.parametrize("elapsed_s, duration_s, share", [
-    (0.0, 0.4, 0.0), (0.1, 0.4, 0.15625), (0.2, 0.4, 0.5), (0.3, 0.4, 0.84375), (0.4, 0.4, 1.0), (2.0, 2.0, 1.0),
-    (0.0, 0.0, 1.0), (math.inf, 0.4, 1.0), (math.nan, 0.4, 0.0), (-math.inf, 0.4, 0.0), (1.0, 4.0, 0.15625)])
+@pytest.mark.parametrize(
+    "elapsed_s, duration_s, share",
+    [
+        (0.0, 0.4, 0.0),
+        (0.1, 0.4, 0.15625),
+        (0.2, 0.4, 0.5),
+        (0.3, 0.4, 0.84375),
+        (0.4, 0.4, 1.0),
+        (2.0, 2.0, 1.0),
+        (0.0, 0.0, 1.0),
+        (math.inf, 0.4, 1.0),
+        (math.nan, 0.4, 0.0),
+        (-math.inf, 0.4, 0.0),
+        (1.0, 4.0, 0.15625),
+    ],
+)
 def test_values(elapsed_s, duration_s, share):
     assert eased(elapsed_s, duration_s) == pytest.approx(share)

@@ -27,9 +27,24 @@ def test_every_float_comes_back(value):
     assert back.twist.tobytes() == np.full(4, value).tobytes() and math.copysign(1, back.received_s) == -1
 
 
-@pytest.mark.parametrize("value", [
-    None, True, 3, "text", (1, (2.5, None)), [1, "a"], {"a": (1,)}, np.zeros((0, 3)), np.arange(6).reshape(2, 3),
-    np.array(2.5), np.array([True]), Level.LATCHED, Verdict(Level.OK, ("speed",), math.inf, 0.1)])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        3,
+        "text",
+        (1, (2.5, None)),
+        [1, "a"],
+        {"a": (1,)},
+        np.zeros((0, 3)),
+        np.arange(6).reshape(2, 3),
+        np.array(2.5),
+        np.array([True]),
+        Level.LATCHED,
+        Verdict(Level.OK, ("speed",), math.inf, 0.1),
+    ],
+)
 def test_values_come_back_as_what_they_were(value):
     back = through_text(value)
     assert type(back) is type(value) and to_text(back) == to_text(value) == json.dumps(encode(value))
@@ -41,8 +56,17 @@ def test_a_numpy_scalar_stays_one():
     assert type(through_text(np.float64(0.1))) is np.float64 and type(through_text(np.bool_(True))) is np.bool_
 
 
-@pytest.mark.parametrize("name", ["os:system", "gato_ros.cli:main", "gato_ros.core.seal:hashlib.sha256",
-                                  "gato_ros.core.guard:Path", "gato_ros.core.guard:np", "gato_ros.core.seal:digest"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "os:system",
+        "gato_ros.cli:main",
+        "gato_ros.core.seal:hashlib.sha256",
+        "gato_ros.core.guard:Path",
+        "gato_ros.core.guard:np",
+        "gato_ros.core.seal:digest",
+    ],
+)
 def test_a_file_can_name_nothing_but_the_values_of_core(name):
     with pytest.raises(ValueError):
         decode({"is": name, "of": {}, "value": "true"})
@@ -53,9 +77,15 @@ def test_other_objects_are_refused():
         encode((1, Path()))
 
 
-@pytest.mark.parametrize("left, right, where", [
-    ((1, {"a": [2.0]}), (1, {"a": [2.5]}), "1.0.1.0"), (np.zeros(3), np.array([0, 0, 5e-324]), ""),
-    (Level.OK, Level.LATCHED, "value"), ((1,), (1, 2), "")])
+@pytest.mark.parametrize(
+    "left, right, where",
+    [
+        ((1, {"a": [2.0]}), (1, {"a": [2.5]}), "1.0.1.0"),
+        (np.zeros(3), np.array([0, 0, 5e-324]), ""),
+        (Level.OK, Level.LATCHED, "value"),
+        ((1,), (1, 2), ""),
+    ],
+)
 def test_a_difference_is_named_by_its_place(left, right, where):
     found = difference(encode(left), encode(right))
     assert found[0] == where and found[1] != found[2]

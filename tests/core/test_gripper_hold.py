@@ -8,8 +8,10 @@ def gripper():
     return GripperHold(stroke_m=0.085, dwell_s=0.15)
 
 
-@pytest.mark.parametrize("wanted_m, held_m, limits", [(0.03, 0.03, ()), (-1.0, 0.0, ("gripper",)), (0.0, 0.0, ()),
-                                                     (1e308, 0.085, ("gripper",)), (0.085, 0.085, ())])
+@pytest.mark.parametrize(
+    "wanted_m, held_m, limits",
+    [(0.03, 0.03, ()), (-1.0, 0.0, ("gripper",)), (0.0, 0.0, ()), (1e308, 0.085, ("gripper",)), (0.085, 0.085, ())],
+)
 def test_an_opening_is_brought_inside_the_stroke(gripper, wanted_m, held_m, limits):
     assert gripper.opening_m is None
     assert gripper.follow(wanted_m, 10.0) == limits and gripper.opening_m == held_m

@@ -116,8 +116,15 @@ def test_waiting_for_the_first_proposal_does_not_latch():
 
 
 @pytest.mark.fault("C9", "C15")
-@pytest.mark.parametrize("twist, opening_m", [((math.nan, 0, 0, 0), 0.02), ((0, 0, math.inf, 0), 0.02),
-                                              ((0.01, 0, 0, 0), math.nan), ((0, 0, 0, -math.inf), 0.02)])
+@pytest.mark.parametrize(
+    "twist, opening_m",
+    [
+        ((math.nan, 0, 0, 0), 0.02),
+        ((0, 0, math.inf, 0), 0.02),
+        ((0.01, 0, 0, 0), math.nan),
+        ((0, 0, 0, -math.inf), 0.02),
+    ],
+)
 def test_a_non_finite_proposal_latches_at_once(twist, opening_m):
     arm = Arm().arm()
     arm.follow(30)
@@ -245,13 +252,18 @@ def test_too_fast_a_proposal_is_slowed_and_reported():
     assert arm.tool_speed(command) <= LIMITS.linear_speed * 1.02
 
 
-ANY = st.one_of(st.floats(width=64), st.sampled_from(
-    [0.0, -0.0, 5e-324, -5e-324, 1e-310, 1e308, -1e308, math.nan, math.inf, -math.inf, 0.07, -0.07, 1.0, -1.0]))
+ANY = st.one_of(
+    st.floats(width=64),
+    st.sampled_from(
+        [0.0, -0.0, 5e-324, -5e-324, 1e-310, 1e308, -1e308, math.nan, math.inf, -math.inf, 0.07, -0.07, 1.0, -1.0]
+    ),
+)
 TIMES = st.one_of(st.just(0.0), st.floats(-0.3, 0.3), st.sampled_from([math.nan, math.inf, -math.inf, 1e9, -1e9]))
 EVENTS = st.tuples(
     st.one_of(st.none(), st.tuples(st.lists(ANY, min_size=4, max_size=4), ANY, TIMES, TIMES)),  # proposal
     st.one_of(st.just("good"), st.none(), st.tuples(st.integers(0, 6), ANY, TIMES)),  # robot state
-    st.sampled_from(["", "", "", "", "press", "release", "reset", "latch"]))
+    st.sampled_from(["", "", "", "", "press", "release", "reset", "latch"]),
+)
 
 
 @pytest.mark.fault("C1", "C2", "C3", "C5")
@@ -301,8 +313,9 @@ def test_no_input_gets_an_unsafe_command_out(events, seed):
 
 @pytest.mark.fault("C1", "C2", "C3")
 @settings(deadline=None)
-@given(st.lists(st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=4), min_size=1, max_size=25),
-       st.integers(0, 2**32 - 1))
+@given(
+    st.lists(st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=4), min_size=1, max_size=25), st.integers(0, 2**32 - 1)
+)
 def test_tool_speed_and_acceleration_stay_in_the_contract(twists, seed):
     arm = Arm().arm()
     arm.q = START + np.random.default_rng(seed).uniform(-0.02, 0.02, 7)
@@ -316,7 +329,6 @@ def test_tool_speed_and_acceleration_stay_in_the_contract(twists, seed):
             assert np.linalg.norm(velocity) <= LIMITS.linear_speed + 3e-3
             assert np.linalg.norm(velocity - previous) <= LIMITS.linear_acceleration * TICK_S + 3e-3
             previous = velocity
-
 
 
 def test_the_guard_moves_the_arm_as_the_simulator_s_own_loop_does_one_tick_later():

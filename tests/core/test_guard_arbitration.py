@@ -16,8 +16,11 @@ def drive(arm, ticks, human=None, policy=FORTH):
     speeds = []
     for _ in range(ticks):
         now_s = arm.now_s + TICK_S
-        proposals = {source: proposal(now_s, twist, source=source)
-                     for source, twist in (("human", human), ("policy", policy)) if twist is not None}
+        proposals = {
+            source: proposal(now_s, twist, source=source)
+            for source, twist in (("human", human), ("policy", policy))
+            if twist is not None
+        }
         command, _ = arm.tick(proposals)
         speeds.append((KINEMATICS.tool(arm.q).jacobian[:3] @ command.joint_velocity)[0])
     return np.array(speeds)
@@ -48,7 +51,7 @@ def test_a_human_who_lets_go_is_followed_by_rest_and_then_by_the_policy(arm):
     let_go = reasons.index(("hand_back",))
     assert let_go == 0 and np.abs(speeds[0]) < 0.05
     rest = int(np.argmax(speeds == 0.0))
-    assert rest < 10 and (np.diff(speeds[:rest + 1]) > 0.0).all()
+    assert rest < 10 and (np.diff(speeds[: rest + 1]) > 0.0).all()
     assert speeds[-1] == pytest.approx(0.05, rel=0.02) and arm.verdicts[-1].source == "policy"
     assert np.abs(np.diff(speeds)).max() <= LIMITS.linear_acceleration * TICK_S * 1.02
     # The policy eases in: half its speed after half of the ramp, and nowhere steeper than the ramp is in its middle.

@@ -11,27 +11,38 @@ from gato_ros.core.pace import Pace
 NOW = Instant(steady_s=100.0, clock_s=5000.0)
 
 
-@pytest.mark.parametrize("stamp_s, received_s, fault", [
-    (4999.95, 99.95, None),
-    (4999.5, 99.99, "stale"),  # it travelled for long
-    (4999.99, 99.5, "stale"),  # nothing new has come
-    (5000.04, 100.0, None),  # clocks of two machines
-    (5000.2, 99.99, "future_stamp"),
-    (1e18, 99.99, "future_stamp"),
-    (4999.99, 101.0, "future_stamp"),
-    (0.0, 99.99, "stale"),  # never stamped
-    (math.nan, 99.99, "future_stamp"),
-    (4999.99, math.nan, "future_stamp"),
-    (-math.inf, 99.99, "stale"),
-])
+@pytest.mark.parametrize(
+    "stamp_s, received_s, fault",
+    [
+        (4999.95, 99.95, None),
+        (4999.5, 99.99, "stale"),  # it travelled for long
+        (4999.99, 99.5, "stale"),  # nothing new has come
+        (5000.04, 100.0, None),  # clocks of two machines
+        (5000.2, 99.99, "future_stamp"),
+        (1e18, 99.99, "future_stamp"),
+        (4999.99, 101.0, "future_stamp"),
+        (0.0, 99.99, "stale"),  # never stamped
+        (math.nan, 99.99, "future_stamp"),
+        (4999.99, math.nan, "future_stamp"),
+        (-math.inf, 99.99, "stale"),
+    ],
+)
 def test_the_worse_of_two_ages_counts(stamp_s, received_s, fault):
     assert timing_fault(Sample(None, stamp_s, received_s), NOW, 0.1, 0.05) == fault
 
 
-@pytest.mark.parametrize("stamp_s, received_s, fault", [
-    (4999.75, 100.0, None), (5000.0, 99.75, None), (5000.5, 100.0, None),
-    (4999.625, 100.0, "stale"), (5000.0, 99.625, "stale"), (5000.625, 100.0, "future_stamp"),
-    (5000.0, 100.125, "future_stamp")])
+@pytest.mark.parametrize(
+    "stamp_s, received_s, fault",
+    [
+        (4999.75, 100.0, None),
+        (5000.0, 99.75, None),
+        (5000.5, 100.0, None),
+        (4999.625, 100.0, "stale"),
+        (5000.0, 99.625, "stale"),
+        (5000.625, 100.0, "future_stamp"),
+        (5000.0, 100.125, "future_stamp"),
+    ],
+)
 def test_the_limits_themselves_are_allowed(stamp_s, received_s, fault):
     assert timing_fault(Sample(None, stamp_s, received_s), NOW, 0.25, 0.5) == fault  # exact in binary
 

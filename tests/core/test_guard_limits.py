@@ -19,28 +19,20 @@ from gato_ros.core.singularity import SingularityLimits
 from gato_ros.core.stop_ramp import StopRamp
 from gato_ros.embodiments.guard import guard_limits
 from gato_ros.embodiments.kinematics import differential_ik
-from tests.core.guarded_arm import (
-    CLOCK_AHEAD_S,
-    KINEMATICS,
-    LIMITS,
-    ROBOT,
-    START,
-    TICK_S,
-    Arm,
-    proposal,
-    robot_state,
-)
+from tests.core.guarded_arm import CLOCK_AHEAD_S, KINEMATICS, LIMITS, ROBOT, START, TICK_S, Arm, proposal, robot_state
 from tests.core.test_singularity import smallest, stretched
 
 LOWER, UPPER, _ = ROBOT.joint_limits
 CENTRE = (LIMITS.workspace_lower + LIMITS.workspace_upper) / 2
 
 
-@pytest.mark.parametrize("kind", [Choice, Clearance, DifferentialIk, Instant, MotionLimits, Sample, SingularityLimits,
-                                  SlewLimits, StopRamp], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind",
+    [Choice, Clearance, DifferentialIk, Instant, MotionLimits, Sample, SingularityLimits, SlewLimits, StopRamp],
+    ids=lambda kind: kind.__name__,
+)
 def test_what_the_guard_computes_with_is_a_value(kind):
     assert is_dataclass(kind) and kind.__dataclass_params__.frozen
-
 
 
 def tool_twists(arm, ticks, twist) -> np.ndarray:
@@ -80,8 +72,16 @@ def test_without_the_jerk_limit_the_arm_does_what_the_simulator_s_loop_does():
             np.testing.assert_allclose(KINEMATICS.tool(arm.q).position, KINEMATICS.tool(q).position, atol=3e-5)
 
 
-@pytest.mark.parametrize("twist", [(3.0, -4.0, 0.0, 0.0), (1e308, 1e308, 0.0, 0.0), (5e-324, 0.0, 0.0, 0.0),
-                                   (0.03, 0.02, 0.01, 0.2), (1e-3, 1e3, 0.0, 0.0)])
+@pytest.mark.parametrize(
+    "twist",
+    [
+        (3.0, -4.0, 0.0, 0.0),
+        (1e308, 1e308, 0.0, 0.0),
+        (5e-324, 0.0, 0.0, 0.0),
+        (0.03, 0.02, 0.01, 0.2),
+        (1e-3, 1e3, 0.0, 0.0),
+    ],
+)
 def test_a_wish_of_any_size_keeps_its_direction(twist):
     arm = Arm().arm()
     found = tool_twists(arm, 20, twist)[5:, :3]
@@ -208,8 +208,9 @@ def test_the_hand_keeps_its_distance_from_a_table_and_says_so():
     # A table that the workspace knows nothing of: half way down.
     clearance = replace(high.clearance, table_height_m=float(CENTRE[2]) + 0.02)
     arm = Arm(q=START)
-    arm.guard = Guard(LIMITS, differential_ik(ROBOT), GuardSettings(ROBOT.gripper.stroke_m),
-                      replace(high, clearance=clearance))
+    arm.guard = Guard(
+        LIMITS, differential_ik(ROBOT), GuardSettings(ROBOT.gripper.stroke_m), replace(high, clearance=clearance)
+    )
     arm.tick()
     arm.arm()
     arm.follow(300, twist=(0.0, 0.0, -0.1, 0.0))

@@ -13,8 +13,15 @@ from tests.core.test_guard_limits import at_the_wall
 from tests.core.test_singularity import smallest, stretched
 
 IK = differential_ik(ROBOT)
-FREE = replace(LIMITS, workspace_lower=np.full(3, -9.0), workspace_upper=np.full(3, 9.0), linear_speed=99.0,
-               angular_speed=99.0, linear_acceleration=1e6, angular_acceleration=1e6)
+FREE = replace(
+    LIMITS,
+    workspace_lower=np.full(3, -9.0),
+    workspace_upper=np.full(3, 9.0),
+    linear_speed=99.0,
+    angular_speed=99.0,
+    linear_acceleration=1e6,
+    angular_acceleration=1e6,
+)
 EASY = replace(guard_limits(ROBOT), joint_acceleration=np.full(7, 1e6), linear_jerk=1e9, angular_jerk=1e9)
 
 
@@ -110,8 +117,9 @@ def test_a_turn_as_fast_as_may_be_is_none_too_fast():
     assert "speed" in arm.follow(1, twist=(0.0, 0.0, 0.0, -LIMITS.angular_speed * 1.01))[1].reasons
 
 
-@pytest.mark.parametrize("twist, part", [((0.05, 0.02, 0.0, 0.1), 1.0), ((0.05, 0.02, 0.0, 0.1), 0.2),
-                                         ((5.0, -3.0, 2.0, 0.0), 1.0)])
+@pytest.mark.parametrize(
+    "twist, part", [((0.05, 0.02, 0.0, 0.1), 1.0), ((0.05, 0.02, 0.0, 0.1), 0.2), ((5.0, -3.0, 2.0, 0.0), 1.0)]
+)
 def test_without_the_joint_range_the_whole_velocity_is_scaled_to_the_joints_speeds(twist, part):
     ik = replace(IK, velocity_limit=IK.velocity_limit * part)
     arm = arm_with(FREE, EASY, off=("joint_range", "singularity", "clearance", "workspace", "jerk"), ik=ik)

@@ -7,8 +7,14 @@ from gato_ros.core.joint_slew import LARGEST_TURN, RESERVE, STOP_RESERVE, TURN, 
 from gato_ros.core.motion import MotionLimits
 from tests.core.guarded_arm import KINEMATICS, START
 
-TOOL = MotionLimits(np.full(3, -1.0), np.full(3, 1.0), linear_speed=0.1, angular_speed=1.0, linear_acceleration=2.0,
-                    angular_acceleration=10.0)
+TOOL = MotionLimits(
+    np.full(3, -1.0),
+    np.full(3, 1.0),
+    linear_speed=0.1,
+    angular_speed=1.0,
+    linear_acceleration=2.0,
+    angular_acceleration=10.0,
+)
 LIMITS = SlewLimits(np.array([1.0, 2.0, 3.0]), np.array([20.0, 20.0, 5.0]), TOOL, round_s=0.01)
 JACOBIAN = np.vstack([np.diag([0.5, 0.4, 0.0]), np.diag([0.0, 0.0, 1.0])])
 DT = 0.01
@@ -40,8 +46,9 @@ def test_it_keeps_the_direction_from_the_first_tick(slew):
         np.testing.assert_allclose(slew.velocity / slew.velocity[0], wanted / wanted[0])
 
 
-@pytest.mark.parametrize("wanted, bound", [
-    ((0.2, 0.0, 0.0), 2.0 / 0.5), ((0.0, 0.0, 0.9), 5.0), ((0.0, 0.2, 0.0), 5.0)])
+@pytest.mark.parametrize(
+    "wanted, bound", [((0.2, 0.0, 0.0), 2.0 / 0.5), ((0.0, 0.0, 0.9), 5.0), ((0.0, 0.2, 0.0), 5.0)]
+)
 def test_acceleration_and_jerk_of_tool_and_joints(slew, wanted, bound):
     speeds = [0.0]
     for tick in range(40):
@@ -63,8 +70,10 @@ def test_without_rounding_it_goes_straight(slew):
     assert slew.velocity[0] == pytest.approx(0.02 + 0.02 * (1 - 1 / STOP_RESERVE) + 0.04, abs=1e-6)
 
 
-@pytest.mark.parametrize("velocity, linear, angular", [((1.0, 0.0, 0.0), 0.1, 0.0), ((0.1, 0.0, 4.0), 0.0125, 1.0),
-                                                      ((0.1, 0.1, 0.1), 0.0640, 0.1)])
+@pytest.mark.parametrize(
+    "velocity, linear, angular",
+    [((1.0, 0.0, 0.0), 0.1, 0.0), ((0.1, 0.0, 4.0), 0.0125, 1.0), ((0.1, 0.1, 0.1), 0.0640, 0.1)],
+)
 def test_the_tool_keeps_its_speeds_and_the_motion_its_direction(slew, velocity, linear, angular):
     velocity = np.array(velocity)
     kept = slew.within_speed(velocity, JACOBIAN)
@@ -170,8 +179,13 @@ def test_the_pose_at_the_end_of_a_stop_decides(rows, slack):
         q, velocity = START + rng.normal(size=7) * 0.3, rng.normal(size=7)
         here = KINEMATICS.tool(q).jacobian
         speeds = [float(np.linalg.norm((here @ velocity)[part])) for part in (slice(3), slice(3, 6))]
-        tool = replace(TOOL, linear_speed=speeds[0] * slack[0] * 1.001, linear_acceleration=4.0 * speeds[0],
-                       angular_speed=speeds[1] * slack[1] * 1.001, angular_acceleration=6.0 * speeds[1])
+        tool = replace(
+            TOOL,
+            linear_speed=speeds[0] * slack[0] * 1.001,
+            linear_acceleration=4.0 * speeds[0],
+            angular_speed=speeds[1] * slack[1] * 1.001,
+            angular_acceleration=6.0 * speeds[1],
+        )
         slew = JointSlew(SlewLimits(np.full(7, 9.0), np.full(7, 60.0), tool, 0.03))
         way_s = (max(0.25, np.abs(velocity).max() / 60.0) * STOP_RESERVE + 0.03) / 2
         ahead, behind = (KINEMATICS.tool(q + sign * 1e-6 * velocity).jacobian for sign in (1, -1))

@@ -75,7 +75,7 @@ def test_one_changed_bit_of_an_input_or_a_result_is_found_at_its_place():
     command = entry["result"]["tuple"][0]["of"]["joint_velocity"]
     digit = command["array"][-1]
     command["array"] = command["array"][:-1] + ("1" if digit == "0" else "0")
-    altered = [*texts[:place], json.dumps(entry), *texts[place + 1:]]
+    altered = [*texts[:place], json.dumps(entry), *texts[place + 1 :]]
     different = [one for one in repeat(altered) if not one.equal]
     assert [one.number for one in different] == [entry["n"]]
     where, recorded, repeated = difference(different[0].recorded, different[0].repeated)

@@ -26,10 +26,18 @@ def test_start_and_end_of_a_run_are_none(reason):
     assert incidents(OK, ("latched", (reason,))) == [None, None]
 
 
-@pytest.mark.parametrize("reason, silent, told", [
-    ("stale_proposal", True, None), ("missing_proposal", True, None), ("joint_position_jump", True, None),
-    ("joint_position_jump", False, "joint_position_jump"), ("stale_proposal", False, "stale_proposal"),
-    ("stale_state", True, "stale_state"), ("emergency_stop", True, "emergency_stop")])
+@pytest.mark.parametrize(
+    "reason, silent, told",
+    [
+        ("stale_proposal", True, None),
+        ("missing_proposal", True, None),
+        ("joint_position_jump", True, None),
+        ("joint_position_jump", False, "joint_position_jump"),
+        ("stale_proposal", False, "stale_proposal"),
+        ("stale_state", True, "stale_state"),
+        ("emergency_stop", True, "emergency_stop"),
+    ],
+)
 def test_the_end_of_an_episode_is_none_and_a_policy_that_dies_is_one(reason, silent, told):
     assert incidents(OK, ("stopping", (reason,)), ("latched", (reason,)), silent=silent)[-1] == told
 

@@ -16,9 +16,10 @@ def test_the_change_of_the_jacobian_is_its_derivative():
     rng, step = np.random.default_rng(0), 1e-6
     for _ in range(5):
         q, velocity = rng.uniform(LOWER, UPPER), rng.normal(size=7)
-        change = (KINEMATICS.tool(q + step * velocity).jacobian - KINEMATICS.tool(q - step * velocity).jacobian)
-        np.testing.assert_allclose(change_of_jacobian(KINEMATICS.tool(q).jacobian, velocity), change / (2 * step),
-                                   atol=1e-7)
+        change = KINEMATICS.tool(q + step * velocity).jacobian - KINEMATICS.tool(q - step * velocity).jacobian
+        np.testing.assert_allclose(
+            change_of_jacobian(KINEMATICS.tool(q).jacobian, velocity), change / (2 * step), atol=1e-7
+        )
 
 
 def stretched(value: float) -> tuple[np.ndarray, np.ndarray]:

@@ -12,19 +12,30 @@ from gato_ros.core.statistics import Z95, PairedCounts, area95, area_under_curve
 counts = st.builds(PairedCounts, *[st.integers(0, 60)] * 4)
 
 
-@pytest.mark.parametrize(("table", "p_value"), [
-    # Fagerland, Lydersen, Laake 2013 (BMC Medical Research Methodology 13:91): Bentur 2009 and Cavo 2012.
-    ((1, 1, 7, 12), 0.0703), ((59, 6, 16, 80), 0.0525),
-    ((3, 0, 5, 1), 2 / 32), ((9, 0, 0, 4), 1.0), ((0, 1, 0, 0), 1.0), ((5, 4, 4, 5), 1.0),
-])
+@pytest.mark.parametrize(
+    ("table", "p_value"),
+    [
+        # Fagerland, Lydersen, Laake 2013 (BMC Medical Research Methodology 13:91): Bentur 2009 and Cavo 2012.
+        ((1, 1, 7, 12), 0.0703),
+        ((59, 6, 16, 80), 0.0525),
+        ((3, 0, 5, 1), 2 / 32),
+        ((9, 0, 0, 4), 1.0),
+        ((0, 1, 0, 0), 1.0),
+        ((5, 4, 4, 5), 1.0),
+    ],
+)
 def test_known_p_values(table, p_value):
     assert PairedCounts(*table).p_value == pytest.approx(p_value, abs=5e-5)
 
 
-@pytest.mark.parametrize(("table", "interval"), [
-    # Altman et al. 2000, Statistics with Confidence, table 6.2; Fagerland et al. 2014 on Bentur 2009.
-    ((14, 5, 0, 22), (0.011, 0.226)), ((1, 1, 7, 12), (-0.507, -0.026)),
-])
+@pytest.mark.parametrize(
+    ("table", "interval"),
+    [
+        # Altman et al. 2000, Statistics with Confidence, table 6.2; Fagerland et al. 2014 on Bentur 2009.
+        ((14, 5, 0, 22), (0.011, 0.226)),
+        ((1, 1, 7, 12), (-0.507, -0.026)),
+    ],
+)
 def test_known_intervals_of_a_paired_difference(table, interval):
     assert PairedCounts(*table).difference95 == pytest.approx(interval, abs=5e-4)
 
@@ -57,9 +68,16 @@ def test_an_interval_holds_its_difference_and_stays_in_range(table):
     assert 0 < table.p_value <= 1
 
 
-@pytest.mark.parametrize("probabilities", [
-    (0.6, 0.1, 0.1, 0.2), (0.5, 0.2, 0.05, 0.25), (0.25, 0.25, 0.25, 0.25), (0.1, 0.4, 0.1, 0.4), (0.9, 0.0, 0.1, 0.0),
-])
+@pytest.mark.parametrize(
+    "probabilities",
+    [
+        (0.6, 0.1, 0.1, 0.2),
+        (0.5, 0.2, 0.05, 0.25),
+        (0.25, 0.25, 0.25, 0.25),
+        (0.1, 0.4, 0.1, 0.4),
+        (0.9, 0.0, 0.1, 0.0),
+    ],
+)
 def test_the_interval_covers_the_truth_in_95_of_100(probabilities):
     """Over every possible table of 20 pairs, weighted by its chance."""
     pairs, truth, covered = 20, probabilities[1] - probabilities[2], 0.0

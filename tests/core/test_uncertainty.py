@@ -33,4 +33,4 @@ def test_the_score_of_an_episode_is_the_bound_from_which_on_it_is_not_held(seed)
     entropies = np.random.default_rng(seed).uniform(1.0, 7.0, 40)
     score = held_above(entropies)
     assert any(held(score - 1e-6, entropies)) and not any(held(score + 1e-6, entropies))
-    assert held_above(entropies[:HOLD_PERIODS - 1]) == 0.0
+    assert held_above(entropies[: HOLD_PERIODS - 1]) == 0.0

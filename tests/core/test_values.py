@@ -11,8 +11,11 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.rotation import matrix_from_quat_xyzw, quat_xyzw_from_matrix, wrap_angle
 from gato_ros.core.statistics import wilson95
 
-quaternions = arrays(np.float64, 4, elements=st.floats(-1, 1)).filter(lambda q: np.linalg.norm(q) > 1e-3).map(
-    lambda q: q / np.linalg.norm(q))
+quaternions = (
+    arrays(np.float64, 4, elements=st.floats(-1, 1))
+    .filter(lambda q: np.linalg.norm(q) > 1e-3)
+    .map(lambda q: q / np.linalg.norm(q))
+)
 
 
 def test_an_action_comes_back_from_its_vector():
@@ -43,8 +46,10 @@ def test_a_rotation_survives_the_way_through_a_matrix(quat):
 
 def test_a_downward_gripper_has_continuous_numbers_through_every_yaw():
     down = np.diag([1.0, -1.0, -1.0])
-    turns = [np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
-             for a in np.linspace(-np.pi / 2, np.pi / 2, 181)]
+    turns = [
+        np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+        for a in np.linspace(-np.pi / 2, np.pi / 2, 181)
+    ]
     quats = np.array([quat_xyzw_from_matrix(turn @ down) for turn in turns])
     assert np.abs(np.diff(quats, axis=0)).max() < 0.02
 
@@ -58,10 +63,17 @@ def test_a_wrapped_angle_differs_by_whole_periods(angle, period):
     assert turns == pytest.approx(round(turns), abs=1e-6)
 
 
-@pytest.mark.parametrize(("successes", "episodes", "low", "high"), [
-    # Wilson 1927 with z = 1.96; values of R's binom::binom.wilson to three digits.
-    (0, 10, 0.0, 0.278), (10, 10, 0.722, 1.0), (5, 10, 0.237, 0.763), (80, 100, 0.711, 0.867), (1, 100, 0.002, 0.054),
-])
+@pytest.mark.parametrize(
+    ("successes", "episodes", "low", "high"),
+    [
+        # Wilson 1927 with z = 1.96; values of R's binom::binom.wilson to three digits.
+        (0, 10, 0.0, 0.278),
+        (10, 10, 0.722, 1.0),
+        (5, 10, 0.237, 0.763),
+        (80, 100, 0.711, 0.867),
+        (1, 100, 0.002, 0.054),
+    ],
+)
 def test_wilson_intervals_are_the_published_ones(successes, episodes, low, high):
     assert wilson95(successes, episodes) == pytest.approx((low, high), abs=6e-4)
 

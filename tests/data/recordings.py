@@ -37,8 +37,16 @@ def executed(step: int) -> Action:
     return Action(0.5 * label(step).twist, label(step).gripper_opening_m)
 
 
-def write(folder, name="one", steps=range(12), facts=FACTS, outcome=None, rendered=lambda step: True,
-          source: Callable[[int], str] | None = None, raw=()):
+def write(
+    folder,
+    name="one",
+    steps=range(12),
+    facts=FACTS,
+    outcome=None,
+    rendered=lambda step: True,
+    source: Callable[[int], str] | None = None,
+    raw=(),
+):
     """An episode of the given step numbers; with `source` what a recorder notes; `raw` are (topic, type, bytes, ns)."""
     with EpisodeWriter(folder, name, ROBOT, facts) as writer:
         for step in steps:

@@ -38,8 +38,11 @@ def observation(embodiment, step: int, images: bool = True) -> Observation:
             values[key] = np.array([step % channel.values], np.float32)
         else:
             values[key] = random.uniform(channel.lower, channel.upper).astype(np.float32)
-    privileged = {"privileged/poses": random.normal(size=(3, 7)), "privileged/contact": np.array([step % 2 == 0]),
-                  "privileged/force": random.normal(size=2).astype(np.float32)}
+    privileged = {
+        "privileged/poses": random.normal(size=(3, 7)),
+        "privileged/contact": np.array([step % 2 == 0]),
+        "privileged/force": random.normal(size=2).astype(np.float32),
+    }
     return Observation(values, stamp_s=step / 20, privileged=privileged)
 
 
@@ -104,8 +107,12 @@ def test_episode_without_images_or_privileged(tmp_path, embodiment):
 def test_an_independent_ros2_reader_sees_the_raw_messages(tmp_path, embodiment):
     path = write(tmp_path, embodiment)
     with path.open("rb") as file:
-        decoded = [(channel.topic, message.sequence, ros) for _, channel, message, ros in
-                   make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages()]
+        decoded = [
+            (channel.topic, message.sequence, ros)
+            for _, channel, message, ros in make_reader(
+                file, decoder_factories=[DecoderFactory()]
+            ).iter_decoded_messages()
+        ]
     seen = observation(embodiment, 3)
     camera = embodiment.channel("basket_front_left/pixels")
     picture = next(ros for topic, step, ros in decoded if topic == camera.topic and step == 3)
@@ -201,8 +208,11 @@ def test_values_that_are_not_finite_are_found(tmp_path, embodiment):
 def test_wrong_shapes_dtypes_and_keys_are_refused(tmp_path, embodiment):
     good = observation(embodiment, 0)
     with EpisodeWriter(tmp_path, "one", embodiment, {}) as writer:
-        for key, value in [("gripper/opening", np.zeros(1)), ("gripper/opening", np.zeros(2, np.float32)),
-                           ("basket_front_left/pixels", np.zeros((64, 64, 3), np.uint8))]:
+        for key, value in [
+            ("gripper/opening", np.zeros(1)),
+            ("gripper/opening", np.zeros(2, np.float32)),
+            ("basket_front_left/pixels", np.zeros((64, 64, 3), np.uint8)),
+        ]:
             with pytest.raises(ValueError, match=key):
                 writer.add(0, Observation({**good.values, key: value}), action(0), action(0))
         with pytest.raises(SetupError, match="gripper/opening"):

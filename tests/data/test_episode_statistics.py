@@ -14,10 +14,18 @@ HOLD = Action(np.zeros(4), 0.0)
 
 
 def test_rates_losses_sources_and_ages_are_those_of_the_recording(tmp_path):
-    states = [("/joint_states", messages.JOINT_STATE, messages.joint_state(ROBOT.arm.joints, ns, np.zeros(7)), ns)
-              for ns in range(0, 2_000_000_000, 10_000_000) if ns not in (500_000_000, 510_000_000)]
-    path = write(tmp_path, steps=[step for step in range(40) if step != 7], facts=OPERATED, raw=states,
-                 source=lambda step: "human" if step < 10 else "policy")
+    states = [
+        ("/joint_states", messages.JOINT_STATE, messages.joint_state(ROBOT.arm.joints, ns, np.zeros(7)), ns)
+        for ns in range(0, 2_000_000_000, 10_000_000)
+        if ns not in (500_000_000, 510_000_000)
+    ]
+    path = write(
+        tmp_path,
+        steps=[step for step in range(40) if step != 7],
+        facts=OPERATED,
+        raw=states,
+        source=lambda step: "human" if step < 10 else "policy",
+    )
     found = describe([read_figures(path)])
     assert (found["steps"], found["rate_hz"], found["lost_ticks"]) == (39, 20.0, 1)
     assert found["tick_ms"] == {"p50": 50.0, "p99": pytest.approx(81.5), "max": 100.0}
@@ -30,8 +38,10 @@ def test_rates_losses_sources_and_ages_are_those_of_the_recording(tmp_path):
 def test_values_out_of_the_contracts_range_and_far_actions_are_counted(tmp_path):
     with EpisodeWriter(tmp_path, "one", ROBOT, FACTS) as writer:
         for step in range(10):
-            values = {"gripper/opening": np.array([0.2 if step < 3 else 0.085], np.float32),
-                      "sawyer/joints/angle": np.zeros(7, np.float32)}
+            values = {
+                "gripper/opening": np.array([0.2 if step < 3 else 0.085], np.float32),
+                "sawyer/joints/angle": np.zeros(7, np.float32),
+            }
             twist = np.array([0.14 if step == 0 else 0.07, 0.01 * step, 0, np.nan if step == 5 else 0])
             writer.add(step, Observation(values, step / 20), Action(twist, 0.0), Action(np.zeros(4), 0.0))
         path = writer.close({})

@@ -24,8 +24,10 @@ LEROBOT_PYTHON = os.environ.get("LEROBOT_PYTHON", ".venv-peer-lerobot-reader/bin
 def recorded(tmp_path_factory):
     """Two episodes of 7 and 4 steps, one with an intervention, as files and read back."""
     folder = tmp_path_factory.mktemp("recorded")
-    paths = [write(folder, "a", range(7), OPERATED, source=lambda step: "policy" if step < 3 else "human"),
-             write(folder, "b", range(4))]
+    paths = [
+        write(folder, "a", range(7), OPERATED, source=lambda step: "policy" if step < 3 else "human"),
+        write(folder, "b", range(4)),
+    ]
     return paths, [read_episode(path) for path in paths]
 
 
@@ -71,8 +73,9 @@ def test_rlds_is_what_tensorflow_datasets_finds(recorded, tmp_path):
                 np.testing.assert_array_equal(step["observation"][key.replace("/", "_")], values[row])
             assert (step["is_first"], step["is_last"]) == (row == 0, row == len(steps) - 1)
         assert steps[-1]["reward"] == 1 and steps[-1]["is_terminal"] and steps[0]["discount"] == 1
-    assert [step["command_source"] for step in builder.as_data_source("train")[0]["steps"]] == \
-        [b"policy"] * 3 + [b"human"] * 4
+    assert [step["command_source"] for step in builder.as_data_source("train")[0]["steps"]] == [b"policy"] * 3 + [
+        b"human"
+    ] * 4
 
 
 @pytest.mark.parametrize("pictures", ["mp4", "png"])
@@ -84,8 +87,13 @@ def test_lerobot_reads_its_dataset_with_its_own_code(recorded, tmp_path, picture
 
     paths, episodes = recorded
     assert export_lerobot(select(paths), tmp_path / "set", pictures) == 11
-    done = subprocess.run([LEROBOT_PYTHON, READER, tmp_path / "set"], capture_output=True, text=True, timeout=240,
-                          env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")})
+    done = subprocess.run(
+        [LEROBOT_PYTHON, READER, tmp_path / "set"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")},
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert (found["fps"], found["episodes"], len(found["rows"])) == (20, 2, 11)

@@ -16,16 +16,22 @@ from gato_ros.data import messages
 from gato_ros.data.incident import Topic, read_incident, write_incident
 from gato_ros.data.ring import Kept
 
-TOPICS = {"/a/image": Topic("/a/image", messages.IMAGE, "image", "left/pixels"),
-          "/a/joints": Topic("/a/joints", messages.JOINT_STATE, "joints")}
+TOPICS = {
+    "/a/image": Topic("/a/image", messages.IMAGE, "image", "left/pixels"),
+    "/a/joints": Topic("/a/joints", messages.JOINT_STATE, "joints"),
+}
 
 
 def kept(count=20):
     rng = np.random.default_rng(0)
     for i in range(count):
         stamp_ns = 1_700_000_000_000_000_000 + i * 50_000_000
-        yield Kept(0.05 * i, stamp_ns + 1, "/a/image", bytes(messages.image(
-            rng.integers(0, 256, (8, 16, 3), np.uint8), stamp_ns, "left")))
+        yield Kept(
+            0.05 * i,
+            stamp_ns + 1,
+            "/a/image",
+            bytes(messages.image(rng.integers(0, 256, (8, 16, 3), np.uint8), stamp_ns, "left")),
+        )
         yield Kept(0.05 * i, stamp_ns + 2, "/a/joints", bytes(messages.joint_state(["j"], stamp_ns, [0.1 * i])))
 
 
@@ -50,9 +56,14 @@ def test_independent_readers_read_it(tmp_path):
     assert len(heard) == 40 and [ros.position[0] for topic, ros in heard if topic == "/a/joints"][3] == 0.1 * 3
 
 
-@pytest.mark.parametrize("alter, complaint", [
-    (lambda data: data[:-20], "truncated"), (lambda data: data[:300] + bytes([data[300] ^ 1]) + data[301:], "altered"),
-    (lambda data: b"x" + data, "not an MCAP file")])
+@pytest.mark.parametrize(
+    "alter, complaint",
+    [
+        (lambda data: data[:-20], "truncated"),
+        (lambda data: data[:300] + bytes([data[300] ^ 1]) + data[301:], "altered"),
+        (lambda data: b"x" + data, "not an MCAP file"),
+    ],
+)
 def test_a_damaged_file_is_refused(tmp_path, alter, complaint):
     path = write_incident(tmp_path, "one", TOPICS, kept(), {"reason": "x"})
     path.write_bytes(alter(path.read_bytes()))

@@ -36,8 +36,9 @@ def test_a_cut_line_is_told_and_costs_no_other(tmp_path):
     assert history.problems[0].startswith("label 2 is not readable")
 
 
-@pytest.mark.parametrize("line", [
-    '{"at": "x", "by": "y", "verdict": "good"}', '{"at": "x"}', '{"by": 1, "nod": 2}', "[]"])
+@pytest.mark.parametrize(
+    "line", ['{"at": "x", "by": "y", "verdict": "good"}', '{"at": "x"}', '{"by": 1, "nod": 2}', "[]"]
+)
 def test_a_line_that_says_nothing_we_know_is_told(tmp_path, line):
     path = write(tmp_path)
     labels_path(path).write_text(line + "\n")
@@ -52,8 +53,10 @@ def test_nothing_said_is_refused(tmp_path):
 
 def test_two_who_label_at_once_do_not_tear_each_others_lines(tmp_path):
     path = write(tmp_path)
-    writers = [threading.Thread(target=lambda name=name: [add_label(path, note=name * 50, by=name) for _ in range(20)])
-               for name in "abcd"]
+    writers = [
+        threading.Thread(target=lambda name=name: [add_label(path, note=name * 50, by=name) for _ in range(20)])
+        for name in "abcd"
+    ]
     for writer in writers:
         writer.start()
     for writer in writers:

@@ -23,8 +23,11 @@ FACTS = {"task": "red_on_blue", "object_set": "cubes", "driver": "expert"}
 def write(folder, name, rendered, steps=6, robot=ROBOT, outcome=None):
     with EpisodeWriter(folder, name, robot, FACTS) as writer:
         for step in range(steps):
-            values = {key: np.full(channel.shape, step, np.uint8 if channel.kind == "image" else np.float32)
-                      for key, channel in robot.observations.items() if channel.kind != "image" or step in rendered}
+            values = {
+                key: np.full(channel.shape, step, np.uint8 if channel.kind == "image" else np.float32)
+                for key, channel in robot.observations.items()
+                if channel.kind != "image" or step in rendered
+            }
             label = Action(np.full(4, 0.01 * step), 0.085)
             writer.add(step, Observation(values, step / 20), label, Action(np.full(4, -0.01 * step), 0.0))
         return writer.close(outcome or {"success": True})

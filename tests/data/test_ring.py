@@ -17,7 +17,7 @@ def test_both_bounds_hold_and_nothing_younger_is_lost_without_a_word(messages):
         kept = ring.copy()
         assert ring.bytes == sum(len(one.data) for one in kept) <= 100
         assert ring.span_s() <= 5.0 and len(ring) == len(kept)
-        assert [(one.received_s, len(one.data)) for one in kept] == given_[len(given_) - len(kept):]
+        assert [(one.received_s, len(one.data)) for one in kept] == given_[len(given_) - len(kept) :]
     young = sum(at_s >= now_s - 5.0 for at_s, _ in given_)
     assert young - len(ring) <= sum(ring.crowded_out.values()) <= len(given_) - len(ring)
 

@@ -23,10 +23,19 @@ SOME = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChe
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A recorded episode: all steps rendered, notes of each tick, and joint states at their own 100 Hz."""
-    states = [("/joint_states", messages.JOINT_STATE, messages.joint_state(ROBOT.arm.joints, ns, np.zeros(7)), ns)
-              for ns in range(0, LENGTH * 50_000_000, 10_000_000)]
-    path = write(tmp_path_factory.mktemp("whole"), "whole", range(LENGTH), OPERATED,
-                 {"success": True, "steps": LENGTH}, source=lambda step: "human", raw=states)
+    states = [
+        ("/joint_states", messages.JOINT_STATE, messages.joint_state(ROBOT.arm.joints, ns, np.zeros(7)), ns)
+        for ns in range(0, LENGTH * 50_000_000, 10_000_000)
+    ]
+    path = write(
+        tmp_path_factory.mktemp("whole"),
+        "whole",
+        range(LENGTH),
+        OPERATED,
+        {"success": True, "steps": LENGTH},
+        source=lambda step: "human",
+        raw=states,
+    )
     assert verify_episode(path) == []
     return path
 
@@ -43,8 +52,14 @@ def rewritten(whole, folder, keep, renumber=False):
     for topic, track in tracks.tracks.items():
         left = [place for place in range(len(track.data)) if keep(topic, place)]
         for number, place in enumerate(left):
-            file.add(topic, track.message_type, track.data[place], track.stamps_ns[place],
-                     number if renumber else track.steps[place], track.metadata)
+            file.add(
+                topic,
+                track.message_type,
+                track.data[place],
+                track.stamps_ns[place],
+                number if renumber else track.steps[place],
+                track.metadata,
+            )
     return file.close()
 
 
@@ -56,9 +71,19 @@ def five_percent(count):
 
 @pytest.mark.fault("R3")
 @SOME
-@given(lost=five_percent(LENGTH), topic=st.sampled_from([
-    "camera/basket_front_left/image_raw", "camera/basket_front_right/image_raw", "joint_states", "proposal/twist",
-    "executed/gripper", "aligned/tick"]))
+@given(
+    lost=five_percent(LENGTH),
+    topic=st.sampled_from(
+        [
+            "camera/basket_front_left/image_raw",
+            "camera/basket_front_right/image_raw",
+            "joint_states",
+            "proposal/twist",
+            "executed/gripper",
+            "aligned/tick",
+        ]
+    ),
+)
 def test_every_frame_that_one_channel_lost_is_named(whole, tmp_path_factory, lost, topic):
     path = rewritten(whole, tmp_path_factory.mktemp("less"), lambda name, place: name != topic or place not in lost)
     problems = verify_episode(path)
@@ -69,18 +94,22 @@ def test_every_frame_that_one_channel_lost_is_named(whole, tmp_path_factory, los
 @SOME
 @given(lost=five_percent(LENGTH))
 def test_every_picture_that_all_cameras_lost_is_named(whole, tmp_path_factory, lost):
-    path = rewritten(whole, tmp_path_factory.mktemp("less"),
-                     lambda name, place: not name.startswith("camera") or place not in lost)
-    assert verify_episode(path) == [f"camera/basket_front_{side}/image_raw dropped at {len(lost)} steps: {spans(lost)}"
-                                    for side in ("left", "right")]
+    path = rewritten(
+        whole, tmp_path_factory.mktemp("less"), lambda name, place: not name.startswith("camera") or place not in lost
+    )
+    assert verify_episode(path) == [
+        f"camera/basket_front_{side}/image_raw dropped at {len(lost)} steps: {spans(lost)}"
+        for side in ("left", "right")
+    ]
 
 
 @pytest.mark.fault("R3")
 @SOME
 @given(lost=five_percent(LENGTH))
 def test_every_step_that_is_missing_altogether_is_named(whole, tmp_path_factory, lost):
-    path = rewritten(whole, tmp_path_factory.mktemp("less"),
-                     lambda name, place: name.startswith("/") or place not in lost)
+    path = rewritten(
+        whole, tmp_path_factory.mktemp("less"), lambda name, place: name.startswith("/") or place not in lost
+    )
     assert verify_episode(path) == [f"everything dropped at {len(lost)} steps: {spans(lost)}"]
 
 
@@ -88,8 +117,12 @@ def test_every_step_that_is_missing_altogether_is_named(whole, tmp_path_factory,
 @SOME
 @given(lost=st.sets(st.integers(1, LENGTH - 2), min_size=2, max_size=2))
 def test_steps_that_were_numbered_anew_are_found_by_their_stamps(whole, tmp_path_factory, lost):
-    path = rewritten(whole, tmp_path_factory.mktemp("less"),
-                     lambda name, place: name.startswith("/") or place not in lost, renumber=True)
+    path = rewritten(
+        whole,
+        tmp_path_factory.mktemp("less"),
+        lambda name, place: name.startswith("/") or place not in lost,
+        renumber=True,
+    )
     (problem,) = verify_episode(path)
     assert problem.startswith("2 steps dropped that the numbers do not show")
 
@@ -98,8 +131,9 @@ def test_steps_that_were_numbered_anew_are_found_by_their_stamps(whole, tmp_path
 @SOME
 @given(lost=st.sets(st.integers(5, 5 * LENGTH - 16), min_size=10, max_size=10))
 def test_a_sensor_that_lost_messages_at_its_own_rate_is_found(whole, tmp_path_factory, lost):
-    path = rewritten(whole, tmp_path_factory.mktemp("less"),
-                     lambda name, place: name != "/joint_states" or place not in lost)
+    path = rewritten(
+        whole, tmp_path_factory.mktemp("less"), lambda name, place: name != "/joint_states" or place not in lost
+    )
     (problem,) = verify_episode(path)
     assert re.match(r"/joint_states: 10 messages dropped, after \d+\.\d\d s", problem)
 
@@ -117,9 +151,17 @@ def test_every_hole_in_time_is_counted_whatever_the_jitter(count, data, period, 
     assert usual_period_s(stamps) == pytest.approx(period, rel=0.4)
 
 
-@pytest.mark.parametrize(("spans", "lost"), [
-    ([1, 2.03, 0.1, 1], 0), ([1, 1.56, 0.42, 1], 0), ([1, 3.5, 0.1, 0.1, 0.3, 1], 0), ([1, 2, 1], 1),
-    ([1, 3.03, 0.1, 1], 1), ([1, 1.6, 0.65, 1], 1)])
+@pytest.mark.parametrize(
+    ("spans", "lost"),
+    [
+        ([1, 2.03, 0.1, 1], 0),
+        ([1, 1.56, 0.42, 1], 0),
+        ([1, 3.5, 0.1, 0.1, 0.3, 1], 0),
+        ([1, 2, 1], 1),
+        ([1, 3.03, 0.1, 1], 1),
+        ([1, 1.6, 0.65, 1], 1),
+    ],
+)
 def test_a_message_that_is_late_is_not_lost(spans, lost):
     assert gaps_in_time(0.01 * np.cumsum([0, *spans]), 0.01).total == lost
 
@@ -130,8 +172,12 @@ def test_what_is_missing_before_the_first_and_after_the_last_counts_where_the_nu
 
 
 def test_what_the_simulator_did_not_render_is_not_missing_but_a_lone_camera_is(tmp_path):
-    assert verify_episode(write(tmp_path, "some", facts={**FACTS, "image_share": 0.3},
-                                rendered=lambda step: step % 3 == 0)) == []
+    assert (
+        verify_episode(
+            write(tmp_path, "some", facts={**FACTS, "image_share": 0.3}, rendered=lambda step: step % 3 == 0)
+        )
+        == []
+    )
     path = write(tmp_path, "all", facts={**FACTS, "image_share": 1}, rendered=lambda step: step != 4)
     assert [problem.split(" dropped ")[1] for problem in verify_episode(path)] == ["at 1 steps: 4"] * 2
 
@@ -146,8 +192,10 @@ def test_another_rate_than_the_contracts_is_said(tmp_path):
 
 
 def test_messages_without_a_stamp_are_said(tmp_path):
-    raw = [("/joint_states", messages.JOINT_STATE, messages.joint_state(["a"], 0, np.zeros(1)), ns)
-           for ns in range(0, 600_000_000, 50_000_000)]
+    raw = [
+        ("/joint_states", messages.JOINT_STATE, messages.joint_state(["a"], 0, np.zeros(1)), ns)
+        for ns in range(0, 600_000_000, 50_000_000)
+    ]
     assert verify_episode(write(tmp_path, raw=raw)) == ["/joint_states: 12 of 12 messages have no stamp"]
 
 

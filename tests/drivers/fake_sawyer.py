@@ -125,20 +125,43 @@ class Sawyer:
         random.shuffle(names)
         q, dq = self.position | {"head_pan": 0.0}, self.velocity | {"head_pan": 0.0}
         return {
-            "/robot/joint_states": {"name": names, "position": [q[name] for name in names],
-                                    "velocity": [dq[name] for name in names], "effort": [0.0] * 8},
-            "/robot/state": {"homed": self.homed, "ready": self.ready, "enabled": self.enabled, "stopped": self.stopped,
-                             "error": self.error, "estop_button": self.button, "estop_source": self.source},
+            "/robot/joint_states": {
+                "name": names,
+                "position": [q[name] for name in names],
+                "velocity": [dq[name] for name in names],
+                "effort": [0.0] * 8,
+            },
+            "/robot/state": {
+                "homed": self.homed,
+                "ready": self.ready,
+                "enabled": self.enabled,
+                "stopped": self.stopped,
+                "error": self.error,
+                "estop_button": self.button,
+                "estop_source": self.source,
+            },
             "/robot/homing_states": {"name": NAMES, "state": [0 if self.homed else 2] * 7},
             "/io/robot/cuff/state": {"right_cuff": self.cuff},
             "/robot/limb/right/collision_detection_state": {"collision_state": self.collided},
-            "/io/end_effector/right_gripper/state": {"is_calibrated": self.calibrated, "force_response_n": 0.0,
-                                                     "position_response_m": self.opening_m,
-                                                     "acknowledged": self.acknowledged},
-            "truth": {"now_s": now, "position": self.position, "velocity": self.velocity, "mode": self.mode,
-                      "commands": self.commands, "too_early": self.too_early, "timeout_s": self.timeout_s,
-                      "last_command_s": self.last_command_s, "held_s": self.held_s, "opening_m": self.opening_m,
-                      "odd": self.odd},
+            "/io/end_effector/right_gripper/state": {
+                "is_calibrated": self.calibrated,
+                "force_response_n": 0.0,
+                "position_response_m": self.opening_m,
+                "acknowledged": self.acknowledged,
+            },
+            "truth": {
+                "now_s": now,
+                "position": self.position,
+                "velocity": self.velocity,
+                "mode": self.mode,
+                "commands": self.commands,
+                "too_early": self.too_early,
+                "timeout_s": self.timeout_s,
+                "last_command_s": self.last_command_s,
+                "held_s": self.held_s,
+                "opening_m": self.opening_m,
+                "odd": self.odd,
+            },
         }
 
 

@@ -23,8 +23,9 @@ class Cell:
 
     def __init__(self):
         # Without site-packages (-S): the agent has to live on the standard library and the SDK.
-        self._robot = subprocess.Popen([sys.executable, "-S", str(ROOT / "tests/drivers/fake_sawyer.py")],
-                                       stdout=subprocess.PIPE, text=True)
+        self._robot = subprocess.Popen(
+            [sys.executable, "-S", str(ROOT / "tests/drivers/fake_sawyer.py")], stdout=subprocess.PIPE, text=True
+        )
         self._port = int(self._robot.stdout.readline())
         self._wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
@@ -51,8 +52,11 @@ class Cell:
 
     def start_agent(self, *arguments: str) -> None:
         """As a user would: the folder copied somewhere, the SDK on the path."""
-        environment = {**os.environ, "PYTHONPATH": f"{FAKES}:{ROOT / 'gato_ros/drivers'}",
-                       "FAKE_SAWYER_PORT": str(self._port)}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{FAKES}:{ROOT / 'gato_ros/drivers'}",
+            "FAKE_SAWYER_PORT": str(self._port),
+        }
         # The model is a process beside others here, and may have to wait for the processor.
         command = [AGENT_PYTHON, "-S", "-m", "sawyer_agent", "--port", str(self.port), "--joint-silence", "0.5"]
         self.agent = subprocess.Popen([*command, *arguments], cwd="/", env=environment)

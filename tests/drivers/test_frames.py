@@ -41,14 +41,38 @@ def reals(count):
     return st.tuples(*[real] * count)
 
 
-states = joints.flatmap(lambda n: st.builds(
-    State, number, number, number, number, number, half, half, st.integers(0, 2**16 - 1), real, real, half, half,
-    reals(n), reals(n), text, text))
+states = joints.flatmap(
+    lambda n: st.builds(
+        State,
+        number,
+        number,
+        number,
+        number,
+        number,
+        half,
+        half,
+        st.integers(0, 2**16 - 1),
+        real,
+        real,
+        half,
+        half,
+        reals(n),
+        reals(n),
+        text,
+        text,
+    )
+)
 bodies = st.one_of(
     st.builds(Hello, real, real, st.lists(text, min_size=1, max_size=5).map(tuple)),
     joints.flatmap(lambda n: st.builds(Motion, byte, number, number, reals(n))),
-    st.builds(Grip, number, number, real), st.builds(Beat, number), st.builds(Request, byte, half),
-    st.builds(Welcome, number, real), states, st.builds(Answer, half, text), st.builds(Bye, text))
+    st.builds(Grip, number, number, real),
+    st.builds(Beat, number),
+    st.builds(Request, byte, half),
+    st.builds(Welcome, number, real),
+    states,
+    st.builds(Answer, half, text),
+    st.builds(Bye, text),
+)
 whole = st.builds(Frame, half, half, bodies)
 PACKAGE = Path(frames.__file__).parent
 
@@ -75,7 +99,7 @@ def test_what_goes_in_comes_out_in_whatever_pieces(sent, sizes):
     data, reader, heard, at = b"".join(map(encode, sent)), FrameReader(), [], 0
     while at < len(data):
         size = sizes[at % len(sizes)]
-        heard += reader.feed(data[at:at + size])
+        heard += reader.feed(data[at : at + size])
         at += size
     assert same(tuple(heard), tuple(sent)) and reader.broken is None
 
@@ -135,12 +159,15 @@ def test_any_payload_with_a_right_checksum_is_a_frame_or_a_frame_error(kind, pay
         assert encode(frame) == data, "one meaning, one spelling"
 
 
-@pytest.mark.parametrize(("data", "complaint"), [
-    (b"GET / HTTP/1.1\r\n", "no frame begins with"),
-    (HEADER.pack(MAGIC, VERSION + 1, 2, 8, 1, 1), f"version {VERSION + 1}, this is version {VERSION}"),
-    (HEADER.pack(MAGIC, VERSION, 99, 8, 1, 1), "unknown kind 99"),
-    (HEADER.pack(MAGIC, VERSION, 2, 60000, 1, 1), "a payload of 60000 bytes"),
-])
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"GET / HTTP/1.1\r\n", "no frame begins with"),
+        (HEADER.pack(MAGIC, VERSION + 1, 2, 8, 1, 1), f"version {VERSION + 1}, this is version {VERSION}"),
+        (HEADER.pack(MAGIC, VERSION, 99, 8, 1, 1), "unknown kind 99"),
+        (HEADER.pack(MAGIC, VERSION, 2, 60000, 1, 1), "a payload of 60000 bytes"),
+    ],
+)
 def test_what_cannot_be_a_frame_is_refused_as_soon_as_it_shows(data, complaint):
     with pytest.raises(FrameError, match=complaint):
         FrameReader().feed(data)
@@ -161,9 +188,19 @@ def test_the_agent_is_written_in_python_3_8():
 def test_the_agent_never_commands_anything_but_velocities():
     """No call of the SDK that moves the arm in another way, and no topic that suppresses one of its safeguards."""
     source = "".join(path.read_text() for path in PACKAGE.glob("*.py"))
-    called = {node.func.attr for node in ast.walk(ast.parse(source.replace("from __future__ import annotations", "")))
-              if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}
+    called = {
+        node.func.attr
+        for node in ast.walk(ast.parse(source.replace("from __future__ import annotations", "")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
     assert "set_joint_velocities" in called and math.isfinite(len(called))
-    assert not called & {"set_joint_positions", "set_joint_torques", "set_joint_trajectory", "move_to_neutral",
-                         "move_to_joint_positions", "exit_control_mode", "set_joint_position_speed"}
+    assert not called & {
+        "set_joint_positions",
+        "set_joint_torques",
+        "set_joint_trajectory",
+        "move_to_neutral",
+        "move_to_joint_positions",
+        "exit_control_mode",
+        "set_joint_position_speed",
+    }
     assert "suppress_" not in source

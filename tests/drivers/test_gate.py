@@ -26,12 +26,22 @@ def gate():
     return made
 
 
-@pytest.mark.parametrize(("bad", "complaint"), [
-    (motion(mode=1), "command mode 1"), (motion(mode=3), "command mode 3"), (motion(mode=4), "command mode 4"),
-    (motion(mode=0), "command mode 0"), (motion(joints=6), "6 velocities for 7 joints"),
-    (motion(math.nan), "not finite"), (motion(math.inf), "not finite"), (motion(1.5), "faster than its limit"),
-    (motion(until_ns=NOW - 1), "late by"), (motion(until_ns=NOW + LONGEST_VALID_NS + 1), "too far ahead"),
-    (motion(until_ns=2**64 - 1), "too far ahead")])
+@pytest.mark.parametrize(
+    ("bad", "complaint"),
+    [
+        (motion(mode=1), "command mode 1"),
+        (motion(mode=3), "command mode 3"),
+        (motion(mode=4), "command mode 4"),
+        (motion(mode=0), "command mode 0"),
+        (motion(joints=6), "6 velocities for 7 joints"),
+        (motion(math.nan), "not finite"),
+        (motion(math.inf), "not finite"),
+        (motion(1.5), "faster than its limit"),
+        (motion(until_ns=NOW - 1), "late by"),
+        (motion(until_ns=NOW + LONGEST_VALID_NS + 1), "too far ahead"),
+        (motion(until_ns=2**64 - 1), "too far ahead"),
+    ],
+)
 def test_a_command_that_is_not_right_is_refused_and_counted(gate, bad, complaint):
     assert not gate.take(bad, NOW)
     assert complaint in gate.last_refusal and gate.refused == 1
@@ -80,10 +90,18 @@ def test_a_rest_ends_a_motion_and_begins_none(gate):
     assert not gate.take(motion(), NOW), "a rest is no standstill that somebody has commanded"
 
 
-@given(st.lists(st.one_of(
-    st.tuples(st.just("take"), st.integers(-300, 300), st.floats(), st.integers(0, 4)),
-    st.tuples(st.just("tick")), st.tuples(st.just("arm")), st.tuples(st.just("disarm"))), max_size=60),
-    st.lists(st.integers(0, 120), min_size=60, max_size=60))
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("take"), st.integers(-300, 300), st.floats(), st.integers(0, 4)),
+            st.tuples(st.just("tick")),
+            st.tuples(st.just("arm")),
+            st.tuples(st.just("disarm")),
+        ),
+        max_size=60,
+    ),
+    st.lists(st.integers(0, 120), min_size=60, max_size=60),
+)
 def test_whatever_comes_in_whatever_order_no_motion_outlives_its_deadline(calls, gaps):
     """An oracle with the arm's own view: the last speed it was told, and until when that was good."""
     gate, now, speed, until, armed, rested = Gate(JOINTS), NOW, 0.0, 0, False, False

@@ -61,10 +61,16 @@ def test_joints_stay_in_their_range_and_fingers_in_theirs(driver, clock):
     assert driver.report().gripper.opening_m == 0.0
 
 
-@pytest.mark.parametrize(("velocity", "complaint"), [
-    ({**STILL, "right_j0": math.nan}, "not finite"), ({**STILL, "right_j0": -math.inf}, "not finite"),
-    ({**STILL, "right_j0": 1.8}, "its limit is 1.74"), ({"right_j0": 0.1}, "no velocity of right_j1"),
-    ({**STILL, "head_pan": 0.1}, "unknown joints head_pan")])
+@pytest.mark.parametrize(
+    ("velocity", "complaint"),
+    [
+        ({**STILL, "right_j0": math.nan}, "not finite"),
+        ({**STILL, "right_j0": -math.inf}, "not finite"),
+        ({**STILL, "right_j0": 1.8}, "its limit is 1.74"),
+        ({"right_j0": 0.1}, "no velocity of right_j1"),
+        ({**STILL, "head_pan": 0.1}, "unknown joints head_pan"),
+    ],
+)
 def test_what_cannot_be_a_command_is_refused_whole(driver, clock, velocity, complaint):
     before = driver.report()
     driver.move(velocity)

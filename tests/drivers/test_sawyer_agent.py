@@ -56,15 +56,20 @@ def test_a_right_hello_is_welcomed_and_states_follow(cell):
     assert cell.truth()["timeout_s"] == 0.15
 
 
-@pytest.mark.parametrize(("bodies", "complaint"), [
-    ([Hello(0.2, STROKE_M, JOINTS[:6])], "this robot's joints are right_j0"),
-    ([Hello(0.2, STROKE_M, (*JOINTS[:6], "x"))], "the driver's right_j0"),
-    ([Hello(0.5, STROKE_M, JOINTS)], "a velocity timeout of 0.5 s"),
-    ([Hello(float("nan"), STROKE_M, JOINTS)], "a velocity timeout of nan s"),
-    ([Hello(0.2, 0.085, JOINTS)], "start the agent with --gripper none"),
-    ([Beat(1)], "a Beat before Hello"), ([Motion(2, 0, 0, (0.1,) * 7)], "a Motion before Hello"),
-    ([Hello(0.2, STROKE_M, JOINTS), Hello(0.2, STROKE_M, JOINTS)], "a Hello out of place"),
-    ([Hello(0.2, STROKE_M, JOINTS), Welcome(1, 0.2)], "a Welcome out of place")])
+@pytest.mark.parametrize(
+    ("bodies", "complaint"),
+    [
+        ([Hello(0.2, STROKE_M, JOINTS[:6])], "this robot's joints are right_j0"),
+        ([Hello(0.2, STROKE_M, (*JOINTS[:6], "x"))], "the driver's right_j0"),
+        ([Hello(0.5, STROKE_M, JOINTS)], "a velocity timeout of 0.5 s"),
+        ([Hello(float("nan"), STROKE_M, JOINTS)], "a velocity timeout of nan s"),
+        ([Hello(0.2, 0.085, JOINTS)], "start the agent with --gripper none"),
+        ([Beat(1)], "a Beat before Hello"),
+        ([Motion(2, 0, 0, (0.1,) * 7)], "a Motion before Hello"),
+        ([Hello(0.2, STROKE_M, JOINTS), Hello(0.2, STROKE_M, JOINTS)], "a Hello out of place"),
+        ([Hello(0.2, STROKE_M, JOINTS), Welcome(1, 0.2)], "a Welcome out of place"),
+    ],
+)
 def test_whoever_does_not_fit_is_told_why_and_sent_away(cell, bodies, complaint):
     last = talk(cell.port, *bodies)[-1]
     assert isinstance(last, Bye) and complaint in last.text
@@ -89,8 +94,14 @@ def test_one_driver_is_served_at_a_time(cell):
 
 def test_it_says_in_one_line_what_it_misses(cell):
     def start(*arguments):
-        return subprocess.run([AGENT_PYTHON, "-S", "-m", "sawyer_agent", *arguments], capture_output=True, text=True,
-                              timeout=60, cwd="/", env={"PYTHONPATH": str(ROOT / "gato_ros/drivers")})
+        return subprocess.run(
+            [AGENT_PYTHON, "-S", "-m", "sawyer_agent", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd="/",
+            env={"PYTHONPATH": str(ROOT / "gato_ros/drivers")},
+        )
 
     taken, alone = start("--port", str(cell.port)), start("--port", "0")
     assert taken.returncode == alone.returncode == 2
@@ -103,8 +114,9 @@ def test_the_age_of_a_state_counts_the_way_of_the_network(cell):
     """Frames to the agent are 0.1 s on their way: states are said to be older than they are, never younger."""
     from tests.drivers.frame_proxy import FrameProxy
 
-    contract = load_embodiment().model_copy(update={"gripper": load_embodiment().gripper.model_copy(
-        update={"stroke_m": STROKE_M})})
+    contract = load_embodiment().model_copy(
+        update={"gripper": load_embodiment().gripper.model_copy(update={"stroke_m": STROKE_M})}
+    )
     with FrameProxy(cell.port) as proxy:
         driver = SawyerDriver(contract, "127.0.0.1", proxy.port)
 

@@ -25,8 +25,16 @@ ANGLES = np.array([0.1371, -0.9177, -0.6417, 1.5575, 0.4264, 1.0745, -0.0847])
 
 def timing(rate_hz, **changed):
     period_s = 1.0 / rate_hz
-    return replace(Timing(heard=int(4 * rate_hz), silent_s=0.5 * period_s, period_s=period_s, age_s=0.005,
-                          longest_gap_s=1.5 * period_s), **changed)
+    return replace(
+        Timing(
+            heard=int(4 * rate_hz),
+            silent_s=0.5 * period_s,
+            period_s=period_s,
+            age_s=0.005,
+            longest_gap_s=1.5 * period_s,
+        ),
+        **changed,
+    )
 
 
 def joints(names=None, position=ANGLES, velocity=None, effort=()):
@@ -46,22 +54,35 @@ def well() -> Sighting:
         topics[sensor.topic] = Topic(
             (Endpoint(DRIVER, sensor.kind, BEST_EFFORT if camera else Quality()),),
             (Endpoint(POLICY, sensor.kind, BEST_EFFORT), Endpoint(DOCTOR, sensor.kind, BEST_EFFORT)),
-            timing(20.0 if camera else 100.0), frozenset({sensor.frame_id}))
+            timing(20.0 if camera else 100.0),
+            frozenset({sensor.frame_id}),
+        )
     for name, kind in commands(ROBOT).items():
         topics[name] = Topic((Endpoint(GUARD, kind),), (Endpoint(DRIVER, kind),))
     for name, kind in proposals(ROBOT).items():
         policy = name in (WIRE.proposal_twist, WIRE.proposal_gripper)
-        topics[name] = Topic((Endpoint(POLICY, kind, LIVELY),) if policy else (),
-                             (Endpoint(GUARD, kind, LIVELY if policy else Quality()),),
-                             frame_ids=frozenset({ROBOT.base_frame}) if policy else frozenset())
+        topics[name] = Topic(
+            (Endpoint(POLICY, kind, LIVELY),) if policy else (),
+            (Endpoint(GUARD, kind, LIVELY if policy else Quality()),),
+            frame_ids=frozenset({ROBOT.base_frame}) if policy else frozenset(),
+        )
     return Sighting(
-        listened_s=4.0, topics=topics, nodes=(DOCTOR, DRIVER, GUARD, POLICY),
-        observers=frozenset({"recorder_node", DOCTOR}), joints=joints(), gripper=gripper(),
+        listened_s=4.0,
+        topics=topics,
+        nodes=(DOCTOR, DRIVER, GUARD, POLICY),
+        observers=frozenset({"recorder_node", DOCTOR}),
+        joints=joints(),
+        gripper=gripper(),
         pictures={key: Pictures(80, different=80) for key in ROBOT.image_keys},
         guard=Status("error", "latched", {"reasons": "not_armed", "off": ""}),
-        policy=Status("ok", "proposing", {}), guard_digest=ROBOT.guard_digest,
-        simulated_time={GUARD: False, POLICY: False}, clipped={"gripper/opening": Clipped(0.0, "")},
-        act_ms_p99=11.0, weights=("sawyer_mastery", ""), disk=("recordings", 50_000.0))
+        policy=Status("ok", "proposing", {}),
+        guard_digest=ROBOT.guard_digest,
+        simulated_time={GUARD: False, POLICY: False},
+        clipped={"gripper/opening": Clipped(0.0, "")},
+        act_ms_p99=11.0,
+        weights=("sawyer_mastery", ""),
+        disk=("recordings", 50_000.0),
+    )
 
 
 def on(name, **changed):
@@ -83,5 +104,4 @@ def field(**changed):
 
 
 def picture(**changed):
-    return lambda seen: replace(seen, pictures={**seen.pictures,
-                                                LEFT_KEY: replace(seen.pictures[LEFT_KEY], **changed)})
+    return lambda seen: replace(seen, pictures={**seen.pictures, LEFT_KEY: replace(seen.pictures[LEFT_KEY], **changed)})

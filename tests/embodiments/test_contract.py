@@ -20,10 +20,12 @@ def content():
 @pytest.fixture
 def load(tmp_path):
     """Loads edited content from a file beside a copy of the URDF."""
+
     def write_and_load(content):
         path = tmp_path / "robot.yaml"
         path.write_text(yaml.safe_dump(content))
         return load_embodiment(path)
+
     return write_and_load
 
 
@@ -37,8 +39,9 @@ def test_the_shipped_contract_has_the_interface_of_the_published_task():
     lower, upper, speed = robot.joint_limits
     assert (lower[-1], upper[-1]) == (-1.5708, 1.5708), "the wrist stays within a quarter turn"
     assert speed[0] == 1.74
-    np.testing.assert_allclose(robot.motion_limits.workspace_upper - robot.motion_limits.workspace_lower,
-                               [0.25, 0.25, 0.2])
+    np.testing.assert_allclose(
+        robot.motion_limits.workspace_upper - robot.motion_limits.workspace_lower, [0.25, 0.25, 0.2]
+    )
 
 
 def edited(content, path, value):
@@ -50,20 +53,23 @@ def edited(content, path, value):
     return content
 
 
-@pytest.mark.parametrize(("path", "value", "said"), [
-    ("controll_rate_hz", 20.0, "controll_rate_hz"),
-    ("gripper|stroke", 0.1, "gripper.stroke"),
-    ("control_rate_hz", float("nan"), "control_rate_hz"),
-    ("control_rate_hz", 0, "control_rate_hz"),
-    ("limits|workspace_lower_m", [0.9, 0.0, 0.0], "workspace"),
-    ("limits|linear_speed_m_s", "fast", "limits.linear_speed_m_s"),
-    ("observations|gripper/opening|units", [], "gripper/opening"),
-    ("observations|gripper/opening|upper", [-1.0], "gripper/opening"),
-    ("observations|gripper/opening|kind", "wave", "gripper/opening"),
-    ("observations|basket_front_left/pixels|height", 100, "basket_front_left/pixels"),
-    ("schema", 2, "schema"),
-    ("actions|twist|units", ["m/s"], "actions.twist"),
-])
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("controll_rate_hz", 20.0, "controll_rate_hz"),
+        ("gripper|stroke", 0.1, "gripper.stroke"),
+        ("control_rate_hz", float("nan"), "control_rate_hz"),
+        ("control_rate_hz", 0, "control_rate_hz"),
+        ("limits|workspace_lower_m", [0.9, 0.0, 0.0], "workspace"),
+        ("limits|linear_speed_m_s", "fast", "limits.linear_speed_m_s"),
+        ("observations|gripper/opening|units", [], "gripper/opening"),
+        ("observations|gripper/opening|upper", [-1.0], "gripper/opening"),
+        ("observations|gripper/opening|kind", "wave", "gripper/opening"),
+        ("observations|basket_front_left/pixels|height", 100, "basket_front_left/pixels"),
+        ("schema", 2, "schema"),
+        ("actions|twist|units", ["m/s"], "actions.twist"),
+    ],
+)
 def test_a_bad_contract_is_refused_by_the_name_of_the_key(content, load, path, value, said):
     with pytest.raises(SetupError) as error:
         load(edited(content, path, value))
@@ -83,9 +89,9 @@ def test_a_joint_that_the_urdf_lacks_is_refused_with_the_nearest(content, load):
         load(content)
 
 
-@pytest.mark.parametrize(("name", "said"), [
-    ("sawyer_rgb_staking", "did you mean 'sawyer_rgb_stacking'"), ("nowhere/robot.yaml", "no file"),
-])
+@pytest.mark.parametrize(
+    ("name", "said"), [("sawyer_rgb_staking", "did you mean 'sawyer_rgb_stacking'"), ("nowhere/robot.yaml", "no file")]
+)
 def test_an_unknown_contract_is_refused(name, said):
     with pytest.raises(SetupError, match=said):
         load_embodiment(name)
@@ -105,8 +111,9 @@ def test_an_unknown_channel_is_refused_with_the_nearest():
 
 def test_the_digest_is_the_same_in_another_process_and_changes_with_any_value(content, load):
     program = "from gato_ros.embodiments import load_embodiment; print(load_embodiment().digest)"
-    other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
-                           cwd=FOLDER.parents[1])
+    other = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=FOLDER.parents[1]
+    )
     assert other.stdout.strip() == load_embodiment().digest
     content["urdf"] = str(FOLDER / content["urdf"])
     same = load(content).digest
@@ -128,8 +135,13 @@ def test_a_contract_may_extend_a_shipped_one(load):
     assert slow.limits.model_dump() == {**plain.limits.model_dump(), "linear_speed_m_s": 0.01}
 
 
-@pytest.mark.parametrize("base, words", [("sawyer_rgb_stackin", "did you mean 'sawyer_rgb_stacking'"),
-                                         ("sawyer_rgb_stacking_told", "extend sawyer_rgb_stacking")])
+@pytest.mark.parametrize(
+    "base, words",
+    [
+        ("sawyer_rgb_stackin", "did you mean 'sawyer_rgb_stacking'"),
+        ("sawyer_rgb_stacking_told", "extend sawyer_rgb_stacking"),
+    ],
+)
 def test_only_a_whole_shipped_contract_can_be_extended(load, base, words):
     with pytest.raises(SetupError, match=words):
         load({"extends": base, "name": "other"})

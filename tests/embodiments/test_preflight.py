@@ -49,26 +49,55 @@ def position(i, value):
 MISCONFIGURATIONS = [
     # id, what is changed, colour, a word of the row, a word of what it says, whose gate stays shut
     ("camera missing", on(LEFT, publishers=()), RED, LEFT, "nobody publishes", P),
-    ("camera in another namespace",
-     lambda seen: replace(on(LEFT, publishers=())(seen), elsewhere={LEFT: (f"/arm2/{LEFT}",)}), RED, LEFT,
-     f"there is /arm2/{LEFT}", P),
+    (
+        "camera in another namespace",
+        lambda seen: replace(on(LEFT, publishers=())(seen), elsewhere={LEFT: (f"/arm2/{LEFT}",)}),
+        RED,
+        LEFT,
+        f"there is /arm2/{LEFT}",
+        P,
+    ),
     ("joint states missing", on(JOINTS, publishers=()), RED, JOINTS, "nobody publishes", BOTH),
     ("gripper states missing", on(GRIPPER, publishers=()), RED, GRIPPER, "nobody publishes", P),
     ("camera mute", on(LEFT, timing=Timing()), RED, LEFT, "nothing arrives", P),
-    ("camera compressed", on(LEFT, publishers=(Endpoint(DRIVER, "sensor_msgs/msg/CompressedImage"),)), RED, LEFT,
-     "CompressedImage, expected sensor_msgs/msg/Image", P),
-    ("two drivers", also(JOINTS, "/sawyer/old_driver"), RED, JOINTS, "2 publishers: /sawyer/driver, /sawyer/old_driver",
-     BOTH),
+    (
+        "camera compressed",
+        on(LEFT, publishers=(Endpoint(DRIVER, "sensor_msgs/msg/CompressedImage"),)),
+        RED,
+        LEFT,
+        "CompressedImage, expected sensor_msgs/msg/Image",
+        P,
+    ),
+    (
+        "two drivers",
+        also(JOINTS, "/sawyer/old_driver"),
+        RED,
+        JOINTS,
+        "2 publishers: /sawyer/driver, /sawyer/old_driver",
+        BOTH,
+    ),
     ("camera slow", timed(LEFT, 5.0), RED, f"{LEFT}: rate", "5.0 Hz", P),
     ("camera a little slow", timed(LEFT, 15.0), YELLOW, f"{LEFT}: rate", "control goes at 20 Hz", NOBODY),
     ("joint states slow", timed(JOINTS, 8.0), RED, f"{JOINTS}: rate", "8.0 Hz", BOTH),
     ("joint states a little slow", timed(JOINTS, 15.0), YELLOW, f"{JOINTS}: rate", "one that is lost", NOBODY),
     ("joint states stopped", timed(JOINTS, silent_s=1.5), RED, f"{JOINTS}: rate", "nothing for 1.5 s", BOTH),
     ("joint states with gaps", timed(JOINTS, longest_gap_s=0.3), YELLOW, f"{JOINTS}: rate", "a gap of 300 ms", NOBODY),
-    ("one message only", on(JOINTS, timing=Timing(heard=1, silent_s=0.4, age_s=0.0)), RED, f"{JOINTS}: rate",
-     "one message in all", BOTH),
-    ("no stamps", timed(JOINTS, unstamped=400, repeated=399, age_s=1.8e9), RED, f"{JOINTS}: stamps", "carry none",
-     BOTH),
+    (
+        "one message only",
+        on(JOINTS, timing=Timing(heard=1, silent_s=0.4, age_s=0.0)),
+        RED,
+        f"{JOINTS}: rate",
+        "one message in all",
+        BOTH,
+    ),
+    (
+        "no stamps",
+        timed(JOINTS, unstamped=400, repeated=399, age_s=1.8e9),
+        RED,
+        f"{JOINTS}: stamps",
+        "carry none",
+        BOTH,
+    ),
     ("stamps stand still", timed(JOINTS, repeated=399), RED, f"{JOINTS}: stamps", "stand still", BOTH),
     ("stamps go back", timed(LEFT, 20.0, backwards=3), RED, f"{LEFT}: stamps", "go back 3 times", P),
     ("old messages repeated", timed(GRIPPER, repeated=100), RED, f"{GRIPPER}: stamps", "100 of 400 repeat", P),
@@ -78,34 +107,94 @@ MISCONFIGURATIONS = [
     ("camera late", timed(LEFT, 20.0, age_s=0.09), YELLOW, f"{LEFT}: stamps", "90 ms old", NOBODY),
     ("one side on simulated time", timed(LEFT, 20.0, age_s=1.7e9), RED, f"{LEFT}: stamps", "simulated", P),
     ("cameras apart", timed(LEFT, 20.0, age_s=0.13), RED, "sensors together", f"{LEFT} is 125 ms older", P),
-    ("cameras swapped", on(LEFT, frame_ids=frozenset({"basket_front_right"})), RED, f"{LEFT}: frame",
-     "'basket_front_right', expected 'basket_front_left'", P),
-    ("frame with a slash", on(RIGHT, frame_ids=frozenset({"/basket_front_right"})), RED, f"{RIGHT}: frame",
-     "'/basket_front_right'", P),
-    ("picture of another size", picture(refused="640x480 pixels, expected 128x128"), RED, f"{LEFT}: picture", "640x480",
-     P),
+    (
+        "cameras swapped",
+        on(LEFT, frame_ids=frozenset({"basket_front_right"})),
+        RED,
+        f"{LEFT}: frame",
+        "'basket_front_right', expected 'basket_front_left'",
+        P,
+    ),
+    (
+        "frame with a slash",
+        on(RIGHT, frame_ids=frozenset({"/basket_front_right"})),
+        RED,
+        f"{RIGHT}: frame",
+        "'/basket_front_right'",
+        P,
+    ),
+    (
+        "picture of another size",
+        picture(refused="640x480 pixels, expected 128x128"),
+        RED,
+        f"{LEFT}: picture",
+        "640x480",
+        P,
+    ),
     ("picture without colour", picture(encoding="mono8"), RED, f"{LEFT}: picture", "mono8", P),
     ("picture black", picture(brightness=0.7, contrast=1.0), RED, f"{LEFT}: picture", "black", P),
     ("picture white", picture(brightness=254.0, contrast=3.0), RED, f"{LEFT}: picture", "white", P),
     ("picture of one colour", picture(contrast=0.3), RED, f"{LEFT}: picture", "one colour", P),
     ("picture frozen", picture(different=1), RED, f"{LEFT}: picture", "80 frames equal", P),
     ("joint missing", field(joints=joints(NAMES[:-1], ANGLES[:-1])), RED, f"{JOINTS}: names", "no right_j6", BOTH),
-    ("joints with a prefix", field(joints=joints([f"sawyer/{name}" for name in NAMES])), RED, f"{JOINTS}: names",
-     "no right_j0", BOTH),
-    ("joint doubled", field(joints=joints([*NAMES, NAMES[0]], [*ANGLES, 0.0])), RED, f"{JOINTS}: names",
-     "right_j0 named more than once", BOTH),
+    (
+        "joints with a prefix",
+        field(joints=joints([f"sawyer/{name}" for name in NAMES])),
+        RED,
+        f"{JOINTS}: names",
+        "no right_j0",
+        BOTH,
+    ),
+    (
+        "joint doubled",
+        field(joints=joints([*NAMES, NAMES[0]], [*ANGLES, 0.0])),
+        RED,
+        f"{JOINTS}: names",
+        "right_j0 named more than once",
+        BOTH,
+    ),
     ("velocities missing", field(joints=joints(velocity=())), RED, f"{JOINTS}: names", "0 values of velocity", BOTH),
-    ("joint not a number", field(joints=joints(position=position(2, np.nan))), RED, f"{JOINTS}: values",
-     "not finite: right_j2", BOTH),
-    ("velocity infinite", field(joints=joints(velocity=position(3, np.inf))), RED, f"{JOINTS}: values",
-     "not finite: right_j3", BOTH),
-    ("joint out of range", field(joints=joints(position=position(6, 1.7))), RED, f"{JOINTS}: range",
-     "right_j6 at 1.700 rad", BOTH),
+    (
+        "joint not a number",
+        field(joints=joints(position=position(2, np.nan))),
+        RED,
+        f"{JOINTS}: values",
+        "not finite: right_j2",
+        BOTH,
+    ),
+    (
+        "velocity infinite",
+        field(joints=joints(velocity=position(3, np.inf))),
+        RED,
+        f"{JOINTS}: values",
+        "not finite: right_j3",
+        BOTH,
+    ),
+    (
+        "joint out of range",
+        field(joints=joints(position=position(6, 1.7))),
+        RED,
+        f"{JOINTS}: range",
+        "right_j6 at 1.700 rad",
+        BOTH,
+    ),
     ("joints in degrees", field(joints=joints(position=np.degrees(ANGLES))), RED, f"{JOINTS}: range", "range", BOTH),
-    ("joint speeds in degrees", field(joints=joints(velocity=np.full(7, 30.0))), RED, f"{JOINTS}: speed", "30.00 rad/s",
-     BOTH),
-    ("driver not connected", field(joints=joints(position=np.zeros(7))), YELLOW, f"{JOINTS}: values", "exactly 0",
-     NOBODY),
+    (
+        "joint speeds in degrees",
+        field(joints=joints(velocity=np.full(7, 30.0))),
+        RED,
+        f"{JOINTS}: speed",
+        "30.00 rad/s",
+        BOTH,
+    ),
+    (
+        "driver not connected",
+        field(joints=joints(position=np.zeros(7))),
+        YELLOW,
+        f"{JOINTS}: values",
+        "exactly 0",
+        NOBODY,
+    ),
     ("gripper of another name", field(gripper=gripper(name="finger_joint")), RED, f"{GRIPPER}: names", "no gripper", P),
     ("gripper in percent", field(gripper=gripper(60.0)), RED, f"{GRIPPER}: opening", "the stroke is 0 to 0.085 m", P),
     ("gripper negative", field(gripper=gripper(-0.02)), RED, f"{GRIPPER}: opening", "-0.02", P),
@@ -115,44 +204,121 @@ MISCONFIGURATIONS = [
     ("second publisher of commands", also(ARM, "/sawyer/moveit_servo"), RED, ARM, "/sawyer/moveit_servo commands", G),
     ("two guards", also(HAND, GUARD), RED, HAND, "2 guard_nodes", G),
     ("no guard", on(ARM, publishers=()), RED, ARM, "nobody commands", G),
-    ("no robot listens", on(ARM, subscribers=(Endpoint("/sawyer/recorder_node", JOINT_STATE),)), RED, ARM,
-     "no robot listens", G),
-    ("robot listens for another type", on(ARM, subscribers=(Endpoint(DRIVER, "std_msgs/msg/Float64MultiArray"),)), RED,
-     ARM, "listens for std_msgs/msg/Float64MultiArray", G),
-    ("robot asks for kept commands", on(ARM, subscribers=(Endpoint(DRIVER, JOINT_STATE, Quality(kept=True)),)),
-     RED, f"{ARM}: quality", "transient local", BOTH),
-    ("policy of another quality", on(PROPOSED, publishers=(Endpoint("/sawyer/my_policy", TWIST),)), RED,
-     f"{PROPOSED}: quality", "a deadline of inf s is offered, 0.1 s asked for", BOTH),
-    ("viewer of another quality",
-     on(LEFT, subscribers=(Endpoint("/rviz", IMAGE),)), YELLOW, f"{LEFT}: quality", "/rviz hears nothing", NOBODY),
+    (
+        "no robot listens",
+        on(ARM, subscribers=(Endpoint("/sawyer/recorder_node", JOINT_STATE),)),
+        RED,
+        ARM,
+        "no robot listens",
+        G,
+    ),
+    (
+        "robot listens for another type",
+        on(ARM, subscribers=(Endpoint(DRIVER, "std_msgs/msg/Float64MultiArray"),)),
+        RED,
+        ARM,
+        "listens for std_msgs/msg/Float64MultiArray",
+        G,
+    ),
+    (
+        "robot asks for kept commands",
+        on(ARM, subscribers=(Endpoint(DRIVER, JOINT_STATE, Quality(kept=True)),)),
+        RED,
+        f"{ARM}: quality",
+        "transient local",
+        BOTH,
+    ),
+    (
+        "policy of another quality",
+        on(PROPOSED, publishers=(Endpoint("/sawyer/my_policy", TWIST),)),
+        RED,
+        f"{PROPOSED}: quality",
+        "a deadline of inf s is offered, 0.1 s asked for",
+        BOTH,
+    ),
+    (
+        "viewer of another quality",
+        on(LEFT, subscribers=(Endpoint("/rviz", IMAGE),)),
+        YELLOW,
+        f"{LEFT}: quality",
+        "/rviz hears nothing",
+        NOBODY,
+    ),
     ("two policies", also(PROPOSED, "/sawyer/other", TWIST, LIVELY), RED, PROPOSED, "2 publishers", P),
-    ("twist of another type", on(PROPOSED, publishers=(Endpoint(POLICY, "geometry_msgs/msg/Twist"),)), RED, PROPOSED,
-     "geometry_msgs/msg/Twist, expected", P),
-    ("twist in another frame", on(PROPOSED, frame_ids=frozenset({"pinch"})), RED, f"{PROPOSED}: frame", "'pinch'",
-     P),
+    (
+        "twist of another type",
+        on(PROPOSED, publishers=(Endpoint(POLICY, "geometry_msgs/msg/Twist"),)),
+        RED,
+        PROPOSED,
+        "geometry_msgs/msg/Twist, expected",
+        P,
+    ),
+    ("twist in another frame", on(PROPOSED, frame_ids=frozenset({"pinch"})), RED, f"{PROPOSED}: frame", "'pinch'", P),
     ("guard away", field(guard=None), RED, "guard_node", "says nothing", NOBODY),
     ("guard hangs", field(guard=Status("ok", "ok", {}, silent_s=4.0)), RED, "guard_node", "nothing for 4.0 s", NOBODY),
-    ("guard latched", field(guard=Status("error", "latched", {"reasons": "emergency_stop"})), RED, "guard_node",
-     "emergency_stop", NOBODY),
-    ("guard unarmed and without joints", field(guard=Status("error", "latched", {"reasons": "not_armed,stale_state"})),
-     RED, "guard_node", "stale_state", NOBODY),
-    ("guard inactive", field(guard=Status("warn", "inactive", {"reasons": "joint_states: rate: 5 Hz"})), RED,
-     "guard_node", "5 Hz", NOBODY),
-    ("guard switched off in part", field(guard=Status("warn", "ok", {"reasons": "", "off": "workspace"})), YELLOW,
-     "guard_node: parts", "workspace", NOBODY),
-    ("guard in shadow mode", field(guard=Status("ok", "ok", {"reasons": "", "shadow": "on"})), YELLOW,
-     "guard_node: mode", "shadow", NOBODY),
+    (
+        "guard latched",
+        field(guard=Status("error", "latched", {"reasons": "emergency_stop"})),
+        RED,
+        "guard_node",
+        "emergency_stop",
+        NOBODY,
+    ),
+    (
+        "guard unarmed and without joints",
+        field(guard=Status("error", "latched", {"reasons": "not_armed,stale_state"})),
+        RED,
+        "guard_node",
+        "stale_state",
+        NOBODY,
+    ),
+    (
+        "guard inactive",
+        field(guard=Status("warn", "inactive", {"reasons": "joint_states: rate: 5 Hz"})),
+        RED,
+        "guard_node",
+        "5 Hz",
+        NOBODY,
+    ),
+    (
+        "guard switched off in part",
+        field(guard=Status("warn", "ok", {"reasons": "", "off": "workspace"})),
+        YELLOW,
+        "guard_node: parts",
+        "workspace",
+        NOBODY,
+    ),
+    (
+        "guard in shadow mode",
+        field(guard=Status("ok", "ok", {"reasons": "", "shadow": "on"})),
+        YELLOW,
+        "guard_node: mode",
+        "shadow",
+        NOBODY,
+    ),
     ("guard of another contract", field(guard_digest="0" * 64), RED, "guard_node: contract", "000000000000", NOBODY),
     ("policy away", field(policy=None), RED, "policy_node", "says nothing", NOBODY),
     ("policy failed", field(policy=Status("error", "NonFiniteError: logits")), RED, "policy_node", "logits", NOBODY),
     ("policy without input", field(policy=Status("warn", "stale joint_states")), RED, "policy_node", "stale", NOBODY),
     ("policy inactive", field(policy=Status("warn", "inactive: joint_states")), RED, "policy_node", "inactive", NOBODY),
-    ("out of the trained range", field(clipped={"sawyer/pinch/pose": Clipped(0.9, "value 2 at 0.6 m")}), RED,
-     "range of sawyer/pinch/pose", "90 %", P),
+    (
+        "out of the trained range",
+        field(clipped={"sawyer/pinch/pose": Clipped(0.9, "value 2 at 0.6 m")}),
+        RED,
+        "range of sawyer/pinch/pose",
+        "90 %",
+        P,
+    ),
     ("policy too slow", field(act_ms_p99=63.0), RED, "time for an action", "63.0 ms", P),
     ("policy slow", field(act_ms_p99=41.0), YELLOW, "time for an action", "41.0 ms", NOBODY),
-    ("clocks of two kinds", field(simulated_time={GUARD: False, POLICY: True}), RED, "time", "true for /sawyer/policy",
-     BOTH),
+    (
+        "clocks of two kinds",
+        field(simulated_time={GUARD: False, POLICY: True}),
+        RED,
+        "time",
+        "true for /sawyer/policy",
+        BOTH,
+    ),
     ("simulated time without a clock", field(simulated_time={GUARD: True}), RED, "time", "no publishers", BOTH),
     ("a clock nobody goes by", field(clocks=1), YELLOW, "time", "go by the wall clock", NOBODY),
     ("a node twice", field(nodes=(GUARD, POLICY, POLICY)), RED, "nodes", POLICY, BOTH),
@@ -166,8 +332,11 @@ MISCONFIGURATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("change", "level", "what", "found", "roles"), [row[1:] for row in MISCONFIGURATIONS],
-                         ids=[row[0] for row in MISCONFIGURATIONS])
+@pytest.mark.parametrize(
+    ("change", "level", "what", "found", "roles"),
+    [row[1:] for row in MISCONFIGURATIONS],
+    ids=[row[0] for row in MISCONFIGURATIONS],
+)
 def test_a_misconfiguration_is_named_and_shuts_the_gates_it_concerns(change, level, what, found, roles):
     seen = change(well())
     wrong = [row for row in judge(ROBOT, seen) if row.level != "green"]
@@ -189,19 +358,32 @@ def harmless():
     yield "as it is", well()
     yield "joints in another order", replace(well(), joints=joints([NAMES[i] for i in order], ANGLES[order]))
     yield "more joints than the arm's", replace(well(), joints=joints(["head_pan", *NAMES], [9.9, *ANGLES]))
-    yield "the gripper's joint among the arm's", replace(well(), joints=Joints(
-        (*NAMES, "gripper"), np.tile([*ANGLES, 0.05], (2, 1)), np.zeros((2, 8)), np.zeros((2, 0))))
+    yield (
+        "the gripper's joint among the arm's",
+        replace(
+            well(),
+            joints=Joints((*NAMES, "gripper"), np.tile([*ANGLES, 0.05], (2, 1)), np.zeros((2, 8)), np.zeros((2, 0))),
+        ),
+    )
     yield "a camera quicker than needed", timed(LEFT, 60.0)(well())
     yield "a gripper that overshoots a little", replace(well(), gripper=gripper(0.0862))
-    yield "our simulator's pictures of an arm that stands", picture(different=1)(
-        on(LEFT, publishers=(Endpoint("/sawyer/sim_node", IMAGE, BEST_EFFORT),))(well()))
+    yield (
+        "our simulator's pictures of an arm that stands",
+        picture(different=1)(on(LEFT, publishers=(Endpoint("/sawyer/sim_node", IMAGE, BEST_EFFORT),))(well())),
+    )
     yield "a person with a gamepad", also(ROBOT.wire.human_twist, "/sawyer/teleop_node", TWIST)(well())
-    yield "a listener at the commands", on(ARM, subscribers=(
-        Endpoint(DRIVER, JOINT_STATE), Endpoint("/_ros2cli_12", "std_msgs/msg/String")))(well())
-    yield "nothing but sensors known", replace(well(), clipped=None, act_ms_p99=None, weights=None, disk=None,
-                                               guard_digest=None, simulated_time={})
-    yield "unarmed, and the policy is silent", replace(
-        well(), guard=Status("error", "latched", {"reasons": "not_armed,missing_proposal", "off": ""}))
+    yield (
+        "a listener at the commands",
+        on(ARM, subscribers=(Endpoint(DRIVER, JOINT_STATE), Endpoint("/_ros2cli_12", "std_msgs/msg/String")))(well()),
+    )
+    yield (
+        "nothing but sensors known",
+        replace(well(), clipped=None, act_ms_p99=None, weights=None, disk=None, guard_digest=None, simulated_time={}),
+    )
+    yield (
+        "unarmed, and the policy is silent",
+        replace(well(), guard=Status("error", "latched", {"reasons": "not_armed,missing_proposal", "off": ""})),
+    )
     yield "armed", replace(well(), guard=Status("ok", "ok", {"reasons": "", "off": ""}))
     # A simulator in lockstep repeats itself until somebody commands it.
     lockstep = replace(well(), simulated=True, clocks=1, simulated_time={GUARD: True, POLICY: True})
@@ -228,13 +410,20 @@ def test_a_role_that_there_is_not_is_refused():
         against_activation(ROBOT, well(), "gard")
 
 
-@pytest.mark.parametrize(("offered", "asked", "said"), [
-    (Quality(), Quality(), ""), (Quality(), BEST_EFFORT, ""), (BEST_EFFORT, Quality(), "best effort"),
-    (Quality(kept=True), Quality(), ""), (Quality(), Quality(kept=True), "volatile"),
-    (Quality(deadline_s=0.05), Quality(deadline_s=0.1), ""),
-    (Quality(deadline_s=0.2), Quality(deadline_s=0.1), "0.2 s"),
-    (Quality(), Quality(by_hand=True), "manual"), (Quality(by_hand=True), Quality(), ""),
-    (Quality(), Quality(lease_s=1.0), "lease"),
-])
+@pytest.mark.parametrize(
+    ("offered", "asked", "said"),
+    [
+        (Quality(), Quality(), ""),
+        (Quality(), BEST_EFFORT, ""),
+        (BEST_EFFORT, Quality(), "best effort"),
+        (Quality(kept=True), Quality(), ""),
+        (Quality(), Quality(kept=True), "volatile"),
+        (Quality(deadline_s=0.05), Quality(deadline_s=0.1), ""),
+        (Quality(deadline_s=0.2), Quality(deadline_s=0.1), "0.2 s"),
+        (Quality(), Quality(by_hand=True), "manual"),
+        (Quality(by_hand=True), Quality(), ""),
+        (Quality(), Quality(lease_s=1.0), "lease"),
+    ],
+)
 def test_quality_fits_as_dds_judges_it(offered, asked, said):
     assert said in clash(offered, asked) and bool(said) == bool(clash(offered, asked))

@@ -31,8 +31,13 @@ def pose(rotation, position=(0.6, -0.05, 0.076)):
     return np.array([*position, *quat_xyzw_from_matrix(rotation)])
 
 
-SYMMETRIES = [matrix for axes in itertools.permutations(range(3)) for signs in itertools.product((1, -1), repeat=3)
-              for matrix in [np.eye(3)[list(axes)] * np.array(signs)[:, None]] if np.linalg.det(matrix) > 0]
+SYMMETRIES = [
+    matrix
+    for axes in itertools.permutations(range(3))
+    for signs in itertools.product((1, -1), repeat=3)
+    for matrix in [np.eye(3)[list(axes)] * np.array(signs)[:, None]]
+    if np.linalg.det(matrix) > 0
+]
 
 
 def test_a_cube_that_looks_the_same_has_the_same_numbers():

@@ -58,8 +58,13 @@ def test_its_joint_limits_are_the_published_ones(panda, published):
     for joint in ElementTree.parse(published).getroot().iter("joint"):
         if joint.get("name") in panda.arm.joints:
             soft = joint.find("safety_controller").attrib
-            rows.append([float(soft["soft_lower_limit"]), float(soft["soft_upper_limit"]),
-                         float(joint.find("limit").get("velocity"))])
+            rows.append(
+                [
+                    float(soft["soft_lower_limit"]),
+                    float(soft["soft_upper_limit"]),
+                    float(joint.find("limit").get("velocity")),
+                ]
+            )
     np.testing.assert_allclose(np.array(panda.joint_limits).T, rows)
 
 
@@ -70,14 +75,17 @@ def test_every_shipped_arm_reaches_its_workspace(name):
     assert list(found.problems(robot)) == [] and found.reached[0] == found.places == 75
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"limits": {"workspace_upper_m": [0.95, 0.125, 0.2698]}}, "of 75 places"),
-    ({"arm": {"posture_rad": [0.0, 0.354, 0.0, -2.024, 0.0, 1.378, 0.785]}}, "points 57 degrees away"),
-    ({"arm": {"posture_rad": [1.5, 0.354, 0.0, -2.024, 0.0, 2.378, 0.785]}}, "not over the workspace"),
-    ({"guard": {"singularity": {"slow": 0.2}}}, "singularity.slow is 0.2"),
-    ({"guard": {"clearance": {"distance_m": 0.05}}}, "clearance.distance_m is 0.05"),
-    ({"actions": {"twist": {"lower": [-0.5, -0.5, -0.5, -1.0]}}}, "times a joint's speed"),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"limits": {"workspace_upper_m": [0.95, 0.125, 0.2698]}}, "of 75 places"),
+        ({"arm": {"posture_rad": [0.0, 0.354, 0.0, -2.024, 0.0, 1.378, 0.785]}}, "points 57 degrees away"),
+        ({"arm": {"posture_rad": [1.5, 0.354, 0.0, -2.024, 0.0, 2.378, 0.785]}}, "not over the workspace"),
+        ({"guard": {"singularity": {"slow": 0.2}}}, "singularity.slow is 0.2"),
+        ({"guard": {"clearance": {"distance_m": 0.05}}}, "clearance.distance_m is 0.05"),
+        ({"actions": {"twist": {"lower": [-0.5, -0.5, -0.5, -1.0]}}}, "times a joint's speed"),
+    ],
+)
 def test_what_would_keep_an_arm_from_its_work_is_told(tmp_path, change, said):
     path = tmp_path / "arm.yaml"
     path.write_text(yaml.safe_dump({"extends": PANDA, "name": "arm", **change}))
@@ -120,16 +128,27 @@ def test_a_file_that_is_called_otherwise_than_its_robot_is_refused_by_name(folde
         load_embodiment("an_arm")
 
 
-@pytest.mark.parametrize(("before", "after", "said"), [
-    ('name="panda_joint3" type="revolute"', 'name="panda_joint3" type="continuous"', "panda_joint3.*revolute"),
-    ('upper="-0.0698" effort="87" velocity="2.175"', 'upper="-0.0698" effort="87"', "panda_joint4.*without velocity"),
-    ("</robot>", "", "XML in"),
-    ('link name="panda_hand_tcp"', 'link name="tcp"', "panda_hand_tcp"),
-    ('lower="0" upper="0.04"', 'lower="0" upper="0.02"', "half the stroke"),
-    ('name="panda_finger_joint2" type="prismatic"', 'name="panda_finger_joint2" type="revolute"', "prismatic"),
-    ('<link name="panda_link0">', '<link name="world"/><joint name="j" type="fixed"><parent link="world"/>'
-     '<child link="panda_link0"/></joint><link name="panda_link0">', "first link.*world"),
-])
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('name="panda_joint3" type="revolute"', 'name="panda_joint3" type="continuous"', "panda_joint3.*revolute"),
+        (
+            'upper="-0.0698" effort="87" velocity="2.175"',
+            'upper="-0.0698" effort="87"',
+            "panda_joint4.*without velocity",
+        ),
+        ("</robot>", "", "XML in"),
+        ('link name="panda_hand_tcp"', 'link name="tcp"', "panda_hand_tcp"),
+        ('lower="0" upper="0.04"', 'lower="0" upper="0.02"', "half the stroke"),
+        ('name="panda_finger_joint2" type="prismatic"', 'name="panda_finger_joint2" type="revolute"', "prismatic"),
+        (
+            '<link name="panda_link0">',
+            '<link name="world"/><joint name="j" type="fixed"><parent link="world"/>'
+            '<child link="panda_link0"/></joint><link name="panda_link0">',
+            "first link.*world",
+        ),
+    ],
+)
 def test_a_urdf_that_nobody_here_could_use_is_refused(folder, before, after, said):
     text = (folder / "my_arm.urdf").read_text()
     assert before in text
@@ -138,10 +157,13 @@ def test_a_urdf_that_nobody_here_could_use_is_refused(folder, before, after, sai
         load_embodiment(folder / "my_arm.yaml")
 
 
-@pytest.mark.parametrize(("before", "after", "off"), [
-    ('<origin xyz="0 0 0.1034" rpy="0 0 0"/>', '<origin xyz="0.02 0 0.1034" rpy="0 0 0"/>', "20.0 mm beside"),
-    ('<origin xyz="0 0 0.1034" rpy="0 0 0"/>', '<origin xyz="0 0 0.1034" rpy="0.1 0 0"/>', "5.7 degrees off"),
-])
+@pytest.mark.parametrize(
+    ("before", "after", "off"),
+    [
+        ('<origin xyz="0 0 0.1034" rpy="0 0 0"/>', '<origin xyz="0.02 0 0.1034" rpy="0 0 0"/>', "20.0 mm beside"),
+        ('<origin xyz="0 0 0.1034" rpy="0 0 0"/>', '<origin xyz="0 0 0.1034" rpy="0.1 0 0"/>', "5.7 degrees off"),
+    ],
+)
 def test_a_tool_beside_the_last_joints_axis_is_refused(folder, before, after, off):
     text = (folder / "my_arm.urdf").read_text()
     (folder / "my_arm.urdf").write_text(text.replace(before, after))
@@ -149,17 +171,34 @@ def test_a_tool_beside_the_last_joints_axis_is_refused(folder, before, after, of
         Kinematics(load_embodiment(folder / "my_arm.yaml"))
 
 
-@pytest.mark.parametrize(("section", "change", "said"), [
-    ("arm", {"posture_rad": [0.0] * 6}, "arm.posture_rad"),
-    ("observations", {"panda/joints/angle": {"source": "joint_position", "kind": "continuous", "units": ["rad"],
-                                             "lower": [-1.0], "upper": [1.0]}}, "has 7 values, got 1"),
-    ("observations", {"gripper/opening": {"kind": "discrete", "source": "gripper_grasp", "values": 2}},
-     "gripper/opening"),
-    ("simulation", {"finger_joints": ["panda_finger_joint1", "panda_finger"]}, "did you mean 'panda_finger_joint"),
-    ("simulation", {"fingers": {"yaw_rad": [-1.0, 1.0]}}, "half a turn"),
-    ("wire", {"namespace": "/panda"}, "wire.namespace"),
-    ("base_frame", "panda_link1", "panda_link0"),
-])
+@pytest.mark.parametrize(
+    ("section", "change", "said"),
+    [
+        ("arm", {"posture_rad": [0.0] * 6}, "arm.posture_rad"),
+        (
+            "observations",
+            {
+                "panda/joints/angle": {
+                    "source": "joint_position",
+                    "kind": "continuous",
+                    "units": ["rad"],
+                    "lower": [-1.0],
+                    "upper": [1.0],
+                }
+            },
+            "has 7 values, got 1",
+        ),
+        (
+            "observations",
+            {"gripper/opening": {"kind": "discrete", "source": "gripper_grasp", "values": 2}},
+            "gripper/opening",
+        ),
+        ("simulation", {"finger_joints": ["panda_finger_joint1", "panda_finger"]}, "did you mean 'panda_finger_joint"),
+        ("simulation", {"fingers": {"yaw_rad": [-1.0, 1.0]}}, "half a turn"),
+        ("wire", {"namespace": "/panda"}, "wire.namespace"),
+        ("base_frame", "panda_link1", "panda_link0"),
+    ],
+)
 def test_a_contract_that_contradicts_itself_is_refused(tmp_path, section, change, said):
     path = tmp_path / "arm.yaml"
     path.write_text(yaml.safe_dump({"extends": PANDA, "name": "arm", section: change}))

@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
-CHECKED = ["embedding", "gato", "generation", "loss", "mixed_sequence", "parameters", "slot_attention", "streaming",
-           "transformer"]
+CHECKED = [
+    "embedding",
+    "gato",
+    "generation",
+    "loss",
+    "mixed_sequence",
+    "parameters",
+    "slot_attention",
+    "streaming",
+    "transformer",
+]
 with install_import_hook([f"gato_ros.models.{name}" for name in CHECKED], "beartype.beartype"):
     import gato_ros.models.generation
     import gato_ros.models.policy  # noqa: F401  (imports every room of the model)
@@ -38,16 +47,19 @@ def fresh():
 
     `noise` moves every parameter, for biases and position vectors that start at zero hide faults in their use.
     """
+
     @partial(jax.jit, static_argnums=(0, 1, 2, 3))
     def make(config, layout, seed=0, noise=0.0):
         params = gato_ros.models.gato.init(jax.random.key(seed), config, layout)
         return jax.tree.map(lambda x: x + noise * jax.random.normal(jax.random.key(seed + 1), x.shape), params)
+
     return make
 
 
 @pytest.fixture(scope="session")
 def observations(embodiment):
     """A function (keys, leading axes, seed) -> values within the contract's ranges."""
+
     def draw(keys, lead=(), seed=0):
         rng, values = np.random.default_rng(seed), {}
         for key in keys:
@@ -60,6 +72,7 @@ def observations(embodiment):
             else:
                 values[key] = rng.uniform(channel.lower, channel.upper, shape).astype(np.float32)
         return values
+
     return draw
 
 
@@ -71,19 +84,29 @@ def small_vocabulary(tmp_path_factory):
     from gato_ros.models.vocabulary import load_vocabulary
 
     path = tmp_path_factory.mktemp("vocabulary") / "small.model"
-    sentences = ["which of the objects is left, the red or the blue one",
-                 "where is red, left or right, and which one is on the blue one"]
+    sentences = [
+        "which of the objects is left, the red or the blue one",
+        "where is red, left or right, and which one is on the blue one",
+    ]
     with open(path, "wb") as file:
-        SentencePieceTrainer.train(sentence_iterator=iter(sentences * 20), model_writer=file, vocab_size=320,
-                                   model_type="bpe", byte_fallback=True, hard_vocab_limit=False, minloglevel=2)
+        SentencePieceTrainer.train(
+            sentence_iterator=iter(sentences * 20),
+            model_writer=file,
+            vocab_size=320,
+            model_type="bpe",
+            byte_fallback=True,
+            hard_vocab_limit=False,
+            minloglevel=2,
+        )
     return load_vocabulary(path)
 
 
 @pytest.fixture(scope="session")
 def text_config(small_vocabulary):
     """The debug model with patches of 16 pixels and rows for the small vocabulary."""
-    return replace(PRESETS["debug"], context_tokens=100, patch_size=16, text_rows=320,
-                   vocabulary=small_vocabulary.digest)
+    return replace(
+        PRESETS["debug"], context_tokens=100, patch_size=16, text_rows=320, vocabulary=small_vocabulary.digest
+    )
 
 
 @pytest.fixture(scope="session")

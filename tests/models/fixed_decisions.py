@@ -80,6 +80,8 @@ def _draw_observation(policy: GatoPolicy, robot: Embodiment, seed: int) -> dict[
 
 if __name__ == "__main__":
     this_robot = load_embodiment()
-    written = {"packages": {name: version(name) for name in ("jax", "numpy")},
-               "policies": {name: decisions(policy, this_robot) for name, policy in policies(this_robot).items()}}
+    written = {
+        "packages": {name: version(name) for name in ("jax", "numpy")},
+        "policies": {name: decisions(policy, this_robot) for name, policy in policies(this_robot).items()},
+    }
     EXPECTED.write_text(json.dumps(written) + "\n")

@@ -7,15 +7,26 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from gato_ros.models.compilation import VARIABLE, cache_folder, keep_compiled
 
-CONFIG = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs",
-          "jax_persistent_cache_min_entry_size_bytes")
+CONFIG = (
+    "jax_compilation_cache_dir",
+    "jax_persistent_cache_min_compile_time_secs",
+    "jax_persistent_cache_min_entry_size_bytes",
+)
 
 
-@pytest.mark.parametrize(("wanted", "variable", "home", "folder"), [
-    ("", "", "/cache", "/cache/gato_ros/jax"), ("", "", "", "/home/ann/.cache/gato_ros/jax"),
-    ("", "", "not/absolute", "/home/ann/.cache/gato_ros/jax"), ("", "/elsewhere", "/cache", "/elsewhere"),
-    ("/here", "/elsewhere", "/cache", "/here"), ("~/here", "", "", "/home/ann/here"), ("off", "/elsewhere", "", None),
-    ("", "off", "/cache", None)])
+@pytest.mark.parametrize(
+    ("wanted", "variable", "home", "folder"),
+    [
+        ("", "", "/cache", "/cache/gato_ros/jax"),
+        ("", "", "", "/home/ann/.cache/gato_ros/jax"),
+        ("", "", "not/absolute", "/home/ann/.cache/gato_ros/jax"),
+        ("", "/elsewhere", "/cache", "/elsewhere"),
+        ("/here", "/elsewhere", "/cache", "/here"),
+        ("~/here", "", "", "/home/ann/here"),
+        ("off", "/elsewhere", "", None),
+        ("", "off", "/cache", None),
+    ],
+)
 def test_the_folder_is_the_users_cache_unless_told(monkeypatch, wanted, variable, home, folder):
     monkeypatch.setenv("HOME", "/home/ann")
     monkeypatch.setenv(VARIABLE, variable)

@@ -26,8 +26,10 @@ RATES = {"flops_32_per_s": 1e11, "flops_16_per_s": 2e11, "bytes_per_s": 1e10}
 
 def shapes(layout, *lead):
     size = layout.patch_size
-    return StepTokens(jax.ShapeDtypeStruct((*lead, layout.patches, size, size, 3), "uint8"),
-                      jax.ShapeDtypeStruct((*lead, layout.values), "int32"))
+    return StepTokens(
+        jax.ShapeDtypeStruct((*lead, layout.patches, size, size, 3), "uint8"),
+        jax.ShapeDtypeStruct((*lead, layout.values), "int32"),
+    )
 
 
 def counted(function, *inputs):
@@ -49,8 +51,12 @@ def test_a_gradient_has_the_operations_that_xla_counts(embodiment):
     layout = token_layout(embodiment, config)
     ids = jax.ShapeDtypeStruct((3, 2, layout.actions), "int32")
     gradient = jax.grad(partial(sequence_loss), argnums=0)
-    xla = counted(lambda params, tokens, ids: gradient(params, config, layout, tokens, ids),
-                  parameter_shapes(config, layout), shapes(layout, 3, 2), ids)
+    xla = counted(
+        lambda params, tokens, ids: gradient(params, config, layout, tokens, ids),
+        parameter_shapes(config, layout),
+        shapes(layout, 3, 2),
+        ids,
+    )
     assert training_operations(config, layout, 3, 2) == pytest.approx(xla, rel=0.08)
 
 

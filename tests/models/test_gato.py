@@ -99,7 +99,7 @@ def test_the_future_is_hidden(many):
     changed = sequence_features(params, MANY, layout, tokens, ids)
     moved = np.abs(np.asarray(changed - features)).max((0, 3)).reshape(-1) > 1e-6
     place = 2 * layout.step_tokens + layout.observation_tokens + 2
-    assert not moved[:place].any() and moved[place:place + 5].all()
+    assert not moved[:place].any() and moved[place : place + 5].all()
 
 
 def test_the_window_forgets(many):
@@ -112,7 +112,7 @@ def test_the_window_forgets(many):
     changed = sequence_features(params, layers_1, layout, tokens, ids)
     moved = np.abs(np.asarray(changed - features)).max((0, 3)).reshape(-1) > 1e-7
     place = layout.step_tokens - 1
-    assert moved[place + 59] and not moved[place + 60:].any()
+    assert moved[place + 59] and not moved[place + 60 :].any()
 
 
 def test_packed_episodes_are_as_if_alone(many):
@@ -121,8 +121,8 @@ def test_packed_episodes_are_as_if_alone(many):
     pieces = np.array([[0, 0, 1, 1], [0, 1, 1, 2]])
     packed = np.asarray(sequence_features(params, MANY, layout, tokens, actions, pieces=pieces))
     for row, part in ((0, slice(0, 2)), (0, slice(2, 4)), (1, slice(1, 3))):
-        alone = StepTokens(tokens.patches[row:row + 1, part], tokens.ids[row:row + 1, part])
-        features = sequence_features(params, MANY, layout, alone, actions[row:row + 1, part])
+        alone = StepTokens(tokens.patches[row : row + 1, part], tokens.ids[row : row + 1, part])
+        features = sequence_features(params, MANY, layout, alone, actions[row : row + 1, part])
         np.testing.assert_allclose(packed[row, part], features[0], atol=2e-5)
     # The boundary is what makes the difference: without it the window reaches over.
     through = np.asarray(sequence_features(params, MANY, layout, tokens, actions, pieces=np.zeros_like(pieces)))
@@ -157,11 +157,16 @@ def test_skew_is_the_relative_distance(attention):
                 np.testing.assert_allclose(skewed[0, :, row, j], scores[0, :, i, (length - 1) - (i - j)])
 
 
-@pytest.mark.parametrize("change", [
-    {}, {"attention_positions": "none", "separator_position": "local"},
-    {"attention_positions": "learned", "action_positions": "distinct"},
-    {"dropout": 0.1, "stochastic_depth": 0.1, "rematerialise": True},
-    {"compute": "bfloat16", "continuous_rows": "random"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"attention_positions": "none", "separator_position": "local"},
+        {"attention_positions": "learned", "action_positions": "distinct"},
+        {"dropout": 0.1, "stochastic_depth": 0.1, "rematerialise": True},
+        {"compute": "bfloat16", "continuous_rows": "random"},
+    ],
+)
 def test_every_open_question_runs_and_trains(many, fresh, change):
     _, layout, tokens, actions = many
     config = replace(MANY, **{"context_tokens": 96, **change})
@@ -171,8 +176,14 @@ def test_every_open_question_runs_and_trains(many, fresh, change):
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(gradient))
 
 
-@pytest.mark.parametrize("change", [{"step_attention": "causal"}, {"attention_positions": "relative"},
-                                    {"stem": (), "patch_block_channels": 8, "group_norm_groups": 4}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"step_attention": "causal"},
+        {"attention_positions": "relative"},
+        {"stem": (), "patch_block_channels": 8, "group_norm_groups": 4},
+    ],
+)
 def test_one_pass_variants(one, fresh, change):
     config = replace(ONE, **change)
     logits = forward_step(fresh(config, one[1]), config, one[1], one[2]).action_logits
@@ -220,6 +231,7 @@ def test_a_small_model_learns(one):
         def loss(params):
             output = gato.forward_step(params, ONE, layout, tokens, rng=rng, train=True)
             return action_loss(output.action_logits, bins, 0.0).mean()
+
         value, gradient = jax.value_and_grad(loss)(params)
         updates, state = optimiser.update(gradient, state)
         return optax.apply_updates(params, updates), state, value

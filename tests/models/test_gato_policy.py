@@ -63,7 +63,8 @@ def compilations():
     """Grows by one whenever XLA compiles anything, inside or outside a compiled step."""
     count = []
     jax.monitoring.register_event_duration_secs_listener(
-        lambda event, duration, **_: count.append(event) if event.endswith("backend_compile_duration") else None)
+        lambda event, duration, **_: count.append(event) if event.endswith("backend_compile_duration") else None
+    )
     return count
 
 
@@ -208,9 +209,10 @@ def test_an_episode_after_a_prompt_goes_on_as_if_the_prompt_had_just_happened(pr
     tokens = StepTokens(*(np.stack(part)[None] for part in zip(*(tokenize(layout, one.values) for one in seen))))
     done = [tokenize_actions(layout, action.as_vector()) for action in prompt.actions]
     features = jax.jit(sequence_features, static_argnums=(1, 2))(
-        params, prompted.config, layout, tokens, np.stack([*done, ids])[None])
+        params, prompted.config, layout, tokens, np.stack([*done, ids])[None]
+    )
     head = continuous_rows(prompted.config, params["table"]).T
-    logits = np.asarray(features[0, -1, layout.observation_tokens:-1] @ head)
+    logits = np.asarray(features[0, -1, layout.observation_tokens : -1] @ head)
     ordered = np.sort(logits, -1)
     np.testing.assert_allclose(margin, ordered[:, -1] - ordered[:, -2], atol=1e-4)
     prompted.reset()
@@ -226,8 +228,9 @@ def test_a_reset_gives_the_prompted_start_again_and_none_gives_a_fresh_policy(pr
     # Compiled code holds no memory, and compiling it again takes most of this test's time.
     fresh_one._step._compiled, fresh_one._step._absorb = prompted._step._compiled, prompted._step._absorb
     first, second = demonstration(observations, prompted, 2), demonstration(observations, prompted, 1)
-    play = lambda policy: [(policy.act(frame).as_vector(), policy.last_logit_margin, policy.last_entropy)
-                           for frame in frames]
+    play = lambda policy: [
+        (policy.act(frame).as_vector(), policy.last_logit_margin, policy.last_entropy) for frame in frames
+    ]
     plain = play(fresh_one)
     fresh_one.reset(first)
     after_first = play(fresh_one)
@@ -235,8 +238,9 @@ def test_a_reset_gives_the_prompted_start_again_and_none_gives_a_fresh_policy(pr
         prompted.reset(prompt)
         played = play(prompted)
         if expected is not None:
-            np.testing.assert_array_equal(np.array([np.concatenate(row) for row in played]),
-                                          np.array([np.concatenate(row) for row in expected]))
+            np.testing.assert_array_equal(
+                np.array([np.concatenate(row) for row in played]), np.array([np.concatenate(row) for row in expected])
+            )
 
 
 @pytest.mark.fault("M8")
@@ -253,15 +257,18 @@ def test_hours_later_it_is_the_same_to_the_last_bit(prompted, observations):
     np.testing.assert_array_equal(margins[0], margins[2**31])
 
 
-@pytest.mark.parametrize(("length", "keys", "words"), [
-    (3, None, "at most 2 control steps"), (1, ("gripper/grasp", "gripper/opening"), "lacks")])
+@pytest.mark.parametrize(
+    ("length", "keys", "words"),
+    [(3, None, "at most 2 control steps"), (1, ("gripper/grasp", "gripper/opening"), "lacks")],
+)
 def test_prompts_that_do_not_fit_are_refused(prompted, observations, length, keys, words):
     with pytest.raises(SetupError, match=words):
         prompted.reset(demonstration(observations, prompted, length, keys))
 
 
-@pytest.mark.parametrize(("extra", "steps"), [({}, 0), ({"training": {"prompt_share": 0.0}}, 0),
-                                              ({"training": {"prompt_share": 0.25}}, 2)])
+@pytest.mark.parametrize(
+    ("extra", "steps"), [({}, 0), ({"training": {"prompt_share": 0.0}}, 0), ({"training": {"prompt_share": 0.25}}, 2)]
+)
 def test_the_training_record_knows_whether_prompts_were_seen(prompted, tmp_path, embodiment, extra, steps):
     save_weights(tmp_path, jax.device_get(prompted._params), prompted.config, embodiment, extra)
     assert GatoPolicy.from_directory(tmp_path, embodiment).prompt_steps == steps

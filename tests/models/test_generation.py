@@ -27,11 +27,14 @@ def prompt():
 def full_logits(params, config, tokens):
     """[count text_rows] by a full forward pass of what there is so far."""
     count = int(tokens.count[0])
-    return np.asarray(features(params, config, tokens))[0, :count] @ np.asarray(params["table"])[:config.text_rows].T
+    return np.asarray(features(params, config, tokens))[0, :count] @ np.asarray(params["table"])[: config.text_rows].T
 
 
-@pytest.mark.parametrize("changes", [{}, {"context_tokens": 26}, {"attention_positions": "none"}],
-                         ids=["whole", "window slides", "no positions"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"context_tokens": 26}, {"attention_positions": "none"}],
+    ids=["whole", "window slides", "no positions"],
+)
 def test_remembering_equals_computing_everything_again(text_config, text_params, small_vocabulary, prompt, changes):
     text_config = replace(text_config, **changes)
     packed = pack(prompt, text_config, multiple=16)
@@ -43,13 +46,14 @@ def test_remembering_equals_computing_everything_again(text_config, text_params,
     seen = [np.asarray(logits)]
     place = int(tokens.place[0, count - 1]) + 1
     for n, chosen in enumerate(added):
-        logits, memory = read_token(text_params, memory, np.int32(chosen), np.int32(place + n), np.int32(count + n),
-                                    config=text_config)
+        logits, memory = read_token(
+            text_params, memory, np.int32(chosen), np.int32(place + n), np.int32(count + n), config=text_config
+        )
         seen.append(np.asarray(logits))
     longer = pack((*prompt[:-1], Step((*prompt[-1].observation, Text(" red, blue and left")))), text_config, 96)
     wanted = full_logits(text_params, text_config, SequenceTokens(*(part[None] for part in longer)))
     assert len(wanted) == count + len(added)
-    np.testing.assert_allclose(seen, wanted[count - 1:], atol=1e-5)
+    np.testing.assert_allclose(seen, wanted[count - 1 :], atol=1e-5)
 
 
 def test_generation_takes_the_likeliest_legal_pieces(text_config, text_params, small_vocabulary, prompt):
@@ -61,10 +65,10 @@ def test_generation_takes_the_likeliest_legal_pieces(text_config, text_params, s
         tokens = SequenceTokens(*(part[None] for part in pack(text, text_config, 96)))
         # Ids and not their text: pieces of a text may be cut otherwise when they are read again.
         ids_now, place, count = tokens.ids.copy(), tokens.place.copy(), int(tokens.count[0])
-        ids_now[0, count:count + len(wanted)] = wanted
-        place[0, count:count + len(wanted)] = place[0, count - 1] + 1 + np.arange(len(wanted))
+        ids_now[0, count : count + len(wanted)] = wanted
+        place[0, count : count + len(wanted)] = place[0, count - 1] + 1 + np.arange(len(wanted))
         longer = tokens._replace(ids=ids_now, place=place, count=tokens.count + len(wanted))
-        logits = full_logits(text_params, text_config, longer)[-1, :small_vocabulary.pieces]
+        logits = full_logits(text_params, text_config, longer)[-1, : small_vocabulary.pieces]
         chosen = int(np.where(legal, logits, -np.inf).argmax())
         if chosen == small_vocabulary.end:
             break
@@ -100,15 +104,20 @@ def test_the_seed_decides_and_the_end_piece_stops(text_config, text_params, smal
     assert draw(1) == draw(1) != draw(2)
     # The end piece made the likeliest by far: its row points where all features point.
     norm = text_params["final_norm"]
-    ending = {**text_params, "final_norm": {**norm, "bias": norm["bias"] + 50.0},
-              "table": text_params["table"].at[small_vocabulary.end].set(1.0)}
+    ending = {
+        **text_params,
+        "final_norm": {**norm, "bias": norm["bias"] + 50.0},
+        "table": text_params["table"].at[small_vocabulary.end].set(1.0),
+    }
     assert list(generate(ending, text_config, prompt, max_tokens=8)) == []
 
 
 def test_what_cannot_generate_is_refused(text_config, text_params, small_vocabulary, prompt):
-    for changed, message in ((replace(text_config, vocabulary=None), "knows text"),
-                             (replace(text_config, attention_positions="learned"), "relative or none"),
-                             (replace(text_config, action_positions="distinct"), "action_positions")):
+    for changed, message in (
+        (replace(text_config, vocabulary=None), "knows text"),
+        (replace(text_config, attention_positions="learned"), "relative or none"),
+        (replace(text_config, action_positions="distinct"), "action_positions"),
+    ):
         with pytest.raises(SetupError, match=message):
             list(generate(text_params, changed, prompt, max_tokens=1))
     for nothing in ((), (Step(()),), (Step((Text(""),)),)):

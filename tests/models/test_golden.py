@@ -36,8 +36,10 @@ def sealed(request, embodiment, tmp_path_factory):
     """A folder with random weights and their golden decisions."""
     config, folder = PRESETS[request.param], tmp_path_factory.mktemp(request.param)
     rng = np.random.default_rng(0)
-    params = jax.tree.map(lambda leaf: 0.3 * rng.standard_normal(leaf.shape, np.float32),
-                          parameter_shapes(config, token_layout(embodiment, config)))
+    params = jax.tree.map(
+        lambda leaf: 0.3 * rng.standard_normal(leaf.shape, np.float32),
+        parameter_shapes(config, token_layout(embodiment, config)),
+    )
     save_weights(folder, params, config, embodiment)
     assert load_weights(folder, embodiment).golden is None  # nobody asked yet
     seal.run(seal.Options((folder,), golden=True))
@@ -123,16 +125,24 @@ def shipped(embodiment):
 def other_products(monkeypatch, shipped):
     """Products that lose bits, as a driver's fast mode would."""
     plain = precision._matmul
-    monkeypatch.setattr(precision, "_matmul", lambda rows, kernel: plain(
-        rows.astype(jnp.float8_e4m3fn).astype(jnp.float32), kernel.astype(jnp.float8_e4m3fn).astype(jnp.float32)))
+    monkeypatch.setattr(
+        precision,
+        "_matmul",
+        lambda rows, kernel: plain(
+            rows.astype(jnp.float8_e4m3fn).astype(jnp.float32), kernel.astype(jnp.float8_e4m3fn).astype(jnp.float32)
+        ),
+    )
     shipped._step._compiled = None
 
 
 def a_stronger_layer(monkeypatch, shipped):
     """A hundredth too much in one of four: what a wrong kernel does."""
     params, layers = shipped._step._params, shipped._step._params["layers"]
-    monkeypatch.setattr(shipped._step, "_params", {**params, "layers": {
-        **layers, "02": jax.tree.map(lambda leaf: 1.01 * leaf, layers["02"])}})
+    monkeypatch.setattr(
+        shipped._step,
+        "_params",
+        {**params, "layers": {**layers, "02": jax.tree.map(lambda leaf: 1.01 * leaf, layers["02"])}},
+    )
 
 
 ALTERED = {
@@ -140,9 +150,11 @@ ALTERED = {
     "a layer that is too strong": a_stronger_layer,
     "another number of bins": lambda monkeypatch, _: monkeypatch.setattr(tokenizer, "BINS", 1000),
     "other edges of the bins": lambda monkeypatch, _: monkeypatch.setattr(
-        tokenizer, "to_unit", lambda x, lower, upper: 0.98 * TO_UNIT(x, lower, upper)),
+        tokenizer, "to_unit", lambda x, lower, upper: 0.98 * TO_UNIT(x, lower, upper)
+    ),
     "actions in another order": lambda monkeypatch, _: monkeypatch.setattr(
-        policy_module, "decode_actions", lambda layout, ids: tokenizer.decode_actions(layout, ids)[::-1]),
+        policy_module, "decode_actions", lambda layout, ids: tokenizer.decode_actions(layout, ids)[::-1]
+    ),
 }
 TO_UNIT = tokenizer.to_unit
 

@@ -78,7 +78,9 @@ def test_a_disk_that_is_full_leaves_the_weights_before(saved, params, embodiment
 @pytest.mark.fault("F2")
 def test_reading_weights_imports_no_pickle_reader():
     """NumPy itself imports pickle; what could open a pickled model must not be loaded by us."""
-    code = ("import sys, gato_ros.models.weights\n"
-            "print(sorted({name.split('.')[0] for name in sys.modules} & {'torch', 'dill', 'joblib'}))")
+    code = (
+        "import sys, gato_ros.models.weights\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & {'torch', 'dill', 'joblib'}))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

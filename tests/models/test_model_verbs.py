@@ -34,14 +34,35 @@ def test_presets_verb(tmp_path):
     assert presets["sawyer_small"]["context"] == 39
 
 
-@pytest.mark.parametrize(("preset", "context", "precisions", "sides"), [
-    ("debug", 60, ("mixed", "bfloat16_weights"),
-     {"streaming/mixed", "streaming/bfloat16_weights", "one_pass/bfloat16_weights", "full_recompute/float32"}),
-    ("debug_one_pass", 39, ("float32", "mixed"), {"one_pass/float32", "full_recompute/float32"})])
+@pytest.mark.parametrize(
+    ("preset", "context", "precisions", "sides"),
+    [
+        (
+            "debug",
+            60,
+            ("mixed", "bfloat16_weights"),
+            {"streaming/mixed", "streaming/bfloat16_weights", "one_pass/bfloat16_weights", "full_recompute/float32"},
+        ),
+        ("debug_one_pass", 39, ("float32", "mixed"), {"one_pass/float32", "full_recompute/float32"}),
+    ],
+)
 def test_bench_step(tmp_path, monkeypatch, preset, context, precisions, sides):
     monkeypatch.setattr("gato_ros.models.machine.measured_rates", partial(measured_rates, 64, 1))
-    assert call("bench", "step", "--preset", preset, "--steps", 3, "--json", tmp_path / "b.json", "--precisions",
-                *precisions) == 0
+    assert (
+        call(
+            "bench",
+            "step",
+            "--preset",
+            preset,
+            "--steps",
+            3,
+            "--json",
+            tmp_path / "b.json",
+            "--precisions",
+            *precisions,
+        )
+        == 0
+    )
     row = json.loads((tmp_path / "b.json").read_text())["presets"][preset]
     assert set(row["sides"]) == sides and row["steps"] == 3 and row["context_tokens"] == context
     for side in row["sides"].values():
@@ -56,12 +77,22 @@ def test_the_ladder_finds_the_largest_core_in_time():
     rungs = ladder()
     sizes = [core_parameters(config) / 1e6 for config in rungs.values()]
     assert sizes == sorted(sizes) and sizes[0] < 3 and sizes[-1] > 30 and any(19 <= size < 20 for size in sizes)
-    row = lambda core, **sides: {"core_parameters": core, "sides": {
-        name: {"p50": p99 - 1, "p99": p99} for name, p99 in sides.items()}}
-    rows = {"small": row(2, **{"streaming/float32": 20.0}), "large": row(9, **{"streaming/float32": 60.0}),
-            "middle": row(5, **{"streaming/float32": 55.0, "streaming/mixed": 49.0, "one_pass/float32": 5.0})}
-    assert largest_at(50.0, rows) == {"rung": "middle", "core_parameters": 5, "precision": "mixed", "p50": 48.0,
-                                      "p99": 49.0}
+    row = lambda core, **sides: {
+        "core_parameters": core,
+        "sides": {name: {"p50": p99 - 1, "p99": p99} for name, p99 in sides.items()},
+    }
+    rows = {
+        "small": row(2, **{"streaming/float32": 20.0}),
+        "large": row(9, **{"streaming/float32": 60.0}),
+        "middle": row(5, **{"streaming/float32": 55.0, "streaming/mixed": 49.0, "one_pass/float32": 5.0}),
+    }
+    assert largest_at(50.0, rows) == {
+        "rung": "middle",
+        "core_parameters": 5,
+        "precision": "mixed",
+        "p50": 48.0,
+        "p99": 49.0,
+    }
     assert largest_at(10.0, rows) is None
 
 
@@ -76,8 +107,23 @@ def test_a_precision_that_does_not_fit_is_left_out_and_named(monkeypatch):
 
 def test_bench_train(tmp_path, monkeypatch):
     monkeypatch.setattr("gato_ros.models.machine.measured_rates", partial(measured_rates, 64, 1))
-    assert call("bench", "train", "--preset", "debug", "--compute", "float32", "--batch", 2, "--repetitions", 2,
-                "--json", tmp_path / "b.json") == 0
+    assert (
+        call(
+            "bench",
+            "train",
+            "--preset",
+            "debug",
+            "--compute",
+            "float32",
+            "--batch",
+            2,
+            "--repetitions",
+            2,
+            "--json",
+            tmp_path / "b.json",
+        )
+        == 0
+    )
     row = json.loads((tmp_path / "b.json").read_text())["presets"]["debug/float32"]
     assert row["loss"] == "sequence" and row["control_steps"] == 60 // 24
     assert row["tokens_per_s"] == pytest.approx(24 * row["frames_per_s"])
@@ -93,8 +139,15 @@ def test_bench_refuses_what_does_not_fit(tmp_path, monkeypatch, capsys):
     assert "free memory" in capsys.readouterr().err and not (tmp_path / "b.json").exists()
 
 
-@pytest.mark.parametrize("arguments", [("bench", "step", "--preset", "gato_79"), ("bench", "step", "--steps", "1"),
-                                       ("tokens", "nowhere.mcap"), ("presets", "--embodiment", "sawyer")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("bench", "step", "--preset", "gato_79"),
+        ("bench", "step", "--steps", "1"),
+        ("tokens", "nowhere.mcap"),
+        ("presets", "--embodiment", "sawyer"),
+    ],
+)
 def test_bad_input_is_one_line(arguments, capsys):
     assert call(*arguments) == 2
     error = capsys.readouterr().err
@@ -120,7 +173,7 @@ def test_tokens_verb_shows_what_the_model_sees(episode, tmp_path, embodiment, ca
     layout = token_layout(embodiment, PRESETS["sawyer_small"])
     assert [row["index"] for row in rows] == list(range(layout.step_tokens))
     ids = tokenize(layout, {key: value[1] for key, value in values.items()}).ids
-    assert [row["id"] for row in rows[layout.patches:layout.observation_tokens]] == ids.tolist()
+    assert [row["id"] for row in rows[layout.patches : layout.observation_tokens]] == ids.tolist()
     assert rows[layout.observation_tokens]["id"] == 33024
     action = tokenize_actions(layout, np.array([0.01, -0.02, 0.03, 0.5, 0.085], np.float32))
     assert [row["id"] for row in rows[-5:]] == action.tolist()

@@ -30,8 +30,9 @@ def logits(params, config, layout, tokens):
     out = []
     for i in range(STEPS):
         # The last action is given: a likeliest bin that another precision turns over would lead elsewhere.
-        output, memory = step(params, relative, memory, StepTokens(tokens.patches[i], tokens.ids[i]), 32500, i,
-                              jax.random.key(0))
+        output, memory = step(
+            params, relative, memory, StepTokens(tokens.patches[i], tokens.ids[i]), 32500, i, jax.random.key(0)
+        )
         out.append(output.logits[0])
     return np.stack(out)
 
@@ -58,8 +59,9 @@ def test_what_each_precision_keeps_in_memory(model):
     for precision, bytes_of_a_number in (("float32", 4), ("bfloat16_weights", 2), ("bfloat16", 2), ("int8", 1)):
         served, _ = serving(params, config, precision)
         matrix = served["layers"]["00"]["query"]
-        assert jnp.dtype((matrix.values if isinstance(matrix, Quantised) else matrix).dtype).itemsize \
-            == bytes_of_a_number
+        assert (
+            jnp.dtype((matrix.values if isinstance(matrix, Quantised) else matrix).dtype).itemsize == bytes_of_a_number
+        )
         assert served["local_position"].dtype == served["layers"]["00"]["norm_attention"]["scale"].dtype == np.float32
     mixed, _ = serving(params, config, "mixed")
     if config.action_decoding == "autoregressive":
@@ -98,8 +100,9 @@ def test_fused_attention_is_attention(packed):
     """The mask is a band and the relative scores a bias; on a GPU cuDNN takes the same arguments."""
     params, config, layout, tokens, ids = packed
     run = jax.jit(sequence_features, static_argnums=(1, 2))
-    plain, fused = (run(params, replace(config, attention=attention), layout, tokens, ids)
-                    for attention in ("plain", "fused"))
+    plain, fused = (
+        run(params, replace(config, attention=attention), layout, tokens, ids) for attention in ("plain", "fused")
+    )
     assert 4 * layout.step_tokens > config.context_tokens
     np.testing.assert_allclose(fused, plain, atol=1e-5 * np.abs(plain).max())
 

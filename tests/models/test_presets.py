@@ -42,7 +42,10 @@ def test_the_streaming_cpu_size_sees_what_the_small_one_sees_for_eight_steps(emb
     # It can start from weights of the small one.
     assert {name: shapes[name].shape for name in start} == {name: leaf.shape for name, leaf in start.items()}
     assert {name.rsplit("/", 1)[1] for name in set(shapes) - set(start)} == {
-        "relative", "content_bias", "position_bias"}
+        "relative",
+        "content_bias",
+        "position_bias",
+    }
     assert config.context_tokens == 8 * layout.step_tokens
 
 
@@ -65,8 +68,9 @@ def test_every_preset_takes_a_control_step(embodiment, name):
     config = PRESETS[name]
     layout = token_layout(contract_for(embodiment, config.observation_keys), config)
     params, size = parameter_shapes(config, layout), config.patch_size
-    tokens = StepTokens(jax.ShapeDtypeStruct((layout.patches, size, size, 3), "uint8"),
-                        jax.ShapeDtypeStruct((layout.values,), "int32"))
+    tokens = StepTokens(
+        jax.ShapeDtypeStruct((layout.patches, size, size, 3), "uint8"), jax.ShapeDtypeStruct((layout.values,), "int32")
+    )
     if config.action_decoding == "one_pass":
         batch = StepTokens(*(jax.ShapeDtypeStruct((3, *part.shape), part.dtype) for part in tokens))
         step = lambda params, tokens: forward_step(params, config, layout, tokens).action_logits
@@ -88,9 +92,16 @@ def test_configs_survive_json(name):
     assert config_from_dict(json.loads(text)) == PRESETS[name]
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"widht": 3}, "width"), ({"step_attention": "casual"}, "causal"), ({"crop": {"botom": 3}}, "botom"),
-    ({"action_decoding": "autoregressive"}, "one_pass"), ({"auxiliary_early_layer": 9}, "auxiliary_early_layer")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"widht": 3}, "width"),
+        ({"step_attention": "casual"}, "causal"),
+        ({"crop": {"botom": 3}}, "botom"),
+        ({"action_decoding": "autoregressive"}, "one_pass"),
+        ({"auxiliary_early_layer": 9}, "auxiliary_early_layer"),
+    ],
+)
 def test_bad_configs_are_refused(change, words):
     with pytest.raises(SetupError, match=words):
         config_from_dict({**PRESETS["sawyer_small"].to_dict(), **change})

@@ -41,8 +41,10 @@ def scenes(embodiment):
     clip = CAMERAS[CAMERA].clip_from_base(1.0)
     pictures, sides = [], []
     while len(pictures) < TRAINING + HELD_OUT:
-        places = {colour: np.append(rng.uniform((0.5, -0.1), (0.7, 0.1)), state.position[2])
-                  for colour, state in lying.items()}
+        places = {
+            colour: np.append(rng.uniform((0.5, -0.1), (0.7, 0.1)), state.position[2])
+            for colour, state in lying.items()
+        }
         apart = [np.hypot(*(places[a] - places[b])[:2]) for a, b in combinations(lying, 2)]
         points = np.array([clip @ np.append(places[colour], 1.0) for colour in COLOURS])
         across = points[:, 0] / points[:, 3]
@@ -64,10 +66,21 @@ def question(picture, colour):
 
 def test_a_small_model_answers_questions_about_held_out_scenes(scenes, embodiment, small_vocabulary):
     pictures, sides = scenes
-    config = replace(PRESETS["debug"], width=64, head_size=32, feed_forward=128, patch_size=16, context_tokens=100,
-                     text_rows=320, vocabulary=small_vocabulary.digest)
-    examples = [pack([Step((*question(pictures[i], colour), Text(SIDES[sides[i, colour]], end=True)))], config, 16, 4)
-                for i in range(TRAINING) for colour in (0, 1)]
+    config = replace(
+        PRESETS["debug"],
+        width=64,
+        head_size=32,
+        feed_forward=128,
+        patch_size=16,
+        context_tokens=100,
+        text_rows=320,
+        vocabulary=small_vocabulary.digest,
+    )
+    examples = [
+        pack([Step((*question(pictures[i], colour), Text(SIDES[sides[i, colour]], end=True)))], config, 16, 4)
+        for i in range(TRAINING)
+        for colour in (0, 1)
+    ]
     examples = SequenceTokens(*(np.stack(part) for part in zip(*examples)))
     params = jax.jit(lambda rng: init(rng, config, token_layout(embodiment, config)))(jax.random.key(0))
     optimiser = optax.adam(optax.cosine_decay_schedule(3e-3, STEPS))

@@ -43,24 +43,50 @@ def batch(*packed):
 @pytest.fixture(scope="module")
 def steps():
     """All kinds, in an order of no kind."""
-    return (Step((Continuous([0.5, -1.0]), picture(32, 48), Text("the red one"), Discrete([[1, 0], [1023 % 320, 2]])),
-                 (Discrete([7]), Continuous([0.25, -1.0]))),
-            Step((Text("the left one", predicted=False), picture(16, 16, 1), Text(" blue", end=True))))
+    return (
+        Step(
+            (Continuous([0.5, -1.0]), picture(32, 48), Text("the red one"), Discrete([[1, 0], [1023 % 320, 2]])),
+            (Discrete([7]), Continuous([0.25, -1.0])),
+        ),
+        Step((Text("the left one", predicted=False), picture(16, 16, 1), Text(" blue", end=True))),
+    )
 
 
 def test_every_token_has_the_paper_s_id_place_and_part_in_the_loss(text_config, steps, small_vocabulary):
     tokens = pack(steps, text_config, 100, 9)
     red, left, blue = (small_vocabulary.encode(text) for text in ("the red one", "the left one", " blue"))
     # Companded in an observation, not in an action: the golden values of reference/gato.md.
-    ids = [32710, 32279, *[PAD] * 6, *red, 1, 0, 63, 2, SEPARATOR, 7, 32640, 32000,
-           *left, PAD, *blue, small_vocabulary.end]
+    ids = [
+        32710,
+        32279,
+        *[PAD] * 6,
+        *red,
+        1,
+        0,
+        63,
+        2,
+        SEPARATOR,
+        7,
+        32640,
+        32000,
+        *left,
+        PAD,
+        *blue,
+        small_vocabulary.end,
+    ]
     first, second = 8 + len(red) + 4, len(left) + 1 + len(blue) + 1
     assert tokens.count == len(ids) == first + 4 + second
     np.testing.assert_array_equal(tokens.ids, ids + [PAD] * (100 - len(ids)))
     place = [*range(first), NOWHERE, *[ACTION] * 3, *range(second)]
     np.testing.assert_array_equal(tokens.place, place + [NOWHERE] * (100 - len(ids)))
-    predicted = [False] * 8 + [True] * len(red) + [False] * 5 + [True] * 3 \
-        + [False] * (len(left) + 1) + [True] * (len(blue) + 1)
+    predicted = (
+        [False] * 8
+        + [True] * len(red)
+        + [False] * 5
+        + [True] * 3
+        + [False] * (len(left) + 1)
+        + [True] * (len(blue) + 1)
+    )
     np.testing.assert_array_equal(tokens.predicted, predicted + [False] * (100 - len(ids)))
     np.testing.assert_array_equal(tokens.patch_tokens, [*range(2, 8), first + 4 + len(left), 100, 100])
 
@@ -73,14 +99,18 @@ def test_patches_are_cut_in_raster_order_and_know_where_they_lie(text_config, st
     assert (tokens.patches[7:] == 0).all()
 
 
-@pytest.mark.parametrize("bad, error, message", [
-    (picture(32, 40), SetupError, "multiples of 16 px; got 32 x 40"),
-    (Image(np.zeros((16, 16, 3))), ValueError, "uint8"),
-    (Discrete([320]), ValueError, r"\[0, 320\)"),
-    (Discrete([0.5]), ValueError, "integers"),
-    (Continuous([np.nan]), NonFiniteError, "finite"),
-    (picture(16 * 10, 16), SetupError, "at most 99 tokens and 9 patches; got 10 and 10"),
-    (Text("a" * 200), SetupError, "at most 99 tokens")])
+@pytest.mark.parametrize(
+    "bad, error, message",
+    [
+        (picture(32, 40), SetupError, "multiples of 16 px; got 32 x 40"),
+        (Image(np.zeros((16, 16, 3))), ValueError, "uint8"),
+        (Discrete([320]), ValueError, r"\[0, 320\)"),
+        (Discrete([0.5]), ValueError, "integers"),
+        (Continuous([np.nan]), NonFiniteError, "finite"),
+        (picture(16 * 10, 16), SetupError, "at most 99 tokens and 9 patches; got 10 and 10"),
+        (Text("a" * 200), SetupError, "at most 99 tokens"),
+    ],
+)
 def test_what_cannot_be_packed_is_refused(text_config, bad, error, message):
     with pytest.raises(error, match=message):
         pack([Step((bad,))], text_config, 99, 9)
@@ -131,8 +161,10 @@ def test_every_token_matters_to_those_after_it_and_to_no_others(text_config, tex
     moved = np.abs(np.asarray(features(text_params, text_config, tokens._replace(patches=patches))) - plain).max(-1)[0]
     at = int(tokens.patch_tokens[0, 3])
     assert moved[:at].max() == 0 and moved[at:].min() > 1e-6
-    for other in (tokens._replace(patch_intervals=tokens.patch_intervals[:, ::-1]),
-                  tokens._replace(place=tokens.place[:, ::-1])):
+    for other in (
+        tokens._replace(patch_intervals=tokens.patch_intervals[:, ::-1]),
+        tokens._replace(place=tokens.place[:, ::-1]),
+    ):
         assert np.abs(np.asarray(features(text_params, text_config, other)) - plain).max() > 1e-4
 
 
@@ -151,10 +183,11 @@ def test_a_robot_s_steps_give_the_features_of_the_robot_s_path(embodiment, obser
     params, values = fresh(config, layout, 0, 0.1), observations(config.observation_keys, (2,))
     actions = np.random.default_rng(3).uniform(layout.action_lower, layout.action_upper, (2, 5))
     steps = [robot_step(layout, {key: value[i] for key, value in values.items()}, actions[i]) for i in range(2)]
-    mixed = features(params, config, batch(pack(steps, config, 60, 40)))[0, :2 * layout.step_tokens]
+    mixed = features(params, config, batch(pack(steps, config, 60, 40)))[0, : 2 * layout.step_tokens]
     tokens = tokenize(layout, {key: value[None] for key, value in values.items()})
     wanted = jax.jit(partial(gato.sequence_features, params, config, layout))(
-        tokens, tokenize_actions(layout, actions)[None])
+        tokens, tokenize_actions(layout, actions)[None]
+    )
     np.testing.assert_allclose(mixed.reshape(wanted[0].shape), wanted[0], atol=1e-5)
     one = robot_step(layout, {key: value[0] for key, value in values.items()})
     assert one.action == () and pack([one], config).count == layout.observation_tokens

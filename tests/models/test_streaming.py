@@ -18,8 +18,9 @@ from gato_ros.models.tokenizer import StepTokens, tokenize
 STEPS = 48
 SETTINGS = {
     "the paper's": PRESETS["debug"],
-    "the CPU preset's": replace(PRESETS["debug"], action_positions="distinct", continuous_encoding="range",
-                                stem=PRESETS["debug_one_pass"].stem),
+    "the CPU preset's": replace(
+        PRESETS["debug"], action_positions="distinct", continuous_encoding="range", stem=PRESETS["debug_one_pass"].stem
+    ),
 }
 
 stream_step = jax.jit(streaming.stream_step, static_argnames=("config", "layout"))
@@ -72,7 +73,7 @@ def test_streaming_equals_a_full_forward_with_a_banded_mask(each_episode):
     logits, ids = stream(params, config, layout, tokens)
     whole = StepTokens(tokens.patches[None], tokens.ids[None])
     features = jax.jit(sequence_features, static_argnums=(1, 2))(params, config, layout, whole, ids[None])
-    predicting = features[0, :, layout.observation_tokens:-1]
+    predicting = features[0, :, layout.observation_tokens : -1]
     full = np.asarray(predicting @ continuous_rows(config, params["table"]).T)
     assert full.std() > 0.5
     np.testing.assert_allclose(logits, full, atol=1e-5 * np.abs(full).max())
@@ -105,8 +106,15 @@ def test_the_compiled_step_writes_into_the_ring(episode, optimised):
     """A copy of all keys and values in every decode would take longer than the decode."""
     params, config, layout, tokens = episode
     slots = streaming.ring_slots(config, layout)
-    arguments = (params, streaming.relative_keys(params, config, layout), streaming.empty_memory(config, layout),
-                 StepTokens(tokens.patches[0], tokens.ids[0]), 32000, 0, jax.random.key(0))
+    arguments = (
+        params,
+        streaming.relative_keys(params, config, layout),
+        streaming.empty_memory(config, layout),
+        StepTokens(tokens.patches[0], tokens.ids[0]),
+        32000,
+        0,
+        jax.random.key(0),
+    )
     lowered = jax.jit(partial(streaming.stream_step, config=config, layout=layout), donate_argnums=2).lower(*arguments)
     code = lowered.compile().as_text()
     keys = rf"= f32\[{config.heads},{slots},{config.head_size}\]\S*"

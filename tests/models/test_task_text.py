@@ -44,8 +44,9 @@ def told(contract):
 
 @pytest.fixture(scope="module")
 def config(small_vocabulary):
-    return replace(PRESETS["debug"], observation_keys=KEYS, context_tokens=180, text_rows=320,
-                   vocabulary=small_vocabulary.digest)
+    return replace(
+        PRESETS["debug"], observation_keys=KEYS, context_tokens=180, text_rows=320, vocabulary=small_vocabulary.digest
+    )
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +55,21 @@ def weights(told, config, tmp_path_factory):
 
     folder, rng = tmp_path_factory.mktemp("weights"), np.random.default_rng(0)
     # Not the model's own start: compiling it takes longer than all these tests.
-    params = jax.tree.map(lambda leaf: 0.3 * rng.standard_normal(leaf.shape, np.float32),
-                          parameter_shapes(config, token_layout(told, config)))
+    params = jax.tree.map(
+        lambda leaf: 0.3 * rng.standard_normal(leaf.shape, np.float32),
+        parameter_shapes(config, token_layout(told, config)),
+    )
     save_weights(folder, params, config, told)
     return folder
 
 
 def values(task, seed=0):
     pixels = np.random.default_rng(seed).integers(0, 256, (128, 128, 3), dtype=np.uint8)
-    return {"basket_front_left/pixels": pixels, "gripper/opening": np.array([0.05], np.float32),
-            "task/text": value_from_text(task, 64)}
+    return {
+        "basket_front_left/pixels": pixels,
+        "gripper/opening": np.array([0.05], np.float32),
+        "task/text": value_from_text(task, 64),
+    }
 
 
 def call(*arguments):
@@ -108,8 +114,9 @@ def test_the_simulator_says_its_task_and_a_recording_gives_the_same_tokens(told,
         writer.add(0, seen, hold, hold)
         episode = read_episode(writer.close({}))
     layout = token_layout(told, config)
-    for live, recorded in zip(tokenize(layout, seen.values),
-                              tokenize(layout, {key: value[0] for key, value in episode.values.items()})):
+    for live, recorded in zip(
+        tokenize(layout, seen.values), tokenize(layout, {key: value[0] for key, value in episode.values.items()})
+    ):
         np.testing.assert_array_equal(live, recorded)
 
 
@@ -152,8 +159,9 @@ def test_weights_with_the_published_vocabulary_carry_no_copy(told, config, tmp_p
 
     published = replace(config, vocabulary=vocabulary.PUBLISHED, text_rows=32000)
     (tmp_path / "vocabulary.model").write_bytes(b"of weights that were here before")
-    params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, np.float32),
-                          parameter_shapes(published, token_layout(told, published)))
+    params = jax.tree.map(
+        lambda leaf: np.zeros(leaf.shape, np.float32), parameter_shapes(published, token_layout(told, published))
+    )
     save_weights(tmp_path, params, published, told)
     assert not (tmp_path / "vocabulary.model").exists()
     assert load_weights(tmp_path, told).config == published
@@ -183,17 +191,36 @@ def test_generate_verb_writes_text(weights, contract, small_vocabulary, tmp_path
     cv2.imwrite(str(tmp_path / "p.png"), picture)
     written = {}
     for name, image in (("blind", ()), ("seeing", ("--image", tmp_path / "p.png"))):
-        code = call("generate", "--policy", weights, "--embodiment", contract, "--text", "which is left", *image,
-                    "--max-tokens", 12, "--temperature", 1, "--top-k", 50, "--json", tmp_path / "g.json")
+        code = call(
+            "generate",
+            "--policy",
+            weights,
+            "--embodiment",
+            contract,
+            "--text",
+            "which is left",
+            *image,
+            "--max-tokens",
+            12,
+            "--temperature",
+            1,
+            "--top-k",
+            50,
+            "--json",
+            tmp_path / "g.json",
+        )
         written[name] = json.loads((tmp_path / "g.json").read_text())
         assert code == 0 and capsys.readouterr().out == written[name]["text"] + "\n"
         assert written[name]["text"] == small_vocabulary.decode(written[name]["ids"])
     assert written["blind"]["ids"] != written["seeing"]["ids"] and written["seeing"]["tokens_per_s"] > 0
     cv2.imwrite(str(tmp_path / "odd.png"), picture[:50])
-    for arguments, said in ((("--image", tmp_path / "odd.png"), "multiples of 32 px; got 50 x 32"),
-                            (("--image", tmp_path / "none.png"), "no file"),
-                            (("--image", weights / "config.json"), "none that can be read"),
-                            ((), "a prompt"), (("--text", "a", "--max-tokens", 0), "max_tokens")):
+    for arguments, said in (
+        (("--image", tmp_path / "odd.png"), "multiples of 32 px; got 50 x 32"),
+        (("--image", tmp_path / "none.png"), "no file"),
+        (("--image", weights / "config.json"), "none that can be read"),
+        ((), "a prompt"),
+        (("--text", "a", "--max-tokens", 0), "max_tokens"),
+    ):
         assert call("generate", "--policy", weights, "--embodiment", contract, *arguments) == 2
         assert said in capsys.readouterr().err
     assert call("generate", "--policy", "sawyer_mastery", "--text", "a") == 2

@@ -26,10 +26,20 @@ PAPER = PRESETS["gato_79m"]
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@pytest.mark.parametrize(("x", "companded", "index", "centre"), [
-    (0.0, 0.0, 512, 0.00010), (0.01, 0.068288, 546, 0.00982), (0.1, 0.236237, 632, 0.09902),
-    (0.5, 0.387357, 710, 0.50175), (1.0, 0.454674, 744, 0.99414), (-1.0, -0.454674, 279, -0.99414),
-    (np.pi, 0.566784, 802, 3.1608), (255.0, 0.999614, 1023, 253.47), (300.0, 1.0, 1023, 253.47)])
+@pytest.mark.parametrize(
+    ("x", "companded", "index", "centre"),
+    [
+        (0.0, 0.0, 512, 0.00010),
+        (0.01, 0.068288, 546, 0.00982),
+        (0.1, 0.236237, 632, 0.09902),
+        (0.5, 0.387357, 710, 0.50175),
+        (1.0, 0.454674, 744, 0.99414),
+        (-1.0, -0.454674, 279, -0.99414),
+        (np.pi, 0.566784, 802, 3.1608),
+        (255.0, 0.999614, 1023, 253.47),
+        (300.0, 1.0, 1023, 253.47),
+    ],
+)
 def test_golden_observations(x, companded, index, centre):
     assert mu_law(x) == pytest.approx(companded, abs=5e-7)
     assert bin_index(mu_law(x)) == index
@@ -41,8 +51,10 @@ def test_golden_values_of_another_implementation(x, index):
     assert bin_index(mu_law(x)) == index
 
 
-@pytest.mark.parametrize(("fraction", "index", "centre"), [
-    (-1.0, 0, -0.99902), (0.0, 512, 0.00098), (0.25, 640, 0.25098), (1.0, 1023, 0.99902)])
+@pytest.mark.parametrize(
+    ("fraction", "index", "centre"),
+    [(-1.0, 0, -0.99902), (0.0, 512, 0.00098), (0.25, 640, 0.25098), (1.0, 1023, 0.99902)],
+)
 def test_golden_actions(embodiment, fraction, index, centre):
     layout = token_layout(embodiment, PAPER)
     ids = tokenize_actions(layout, fraction * np.array([0.07, 0.07, 0.07, 1.0, 0.085]))
@@ -151,13 +163,17 @@ def test_non_finite_is_refused_by_name(embodiment, observations, bad):
         tokenize_actions(layout, np.array([0, 0, bad, 0, 0]))
 
 
-@pytest.mark.parametrize(("change", "error", "words"), [
-    ({"gripper/opening": None}, KeyError, "gripper/opening"),
-    ({"gripper/opening": np.zeros(2)}, ValueError, "expected shape"),
-    ({"basket_front_left/pixels": np.zeros((64, 64, 3), np.uint8)}, ValueError, "128 128 3"),
-    ({"basket_front_left/pixels": np.zeros((128, 128, 3))}, ValueError, "uint8"),
-    ({"gripper/grasp": np.array([2.0])}, ValueError, r"\[0, 2\)"),
-    ({"gripper/grasp": np.array([0.5])}, ValueError, "integers")])
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"gripper/opening": None}, KeyError, "gripper/opening"),
+        ({"gripper/opening": np.zeros(2)}, ValueError, "expected shape"),
+        ({"basket_front_left/pixels": np.zeros((64, 64, 3), np.uint8)}, ValueError, "128 128 3"),
+        ({"basket_front_left/pixels": np.zeros((128, 128, 3))}, ValueError, "uint8"),
+        ({"gripper/grasp": np.array([2.0])}, ValueError, r"\[0, 2\)"),
+        ({"gripper/grasp": np.array([0.5])}, ValueError, "integers"),
+    ],
+)
 def test_wrong_observations_are_refused(embodiment, observations, change, error, words):
     config = PRESETS["sawyer_small"]
     values = {**observations(config.observation_keys), **change}
@@ -166,12 +182,15 @@ def test_wrong_observations_are_refused(embodiment, observations, change, error,
         tokenize(token_layout(embodiment, config), values)
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"observation_keys": ("gripper/openin",)}, "gripper/opening"),
-    ({"observation_keys": ()}, "at least one"),
-    ({"crop": Crop(bottom=30)}, "multiple of 32"),
-    ({"text_rows": 1}, "text_rows"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"observation_keys": ("gripper/openin",)}, "gripper/opening"),
+        ({"observation_keys": ()}, "at least one"),
+        ({"crop": Crop(bottom=30)}, "multiple of 32"),
+        ({"text_rows": 1}, "text_rows"),
+    ],
+)
 def test_layouts_that_cannot_be(embodiment, change, words):
     with pytest.raises(SetupError, match=words):
         token_layout(embodiment, replace(PRESETS["sawyer_small"], **change))

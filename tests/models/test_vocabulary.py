@@ -12,8 +12,12 @@ from gato_ros.models import vocabulary
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.vocabulary import PUBLISHED, Vocabulary, load_vocabulary, vocabulary_of
 
-AWKWARD = st.text(st.sampled_from("\u2581 \t\n\r\0\x07\x1f\x7f\x85\u00a0\u200b\u200d\u2028\ufeff\ufffd\uffff"
-                                  "aeé\u0301\u0308ﬁＡ①々한각\u1112\u1161👍🏽🇩🇪\U0010ffff<s>"))
+AWKWARD = st.text(
+    st.sampled_from(
+        "\u2581 \t\n\r\0\x07\x1f\x7f\x85\u00a0\u200b\u200d\u2028\ufeff\ufffd\uffff"
+        "aeé\u0301\u0308ﬁＡ①々한각\u1112\u1161👍🏽🇩🇪\U0010ffff<s>"
+    )
+)
 ANY = st.text(st.characters(exclude_categories=["Cs"]))
 
 
@@ -85,8 +89,13 @@ def trained(tmp_path, **options):
 
     path = tmp_path / "some.model"
     with open(path, "wb") as file:
-        SentencePieceTrainer.train(sentence_iterator=iter(["a word or two of text"] * 9), model_writer=file,
-                                   hard_vocab_limit=False, minloglevel=2, **options)
+        SentencePieceTrainer.train(
+            sentence_iterator=iter(["a word or two of text"] * 9),
+            model_writer=file,
+            hard_vocab_limit=False,
+            minloglevel=2,
+            **options,
+        )
     return path
 
 
@@ -154,8 +163,10 @@ def test_a_model_finds_its_vocabulary_by_digest(small_vocabulary):
 
     config = replace(PRESETS["debug"], vocabulary=small_vocabulary.digest, text_rows=320)
     assert vocabulary_of(config) is small_vocabulary
-    for changed, message in ((replace(config, vocabulary=None), "a model that knows text"),
-                             (replace(config, text_rows=200), "text_rows of at least"),
-                             (replace(config, vocabulary="0" * 64), "the vocabulary 000000000000")):
+    for changed, message in (
+        (replace(config, vocabulary=None), "a model that knows text"),
+        (replace(config, text_rows=200), "text_rows of at least"),
+        (replace(config, vocabulary="0" * 64), "the vocabulary 000000000000"),
+    ):
         with pytest.raises(SetupError, match=message):
             vocabulary_of(changed)

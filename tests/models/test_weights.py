@@ -82,14 +82,17 @@ def test_a_missing_folder_names_its_neighbours(saved, embodiment):
         load_weights(saved.with_name("polcy"), embodiment)
 
 
-@pytest.mark.parametrize(("edit", "words"), [
-    (lambda record: record.update(modle={}), "did you mean 'model'"),
-    (lambda record: record["model"].update(widht=3), "did you mean 'width'"),
-    (lambda record: record.pop("parameters"), "parameters"),
-    (lambda record: record["embodiment"].pop("policy_contract"), "embodiment"),
-    (lambda record: record.update(schema=2), "schema"),
-    (lambda record: record["model"].update(width=64), "parameters of its config"),
-])
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda record: record.update(modle={}), "did you mean 'model'"),
+        (lambda record: record["model"].update(widht=3), "did you mean 'width'"),
+        (lambda record: record.pop("parameters"), "parameters"),
+        (lambda record: record["embodiment"].pop("policy_contract"), "embodiment"),
+        (lambda record: record.update(schema=2), "schema"),
+        (lambda record: record["model"].update(width=64), "parameters of its config"),
+    ],
+)
 def test_a_wrong_record_is_refused_sealed_or_not(saved, embodiment, edit, words):
     file = saved / "config.json"
     record = json.loads(file.read_text())
@@ -99,14 +102,17 @@ def test_a_wrong_record_is_refused_sealed_or_not(saved, embodiment, edit, words)
         load_weights(saved, embodiment)
 
 
-@pytest.mark.parametrize("edit", [
-    lambda text: text.replace('"seed": 7', '"seed": 8'),
-    lambda text: text.replace('"control_rate_hz": 20.0', '"control_rate_hz": 10.0'),
-    lambda text: text.replace('"temperature": 0.0', '"temperature": 0.5'),
-    lambda text: text.replace('"dropout": 0.0', '"dropout": 0e0'),
-    lambda text: text.replace("{", "{ ", 1),
-    lambda text: text[:text.rindex(",")] + "\n}\n",
-])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.replace('"seed": 7', '"seed": 8'),
+        lambda text: text.replace('"control_rate_hz": 20.0', '"control_rate_hz": 10.0'),
+        lambda text: text.replace('"temperature": 0.0', '"temperature": 0.5'),
+        lambda text: text.replace('"dropout": 0.0', '"dropout": 0e0'),
+        lambda text: text.replace("{", "{ ", 1),
+        lambda text: text[: text.rindex(",")] + "\n}\n",
+    ],
+)
 def test_an_edit_is_found_until_it_is_sealed(saved, embodiment, edit):
     """The last one takes the seal off: what weights were before there were seals."""
     file = saved / "config.json"
@@ -137,11 +143,14 @@ def test_a_config_that_is_not_an_object_is_refused(saved, embodiment, text):
 
 
 @pytest.mark.fault("A3")
-@pytest.mark.parametrize(("sections", "words"), [
-    ({"observations": {"gripper/opening": {"upper": [0.1]}}}, r"gripper/opening.upper\[0\]"),
-    ({"actions": {"twist": {"upper": [0.1, 0.07, 0.07, 1.0]}}}, "twist.upper"),
-    ({"observations": {"basket_front_left/pixels": {"height": 256}}}, "height"),
-])
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"observations": {"gripper/opening": {"upper": [0.1]}}}, r"gripper/opening.upper\[0\]"),
+        ({"actions": {"twist": {"upper": [0.1, 0.07, 0.07, 1.0]}}}, "twist.upper"),
+        ({"observations": {"basket_front_left/pixels": {"height": 256}}}, "height"),
+    ],
+)
 def test_weights_of_another_robot_are_refused(saved, embodiment, sections, words):
     with pytest.raises(SetupError, match=words):
         load_weights(saved, changed(embodiment, **sections))
@@ -156,9 +165,13 @@ def test_another_rate_or_tool_is_another_robot(saved, embodiment):
 
 
 def test_edits_that_change_no_number_are_accepted(saved, embodiment):
-    other = changed(embodiment, observations={
-        "basket_front_left/pixels": {"topic": "camera/left", "max_age_s": 0.2},
-        "sawyer/joints/velocity": {"upper": [2.0] * 7}})
+    other = changed(
+        embodiment,
+        observations={
+            "basket_front_left/pixels": {"topic": "camera/left", "max_age_s": 0.2},
+            "sawyer/joints/velocity": {"upper": [2.0] * 7},
+        },
+    )
     assert other.digest != embodiment.digest
     assert load_weights(saved, other).config.width == CONFIG.width
 

@@ -12,10 +12,30 @@ from xml.etree import ElementTree
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NODES = {"driver_node", "guard_node", "incident_node", "lifecycle_manager", "policy_node", "recorder_node", "sim_node",
-         "teleop_node", "view_node"}
-PARTS = ("gato_ros", "models", "sim", "launch", "resource", "scripts", "setup.py", "setup.cfg", "package.xml",
-         "README.md", "pyproject.toml")
+NODES = {
+    "driver_node",
+    "guard_node",
+    "incident_node",
+    "lifecycle_manager",
+    "policy_node",
+    "recorder_node",
+    "sim_node",
+    "teleop_node",
+    "view_node",
+}
+PARTS = (
+    "gato_ros",
+    "models",
+    "sim",
+    "launch",
+    "resource",
+    "scripts",
+    "setup.py",
+    "setup.cfg",
+    "package.xml",
+    "README.md",
+    "pyproject.toml",
+)
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +88,10 @@ def test_the_wheel_holds_what_ros_looks_for(wheel):
     shared = {name.split(".data/data/", 1)[1] for name in wheel.namelist() if ".data/data/" in name}
     launch = {f"share/gato_ros/launch/{path.name}" for path in ROOT.glob("launch/*.launch.py")}
     parameters = {f"share/gato_ros/launch/params/{path.name}" for path in ROOT.glob("launch/params/*.yaml")}
-    viewers = {f"share/gato_ros/launch/{path.parent.name}/{path.name}"
-               for path in (*ROOT.glob("launch/rviz/*.rviz"), *ROOT.glob("launch/foxglove/*.json"))}
+    viewers = {
+        f"share/gato_ros/launch/{path.parent.name}/{path.name}"
+        for path in (*ROOT.glob("launch/rviz/*.rviz"), *ROOT.glob("launch/foxglove/*.json"))
+    }
     assert launch and parameters and len(viewers) == 2
     index = "share/ament_index/resource_index/packages/gato_ros"
     programs = {f"lib/gato_ros/{name}" for name in NODES}
@@ -87,9 +109,23 @@ def test_nothing_lands_beside_the_package(wheel):
 def test_the_way_colcon_installs_puts_programs_and_shares_in_place(source, tmp_path):
     """colcon's ament_python build runs `setup.py build install` with a prefix and a record."""
     prefix = tmp_path / "install"
-    run("setup.py", "-q", "egg_info", "--egg-base", str(tmp_path), "build", "--build-base", str(tmp_path / "build"),
-        "install", "--prefix", str(prefix), "--record", str(tmp_path / "record.txt"),
-        "--single-version-externally-managed", cwd=source)
+    run(
+        "setup.py",
+        "-q",
+        "egg_info",
+        "--egg-base",
+        str(tmp_path),
+        "build",
+        "--build-base",
+        str(tmp_path / "build"),
+        "install",
+        "--prefix",
+        str(prefix),
+        "--record",
+        str(tmp_path / "record.txt"),
+        "--single-version-externally-managed",
+        cwd=source,
+    )
     assert {path.name for path in (prefix / "lib/gato_ros").iterdir()} == NODES
     assert all(os.access(path, os.X_OK) for path in (prefix / "lib/gato_ros").iterdir())
     assert (prefix / "share/ament_index/resource_index/packages/gato_ros").exists()
@@ -111,8 +147,18 @@ def test_package_xml_is_a_valid_ament_python_description():
     # colcon takes a package with a malformed address for plain Python, without a word.
     address = package.find("maintainer").get("email")
     assert re.fullmatch(r"[-\w.%+]+@[-\w%]+(\.[-\w%]+)*\.[a-zA-Z]{2,}", address)
-    needed = {"rclpy", "cv_bridge", "python3-opencv", "python3-numpy", "sensor_msgs", "geometry_msgs", "std_msgs",
-              "std_srvs", "diagnostic_msgs", "rosgraph_msgs"}
+    needed = {
+        "rclpy",
+        "cv_bridge",
+        "python3-opencv",
+        "python3-numpy",
+        "sensor_msgs",
+        "geometry_msgs",
+        "std_msgs",
+        "std_srvs",
+        "diagnostic_msgs",
+        "rosgraph_msgs",
+    }
     assert needed <= {one.text for one in package.findall("exec_depend")}
 
 
@@ -159,7 +205,10 @@ def test_what_setup_asks_for_is_what_is_pinned(source):
     done = run("setup.py", "--quiet", "egg_info", cwd=source)
     assert done.stdout is not None
     (requires,) = source.glob("*.egg-info/requires.txt")
-    asked = {re.split(r"[><=]", line)[0].lower().replace("_", "-") for line in requires.read_text().splitlines()
-             if line and not line.startswith("[")}
+    asked = {
+        re.split(r"[><=]", line)[0].lower().replace("_", "-")
+        for line in requires.read_text().splitlines()
+        if line and not line.startswith("[")
+    }
     pinned = set().union(*(_pins(name) for name in ("runtime.txt", "text.txt", "export.txt", "rerun.txt")))
     assert asked - {"setuptools"} - pinned == set()

@@ -11,8 +11,20 @@ from gato_ros.nodes.parameters import GuardParameters, check_parameter_file
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
-CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load", "yaml.load_all",
-         "yaml.unsafe_load", "yaml.full_load", "np.load", "torch.load"}
+CALLS = {
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "os.system",
+    "os.popen",
+    "yaml.load",
+    "yaml.load_all",
+    "yaml.unsafe_load",
+    "yaml.full_load",
+    "np.load",
+    "torch.load",
+}
 
 TOOLS = {
     # Compiles changed copies of this tree's own source; it refuses to run outside of a clone.
@@ -43,17 +55,30 @@ def dangers(source: str) -> list[str]:
 
 @pytest.mark.fault("K4", "F2")
 def test_no_source_file_can_turn_data_into_code():
-    sources = [path for folder in ("gato_ros", "models", "sim", "launch", "scripts")
-               for path in (ROOT / folder).rglob("*") if path.suffix == ".py" or folder == "scripts"]
+    sources = [
+        path
+        for folder in ("gato_ros", "models", "sim", "launch", "scripts")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix == ".py" or folder == "scripts"
+    ]
     assert len(sources) > 100
     found = {str(path.relative_to(ROOT)): set(dangers(path.read_text())) for path in sources}
     assert {path: names for path, names in found.items() if names} == TOOLS
 
 
 @pytest.mark.fault("K4")
-@pytest.mark.parametrize("source", [
-    "import pickle", "from marshal import loads", "torch.load(f)", "eval(text)", "import yaml\nyaml.load(f)",
-    "np.load(f, allow_pickle=True)", "subprocess.run(command, shell=True)"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from marshal import loads",
+        "torch.load(f)",
+        "eval(text)",
+        "import yaml\nyaml.load(f)",
+        "np.load(f, allow_pickle=True)",
+        "subprocess.run(command, shell=True)",
+    ],
+)
 def test_the_search_finds_what_it_looks_for(source):
     assert dangers(source)
 

@@ -70,8 +70,14 @@ class Processes:
         """`python ARGUMENTS` in the repository's root; its output goes to the file `log_path`."""
         path = self.folder / f"{len(self._running)}.log"
         with open(path, "wb") as log:
-            process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
-                                       stdin=subprocess.DEVNULL, start_new_session=True)
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         process.log_path = path
         return self.keep(process)
 
@@ -91,8 +97,13 @@ class Processes:
             ended = process.poll()
             path = getattr(process, "log_path", None)
             lines = path.read_text(errors="replace").splitlines()[-20:] if path else []
-            tails.append((f"{process.pid} {'runs' if ended is None else f'ended: {ended}'}: "
-                          f"{' '.join(map(str, process.args[1:6]))}", "\n".join(lines)))
+            tails.append(
+                (
+                    f"{process.pid} {'runs' if ended is None else f'ended: {ended}'}: "
+                    f"{' '.join(map(str, process.args[1:6]))}",
+                    "\n".join(lines),
+                )
+            )
         return tails
 
     def stop(self) -> None:
@@ -143,12 +154,15 @@ class Probe:
 
     def graph(self) -> str:
         """Every topic that the probe knows of: who publishes it, who listens."""
+
         def names(ends) -> str:
             return ", ".join(sorted(f"{end.node_namespace}/{end.node_name}".replace("//", "/") for end in ends)) or "-"
 
-        return "\n".join(f"{topic}: {names(self.node.get_publishers_info_by_topic(topic))} -> "
-                         f"{names(self.node.get_subscriptions_info_by_topic(topic))}"
-                         for topic, _ in sorted(self.node.get_topic_names_and_types()))
+        return "\n".join(
+            f"{topic}: {names(self.node.get_publishers_info_by_topic(topic))} -> "
+            f"{names(self.node.get_subscriptions_info_by_topic(topic))}"
+            for topic, _ in sorted(self.node.get_topic_names_and_types())
+        )
 
     def close(self) -> None:
         self.open.remove(self)

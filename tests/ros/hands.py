@@ -32,8 +32,11 @@ class Ears:
 
     def know_gripper(self) -> None:
         """teleop_node speaks only when it knows what the gripper holds."""
-        self.probe.wait(lambda: self.said and self.values()["gripper_opening_m"], "a gripper that is known",
-                        meanwhile=self.state_gripper)
+        self.probe.wait(
+            lambda: self.said and self.values()["gripper_opening_m"],
+            "a gripper that is known",
+            meanwhile=self.state_gripper,
+        )
 
     def message(self) -> str:
         return self.said[-1][1].message
@@ -78,11 +81,16 @@ class Pad:
 
     def seen_released(self, ears: Ears) -> None:
         """The dead man's button counts once it was seen released, by a node that knows of a gripper."""
+
         def be_there() -> None:
             self.send()
             if ears.said and not ears.values()["gripper_opening_m"]:
                 ears.state_gripper()
 
         self.push(held=False)
-        self.probe.wait(lambda: ears.said and ears.message() == "hands off", "a joystick that is heard",
-                        meanwhile=be_there, every_s=PERIOD_S)
+        self.probe.wait(
+            lambda: ears.said and ears.message() == "hands off",
+            "a joystick that is heard",
+            meanwhile=be_there,
+            every_s=PERIOD_S,
+        )

@@ -20,8 +20,15 @@ class Screen:
         self.master, self.slave = pty.openpty()
         self.before = termios.tcgetattr(self.slave)
         take = (lambda: fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)) if controlling else None
-        self.process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdin=self.slave, stdout=self.slave,
-                                        stderr=self.slave, start_new_session=True, preexec_fn=take)
+        self.process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            stdin=self.slave,
+            stdout=self.slave,
+            stderr=self.slave,
+            start_new_session=True,
+            preexec_fn=take,
+        )
         self.text = ""
         os.set_blocking(self.master, False)
 

@@ -22,8 +22,9 @@ from gato_ros.nodes.quality import REPORT
 from tests.ros.guard_scene import Scene
 from tests.ros.still_robot import ANGLES
 
-TRAJECTORIES = pytest.mark.skipif(importlib.util.find_spec("trajectory_msgs") is None,
-                                  reason="trajectory_msgs is not installed here")
+TRAJECTORIES = pytest.mark.skipif(
+    importlib.util.find_spec("trajectory_msgs") is None, reason="trajectory_msgs is not installed here"
+)
 KINDS = [pytest.param(kind, marks=TRAJECTORIES if kind == "joint_trajectory" else ()) for kind in MESSAGES]
 OTHER_KINDS = KINDS[1:]
 VELOCITY = np.array([0.1, -0.2, 0.3, 0.05, -0.1, 0.2, 0.4])
@@ -148,7 +149,8 @@ def test_a_running_guard_sends_it(processes, probe, tmp_path, kind):
     speeds = {
         "twist": lambda message: [message.twist.linear.x, message.twist.linear.y, message.twist.linear.z],
         "float64_multi_array": lambda message: list(message.data),
-        "joint_trajectory": lambda message: list(message.points[0].velocities)}[kind]
+        "joint_trajectory": lambda message: list(message.points[0].velocities),
+    }[kind]
     fastest = lambda: max(map(abs, speeds(heard[-1][1])))
     assert fastest() == 0.0
     jacobian = Kinematics(load_embodiment()).tool(np.array(ANGLES)).jacobian[:3]
@@ -159,8 +161,13 @@ def test_a_running_guard_sends_it(processes, probe, tmp_path, kind):
         return said if kind == "twist" else jacobian @ said
 
     # 0.05 m/s along x is proposed, and nothing limits that here.
-    probe.wait(lambda: np.abs(tool() - [0.05, 0.0, 0.0]).max() < 2e-3, "the motion", 30.0, meanwhile=scene.propose,
-               every_s=0.02)
+    probe.wait(
+        lambda: np.abs(tool() - [0.05, 0.0, 0.0]).max() < 2e-3,
+        "the motion",
+        30.0,
+        meanwhile=scene.propose,
+        every_s=0.02,
+    )
     # The policy falls silent: explicit zeros, for none of these has a timeout that we know of.
     probe.wait(lambda: fastest() == 0.0, "zero", 10.0)
     count = len(heard)

@@ -32,8 +32,19 @@ def where(picture, colour):
 
 def test_it_has_one_size_whatever_is_known():
     shape = drawn(Scene()).shape
-    assert shape == drawn(Scene(proposed=np.full(4, 9.0), commanded=np.full(4, -9.0), level="latched",
-                                reasons="a_reason," * 50, policy="\N{SNOWMAN}" * 300, opening_m=1.0)).shape
+    assert (
+        shape
+        == drawn(
+            Scene(
+                proposed=np.full(4, 9.0),
+                commanded=np.full(4, -9.0),
+                level="latched",
+                reasons="a_reason," * 50,
+                policy="\N{SNOWMAN}" * 300,
+                opening_m=1.0,
+            )
+        ).shape
+    )
     assert shape[1] == 2 * SCALE * 128 and shape[0] > SCALE * 128 + PANEL_PX
 
 
@@ -44,8 +55,10 @@ def test_the_cameras_lie_side_by_side():
     assert picture[middle, 100].tolist() == [200, 10, 10] and picture[middle, -100].tolist() == [10, 10, 200]
 
 
-@pytest.mark.parametrize(("twist", "rows", "columns"), [
-    ([0.07, 0, 0, 0], -1, 0), ([-0.07, 0, 0, 0], 1, 0), ([0, 0.07, 0, 0], 0, -1), ([0, -0.07, 0, 0], 0, 1)])
+@pytest.mark.parametrize(
+    ("twist", "rows", "columns"),
+    [([0.07, 0, 0, 0], -1, 0), ([-0.07, 0, 0, 0], 1, 0), ([0, 0.07, 0, 0], 0, -1), ([0, -0.07, 0, 0], 0, 1)],
+)
 def test_an_arrow_points_where_the_motion_goes(twist, rows, columns):
     """x of the base frame is up in the plan, y to the left."""
     for colour, scene in ((PROPOSED, Scene(proposed=np.array(twist))), (COMMANDED, Scene(commanded=np.array(twist)))):

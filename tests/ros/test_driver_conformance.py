@@ -125,11 +125,13 @@ def test_commands_that_do_not_fit_are_refused_counted_and_move_nothing(arm):
     held = arm.at_rest()
     still = dict.fromkeys(arm.names, 0.0)
     renamed = {("x" if name == arm.names[0] else name): 0.3 for name in arm.names}
-    for velocity, complaint in (({**still, arm.names[3]: math.nan}, "not finite"),
-                                ({**still, arm.names[3]: math.inf}, "not finite"),
-                                ({arm.names[0]: 0.3}, f"no velocity of {arm.names[1]}"),
-                                ({**dict.fromkeys(arm.names, 0.3), "head_pan": 0.3}, "unknown joints head_pan"),
-                                (renamed, f"no velocity of {arm.names[0]}")):
+    for velocity, complaint in (
+        ({**still, arm.names[3]: math.nan}, "not finite"),
+        ({**still, arm.names[3]: math.inf}, "not finite"),
+        ({arm.names[0]: 0.3}, f"no velocity of {arm.names[1]}"),
+        ({**dict.fromkeys(arm.names, 0.3), "head_pan": 0.3}, "unknown joints head_pan"),
+        (renamed, f"no velocity of {arm.names[0]}"),
+    ):
         before = arm.count("refused_commands")
         arm.command(velocity)
         arm.probe.wait(lambda: arm.count("refused_commands") > before, complaint)  # noqa: B023
@@ -141,8 +143,12 @@ def test_the_gripper_goes_where_it_is_told_and_refuses_what_is_no_opening(arm):
     stroke_m = arm.robot.gripper.stroke_m
     for share in (0.5, 0.9):
         tell_gripper(arm, share * stroke_m)
-        arm.probe.wait(lambda: arm.opening() == pytest.approx(share * stroke_m, abs=0.1 * stroke_m),  # noqa: B023
-                       "the opening", 20.0, meanwhile=lambda: arm.command(0.0))
+        arm.probe.wait(
+            lambda: arm.opening() == pytest.approx(share * stroke_m, abs=0.1 * stroke_m),  # noqa: B023
+            "the opening",
+            20.0,
+            meanwhile=lambda: arm.command(0.0),
+        )
     before = arm.count("refused_commands")
     tell_gripper(arm, math.nan)
     arm.probe.wait(lambda: arm.count("refused_commands") > before, "the refusal")
@@ -269,8 +275,9 @@ def test_the_agent_dies_and_the_robots_own_timeout_holds(arm, driver_repeat, rec
 
 def altered(change):
     """Only commands that would move the arm; all others pass."""
-    return lambda frame, data: (change(frame, data) if isinstance(frame.body, Motion) and any(frame.body.velocity)
-                                else [(0.0, data)])
+    return lambda frame, data: (
+        change(frame, data) if isinstance(frame.body, Motion) and any(frame.body.velocity) else [(0.0, data)]
+    )
 
 
 def with_body(**changes):
@@ -278,7 +285,7 @@ def with_body(**changes):
 
 
 def with_byte(place: int, flip: int):
-    return altered(lambda frame, data: [(0.0, data[:place] + bytes([data[place] ^ flip]) + data[place + 1:])])
+    return altered(lambda frame, data: [(0.0, data[:place] + bytes([data[place] ^ flip]) + data[place + 1 :])])
 
 
 REFUSED = {
@@ -296,8 +303,10 @@ BROKEN = {
     "truncated": (altered(lambda frame, data: [(0.0, data[:50])]), "a bad frame"),
     "oversized": (with_byte(6, 0xF0), "a payload of"),
     "another version": (with_byte(4, VERSION ^ (VERSION + 1)), f"this is version {VERSION}"),
-    "another session": (altered(lambda frame, data: [(0.0, encode(frame._replace(session=frame.session ^ 1)))]),
-                        "out of place"),
+    "another session": (
+        altered(lambda frame, data: [(0.0, encode(frame._replace(session=frame.session ^ 1)))]),
+        "out of place",
+    ),
 }
 
 
@@ -373,10 +382,17 @@ def test_commands_that_come_twice_or_in_another_order_count_once(arm):
     assert "repeated or out of order" in arm.says("last_refusal") and standing_still_in_truth(arm, begun)
 
 
-@pytest.mark.parametrize(("what", "value", "fault"), [
-    ("cuff", True, "cuff held"), ("error", True, "robot error"), ("collided", True, "collision"),
-    ("mute", ["/robot/joint_states"], "no joint states"), ("mute", ["/robot/state"], "no robot state"),
-    ("enabled", False, "motors off")])
+@pytest.mark.parametrize(
+    ("what", "value", "fault"),
+    [
+        ("cuff", True, "cuff held"),
+        ("error", True, "robot error"),
+        ("collided", True, "collision"),
+        ("mute", ["/robot/joint_states"], "no joint states"),
+        ("mute", ["/robot/state"], "no robot state"),
+        ("enabled", False, "motors off"),
+    ],
+)
 def test_a_robot_that_is_not_well_is_told_to_stop_and_is_not_taken_up_again(arm, what, value, fault):
     only(arm, ("sawyer",), "a matter of the Sawyer's states")
     arm.stream(0.3, lambda: arm.speed() > 0.2, "motion")

@@ -39,7 +39,7 @@ def test_a_killed_policy_is_answered_by_a_stop_a_latch_and_no_motion_until_a_res
     # The bound is 0.1 s to the first decelerating command and 0.2 s to zero; a busy machine gets a multiple.
     assert next(t for t, speed in after if speed < 0.97 * moving) < 0.4
     assert next(t for t, speed in after if speed == 0.0) < 0.8
-    stopped = [speed for _, speed in after][[speed for _, speed in after].index(0.0):]
+    stopped = [speed for _, speed in after][[speed for _, speed in after].index(0.0) :]
     assert max(stopped) == 0.0
     assert all(message.position[0] == pytest.approx(0.01) for _, message in scene.gripper)
 
@@ -66,8 +66,9 @@ def test_a_nan_proposal_latches_and_never_reaches_the_wire(scene):
     scene.probe.wait(lambda: scene.largest() > 0.05, "motion", meanwhile=scene.propose)
     scene.probe.wait(lambda: scene.level() == "latched", "the latch", meanwhile=lambda: scene.propose(speed=math.nan))
     assert scene.reasons().startswith("non_finite_proposal")
-    scene.probe.wait(lambda: scene.largest() == 0.0, "zero velocity",
-                     meanwhile=lambda: scene.propose(opening_m=math.inf))
+    scene.probe.wait(
+        lambda: scene.largest() == 0.0, "zero velocity", meanwhile=lambda: scene.propose(opening_m=math.inf)
+    )
     assert all(np.isfinite(message.velocity).all() for _, message in scene.arm)
     assert all(np.isfinite(message.position).all() for _, message in scene.gripper)
 
@@ -84,8 +85,9 @@ def test_a_proposal_from_the_future_does_not_move_the_arm(scene):
 def test_the_emergency_stop_topic_latches(scene):
     pressed = scene.probe.node.create_publisher(Bool, "e_stop", COMMAND)
     scene.start_policy()
-    scene.probe.wait(lambda: scene.level() == "latched", "the latch",
-                     meanwhile=lambda: pressed.publish(Bool(data=True)))
+    scene.probe.wait(
+        lambda: scene.level() == "latched", "the latch", meanwhile=lambda: pressed.publish(Bool(data=True))
+    )
     scene.probe.wait(lambda: scene.largest() == 0.0, "zero velocity")
     refused = scene.probe.call(Trigger, "guard_node/reset", Trigger.Request())
     assert not refused.success and "emergency_stop" in refused.message
@@ -113,8 +115,10 @@ def test_a_signal_ends_in_zeros_and_exit_code_0(scene, number):
 
 
 def test_the_guard_loads_neither_jax_nor_opencv_nor_the_simulator():
-    code = ("import sys, gato_ros.nodes.guard_node\n"
-            "heavy = {'jax', 'flax', 'cv2', 'pybullet', 'gymnasium'}\n"
-            "print(sorted({name.split('.')[0] for name in sys.modules} & heavy))")
+    code = (
+        "import sys, gato_ros.nodes.guard_node\n"
+        "heavy = {'jax', 'flax', 'cv2', 'pybullet', 'gymnasium'}\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & heavy))"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

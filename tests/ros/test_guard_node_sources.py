@@ -38,10 +38,18 @@ def test_a_human_takes_over_at_once_and_the_hand_back_goes_through_rest(scene):
 
     scene.start_policy()
     assert scene.source() == "policy"
-    scene.probe.wait(lambda: scene.source() == "human" and scene.level() in ("ok", "limited"), "the human in command",
-                     meanwhile=say, every_s=0.02)
-    scene.probe.wait(lambda: scene.gripper[-1][1].position[0] == pytest.approx(0.02), "the human's gripper",
-                     meanwhile=say, every_s=0.02)
+    scene.probe.wait(
+        lambda: scene.source() == "human" and scene.level() in ("ok", "limited"),
+        "the human in command",
+        meanwhile=say,
+        every_s=0.02,
+    )
+    scene.probe.wait(
+        lambda: scene.gripper[-1][1].position[0] == pytest.approx(0.02),
+        "the human's gripper",
+        meanwhile=say,
+        every_s=0.02,
+    )
     since = len(scene.arm)
     scene.probe.wait(lambda: scene.source() == "policy" and scene.level() in ("ok", "limited"), "the hand-back")
     assert 0.0 in last_speeds(scene, since)
@@ -93,8 +101,9 @@ def test_a_guard_that_was_suspended_starts_from_zero(scene):
     # One command may have been on its way to the wire; then the arm starts from zero.
     speeds = last_speeds(scene, since)
     assert 0.0 in speeds[:2] and speeds[speeds.index(0.0) + 1] < 0.02
-    scene.probe.wait(lambda: any("guard_gap" in values_of(message)["reasons"] for _, message in scene.status),
-                     "the reason")
+    scene.probe.wait(
+        lambda: any("guard_gap" in values_of(message)["reasons"] for _, message in scene.status), "the reason"
+    )
     scene.probe.wait(lambda: scene.largest() > 0.05, "motion by fresh proposals")
 
 

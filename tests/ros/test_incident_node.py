@@ -50,11 +50,18 @@ def rewritten(path: Path, alter) -> Path:
     for name, track in incident.tracks.tracks.items():
         role = track.metadata["role"]
         topics[name] = Topic(name, track.message_type, role, track.metadata.get("key", ""))
-        kept += [(sequence, Kept(0.0, stamp_ns, name, alter(role, data)))
-                 for sequence, stamp_ns, data in zip(track.steps, track.stamps_ns, track.data)]
+        kept += [
+            (sequence, Kept(0.0, stamp_ns, name, alter(role, data)))
+            for sequence, stamp_ns, data in zip(track.steps, track.stamps_ns, track.data)
+        ]
     own = {"schema_version", "package_version"}
-    return write_incident(path.parent, "altered", topics, [one for _, one in sorted(kept, key=lambda pair: pair[0])],
-                          {key: value for key, value in incident.about.items() if key not in own})
+    return write_incident(
+        path.parent,
+        "altered",
+        topics,
+        [one for _, one in sorted(kept, key=lambda pair: pair[0])],
+        {key: value for key, value in incident.about.items() if key not in own},
+    )
 
 
 class Guarded:
@@ -77,15 +84,21 @@ class Guarded:
 
     def move(self) -> None:
         self.pressed.publish(Bool(data=False))
-        self.probe.wait(lambda: self.moving(), "motion", meanwhile=lambda: self.probe.call(
-            Trigger, "guard_node/reset", Trigger.Request()))
+        self.probe.wait(
+            lambda: self.moving(),
+            "motion",
+            meanwhile=lambda: self.probe.call(Trigger, "guard_node/reset", Trigger.Request()),
+        )
 
     def moving(self) -> bool:
         return bool(self.status) and self.status[-1][1].message in ("ok", "limited")
 
     def stop(self) -> None:
-        self.probe.wait(lambda: self.status[-1][1].message == "latched", "the latch",
-                        meanwhile=lambda: self.pressed.publish(Bool(data=True)))
+        self.probe.wait(
+            lambda: self.status[-1][1].message == "latched",
+            "the latch",
+            meanwhile=lambda: self.pressed.publish(Bool(data=True)),
+        )
 
     def wait_for(self, count: int) -> list[Path]:
         self.probe.wait(lambda: len(incidents(self.folder)) >= count, f"{count} incidents")
@@ -97,8 +110,9 @@ def test_a_policy_is_killed_and_its_last_seconds_are_replayed(processes, probe, 
     rng, shapes = np.random.default_rng(0), parameter_shapes(config, token_layout(ROBOT, config))
     import jax
 
-    save_weights(folder, jax.tree.map(lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32), shapes), config,
-                 ROBOT)
+    save_weights(
+        folder, jax.tree.map(lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32), shapes), config, ROBOT
+    )
     status = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
     processes.node("sim_node")
     # Shorter than the episode: the replay has to begin in the middle of what the policy remembers.
@@ -134,8 +148,10 @@ def test_a_policy_is_killed_and_its_last_seconds_are_replayed(processes, probe, 
     incident = read_incident(path)
     assert incident.about["robot"] == ROBOT.name and incident.about["reason"] in ENDED
     with path.open("rb") as file:  # as Foxglove and rosbag2 read it: by its own definitions
-        topics = {channel.topic for _, channel, _, _ in
-                  make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages()}
+        topics = {
+            channel.topic
+            for _, channel, _, _ in make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages()
+        }
     assert {f"/sawyer/{ROBOT.observations[key].topic}" for key in ROBOT.image_keys} < topics
     assert {"/sawyer/joint_states", "/sawyer/proposal/twist", "/sawyer/command/joint_velocity"} < topics
 

@@ -29,12 +29,19 @@ def test_a_mapping_of_ones_own(tmp_path):
     assert load_mapping(str(path)).deflection(np.array([0.0, 0.0, 0.25])) == pytest.approx([-0.25, 0, 0, 0])
 
 
-@pytest.mark.parametrize("text, complaint", [
-    ("name: mine\n", "dead_man"), ("name: mine\ndead_man: -1\n", "dead_man"),
-    ("name: mine\ndead_man: 1\nbutons: {}\n", "butons"), ("name: mine\ndead_man: 1\ndead_zone: 1.0\n", "dead_zone"),
-    ("name: mine\ndead_man: 1\nbuttons: {jump: 2}\n", "jump"), ("a: [b\n", "YAML"),
-    ("name: mine\ndead_man: 1\nbuttons: {mark: -2}\n", "mark"),
-    ("name: mine\ndead_man: 1\naxes: {forward: {index: 0, scale: .nan}}\n", "scale")])
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        ("name: mine\n", "dead_man"),
+        ("name: mine\ndead_man: -1\n", "dead_man"),
+        ("name: mine\ndead_man: 1\nbutons: {}\n", "butons"),
+        ("name: mine\ndead_man: 1\ndead_zone: 1.0\n", "dead_zone"),
+        ("name: mine\ndead_man: 1\nbuttons: {jump: 2}\n", "jump"),
+        ("a: [b\n", "YAML"),
+        ("name: mine\ndead_man: 1\nbuttons: {mark: -2}\n", "mark"),
+        ("name: mine\ndead_man: 1\naxes: {forward: {index: 0, scale: .nan}}\n", "scale"),
+    ],
+)
 def test_a_bad_mapping_is_refused_by_name(tmp_path, text, complaint):
     path = tmp_path / "bad.yaml"
     path.write_text(text)

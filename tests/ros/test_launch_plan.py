@@ -22,18 +22,23 @@ def test_every_argument_is_described_and_its_default_is_one_of_its_choices():
         assert argument.about and (not argument.choices or argument.default in argument.choices), name
 
 
-@pytest.mark.parametrize(("given", "wanted"), [
-    ({}, LOOP),
-    ({"incidents": "false"}, [name for name in LOOP if name != "incident_node"]),
-    ({"robot": "driver"}, [name for name in LOOP if name != "sim_node"]),
-    ({"teleop": "joy", "record": "true"}, [*LOOP, "teleop_node", "recorder_node"]),
-])
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, LOOP),
+        ({"incidents": "false"}, [name for name in LOOP if name != "incident_node"]),
+        ({"robot": "driver"}, [name for name in LOOP if name != "sim_node"]),
+        ({"teleop": "joy", "record": "true"}, [*LOOP, "teleop_node", "recorder_node"]),
+    ],
+)
 def test_arguments_choose_the_nodes(given, wanted):
     assert sorted(names(**given)) == sorted(wanted)
 
 
-@pytest.mark.parametrize(("given", "node"), [
-    ({"robot": "sawyer"}, "driver_node"), ({"robot": "mock"}, "driver_node"), ({"viz": "rviz"}, "view_node")])
+@pytest.mark.parametrize(
+    ("given", "node"),
+    [({"robot": "sawyer"}, "driver_node"), ({"robot": "mock"}, "driver_node"), ({"viz": "rviz"}, "view_node")],
+)
 def test_nodes_of_other_parts_are_started_where_this_version_has_them(given, node):
     if node in PARAMETERS:
         assert node in names(**given) and ("sim_node" in names(**given)) == ("robot" not in given)
@@ -73,11 +78,19 @@ def test_lockstep_sets_the_clock_of_those_who_follow_it():
     assert "-r /clock:=clock" in " ".join(plans["sim_node"].command())
 
 
-@pytest.mark.parametrize(("given", "words"), [
-    ({"robot": "simm"}, "did you mean 'sim'"), ({"robo": "sim"}, "did you mean 'robot'"), ({"seed": "x"}, "seed"),
-    ({"robot": "driver", "teleop": "expert"}, "robot:=sim"), ({"robot": "driver", "lockstep": "true"}, "robot:=sim"),
-    ({"task": "blue_on_gren"}, "blue_on_green"), ({"shadow": "yes"}, "false, true"),
-    ({"parameters": "/nonexistent.yaml"}, "parameter file")])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"robot": "simm"}, "did you mean 'sim'"),
+        ({"robo": "sim"}, "did you mean 'robot'"),
+        ({"seed": "x"}, "seed"),
+        ({"robot": "driver", "teleop": "expert"}, "robot:=sim"),
+        ({"robot": "driver", "lockstep": "true"}, "robot:=sim"),
+        ({"task": "blue_on_gren"}, "blue_on_green"),
+        ({"shadow": "yes"}, "false, true"),
+        ({"parameters": "/nonexistent.yaml"}, "parameter file"),
+    ],
+)
 def test_bad_arguments_are_refused_in_one_line(given, words):
     with pytest.raises(SetupError, match=words) as refused:
         launch_plan(given)
@@ -86,6 +99,6 @@ def test_bad_arguments_are_refused_in_one_line(given, words):
 
 def test_a_view_brings_the_program_that_shows_it():
     assert programs({}) == ()
-    rviz, = programs({"viz": "rviz", "namespace": "left"})
+    (rviz,) = programs({"viz": "rviz", "namespace": "left"})
     assert rviz.package == "rviz2" and rviz.arguments[1].endswith("launch/rviz/gato.rviz") and rviz.namespace == "left"
     assert programs({"viz": "foxglove"})[0].package == "foxglove_bridge"

@@ -17,8 +17,11 @@ from gato_ros.nodes.quality import COMMAND, REPORT
 from tests.ros.guard_scene import WIRE
 
 CONFIGURE, ACTIVATE, DEACTIVATE, CLEANUP = (
-    Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE,
-    Transition.TRANSITION_CLEANUP)
+    Transition.TRANSITION_CONFIGURE,
+    Transition.TRANSITION_ACTIVATE,
+    Transition.TRANSITION_DEACTIVATE,
+    Transition.TRANSITION_CLEANUP,
+)
 BY_HAND = ("-p", "autostart:=false")
 
 
@@ -48,6 +51,7 @@ def reset(probe) -> Trigger.Response:
 
 def be_moving(probe, guard, arm) -> None:
     """Reset the guard until the arm moves: a busy machine may delay proposals for so long that it latches again."""
+
     def reset_if_latched() -> None:
         if guard.status[-1][1].message == "latched":
             reset(probe)
@@ -67,8 +71,9 @@ def speed(message) -> float:
 def test_a_guard_is_led_through_its_states(processes, probe, arm):
     guard = Managed(processes, probe, "guard_node")
     assert guard.state() == "unconfigured"
-    offered = probe.call(GetAvailableTransitions, "guard_node/get_available_transitions",
-                         GetAvailableTransitions.Request()).available_transitions
+    offered = probe.call(
+        GetAvailableTransitions, "guard_node/get_available_transitions", GetAvailableTransitions.Request()
+    ).available_transitions
     assert {item.transition.label for item in offered} == {"configure", "shutdown"}
     assert not probe.node.count_publishers(WIRE.arm_command)
     assert guard.change(CONFIGURE) and guard.state() == "inactive"
@@ -101,8 +106,10 @@ def test_a_guard_is_led_through_its_states(processes, probe, arm):
     probe.spin(0.1)
     slower_s = next(at_s for at_s, message in arm[since:] if speed(message) < 0.97 * moving)
     stood_s = next(at_s for at_s, message in arm[since:] if speed(message) == 0.0)
-    print(f"slower after {1e3 * (slower_s - asked_s):.0f} ms, zero after {1e3 * (stood_s - asked_s):.0f} ms, "
-          f"answered after {1e3 * (answered_s - asked_s):.0f} ms")
+    print(
+        f"slower after {1e3 * (slower_s - asked_s):.0f} ms, zero after {1e3 * (stood_s - asked_s):.0f} ms, "
+        f"answered after {1e3 * (answered_s - asked_s):.0f} ms"
+    )
     # The bound is 0.15 s; a busy machine gets a multiple.
     assert stood_s - asked_s < 1.0 and answered_s - asked_s < 1.0
     assert [speed(message) for _, message in arm[-2:]] == [0.0, 0.0]
@@ -150,7 +157,8 @@ class Recorder:
         self._probe, self.goals = probe, []
         self._subscriptions = [
             probe.node.create_subscription(TransitionEvent, f"{name}/transition_event", self._take(name), 100)
-            for name in ("guard_node", "policy_node")]
+            for name in ("guard_node", "policy_node")
+        ]
 
     def listen(self) -> None:
         """Wait until both are heard: what they say before is said to nobody."""

@@ -34,18 +34,32 @@ def test_a_picture_survives_the_wire():
 @pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "rgba8", "bgra8", "mono8"])
 def test_encodings_and_row_padding_are_respected(encoding, padding):
     alpha = np.full((6, 5, 1), 200, np.uint8)
-    pixels = {"rgb8": PICTURE, "bgr8": PICTURE[:, :, ::-1], "rgba8": np.dstack([PICTURE, alpha]),
-              "bgra8": np.dstack([PICTURE[:, :, ::-1], alpha]), "mono8": PICTURE[:, :, :1]}[encoding]
+    pixels = {
+        "rgb8": PICTURE,
+        "bgr8": PICTURE[:, :, ::-1],
+        "rgba8": np.dstack([PICTURE, alpha]),
+        "bgra8": np.dstack([PICTURE[:, :, ::-1], alpha]),
+        "mono8": PICTURE[:, :, :1],
+    }[encoding]
     wanted = np.repeat(PICTURE[:, :, :1], 3, axis=2) if encoding == "mono8" else PICTURE
     got = rgb_from_message(image(pixels, encoding, padding), 6, 5)
     assert got.dtype == np.uint8 and got.shape == (6, 5, 3) and np.array_equal(got, wanted)
 
 
 @pytest.mark.fault("S4")
-@pytest.mark.parametrize("change, complaint", [
-    ({"height": 7}, "5x7 pixels, expected 5x6"), ({"width": 4}, "4x6"), ({"step": 14}, "too short"),
-    ({"step": 16}, "bytes of data"), ({"encoding": "rgba8"}, "too short"), ({"encoding": ""}, "encoding"),
-    ({"data": array.array("B", b"123")}, "3 bytes of data"), ({"encoding": "bayer_rggb8"}, "bayer_rggb8")])
+@pytest.mark.parametrize(
+    "change, complaint",
+    [
+        ({"height": 7}, "5x7 pixels, expected 5x6"),
+        ({"width": 4}, "4x6"),
+        ({"step": 14}, "too short"),
+        ({"step": 16}, "bytes of data"),
+        ({"encoding": "rgba8"}, "too short"),
+        ({"encoding": ""}, "encoding"),
+        ({"data": array.array("B", b"123")}, "3 bytes of data"),
+        ({"encoding": "bayer_rggb8"}, "bayer_rggb8"),
+    ],
+)
 def test_what_the_contract_does_not_promise_is_refused(change, complaint):
     message = image(PICTURE, "rgb8")
     for field, value in change.items():
@@ -67,16 +81,30 @@ def test_joints_are_matched_by_name():
 
 
 @pytest.mark.fault("S7")
-@pytest.mark.parametrize("names, values, closed, complaint", [
-    (["a"], [1.0], False, "no position of b"), (["a", "b"], [1.0], False, "2 names but 1"),
-    (["a", "b", "b"], [1.0, 2.0, 3.0], False, "doubled"), (["a", "b", "x"], [1.0, 2.0, 3.0], True, "unknown joints x")])
+@pytest.mark.parametrize(
+    "names, values, closed, complaint",
+    [
+        (["a"], [1.0], False, "no position of b"),
+        (["a", "b"], [1.0], False, "2 names but 1"),
+        (["a", "b", "b"], [1.0, 2.0, 3.0], False, "doubled"),
+        (["a", "b", "x"], [1.0, 2.0, 3.0], True, "unknown joints x"),
+    ],
+)
 def test_joint_sets_that_do_not_fit_are_refused(names, values, closed, complaint):
     with pytest.raises(JointsRefused, match=complaint):
         values_by_name(JointState(name=names, position=values), "position", ["a", "b"], closed=closed)
 
 
-KEYS = ("basket_front_left/pixels", "basket_front_right/pixels", "gripper/grasp", "gripper/opening",
-        "sawyer/joints/angle", "sawyer/joints/velocity", "sawyer/pinch/pose", "sawyer/tcp/pose")
+KEYS = (
+    "basket_front_left/pixels",
+    "basket_front_right/pixels",
+    "gripper/grasp",
+    "gripper/opening",
+    "sawyer/joints/angle",
+    "sawyer/joints/velocity",
+    "sawyer/pinch/pose",
+    "sawyer/tcp/pose",
+)
 
 
 def offer_all(assembler: ObservationAssembler, stamp_s: float, received_s: float, angle: float = 0.0) -> None:

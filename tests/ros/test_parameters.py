@@ -13,9 +13,19 @@ from gato_ros.nodes.plan import PARAMETERS, default_parameter_file, loop_plan
 
 
 @pytest.mark.fault("A1")
-@pytest.mark.parametrize("given", [
-    {"rate": 100.0}, {"rate_hz": 5.0}, {"rate_hz": float("nan")}, {"rate_hz": "fast"}, {"rate_hz": True},
-    {"rate_hz": float("inf")}, {"start_armed": 1}, {"embodiment": 3}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"rate": 100.0},
+        {"rate_hz": 5.0},
+        {"rate_hz": float("nan")},
+        {"rate_hz": "fast"},
+        {"rate_hz": True},
+        {"rate_hz": float("inf")},
+        {"start_armed": 1},
+        {"embodiment": 3},
+    ],
+)
 def test_bad_values_are_refused_by_name(given):
     with pytest.raises(SetupError) as refused:
         resolve(GuardParameters, given, "guard_node")
@@ -36,14 +46,17 @@ def test_every_parameter_has_a_description_and_every_number_a_range():
 
 
 @pytest.mark.fault("A1")
-@pytest.mark.parametrize("text, complaint", [
-    ("/**/guard_node:\n  ros__parameters:\n    rate: 100.0\n", "rate_hz"),
-    ("/**/gaurd_node:\n  ros__parameters:\n    rate_hz: 100.0\n", "guard_node"),
-    ("/**/guard_node:\n  rate_hz: 100.0\n", "ros__parameters"),
-    ("/**:\n  ros__parameters:\n    rate_hz: 100.0\n", "policy_node"),
-    ("- 1\n", "sections"),
-    ("a: [b\n", "YAML"),
-])
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        ("/**/guard_node:\n  ros__parameters:\n    rate: 100.0\n", "rate_hz"),
+        ("/**/gaurd_node:\n  ros__parameters:\n    rate_hz: 100.0\n", "guard_node"),
+        ("/**/guard_node:\n  rate_hz: 100.0\n", "ros__parameters"),
+        ("/**:\n  ros__parameters:\n    rate_hz: 100.0\n", "policy_node"),
+        ("- 1\n", "sections"),
+        ("a: [b\n", "YAML"),
+    ],
+)
 def test_a_parameter_file_is_checked_before_anything_starts(tmp_path, text, complaint):
     path = tmp_path / "loop.yaml"
     path.write_text(text)
@@ -92,8 +105,21 @@ def test_the_plan_gives_every_node_a_name_and_a_namespace():
 def test_a_node_refuses_an_unknown_key_in_its_file_with_one_line_and_exit_code_2(tmp_path, node):
     path, name = tmp_path / "bad.yaml", dataclasses.fields(PARAMETERS[node])[0].name
     path.write_text(f"/**/{node}:\n  ros__parameters:\n    {name}e: sawyer_rgb_stacking\n")
-    result = subprocess.run([sys.executable, "-m", f"gato_ros.nodes.{node}", "--ros-args", "-r", "__ns:=/sawyer",
-                             "--params-file", str(path)], capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            f"gato_ros.nodes.{node}",
+            "--ros-args",
+            "-r",
+            "__ns:=/sawyer",
+            "--params-file",
+            str(path),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert result.returncode == 2
     lines = result.stderr.strip().splitlines()
     assert len(lines) == 1 and f"did you mean '{name}'?" in lines[0]
@@ -102,8 +128,12 @@ def test_a_node_refuses_an_unknown_key_in_its_file_with_one_line_and_exit_code_2
 @pytest.mark.fault("A1")
 @pytest.mark.parametrize("arguments", [["-p", "rate_hz:=5.0"], ["-p", "embodiment:=saywer_rgb_stacking"]])
 def test_a_node_refuses_a_bad_value_with_exit_code_2(arguments):
-    result = subprocess.run([sys.executable, "-m", "gato_ros.nodes.guard_node", "--ros-args", *arguments],
-                            capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-m", "gato_ros.nodes.guard_node", "--ros-args", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1
 
 

@@ -25,11 +25,17 @@ LAUNCHER = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c'
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal at a parent's death is Linux's")
-@pytest.mark.parametrize(("number", "asked", "last"), [
-    (signal.SIGTERM, "1", "told"), (signal.SIGKILL, "1", "told"), (signal.SIGKILL, "0", "left behind")])
+@pytest.mark.parametrize(
+    ("number", "asked", "last"),
+    [(signal.SIGTERM, "1", "told"), (signal.SIGKILL, "1", "told"), (signal.SIGKILL, "0", "left behind")],
+)
 def test_a_node_is_told_when_its_launcher_dies(number, asked, last):
-    launcher = subprocess.Popen([sys.executable, "-c", LAUNCHER, NODE], stdout=subprocess.PIPE, text=True,
-                                env={**os.environ, ENVIRONMENT: asked})
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", LAUNCHER, NODE],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, ENVIRONMENT: asked},
+    )
     assert launcher.stdout.readline() == "up\n"
     launcher.send_signal(number)
     launcher.wait()

@@ -53,8 +53,10 @@ def random_weights(folder, config, embodiment, extra=None):
 
     rng = np.random.default_rng(0)
     # Not the model's own initialisation: compiling it takes longer than all these tests.
-    params = jax.tree.map(lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32),
-                          parameter_shapes(config, token_layout(embodiment, config)))
+    params = jax.tree.map(
+        lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32),
+        parameter_shapes(config, token_layout(embodiment, config)),
+    )
     save_weights(folder, params, config, embodiment, extra)
     return folder
 
@@ -62,8 +64,12 @@ def random_weights(folder, config, embodiment, extra=None):
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
     """A contract with a text channel, and random weights of a policy that reads it."""
-    config = replace(PRESETS["debug_one_pass"], vocabulary=PUBLISHED, text_rows=32000,
-                     observation_keys=("basket_front_left/pixels", "gripper/opening", "task/text"))
+    config = replace(
+        PRESETS["debug_one_pass"],
+        vocabulary=PUBLISHED,
+        text_rows=32000,
+        observation_keys=("basket_front_left/pixels", "gripper/opening", "task/text"),
+    )
     content, folder = yaml.safe_load((FOLDER / "sawyer_rgb_stacking.yaml").read_text()), tmp_path_factory.mktemp("told")
     content["observations"]["task/text"] = {"kind": "text", "source": "task", "size_bytes": 64, "tokens": 16}
     contract = folder / "sawyer_told.yaml"
@@ -75,8 +81,12 @@ def record(folder, name, steps=4):
     """An episode with images at every step."""
     with EpisodeWriter(folder, name, ROBOT, {}) as writer:
         for step in range(steps):
-            values = {key: np.full(channel.shape, step, np.uint8) if channel.kind == "image"
-                      else np.zeros(channel.shape, np.float32) for key, channel in ROBOT.observations.items()}
+            values = {
+                key: np.full(channel.shape, step, np.uint8)
+                if channel.kind == "image"
+                else np.zeros(channel.shape, np.float32)
+                for key, channel in ROBOT.observations.items()
+            }
             action = Action(np.full(4, 0.01 * step), 0.085)
             writer.add(step, Observation(values, 0.05 * (step + 1)), action, action)
         return writer.close({"success": True})
@@ -92,8 +102,9 @@ class Scene:
         self.timing = probe.listen(TimeReference, "policy_node/timing", REPORT)
         self.status = probe.listen(DiagnosticStatus, "policy_node/status", REPORT)
         self.thoughts = probe.listen(Float32MultiArray, "policy_node/introspection", REPORT)
-        self.cameras = {key: probe.node.create_publisher(Image, ROBOT.observations[key].topic, CAMERA)
-                        for key in ROBOT.image_keys}
+        self.cameras = {
+            key: probe.node.create_publisher(Image, ROBOT.observations[key].topic, CAMERA) for key in ROBOT.image_keys
+        }
         self.joints = probe.node.create_publisher(JointState, ROBOT.wire.joint_states.topic, STATE_OUT)
         self.gripper = probe.node.create_publisher(JointState, ROBOT.wire.gripper_states.topic, STATE_OUT)
         self.node = processes.node("policy_node", "-p", f'policy:="{weights}"', *arguments)
@@ -108,8 +119,7 @@ class Scene:
                 message = message_from_rgb(picture, ROBOT.observations[key].frame_id)
                 message.header.stamp = stamp
                 publisher.publish(message)
-        joints = JointState(name=ROBOT.arm.joints, position=[a + self.angle for a in ANGLES],
-                            velocity=[0.0] * 7)
+        joints = JointState(name=ROBOT.arm.joints, position=[a + self.angle for a in ANGLES], velocity=[0.0] * 7)
         gripper = JointState(name=["gripper"], position=[0.05], effort=[0.0])
         joints.header.stamp = gripper.header.stamp = stamp
         self.joints.publish(joints)
@@ -127,8 +137,9 @@ class Scene:
         message = self.thoughts[-1][1]
         ends = np.cumsum([part.size for part in message.layout.dim])
         assert ends[-1] == len(message.data)
-        return {part.label: np.array(message.data[end - part.size:end])
-                for part, end in zip(message.layout.dim, ends)}
+        return {
+            part.label: np.array(message.data[end - part.size : end]) for part, end in zip(message.layout.dim, ends)
+        }
 
     def proposals_in(self, seconds: float) -> int:
         before = len(self.proposals)
@@ -149,8 +160,11 @@ def test_proposals_follow_good_inputs_and_stop_with_bad_ones(processes, probe, w
     scene.size = 128
     scene.sense_until(lambda: len(scene.proposals) > 20 and len(scene.grippers) > 20, "proposals")
     twists = {(m.header.stamp.sec, m.header.stamp.nanosec): m for _, m in scene.proposals}
-    pairs = [(twists[(m.header.stamp.sec, m.header.stamp.nanosec)], m) for _, m in scene.grippers
-             if (m.header.stamp.sec, m.header.stamp.nanosec) in twists]
+    pairs = [
+        (twists[(m.header.stamp.sec, m.header.stamp.nanosec)], m)
+        for _, m in scene.grippers
+        if (m.header.stamp.sec, m.header.stamp.nanosec) in twists
+    ]
     assert len(pairs) > 15
     for twist, gripper in pairs:
         linear, angular = twist.twist.linear, twist.twist.angular
@@ -163,8 +177,9 @@ def test_proposals_follow_good_inputs_and_stop_with_bad_ones(processes, probe, w
     assert tuple(thought) == (*LABELS, "prompt: none") and not len(thought["prompt: none"])
     values = np.array([thought[label] for label in LABELS[:5]])
     assert values.shape == (5, 5) and np.isfinite(values).all()
-    np.testing.assert_allclose(decode_actions(token_layout(ROBOT, PRESETS["debug_one_pass"]), thought["token"]),
-                               thought["action"], atol=1e-6)
+    np.testing.assert_allclose(
+        decode_actions(token_layout(ROBOT, PRESETS["debug_one_pass"]), thought["token"]), thought["action"], atol=1e-6
+    )
     assert ((thought["probability"] > 0) & (thought["entropy_nat"] >= -np.log(thought["probability"]) - 1e-4)).all()
     tokens, window = thought["context_tokens"]
     assert 0 < tokens == window and (thought["latency_ms"] > 0).all() and thought["held"] == 0
@@ -178,8 +193,10 @@ def test_proposals_follow_good_inputs_and_stop_with_bad_ones(processes, probe, w
 
     # Joint angles that are not numbers are refused, and soon there are no fresh ones.
     scene.angle = float("nan")
-    scene.sense_until(lambda: "joint_states: a value is not finite" in scene.said() and "stale" in scene.said(),
-                      "the complaint about NaN and about joint states that are old by then")
+    scene.sense_until(
+        lambda: "joint_states: a value is not finite" in scene.said() and "stale" in scene.said(),
+        "the complaint about NaN and about joint states that are old by then",
+    )
     assert scene.proposals_in(1.0) == 0
 
 
@@ -205,8 +222,9 @@ def test_the_prompt_is_shown_and_can_be_changed_and_outlives_a_gap(processes, pr
     cut = tmp_path / "cut.mcap"
     cut.write_bytes(first.read_bytes()[:-100])
     cache = tmp_path / "cache"
-    scene = Scene(processes, probe, streaming_weights, "-p", f'prompt:="{first}"',
-                  "-p", f'compilation_cache:="{cache}"')
+    scene = Scene(
+        processes, probe, streaming_weights, "-p", f'prompt:="{first}"', "-p", f'compilation_cache:="{cache}"'
+    )
     shown = lambda: values_of(scene.status[-1][1])
     assert shown()["prompt"].startswith("first.mcap (the first 2 of 4 steps, sha256 ")
     assert any(cache.iterdir())  # compiled code for the next start
@@ -214,8 +232,10 @@ def test_the_prompt_is_shown_and_can_be_changed_and_outlives_a_gap(processes, pr
     assert list(scene.thought())[-1].startswith("prompt: first.mcap (the first 2 of 4 steps, sha256 ")
 
     def reload(path, part="start"):
-        parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in
-                      (("prompt", str(path)), ("prompt_part", part))]
+        parameters = [
+            Parameter(name, value=value).to_parameter_msg()
+            for name, value in (("prompt", str(path)), ("prompt_part", part))
+        ]
         probe.call(SetParameters, "policy_node/set_parameters", SetParameters.Request(parameters=parameters))
         return probe.call(Trigger, "policy_node/reload_prompt", Trigger.Request())
 
@@ -248,6 +268,8 @@ def test_a_prompt_for_weights_that_never_saw_one_is_refused_at_the_start(process
     node = processes.node("policy_node", "-p", f'policy:="{weights}"', "-p", f'prompt:="{episode}"')
     probe.wait(lambda: node.poll() is not None, "the refusal")
     assert node.returncode == 2 and "trained with prompts" in node.log_path.read_text()
+
+
 def test_a_policy_that_reads_a_task_is_told_one(processes, probe, told):
     contract, folder = told
     where = ("-p", f'embodiment:="{contract}"')

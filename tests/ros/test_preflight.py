@@ -53,8 +53,10 @@ class Scene:
     def set_robot(self, **settings) -> None:
         self._number += 1
         self._set.publish(String(data=json.dumps({"number": self._number, "mark": "now", **settings})))
-        self.probe.wait(lambda: any(json.loads(message.data)["number"] == self._number for _, message in self._done),
-                        "the robot's answer")
+        self.probe.wait(
+            lambda: any(json.loads(message.data)["number"] == self._number for _, message in self._done),
+            "the robot's answer",
+        )
 
     def look_until(self, right) -> Sighting:
         """A sighting for which `right` holds."""
@@ -100,9 +102,11 @@ class Scene:
     @contextlib.contextmanager
     def other_time(self):
         """The policy goes by /clock, the guard does not."""
+
         def go_by(value: bool) -> None:
             request = SetParameters.Request(parameters=[Parameter("use_sim_time", value=value).to_parameter_msg()])
             assert self.probe.call(SetParameters, "policy_node/set_parameters", request).results[0].successful
+
         go_by(True)
         try:
             yield
@@ -160,14 +164,26 @@ BROKEN = {
     "gripper in percent": (set_to(opening_m=60.0), f"{GRIPPER}: opening", "60", "policy"),
     "joints elsewhere": (set_to(angle_rad=3.0), f"{JOINTS}: range", "right_j3 at 4.558 rad", "policy guard"),
     "not a number": (set_to(senseless={"position": "nan"}), f"{JOINTS}: values", "right_j0", "policy guard"),
-    "second commander": (lambda scene: scene.publisher(JointState, WIRE.arm_command, COMMAND), WIRE.arm_command,
-                         "/sawyer/probe commands the robot", "guard"),
+    "second commander": (
+        lambda scene: scene.publisher(JointState, WIRE.arm_command, COMMAND),
+        WIRE.arm_command,
+        "/sawyer/probe commands the robot",
+        "guard",
+    ),
     "two drivers": (lambda scene: scene.publisher(JointState, JOINTS), JOINTS, "2 publishers", "policy guard"),
     "compressed": (lambda scene: scene.publisher(CompressedImage, LEFT), LEFT, "CompressedImage", "policy"),
-    "two policies": (lambda scene: scene.publisher(JointState, WIRE.proposal_gripper), WIRE.proposal_gripper,
-                     "2 publishers", "policy"),
-    "deaf robot": (lambda scene: scene.listener(JointState, WIRE.arm_command, KEPT),
-                   f"{WIRE.arm_command}: quality", "/sawyer/probe hears nothing of /sawyer/guard_node", "policy guard"),
+    "two policies": (
+        lambda scene: scene.publisher(JointState, WIRE.proposal_gripper),
+        WIRE.proposal_gripper,
+        "2 publishers",
+        "policy",
+    ),
+    "deaf robot": (
+        lambda scene: scene.listener(JointState, WIRE.arm_command, KEPT),
+        f"{WIRE.arm_command}: quality",
+        "/sawyer/probe hears nothing of /sawyer/guard_node",
+        "policy guard",
+    ),
     "a clock": (lambda scene: scene.publisher(Clock, "/clock", REPORT), "time", "somebody publishes /clock", ""),
     "emergency stop": (Scene.pressed, "guard_node", "emergency_stop", ""),
 }
@@ -223,8 +239,14 @@ def test_the_gripper_is_nudged_through_the_guard_and_its_polarity_told(scene):
 
 
 def doctor(folder, *arguments):
-    done = subprocess.run([sys.executable, "-m", "gato_ros", "doctor", "--robot", "--json", "found.json", *arguments],
-                          cwd=folder, env={**os.environ, "COLUMNS": "200"}, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(
+        [sys.executable, "-m", "gato_ros", "doctor", "--robot", "--json", "found.json", *arguments],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
     return done, json.loads((folder / "found.json").read_text()) if done.returncode < 2 else None
 
 
@@ -249,12 +271,15 @@ def test_the_verb_says_it_in_a_table_in_json_and_by_its_exit_code(scene, tmp_pat
     scene.set_robot()
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (("--without", "gard"), "did you mean 'guard'?"),
-    (("--seconds", "0"), "expected --seconds in [1, 60]; got 0.0"),
-    (("--policy", "no_such"), "expected a policy"),
-    (("--embodiment", "no_such"), "no_such"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--without", "gard"), "did you mean 'guard'?"),
+        (("--seconds", "0"), "expected --seconds in [1, 60]; got 0.0"),
+        (("--policy", "no_such"), "expected a policy"),
+        (("--embodiment", "no_such"), "no_such"),
+    ],
+)
 def test_a_bad_option_is_one_line_and_exit_code_2(tmp_path, arguments, said):
     done, _ = doctor(tmp_path, *arguments)
     assert done.returncode == 2 and said in done.stderr and len(done.stderr.strip().splitlines()) == 1

@@ -20,14 +20,30 @@ ROBOT = load_embodiment()
 
 
 def gato_ros(*arguments: str, timeout: float = 240.0) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "gato_ros", *arguments], capture_output=True, text=True,
-                          timeout=timeout)
+    return subprocess.run(
+        [sys.executable, "-m", "gato_ros", *arguments], capture_output=True, text=True, timeout=timeout
+    )
 
 
 def test_the_expert_records_in_the_operators_seat(tmp_path):
     out, extra = tmp_path / "episodes", tmp_path / "result.json"
-    done = gato_ros("record", "--teleop", "expert", "--episodes", "2", "--max-steps", "80", "--out", str(out),
-                    "--json", str(extra), "--operator", "robot", "--seed", "3")
+    done = gato_ros(
+        "record",
+        "--teleop",
+        "expert",
+        "--episodes",
+        "2",
+        "--max-steps",
+        "80",
+        "--out",
+        str(out),
+        "--json",
+        str(extra),
+        "--operator",
+        "robot",
+        "--seed",
+        "3",
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(extra.read_text())
     assert result["episodes"] == 2 and result["ends"] == {"stop_fail": 2}  # no stack is that quick
@@ -44,10 +60,16 @@ def test_the_expert_records_in_the_operators_seat(tmp_path):
     assert sum(map(len, frame_parts(out))) == sum(len(read_episode(path).steps) for path in result["files"])
 
 
-@pytest.mark.parametrize("arguments, complaint", [
-    (["--objects", "triplet9"], "triplet"), (["--episodes", "0"], "episodes"), (["--seed", "-1"], "seed"),
-    (["--task", "blue_on_gren"], "did you mean 'blue_on_green'"),
-    (["--teleop", "expert", "--robot", "driver"], "only the simulator tells")])
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [
+        (["--objects", "triplet9"], "triplet"),
+        (["--episodes", "0"], "episodes"),
+        (["--seed", "-1"], "seed"),
+        (["--task", "blue_on_gren"], "did you mean 'blue_on_green'"),
+        (["--teleop", "expert", "--robot", "driver"], "only the simulator tells"),
+    ],
+)
 def test_bad_input_is_refused_before_anything_starts(tmp_path, arguments, complaint):
     done = gato_ros("record", "--out", str(tmp_path / "out"), *arguments, timeout=60.0)
     assert done.returncode == 2 and complaint in done.stderr and not (tmp_path / "out").exists()
@@ -61,10 +83,24 @@ def test_live_and_recorded_tokens_are_the_same_over_dds(tmp_path):
 
     config, folder, kept = PRESETS["debug"], tmp_path / "weights", tmp_path / "kept"
     layout, rng = token_layout(ROBOT, config), np.random.default_rng(0)
-    save_weights(folder, jax.tree.map(lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32),
-                                      parameter_shapes(config, layout)), config, ROBOT)
-    done = gato_ros("bench", "record-parity", "--policy", str(folder), "--steps", "60", "--keep", str(kept),
-                    "--json", str(tmp_path / "parity.json"))
+    save_weights(
+        folder,
+        jax.tree.map(lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32), parameter_shapes(config, layout)),
+        config,
+        ROBOT,
+    )
+    done = gato_ros(
+        "bench",
+        "record-parity",
+        "--policy",
+        str(folder),
+        "--steps",
+        "60",
+        "--keep",
+        str(kept),
+        "--json",
+        str(tmp_path / "parity.json"),
+    )
     result = json.loads((tmp_path / "parity.json").read_text())
     assert result["different"] == 0 and result["compared"] >= 40, done.stdout + done.stderr
     assert result["not_there"] <= 4, "a busy machine may lose a camera's message; a quiet one does not"
@@ -122,4 +158,5 @@ def test_the_cost_of_a_recorder_is_a_difference(tmp_path):
     result = json.loads(found.read_text())
     assert min(result["ticks"].values()) >= 10 and result["recorded_steps"] > 5, done.stderr
     assert result["added_p99_ms"] == pytest.approx(
-        result["camera_to_command_ms"]["with"]["p99"] - result["camera_to_command_ms"]["without"]["p99"])
+        result["camera_to_command_ms"]["with"]["p99"] - result["camera_to_command_ms"]["without"]["p99"]
+    )

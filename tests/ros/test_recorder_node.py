@@ -58,8 +58,16 @@ class Bench:
         self.probe.wait(lambda: last() in ("ok", "limited"), "a guard that follows", 120.0, rearm)
 
     def start_recorder(self, *arguments: str, program=None):
-        settings = ("-p", f'folder:="{self.folder}"', "-p", 'task:="stack it"', "-p", 'operator:="Ada"',
-                    *NO_WATERMARKS, *arguments)
+        settings = (
+            "-p",
+            f'folder:="{self.folder}"',
+            "-p",
+            'task:="stack it"',
+            "-p",
+            'operator:="Ada"',
+            *NO_WATERMARKS,
+            *arguments,
+        )
         if program:
             return self.processes.start(program, "--ros-args", "-r", "__ns:=/sawyer", *settings)
         return self.processes.node("recorder_node", *settings)
@@ -152,13 +160,19 @@ def test_an_episode_holds_what_was_seen_wanted_and_done(bench):
 
     # The messages themselves, at their own rate, by two other readers.
     with path.open("rb") as file:
-        decoded = [channel.topic for _, channel, _, _ in
-                   make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages()]
+        decoded = [
+            channel.topic
+            for _, channel, _, _ in make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages()
+        ]
     assert decoded.count("/sawyer/joint_states") > 3 * len(frames) > 0
     with AnyReader([path]) as reader:
         named = {connection.topic for connection in reader.connections}
-        commands = [reader.deserialize(data, connection.msgtype) for connection, _, data in reader.messages(
-            [one for one in reader.connections if one.topic == "/sawyer/command/joint_velocity"])]
+        commands = [
+            reader.deserialize(data, connection.msgtype)
+            for connection, _, data in reader.messages(
+                [one for one in reader.connections if one.topic == "/sawyer/command/joint_velocity"]
+            )
+        ]
     assert len(commands) > 3 * len(frames) and list(commands[0].name) == ROBOT.arm.joints
     assert {f"/sawyer/{ROBOT.observations[key].topic}" for key in ROBOT.image_keys} < named
     assert {"/sawyer/human/twist", "/sawyer/guard_node/status", "/sawyer/command/gripper"} < named
@@ -218,8 +232,12 @@ def test_one_that_is_told_to_end_finishes_and_one_that_is_killed_is_recovered(be
 
 def tmpfs(folder: Path, megabytes: int) -> bool:
     folder.mkdir()
-    return subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "gato_ros_test", str(folder)],
-                          capture_output=True).returncode == 0
+    return (
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "gato_ros_test", str(folder)], capture_output=True
+        ).returncode
+        == 0
+    )
 
 
 @pytest.mark.fault("R2")

@@ -167,8 +167,9 @@ def test_a_frame_that_is_missing_is_a_missed_tick_and_a_camera_that_lags_is_wait
             wire.picture(RIGHT, i + 100, 0.05 * i, late_s=0.01)
     wire.maker.finish()
     assert len(wire.steps) == 6 and wire.maker.missed_ticks == 1
-    assert all(step.observation.values[RIGHT][0, 0, 0] - step.observation.values[LEFT][0, 0, 0] == 100
-               for step in wire.steps)
+    assert all(
+        step.observation.values[RIGHT][0, 0, 0] - step.observation.values[LEFT][0, 0, 0] == 100 for step in wire.steps
+    )
 
 
 def test_what_a_policy_read_is_what_is_recorded():

@@ -13,8 +13,11 @@ from gato_ros.nodes.recorder_thread import Begin, End, RecorderThread, ThreadSet
 from tests.ros.test_recorder_steps import ROBOT, Wire
 
 FACTS = {"task_text": "stack", "operator": "Ada"}
-TYPES = {"image": "sensor_msgs/msg/Image", "joints": "sensor_msgs/msg/JointState",
-         "gripper": "sensor_msgs/msg/JointState"}
+TYPES = {
+    "image": "sensor_msgs/msg/Image",
+    "joints": "sensor_msgs/msg/JointState",
+    "gripper": "sensor_msgs/msg/JointState",
+}
 
 
 class Messages(Wire):

@@ -20,8 +20,10 @@ def test_the_would_be_command_moves_and_the_real_one_does_not_unless_a_human_dri
     probe.wait(lambda: would_be and speed(would_be[-1][1]) > 0.05, "the would-be command")
     heard = len(scene.arm)
     probe.spin(0.5)
-    probe.wait(lambda: said[-1][1].message in ("ok", "limited") and values_of(said[-1][1])["source"] == "policy",
-               "the policy in command of nothing")
+    probe.wait(
+        lambda: said[-1][1].message in ("ok", "limited") and values_of(said[-1][1])["source"] == "policy",
+        "the policy in command of nothing",
+    )
     assert "cosine" not in values_of(said[-1][1])  # nobody to agree with
     assert values_of(scene.status[-1][1])["shadow"] == "on" and scene.source() != "policy"
     assert len(scene.arm) > heard and not any(speed(message) for _, message in scene.arm)
@@ -43,11 +45,19 @@ def test_the_would_be_command_moves_and_the_real_one_does_not_unless_a_human_dri
         drive(vx)
 
     for vx, cosine in ((0.05, 1.0), (-0.05, -1.0)):
-        probe.wait(lambda: values_of(said[-1][1]).get("cosine") == f"{cosine:.4f}", "the agreement",  # noqa: B023
-                   meanwhile=lambda: drive_or_reset(vx), every_s=0.02)  # noqa: B023
+        probe.wait(
+            lambda wanted=f"{cosine:.4f}": values_of(said[-1][1]).get("cosine") == wanted,
+            "the agreement",
+            meanwhile=lambda vx=vx: drive_or_reset(vx),
+            every_s=0.02,
+        )
         assert float(values_of(said[-1][1])["opening_difference_m"]) == pytest.approx(0.01, abs=1e-4)
-    probe.wait(lambda: scene.source() == "human" and scene.largest() > 0.02, "the human's motion",
-               meanwhile=lambda: drive(0.05), every_s=0.02)
+    probe.wait(
+        lambda: scene.source() == "human" and scene.largest() > 0.02,
+        "the human's motion",
+        meanwhile=lambda: drive(0.05),
+        every_s=0.02,
+    )
     # The human lets go: the arm comes to rest, and the policy does not take over.
     probe.wait(lambda: scene.largest() == 0.0, "rest")
     heard = len(scene.arm)

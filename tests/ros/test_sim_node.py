@@ -60,16 +60,17 @@ def test_it_behaves_like_the_robot(processes, probe):
     # It never waits: sensors go on without any command, and never faster than the robot's.
     start = len(scene.joints), len(images[ROBOT.image_keys[0]])
     probe.spin(3.0)
-    joint_stamps = [seconds(m.header.stamp) for _, m in scene.joints[start[0]:]]
-    frame_stamps = [seconds(m.header.stamp) for _, m in images[ROBOT.image_keys[0]][start[1]:]]
+    joint_stamps = [seconds(m.header.stamp) for _, m in scene.joints[start[0] :]]
+    frame_stamps = [seconds(m.header.stamp) for _, m in images[ROBOT.image_keys[0]][start[1] :]]
     # 100 and 20 Hz; a machine with six times more to do than it can loses physics time, and counts it.
     assert 10.0 < (len(joint_stamps) - 1) / (joint_stamps[-1] - joint_stamps[0]) < 125.0
     assert 2.0 < (len(frame_stamps) - 1) / (frame_stamps[-1] - frame_stamps[0]) < 25.0
 
     # Velocities are followed; 0.2 s after the last command the arm holds by itself.
     begun = scene.last_joint()[0]
-    probe.wait(lambda: scene.last_joint()[0] > begun + 0.2, "motion", meanwhile=lambda: scene.command(0.5),
-               every_s=0.01)
+    probe.wait(
+        lambda: scene.last_joint()[0] > begun + 0.2, "motion", meanwhile=lambda: scene.command(0.5), every_s=0.01
+    )
     probe.wait(lambda: abs(scene.last_joint()[1]) < 0.01, "the hold", limit_s=5.0)
     held = scene.last_joint()[0]
     probe.spin(0.5)
@@ -77,10 +78,12 @@ def test_it_behaves_like_the_robot(processes, probe):
     probe.wait(lambda: int(scene.counts()["command_timeouts"]) >= 1, "the count")
 
     # Commands that do not fit are refused, counted, and move nothing.
-    for speed, names, complaint in ((0.5, ["right_j0"], "no velocity of right_j1"),
-                                    (0.5, [*ROBOT.arm.joints, "head_pan"], "unknown joints head_pan"),
-                                    (0.5, ["x", *ROBOT.arm.joints[1:]], "no velocity of right_j0"),
-                                    (float("nan"), ROBOT.arm.joints, "not finite")):
+    for speed, names, complaint in (
+        (0.5, ["right_j0"], "no velocity of right_j1"),
+        (0.5, [*ROBOT.arm.joints, "head_pan"], "unknown joints head_pan"),
+        (0.5, ["x", *ROBOT.arm.joints[1:]], "no velocity of right_j0"),
+        (float("nan"), ROBOT.arm.joints, "not finite"),
+    ):
         before = int(scene.counts()["refused_commands"])
         scene.command(speed, names)
         probe.wait(lambda: int(scene.counts()["refused_commands"]) == before + 1, "the refusal")  # noqa: B023

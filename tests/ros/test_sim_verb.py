@@ -39,10 +39,30 @@ def alive(pid: int) -> bool:
 
 def test_one_episode_leaves_a_report(tmp_path):
     out, extra = tmp_path / "out", tmp_path / "result.json"
-    result = subprocess.run([*COMMAND, "--episodes", "1", "--policy", "hold", "--max-steps", "40", "--out", str(out),
-                             "--json", str(extra), "--objects", "triplet3", "--seed", "900007",
-                             "--strip", str(out / "strip.png")],
-                            capture_output=True, text=True, timeout=120)
+    result = subprocess.run(
+        [
+            *COMMAND,
+            "--episodes",
+            "1",
+            "--policy",
+            "hold",
+            "--max-steps",
+            "40",
+            "--out",
+            str(out),
+            "--json",
+            str(extra),
+            "--objects",
+            "triplet3",
+            "--seed",
+            "900007",
+            "--strip",
+            str(out / "strip.png"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert result.returncode == 0, result.stderr
     report = json.loads((out / "report.json").read_text())
     assert report == json.loads(extra.read_text())
@@ -56,19 +76,39 @@ def test_one_episode_leaves_a_report(tmp_path):
     page = (out / "report.html").read_text()
     assert "data:video/mp4;base64," in page and "<svg" in page and "triplet3" in page
     assert "http" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
-        "http://creativecommons.org", "").replace("https://matplotlib.org", "")
+        "http://creativecommons.org", ""
+    ).replace("https://matplotlib.org", "")
     assert not list(out.glob("*.partial"))
     # Eight moments of two cameras, none of them blank.
     strip = cv2.imread(str(out / "strip.png"))
     assert strip.shape[1] == 8 * 164 and strip.shape[0] > 2 * 160
-    assert all(strip[row:row + 150, column:column + 150].std() > 10 for row in (5, 170)
-               for column in range(5, strip.shape[1] - 150, 164))
+    assert all(
+        strip[row : row + 150, column : column + 150].std() > 10
+        for row in (5, 170)
+        for column in range(5, strip.shape[1] - 150, 164)
+    )
 
 
 def test_another_arm_runs_in_its_own_namespace(tmp_path):
-    result = subprocess.run([*COMMAND, "--embodiment", "panda_rgb_stacking", "--episodes", "1", "--policy", "hold",
-                             "--max-steps", "20", "--no-incidents", "--out", str(tmp_path)],
-                            capture_output=True, text=True, timeout=120)
+    result = subprocess.run(
+        [
+            *COMMAND,
+            "--embodiment",
+            "panda_rgb_stacking",
+            "--episodes",
+            "1",
+            "--policy",
+            "hold",
+            "--max-steps",
+            "20",
+            "--no-incidents",
+            "--out",
+            str(tmp_path),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["embodiment"]["name"] == "panda_rgb_stacking" and report["ticks"] >= 10
@@ -77,26 +117,50 @@ def test_another_arm_runs_in_its_own_namespace(tmp_path):
 
 
 def test_a_manager_brings_the_loop_up_and_the_loop_is_the_same(tmp_path):
-    result = subprocess.run([*COMMAND, "--episodes", "1", "--policy", "hold", "--max-steps", "40", "--managed",
-                             "--out", str(tmp_path / "out")], capture_output=True, text=True, timeout=120)
+    result = subprocess.run(
+        [
+            *COMMAND,
+            "--episodes",
+            "1",
+            "--policy",
+            "hold",
+            "--max-steps",
+            "40",
+            "--managed",
+            "--out",
+            str(tmp_path / "out"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "out/report.json").read_text())
     assert report["ok"] and 20 <= report["ticks"] <= 44 and not report["lost_nodes"]
 
 
-@pytest.mark.parametrize("arguments, complaint", [
-    (["--objects", "triplet9"], "triplet"), (["--episodes", "0"], "episodes"),
-    (["--policy", "/nonexistent"], "a folder with weights"), (["--seed", "-1"], "seed"),
-    (["--max-steps", "0"], "max-steps"), (["--task", "blue_on_gren"], "did you mean 'blue_on_green'"),
-    (["--embodiment", "sawyer_tld"], "an embodiment"),
-    (["--parameters", "BAD"], "did you mean 'rate_hz'"), (["--parameters", "/nonexistent.yaml"], "parameter file")])
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [
+        (["--objects", "triplet9"], "triplet"),
+        (["--episodes", "0"], "episodes"),
+        (["--policy", "/nonexistent"], "a folder with weights"),
+        (["--seed", "-1"], "seed"),
+        (["--max-steps", "0"], "max-steps"),
+        (["--task", "blue_on_gren"], "did you mean 'blue_on_green'"),
+        (["--embodiment", "sawyer_tld"], "an embodiment"),
+        (["--parameters", "BAD"], "did you mean 'rate_hz'"),
+        (["--parameters", "/nonexistent.yaml"], "parameter file"),
+    ],
+)
 def test_bad_input_is_refused_before_anything_starts(tmp_path, arguments, complaint):
     bad = tmp_path / "bad.yaml"
     bad.write_text("/**/guard_node:\n  ros__parameters:\n    rate_hs: 100.0\n")
     arguments = [str(bad) if argument == "BAD" else argument for argument in arguments]
     policy = [] if "--policy" in arguments else ["--policy", "hold"]
-    result = subprocess.run([*COMMAND, *arguments, *policy, "--out", str(tmp_path / "out")], capture_output=True,
-                            text=True, timeout=60)
+    result = subprocess.run(
+        [*COMMAND, *arguments, *policy, "--out", str(tmp_path / "out")], capture_output=True, text=True, timeout=60
+    )
     assert result.returncode == 2
     assert complaint in result.stderr and len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
@@ -105,8 +169,12 @@ def test_bad_input_is_refused_before_anything_starts(tmp_path, arguments, compla
 @pytest.fixture
 def long_run(tmp_path):
     """A run in its first seconds, and its nodes' process numbers; killed afterwards, whatever the test found."""
-    process = subprocess.Popen([*COMMAND, "--episodes", "50", "--policy", "hold", "--out", str(tmp_path / "out")],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*COMMAND, "--episodes", "50", "--policy", "hold", "--out", str(tmp_path / "out")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         end_s = time.monotonic() + 60.0
         while len(nodes := nodes_of(process.pid)) < 3:
@@ -161,8 +229,9 @@ def test_figures_are_made_from_stamps():
     assert row["camera_to_command_ms"] == {"p50": 25.0, "p99": 25.0}
     # Joint speeds that grow with the square of the time have one jerk throughout, whenever they were sent.
     rng, start_ns = np.random.default_rng(0), start + 20 * period_ns
-    record.commands = [(int(start_ns + at * 1e9), np.array([0.0, 3.0 * at**2])) for at in np.cumsum(
-        rng.uniform(0.008, 0.012, 40))]
+    record.commands = [
+        (int(start_ns + at * 1e9), np.array([0.0, 3.0 * at**2])) for at in np.cumsum(rng.uniform(0.008, 0.012, 40))
+    ]
     record.ended_ns = start_ns + 10**9
     jerk = record.joint_jerk().reshape(-1, 2)
     assert (jerk[:, 0] == 0).all() and jerk[:, 1].mean() == pytest.approx(6.0, rel=0.02)

@@ -33,10 +33,11 @@ class GuardSteps:
     def read(self) -> list[tuple]:
         """(proposals, state, now, command, verdict) of each."""
         heard = self._heard[:]
-        del self._heard[:len(heard)]
+        del self._heard[: len(heard)]
         entries = (json.loads(line) for _, message in heard for line in message.data.splitlines())
-        self._read += [(*decode(entry["arguments"]), *decode(entry["result"])) for entry in entries
-                       if entry.get("call") == "step"]
+        self._read += [
+            (*decode(entry["arguments"]), *decode(entry["result"])) for entry in entries if entry.get("call") == "step"
+        ]
         return self._read
 
 
@@ -45,10 +46,17 @@ def trace_of(steps: list[tuple]) -> Trace:
     trace, before_s = Trace(inside=False, wish="policy"), None
     for _, state, now, command, verdict in steps:
         opening_m = command.gripper_opening_m
-        trace.add(velocity=command.joint_velocity, following=verdict.following, pressed=False,
-                  latched=verdict.level.value == "latched", told=opening_m is not None,
-                  opening_m=np.nan if opening_m is None else opening_m, jacobian=state.jacobian,
-                  tool=state.tool_position, passed_s=0.0 if before_s is None else now.steady_s - before_s)
+        trace.add(
+            velocity=command.joint_velocity,
+            following=verdict.following,
+            pressed=False,
+            latched=verdict.level.value == "latched",
+            told=opening_m is not None,
+            opening_m=np.nan if opening_m is None else opening_m,
+            jacobian=state.jacobian,
+            tool=state.tool_position,
+            passed_s=0.0 if before_s is None else now.steady_s - before_s,
+        )
         before_s = now.steady_s
     return trace
 
@@ -78,8 +86,10 @@ def test_in_the_simulator_a_person_takes_over_at_the_next_tick_and_the_policy_ea
     steps = [step for step in guard.read() if step[1] is not None]
 
     # Human wins: in every step that knew of a human, and so in the first after the press.
-    knew = [proposals["human"] is not None and now.steady_s - proposals["human"].received_s <= VALID_S
-            for proposals, _, now, _, _ in steps]
+    knew = [
+        proposals["human"] is not None and now.steady_s - proposals["human"].received_s <= VALID_S
+        for proposals, _, now, _, _ in steps
+    ]
     sources = [verdict.source for *_, verdict in steps]
     assert sum(knew) > 40 and {sources[i] for i, there in enumerate(knew) if there} == {"human"}
 
@@ -99,7 +109,7 @@ def test_in_the_simulator_a_person_takes_over_at_the_next_tick_and_the_policy_ea
         assert not early or any("hand_back_ramp" in verdict.reasons for *_, verdict in early)
         speeds = [np.linalg.norm((state.jacobian @ command.joint_velocity)[:3]) for _, state, _, command, _ in early]
         assert max(speeds, default=0.0) < 0.25 * 0.05
-    assert any(verdict.source == "policy" and not verdict.reasons for *_, verdict in steps[backs[-1]:])
+    assert any(verdict.source == "policy" and not verdict.reasons for *_, verdict in steps[backs[-1] :])
 
 
 class Held:
@@ -132,9 +142,14 @@ class Held:
         at_s = time.time()
         inject()
         # By the guard's stamps: the test's own process may be kept from listening while it is not run.
-        slower = lambda: next((at for _, message in self.scene.arm[heard:]
-                               if (at := seconds(message.header.stamp)) >= at_s
-                               and max(map(abs, message.velocity)) < 0.97 * moving), None)
+        slower = lambda: next(
+            (
+                at
+                for _, message in self.scene.arm[heard:]
+                if (at := seconds(message.header.stamp)) >= at_s and max(map(abs, message.velocity)) < 0.97 * moving
+            ),
+            None,
+        )
         self.probe.wait(slower, "a slower command", meanwhile=self.pad.send if hold_on else None, every_s=0.005)
         self.probe.wait(lambda: self.scene.largest() == 0.0, "standstill", every_s=0.02)
         reaction_ms = 1e3 * (slower() - at_s)
@@ -155,8 +170,10 @@ def test_whatever_takes_the_hand_away_the_arm_stops(processes, probe, record_inj
         held.pad.send()
 
     for _ in range(fault_repeat):
-        for what, inject, hold_on in (("the button released", release, True), ("the joystick silent", lambda: None,
-                                                                                False)):
+        for what, inject, hold_on in (
+            ("the button released", release, True),
+            ("the joystick silent", lambda: None, False),
+        ):
             record_injection("C12", what, held.reaction_ms(inject, hold_on))
     record_injection("C12", "SIGKILL of teleop_node", held.reaction_ms(held.teleop.kill))
     # It is no fault of the policy's or the robot's: whoever comes next is followed without a reset.
@@ -178,8 +195,12 @@ def test_the_expert_in_the_operators_seat_stacks_through_the_guard(processes, pr
     probe.wait(stacked, "the stack", limit_s=150.0)
     sources = Counter(values_of(message)["source"] for _, message in said)
     assert sources["human"] > 100 and not sources["policy"]
-    twists = np.array([[message.twist.linear.x, message.twist.linear.y, message.twist.linear.z, message.twist.angular.z]
-                       for _, message in ears.twists])
+    twists = np.array(
+        [
+            [message.twist.linear.x, message.twist.linear.y, message.twist.linear.z, message.twist.angular.z]
+            for _, message in ears.twists
+        ]
+    )
     assert (np.abs(twists) <= ROBOT.action_upper[:4] + 1e-9).all() and not twists[0].any()
     assert probe.call(SetBool, "teleop_node/hands_on", SetBool.Request(data=False)).success
     probe.wait(lambda: ears.message() == "hands off" and not any(ears.forward()[-1:]), "hands off")

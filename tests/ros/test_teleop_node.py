@@ -30,10 +30,12 @@ class Recorder:
                 self.asked.append(name)
                 response.success, response.message = name not in self._refuses, f"{name} it is"
                 return response
+
             return serve
 
-        self._services = [self._node.create_service(Trigger, f"recorder_node/{name}", answer(name))
-                          for name in RECORDER]
+        self._services = [
+            self._node.create_service(Trigger, f"recorder_node/{name}", answer(name)) for name in RECORDER
+        ]
 
     def close(self) -> None:
         for service in self._services:
@@ -45,8 +47,9 @@ def joy(module_processes, module_probe):
     """teleop_node with a gamepad, before anybody publishes one."""
     ears = Ears(module_probe)
     # As patient as it may be: on a busy machine the test's own joystick stutters.
-    ears.node = module_processes.node("teleop_node", "-p", "device:=joy", "-p", "ramp_s:=0.2", "-p",
-                                      "input_timeout_s:=0.2")
+    ears.node = module_processes.node(
+        "teleop_node", "-p", "device:=joy", "-p", "ramp_s:=0.2", "-p", "input_timeout_s:=0.2"
+    )
     module_probe.wait(lambda: ears.said, "teleop_node")
     return ears
 
@@ -94,7 +97,7 @@ def test_the_dead_man_begins_eased_in_and_ends_with_one_zero(joy, pad, module_pr
     stamps = [seconds(message.header.stamp) for _, message in joy.twists]
     # Both halves of a proposal carry one stamp; the last may still be on its way.
     openings = [seconds(message.header.stamp) for _, message in joy.openings]
-    assert openings == stamps[:len(openings)] and len(stamps) - len(openings) <= 1
+    assert openings == stamps[: len(openings)] and len(stamps) - len(openings) <= 1
     assert {message.header.frame_id for _, message in joy.twists} == {ROBOT.base_frame}
     pad.push(forward=1.0, held=False)
     pad.wait(lambda: joy.forward()[-1] == 0.0, "the last word")
@@ -182,8 +185,10 @@ def recorder(module_probe):
 def test_buttons_speak_to_the_recorder_and_a_missing_one_is_said(joy, pad, recorder):
     pad.seen_released(joy)
     pad.press(START)
-    pad.wait(lambda: "nobody offers /sawyer/recorder_node/start, NOTHING IS RECORDED" in joy.values()["last_word"],
-             "the word")
+    pad.wait(
+        lambda: "nobody offers /sawyer/recorder_node/start, NOTHING IS RECORDED" in joy.values()["last_word"],
+        "the word",
+    )
     recorder.open()
     pad.wait(lambda: joy.values()["recorder"] == "there", "the recorder")
     for button, name in ((7, "start"), (3, "stop_success"), (1, "stop_fail"), (6, "discard"), (2, "redo"), (5, "mark")):
@@ -221,8 +226,12 @@ def test_a_spacemouse_gives_motion_as_a_twist_and_its_button_as_a_joy(processes,
     assert [moved.linear.x, moved.linear.z, moved.angular.z] == pytest.approx([0.0, FULL[2] / 2, -FULL[3]])
     assert moved.angular.x == 0.0
     # The button alone does not move: a cap that is not heard of may be pushed any way.
-    probe.wait(lambda: "twist_stamped is silent" in ears.message(), "the reason", every_s=0.02,
-               meanwhile=lambda: buttons.publish(Joy(axes=[0.0] * 6, buttons=[1])))
+    probe.wait(
+        lambda: "twist_stamped is silent" in ears.message(),
+        "the reason",
+        every_s=0.02,
+        meanwhile=lambda: buttons.publish(Joy(axes=[0.0] * 6, buttons=[1])),
+    )
     assert ears.forward()[-1] == 0.0 and ears.twists[-1][1].twist.linear.z == 0.0
 
 
@@ -230,8 +239,17 @@ def test_a_spacemouse_gives_motion_as_a_twist_and_its_button_as_a_joy(processes,
 def keyboard(probe):
     """teleop_node on a terminal."""
     ears = Ears(probe)
-    screen = Screen("-m", "gato_ros.nodes.teleop_node", "--ros-args", "-r", "__ns:=/sawyer", "-p", "ramp_s:=0.1",
-                    "-p", "key_hold_s:=0.3")
+    screen = Screen(
+        "-m",
+        "gato_ros.nodes.teleop_node",
+        "--ros-args",
+        "-r",
+        "__ns:=/sawyer",
+        "-p",
+        "ramp_s:=0.1",
+        "-p",
+        "key_hold_s:=0.3",
+    )
     screen.shows("emergency stop")
     yield ears, screen
     screen.close()
@@ -319,12 +337,16 @@ def test_the_tool_frame_follows_the_gripper(processes, probe):
     assert abs(direction[1]) > 0.05 and linear.z == 0.0
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["-p", "device:=joystick"], "a device of teleop_node"),
-    (["-p", "device:=joy", "-p", "mapping:=gampad"], "did you mean 'gamepad'"),
-    (["-p", "device:=joy", "-p", "frame:=tol"], "did you mean 'tool'"),
-    (["-p", "device:=expert", "-p", "frame:=tool"], "it thinks in the base frame"),
-    (["-p", "device:=expert", "-p", "task:=red_on_blu"], "red_on_blue")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["-p", "device:=joystick"], "a device of teleop_node"),
+        (["-p", "device:=joy", "-p", "mapping:=gampad"], "did you mean 'gamepad'"),
+        (["-p", "device:=joy", "-p", "frame:=tol"], "did you mean 'tool'"),
+        (["-p", "device:=expert", "-p", "frame:=tool"], "it thinks in the base frame"),
+        (["-p", "device:=expert", "-p", "task:=red_on_blu"], "red_on_blue"),
+    ],
+)
 def test_what_cannot_be_is_refused_in_one_line(processes, arguments, words):
     node = processes.node("teleop_node", *arguments)
     assert node.wait(timeout=60) == 2 and words in node.log_path.read_text()

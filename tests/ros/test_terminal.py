@@ -30,12 +30,21 @@ while True:
 """
 
 
-@pytest.mark.parametrize("sent, keys, rest", [
-    ("wa", ["w", "a"], ""), ("\x1b[A\x1bOB", ["up", "down"], ""), ("w\x1b[Cd", ["w", "right", "d"], ""),
-    # Delete, F5, Shift-Tab, an answer to a question, Alt-g: none of them is a key of ours.
-    ("\x1b[3~\x1b[15~\x1b[Z\x1b[?62;4c\x1bg1", ["1"], ""),
-    ("w\x1b", ["w"], "\x1b"), ("\x1b[", [], "\x1b["), ("\x1b[1;5", [], "\x1b[1;5"),
-    ("\x1b\x1b[A", ["up"], ""), ("\x1b\x1b\x1b", [], "\x1b")])
+@pytest.mark.parametrize(
+    "sent, keys, rest",
+    [
+        ("wa", ["w", "a"], ""),
+        ("\x1b[A\x1bOB", ["up", "down"], ""),
+        ("w\x1b[Cd", ["w", "right", "d"], ""),
+        # Delete, F5, Shift-Tab, an answer to a question, Alt-g: none of them is a key of ours.
+        ("\x1b[3~\x1b[15~\x1b[Z\x1b[?62;4c\x1bg1", ["1"], ""),
+        ("w\x1b", ["w"], "\x1b"),
+        ("\x1b[", [], "\x1b["),
+        ("\x1b[1;5", [], "\x1b[1;5"),
+        ("\x1b\x1b[A", ["up"], ""),
+        ("\x1b\x1b\x1b", [], "\x1b"),
+    ],
+)
 def test_escape_sequences_are_taken_whole(sent, keys, rest):
     assert keys_in(sent) == (keys, rest)
 
@@ -97,22 +106,30 @@ def test_keys_that_waited_are_called_late(screen):
 
 
 def test_without_a_terminal_there_is_one_line_that_says_so():
-    done = subprocess.run([sys.executable, "-m", "gato_ros.nodes.teleop_node"], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=60, start_new_session=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "gato_ros.nodes.teleop_node"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        start_new_session=True,
+    )
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
     assert "expected a terminal for the keyboard; got none" in done.stderr
 
 
 def test_in_the_background_it_is_refused_and_not_stopped(screen):
     """A job behind `&` that touches the terminal would be stopped by it, without a word."""
-    program = ("import os, signal, sys\n"
-               "pid = os.fork()\n"
-               "if pid:\n    print('ended', os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)\n"
-               "else:\n    os.setpgid(0, 0)\n"
-               "    from gato_ros.nodes.terminal import Terminal\n"
-               "    from gato_ros.core.errors import SetupError\n"
-               "    try:\n        Terminal()\n"
-               "    except SetupError as error:\n        print(error, flush=True)\n        os._exit(2)\n")
+    program = (
+        "import os, signal, sys\n"
+        "pid = os.fork()\n"
+        "if pid:\n    print('ended', os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)\n"
+        "else:\n    os.setpgid(0, 0)\n"
+        "    from gato_ros.nodes.terminal import Terminal\n"
+        "    from gato_ros.core.errors import SetupError\n"
+        "    try:\n        Terminal()\n"
+        "    except SetupError as error:\n        print(error, flush=True)\n        os._exit(2)\n"
+    )
     one = Screen("-c", program)
     try:
         one.shows("ended 2")
@@ -122,9 +139,11 @@ def test_in_the_background_it_is_refused_and_not_stopped(screen):
 
 
 def test_a_terminal_that_hangs_up_is_noticed():
-    program = ("import os, time\nfrom gato_ros.nodes.terminal import Terminal\nterminal = Terminal()\n"
-               "terminal.write('ready')\n"
-               "while not terminal.gone:\n    terminal.pressed()\n    time.sleep(0.01)\nos._exit(7)\n")
+    program = (
+        "import os, time\nfrom gato_ros.nodes.terminal import Terminal\nterminal = Terminal()\n"
+        "terminal.write('ready')\n"
+        "while not terminal.gone:\n    terminal.pressed()\n    time.sleep(0.01)\nos._exit(7)\n"
+    )
     one = Screen("-c", program, controlling=False)
     one.shows("ready")
     one.hang_up()

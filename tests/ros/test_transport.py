@@ -20,8 +20,15 @@ from gato_ros.nodes.transport import (
     uses_shared_memory,
 )
 
-OURS = (RANGE, "ROS_LOCALHOST_ONLY", "ROS_STATIC_PEERS", "FASTDDS_BUILTIN_TRANSPORTS", "FASTDDS_DEFAULT_PROFILES_FILE",
-        "FASTRTPS_DEFAULT_PROFILES_FILE", "RMW_IMPLEMENTATION")
+OURS = (
+    RANGE,
+    "ROS_LOCALHOST_ONLY",
+    "ROS_STATIC_PEERS",
+    "FASTDDS_BUILTIN_TRANSPORTS",
+    "FASTDDS_DEFAULT_PROFILES_FILE",
+    "FASTRTPS_DEFAULT_PROFILES_FILE",
+    "RMW_IMPLEMENTATION",
+)
 
 
 def profile_of(environment: dict) -> str | None:
@@ -49,8 +56,9 @@ def test_the_variable_is_that_of_the_library_that_is_loaded(probe):
     assert FILES[is_2] in environment and FILES[not is_2] not in environment
 
 
-@pytest.mark.parametrize(("distribution", "name"), [("humble", FILES[1]), ("jazzy", FILES[1]), ("kilted", FILES[0]),
-                                                    ("lyrical", FILES[0])])
+@pytest.mark.parametrize(
+    ("distribution", "name"), [("humble", FILES[1]), ("jazzy", FILES[1]), ("kilted", FILES[0]), ("lyrical", FILES[0])]
+)
 def test_an_installed_ros_tells_by_its_distribution(monkeypatch, distribution, name):
     def no_wheel(package):
         raise PackageNotFoundError(package)
@@ -62,17 +70,23 @@ def test_an_installed_ros_tells_by_its_distribution(monkeypatch, distribution, n
     assert environment[name] == str(PROFILE)
 
 
-@pytest.mark.parametrize("chosen", [{}, {RANGE: "SUBNET"}, {RANGE: "OFF"},
-                                    {RANGE: "LOCALHOST", "ROS_STATIC_PEERS": "another"}])
+@pytest.mark.parametrize(
+    "chosen", [{}, {RANGE: "SUBNET"}, {RANGE: "OFF"}, {RANGE: "LOCALHOST", "ROS_STATIC_PEERS": "another"}]
+)
 def test_elsewhere_only_the_transport_is_changed(chosen):
     environment = dict(chosen)
     avoid_shared_memory(environment)
     assert environment == {**chosen, "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}
 
 
-@pytest.mark.parametrize("chosen", [{"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp", RANGE: "LOCALHOST"},
-                                    {"FASTDDS_DEFAULT_PROFILES_FILE": "/mine.xml", RANGE: "LOCALHOST"},
-                                    {"FASTRTPS_DEFAULT_PROFILES_FILE": "/mine.xml"}])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp", RANGE: "LOCALHOST"},
+        {"FASTDDS_DEFAULT_PROFILES_FILE": "/mine.xml", RANGE: "LOCALHOST"},
+        {"FASTRTPS_DEFAULT_PROFILES_FILE": "/mine.xml"},
+    ],
+)
 def test_what_the_user_has_chosen_stays(chosen):
     environment = dict(chosen)
     avoid_shared_memory(environment)
@@ -86,9 +100,15 @@ def start(processes, environment, *arguments):
     clean = {name: value for name, value in os.environ.items() if name not in OURS}
     log = processes.folder / f"{arguments[-1].replace('/', '_')}.log"
     with log.open("wb") as file:
-        process = subprocess.Popen([sys.executable, *arguments], env={**clean, **environment}, stdout=file,
-                                   stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
-                                   cwd=Path(__file__).resolve().parents[2])
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            env={**clean, **environment},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=Path(__file__).resolve().parents[2],
+        )
     return processes.keep(process), log
 
 
@@ -97,8 +117,11 @@ def thread_names(pid: int) -> set[str]:
 
 
 @pytest.mark.fault("P3")
-@pytest.mark.parametrize("environment", [{RANGE: "LOCALHOST"}, {"ROS_LOCALHOST_ONLY": "1"}, {RANGE: "SUBNET"}, {}],
-                         ids=["localhost", "localhost_only", "subnet", "nothing"])
+@pytest.mark.parametrize(
+    "environment",
+    [{RANGE: "LOCALHOST"}, {"ROS_LOCALHOST_ONLY": "1"}, {RANGE: "SUBNET"}, {}],
+    ids=["localhost", "localhost_only", "subnet", "nothing"],
+)
 def test_the_guard_has_no_thread_for_shared_memory_and_strangers_hear_it(processes, probe, environment):
     guard, log = start(processes, environment, "-m", "gato_ros.nodes.guard_node", "--ros-args", "-r", "__ns:=/sawyer")
     # A stranger as ROS makes it: with shared memory, and so the check can fail.
@@ -116,11 +139,20 @@ def values(heard) -> dict[str, str]:
 
 def test_shared_memory_that_the_user_asks_for_is_warned_of(processes, probe, tmp_path):
     profile = tmp_path / "mine.xml"
-    profile.write_text('<?xml version="1.0"?><dds xmlns="http://www.eprosima.com"><profiles>'
-                       '<participant profile_name="mine" is_default_profile="true"><rtps/></participant>'
-                       '</profiles></dds>')
-    _, log = start(processes, {"FASTDDS_DEFAULT_PROFILES_FILE": str(profile), RANGE: "LOCALHOST"},
-                   "-m", "gato_ros.nodes.guard_node", "--ros-args", "-r", "__ns:=/sawyer")
+    profile.write_text(
+        '<?xml version="1.0"?><dds xmlns="http://www.eprosima.com"><profiles>'
+        '<participant profile_name="mine" is_default_profile="true"><rtps/></participant>'
+        "</profiles></dds>"
+    )
+    _, log = start(
+        processes,
+        {"FASTDDS_DEFAULT_PROFILES_FILE": str(profile), RANGE: "LOCALHOST"},
+        "-m",
+        "gato_ros.nodes.guard_node",
+        "--ros-args",
+        "-r",
+        "__ns:=/sawyer",
+    )
     end_s = time.monotonic() + 30.0
     while "uses shared memory" not in log.read_text():
         assert time.monotonic() < end_s, log.read_text()

@@ -32,8 +32,12 @@ class Side:
         self.joints = probe.listen(JointState, topic(ROBOT.wire.joint_states.topic), STATE_IN)
         self.clock = probe.listen(Clock, topic("clock"), REPORT)
         follows = {"use_sim_time": True}
-        plans = loop_plan({"sim_node": {"lockstep": True}, "guard_node": {"start_armed": True}}, namespace=name,
-                          without=("incident_node",), remaps={"/clock": "clock"})
+        plans = loop_plan(
+            {"sim_node": {"lockstep": True}, "guard_node": {"start_armed": True}},
+            namespace=name,
+            without=("incident_node",),
+            remaps={"/clock": "clock"},
+        )
         for plan in plans:
             command = plan.command()[1:]
             if plan.name == "policy_node":
@@ -80,8 +84,12 @@ def test_two_loops_run_side_by_side_without_cross_talk(sides, probe):
         print(f"{name}: {rate_hz:.2f} Hz of simulated time")
         assert not any(step % 50_000_000 for step in steps) and rate_hz > 18.0, f"{name}: {steps}"
         # Its own nodes only, on its own clock.
-        for topic, node in ((ROBOT.wire.arm_command, "guard_node"), (ROBOT.wire.proposal_twist, "policy_node"),
-                            (ROBOT.wire.joint_states.topic, "sim_node"), ("clock", "sim_node")):
+        for topic, node in (
+            (ROBOT.wire.arm_command, "guard_node"),
+            (ROBOT.wire.proposal_twist, "policy_node"),
+            (ROBOT.wire.joint_states.topic, "sim_node"),
+            ("clock", "sim_node"),
+        ):
             assert side.publishers_of(topic) == {f"/{name}/{node}"}
         # A busy machine tells late.
         assert abs(seconds(side.commands[-1][1].header.stamp) - seconds(side.clock[-1][1].clock)) < 5.0
@@ -91,9 +99,14 @@ def test_two_loops_run_side_by_side_without_cross_talk(sides, probe):
     for name, side in sides.items():
         wanted = TWISTS[name][:3]
         # Waited for: where a busy machine delays proposals, an arm stops for moments.
-        probe.wait(lambda: min(np.linalg.norm(side.tool_velocity() - way * wanted) for way in (1, -1))  # noqa: B023
-                   < 0.3 * np.linalg.norm(wanted), f"{name} to move as its policy wants",  # noqa: B023
-                   meanwhile=side.reset_if_latched)
+        probe.wait(
+            lambda side=side, wanted=wanted: (
+                min(np.linalg.norm(side.tool_velocity() - way * wanted) for way in (1, -1))
+                < 0.3 * np.linalg.norm(wanted)
+            ),
+            f"{name} to move as its policy wants",
+            meanwhile=side.reset_if_latched,
+        )
 
     # One that is told to be silent stands; the other goes on.
     left, right = sides["left"], sides["right"]
@@ -101,6 +114,9 @@ def test_two_loops_run_side_by_side_without_cross_talk(sides, probe):
     probe.wait(lambda: not any(left.commands[-1][1].velocity), "the left arm to stand")
     heard = len(right.observed)
     probe.wait(lambda: len(right.observed) > heard + 10, "the right policy")
-    probe.wait(lambda: np.linalg.norm(right.tool_velocity()) > 0.005, "the right arm to move on",
-               meanwhile=right.reset_if_latched)
+    probe.wait(
+        lambda: np.linalg.norm(right.tool_velocity()) > 0.005,
+        "the right arm to move on",
+        meanwhile=right.reset_if_latched,
+    )
     assert not any(left.commands[-1][1].velocity)

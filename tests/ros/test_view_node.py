@@ -22,8 +22,10 @@ from gato_ros.nodes.view_node import LATCHED
 
 ROBOT = load_embodiment()
 CAMERA_TOPIC = ROBOT.observations[ROBOT.image_keys[0]].topic
-MARKERS = pytest.mark.skipif(importlib.util.find_spec("visualization_msgs") is None,
-                             reason="visualization_msgs is not installed here (requirements/ros.txt has it)")
+MARKERS = pytest.mark.skipif(
+    importlib.util.find_spec("visualization_msgs") is None,
+    reason="visualization_msgs is not installed here (requirements/ros.txt has it)",
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +40,9 @@ def viewed(module_processes, module_probe):
 
 def cameras_of(probe) -> bool:
     """Whether view_node hears the cameras."""
-    return any(info.node_name == "view_node" for info in probe.node.get_subscriptions_info_by_topic(
-        f"/sawyer/{CAMERA_TOPIC}"))
+    return any(
+        info.node_name == "view_node" for info in probe.node.get_subscriptions_info_by_topic(f"/sawyer/{CAMERA_TOPIC}")
+    )
 
 
 def test_the_description_is_the_urdf_and_comes_late_too(viewed):
@@ -61,8 +64,9 @@ def test_the_picture_shows_the_loop_while_somebody_looks(viewed):
     assert not cameras_of(probe)
     thoughts = probe.node.create_publisher(Float32MultiArray, "policy_node/introspection", REPORT)
     seen = []
-    watching = probe.node.create_subscription(Image, "view_node/image",
-                                              lambda message: seen.append((time.monotonic(), message)), CAMERA)
+    watching = probe.node.create_subscription(
+        Image, "view_node/image", lambda message: seen.append((time.monotonic(), message)), CAMERA
+    )
     probe.wait(lambda: thoughts.get_subscription_count(), "the node to listen to the policy")
 
     def newest() -> np.ndarray:
@@ -74,8 +78,11 @@ def test_the_picture_shows_the_loop_while_somebody_looks(viewed):
         if not seen:
             return False
         picture = newest()
-        return (picture[200, 150:600].std() > 20 and picture[0, 0].tolist() == list(COLOURS["ok"])
-                and (picture[-150:, :340] == (255, 176, 64)).all(-1).any())
+        return (
+            picture[200, 150:600].std() > 20
+            and picture[0, 0].tolist() == list(COLOURS["ok"])
+            and (picture[-150:, :340] == (255, 176, 64)).all(-1).any()
+        )
 
     probe.wait(whole, "a picture with cameras, guard and command")
     before = len(seen)
@@ -120,8 +127,9 @@ def test_the_workspace_is_a_box_in_the_guards_colour():
 
 def rerun_rows(file) -> dict[str, int]:
     """Entity -> rows, by Rerun's own reader."""
-    done = subprocess.run([sys.executable, "-m", "rerun", "rrd", "print", str(file)], capture_output=True, text=True,
-                          timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "rerun", "rrd", "print", str(file)], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     found = {}
     for rows, entity in re.findall(r"with (\d+) rows .*? - (/\S+) - data", done.stdout):
@@ -148,6 +156,13 @@ def test_a_rerun_file_can_be_read_back(processes, probe, tmp_path):
     node.send_signal(signal.SIGINT)
     assert node.wait(timeout=30) == 0
     rows = rerun_rows(file)
-    for entity in ("/cameras/basket_front_left", "/cameras/basket_front_right", "/joints/right_j3",
-                   "/world/commanded", "/world/tool", "/world/workspace", "/status"):
+    for entity in (
+        "/cameras/basket_front_left",
+        "/cameras/basket_front_right",
+        "/joints/right_j3",
+        "/world/commanded",
+        "/world/tool",
+        "/world/workspace",
+        "/status",
+    ):
         assert rows.get(entity, 0) > 0, (entity, rows)

@@ -13,8 +13,16 @@ from gato_ros.nodes.plan import NAMESPACE, PARAMETERS
 
 LAUNCH = Path(__file__).resolve().parents[2] / "launch"
 ROBOT = load_embodiment()
-PUBLISHED = {f"/{NAMESPACE}/{name}" for name in (
-    "robot_description", "view_node/markers", "view_node/image", "policy_node/introspection", "guard_node/status")}
+PUBLISHED = {
+    f"/{NAMESPACE}/{name}"
+    for name in (
+        "robot_description",
+        "view_node/markers",
+        "view_node/image",
+        "policy_node/introspection",
+        "guard_node/status",
+    )
+}
 ACTIONS = 5
 FIRST = {label: ACTIONS * place for place, label in enumerate(LABELS[:5])} | {"latency_ms": 5 * ACTIONS + 2}
 
@@ -34,8 +42,9 @@ def test_rviz_shows_robot_frames_markers_and_image_of_this_robot(rviz):
     assert manager["Global Options"]["Fixed Frame"] == ROBOT.base_frame
     displays = {display["Class"].split("/")[1]: display for display in manager["Displays"]}
     assert {"RobotModel", "TF", "MarkerArray", "Image"} <= set(displays)
-    topics = {place[key]["Value"] for place in displays.values() for key in ("Topic", "Description Topic")
-              if key in place}
+    topics = {
+        place[key]["Value"] for place in displays.values() for key in ("Topic", "Description Topic") if key in place
+    }
     assert topics == {f"/{NAMESPACE}/{name}" for name in ("robot_description", "view_node/markers", "view_node/image")}
     # Another quality of service and RViz shows nothing, without a word.
     assert displays["RobotModel"]["Description Topic"]["Durability Policy"] == "Transient Local"
@@ -53,8 +62,12 @@ def test_foxglove_plots_what_the_introspection_holds_at_that_place(foxglove):
     text = json.dumps(foxglove)
     topics = set(re.findall(rf'"(/{NAMESPACE}/[a-z_/]+)', text))
     assert topics == PUBLISHED and "view_node" in PARAMETERS
-    for panel, label in (("Plot!entropy", "entropy_nat"), ("Plot!probability", "probability"),
-                         ("Plot!latency", "latency_ms")):
-        places = [int(re.search(r"\[(\d+)\]", path["value"]).group(1))
-                  for path in foxglove["configById"][panel]["paths"]]
+    for panel, label in (
+        ("Plot!entropy", "entropy_nat"),
+        ("Plot!probability", "probability"),
+        ("Plot!latency", "latency_ms"),
+    ):
+        places = [
+            int(re.search(r"\[(\d+)\]", path["value"]).group(1)) for path in foxglove["configById"][panel]["paths"]
+        ]
         assert places == list(range(FIRST[label], FIRST[label] + len(places)))

@@ -21,7 +21,8 @@ def make_env(objects, wanted=TASKS["red_on_blue"]):
 
 @pytest.mark.parametrize(
     "task, objects, episodes, least",
-    [("red_on_blue", "cubes", 8, 7), ("red_on_blue", "triplet4", 5, 3), ("blue_on_green", "cubes", 5, 4)])
+    [("red_on_blue", "cubes", 8, 7), ("red_on_blue", "triplet4", 5, 3), ("blue_on_green", "cubes", 5, 4)],
+)
 def test_expert_stacks(task, objects, episodes, least):
     env = make_env(objects, TASKS[task])
     expert = StackingExpert(task=TASKS[task])
@@ -98,8 +99,9 @@ def test_the_plan_is_where_the_expert_goes():
     np.testing.assert_allclose([first[f"grasp_{axis}"] for axis in "xyz"], closed_at, atol=0.015)
     np.testing.assert_allclose(first["grasp_sin2"] ** 2 + first["grasp_cos2"] ** 2, 1, atol=1e-5)
     blue = env.world.prop("blue").position
-    np.testing.assert_allclose([first["place_x"], first["place_y"], first["place_z"]], [*blue[:2], blue[2] + 0.025],
-                               atol=0.008)  # a cube may lean on a slope
+    np.testing.assert_allclose(
+        [first["place_x"], first["place_y"], first["place_z"]], [*blue[:2], blue[2] + 0.025], atol=0.008
+    )  # a cube may lean on a slope
     assert "privileged/plan" not in env.observe().privileged
     env.close()
 
@@ -107,9 +109,10 @@ def test_the_plan_is_where_the_expert_goes():
 def test_expert_and_policy_take_turns_and_every_label_is_the_experts():
     env = RgbStackingEnv("cubes", privileged=PRIVILEGED_KEYS, max_steps=120)
     expert, rewound = StackingExpert(), StackingExpert()
-    steps = list(demonstrate(env, HoldPolicy(), expert, 3, Noise(clean_episodes=1.0), image_share=0.1,
-                             expert_share=0.5))
-    segments = [steps[start:start + SEGMENT_TICKS] for start in range(0, len(steps), SEGMENT_TICKS)]
+    steps = list(
+        demonstrate(env, HoldPolicy(), expert, 3, Noise(clean_episodes=1.0), image_share=0.1, expert_share=0.5)
+    )
+    segments = [steps[start : start + SEGMENT_TICKS] for start in range(0, len(steps), SEGMENT_TICKS)]
     by_expert = [all(np.array_equal(step.executed.twist, step.label.twist) for step in one) for one in segments]
     held = [all(not step.executed.twist.any() for step in one) for one in segments]
     assert any(by_expert) and any(held) and all(a or b for a, b in zip(by_expert, held, strict=True))

@@ -13,9 +13,19 @@ from gato_ros.sim.objects import (
 
 ALL = (*TEST_OBJECTS, *HELD_OUT_OBJECTS, *TRAINING_OBJECTS)
 BOUNDING_BOXES_MM = {
-    "s0": (50, 50, 50), "r2": (49.9, 52.5, 50), "b2": (49.4, 49.4, 50), "g2": (49.4, 57.1, 50),
-    "r3": (38.5, 70.5, 71), "b3": (44.8, 63.9, 63), "g3": (50.6, 59.6, 60), "r5": (50, 95, 50), "b5": (50, 80, 50),
-    "g5": (50, 68.2, 50), "r6": (29, 29, 150), "b6": (32, 48, 96), "g6": (40, 56, 80),
+    "s0": (50, 50, 50),
+    "r2": (49.9, 52.5, 50),
+    "b2": (49.4, 49.4, 50),
+    "g2": (49.4, 57.1, 50),
+    "r3": (38.5, 70.5, 71),
+    "b3": (44.8, 63.9, 63),
+    "g3": (50.6, 59.6, 60),
+    "r5": (50, 95, 50),
+    "b5": (50, 80, 50),
+    "g5": (50, 68.2, 50),
+    "r6": (29, 29, 150),
+    "b6": (32, 48, 96),
+    "g6": (40, 56, 80),
 }
 """Measured on the published meshes."""
 
@@ -36,12 +46,21 @@ def test_test_objects_have_the_published_dimensions(name):
     np.testing.assert_allclose(rgb_object(name).size * 1000, BOUNDING_BOXES_MM[name], atol=0.1)
 
 
-@pytest.mark.parametrize(("name", "numbers"), {
-    # From the published file names: sides, shrink, shear, scale.
-    "f2": (5, 0, 0, (50, 50, 50)), "y3": (4, 68, 0, (42, 50, 69)), "v5": (4, 0, 30, (50, 50, 50)),
-    "y6": (4, 0, 0, (31, 31, 140)), "m23": (6, 30, 0, (44, 48, 58)), "r35": (4, 37, 21, (45, 49, 60)),
-    "y37": (4, 34, 0, (36, 95, 50)), "v58": (4, 0, 15, (86, 42, 42)), "y67": (4, 0, 0, (31, 85, 85)),
-}.items())
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    {
+        # From the published file names: sides, shrink, shear, scale.
+        "f2": (5, 0, 0, (50, 50, 50)),
+        "y3": (4, 68, 0, (42, 50, 69)),
+        "v5": (4, 0, 30, (50, 50, 50)),
+        "y6": (4, 0, 0, (31, 31, 140)),
+        "m23": (6, 30, 0, (44, 48, 58)),
+        "r35": (4, 37, 21, (45, 49, 60)),
+        "y37": (4, 34, 0, (36, 95, 50)),
+        "v58": (4, 0, 15, (86, 42, 42)),
+        "y67": (4, 0, 0, (31, 85, 85)),
+    }.items(),
+)
 def test_interpolated_parameters_are_the_published_ones(name, numbers):
     parameters = object_parameters(name)
     assert (parameters.sides, parameters.shrink_percent, parameters.shear_y_deg, parameters.scale_mm) == numbers

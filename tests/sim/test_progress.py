@@ -23,18 +23,21 @@ STAND = (at(0.25, over=True), at(0.125, over=True), False, True)
 FALLEN = (at(0.25, over=True), FLOOR, False, False)
 
 
-@pytest.mark.parametrize(("ticks", "stage", "failure"), [
-    ([(FAR, FLOOR, False, False)], "none", "never_reached"),
-    ([REACH], "reached", "missed_grasp"),
-    ([REACH, GRIP], "grasped", "missed_grasp"),
-    ([REACH, GRIP, LIFT], "lifted", "time"),
-    ([REACH, GRIP, LIFT, FALLEN], "lifted", "dropped"),
-    ([REACH, GRIP, LIFT, CARRY], "over_base", "time"),
-    ([GRIP, LIFT, CARRY, (FAR, at(0.10, over=True), False, False)], "over_base", "misplaced"),
-    ([GRIP, LIFT, CARRY, STAND, FALLEN], "over_base", "toppled"),
-    ([GRIP, LIFT, CARRY] + [STAND] * (task.HOLD_STEPS - 1), "over_base", "toppled"),
-    ([GRIP, LIFT, CARRY] + [STAND] * task.HOLD_STEPS, "stacked", None),
-])
+@pytest.mark.parametrize(
+    ("ticks", "stage", "failure"),
+    [
+        ([(FAR, FLOOR, False, False)], "none", "never_reached"),
+        ([REACH], "reached", "missed_grasp"),
+        ([REACH, GRIP], "grasped", "missed_grasp"),
+        ([REACH, GRIP, LIFT], "lifted", "time"),
+        ([REACH, GRIP, LIFT, FALLEN], "lifted", "dropped"),
+        ([REACH, GRIP, LIFT, CARRY], "over_base", "time"),
+        ([GRIP, LIFT, CARRY, (FAR, at(0.10, over=True), False, False)], "over_base", "misplaced"),
+        ([GRIP, LIFT, CARRY, STAND, FALLEN], "over_base", "toppled"),
+        ([GRIP, LIFT, CARRY] + [STAND] * (task.HOLD_STEPS - 1), "over_base", "toppled"),
+        ([GRIP, LIFT, CARRY] + [STAND] * task.HOLD_STEPS, "stacked", None),
+    ],
+)
 def test_stage_and_failure(ticks, stage, failure):
     progress = Progress(FLOOR[2])
     for tool, top, gripped, success in ticks:

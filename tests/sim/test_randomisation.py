@@ -65,8 +65,9 @@ def test_full_takes_the_limit_and_leaves_the_direction():
 @pytest.mark.parametrize("name", PERTURBATIONS)
 def test_a_perturbation_changes_what_it_names_and_nothing_else(name, level):
     drawn = perturbation(name, level).draw(np.random.default_rng(2), NAMES, full=True)
-    changed = {item.name for item in fields(Conditions)
-               if str(getattr(drawn, item.name)) != str(getattr(PLAIN, item.name))}
+    changed = {
+        item.name for item in fields(Conditions) if str(getattr(drawn, item.name)) != str(getattr(PLAIN, item.name))
+    }
     expected = {
         "camera_shift": {"camera_shift_m", "camera_turn_rad"},
         "light": {"light_direction", "light_colour", "light_ambient", "light_diffuse"},
@@ -92,8 +93,17 @@ def test_unknown_names_are_refused_with_the_known_ones():
         perturbation("light", "some")
 
 
-@pytest.mark.parametrize("change", [{"light": 1.0}, {"colour": 1.0}, {"texture": 1.0}, {"camera_shift_m": 0.02},
-                                    {"camera_turn_deg": 2.0}, {"camera_fovy_deg": 2.0}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"light": 1.0},
+        {"colour": 1.0},
+        {"texture": 1.0},
+        {"camera_shift_m": 0.02},
+        {"camera_turn_deg": 2.0},
+        {"camera_fovy_deg": 2.0},
+    ],
+)
 def test_what_is_seen_changes_and_where_things_stand_does_not(plain, change):
     env = varied(**change)
     plain.reset(seed=5)
@@ -111,14 +121,20 @@ def test_what_is_seen_changes_and_where_things_stand_does_not(plain, change):
 
 
 def test_a_moved_camera_stays_a_camera():
-    conditions = Conditions(camera_shift_m={NAMES[0]: np.array([0.01, 0, 0])},
-                            camera_turn_rad={NAMES[0]: np.array([0, 0, 0.1])}, camera_fovy_deg=1.0)
+    conditions = Conditions(
+        camera_shift_m={NAMES[0]: np.array([0.01, 0, 0])},
+        camera_turn_rad={NAMES[0]: np.array([0, 0, 0.1])},
+        camera_fovy_deg=1.0,
+    )
     before, after = CAMERAS[NAMES[0]], moved(NAMES[0], conditions)
     np.testing.assert_allclose(np.subtract(after.position, before.position), [0.01, 0, 0])
     np.testing.assert_allclose(np.linalg.norm(after.forward), 1, atol=1e-3)
     assert abs(np.dot(after.forward, after.up)) < 1e-3 and after.fovy_deg == before.fovy_deg + 1
-    np.testing.assert_allclose(np.dot(after.forward[:2], before.forward[:2]) / np.dot(before.forward[:2],
-                               before.forward[:2]), np.cos(0.1), atol=1e-3)
+    np.testing.assert_allclose(
+        np.dot(after.forward[:2], before.forward[:2]) / np.dot(before.forward[:2], before.forward[:2]),
+        np.cos(0.1),
+        atol=1e-3,
+    )
     assert moved(NAMES[1], replace(conditions, camera_fovy_deg=0.0)) is CAMERAS[NAMES[1]]
 
 

@@ -18,8 +18,12 @@ PANDA = load_embodiment("panda_rgb_stacking")
 
 @pytest.fixture(scope="module")
 def env():
-    env = RgbStackingEnv("cubes", observation_keys=("gripper/opening", "gripper/grasp", "panda/pinch/pose"),
-                         privileged=PRIVILEGED_KEYS, embodiment=PANDA)
+    env = RgbStackingEnv(
+        "cubes",
+        observation_keys=("gripper/opening", "gripper/grasp", "panda/pinch/pose"),
+        privileged=PRIVILEGED_KEYS,
+        embodiment=PANDA,
+    )
     yield env
     env.close()
 
@@ -71,7 +75,8 @@ def test_what_cannot_be_simulated_is_refused_in_words(tmp_path, monkeypatch):
     far = changed(tmp_path, arm={"position_overrides_rad": {"panda_joint4": [-0.2, -0.1]}})
     with pytest.raises(SetupError, match="gato_ros contract"):
         StackingWorld(far).reset(np.random.default_rng(0))
-    aside = changed(tmp_path, limits={"workspace_lower_m": [0.475, 0.3, 0.0603],
-                                      "workspace_upper_m": [0.725, 0.5, 0.2698]})
+    aside = changed(
+        tmp_path, limits={"workspace_lower_m": [0.475, 0.3, 0.0603], "workspace_upper_m": [0.725, 0.5, 0.2698]}
+    )
     with pytest.raises(SetupError, match="over the basket"):
         StackingWorld(aside).reset(np.random.default_rng(0))

@@ -214,6 +214,7 @@ def test_a_policys_nan_is_refused_before_the_arm_moves():
 
 def test_pictures_are_the_same_as_with_whole_basket_faces(monkeypatch):
     """What is cut from the faces' visual shapes is hidden in every camera."""
+
     def pictures():
         world = StackingWorld()
         world.reset(np.random.default_rng(1), "train")

@@ -1,8 +1,8 @@
 """Steps on a mesh beside the same steps on one device; prints the largest differences as JSON.
 
-    sharding_program.py FOLDER                          eight forced host devices; leaves the single device's results
-    sharding_program.py FOLDER PROCESS COORDINATOR      one of two processes of one device each; compares with those
-    sharding_program.py FOLDER train MESH STOP          the whole training loop on two devices, stopped after a step
+sharding_program.py FOLDER                          eight forced host devices; leaves the single device's results
+sharding_program.py FOLDER PROCESS COORDINATOR      one of two processes of one device each; compares with those
+sharding_program.py FOLDER train MESH STOP          the whole training loop on two devices, stopped after a step
 """
 
 import json
@@ -45,8 +45,10 @@ CONFIG = TrainingConfig(steps=8, batch=BATCH, warmup_steps=1, learning_rate=1e-4
 def some_tokens(layout, *lead):
     rng = np.random.default_rng(0)
     size = layout.patch_size
-    return StepTokens(rng.integers(0, 256, (*lead, layout.patches, size, size, 3), dtype=np.uint8),
-                      rng.integers(CONTINUOUS_START, CONTINUOUS_START + BINS, (*lead, layout.values), dtype=np.int32))
+    return StepTokens(
+        rng.integers(0, 256, (*lead, layout.patches, size, size, 3), dtype=np.uint8),
+        rng.integers(CONTINUOUS_START, CONTINUOUS_START + BINS, (*lead, layout.values), dtype=np.int32),
+    )
 
 
 def cloning():
@@ -55,8 +57,11 @@ def cloning():
     layout, rng = token_layout(load_embodiment(), model), np.random.default_rng(1)
     truth = rng.normal(size=(BATCH, len(model.auxiliary))).astype(np.float32)
     nothing = np.zeros((BATCH, 0, 0), np.float32)
-    batch = Batch(some_tokens(layout, BATCH), rng.integers(0, BINS, (BATCH, layout.actions), dtype=np.int32),
-                  Asked(truth, np.ones_like(truth), nothing, nothing))
+    batch = Batch(
+        some_tokens(layout, BATCH),
+        rng.integers(0, BINS, (BATCH, layout.actions), dtype=np.int32),
+        Asked(truth, np.ones_like(truth), nothing, nothing),
+    )
     fresh = lambda: start(CONFIG, init(jax.random.key(0), model, layout))
     return fresh, partial(train_step, config=CONFIG, model=model, layout=layout), batch
 
@@ -90,8 +95,9 @@ def run(step, state, batch):
 
 
 def flat(result):
-    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in
-            jax.tree_util.tree_flatten_with_path(result)[0]}
+    return {
+        jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree_util.tree_flatten_with_path(result)[0]
+    }
 
 
 def differences(found, wanted):
@@ -141,9 +147,12 @@ def one_of_two(process, coordinator):
     again = checkpoint.load_checkpoint(FOLDER / "checkpoint", sharding.place_state(whole, mesh), record)
     kept, written = flat(sharding.gathered(again)), flat(found[0])
     with np.load(FOLDER / "cloning.npz") as single:
-        return {"differences": differences(flat(found), dict(single)),
-                "checkpoint": max(float(np.abs(kept[name] - written[name]).max(initial=0)) for name in written),
-                "processes": jax.process_count(), "devices": len(jax.devices())}
+        return {
+            "differences": differences(flat(found), dict(single)),
+            "checkpoint": max(float(np.abs(kept[name] - written[name]).max(initial=0)) for name in written),
+            "processes": jax.process_count(),
+            "devices": len(jax.devices()),
+        }
 
 
 class Same:
@@ -176,6 +185,9 @@ def whole_loop(shape, stop):
 
 
 if __name__ == "__main__":
-    work = {2: lambda: eight_devices(), 4: lambda: one_of_two(int(sys.argv[2]), sys.argv[3]),
-            5: lambda: whole_loop(sys.argv[3], int(sys.argv[4]))}
+    work = {
+        2: lambda: eight_devices(),
+        4: lambda: one_of_two(int(sys.argv[2]), sys.argv[3]),
+        5: lambda: whole_loop(sys.argv[3], int(sys.argv[4])),
+    }
     print(json.dumps(work[len(sys.argv)]()))

@@ -75,12 +75,15 @@ def test_another_optimiser_is_refused(fresh, tmp_path):
         load_checkpoint(tmp_path, fresh, RECORD)
 
 
-@pytest.mark.parametrize("damage", [
-    lambda slot: next(slot.rglob("d/*")).unlink(),
-    lambda slot: (slot / "stranger").write_text("?"),
-    lambda slot: (slot.parent / "manifest.json").write_text(""),
-    lambda slot: (slot.parent / "manifest.json").write_text('{"schema": 1}\n'),
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda slot: next(slot.rglob("d/*")).unlink(),
+        lambda slot: (slot / "stranger").write_text("?"),
+        lambda slot: (slot.parent / "manifest.json").write_text(""),
+        lambda slot: (slot.parent / "manifest.json").write_text('{"schema": 1}\n'),
+    ],
+)
 def test_missing_and_foreign_files_are_refused(fresh, tmp_path, damage):
     save_checkpoint(tmp_path, fresh, RECORD)
     damage(tmp_path / "slot_a")

@@ -68,10 +68,17 @@ def test_an_error_of_the_policy_passes_through():
         run_episode(CountingEnvironment(), Broken(), seed=0)
 
 
-@pytest.mark.parametrize(("progress", "failure"), [
-    ("none", "not_reached"), ("reached", "not_grasped"), ("grasped", "not_lifted"), ("lifted", "not_over_base"),
-    ("over_base", "not_stacked"), (None, "not_stacked"),
-])
+@pytest.mark.parametrize(
+    ("progress", "failure"),
+    [
+        ("none", "not_reached"),
+        ("reached", "not_grasped"),
+        ("grasped", "not_lifted"),
+        ("lifted", "not_over_base"),
+        ("over_base", "not_stacked"),
+        (None, "not_stacked"),
+    ],
+)
 def test_a_failure_is_named_after_the_first_stage_missed(progress, failure):
     assert EpisodeOutcome(0, False, 400, progress).failure == failure
 
@@ -83,8 +90,12 @@ def test_an_environment_that_tells_no_progress_gives_unknown_flags():
 
 
 def test_a_summary_counts_what_happened():
-    outcomes = [EpisodeOutcome(3, True, 100, "stacked"), EpisodeOutcome(1, False, 400, "none"),
-                EpisodeOutcome(2, True, 200, "stacked"), EpisodeOutcome(0, False, 400, "lifted")]
+    outcomes = [
+        EpisodeOutcome(3, True, 100, "stacked"),
+        EpisodeOutcome(1, False, 400, "none"),
+        EpisodeOutcome(2, True, 200, "stacked"),
+        EpisodeOutcome(0, False, 400, "lifted"),
+    ]
     row = summarise(outcomes)
     assert (row["episodes"], row["successes"], row["rate"]) == (4, 2, 0.5)
     assert row["wilson95"] == list(wilson95(2, 4))
@@ -125,11 +136,14 @@ def test_whoever_watches_sees_the_start_and_every_tick():
     assert outcome == run_episode(CountingEnvironment(stacked_at=4), HoldPolicy(), seed=7)
 
 
-@pytest.mark.parametrize("outcome", [
-    EpisodeOutcome(3, True, 120, "stacked", ("r3", "s0", "b2")),
-    EpisodeOutcome(4, False, 400, "lifted", ("r3", "s0", "b2"), "toppled"),
-    EpisodeOutcome(5, False, 400, None),
-])
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        EpisodeOutcome(3, True, 120, "stacked", ("r3", "s0", "b2")),
+        EpisodeOutcome(4, False, 400, "lifted", ("r3", "s0", "b2"), "toppled"),
+        EpisodeOutcome(5, False, 400, None),
+    ],
+)
 def test_an_outcome_comes_back_from_json(outcome):
     back = outcome_from_row(json.loads(json.dumps(outcome.row())))
     assert back.row() == outcome.row() and back.failure == outcome.failure

@@ -15,8 +15,13 @@ ROOT = PROGRAM.parents[2]
 
 
 def start(folder, *arguments):
-    return subprocess.Popen([sys.executable, PROGRAM, folder, *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE,
-                            env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return subprocess.Popen(
+        [sys.executable, PROGRAM, folder, *arguments],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
 
 
 @pytest.mark.fault("F3")

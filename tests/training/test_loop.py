@@ -82,12 +82,15 @@ def test_loss_falls_and_the_weights_act(examples, tmp_path):
     assert np.isfinite(policy.act(Observation(values)).as_vector()).all()
 
 
-@pytest.mark.parametrize("folders, names", [
-    (["/home/ann/run/data/a", "/home/ann/run/data/b"], ["data/a", "data/b"]),
-    (["/home/ann/run/data/a"], ["data/a"]),
-    (["/home/ann/run/a", "/home/ann/run/more/b"], ["run/a", "run/more/b"]),
-    ([], []),
-])
+@pytest.mark.parametrize(
+    "folders, names",
+    [
+        (["/home/ann/run/data/a", "/home/ann/run/data/b"], ["data/a", "data/b"]),
+        (["/home/ann/run/data/a"], ["data/a"]),
+        (["/home/ann/run/a", "/home/ann/run/more/b"], ["run/a", "run/more/b"]),
+        ([], []),
+    ],
+)
 def test_folders_are_named_from_where_they_meet(folders, names):
     assert list(portable(dict.fromkeys(folders, 1))) == names
 
@@ -204,7 +207,9 @@ def test_every_shape_turns_with_its_harmonics():
         before, after = targets(0.3, number)[0], targets(0.3 + 0.25, number)[0]
         for k in (2, 4, 6):
             sine, cosine = harmonic(before, k)
-            turned = [sine * np.cos(0.25 * k) + cosine * np.sin(0.25 * k),
-                      cosine * np.cos(0.25 * k) - sine * np.sin(0.25 * k)]
+            turned = [
+                sine * np.cos(0.25 * k) + cosine * np.sin(0.25 * k),
+                cosine * np.cos(0.25 * k) - sine * np.sin(0.25 * k),
+            ]
             np.testing.assert_allclose(harmonic(after, k), turned, atol=1e-4)
             assert np.hypot(sine, cosine) <= 1 + 1e-6

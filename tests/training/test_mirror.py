@@ -7,13 +7,7 @@ from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
 from gato_ros.sim.grasp import object_faces
 from gato_ros.training.auxiliary import NAMES, auxiliary_targets
-from gato_ros.training.mirror import (
-    ACTION_SIGN,
-    AUXILIARY_SIGN,
-    can_mirror,
-    mirror_pixels,
-    mirror_vectors,
-)
+from gato_ros.training.mirror import ACTION_SIGN, AUXILIARY_SIGN, can_mirror, mirror_pixels, mirror_vectors
 
 
 def observe(world_changes):
@@ -28,6 +22,7 @@ def observe(world_changes):
 @pytest.fixture(scope="module")
 def pair():
     """One observation, and that of the world reflected in y = 0."""
+
     def reflect(world):
         for colour in ("red", "green", "blue"):
             prop = world.prop(colour)
@@ -62,7 +57,8 @@ def test_vectors_labels_and_ground_truth(pair):
     np.testing.assert_allclose(label * ACTION_SIGN, expert.act(after).as_vector(), atol=5e-3)
     planned = [expert.with_plan(observation).privileged for observation in pair]
     (left, weight), (right, _) = (
-        auxiliary_targets({key: value[None] for key, value in one.items()}, object_faces()) for one in planned)
+        auxiliary_targets({key: value[None] for key, value in one.items()}, object_faces()) for one in planned
+    )
     assert len(AUXILIARY_SIGN) == len(NAMES) and weight.all()
     np.testing.assert_allclose(left[0] * AUXILIARY_SIGN, right[0], atol=1e-2)
 

@@ -52,8 +52,13 @@ def folder(tmp_path):
 
 def single_step(folder, tmp_path, **options):
     """The objective and the count of frames."""
-    given = train.Options(data=(folder,), out=tmp_path / "run", preset="debug_one_pass",
-                          training=TrainingConfig(batch=8, steps=40), **options)
+    given = train.Options(
+        data=(folder,),
+        out=tmp_path / "run",
+        preset="debug_one_pass",
+        training=TrainingConfig(batch=8, steps=40),
+        **options,
+    )
     return train._single_step(given, train.training_model("debug_one_pass"), ROBOT)
 
 
@@ -103,9 +108,16 @@ def test_an_epoch_draws_every_row_as_often_as_its_weight_says_up_to_one():
     assert len(drawn) == 400 and (np.abs(counts - wanted) < 1).all() and (counts[weights == 0] == 0).all()
 
 
-@pytest.mark.parametrize(("given", "words"), [
-    (["hunan=2"], "did you mean 'human'"), (["human"], "0 or more"), (["human=-1"], "0 or more"),
-    (["human=nan"], "0 or more"), (["human=0", "expert=0"], "above 0")])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["hunan=2"], "did you mean 'human'"),
+        (["human"], "0 or more"),
+        (["human=-1"], "0 or more"),
+        (["human=nan"], "0 or more"),
+        (["human=0", "expert=0"], "above 0"),
+    ],
+)
 def test_weights_that_mean_nothing_are_refused(given, words):
     with pytest.raises(SetupError, match=words):
         mixing_weights(given)
@@ -125,9 +137,11 @@ def test_recordings_without_ground_truth_train_beside_those_with_it(folder, tmp_
     alone = Examples.of(real, layout, object_faces(), views)
     assert alone.truth.sightings is None and not alone.truth.weight.any()
     assert alone.batch(np.arange(4)).asked.patch_weight.shape == (4, 0, 0)
-    truth = {f"privileged/{colour}/{what}": np.tile(value, (len(real), 1)).astype(np.float32)
-             for colour in ("red", "green", "blue")
-             for what, value in (("pose", [0.6, 0.0, 0.1, 0, 0, 0, 1]), ("object", [0]))}
+    truth = {
+        f"privileged/{colour}/{what}": np.tile(value, (len(real), 1)).astype(np.float32)
+        for colour in ("red", "green", "blue")
+        for what, value in (("pose", [0.6, 0.0, 0.1, 0, 0, 0, 1]), ("object", [0]))
+    }
     both = Examples.of(join([real, replace(real, privileged=truth)]), layout, object_faces(), views)
     known = both.batch(np.array([0, len(real)])).asked
     assert not known.patch_weight[0].any() and known.patch_weight[1].any()
@@ -175,8 +189,13 @@ def windows(tmp_path_factory):
 
 
 def sequences(folder, tmp_path, **options):
-    given = train.Options(data=(folder,), out=tmp_path, preset="debug",
-                          sequence=SequenceOptions(prompt_share=0.0, batch=4, length=5), **options)
+    given = train.Options(
+        data=(folder,),
+        out=tmp_path,
+        preset="debug",
+        sequence=SequenceOptions(prompt_share=0.0, batch=4, length=5),
+        **options,
+    )
     return train._sequences(given, train.training_model("debug"), ROBOT)
 
 
@@ -198,8 +217,11 @@ def test_what_the_policy_did_is_no_lesson(windows):
     def loss(where):
         """With other labels at some steps."""
         labels = np.where(where[..., None], batch.label_ids[..., ::-1], batch.label_ids)
-        return float(measure_sequences(params, batch._replace(label_ids=labels), config=config, model=model,
-                                       layout=windows.layout)["loss"])
+        return float(
+            measure_sequences(
+                params, batch._replace(label_ids=labels), config=config, model=model, layout=windows.layout
+            )["loss"]
+        )
 
     whole = loss(np.zeros_like(batch.lessons))
     assert loss(~batch.lessons) == whole != loss(batch.lessons)

@@ -67,8 +67,8 @@ def test_batches_hold_the_poses_and_read_no_pixels(pair, preset):
     batch = examples.batch(np.array([1, 0]), np.array([0]))
     assert batch.tokens.patches.shape[:2] == (2, 0)
     items = {item.key: item for item in layout.vectors}
-    start = sum(item.tokens for item in layout.vectors[:list(items).index("privileged/red/cube_pose")])
-    red = decode(layout, items["privileged/red/cube_pose"], batch.tokens.ids[:, start:start + 5])
+    start = sum(item.tokens for item in layout.vectors[: list(items).index("privileged/red/cube_pose")])
+    red = decode(layout, items["privileged/red/cube_pose"], batch.tokens.ids[:, start : start + 5])
     truth = pair[0].privileged["privileged/red/pose"]
     # Row 0 is the mirrored world, mirrored back.
     np.testing.assert_allclose(red[:, :3], np.stack([truth[:3]] * 2), atol=1e-3)

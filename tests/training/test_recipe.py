@@ -29,8 +29,11 @@ def test_every_stage_reads_what_an_earlier_one_makes_and_makes_its_own(name):
     for place, stage in enumerate(stages):
         for path in paths(stage):
             assert any(f"{path}/".startswith(f"{earlier.folder}/") for earlier in stages[:place]), (stage.name, path)
-        needed = {other.name for other in stages[:place]
-                  if any(f"{path}/".startswith(f"{other.folder}/") for path in paths(stage))}
+        needed = {
+            other.name
+            for other in stages[:place]
+            if any(f"{path}/".startswith(f"{other.folder}/") for path in paths(stage))
+        }
         assert {other.name for other in stages if reads(stated(stage), other.folder)} == needed
 
 
@@ -53,8 +56,11 @@ def test_names_are_known_and_seeds_do_not_meet(name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_generalization_learns_from_no_test_object(name):
     stages = recipe(name)
-    last = max(i for i, stage in enumerate(stages)
-               if isinstance(stage, TrainStage) and stage.folder.startswith("generalization/"))
+    last = max(
+        i
+        for i, stage in enumerate(stages)
+        if isinstance(stage, TrainStage) and stage.folder.startswith("generalization/")
+    )
     behind, pending = set(), [stages[last]]
     while pending:
         stage = pending.pop()

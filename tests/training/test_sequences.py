@@ -38,8 +38,18 @@ from gato_ros.training.truth import Truth
 from gato_ros.training.windows import Plan, Windows, expert_return, good_enough, sequence_batches
 
 MODEL = replace(PRESETS["debug"], stochastic_depth=0.1)
-CONFIG = SequenceConfig(steps=6, batch=2, length=5, learning_rate=3e-3, warmup_steps=2, average=0.5, mirror=True,
-                        brightness=0.05, patch_dropout=0.1, token_noise_bins=2)
+CONFIG = SequenceConfig(
+    steps=6,
+    batch=2,
+    length=5,
+    learning_rate=3e-3,
+    warmup_steps=2,
+    average=0.5,
+    mirror=True,
+    brightness=0.05,
+    patch_dropout=0.1,
+    token_noise_bins=2,
+)
 ROBOT = load_embodiment()
 LAYOUT = token_layout(ROBOT, MODEL)
 
@@ -55,8 +65,12 @@ def recording(number, steps=range(9), length=None, source=("red_on_blue", "cubes
     """An episode whose opening tells its number and its step; half of the label is what was done."""
     rows = []
     for step in steps:
-        values = {key: np.full(channel.shape, 30 + 20 * number, np.uint8) if channel.kind == "image"
-                  else np.zeros(channel.shape, np.float32) for key, channel in ROBOT.observations.items()}
+        values = {
+            key: np.full(channel.shape, 30 + 20 * number, np.uint8)
+            if channel.kind == "image"
+            else np.zeros(channel.shape, np.float32)
+            for key, channel in ROBOT.observations.items()
+        }
         values["gripper/opening"] = np.array([number * 0.01 + step * 0.0005], np.float32)
         rows.append((Observation(values), Action(np.full(4, 0.01 * number), 0.085)))
     frames = make_frames(ROBOT.image_keys, rows)
@@ -105,7 +119,7 @@ def test_a_quarter_follows_a_prompt_of_another_episode_half_of_them_goals(window
         begun += 1
         if len(breaks):  # none, too, in the few prompts that end right before the row where the piece begins
             assert len(breaks) == 1 and breaks[0] < 3
-            prompt, body = piece[:breaks[0] + 1], piece[breaks[0] + 1:]
+            prompt, body = piece[: breaks[0] + 1], piece[breaks[0] + 1 :]
             assert prompt[0] // 9 == prompt[-1] // 9 != body[0] // 9
             prompted += 1
             goals += prompt[-1] % 9 == 8
@@ -148,7 +162,8 @@ def test_a_batch_shows_what_was_done_asks_for_the_label_and_unpacks_no_other_pic
     assert (y(mirrored)[1] < y(batch)[1]).all()
     blind = replace(MODEL, observation_keys=("gripper/opening",), context_tokens=20)
     Windows(windows.frames, windows.executed, windows.stretches, token_layout(ROBOT, blind)).batch(
-        Plan(rows, np.zeros_like(rows), np.array([False, False])))
+        Plan(rows, np.zeros_like(rows), np.array([False, False]))
+    )
     assert len(unpacked) == 2 * rows.size
 
 
@@ -216,16 +231,33 @@ def test_it_trains_resumes_to_the_same_weights_and_streams(windows, tmp_path):
 
     policy = GatoPolicy.from_directory(tmp_path / "whole" / "last", ROBOT)
     frames = windows.frames
-    observations = [Observation({**{key: value[row] for key, value in frames.vectors.items()},
-                                 **dict(zip(frames.image_keys, frames.pixels([row])[0]))}) for row in range(6)]
+    observations = [
+        Observation(
+            {
+                **{key: value[row] for key, value in frames.vectors.items()},
+                **dict(zip(frames.image_keys, frames.pixels([row])[0])),
+            }
+        )
+        for row in range(6)
+    ]
     policy.reset(Prompt(tuple(observations[:2]), tuple(Action.from_vector(action) for action in windows.executed[:2])))
     for observation in observations:
         assert np.isfinite(policy.act(observation).as_vector()).all()
 
 
-TOLD = replace(PRESETS["sawyer_streaming"], layers=2, width=32, heads=2, head_size=16, feed_forward=64,
-               stem=(Convolution(4, 4, 8), Convolution(2, 2, 16)), context_tokens=2 * 39, auxiliary=NAMES,
-               auxiliary_early_layer=1, patch_auxiliary=PATCH_NAMES)
+TOLD = replace(
+    PRESETS["sawyer_streaming"],
+    layers=2,
+    width=32,
+    heads=2,
+    head_size=16,
+    feed_forward=64,
+    stem=(Convolution(4, 4, 8), Convolution(2, 2, 16)),
+    context_tokens=2 * 39,
+    auxiliary=NAMES,
+    auxiliary_early_layer=1,
+    patch_auxiliary=PATCH_NAMES,
+)
 TOLD_LAYOUT = token_layout(ROBOT, TOLD)
 TEACHING = replace(CONFIG, soft_sigma_bins=8.0, auxiliary_weight=5.0, patch_weight=2.0, blind_share=0.4)
 
@@ -280,8 +312,11 @@ def test_a_hidden_sequence_teaches_no_action(told):
     """With nothing but hidden sequences the heads alone have gradients, and what was hidden changes nothing."""
     config = replace(TEACHING, blind_share=0.999999, brightness=0.0, patch_dropout=0.0, token_noise_bins=0)
     batch = told.batch(told.plan_of_step(config, 2, 0))
-    other = batch._replace(tokens=batch.tokens._replace(ids=batch.tokens.ids[::-1].copy()),
-                           done_ids=batch.done_ids[::-1].copy(), label_ids=batch.label_ids[::-1].copy())
+    other = batch._replace(
+        tokens=batch.tokens._replace(ids=batch.tokens.ids[::-1].copy()),
+        done_ids=batch.done_ids[::-1].copy(),
+        label_ids=batch.label_ids[::-1].copy(),
+    )
     fixed = {"config": config, "model": TOLD, "layout": TOLD_LAYOUT}
     start_again = lambda: start(config, init(jax.random.key(0), TOLD, TOLD_LAYOUT))
     (_, values), (_, changed) = (sequence_step(start_again(), one, **fixed) for one in (batch, other))
@@ -298,6 +333,7 @@ def test_spread_targets_are_those_of_single_steps():
     expected = action_loss(inside, bins, 8.0).mean() - jax.nn.logsumexp(inside, -1).mean()
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert float(masked_action_loss(logits, bins, mask, 100, 0.0)) == pytest.approx(
-        -float(np.take_along_axis(np.asarray(inside), bins[..., None], -1).mean()), rel=1e-5)
+        -float(np.take_along_axis(np.asarray(inside), bins[..., None], -1).mean()), rel=1e-5
+    )
     half = masked_action_loss(logits, bins, np.arange(2)[:, None] * np.ones((2, 5)) > 0, 100, 8.0)
     np.testing.assert_allclose(half, masked_action_loss(logits[1:], bins[1:], mask[1:], 100, 8.0), rtol=1e-5)

@@ -28,8 +28,13 @@ PROGRAM = Path(__file__).with_name("sharding_program.py")
 
 def begin(*arguments):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    return subprocess.Popen([sys.executable, str(PROGRAM), *map(str, arguments)], env=environment, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, str(PROGRAM), *map(str, arguments)],
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def finish(process):
@@ -52,8 +57,10 @@ def eight(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("work", "share", "kinds"), [
-    ("cloning", 1 / 4, {"loss", "params", "average", "optimiser"}), ("sequences", 1, {"loss", "gradients", "state"})])
+@pytest.mark.parametrize(
+    ("work", "share", "kinds"),
+    [("cloning", 1 / 4, {"loss", "params", "average", "optimiser"}), ("sequences", 1, {"loss", "gradients", "state"})],
+)
 def test_eight_devices_take_the_step_of_one(eight, work, share, kinds):
     found = eight[1][work]
     assert kinds <= set(found["differences"]) and found["share"] == share
@@ -65,12 +72,16 @@ def test_the_loop_trains_on_a_mesh_and_goes_on_upon_another(tmp_path):
     whole, parts = begin(tmp_path / "whole", "train", "none", 8), begin(tmp_path / "parts", "train", "fsdp=2", 4)
     assert finish(whole)["steps"] == 8 and finish(parts) == {"stopped": True}
     assert finish(begin(tmp_path / "parts", "train", "data=2", 8))["steps"] == 8
-    wanted, found = (safetensors.numpy.load_file(tmp_path / name / "last" / "params.safetensors")
-                     for name in ("whole", "parts"))
+    wanted, found = (
+        safetensors.numpy.load_file(tmp_path / name / "last" / "params.safetensors") for name in ("whole", "parts")
+    )
     assert set(found) == set(wanted)
     assert max(float(np.abs(found[name] - wanted[name]).max()) for name in wanted) < 1e-5
-    steps = [json.loads(line)["step"] for line in (tmp_path / "parts" / "curves.jsonl").read_text().splitlines()
-             if '"train"' in line]
+    steps = [
+        json.loads(line)["step"]
+        for line in (tmp_path / "parts" / "curves.jsonl").read_text().splitlines()
+        if '"train"' in line
+    ]
     assert steps == [1, 2, 3, 4, 5, 5, 6, 7, 8]  # step 5 was begun, not kept, and done again
 
 
@@ -85,7 +96,6 @@ def test_two_processes_take_the_step_of_one_and_share_a_checkpoint(eight):
         agrees(found["differences"])
         assert found["checkpoint"] == 0
 
-
     def __new__(cls, **shape):
         return AbstractMesh(tuple(shape.values()), tuple(shape))
 
@@ -97,16 +107,26 @@ def test_the_rules_split_every_preset(name):
     layout = token_layout(contract_for(load_embodiment(), model.observation_keys), model)
     params = parameter_shapes(model, layout)
     state = jax.eval_shape(lambda params: start(TrainingConfig(), params), params)
-    each = sum(count_parameters([jax.ShapeDtypeStruct(sharding.shard_shape(leaf.shape), leaf.dtype)])
-               for leaf, sharding in zip(jax.tree.leaves(state), jax.tree.leaves(state_sharding(state, mesh))))
+    each = sum(
+        count_parameters([jax.ShapeDtypeStruct(sharding.shard_shape(leaf.shape), leaf.dtype)])
+        for leaf, sharding in zip(jax.tree.leaves(state), jax.tree.leaves(state_sharding(state, mesh)))
+    )
     assert count_parameters(state) >= 4 * count_parameters(params)
     assert each <= count_parameters(state) * (0.13 if model.width >= 512 else 0.4)
 
 
 def test_the_longest_axis_that_divides_is_split():
     mesh = AbstractMesh((1, 4), ("data", "fsdp"))
-    for shape, spec in {(64, 256): (None, "fsdp"), (258, 64): (None, "fsdp"), (128, 128): (None, "fsdp"), (8192,): (
-            "fsdp",), (3, 3, 64, 64): (None, None, None, "fsdp"), (64,): (), (4098, 6): (), (): ()}.items():
+    for shape, spec in {
+        (64, 256): (None, "fsdp"),
+        (258, 64): (None, "fsdp"),
+        (128, 128): (None, "fsdp"),
+        (8192,): ("fsdp",),
+        (3, 3, 64, 64): (None, None, None, "fsdp"),
+        (64,): (),
+        (4098, 6): (),
+        (): (),
+    }.items():
         assert array_sharding(jax.ShapeDtypeStruct(shape, "float32"), mesh).spec == PartitionSpec(*spec), shape
 
 

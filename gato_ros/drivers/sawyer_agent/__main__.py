@@ -1,6 +1,6 @@
 """Velocity commands from a TCP connection to the Sawyer's ROS 1, and its state back.
 
-    python3 -m sawyer_agent --listen 0.0.0.0 --port 7411      in a shell of the Intera SDK, beside the copied folder
+python3 -m sawyer_agent --listen 0.0.0.0 --port 7411      in a shell of the Intera SDK, beside the copied folder
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=7411, help="[%(default)s]")
     parser.add_argument("--allow", action="append", default=[], metavar="ADDRESS", help="take drivers from there only")
     parser.add_argument("--gripper", default="right_gripper", help="the SDK's name of the gripper, or none")
-    parser.add_argument("--joint-silence", type=float, default=0.1, metavar="SECONDS",
-                        help="without joint states for so long the arm is stopped for good [%(default)s]")
+    parser.add_argument(
+        "--joint-silence",
+        type=float,
+        default=0.1,
+        metavar="SECONDS",
+        help="without joint states for so long the arm is stopped for good [%(default)s]",
+    )
     options = parser.parse_args()
     if not 0.02 <= options.joint_silence <= 1.0:
         parser.error(f"expected --joint-silence from 0.02 to 1 s, got {options.joint_silence}")

@@ -57,7 +57,7 @@ class Session:
         self._said += 1
         self._unsent += encode(Frame(self.number or 0, self._said, body))
         with contextlib.suppress(BlockingIOError, InterruptedError):
-            del self._unsent[:self.socket.send(self._unsent)]
+            del self._unsent[: self.socket.send(self._unsent)]
         if len(self._unsent) > MOST_UNSENT:
             raise ConnectionError("the driver does not read")
 
@@ -169,11 +169,15 @@ class Agent:
             own, asked = (" ".join(names) for names in (self._robot.names, hello.joints))
             why = f"this robot's joints are {own}, the driver's {asked}"
         elif not SHORTEST_TIMEOUT_S <= hello.velocity_timeout_s <= LONGEST_TIMEOUT_S:
-            why = (f"a velocity timeout of {hello.velocity_timeout_s:g} s; from {SHORTEST_TIMEOUT_S:g} to "
-                   f"{LONGEST_TIMEOUT_S:g} are taken")
+            why = (
+                f"a velocity timeout of {hello.velocity_timeout_s:g} s; from {SHORTEST_TIMEOUT_S:g} to "
+                f"{LONGEST_TIMEOUT_S:g} are taken"
+            )
         elif self._robot.stroke_m and not abs(hello.stroke_m - self._robot.stroke_m) <= STROKE_TOLERANCE_M:
-            why = (f"this gripper's stroke is {self._robot.stroke_m:g} m, the contract's {hello.stroke_m:g}; correct "
-                   f"the contract, or start the agent with --gripper none")
+            why = (
+                f"this gripper's stroke is {self._robot.stroke_m:g} m, the contract's {hello.stroke_m:g}; correct "
+                f"the contract, or start the agent with --gripper none"
+            )
         if why:
             return self._part(why)
         session.number, session.heard, self._order = frame.session, frame.sequence, hello.joints
@@ -263,10 +267,24 @@ class Agent:
         position, velocity = zip(*(by_name[name] for name in self._order))
         fingers, gate, now_ns = self._robot.fingers() or Fingers(0.0, 0.0, 0.0, 0), self._gate, time.monotonic_ns()
         flags = condition.flags | ARMED * gate.armed | GRIPPER * (fingers.count > 0)
-        return State(now_ns, session.echo_ns, now_ns - session.heard_ns if session.echo_ns else 0,
-                     int(condition.joints_age_s * 1e9), int(fingers.age_s * 1e9), condition.joints_count, fingers.count,
-                     flags, fingers.opening_m, fingers.force_n, gate.refused, gate.stops, position, velocity,
-                     condition.fault or gate.fault, gate.last_refusal)
+        return State(
+            now_ns,
+            session.echo_ns,
+            now_ns - session.heard_ns if session.echo_ns else 0,
+            int(condition.joints_age_s * 1e9),
+            int(fingers.age_s * 1e9),
+            condition.joints_count,
+            fingers.count,
+            flags,
+            fingers.opening_m,
+            fingers.force_n,
+            gate.refused,
+            gate.stops,
+            position,
+            velocity,
+            condition.fault or gate.fault,
+            gate.last_refusal,
+        )
 
 
 def say(text: str) -> None:

@@ -29,7 +29,7 @@ class FrameError(Exception):
 
 def _joined(texts: tuple[str, ...]) -> bytes:
     lines = [text.replace("\n", " ")[:MOST_TEXT] for text in texts]
-    return "\n".join(lines).encode("ascii", "replace")[:LARGEST_PAYLOAD // 2]
+    return "\n".join(lines).encode("ascii", "replace")[: LARGEST_PAYLOAD // 2]
 
 
 def _numbers(data: bytes, count: int) -> tuple[float, ...]:
@@ -152,8 +152,9 @@ class State(NamedTuple):
 
     def pack(self):
         count = len(self.position)
-        return struct.pack(f"!QQQQQIIHddIIB{2 * count}d", *self[:12], count, *self.position, *self.velocity) + \
-            _joined((self.fault, self.last_refusal))
+        return struct.pack(f"!QQQQQIIHddIIB{2 * count}d", *self[:12], count, *self.position, *self.velocity) + _joined(
+            (self.fault, self.last_refusal)
+        )
 
     @classmethod
     def unpack(cls, data):
@@ -161,7 +162,9 @@ class State(NamedTuple):
         values = head.unpack_from(data)
         count, start = values[-1], head.size
         end = start + 16 * count
-        position, velocity = (_numbers(data[start + 8 * count * i:start + 8 * count * (i + 1)], count) for i in (0, 1))
+        position, velocity = (
+            _numbers(data[start + 8 * count * i : start + 8 * count * (i + 1)], count) for i in (0, 1)
+        )
         fault, last_refusal = data[end:].decode("ascii").split("\n")
         return cls(*values[:-1], position, velocity, fault, last_refusal)
 
@@ -265,10 +268,10 @@ class FrameReader:
         content = bytes(self._data[:end])
         if zlib.crc32(content) != checksum:
             raise FrameError(f"the checksum of a {KINDS[kind].__name__} is wrong")
-        del self._data[:end + CHECKSUM.size]
+        del self._data[: end + CHECKSUM.size]
         try:
-            body = KINDS[kind].unpack(content[HEADER.size:])
-            if body.pack() != content[HEADER.size:]:  # one meaning has one spelling
+            body = KINDS[kind].unpack(content[HEADER.size :])
+            if body.pack() != content[HEADER.size :]:  # one meaning has one spelling
                 raise ValueError("spelled as no sender of this version does")
             return Frame(session, sequence, body)
         except (struct.error, ValueError) as error:  # UnicodeDecodeError is a ValueError

@@ -11,8 +11,15 @@ LONGEST_VALID_NS = 200000000
 """No command may be valid for longer, whatever it says."""
 ZEROS = 10
 """How often zero is said when a motion ends; then silence, and the robot holds its position by its own timeout."""
-SPEED_LIMITS = {"right_j0": 1.74, "right_j1": 1.328, "right_j2": 1.957, "right_j3": 1.957, "right_j4": 3.485,
-                "right_j5": 3.485, "right_j6": 4.545}
+SPEED_LIMITS = {
+    "right_j0": 1.74,
+    "right_j1": 1.328,
+    "right_j2": 1.957,
+    "right_j3": 1.957,
+    "right_j4": 3.485,
+    "right_j5": 3.485,
+    "right_j6": 4.545,
+}
 """[rad/s], from the robot's URDF."""
 SPEED_ALLOWANCE = 1.01
 

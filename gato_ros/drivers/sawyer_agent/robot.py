@@ -134,19 +134,31 @@ class Sawyer:
         flags = STATE_KNOWN if known else 0
         if known:
             state = assembly[1]
-            flags |= (ENABLED * state.enabled | READY * state.ready | HOMED * state.homed | STOPPED * state.stopped |
-                      ERROR * state.error | BUTTON * (state.estop_button == state.ESTOP_BUTTON_PRESSED))
+            flags |= (
+                ENABLED * state.enabled
+                | READY * state.ready
+                | HOMED * state.homed
+                | STOPPED * state.stopped
+                | ERROR * state.error
+                | BUTTON * (state.estop_button == state.ESTOP_BUTTON_PRESSED)
+            )
         flags |= CUFF * self._cuff.cuff_button()
         return Condition(flags, self._fault(flags, age_s), age_s, joints[1], *map(tuple, zip(*joints[2])))
 
     def _fault(self, flags: int, joints_age_s: float) -> str:
         """Why the arm may not be moved, or nothing."""
-        for bad, text in ((not flags & STATE_KNOWN, "no robot state"), (flags & BUTTON, "emergency stop"),
-                          (flags & STOPPED, "emergency stop released, not reset"), (flags & ERROR, "robot error"),
-                          (flags & CUFF, "cuff held"), (not flags & ENABLED, "motors off"),
-                          (not flags & HOMED, "joints not homed"), (not flags & READY, "robot not ready"),
-                          (joints_age_s > self._joint_silence_s, "no joint states"),
-                          (self._limb.has_collided(), "collision")):
+        for bad, text in (
+            (not flags & STATE_KNOWN, "no robot state"),
+            (flags & BUTTON, "emergency stop"),
+            (flags & STOPPED, "emergency stop released, not reset"),
+            (flags & ERROR, "robot error"),
+            (flags & CUFF, "cuff held"),
+            (not flags & ENABLED, "motors off"),
+            (not flags & HOMED, "joints not homed"),
+            (not flags & READY, "robot not ready"),
+            (joints_age_s > self._joint_silence_s, "no joint states"),
+            (self._limb.has_collided(), "collision"),
+        ):
             if bad:
                 return text
         return ""

@@ -70,8 +70,12 @@ class RobotEnable:
     def enable(self):
         if self.state().stopped:
             self.reset()
-        _wait(lambda: self.state().enabled, 5.0, "Failed to enable robot",
-              lambda: rospy.send("robot/set_super_enable", {"data": True}))
+        _wait(
+            lambda: self.state().enabled,
+            5.0,
+            "Failed to enable robot",
+            lambda: rospy.send("robot/set_super_enable", {"data": True}),
+        )
 
     def reset(self):
         state = self.state()
@@ -79,8 +83,12 @@ class RobotEnable:
             raise OSError(errno.EREMOTEIO, "Failed to Reset due to lack of Error State.")
         if state.estop_button == state.ESTOP_BUTTON_PRESSED:
             raise OSError(errno.EREMOTEIO, "Failed to Reset: E-Stop Engaged")
-        _wait(lambda: not self.state().stopped, 5.0, "Failed to reset robot",
-              lambda: rospy.send("robot/set_super_reset", {}))
+        _wait(
+            lambda: not self.state().stopped,
+            5.0,
+            "Failed to reset robot",
+            lambda: rospy.send("robot/set_super_reset", {}),
+        )
 
 
 class Cuff:

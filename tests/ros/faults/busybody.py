@@ -20,8 +20,12 @@ CHANNEL = ROBOT.observations[ROBOT.image_keys[0]]
 
 
 def listen(node) -> None:
-    for kind, topic in ((JointState, ROBOT.wire.arm_command), (JointState, ROBOT.wire.gripper_command),
-                        (TwistStamped, ROBOT.wire.proposal_twist), (DiagnosticStatus, "guard_node/status")):
+    for kind, topic in (
+        (JointState, ROBOT.wire.arm_command),
+        (JointState, ROBOT.wire.gripper_command),
+        (TwistStamped, ROBOT.wire.proposal_twist),
+        (DiagnosticStatus, "guard_node/status"),
+    ):
         node.create_subscription(kind, topic, lambda message: None, REPORT)
 
 
@@ -29,11 +33,14 @@ def call(node) -> None:
     def again(client, request):
         def send(_=None) -> None:
             client.call_async(request).add_done_callback(send)
+
         return send
 
-    for kind, name, request in ((GetParameters, "guard_node/get_parameters", GetParameters.Request(names=["rate_hz"])),
-                                (Trigger, "guard_node/reset", Trigger.Request()),
-                                (GetParameters, "policy_node/get_parameters", GetParameters.Request(names=["policy"]))):
+    for kind, name, request in (
+        (GetParameters, "guard_node/get_parameters", GetParameters.Request(names=["rate_hz"])),
+        (Trigger, "guard_node/reset", Trigger.Request()),
+        (GetParameters, "policy_node/get_parameters", GetParameters.Request(names=["policy"])),
+    ):
         client = node.create_client(kind, name)
         client.wait_for_service()
         for _ in range(4):  # so many under way at a time
@@ -49,6 +56,7 @@ def big(node) -> None:
         for picture in (message, small):  # the first may be too large to arrive at all
             picture.header.stamp = node.get_clock().now().to_msg()
             publisher.publish(picture)
+
     node.create_timer(0.05, send)
 
 

@@ -56,8 +56,17 @@ class Loop:
         self.robot = processes.start("tests/ros/faults/robot.py", *(("--clock",) if simulated_time else ()))
         self._clock = clock
         self.guard = processes.node("guard_node", *clock)
-        self._policy_arguments = ("tests/ros/faults/scripted_policy_node.py", "--ros-args", "-r", "__ns:=/sawyer",
-                                  "-r", "__node:=policy_node", "-p", "hold_above_entropy:=5.0", *clock)
+        self._policy_arguments = (
+            "tests/ros/faults/scripted_policy_node.py",
+            "--ros-args",
+            "-r",
+            "__ns:=/sawyer",
+            "-r",
+            "__node:=policy_node",
+            "-p",
+            "hold_above_entropy:=5.0",
+            *clock,
+        )
         self.policy = processes.start(*self._policy_arguments)
         probe.wait(lambda: self.arm and self.guard_said and self.policy_said, "the nodes")
         probe.wait(lambda: self._set.get_subscription_count(), "the robot")
@@ -118,8 +127,9 @@ class Loop:
         self._number += 1
         number = self._number
         self._set.publish(String(data=json.dumps({"number": number, "mark": mark, **settings})))
-        answers = lambda: [answer["at_s"] for _, message in self._done
-                           if (answer := json.loads(message.data))["number"] == number]
+        answers = lambda: [
+            answer["at_s"] for _, message in self._done if (answer := json.loads(message.data))["number"] == number
+        ]
         self.probe.wait(answers, "the robot's answer", every_s=0.002)
         return answers()[0]
 
@@ -211,8 +221,14 @@ class Stable:
 
     def __init__(self, probe):
         self._probe = probe
-        self._process = subprocess.Popen([sys.executable, "tests/ros/faults/policy_stable.py"], text=True, bufsize=1,
-                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        self._process = subprocess.Popen(
+            [sys.executable, "tests/ros/faults/policy_stable.py"],
+            text=True,
+            bufsize=1,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
         os.set_blocking(self._process.stdout.fileno(), False)
         self._lines: list[list[str]] = []
         self._begun = ""
@@ -234,6 +250,7 @@ class Stable:
         def there() -> bool:
             self._read()
             return any(line[0] == word for line in self._lines)
+
         self._probe.wait(there, f"a policy to say {word!r}", every_s=0.005)
         line = next(line for line in self._lines if line[0] == word)
         self._lines.remove(line)

@@ -25,19 +25,19 @@ from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_OUT
 
 ANGLES = [0.1371, -0.9177, -0.6417, 1.5575, 0.4264, 1.0745, -0.0847]
 WELL = {
-    "silent": [],          # topics that are not published: left, right, joints
-    "frozen": False,       # the left camera repeats its last frame
-    "picture": "noise",    # or black, white
-    "image": {},           # fields of the left camera's message that are overwritten; "cut": bytes taken off its data
-    "swapped": False,      # each camera says the other's name
-    "names": "contract",   # or shuffled, renamed
-    "delay_s": {},         # topic -> how late its messages are sent
-    "loss": 0.0,           # share of messages that are not sent
-    "replayed": False,     # frames and gripper states are followed by old ones
+    "silent": [],  # topics that are not published: left, right, joints
+    "frozen": False,  # the left camera repeats its last frame
+    "picture": "noise",  # or black, white
+    "image": {},  # fields of the left camera's message that are overwritten; "cut": bytes taken off its data
+    "swapped": False,  # each camera says the other's name
+    "names": "contract",  # or shuffled, renamed
+    "delay_s": {},  # topic -> how late its messages are sent
+    "loss": 0.0,  # share of messages that are not sent
+    "replayed": False,  # frames and gripper states are followed by old ones
     "opening_m": 0.05,
-    "gripper": "deaf",     # or follows, inverted: what it does with a command
-    "angle_rad": 0.0,      # added to every joint
-    "senseless": {},       # field of the joint states -> what its first value is instead: nan, inf
+    "gripper": "deaf",  # or follows, inverted: what it does with a command
+    "angle_rad": 0.0,  # added to every joint
+    "senseless": {},  # field of the joint states -> what its first value is instead: nan, inf
     "clock_ahead_s": 0.0,  # added to /clock, from the tick after a frame on: with a new frame all stamps fit again
     "clock_stopped": False,
 }
@@ -55,8 +55,10 @@ class Robot:
         self._random, self._rng = random.Random(0), np.random.default_rng(0)
         self._frozen_picture, self._stopped_s, self._told_m = None, 0.0, None
         wire = self._robot.wire
-        self._publishers = {"joints": node.create_publisher(JointState, wire.joint_states.topic, STATE_OUT),
-                            "gripper": node.create_publisher(JointState, wire.gripper_states.topic, STATE_OUT)}
+        self._publishers = {
+            "joints": node.create_publisher(JointState, wire.joint_states.topic, STATE_OUT),
+            "gripper": node.create_publisher(JointState, wire.gripper_states.topic, STATE_OUT),
+        }
         self._channels = dict(zip(CAMERAS, (self._robot.observations[key] for key in self._robot.image_keys)))
         for name, channel in self._channels.items():
             self._publishers[name] = node.create_publisher(Image, channel.topic, CAMERA)
@@ -152,9 +154,11 @@ class Robot:
             self._random.shuffle(order)
         if self._set["names"] == "renamed":
             names[3] = "elbow"
-        message = JointState(name=[names[i] for i in order],
-                             position=[ANGLES[i] + self._set["angle_rad"] for i in order],
-                             velocity=[self._velocity[i] for i in order])
+        message = JointState(
+            name=[names[i] for i in order],
+            position=[ANGLES[i] + self._set["angle_rad"] for i in order],
+            velocity=[self._velocity[i] for i in order],
+        )
         for field, value in self._set["senseless"].items():
             getattr(message, field)[0] = float(value)
         message.header.stamp = stamp

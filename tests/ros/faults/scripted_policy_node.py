@@ -24,8 +24,13 @@ SWITCH = Path(os.environ["GATO_ROS_FAULT_FILE"])
 class ScriptedPolicy:
     """Moves steadily; reads both cameras, the joints and the gripper, so that every check of the node is in force."""
 
-    observation_keys = ("basket_front_left/pixels", "basket_front_right/pixels", "gripper/opening",
-                        "sawyer/joints/angle", "sawyer/pinch/pose")
+    observation_keys = (
+        "basket_front_left/pixels",
+        "basket_front_right/pixels",
+        "gripper/opening",
+        "sawyer/joints/angle",
+        "sawyer/pinch/pose",
+    )
 
     def __init__(self) -> None:
         self.compilations, self._fault, self.last_entropy = 1, "", np.zeros(5)

@@ -26,7 +26,7 @@ def test_a_node_that_is_deactivated_in_motion_stops_the_arm(loop, fault_repeat, 
         loop.probe.wait(lambda: answers, "the answer")
         assert answers.pop()[1]
         loop.probe.wait(lambda: loop.speed() == 0.0, "zero velocity")
-        said = (loop.guard_said if node == "guard_node" else loop.policy_said)
+        said = loop.guard_said if node == "guard_node" else loop.policy_said
         loop.probe.wait(lambda: said[-1][1].message == "inactive", "the status")  # noqa: B023
         loop.probe.spin(0.2)
         assert loop.speed() == 0.0

@@ -16,8 +16,9 @@ STANDS_RAD_S = 0.01
 
 def standing_since(probe, joints, heard: int) -> float:
     """Receipt of the first joint state after those that says that the arm stands."""
-    stands = lambda: next((at_s for at_s, message in joints[heard:]
-                           if max(map(abs, message.velocity)) < STANDS_RAD_S), None)
+    stands = lambda: next(
+        (at_s for at_s, message in joints[heard:] if max(map(abs, message.velocity)) < STANDS_RAD_S), None
+    )
     probe.wait(lambda: stands() is not None, "the arm to stand", every_s=0.01)
     return stands()
 
@@ -29,8 +30,7 @@ def test_the_robot_holds_still_when_commands_end(processes, probe, record_inject
     scene = Scene(processes, probe, robot=processes.node("sim_node"))
     scene.start_policy()
     for _ in range(1 if number == signal.SIGKILL else min(fault_repeat, 3)):
-        probe.wait(lambda: scene.largest() > 0.05 and joints and max(map(abs, joints[-1][1].velocity)) > 0.05,
-                   "motion")
+        probe.wait(lambda: scene.largest() > 0.05 and joints and max(map(abs, joints[-1][1].velocity)) > 0.05, "motion")
         at_s, heard = time.monotonic(), len(joints)
         scene.guard.send_signal(number)
         stood_s = standing_since(probe, joints, heard)

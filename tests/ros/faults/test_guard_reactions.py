@@ -20,10 +20,15 @@ STILL_S = 0.3
 
 
 @pytest.mark.fault("S8", "S9")
-@pytest.mark.parametrize(("row", "fault", "reason"), [
-    ("S8", {"senseless": {"position": "nan"}}, "non_finite_state"),
-    ("S8", {"senseless": {"velocity": "inf"}}, "non_finite_state"),
-    ("S9", {"angle_rad": 0.5}, "joint_position_jump")], ids=["nan", "inf", "jump"])
+@pytest.mark.parametrize(
+    ("row", "fault", "reason"),
+    [
+        ("S8", {"senseless": {"position": "nan"}}, "non_finite_state"),
+        ("S8", {"senseless": {"velocity": "inf"}}, "non_finite_state"),
+        ("S9", {"angle_rad": 0.5}, "joint_position_jump"),
+    ],
+    ids=["nan", "inf", "jump"],
+)
 def test_joint_states_that_make_no_sense_stop_the_arm(loop, fault_repeat, row, fault, reason):
     for _ in range(fault_repeat):
         loop.measure(row, lambda: loop.set_robot("joints", **fault), str(fault))

@@ -26,22 +26,32 @@ SENSOR_FAULTS = [
 
 
 @pytest.mark.fault("S1", "S2", "S4", "S5", "S7", "S11", "M9", "G3")
-@pytest.mark.parametrize(("row", "fault", "mark", "reason"), SENSOR_FAULTS,
-                         ids=[f"{row}-{'-'.join(map(str, fault.values()))}" for row, fault, *_ in SENSOR_FAULTS])
+@pytest.mark.parametrize(
+    ("row", "fault", "mark", "reason"),
+    SENSOR_FAULTS,
+    ids=[f"{row}-{'-'.join(map(str, fault.values()))}" for row, fault, *_ in SENSOR_FAULTS],
+)
 def test_the_arm_stops_on_a_sensor_fault_and_goes_on_after_it(loop, fault_repeat, row, fault, mark, reason):
     for _ in range(fault_repeat):
         loop.measure(row, lambda: loop.set_robot(mark, **fault), str(fault))
         # A frame that is 120 ms late is too old as well, where ticks fall just before the next one.
         reasons = (reason,) if isinstance(reason, str) else reason
-        loop.probe.wait(lambda: any(one in loop.policy_says() for one in reasons),  # noqa: B023
-                        f"{reason!r}, heard: {loop.policy_says()!r}")
+        loop.probe.wait(
+            lambda: any(one in loop.policy_says() for one in reasons),  # noqa: B023
+            f"{reason!r}, heard: {loop.policy_says()!r}",
+        )
         loop.well_again()
     loop.be_moving()
 
 
 @pytest.mark.fault("S3", "S6")
-@pytest.mark.parametrize(("row", "fault", "reason"), [
-    ("S3", {"frozen": True}, "frozen basket_front_left/pixels"), ("S6", {"swapped": True}, "are two cameras swapped?")])
+@pytest.mark.parametrize(
+    ("row", "fault", "reason"),
+    [
+        ("S3", {"frozen": True}, "frozen basket_front_left/pixels"),
+        ("S6", {"swapped": True}, "are two cameras swapped?"),
+    ],
+)
 def test_the_arm_stops_for_good_on_a_camera_that_lies(loop, fault_repeat, row, fault, reason):
     for _ in range(fault_repeat):
         loop.measure(row, lambda: loop.set_robot("camera", **fault), str(fault))
@@ -54,8 +64,9 @@ def test_the_arm_stops_for_good_on_a_camera_that_lies(loop, fault_repeat, row, f
 
 
 @pytest.mark.fault("S12", "S7", "G3")
-@pytest.mark.parametrize("fault", [{"replayed": True}, {"names": "shuffled"}, {"loss": 0.1}],
-                         ids=["replayed", "shuffled", "loss"])
+@pytest.mark.parametrize(
+    "fault", [{"replayed": True}, {"names": "shuffled"}, {"loss": 0.1}], ids=["replayed", "shuffled", "loss"]
+)
 def test_what_is_no_fault_changes_nothing(loop, fault):
     loop.be_moving()
     before = loop.count("repeated_messages")
@@ -66,9 +77,15 @@ def test_what_is_no_fault_changes_nothing(loop, fault):
 
 
 @pytest.mark.fault("M2", "M3", "M5", "T3")
-@pytest.mark.parametrize(("row", "fault", "reason"), [
-    ("M2", "nan", "the policy returned"), ("M3", "token", "action ids lie in"),
-    ("M5", "out_of_memory", "RESOURCE_EXHAUSTED"), (None, "compiles", "compiled in mid-episode")])
+@pytest.mark.parametrize(
+    ("row", "fault", "reason"),
+    [
+        ("M2", "nan", "the policy returned"),
+        ("M3", "token", "action ids lie in"),
+        ("M5", "out_of_memory", "RESOURCE_EXHAUSTED"),
+        (None, "compiles", "compiled in mid-episode"),
+    ],
+)
 def test_a_policy_that_fails_is_silent_until_it_is_reset(loop, fault_repeat, row, fault, reason):
     for _ in range(fault_repeat if row else 1):
         if row:
@@ -212,11 +229,14 @@ def test_the_limits_of_a_running_node_cannot_be_set(loop):
     from rcl_interfaces.srv import SetParameters
     from rclpy.parameter import Parameter
 
-    wanted = {"guard_node": {"rate_hz": 400.0, "proposal_validity_s": 0.2, "latch_after_s": 10.0, "start_armed": True},
-              "policy_node": {"future_tolerance_s": 0.1, "policy": "hold"}}
+    wanted = {
+        "guard_node": {"rate_hz": 400.0, "proposal_validity_s": 0.2, "latch_after_s": 10.0, "start_armed": True},
+        "policy_node": {"future_tolerance_s": 0.1, "policy": "hold"},
+    }
     for node, values in wanted.items():
-        request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()
-                                                    for name, value in values.items()])
+        request = SetParameters.Request(
+            parameters=[Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        )
         results = loop.probe.call(SetParameters, f"{node}/set_parameters", request).results
         assert [result.successful for result in results] == [False] * len(values)
         assert all("read-only" in result.reason for result in results)

@@ -34,8 +34,9 @@ def policy(processes, probe, tmp_path, monkeypatch):
     monkeypatch.setenv("GATO_ROS_FAULT_FILE", str(tmp_path / "fault"))
     said = probe.listen(DiagnosticStatus, "policy_node/status", REPORT)
     proposals = probe.listen(TwistStamped, ROBOT.wire.proposal_twist, COMMAND)
-    processes.start("tests/ros/faults/scripted_policy_node.py", "--ros-args", "-r", "__ns:=/sawyer",
-                    "-r", "__node:=policy_node")
+    processes.start(
+        "tests/ros/faults/scripted_policy_node.py", "--ros-args", "-r", "__ns:=/sawyer", "-r", "__node:=policy_node"
+    )
     probe.wait(lambda: said, "the policy")
     return said, proposals
 
@@ -45,8 +46,9 @@ class Sensors:
 
     def __init__(self, probe, cameras=CAMERA, states=STATE_OUT):
         self._probe, self._rng = probe, np.random.default_rng(0)
-        self._cameras = {channel: probe.node.create_publisher(Image, channel.topic, cameras)
-                         for channel in (LEFT, RIGHT)}
+        self._cameras = {
+            channel: probe.node.create_publisher(Image, channel.topic, cameras) for channel in (LEFT, RIGHT)
+        }
         self._joints = probe.node.create_publisher(JointState, ROBOT.wire.joint_states.topic, states)
         self._gripper = probe.node.create_publisher(JointState, ROBOT.wire.gripper_states.topic, states)
         self.without, self.swapped = (), False
@@ -72,8 +74,11 @@ def test_a_loop_whose_cameras_are_mute_or_swapped_does_not_begin_and_says_why(po
     said, proposals = policy
     sensors = Sensors(probe)
     sensors.without = (LEFT,)
-    probe.wait(lambda: f"{LEFT.topic} has a publisher, but nothing arrives" in said[-1][1].message, "the reason",
-               meanwhile=sensors.send)
+    probe.wait(
+        lambda: f"{LEFT.topic} has a publisher, but nothing arrives" in said[-1][1].message,
+        "the reason",
+        meanwhile=sensors.send,
+    )
     assert RIGHT.topic not in said[-1][1].message and not proposals
     sensors.without, sensors.swapped = (), True
     probe.wait(lambda: "are two cameras swapped?" in said[-1][1].message, "the reason", meanwhile=sensors.send)
@@ -91,8 +96,11 @@ def test_a_motion_is_taken_back_once_and_then_there_is_silence(policy, probe, tm
         sensors.without = (LEFT,)
     else:
         (tmp_path / "fault").write_text("nan")
-    probe.wait(lambda: "stale" in said[-1][1].message or "the policy returned" in said[-1][1].message, "the reason",
-               meanwhile=sensors.send)
+    probe.wait(
+        lambda: "stale" in said[-1][1].message or "the policy returned" in said[-1][1].message,
+        "the reason",
+        meanwhile=sensors.send,
+    )
     probe.wait(lambda: still(proposals[-1][1]), "the standstill", meanwhile=sensors.send)
     heard = len(proposals)
     ticks = iter(range(10))
@@ -113,8 +121,11 @@ def test_sensors_of_every_quality_of_service_are_heard(processes, probe, reliabi
     states = probe.node.create_publisher(JointState, ROBOT.wire.joint_states.topic, quality)
     joints = probe.listen(JointState, ROBOT.wire.joint_states.topic, STATE_IN)
     picture = message_from_rgb(np.zeros((128, 128, 3), np.uint8), LEFT.frame_id)
-    probe.wait(lambda: heard and joints, "messages",
-               meanwhile=lambda: (published.publish(picture), states.publish(JointState())))
+    probe.wait(
+        lambda: heard and joints,
+        "messages",
+        meanwhile=lambda: (published.publish(picture), states.publish(JointState())),
+    )
 
 
 @pytest.mark.fault("X2")
@@ -139,8 +150,13 @@ def test_where_security_is_demanded_a_node_without_keys_does_not_start(tmp_path,
     demanded = {"ROS_SECURITY_ENABLE": "true", "ROS_SECURITY_STRATEGY": "Enforce"}
     if keys == "empty":
         demanded["ROS_SECURITY_KEYSTORE"] = str(tmp_path)
-    done = subprocess.run([sys.executable, "-m", f"gato_ros.nodes.{node}"], env={**os.environ, **demanded},
-                          capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", f"gato_ros.nodes.{node}"],
+        env={**os.environ, **demanded},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode != 0 and "security" in done.stderr.lower()
 
 
@@ -160,9 +176,12 @@ def permitted(node: str) -> dict[str, set[str]]:
 
 def doings(graph, node: str) -> dict[str, set[str]]:
     """What a node of the running graph publishes, hears and answers."""
-    ask = {"publish": graph.get_publisher_names_and_types_by_node, "reply": graph.get_service_names_and_types_by_node,
-           "subscribe": graph.get_subscriber_names_and_types_by_node,
-           "request": graph.get_client_names_and_types_by_node}
+    ask = {
+        "publish": graph.get_publisher_names_and_types_by_node,
+        "reply": graph.get_service_names_and_types_by_node,
+        "subscribe": graph.get_subscriber_names_and_types_by_node,
+        "request": graph.get_client_names_and_types_by_node,
+    }
     try:
         return {verb: {name for name, _ in find(node, "/sawyer")} - {"/clock"} for verb, find in ask.items()}
     except NodeNameNonExistentError:
@@ -171,8 +190,17 @@ def doings(graph, node: str) -> dict[str, set[str]]:
 
 @pytest.mark.fault("K1")
 def test_the_security_policy_lets_nodes_do_what_they_do_and_only_the_guard_command(processes, probe, policy, tmp_path):
-    nodes = ("guard_node", "policy_node", "sim_node", "incident_node", "teleop_node", "recorder_node",
-             "lifecycle_manager", "driver_node", "view_node")
+    nodes = (
+        "guard_node",
+        "policy_node",
+        "sim_node",
+        "incident_node",
+        "teleop_node",
+        "recorder_node",
+        "lifecycle_manager",
+        "driver_node",
+        "view_node",
+    )
     probe.listen(Image, "view_node/image", CAMERA)  # cameras are for who looks
     for node in ("guard_node", "sim_node", "lifecycle_manager", "driver_node", "view_node"):
         processes.node(node)
@@ -180,9 +208,14 @@ def test_the_security_policy_lets_nodes_do_what_they_do_and_only_the_guard_comma
         processes.node(node, "-p", f'folder:="{tmp_path / node}"')
     processes.node("teleop_node", "-p", "device:=joy")
     # The graph is found piece by piece; /clock is only there under simulated time or in lockstep.
-    absent = {"/clock", *(topic for package, topic in (("tf2_msgs", "/tf"),
-                                                       ("visualization_msgs", "/sawyer/view_node/markers"))
-                          if importlib.util.find_spec(package) is None)}
+    absent = {
+        "/clock",
+        *(
+            topic
+            for package, topic in (("tf2_msgs", "/tf"), ("visualization_msgs", "/sawyer/view_node/markers"))
+            if importlib.util.find_spec(package) is None
+        ),
+    }
     wanted = {node: {verb: names - absent for verb, names in permitted(node).items()} for node in nodes}
     try:
         probe.wait(lambda: all(doings(probe.node, node) == wanted[node] for node in nodes), "the graph", 30.0)
