@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv sim test test-jazzy lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance clean
+.PHONY: help venv hooks sim test test-jazzy lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -150,6 +150,9 @@ doctor: venv  ## what this machine has and what is missing; ARGS="--robot": whet
 
 doctor-starts: venv  ## 20 clean starts of the loop: the doctor's false alarms; out/doctor/starts.json. Wants a quiet machine
 	@$(GATO_ROS) bench doctor $(ARGS)
+
+hooks: venv  ## pre-commit hooks for this clone: ruff, layout, import contracts, file ends, large files
+	@$(VENV)/bin/pre-commit install
 
 lint: venv  ## style, layout and layering
 	@$(VENV)/bin/ruff check

@@ -1,7 +1,9 @@
 """Build description for colcon (ament_python) and pip; versions are pinned in requirements/."""
 
+import re
 import sys
 from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
 
@@ -16,6 +18,9 @@ NODES = (
     "teleop_node",
     "view_node",
 )
+
+VERSION = re.search(r'^__version__ = "(.+)"$', Path("gato_ros/__init__.py").read_text(), re.MULTILINE).group(1)
+"""One place says it; importing the package here would need its dependencies."""
 
 data_files = [
     ("share/ament_index/resource_index/packages", ["resource/gato_ros"]),
@@ -33,7 +38,7 @@ if "bdist_wheel" in sys.argv:
 
 setup(
     name="gato_ros",
-    version="0.1.0",
+    version=VERSION,
     description="An open Gato that drives a robot arm under ROS 2, with a simulator as a drop-in robot",
     license="Apache-2.0",
     maintainer="gato_ros maintainers",
@@ -43,6 +48,7 @@ setup(
     packages=find_packages(include=["gato_ros", "gato_ros.*"]),
     # Level by level: old setuptools drop files matched by `**` without a word.
     package_data={
+        "gato_ros": ["py.typed"],
         "gato_ros.cli": ["*.html", "*.jinja", "*.yaml"],
         "gato_ros.embodiments": ["*.yaml", "*.urdf"],
         "gato_ros.models": ["weights/*/*"],

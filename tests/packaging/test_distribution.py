@@ -166,7 +166,9 @@ def test_the_version_is_the_same_everywhere():
     import gato_ros
 
     assert ElementTree.parse(ROOT / "package.xml").getroot().findtext("version") == gato_ros.__version__
-    assert f'version="{gato_ros.__version__}"' in (ROOT / "setup.py").read_text()
+    assert run("setup.py", "--version", cwd=ROOT).stdout.split()[-1] == gato_ros.__version__
+    assert f"\nversion: {gato_ros.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert gato_ros.__version__ in (ROOT / "CHANGELOG.md").read_text()
 
 
 def _pins(name: str) -> dict[str, str]:
