@@ -1,4 +1,4 @@
-"""Where every token of a control step comes from: derived from the embodiment contract, never written by hand."""
+"""Where every token of a step comes from: derived from the step's spec, never written by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from gato_ros.core.errors import SetupError
-from gato_ros.embodiments import Embodiment
+from gato_ros.core.spec import Spec, StepSpec
 from gato_ros.models.config import Crop, GatoConfig
 
 CONTINUOUS_START = 32000
@@ -28,7 +28,7 @@ class LayoutItem:
     key: str
     kind: Literal["image", "continuous", "discrete", "text"]
     shape: tuple[int, ...]
-    """Shape of one value, as in the contract."""
+    """Shape of one value, as in the spec."""
     first: int
     """Index of its first token within the step."""
     tokens: int
@@ -148,59 +148,29 @@ def _interval(start: int, size: int, total: int) -> list[int]:
     return [low, max(high, low + 1)]
 
 
-def token_layout(embodiment: Embodiment, config: GatoConfig) -> TokenLayout:
-    """The layout of one step of `embodiment` as `config` sees it.
+def token_layout(spec: StepSpec, config: GatoConfig) -> TokenLayout:
+    """The layout of one step of `spec` as `config` sees it.
 
     Raises:
-        SetupError: a key that the contract lacks, or an image that crop and patch size do not divide.
+        SetupError: a key that the spec lacks, an action that is no bounded number, or an image that crop and patch
+            size do not divide.
     """
-    items, first = [], 0
     if not config.observation_keys:
         raise SetupError(
             expected="at least one observation key", got="none", fix="set observation_keys in the model's configuration"
         )
+    items, first = [], 0
     for key in sorted(set(config.observation_keys)):
-        channel = embodiment.channel(key)
-        if channel.kind == "image":
-            item = LayoutItem(key, "image", channel.shape, first, _patch_count(key, channel.shape, config))
-        elif channel.kind == "continuous":
-            item = LayoutItem(
-                key,
-                "continuous",
-                channel.shape,
-                first,
-                len(channel.lower),
-                tuple(channel.lower),
-                tuple(channel.upper),
-                tuple(channel.units),
+        items.append(_observation_item(key, spec.observation(key), first, config))
+        first += items[-1].tokens
+    for key, action in spec.actions.items():
+        if action.kind != "continuous" or not action.bounded:
+            raise SetupError(
+                expected="actions that are continuous and bounded",
+                got=f"{key}, {action.kind}",
+                fix="train it in mixed sequences (models/segments.py)",
             )
-        elif channel.kind == "text":
-            if config.vocabulary is None:
-                raise SetupError(
-                    expected=f"a vocabulary, to read {key}",
-                    got="none",
-                    fix="set vocabulary in the model's configuration",
-                )
-            item = LayoutItem(
-                key,
-                "text",
-                channel.shape,
-                first,
-                channel.tokens,
-                units=("1",) * channel.tokens,
-                values=config.text_rows,
-            )
-        else:
-            item = LayoutItem(key, "discrete", channel.shape, first, 1, units=("1",), values=channel.values)
-            if channel.values > config.text_rows:
-                raise SetupError(
-                    expected=f"text_rows of at least {channel.values} for {key}",
-                    got=str(config.text_rows),
-                    fix="raise text_rows in the model's configuration",
-                )
-        items.append(item)
-        first += item.tokens
-    parts = (embodiment.actions.twist, embodiment.actions.gripper)
+    parts = spec.actions.values()
     layout = TokenLayout(
         tuple(items),
         config.patch_size,
@@ -219,6 +189,29 @@ def token_layout(embodiment: Embodiment, config: GatoConfig) -> TokenLayout:
             fix="lengthen the context or drop observation keys",
         )
     return layout
+
+
+def _observation_item(key: str, spec: Spec, first: int, config: GatoConfig) -> LayoutItem:
+    if spec.kind == "image":
+        return LayoutItem(key, "image", spec.shape, first, _patch_count(key, spec.shape, config))
+    if spec.kind == "continuous":
+        return LayoutItem(key, "continuous", spec.shape, first, spec.shape[0], spec.lower, spec.upper, spec.units)
+    if spec.kind == "text":
+        if config.vocabulary is None:
+            raise SetupError(
+                expected=f"a vocabulary, to read {key}",
+                got="none",
+                fix="set vocabulary in the model's configuration",
+            )
+        units = ("1",) * spec.tokens
+        return LayoutItem(key, "text", spec.shape, first, spec.tokens, units=units, values=config.text_rows)
+    if spec.values > config.text_rows:
+        raise SetupError(
+            expected=f"text_rows of at least {spec.values} for {key}",
+            got=str(config.text_rows),
+            fix="raise text_rows in the model's configuration",
+        )
+    return LayoutItem(key, "discrete", spec.shape, first, spec.size, units=("1",) * spec.size, values=spec.values)
 
 
 def _patch_count(key: str, shape: tuple[int, ...], config: GatoConfig) -> int:

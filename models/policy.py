@@ -51,7 +51,7 @@ class GatoPolicy:
         if jax.default_backend() == "gpu" and config.compute == "bfloat16":
             params = on_gpu(params)
         self.config, self.embodiment = config, embodiment
-        self.layout = token_layout(embodiment, config)
+        self.layout = token_layout(embodiment.spec, config)
         self.observation_keys = tuple(item.key for item in self.layout.items)
         self.last_logit_margin = np.zeros(self.layout.actions)
         """[actions] of the last tick: logit of the likeliest bin minus that of the second."""

@@ -97,7 +97,7 @@ def save_weights(
     directory, config = Path(directory), config.deployed()
     flat = flat_names({name: value for name, value in params.items() if name != "auxiliary"})
     flat = {name: np.asarray(jax.device_get(value), np.float32) for name, value in sorted(flat.items())}
-    problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(embodiment, config))))
+    problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(embodiment.spec, config))))
     if problem:
         raise ValueError(f"these parameters cannot be saved: {problem}")
     contract, content = policy_contract(embodiment, config), safetensors.numpy.save(flat)
@@ -178,7 +178,7 @@ def load_weights(directory: str | Path, embodiment: Embodiment) -> Weights:
         flat = safetensors.numpy.load(content)
     except safetensors.SafetensorError as error:
         raise _refused(directory, f"a safetensors file {PARAMETERS_FILE}", str(error)) from None
-    problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(embodiment, config))))
+    problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(embodiment.spec, config))))
     if problem:
         raise _refused(directory, "the parameters of its config.json", problem)
     digest = seal.digest({"model": record["model"], "parameters": record["parameters"]["sha256"]})

@@ -139,7 +139,7 @@ def _checkpoint(options: Options, folder: Path) -> _Target:
     from gato_ros.training.optimiser import start
 
     model, training = training_model(options.preset), TrainingConfig()
-    layout = token_layout(contract_for(load_embodiment(), model.observation_keys), model)
+    layout = token_layout(contract_for(load_embodiment(), model.observation_keys).spec, model)
     state = start(training, random_parameters(model, layout, options.seed))
     record = run_record(training, model, {"data": 1})
     save_checkpoint(folder, state, record)

@@ -58,7 +58,7 @@ def run(options: Options) -> dict:
     if options.steps < 3:
         raise SetupError(expected="--steps of at least 3", got=str(options.steps), fix="measure longer")
     config, embodiment = streaming[options.preset], load_embodiment()
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     peer = _Peer(options.peer_python, peer_shape(config, layout))
     ours = bench_step._sides(
         config, embodiment, layout, [options.precision], bench_step.Options(sides=("streaming", "full_recompute"))

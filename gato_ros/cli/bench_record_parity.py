@@ -49,7 +49,7 @@ def run(options: Options) -> dict:
         raise SetupError(expected="--steps of at least 1", got=str(options.steps), fix="compare more")
     folder, robot = weights_folder(options.policy or DEFAULT), load_embodiment()
     config = weights_config(folder)
-    layout = token_layout(contract_for(robot, config.observation_keys), config)
+    layout = token_layout(contract_for(robot, config.observation_keys).spec, config)
     with tempfile.TemporaryDirectory(prefix="gato_ros_parity_") as place:
         paths = _record(options, folder, robot, Path(options.keep or place))
         found = [compare(path, layout) for path in paths]

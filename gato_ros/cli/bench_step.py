@@ -114,7 +114,7 @@ def measure(config: GatoConfig, embodiment: Embodiment, options: Options, rates:
     from gato_ros.models.layout import token_layout
 
     embodiment = contract_for(embodiment, config.observation_keys)
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     count = count_parameters(parameter_shapes(config, layout))
     precisions, left_out = _fitting(count, options.precisions)
     sides = _sides(config, embodiment, layout, precisions, options)

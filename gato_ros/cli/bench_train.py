@@ -85,7 +85,7 @@ def measure(name: str, compute: str, embodiment: Any, options: Options, rates: d
 
     model = in_precision(preset_for(name, embodiment), compute, options.attention)
     model = model if options.rematerialise else replace(model, rematerialise=False)
-    layout = token_layout(contract_for(embodiment, model.observation_keys), model)
+    layout = token_layout(contract_for(embodiment, model.observation_keys).spec, model)
     parameters, free = count_parameters(parameter_shapes(model, layout)), _free_memory()
     if parameters * STATE_BYTES > free:
         raise SetupError(

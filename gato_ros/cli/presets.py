@@ -27,7 +27,7 @@ def run(options: Options) -> dict:
     embodiment, presets = load_embodiment(options.embodiment), {}
     for name in PRESETS:
         config = preset_for(name, embodiment)
-        layout = token_layout(contract_for(embodiment, config.observation_keys), config)
+        layout = token_layout(contract_for(embodiment, config.observation_keys).spec, config)
         presets[name] = {
             "parameters": count_parameters(parameter_shapes(config, layout)),
             "layers": config.layers,

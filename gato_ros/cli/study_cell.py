@@ -152,4 +152,4 @@ def parameters(preset: str) -> int:
 
     config = PRESETS[preset].deployed()
     embodiment = contract_for(load_embodiment(), config.observation_keys)
-    return count_parameters(parameter_shapes(config, token_layout(embodiment, config)))
+    return count_parameters(parameter_shapes(config, token_layout(embodiment.spec, config)))

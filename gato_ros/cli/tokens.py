@@ -51,7 +51,7 @@ def run(options: Options) -> dict:
         folder = weights_folder(options.policy)
         model = weights_config(folder)
         check_vocabulary(folder, model)
-    layout = token_layout(contract_for(embodiment, model.observation_keys), model)
+    layout = token_layout(contract_for(embodiment, model.observation_keys).spec, model)
     ground_truth = privileged_values(model.observation_keys, episode.privileged)
     episode = replace(episode, values={**episode.values, **ground_truth})
     count = len(episode.steps)

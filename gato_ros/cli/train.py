@@ -165,7 +165,7 @@ def _single_step(options: Options, model, embodiment):
     from gato_ros.training.mixing import mixing_weights, step_weights, unless_equal
     from gato_ros.training.objective import SingleStep
 
-    layout = token_layout(embodiment, model)
+    layout = token_layout(embodiment.spec, model)
     weights = mixing_weights(options.weights)
     training, validation, data = _frames(options, weights)
     faces, views = object_faces(), _views(layout)
@@ -187,7 +187,7 @@ def _sequences(options: Options, model, embodiment):
     from gato_ros.training.truth import Truth
     from gato_ros.training.windows import Windows
 
-    layout, config = token_layout(embodiment, model), chosen(options.sequence, options.preset)
+    layout, config = token_layout(embodiment.spec, model), chosen(options.sequence, options.preset)
     weights = mixing_weights(options.weights)
     training, validation, data = load(
         options.data, options.limit, config.return_share, VALIDATION_SHARE, weights, options.failures

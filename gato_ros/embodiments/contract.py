@@ -10,15 +10,17 @@ import hashlib
 import xml.etree.ElementTree as ElementTree
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Union
+from typing import Annotated, Literal, TypeVar, Union
 
 import numpy as np
 from pydantic import Field, FiniteFloat, PrivateAttr, model_validator
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.motion import MotionLimits
+from gato_ros.core.spec import StepSpec
 from gato_ros.embodiments.guard_bounds import GuardBounds
 from gato_ros.embodiments.simulation import Simulation
+from gato_ros.embodiments.step_spec import step_spec
 from gato_ros.embodiments.strict import Strict, ordered
 
 FOLDER = Path(__file__).parent
@@ -92,6 +94,7 @@ class TextChannel(Strict):
         return (self.size_bytes,)
 
 
+ChannelKind = TypeVar("ChannelKind", ImageChannel, ContinuousChannel, DiscreteChannel, TextChannel)
 Channel = Annotated[Union[ImageChannel, ContinuousChannel, DiscreteChannel, TextChannel], Field(discriminator="kind")]
 
 
@@ -259,13 +262,42 @@ class Embodiment(Strict):
         return hashlib.sha256(text + self.urdf_path.read_bytes()).hexdigest()
 
     @cached_property
+    def spec(self) -> StepSpec:
+        """What a policy of this robot observes and does in one step."""
+        return step_spec(self.observations, {"twist": self.actions.twist, "gripper": self.actions.gripper})
+
+    @cached_property
     def observation_keys(self) -> tuple[str, ...]:
         """All observation keys, in token order."""
         return tuple(sorted(self.observations))
 
     @cached_property
+    def cameras(self) -> dict[str, ImageChannel]:
+        """Observations that are pictures, in token order."""
+        return self._of_kind(ImageChannel)
+
+    @cached_property
+    def vectors(self) -> dict[str, ContinuousChannel]:
+        """Observations that are vectors, in token order."""
+        return self._of_kind(ContinuousChannel)
+
+    @cached_property
+    def discretes(self) -> dict[str, DiscreteChannel]:
+        """Observations that are integers, in token order."""
+        return self._of_kind(DiscreteChannel)
+
+    @cached_property
+    def texts(self) -> dict[str, TextChannel]:
+        """Observations that are texts, in token order."""
+        return self._of_kind(TextChannel)
+
+    def _of_kind(self, kind: type[ChannelKind]) -> dict[str, ChannelKind]:
+        found = ((key, self.observations[key]) for key in self.observation_keys)
+        return {key: channel for key, channel in found if isinstance(channel, kind)}
+
+    @cached_property
     def image_keys(self) -> tuple[str, ...]:
-        return tuple(key for key in self.observation_keys if self.observations[key].kind == "image")
+        return tuple(self.cameras)
 
     def channel(self, key: str) -> Channel:
         """The channel named `key`; SetupError with the nearest name if there is none."""

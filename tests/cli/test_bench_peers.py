@@ -17,7 +17,7 @@ from gato_ros.models.presets import PRESETS
 @pytest.mark.parametrize("name", ["gato_79m", "gato_364m", "debug"])
 def test_the_peer_has_as_many_parameters(name):
     config = PRESETS[name]
-    shape = peer_shape(config, token_layout(load_embodiment(), config))
+    shape = peer_shape(config, token_layout(load_embodiment().spec, config))
     layer = 4 * shape["width"] ** 2 + 2 * shape["width"] * shape["inner"]
     assert shape["layers"] * layer == pytest.approx(core_parameters(config), rel=0.01)
 

@@ -14,7 +14,7 @@ from gato_ros.models.weights import save_weights
 
 def test_a_cold_and_a_warm_start_are_measured_in_processes_of_their_own(tmp_path):
     config, robot, rng = PRESETS["debug_one_pass"], load_embodiment(), np.random.default_rng(0)
-    shapes = parameter_shapes(config, token_layout(robot, config))
+    shapes = parameter_shapes(config, token_layout(robot.spec, config))
     params = jax.tree.map(lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32), shapes)
     save_weights(tmp_path / "weights", params, config, robot)
     with pytest.raises(SystemExit) as ended:

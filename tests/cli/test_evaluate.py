@@ -613,7 +613,7 @@ def prompted(tmp_path_factory):
     config = PRESETS["debug"]
     params = jax.tree.map(
         lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32),
-        parameter_shapes(config, token_layout(robot, config)),
+        parameter_shapes(config, token_layout(robot.spec, config)),
     )
     save_weights(folder / "weights", params, config, robot, {"training": {"prompt_share": 0.25}})
     for name in ("a", "b"):

@@ -26,7 +26,7 @@ CARD = CardStage("card", "product/weights", "runs/one/last", ("runs/one",), (RAT
 @pytest.fixture(scope="module")
 def parameters():
     model = PRESETS["debug_one_pass"]
-    return init(jax.random.key(0), model, token_layout(load_embodiment(), model))
+    return init(jax.random.key(0), model, token_layout(load_embodiment().spec, model))
 
 
 @pytest.fixture

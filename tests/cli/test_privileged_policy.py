@@ -24,7 +24,7 @@ CONTROLS = ("sawyer_state", "sawyer_plan")
 def saved(request, tmp_path_factory):
     config, folder = PRESETS[request.param], tmp_path_factory.mktemp(request.param)
     embodiment = contract_for(load_embodiment(), config.observation_keys)
-    params = init(jax.random.key(0), config, token_layout(embodiment, config))
+    params = init(jax.random.key(0), config, token_layout(embodiment.spec, config))
     assert "stem" not in params and "patch_row" not in params
     save_weights(folder, params, config, embodiment)
     return folder, config, embodiment

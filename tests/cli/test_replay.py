@@ -238,7 +238,7 @@ def test_a_memory_from_before_the_recording_is_filled_before_it_is_judged(tmp_pa
     from gato_ros.models.weights import save_weights
 
     config = PRESETS["debug"]
-    shapes = parameter_shapes(config, token_layout(ROBOT, config))
+    shapes = parameter_shapes(config, token_layout(ROBOT.spec, config))
     for seed, name in enumerate(("weights", "other")):
         rng = np.random.default_rng(seed)
         save_weights(

@@ -46,7 +46,7 @@ def test_values_are_the_same_bytes(live_and_recorded):
 @pytest.mark.parametrize("preset", ["gato_79m", "sawyer_small", "debug"])
 def test_tokens_are_the_same(live_and_recorded, preset):
     embodiment, live, actions, episode = live_and_recorded
-    layout = token_layout(embodiment, PRESETS[preset])
+    layout = token_layout(embodiment.spec, PRESETS[preset])
     images = episode.image_steps
     recorded = tokenize(
         layout, {key: value if key in embodiment.image_keys else value[images] for key, value in episode.values.items()}

@@ -43,7 +43,7 @@ def observations(embodiment):
 
 def gato(preset, embodiment):
     config = PRESETS[preset]
-    return GatoPolicy(init(jax.random.key(0), config, token_layout(embodiment, config)), config, embodiment)
+    return GatoPolicy(init(jax.random.key(0), config, token_layout(embodiment.spec, config)), config, embodiment)
 
 
 def fed_with_ground_truth(preset, embodiment):

@@ -112,4 +112,4 @@ def text_config(small_vocabulary):
 @pytest.fixture(scope="session")
 def text_params(embodiment, fresh, text_config):
     """Random weights of `text_config`."""
-    return fresh(text_config, token_layout(embodiment, text_config), 0, 0.1)
+    return fresh(text_config, token_layout(embodiment.spec, text_config), 0, 0.1)

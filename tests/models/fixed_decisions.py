@@ -35,7 +35,7 @@ def policies(robot: Embodiment) -> dict[str, GatoPolicy]:
             return {name: draw(part[name]) for name in sorted(part)}
         return rng.normal(0.0, 0.3, part.shape).astype(np.float32)
 
-    params = draw(parameter_shapes(config, token_layout(robot, config)))
+    params = draw(parameter_shapes(config, token_layout(robot.spec, config)))
     shipped = {folder.name: GatoPolicy.from_directory(folder, robot) for folder in shipped_policies()}
     return {**shipped, "streaming": GatoPolicy(params, config, robot)}
 

@@ -39,7 +39,7 @@ def counted(function, *inputs):
 @pytest.mark.parametrize("name", ["sawyer_small", "gato_79m"])
 def test_one_pass_has_the_operations_that_xla_counts(embodiment, name):
     config = replace(PRESETS[name], action_decoding="one_pass", context_tokens=None, rematerialise=False, layers=2)
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     function = lambda params, tokens: forward_step(params, config, layout, tokens)
     (phase,) = one_pass_phases(config, layout)
     xla = counted(function, parameter_shapes(config, layout), shapes(layout, 1))
@@ -48,7 +48,7 @@ def test_one_pass_has_the_operations_that_xla_counts(embodiment, name):
 
 def test_a_gradient_has_the_operations_that_xla_counts(embodiment):
     config = replace(PRESETS["gato_79m"], context_tokens=320, rematerialise=False, layers=2)
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     ids = jax.ShapeDtypeStruct((3, 2, layout.actions), "int32")
     gradient = jax.grad(partial(sequence_loss), argnums=0)
     xla = counted(
@@ -63,7 +63,7 @@ def test_a_gradient_has_the_operations_that_xla_counts(embodiment):
 @pytest.mark.parametrize("name", ["gato_1_18b", "gato_364m", "gato_79m", "debug"])
 def test_the_core_is_counted_from_the_shapes(embodiment, name):
     config = PRESETS[name]
-    flat = flat_names(parameter_shapes(config, token_layout(embodiment, config)))
+    flat = flat_names(parameter_shapes(config, token_layout(embodiment.spec, config)))
     layers = {key: leaf for key, leaf in flat.items() if key.split("/")[-1] in LAYER_MATRICES}
     assert core_parameters(config) == count_parameters(layers)
 
@@ -71,7 +71,7 @@ def test_the_core_is_counted_from_the_shapes(embodiment, name):
 def test_streaming_reads_the_weights_once_per_phase(embodiment):
     """The paper's size: 1.2 G weights in bfloat16 at 3.35 TB/s are 0.7 ms a decode, and memory is read besides."""
     config = PRESETS["gato_1_18b"]
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     prefill, decode = streaming_phases(config, layout, "bfloat16")
     h100 = {"flops_32_per_s": 67e12, "flops_16_per_s": 990e12, "bytes_per_s": 3.35e12}
     assert decode.times == 4 and 0.6e-3 < decode.least_s(h100) / decode.times < 0.9e-3
@@ -82,7 +82,7 @@ def test_streaming_reads_the_weights_once_per_phase(embodiment):
 
 def test_recomputing_costs_five_passes(embodiment):
     config = PRESETS["gato_79m"]
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     (phase,) = recompute_phases(config, layout, 6)
     streamed = sum(part.least_s(RATES) for part in streaming_phases(config, layout))
     assert phase.times == 5 and phase.least_s(RATES) > 10 * streamed

@@ -23,13 +23,13 @@ sequence_loss = jax.jit(gato.sequence_loss, static_argnums=(1, 2), static_argnam
 
 @pytest.fixture(scope="module")
 def one(embodiment, observations, fresh):
-    layout = token_layout(embodiment, ONE)
+    layout = token_layout(embodiment.spec, ONE)
     return fresh(ONE, layout), layout, tokenize(layout, observations(ONE.observation_keys, (4,)))
 
 
 @pytest.fixture(scope="module")
 def many(embodiment, observations, fresh):
-    layout = token_layout(embodiment, MANY)
+    layout = token_layout(embodiment.spec, MANY)
     params = fresh(MANY, layout, 0, 0.1)
     tokens = tokenize(layout, observations(MANY.observation_keys, (2, 4)))
     actions = np.random.default_rng(3).uniform(layout.action_lower, layout.action_upper, (2, 4, 5))
@@ -81,7 +81,7 @@ def test_stem_sees_the_neighbouring_patch(embodiment, observations, fresh):
 
     for stem, overlaps in (((Convolution(6, 4, 8), Convolution(3, 2, 8)), True), ((), False)):
         config = replace(ONE, stem=stem, patch_block_channels=8, group_norm_groups=4)
-        layout = token_layout(embodiment, config)
+        layout = token_layout(embodiment.spec, config)
         params = fresh(config, layout)["stem"]
         embed = jax.jit(lambda patches: embed_patches(params, config, layout, normalise_pixels(config, patches)))  # noqa: B023
         patches = tokenize(layout, observations(config.observation_keys, (1,))).patches

@@ -24,7 +24,7 @@ KINDS = ["debug_one_pass", "debug"]
 @pytest.fixture(scope="module", params=KINDS)
 def policy(request, embodiment, fresh):
     config = PRESETS[request.param]
-    made = GatoPolicy(fresh(config, token_layout(embodiment, config)), config, embodiment)
+    made = GatoPolicy(fresh(config, token_layout(embodiment.spec, config)), config, embodiment)
     made.warm_up()
     return made
 
@@ -72,7 +72,7 @@ def compilations():
 @pytest.mark.parametrize(("kind", "prompted"), [*((kind, False) for kind in KINDS), ("debug", True)])
 def test_after_warm_up_nothing_is_compiled_again(embodiment, observations, fresh, compilations, kind, prompted):
     config = replace(PRESETS[kind], temperature=1.0)
-    params = fresh(config, token_layout(embodiment, config))
+    params = fresh(config, token_layout(embodiment.spec, config))
     frame = Observation(observations(config.observation_keys))
     before = len(compilations)
     policy = GatoPolicy(params, config, embodiment, takes_prompts=prompted)
@@ -139,7 +139,7 @@ def test_what_was_refused_leaves_no_tokens_behind(policy, frames):
 
 def test_act_is_the_likeliest_bin_of_the_forward_pass(embodiment, observations, fresh):
     config = PRESETS["debug_one_pass"]
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     params = fresh(config, layout, 4)
     values = observations(config.observation_keys, seed=9)
     tokens = tokenize(layout, values)
@@ -154,7 +154,7 @@ def test_act_is_the_likeliest_bin_of_the_forward_pass(embodiment, observations, 
 
 def test_sampling_is_deterministic_by_seed(embodiment, observations, fresh):
     config = replace(PRESETS["debug_one_pass"], temperature=1.0)
-    params = fresh(config, token_layout(embodiment, config))
+    params = fresh(config, token_layout(embodiment.spec, config))
     frame = Observation(observations(config.observation_keys))
     acts = lambda seed: [GatoPolicy(params, config, embodiment, seed=seed).act(frame).as_vector()]
     np.testing.assert_array_equal(acts(1), acts(1))
@@ -165,7 +165,7 @@ def test_sampling_is_deterministic_by_seed(embodiment, observations, fresh):
 @pytest.mark.parametrize(("kind", "bad"), [("debug_one_pass", np.inf), ("debug", np.nan)])
 def test_damaged_weights_raise_a_named_error(embodiment, observations, fresh, kind, bad):
     config = PRESETS[kind]
-    params = fresh(config, token_layout(embodiment, config))
+    params = fresh(config, token_layout(embodiment.spec, config))
     params["final_norm"]["bias"] = params["final_norm"]["bias"].at[0].set(bad)
     with pytest.raises(NonFiniteError, match="logits"):
         GatoPolicy(params, config, embodiment).act(Observation(observations(config.observation_keys)))
@@ -186,7 +186,9 @@ def test_weights_that_never_saw_a_prompt_refuse_it(policy, observations):
 @pytest.fixture(scope="module")
 def prompted(embodiment, fresh):
     config = PRESETS["debug"]
-    return GatoPolicy(fresh(config, token_layout(embodiment, config), 0, 0.1), config, embodiment, takes_prompts=True)
+    return GatoPolicy(
+        fresh(config, token_layout(embodiment.spec, config), 0, 0.1), config, embodiment, takes_prompts=True
+    )
 
 
 def demonstration(observations, policy, length, keys=None):

@@ -139,6 +139,6 @@ def test_the_published_vocabulary_fits_the_paper_s_table(embodiment):
     from gato_ros.models.vocabulary import PUBLISHED
 
     config = replace(PRESETS["debug"], text_rows=32000, vocabulary=PUBLISHED, layers=1)
-    params = init(jax.random.key(0), config, token_layout(embodiment, config))
+    params = init(jax.random.key(0), config, token_layout(embodiment.spec, config))
     ids = list(generate(params, config, [Step((Text("stack the red object on the"),))], max_tokens=3))
     assert len(ids) == 3 and all(0 <= i < 32000 for i in ids)

@@ -38,7 +38,7 @@ def sealed(request, embodiment, tmp_path_factory):
     rng = np.random.default_rng(0)
     params = jax.tree.map(
         lambda leaf: 0.3 * rng.standard_normal(leaf.shape, np.float32),
-        parameter_shapes(config, token_layout(embodiment, config)),
+        parameter_shapes(config, token_layout(embodiment.spec, config)),
     )
     save_weights(folder, params, config, embodiment)
     assert load_weights(folder, embodiment).golden is None  # nobody asked yet

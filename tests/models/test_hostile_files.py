@@ -31,7 +31,7 @@ class Payload:
 
 @pytest.fixture(scope="module")
 def params(embodiment, fresh):
-    return fresh(CONFIG, token_layout(embodiment, CONFIG))
+    return fresh(CONFIG, token_layout(embodiment.spec, CONFIG))
 
 
 @pytest.fixture

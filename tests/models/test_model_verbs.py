@@ -170,7 +170,7 @@ def test_tokens_verb_shows_what_the_model_sees(episode, tmp_path, embodiment, ca
     path, values = episode
     assert call("tokens", path, "--step", 1, "--json", tmp_path / "t.json") == 0
     rows = json.loads((tmp_path / "t.json").read_text())["tokens"]
-    layout = token_layout(embodiment, PRESETS["sawyer_small"])
+    layout = token_layout(embodiment.spec, PRESETS["sawyer_small"])
     assert [row["index"] for row in rows] == list(range(layout.step_tokens))
     ids = tokenize(layout, {key: value[1] for key, value in values.items()}).ids
     assert [row["id"] for row in rows[layout.patches : layout.observation_tokens]] == ids.tolist()

@@ -40,7 +40,7 @@ def logits(params, config, layout, tokens):
 @pytest.fixture(scope="module", params=["debug", "debug_one_pass"])
 def model(request, embodiment, observations, fresh):
     config = PRESETS[request.param]
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     tokens = tokenize(layout, observations(config.observation_keys, (STEPS,)))
     params = {name: value for name, value in fresh(config, layout, 0, 0.1).items() if name != "auxiliary"}
     return params, config, layout, tokens, logits(params, config, layout, tokens)
@@ -91,7 +91,7 @@ def test_on_a_cpu_few_bfloat16_rows_are_padded_to_four_in_the_compiled_code(rows
 def packed(request, embodiment, observations, fresh):
     """Parameters, config, layout, tokens and action ids of two sequences that are longer than the window."""
     config = replace(PRESETS["debug"], attention_positions=request.param)
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     tokens = tokenize(layout, observations(config.observation_keys, (2, 4)))
     return fresh(config, layout, 0, 0.1), config, layout, tokens, np.full((2, 4, layout.actions), 32500)
 
@@ -124,7 +124,7 @@ def test_what_a_gpu_is_served_is_the_same_policy(model, precision):
 
 def test_position_keys_of_a_fixed_length_are_the_layers_own(embodiment, observations, fresh):
     config = replace(PRESETS["debug_one_pass"], attention_positions="relative", step_attention="causal")
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     tokens, params = tokenize(layout, observations(config.observation_keys, (2,))), fresh(config, layout, 0, 0.1)
     known = with_position_keys(params, config, layout.step_tokens)
     assert "relative" not in known["layers"]["01"] and "relative" in params["layers"]["01"]

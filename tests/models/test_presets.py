@@ -17,28 +17,28 @@ from gato_ros.models.tokenizer import StepTokens
 
 @pytest.mark.parametrize(("name", "parameters"), [("gato_1_18b", 1.18e9), ("gato_364m", 364e6), ("gato_79m", 79e6)])
 def test_the_papers_sizes(embodiment, name, parameters):
-    shapes = parameter_shapes(PRESETS[name], token_layout(embodiment, PRESETS[name]))
+    shapes = parameter_shapes(PRESETS[name], token_layout(embodiment.spec, PRESETS[name]))
     assert count_parameters(shapes) == pytest.approx(parameters, rel=0.015)
     assert table_rows(PRESETS[name]) == 33152
 
 
 def test_the_cpu_size_is_small(embodiment):
     config = PRESETS["sawyer_small"]
-    assert 0.5e6 < count_parameters(parameter_shapes(config, token_layout(embodiment, config))) < 3e6
+    assert 0.5e6 < count_parameters(parameter_shapes(config, token_layout(embodiment.spec, config))) < 3e6
 
 
 @pytest.mark.parametrize(("name", "least", "most"), [("sawyer_tiny", 0.25e6, 0.35e6), ("sawyer_medium", 3e6, 4e6)])
 def test_the_sizes_of_the_scaling_study(embodiment, name, least, most):
     config = PRESETS[name]
-    assert least < count_parameters(parameter_shapes(config, token_layout(embodiment, config))) < most
+    assert least < count_parameters(parameter_shapes(config, token_layout(embodiment.spec, config))) < most
     assert config.observation_keys == PRESETS["sawyer_small"].observation_keys
 
 
 def test_the_streaming_cpu_size_sees_what_the_small_one_sees_for_eight_steps(embodiment):
     config, small = PRESETS["sawyer_streaming"], PRESETS["sawyer_small"]
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     shapes, start = (flat_names(parameter_shapes(one, layout)) for one in (config, small))
-    assert layout == token_layout(embodiment, small)
+    assert layout == token_layout(embodiment.spec, small)
     # It can start from weights of the small one.
     assert {name: shapes[name].shape for name in start} == {name: leaf.shape for name, leaf in start.items()}
     assert {name.rsplit("/", 1)[1] for name in set(shapes) - set(start)} == {
@@ -53,20 +53,20 @@ def test_the_streaming_cpu_size_sees_what_the_small_one_sees_for_eight_steps(emb
 def test_the_controls_have_the_trunk_of_the_small_one_and_no_stem(embodiment, name):
     control, small = PRESETS[name], PRESETS["sawyer_small"]
     assert replace(control, observation_keys=small.observation_keys) == small
-    layout = token_layout(contract_for(embodiment, control.observation_keys), control)
+    layout = token_layout(contract_for(embodiment, control.observation_keys).spec, control)
     shapes = parameter_shapes(control, layout)
-    trunk = parameter_shapes(small, token_layout(embodiment, small))
+    trunk = parameter_shapes(small, token_layout(embodiment.spec, small))
     assert layout.patches == 0 and set(trunk) - set(shapes) == {"stem", "patch_row", "patch_column"}
     assert shapes["layers"] == trunk["layers"] and shapes["table"] == trunk["table"]
     with pytest.raises(SetupError, match="privileged"):
-        token_layout(embodiment, control)
+        token_layout(embodiment.spec, control)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_takes_a_control_step(embodiment, name):
     """By shapes alone: the paper's sizes too."""
     config = PRESETS[name]
-    layout = token_layout(contract_for(embodiment, config.observation_keys), config)
+    layout = token_layout(contract_for(embodiment, config.observation_keys).spec, config)
     params, size = parameter_shapes(config, layout), config.patch_size
     tokens = StepTokens(
         jax.ShapeDtypeStruct((layout.patches, size, size, 3), "uint8"), jax.ShapeDtypeStruct((layout.values,), "int32")

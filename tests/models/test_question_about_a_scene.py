@@ -82,7 +82,7 @@ def test_a_small_model_answers_questions_about_held_out_scenes(scenes, embodimen
         for colour in (0, 1)
     ]
     examples = SequenceTokens(*(np.stack(part) for part in zip(*examples)))
-    params = jax.jit(lambda rng: init(rng, config, token_layout(embodiment, config)))(jax.random.key(0))
+    params = jax.jit(lambda rng: init(rng, config, token_layout(embodiment.spec, config)))(jax.random.key(0))
     optimiser = optax.adam(optax.cosine_decay_schedule(3e-3, STEPS))
 
     @jax.jit

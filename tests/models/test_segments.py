@@ -179,7 +179,7 @@ def test_a_long_text_shares_the_last_local_position(text_config, text_params):
 def test_a_robot_s_steps_give_the_features_of_the_robot_s_path(embodiment, observations, fresh):
     """The same functions and parameters: a control step in a mixed sequence is the control step."""
     config = PRESETS["debug"]
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     params, values = fresh(config, layout, 0, 0.1), observations(config.observation_keys, (2,))
     actions = np.random.default_rng(3).uniform(layout.action_lower, layout.action_upper, (2, 5))
     steps = [robot_step(layout, {key: value[i] for key, value in values.items()}, actions[i]) for i in range(2)]

@@ -52,7 +52,7 @@ def stream(params, config, layout, tokens, absorbed=None):
 @pytest.fixture(scope="module", params=SETTINGS)
 def each_episode(request, embodiment, observations, fresh):
     config = SETTINGS[request.param]
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     tokens = tokenize(layout, observations(config.observation_keys, (STEPS,)))
     return fresh(config, layout, 0, 0.1), config, layout, tokens
 
@@ -60,7 +60,7 @@ def each_episode(request, embodiment, observations, fresh):
 @pytest.fixture(scope="module")
 def episode(embodiment, observations, fresh):
     config = PRESETS["debug"]
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     tokens = tokenize(layout, observations(config.observation_keys, (STEPS,)))
     return fresh(config, layout, 0, 0.1), config, layout, tokens
 
@@ -83,7 +83,7 @@ def test_streaming_equals_a_full_forward_with_a_banded_mask(each_episode):
 def test_some_heads_after_the_others_are_all_heads_at_once(embodiment, observations, fresh, monkeypatch, at_once):
     """As a CPU computes the chunks of large models; three heads do not divide by two."""
     config = replace(PRESETS["debug"], heads=3)
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     tokens = tokenize(layout, observations(config.observation_keys, (STEPS,)))
     params = fresh(config, layout, 0, 0.1)
     together, ids = stream(params, config, layout, tokens)
@@ -135,7 +135,7 @@ def test_an_absorbed_prompt_equals_the_same_steps_streamed(episode):
 @pytest.mark.parametrize("step", [0, 3, 4, 5, 4001, 2**31 + 2])
 def test_a_step_count_never_overflows(embodiment, step):
     config = PRESETS["debug"]
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     blocks = streaming.ring_slots(config, layout) // layout.step_tokens
     place = streaming.same_place(config, layout, step)
     assert place < 2 * blocks and place % blocks == step % blocks and min(place, blocks) == min(step, blocks)
@@ -154,7 +154,7 @@ def test_a_ring_without_room_for_the_chunk_would_be_wrong(episode, monkeypatch):
 
 def test_ring_of_the_paper(embodiment):
     config = PRESETS["gato_79m"]
-    layout = token_layout(embodiment, config)
+    layout = token_layout(embodiment.spec, config)
     slots = streaming.ring_slots(config, layout)
     assert slots % layout.step_tokens == 0 and slots >= 1024 + 152 - 1
 

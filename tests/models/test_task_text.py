@@ -57,7 +57,7 @@ def weights(told, config, tmp_path_factory):
     # Not the model's own start: compiling it takes longer than all these tests.
     params = jax.tree.map(
         lambda leaf: 0.3 * rng.standard_normal(leaf.shape, np.float32),
-        parameter_shapes(config, token_layout(told, config)),
+        parameter_shapes(config, token_layout(told.spec, config)),
     )
     save_weights(folder, params, config, told)
     return folder
@@ -79,7 +79,7 @@ def call(*arguments):
 
 
 def test_the_text_becomes_tokens_of_the_step(told, config, small_vocabulary):
-    layout = token_layout(told, config)
+    layout = token_layout(told.spec, config)
     assert layout.observation_tokens == 16 + 1 + 40
     ids = tokenize(layout, values(STACK)).ids
     pieces = small_vocabulary.encode(STACK)
@@ -93,12 +93,12 @@ def test_the_text_becomes_tokens_of_the_step(told, config, small_vocabulary):
     with pytest.raises(SetupError, match="at most 40 tokens"):
         tokenize(layout, values("\x07" * 60))
     with pytest.raises(SetupError, match="text_rows"):
-        tokenize(token_layout(told, replace(config, text_rows=100)), values(STACK))
+        tokenize(token_layout(told.spec, replace(config, text_rows=100)), values(STACK))
 
 
 def test_a_contract_s_text_needs_a_model_with_a_vocabulary(told, config):
     with pytest.raises(SetupError, match="a vocabulary, to read task/text"):
-        token_layout(told, replace(config, vocabulary=None))
+        token_layout(told.spec, replace(config, vocabulary=None))
 
 
 def test_the_simulator_says_its_task_and_a_recording_gives_the_same_tokens(told, config, tmp_path):
@@ -113,7 +113,7 @@ def test_the_simulator_says_its_task_and_a_recording_gives_the_same_tokens(told,
     with EpisodeWriter(tmp_path, "one", told, {}) as writer:
         writer.add(0, seen, hold, hold)
         episode = read_episode(writer.close({}))
-    layout = token_layout(told, config)
+    layout = token_layout(told.spec, config)
     for live, recorded in zip(
         tokenize(layout, seen.values), tokenize(layout, {key: value[0] for key, value in episode.values.items()})
     ):
@@ -160,7 +160,7 @@ def test_weights_with_the_published_vocabulary_carry_no_copy(told, config, tmp_p
     published = replace(config, vocabulary=vocabulary.PUBLISHED, text_rows=32000)
     (tmp_path / "vocabulary.model").write_bytes(b"of weights that were here before")
     params = jax.tree.map(
-        lambda leaf: np.zeros(leaf.shape, np.float32), parameter_shapes(published, token_layout(told, published))
+        lambda leaf: np.zeros(leaf.shape, np.float32), parameter_shapes(published, token_layout(told.spec, published))
     )
     save_weights(tmp_path, params, published, told)
     assert not (tmp_path / "vocabulary.model").exists()

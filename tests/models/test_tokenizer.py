@@ -56,7 +56,7 @@ def test_golden_values_of_another_implementation(x, index):
     [(-1.0, 0, -0.99902), (0.0, 512, 0.00098), (0.25, 640, 0.25098), (1.0, 1023, 0.99902)],
 )
 def test_golden_actions(embodiment, fraction, index, centre):
-    layout = token_layout(embodiment, PAPER)
+    layout = token_layout(embodiment.spec, PAPER)
     ids = tokenize_actions(layout, fraction * np.array([0.07, 0.07, 0.07, 1.0, 0.085]))
     assert ids[:4].tolist() == [32000 + index] * 4
     assert decode_actions(layout, ids)[3] == pytest.approx(centre, abs=5e-6)
@@ -88,7 +88,7 @@ def test_every_bin_comes_back_and_centres_are_unbiased():
 
 @given(st.lists(finite, min_size=5, max_size=5))
 def test_actions_are_total_and_round_trip(embodiment, values):
-    layout = token_layout(embodiment, PAPER)
+    layout = token_layout(embodiment.spec, PAPER)
     ids = tokenize_actions(layout, np.array(values))
     assert ids.dtype == np.int32 and (ids >= 32000).all() and (ids < 33024).all()
     decoded = decode_actions(layout, ids)
@@ -101,7 +101,7 @@ def test_actions_are_total_and_round_trip(embodiment, values):
 
 @given(finite)
 def test_range_encoding_is_total_and_fine(embodiment, x):
-    layout = token_layout(embodiment, PRESETS["sawyer_small"])
+    layout = token_layout(embodiment.spec, PRESETS["sawyer_small"])
     item = next(item for item in layout.items if item.key == "gripper/opening")
     index = bin_index(encode(layout, item, np.array([x])))
     assert 0 <= index[0] <= 1023
@@ -109,7 +109,7 @@ def test_range_encoding_is_total_and_fine(embodiment, x):
 
 
 def test_layout_of_the_paper(embodiment):
-    layout = token_layout(embodiment, PAPER)
+    layout = token_layout(embodiment.spec, PAPER)
     assert (layout.patches, layout.values, layout.actions, layout.step_tokens) == (128, 22, 5, 156)
     assert [item.key for item in layout.items] == sorted(PAPER.observation_keys)
     assert (SEPARATOR, PAD) == (33024, 33025)
@@ -120,7 +120,7 @@ def test_layout_of_the_paper(embodiment):
 
 def test_tokens_come_from_the_places_the_layout_names(embodiment, observations):
     config = PRESETS["sawyer_small"]
-    layout, values = token_layout(embodiment, config), observations(config.observation_keys)
+    layout, values = token_layout(embodiment.spec, config), observations(config.observation_keys)
     tokens = tokenize(layout, values)
     left = values["basket_front_left/pixels"]
     assert tokens.patches.shape == (24, 32, 32, 3) and tokens.patches.dtype == np.uint8
@@ -133,7 +133,7 @@ def test_tokens_come_from_the_places_the_layout_names(embodiment, observations):
 @pytest.mark.parametrize("preset", ["sawyer_small", "gato_79m"])
 def test_leading_axes_change_nothing(embodiment, observations, preset):
     config = PRESETS[preset]
-    layout, values = token_layout(embodiment, config), observations(config.observation_keys, (2, 3))
+    layout, values = token_layout(embodiment.spec, config), observations(config.observation_keys, (2, 3))
     batch = tokenize(layout, values)
     one = tokenize(layout, {key: value[1, 2] for key, value in values.items()})
     assert (batch.patches[1, 2] == one.patches).all() and (batch.ids[1, 2] == one.ids).all()
@@ -145,7 +145,7 @@ def test_tokens_follow_the_keys_wherever_the_images_sort(embodiment, observation
     text["observations"]["zoom/pixels"] = text["observations"].pop("basket_front_left/pixels")
     renamed = type(embodiment).model_validate(text)
     config = replace(PAPER, observation_keys=("zoom/pixels", "gripper/opening", "basket_front_right/pixels"))
-    layout = token_layout(renamed, config)
+    layout = token_layout(renamed.spec, config)
     assert [item.first for item in layout.items] == [0, 64, 65]
     assert layout.order.tolist() == [*range(64), 128, *range(64, 128)]
     tokens = tokenize(layout, {**values, "zoom/pixels": values["basket_front_left/pixels"]})
@@ -154,7 +154,7 @@ def test_tokens_follow_the_keys_wherever_the_images_sort(embodiment, observation
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_non_finite_is_refused_by_name(embodiment, observations, bad):
-    layout = token_layout(embodiment, PRESETS["sawyer_small"])
+    layout = token_layout(embodiment.spec, PRESETS["sawyer_small"])
     values = observations(PRESETS["sawyer_small"].observation_keys)
     values["sawyer/pinch/pose"][2] = bad
     with pytest.raises(NonFiniteError, match=r"sawyer/pinch/pose\[2\]"):
@@ -179,7 +179,7 @@ def test_wrong_observations_are_refused(embodiment, observations, change, error,
     values = {**observations(config.observation_keys), **change}
     values = {key: value for key, value in values.items() if value is not None}
     with pytest.raises(error, match=words):
-        tokenize(token_layout(embodiment, config), values)
+        tokenize(token_layout(embodiment.spec, config), values)
 
 
 @pytest.mark.parametrize(
@@ -193,11 +193,11 @@ def test_wrong_observations_are_refused(embodiment, observations, change, error,
 )
 def test_layouts_that_cannot_be(embodiment, change, words):
     with pytest.raises(SetupError, match=words):
-        token_layout(embodiment, replace(PRESETS["sawyer_small"], **change))
+        token_layout(embodiment.spec, replace(PRESETS["sawyer_small"], **change))
 
 
 @pytest.mark.fault("M3")
 @pytest.mark.parametrize("ids", [[31999] * 5, [33024] * 5])
 def test_action_ids_out_of_range(embodiment, ids):
     with pytest.raises(ValueError, match="action ids"):
-        decode_actions(token_layout(embodiment, PAPER), np.array(ids))
+        decode_actions(token_layout(embodiment.spec, PAPER), np.array(ids))

@@ -20,7 +20,7 @@ CONFIG = PRESETS["debug_one_pass"]
 
 @pytest.fixture(scope="module")
 def params(embodiment, fresh):
-    return fresh(CONFIG, token_layout(embodiment, CONFIG))
+    return fresh(CONFIG, token_layout(embodiment.spec, CONFIG))
 
 
 @pytest.fixture

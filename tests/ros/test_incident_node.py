@@ -107,7 +107,7 @@ class Guarded:
 
 def test_a_policy_is_killed_and_its_last_seconds_are_replayed(processes, probe, tmp_path, capsys):
     config, folder = PRESETS["debug"], tmp_path / "weights"
-    rng, shapes = np.random.default_rng(0), parameter_shapes(config, token_layout(ROBOT, config))
+    rng, shapes = np.random.default_rng(0), parameter_shapes(config, token_layout(ROBOT.spec, config))
     import jax
 
     save_weights(

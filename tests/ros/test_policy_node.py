@@ -55,7 +55,7 @@ def random_weights(folder, config, embodiment, extra=None):
     # Not the model's own initialisation: compiling it takes longer than all these tests.
     params = jax.tree.map(
         lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32),
-        parameter_shapes(config, token_layout(embodiment, config)),
+        parameter_shapes(config, token_layout(embodiment.spec, config)),
     )
     save_weights(folder, params, config, embodiment, extra)
     return folder
@@ -178,7 +178,9 @@ def test_proposals_follow_good_inputs_and_stop_with_bad_ones(processes, probe, w
     values = np.array([thought[label] for label in LABELS[:5]])
     assert values.shape == (5, 5) and np.isfinite(values).all()
     np.testing.assert_allclose(
-        decode_actions(token_layout(ROBOT, PRESETS["debug_one_pass"]), thought["token"]), thought["action"], atol=1e-6
+        decode_actions(token_layout(ROBOT.spec, PRESETS["debug_one_pass"]), thought["token"]),
+        thought["action"],
+        atol=1e-6,
     )
     assert ((thought["probability"] > 0) & (thought["entropy_nat"] >= -np.log(thought["probability"]) - 1e-4)).all()
     tokens, window = thought["context_tokens"]

@@ -82,7 +82,7 @@ def test_live_and_recorded_tokens_are_the_same_over_dds(tmp_path):
     from gato_ros.models.weights import save_weights
 
     config, folder, kept = PRESETS["debug"], tmp_path / "weights", tmp_path / "kept"
-    layout, rng = token_layout(ROBOT, config), np.random.default_rng(0)
+    layout, rng = token_layout(ROBOT.spec, config), np.random.default_rng(0)
     save_weights(
         folder,
         jax.tree.map(lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32), parameter_shapes(config, layout)),

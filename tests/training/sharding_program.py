@@ -54,7 +54,7 @@ def some_tokens(layout, *lead):
 def cloning():
     """(fresh state, step, batch) of the single-step training."""
     model = PRESETS["debug_one_pass"]
-    layout, rng = token_layout(load_embodiment(), model), np.random.default_rng(1)
+    layout, rng = token_layout(load_embodiment().spec, model), np.random.default_rng(1)
     truth = rng.normal(size=(BATCH, len(model.auxiliary))).astype(np.float32)
     nothing = np.zeros((BATCH, 0, 0), np.float32)
     batch = Batch(
@@ -69,7 +69,7 @@ def cloning():
 def sequences():
     """The same for whole sequences: loss, gradients and AdamW over packed steps."""
     model = PRESETS["debug"]
-    layout, adam = token_layout(load_embodiment(), model), optimiser(CONFIG)
+    layout, adam = token_layout(load_embodiment().spec, model), optimiser(CONFIG)
     ids = np.random.default_rng(2).integers(CONTINUOUS_START, CONTINUOUS_START + BINS, (BATCH, 3, layout.actions))
     batch = (some_tokens(layout, BATCH, 3), ids.astype(np.int32))
 
@@ -160,7 +160,7 @@ class Same:
 
     def __init__(self):
         self.config, self.model, self.frames_per_step = CONFIG, PRESETS["debug_one_pass"], BATCH
-        self.layout = token_layout(load_embodiment(), self.model)
+        self.layout = token_layout(load_embodiment().spec, self.model)
         _, self.step, self._batch = cloning()
 
     def batches(self, first_step):

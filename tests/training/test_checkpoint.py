@@ -24,7 +24,7 @@ RECORD = run_record(TrainingConfig(), MODEL, {"some": 3})
 
 @pytest.fixture(scope="module")
 def fresh():
-    return start(TrainingConfig(), init(jax.random.key(0), MODEL, token_layout(load_embodiment(), MODEL)))
+    return start(TrainingConfig(), init(jax.random.key(0), MODEL, token_layout(load_embodiment().spec, MODEL)))
 
 
 def at(fresh, step) -> TrainingState:

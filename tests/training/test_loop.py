@@ -53,7 +53,7 @@ def some_frames(count, seed):
 
 @pytest.fixture(scope="module")
 def examples():
-    layout = token_layout(load_embodiment(), MODEL)
+    layout = token_layout(load_embodiment().spec, MODEL)
     return [Examples.of(some_frames(count, seed), layout, object_faces()) for count, seed in ((48, 0), (8, 1))]
 
 
@@ -65,7 +65,7 @@ def run(examples, folder, config=CONFIG, **more):
 
 
 def objective(examples, config=CONFIG):
-    return SingleStep(config, MODEL, token_layout(load_embodiment(), MODEL), *examples)
+    return SingleStep(config, MODEL, token_layout(load_embodiment().spec, MODEL), *examples)
 
 
 def test_loss_falls_and_the_weights_act(examples, tmp_path):

@@ -132,7 +132,7 @@ def test_unknown_sources_count_for_nothing_and_equal_weights_are_none():
 def test_recordings_without_ground_truth_train_beside_those_with_it(folder, tmp_path):
     """Nothing is asked of what nobody knows: not where an object is, and not that there is none."""
     real = frame_parts(folder)[3]
-    layout = token_layout(ROBOT, train.training_model("debug_one_pass"))
+    layout = token_layout(ROBOT.spec, train.training_model("debug_one_pass"))
     views = train._views(layout)
     alone = Examples.of(real, layout, object_faces(), views)
     assert alone.truth.sightings is None and not alone.truth.weight.any()
@@ -185,7 +185,7 @@ def test_who_was_in_command_survives_the_cache(folder):
 def windows(tmp_path_factory):
     folder = tmp_path_factory.mktemp("windows")
     write(folder, "a", facts=OPERATED, source=intervention), write(folder, "b", facts=OPERATED, source=intervention)
-    return Windows.of(load_recordings(folder), token_layout(ROBOT, PRESETS["debug"]), DEFAULTS)
+    return Windows.of(load_recordings(folder), token_layout(ROBOT.spec, PRESETS["debug"]), DEFAULTS)
 
 
 def sequences(folder, tmp_path, **options):

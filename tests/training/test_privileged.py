@@ -42,7 +42,7 @@ def pair():
 
 def layout_of(preset):
     config = PRESETS[preset]
-    return token_layout(contract_for(load_embodiment(), config.observation_keys), config)
+    return token_layout(contract_for(load_embodiment(), config.observation_keys).spec, config)
 
 
 def test_the_mirror_of_ground_truth_is_ground_truth_of_the_mirrored_world(pair):

@@ -51,7 +51,7 @@ CONFIG = SequenceConfig(
     token_noise_bins=2,
 )
 ROBOT = load_embodiment()
-LAYOUT = token_layout(ROBOT, MODEL)
+LAYOUT = token_layout(ROBOT.spec, MODEL)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -161,7 +161,7 @@ def test_a_batch_shows_what_was_done_asks_for_the_label_and_unpacks_no_other_pic
     np.testing.assert_array_equal(y(mirrored)[0], y(batch)[0])
     assert (y(mirrored)[1] < y(batch)[1]).all()
     blind = replace(MODEL, observation_keys=("gripper/opening",), context_tokens=20)
-    Windows(windows.frames, windows.executed, windows.stretches, token_layout(ROBOT, blind)).batch(
+    Windows(windows.frames, windows.executed, windows.stretches, token_layout(ROBOT.spec, blind)).batch(
         Plan(rows, np.zeros_like(rows), np.array([False, False]))
     )
     assert len(unpacked) == 2 * rows.size
@@ -199,7 +199,7 @@ def test_the_papers_numbers_are_the_default_of_the_papers_presets():
     assert [float(rates(step)) for step in (0, 15_000, 1_000_000)] == pytest.approx([1e-7, 1e-4, 1e-5], rel=1e-3)
     for name in ("gato_1_18b", "gato_364m", "gato_79m"):
         assert sequence_config(name) == PAPER and PRESETS[name].stochastic_depth == 0.1
-        assert PAPER.length * token_layout(ROBOT, PRESETS[name]).step_tokens > PRESETS[name].context_tokens
+        assert PAPER.length * token_layout(ROBOT.spec, PRESETS[name]).step_tokens > PRESETS[name].context_tokens
     assert (PAPER.batch, PAPER.prompt_share, PAPER.goal_share, PAPER.return_share) == (512, 0.25, 0.5, 0.8)
 
 
@@ -258,7 +258,7 @@ TOLD = replace(
     auxiliary_early_layer=1,
     patch_auxiliary=PATCH_NAMES,
 )
-TOLD_LAYOUT = token_layout(ROBOT, TOLD)
+TOLD_LAYOUT = token_layout(ROBOT.spec, TOLD)
 TEACHING = replace(CONFIG, soft_sigma_bins=8.0, auxiliary_weight=5.0, patch_weight=2.0, blind_share=0.4)
 
 

@@ -104,7 +104,7 @@ def test_two_processes_take_the_step_of_one_and_share_a_checkpoint(eight):
 def test_the_rules_split_every_preset(name):
     """The whole training state by `eval_shape`: eight devices hold little more than an eighth each."""
     model, mesh = PRESETS[name], AbstractMesh((2, 8), ("data", "fsdp"))
-    layout = token_layout(contract_for(load_embodiment(), model.observation_keys), model)
+    layout = token_layout(contract_for(load_embodiment(), model.observation_keys).spec, model)
     params = parameter_shapes(model, layout)
     state = jax.eval_shape(lambda params: start(TrainingConfig(), params), params)
     each = sum(

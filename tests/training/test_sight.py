@@ -12,7 +12,7 @@ from gato_ros.sim.grasp import object_faces
 from gato_ros.training.sight import OF_EACH, PATCH_NAMES, sightings
 
 KEYS = ("basket_front_left/pixels", "basket_front_right/pixels")
-LAYOUT = token_layout(load_embodiment(), PRESETS["sawyer_small"])
+LAYOUT = token_layout(load_embodiment().spec, PRESETS["sawyer_small"])
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import decode_actions
 from gato_ros.nodes import policy_node
 
-LAYOUT = token_layout(load_embodiment(), PRESETS["debug_one_pass"])
+LAYOUT = token_layout(load_embodiment().spec, PRESETS["debug_one_pass"])
 SWITCH = Path(os.environ["GATO_ROS_FAULT_FILE"])
 
 
