@@ -21,7 +21,7 @@ from gato_ros.core.spec import StepSpec
 from gato_ros.embodiments.guard_bounds import GuardBounds
 from gato_ros.embodiments.simulation import Simulation
 from gato_ros.embodiments.step_spec import step_spec
-from gato_ros.embodiments.strict import Strict, ordered
+from gato_ros.embodiments.strict import Misfit, Strict, ordered
 
 FOLDER = Path(__file__).parent
 GROUND_TRUTH = "ground_truth"
@@ -60,7 +60,7 @@ class ContinuousChannel(Strict):
     def _check(self) -> "ContinuousChannel":
         ordered(self.lower, self.upper, self.source)
         if len(self.units) != len(self.lower):
-            raise ValueError(f"{self.source}: {len(self.lower)} values need as many units, got {len(self.units)}")
+            raise Misfit(f"{len(self.lower)} values need as many units, got {len(self.units)}", ("units",))
         return self
 
     @property
@@ -110,7 +110,7 @@ class ActionPart(Strict):
     def _check(self) -> "ActionPart":
         ordered(self.lower, self.upper, "action")
         if len(self.units) != len(self.lower):
-            raise ValueError(f"{len(self.lower)} values need as many units, got {len(self.units)}")
+            raise Misfit(f"{len(self.lower)} values need as many units, got {len(self.units)}", ("units",))
         return self
 
 
@@ -124,6 +124,17 @@ class Arm(Strict):
     posture_rad: list[FiniteFloat]
     position_overrides_rad: dict[str, tuple[FiniteFloat, FiniteFloat]] = {}
     velocity_timeout_s: FiniteFloat = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Arm":
+        for name, (lower, upper) in self.position_overrides_rad.items():
+            at = ("position_overrides_rad", name)
+            if name not in self.joints:
+                raise Misfit(f"{name!r} is none of the arm's joints {', '.join(self.joints)}", at)
+            ordered([lower], [upper], name, at)
+        if twice := [name for i, name in enumerate(self.joints) if name in self.joints[:i]]:
+            raise Misfit(f"{twice[0]} twice", ("joints",))
+        return self
 
 
 class Gripper(Strict):
@@ -144,7 +155,8 @@ class Limits(Strict):
 
     @model_validator(mode="after")
     def _check(self) -> "Limits":
-        ordered(self.workspace_lower_m, self.workspace_upper_m, "workspace")
+        at = ("workspace_lower_m",), ("workspace_upper_m",)
+        ordered(self.workspace_lower_m, self.workspace_upper_m, "workspace", *at)
         return self
 
 
@@ -205,12 +217,12 @@ class Embodiment(Strict):
     @model_validator(mode="after")
     def _check(self) -> "Embodiment":
         joints = len(self.arm.joints)
-        for name, values in (
-            ("guard.joint_acceleration_rad_s2", self.guard.joint_acceleration_rad_s2),
-            ("arm.posture_rad", self.arm.posture_rad),
+        for at, values in (
+            (("guard", "joint_acceleration_rad_s2"), self.guard.joint_acceleration_rad_s2),
+            (("arm", "posture_rad"), self.arm.posture_rad),
         ):
             if len(values) != joints:
-                raise ValueError(f"{name}: one value for each of {joints} joints, got {len(values)}")
+                raise Misfit(f"one value for each of {joints} joints, got {len(values)}", at)
         sizes = {
             "joint_position": joints,
             "joint_velocity": joints,
@@ -222,16 +234,16 @@ class Embodiment(Strict):
         for key, channel in self.observations.items():
             wanted = sizes.get(getattr(channel, "source", None), channel.shape[0])
             if channel.shape[0] != wanted:
-                raise ValueError(f"observations.{key}: {channel.source} has {wanted} values, got {channel.shape[0]}")
+                raise Misfit(f"{channel.source} has {wanted} values, got {channel.shape[0]}", ("observations", key))
         opening = self.observations.get(OPENING)
         if getattr(opening, "source", None) != "gripper_opening":
-            raise ValueError(
-                f"observations: {OPENING} with source gripper_opening is missing, which every policy that "
-                "holds still reads"
+            raise Misfit(
+                f"{OPENING} with source gripper_opening is missing, which every policy that holds still reads",
+                ("observations", OPENING) if OPENING in self.observations else ("observations",),
             )
         for name, part, most in (("twist", self.actions.twist, 4), ("gripper", self.actions.gripper, 1)):
             if len(part.lower) != most:
-                raise ValueError(f"actions.{name}: {most} values, got {len(part.lower)}")
+                raise Misfit(f"{most} values, got {len(part.lower)}", ("actions", name))
         return self
 
     @cached_property

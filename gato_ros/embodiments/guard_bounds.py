@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, field_validator, model_validator
 
-from gato_ros.embodiments.strict import Strict, ordered
+from gato_ros.embodiments.strict import Misfit, Strict, ordered
 
 
 class Singularity(Strict):
@@ -17,7 +17,7 @@ class Singularity(Strict):
 
     @model_validator(mode="after")
     def _check(self) -> "Singularity":
-        ordered([self.stop], [self.slow], "singularity, stop and slow")
+        ordered([self.stop], [self.slow], "singularity, stop and slow", ("stop",), ("slow",))
         return self
 
 
@@ -41,9 +41,11 @@ class ClearanceGeometry(Strict):
 
     @model_validator(mode="after")
     def _check(self) -> "ClearanceGeometry":
-        for name in [*self.above_table, *(name for pair in self.apart for name in pair)]:
+        named = [("above_table", i, name) for i, name in enumerate(self.above_table)]
+        named += [("apart", i, name) for i, pair in enumerate(self.apart) for name in pair]
+        for key, i, name in named:
             if name not in self.capsules:
-                raise ValueError(f"{name!r} is none of the capsules {', '.join(self.capsules)}")
+                raise Misfit(f"{name!r} is none of the capsules {', '.join(self.capsules)}", (key, i))
         return self
 
 
@@ -55,3 +57,11 @@ class GuardBounds(Strict):
     joint_acceleration_rad_s2: list[Annotated[FiniteFloat, Field(gt=0)]]
     singularity: Singularity
     clearance: ClearanceGeometry | None = None
+
+    @field_validator("clearance")
+    @classmethod
+    def _not_switched_off(cls, given: ClearanceGeometry | None) -> ClearanceGeometry | None:
+        # Only what is written comes here: a contract without geometry leaves the section out.
+        if given is None:
+            raise Misfit("nothing would keep the arm off itself and the table; take the key out")
+        return given

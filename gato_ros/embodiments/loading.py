@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
-
-import yaml
-from pydantic import ValidationError
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments.contract import FOLDER, GROUND_TRUTH, Embodiment
+from gato_ros.embodiments.extension import check_nothing_dropped, laid_over
 from gato_ros.embodiments.urdf import check_urdf
+from gato_ros.embodiments.validation import validated
+from gato_ros.embodiments.yaml_file import YamlFile, read_yaml
 
 DEFAULT = "sawyer_rgb_stacking"
 """The contract where none is named."""
 FOLDERS = "GATO_ROS_EMBODIMENTS"
 """Environment variable: folders with more contracts that can be named, as recordings name theirs."""
+WHAT = "a valid contract"
+EXAMPLE = "gato_ros/embodiments/sawyer_rgb_stacking.yaml"
 EXTENDS = "extends"
 """The key with which a contract names the shipped one that it changes."""
 
 
-def _known() -> dict[str, Path]:
-    """Name -> file of every contract that can be named: the shipped ones, and those in the folders of FOLDERS."""
+def _known() -> dict[str, list[Path]]:
+    """Name -> files of every contract that can be named: the shipped ones, and those in the folders of FOLDERS."""
     folders = [Path(part) for part in os.environ.get(FOLDERS, "").split(os.pathsep) if part]
     for folder in folders:
         if not folder.is_dir():
@@ -31,40 +32,48 @@ def _known() -> dict[str, Path]:
                 got=f"no folder {folder}",
                 fix="give absolute paths, with a colon between them",
             )
-    return {path.stem: path for folder in (*reversed(folders), FOLDER) for path in sorted(folder.glob("*.yaml"))}
+    known: dict[str, list[Path]] = {}
+    for folder in dict.fromkeys(folder.resolve() for folder in (FOLDER, *folders)):
+        for path in sorted(folder.glob("*.yaml")):
+            known.setdefault(path.stem, []).append(path)
+    return known
 
 
 def _named(name: str) -> Path:
     known = _known()
     if name not in known:
         raise unknown_name("an embodiment", name, known)
-    return known[name]
+    first, *others = known[name]
+    if others:  # one of them would be the robot, and the limits of the other would not count
+        raise SetupError(
+            expected=f"one contract of the name {name}",
+            got=f"{first} and {others[0]}",
+            fix="give yours another name, in the file and of the file",
+        )
+    return first
 
 
-def _content(path: Path) -> Any:
+def _file(path: Path) -> YamlFile:
     """What a file says, laid over what it extends."""
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise SetupError(expected=f"YAML in {path}", got=str(error).splitlines()[0], fix="mend the file") from None
-    if not isinstance(content, dict) or EXTENDS not in content:
-        return content
-    base = yaml.safe_load(_named(str(content.pop(EXTENDS))).read_text())
-    if EXTENDS in base:
+    file = read_yaml(path, WHAT, EXAMPLE)
+    if EXTENDS not in file.content:
+        return file
+    named = file.content.pop(EXTENDS)
+    if not isinstance(named, str):
+        raise SetupError(
+            expected=f"the name of a contract after {EXTENDS} in {path}",
+            got=f"{named!r}, {file.where(EXTENDS)}",
+            fix=f"e.g. {EXTENDS}: {DEFAULT}",
+        )
+    base = read_yaml(_named(named), WHAT, EXAMPLE)
+    if EXTENDS in base.content:
         raise SetupError(
             expected=f"a contract in {path} that extends a whole one",
-            got=f"{base['name']}, no whole one",
-            fix=f"extend {base[EXTENDS]}",
+            got=f"{named}, no whole one, {file.where(EXTENDS)}",
+            fix=f"extend {base.content[EXTENDS]}",
         )
-    return _laid_over(base, content)
-
-
-def _laid_over(base: dict, changes: dict) -> dict:
-    """`base` with `changes`, key by key down to the values."""
-    return base | {
-        key: _laid_over(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
-        for key, value in changes.items()
-    }
+    check_nothing_dropped(base, file)
+    return laid_over(base, file)
 
 
 def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
@@ -73,25 +82,15 @@ def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
     A file may begin with `extends: NAME` of a whole contract, and then needs only what it adds or changes.
 
     Raises:
-        SetupError: no such contract, not YAML, an unknown or missing key, a bad range, a joint or a frame that the
-            URDF lacks or has otherwise; the message names the key.
+        SetupError: no such contract, or two of that name; not the strict YAML of `read_yaml`; an unknown or missing
+            key, a bad range, a joint or a frame that the URDF lacks or has otherwise. The message names key and line.
     """
     path = Path(name_or_path)
     named = path.suffix not in (".yaml", ".yml")
     if named:
         path = _named(str(name_or_path))
-    if not path.exists():
-        raise SetupError(expected="an embodiment file", got=f"no file {path}", fix="check the path")
-    try:
-        embodiment = Embodiment.model_validate(_content(path)).found_in(path.resolve().parent)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "contract"
-        raise SetupError(
-            expected=f"a valid contract in {path}",
-            got=f"{where}: {first['msg']}",
-            fix="see gato_ros/embodiments/sawyer_rgb_stacking.yaml",
-        ) from None
+    file = _file(path)
+    embodiment = validated(Embodiment, file, WHAT, EXAMPLE).found_in(path.resolve().parent)
     if named and embodiment.name != path.stem:  # recordings hold the name, and find the file by it
         raise SetupError(expected=f"name: {path.stem} in {path}", got=embodiment.name, fix="give both one name")
     for key, channel in embodiment.observations.items():
@@ -106,4 +105,20 @@ def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
             expected=f"a URDF beside the contract in {path}", got=f"no file {embodiment.urdf_path}", fix="check `urdf`"
         )
     check_urdf(embodiment)
+    _check_overrides(embodiment, file)
     return embodiment
+
+
+def _check_overrides(embodiment: Embodiment, file: YamlFile) -> None:
+    """SetupError for an end of a joint beyond the URDF's: it would not count."""
+    lower, upper, _ = embodiment.model_copy(
+        update={"arm": embodiment.arm.model_copy(update={"position_overrides_rad": {}})}
+    ).joint_limits
+    for name, (lowest, highest) in embodiment.arm.position_overrides_rad.items():
+        i = embodiment.arm.joints.index(name)
+        if lowest < lower[i] or highest > upper[i]:
+            raise SetupError(
+                expected=f"ends of {name} within the URDF's, {lower[i]:g} to {upper[i]:g} rad, in {file.path}",
+                got=f"{lowest:g} to {highest:g}, {file.where('arm', 'position_overrides_rad', name)}",
+                fix="an override may only narrow; change the URDF to widen",
+            )

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, FiniteFloat, model_validator
 
-from gato_ros.embodiments.strict import Strict, ordered
+from gato_ros.embodiments.strict import Misfit, Strict, ordered
 
 Length = Annotated[FiniteFloat, Field(gt=0)]
 
@@ -36,9 +36,9 @@ class Fingers(Strict):
 
     @model_validator(mode="after")
     def _check(self) -> "Fingers":
-        ordered([self.yaw_rad[0]], [self.yaw_rad[1]], "yaw_rad")
+        ordered([self.yaw_rad[0]], [self.yaw_rad[1]], "yaw_rad", ("yaw_rad",))
         if self.yaw_rad[1] - self.yaw_rad[0] < np.pi - 0.01:
-            raise ValueError(f"yaw_rad: half a turn at least, {np.pi:.2f} rad, got {list(self.yaw_rad)}")
+            raise Misfit(f"half a turn at least, {np.pi:.2f} rad, got {list(self.yaw_rad)}", ("yaw_rad",))
         return self
 
 

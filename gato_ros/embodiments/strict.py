@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,7 +15,25 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
 
 
-def ordered(lower: list[float], upper: list[float], what: str) -> None:
-    """ValueError, in the words of `what`, unless each lower value is below its upper one."""
+class Misfit(ValueError):
+    """Values of a section that do not fit each other, or their robot.
+
+    Args:
+        what: in words.
+        at: the ways to these values, from the section on; their lines are named in the error that the user sees.
+    """
+
+    def __init__(self, what: str, *at: tuple[Any, ...]):
+        super().__init__(what)
+        self.at = at
+
+
+def ordered(lower: list[float], upper: list[float], what: str, *at: tuple[Any, ...]) -> None:
+    """Misfit, in the words of `what`, unless each lower value is below its upper one.
+
+    Args:
+        at: as those of Misfit, where the two are not called `lower` and `upper`.
+    """
     if len(lower) != len(upper) or any(lo >= hi for lo, hi in zip(lower, upper)):
-        raise ValueError(f"{what}: lower must be below upper, value for value; got {lower} and {upper}")
+        places = at or (("lower",), ("upper",))
+        raise Misfit(f"{what}: lower must be below upper, value for value; got {lower} and {upper}", *places)

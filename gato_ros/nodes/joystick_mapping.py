@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import yaml
-from pydantic import Field, FiniteFloat, ValidationError
+from pydantic import Field, FiniteFloat
 
 from gato_ros.core.deflection import past_dead_zone
-from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.core.errors import unknown_name
 from gato_ros.embodiments.strict import Strict
+from gato_ros.embodiments.validation import validated
+from gato_ros.embodiments.yaml_file import read_yaml
 
 FOLDER = Path(__file__).parent / "joysticks"
+WHAT = "a joystick mapping"
+EXAMPLE = "gato_ros/nodes/joysticks/gamepad.yaml"
 Order = Literal[
     "gripper",
     "faster",
@@ -63,7 +66,7 @@ class JoystickMapping(Strict):
     @property
     def buttons_needed(self) -> int:
         """So many buttons a message has to have."""
-        return 1 + max(self.dead_man, *self.buttons.values())
+        return 1 + max([self.dead_man, *self.buttons.values()])
 
     def missing(self, axes: int) -> str | None:
         """What a joystick with so many axes lacks, or None."""
@@ -84,24 +87,11 @@ def load_mapping(name_or_path: str) -> JoystickMapping:
     """The mapping shipped under that name, or the YAML file at that path.
 
     Raises:
-        SetupError: no such file, not YAML, an unknown key, or a bad value.
+        SetupError: no such file, not the strict YAML of `read_yaml`, an unknown key, or a bad value, with its line.
     """
     path = Path(name_or_path).expanduser()
     if path.suffix not in (".yaml", ".yml"):
         path = FOLDER / f"{name_or_path}.yaml"
         if not path.exists():
             raise unknown_name("a joystick mapping", name_or_path, [other.stem for other in FOLDER.glob("*.yaml")])
-    try:
-        return JoystickMapping.model_validate(yaml.safe_load(path.read_text()))
-    except OSError as error:
-        raise SetupError(expected="a joystick mapping", got=str(error), fix="check the path") from None
-    except yaml.YAMLError as error:
-        raise SetupError(expected=f"YAML in {path}", got=" ".join(str(error).split()), fix="mend the file") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "mapping"
-        raise SetupError(
-            expected=f"a valid joystick mapping in {path}",
-            got=f"{where}: {first['msg']}",
-            fix="see gato_ros/nodes/joysticks/gamepad.yaml",
-        ) from None
+    return validated(JoystickMapping, read_yaml(path, WHAT, EXAMPLE), WHAT, EXAMPLE)
