@@ -90,7 +90,7 @@ def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
     if named:
         path = _named(str(name_or_path))
     file = _file(path)
-    embodiment = validated(Embodiment, file, WHAT, EXAMPLE).found_in(path.resolve().parent)
+    embodiment = validated(Embodiment, file, WHAT, EXAMPLE, (EXTENDS,)).found_in(path.resolve().parent)
     if named and embodiment.name != path.stem:  # recordings hold the name, and find the file by it
         raise SetupError(expected=f"name: {path.stem} in {path}", got=embodiment.name, fix="give both one name")
     for key, channel in embodiment.observations.items():

@@ -18,11 +18,12 @@ from gato_ros.embodiments.yaml_file import Keys, YamlFile, shown
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def validated(kind: type[Model], file: YamlFile, what: str, example: str) -> Model:
+def validated(kind: type[Model], file: YamlFile, what: str, example: str, also: tuple[str, ...] = ()) -> Model:
     """What `file` says as a `kind`.
 
     Args:
         what: what the file holds, for the error.
+        also: keys that may stand at its top and are gone from the content, for the error.
         example: a file that is right, for the error.
 
     Raises:
@@ -35,7 +36,7 @@ def validated(kind: type[Model], file: YamlFile, what: str, example: str) -> Mod
         found = error.errors()
         # A key that is misspelt is also missing under its right name: the first says more.
         first = next((item for item in found if item["type"] == "extra_forbidden"), found[0])
-        refusal = _refusal(kind, file, first, what, example)
+        refusal = _refusal(kind, file, first, what, example, also)
         if len(found) > 1:
             refusal = SetupError(
                 expected=refusal.expected, got=f"{refusal.got} (and {len(found) - 1} more)", fix=refusal.fix
@@ -43,10 +44,12 @@ def validated(kind: type[Model], file: YamlFile, what: str, example: str) -> Mod
         raise refusal from None
 
 
-def _refusal(kind: type[BaseModel], file: YamlFile, error: Any, what: str, example: str) -> SetupError:
+def _refusal(
+    kind: type[BaseModel], file: YamlFile, error: Any, what: str, example: str, also: tuple[str, ...]
+) -> SetupError:
     keys = _in_the_file(error["loc"], file.content)
     if error["type"] == "extra_forbidden":
-        return _unknown_key(kind, file, keys)
+        return _unknown_key(kind, file, keys, also)
     if error["type"] == "missing":
         section = shown(keys[:-1]) or "the top"
         return SetupError(
@@ -57,7 +60,9 @@ def _refusal(kind: type[BaseModel], file: YamlFile, error: Any, what: str, examp
     wrong, places = error["msg"].replace("Input should", "it should"), [keys]
     if isinstance(misfit := error.get("ctx", {}).get("error"), Misfit):
         wrong, places = str(misfit), [(*keys, *at) for at in misfit.at] or [keys]
-    else:
+    elif error["type"] == "union_tag_invalid":
+        wrong = f"the kind {error['ctx']['tag']} is none of {error['ctx']['expected_tags']}"
+    elif not error["type"].startswith("too_"):
         wrong += f", not {_short(error['input'])}"
     where = " and ".join(f"{shown(place) or 'the whole'}, {file.where(*place)}" for place in places)
     near = _nearest(error)
@@ -94,9 +99,9 @@ def _in_the_file(location: Keys, content: Any) -> Keys:
     return tuple(keys)
 
 
-def _unknown_key(kind: type[BaseModel], file: YamlFile, keys: Keys) -> SetupError:
+def _unknown_key(kind: type[BaseModel], file: YamlFile, keys: Keys, also: tuple[str, ...]) -> SetupError:
     section, key = keys[:-1], keys[-1]
-    known = _known(_model_at(kind, file.content, section))
+    known = [*_known(_model_at(kind, file.content, section)), *(() if section else also)]
     where = f"{file.where(*keys)} of {file.path}"
     near = unknown_name(f"a key of {shown(section) or 'the top'}", str(key), known)
     refusal = SetupError(expected=near.expected, got=f"{shown(keys)}, {where}", fix=near.fix)

@@ -60,8 +60,9 @@ class YamlFile:
 
 
 class _Refused(Exception):
-    def __init__(self, line: int, got: str, fix: str):
-        self.line, self.got, self.fix = line, got, fix
+    def __init__(self, line: int | None, got: str, fix: str):
+        super().__init__(got)
+        self.got, self.fix = got if line is None else f"{got}, line {line}", fix
 
 
 class _Composer(yaml.SafeLoader):
@@ -73,7 +74,8 @@ class _Composer(yaml.SafeLoader):
             mark = "*" if isinstance(event, yaml.AliasEvent) else "&"
             raise _Refused(_line(event), f"an anchor or alias, {mark}{event.anchor}", "write the value itself")
         if event.tag:
-            raise _Refused(_line(event), f"a tag, {event.tag}", "write the value without it")
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            raise _Refused(_line(event), f"a tag, {tag}", "write the value without it")
         return super().compose_node(parent, index)
 
     def document(self) -> yaml.Node | None:
@@ -120,7 +122,7 @@ def read_yaml(path: Path, what: str, example: str, *, may_be_empty: bool = False
             return YamlFile(path, {}, {})
         content = None if node is None else _value(node, (), path, places)
     except _Refused as refused:
-        raise SetupError(expected=expected, got=f"{refused.got}, line {refused.line}", fix=refused.fix) from None
+        raise SetupError(expected=expected, got=refused.got, fix=refused.fix) from None
     except yaml.YAMLError as error:
         got, fix = _fault(error, text)
         raise SetupError(expected=expected, got=got, fix=fix) from None
@@ -160,8 +162,8 @@ def _mapping(node: yaml.MappingNode, keys: Keys, path: Path, places: dict[Keys, 
     for key, _ in node.value:
         name = _key(key, section)
         if (before := places.get((*keys, name))) is not None:
-            lines = f"the key {shown((name,))} twice{section}, in line {before.line} and"
-            raise _Refused(_line(key), lines, "YAML keeps only the last: make one of the two")
+            got = f"the key {shown((name,))} twice{section}, in lines {before.line} and {_line(key)}"
+            raise _Refused(None, got, "YAML keeps only the last: make one of the two")
         places[(*keys, name)] = Place(path, _line(key))
     return {key.value: _value(value, (*keys, key.value), path, places) for key, value in node.value}
 
@@ -170,10 +172,7 @@ def _key(node: yaml.Node, section: str) -> str:
     if isinstance(node, yaml.ScalarNode):
         if node.style is None and node.value == "<<":
             raise _Refused(_line(node), f"a merge key, <<{section}", "write the keys themselves")
-        try:
-            name = _scalar(node, "")
-        except _Refused as refused:
-            raise _Refused(refused.line, f"{refused.got} as a key{section}", refused.fix) from None
+        name = _scalar(node, f"a key{section}: ")
         if isinstance(name, str):
             return name
         got = node.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -89,9 +90,12 @@ def load_mapping(name_or_path: str) -> JoystickMapping:
     Raises:
         SetupError: no such file, not the strict YAML of `read_yaml`, an unknown key, or a bad value, with its line.
     """
-    path = Path(name_or_path).expanduser()
-    if path.suffix not in (".yaml", ".yml"):
-        path = FOLDER / f"{name_or_path}.yaml"
-        if not path.exists():
-            raise unknown_name("a joystick mapping", name_or_path, [other.stem for other in FOLDER.glob("*.yaml")])
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml"):
+        path = Path(os.path.expanduser(path))
+    else:
+        shipped = {one.stem: one for one in FOLDER.glob("*.yaml")}
+        if name_or_path not in shipped:
+            raise unknown_name("a joystick mapping", name_or_path, shipped)
+        path = shipped[name_or_path]
     return validated(JoystickMapping, read_yaml(path, WHAT, EXAMPLE), WHAT, EXAMPLE)
