@@ -42,14 +42,15 @@ class Fault:
 
 def load_catalogue(path: Path = FILE) -> dict[str, Fault]:
     """All rows by id, in the file's order; SetupError for a row that is not complete or says two things at once."""
-    import yaml
+    from gato_ros.embodiments.yaml_file import read_yaml
 
     rows = {}
+    file = read_yaml(path, "the fault catalogue", FILE.name)
     known = {item.name for item in fields(Fault)} - {"id"}
-    for name, given in yaml.safe_load(path.read_text()).items():
+    for name, given in file.content.items():
         for key in given:
             if key not in known:
-                raise unknown_name(f"a column of {name} in {path.name}", key, known)
+                raise unknown_name(f"a column of {name} in {path.name}, {file.where(name, key)},", key, known)
         if missing := [key for key in ("group", "fault", "detection", "reaction", "bound") if not given.get(key)]:
             raise SetupError(expected=f"{', '.join(missing)} of {name} in {path.name}", got="nothing", fix="fill it in")
         if bool(given.get("injected")) == bool(given.get("untested")):

@@ -104,14 +104,10 @@ def _unknown_key(kind: type[BaseModel], file: YamlFile, keys: Keys, also: tuple[
     known = [*_known(_model_at(kind, file.content, section)), *(() if section else also)]
     where = f"{file.where(*keys)} of {file.path}"
     near = unknown_name(f"a key of {shown(section) or 'the top'}", str(key), known)
-    refusal = SetupError(expected=near.expected, got=f"{shown(keys)}, {where}", fix=near.fix)
-    if refusal.fix.startswith("did you mean"):
-        return refusal
+    # The very word in another section says more than one that is like it in this.
     homes = sorted(home for home, names in _sections(kind) if key in names)
-    if not homes:
-        return refusal
-    fix = f"it belongs to {' or '.join(home or 'the top' for home in homes)}"
-    return SetupError(expected=refusal.expected, got=refusal.got, fix=fix)
+    fix = f"it belongs to {' or '.join(home or 'the top' for home in homes)}" if homes else near.fix
+    return SetupError(expected=near.expected, got=f"{shown(keys)}, {where}", fix=fix)
 
 
 def _known(kind: type[BaseModel] | None) -> list[str]:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import yaml
+from gato_ros.nodes.parameter_file import ROS_OWN, check_parameter_file, resolve
 
-from gato_ros.core.errors import SetupError, unknown_name
+__all__ = ["ROS_OWN", "check_parameter_file", "resolve"]
 
-Parameters = TypeVar("Parameters")
-
-# Names that ROS itself puts among a node's parameters.
 AUTOSTART = "true: configure and activate by itself, as soon as the gate lets it; false: wait for a manager"
-ROS_OWN = ("use_sim_time", "start_type_description_service")
 
 
 def parameter(
@@ -112,6 +104,12 @@ class TeleopParameters:
     input_timeout_s: float = parameter(
         0.08, "a joystick that is silent for longer has let go [s]", lower=0.02, upper=0.2
     )
+    unchanged_timeout_s: float = parameter(
+        2.0,
+        "a joystick that moves the arm and repeats one message for longer has let go [s]; 0: never",
+        lower=0.0,
+        upper=60.0,
+    )
     key_hold_s: float = parameter(0.15, "a key counts for this long after its last repeat [s]", lower=0.05, upper=0.5)
     key_claim_s: float = parameter(
         0.7, "the arm is kept this long after the last key [s]: terminals repeat late", lower=0.0, upper=3.0
@@ -168,67 +166,3 @@ class RecorderParameters:
         2048, "with less free the running one is finished and flagged [MiB]", lower=0, upper=2**31 - 1
     )
     queue_megabytes: int = parameter(256, "memory for messages that wait for a slow disk [MiB]", lower=1, upper=65536)
-
-
-def resolve(kind: type[Parameters], given: Mapping[str, Any], node: str) -> Parameters:
-    """`kind` with the values given by name, checked.
-
-    Raises:
-        SetupError: an unknown name, a wrong type, a value out of range or not finite.
-    """
-    fields = {item.name: item for item in dataclasses.fields(kind)}
-    for name in given:
-        if name not in fields:
-            raise unknown_name(f"a parameter of {node}", name, fields)
-    return kind(**{name: _checked(fields[name], value, node) for name, value in given.items()})
-
-
-def _checked(item: dataclasses.Field, value: Any, node: str) -> Any:
-    wanted = type(item.default)
-    if wanted is float and type(value) is int:
-        value = float(value)
-    lower, upper = item.metadata["lower"], item.metadata["upper"]
-    span = "" if lower is None else f" in [{lower:g}, {upper:g}]"
-    # bool is an int in Python, not in YAML.
-    right = type(value) is wanted and not (wanted is float and not math.isfinite(value))
-    if not right or (lower is not None and not lower <= value <= upper):
-        raise SetupError(
-            expected=f"{node} parameter {item.name}: {wanted.__name__}{span}",
-            got=repr(value),
-            fix=item.metadata["description"],
-        )
-    return value
-
-
-def check_parameter_file(path: Path, nodes: Mapping[str, type]) -> None:
-    """Refuse a ROS parameter file that names an unknown node or parameter, or holds a bad value.
-
-    ROS drops a section whose node never starts without a word, so a typing error in a name would silently
-    leave a default in force. Sections may be `/**`, `node`, `/**/node` or `/namespace/node`.
-
-    Raises:
-        SetupError: one line that names file, section and parameter.
-    """
-    try:
-        content = yaml.safe_load(path.read_text()) or {}
-    except OSError as error:
-        raise SetupError(expected="a parameter file", got=str(error), fix="check the path") from None
-    except yaml.YAMLError as error:
-        raise SetupError(expected=f"YAML in {path}", got=" ".join(str(error).split()), fix="mend the file") from None
-    if not isinstance(content, dict):
-        raise SetupError(expected=f"sections of nodes in {path}", got=repr(content), fix="see launch/params/loop.yaml")
-    for section, body in content.items():
-        name = str(section).rsplit("/", 1)[-1]
-        if name not in nodes and name != "**":
-            raise unknown_name(f"a node in {path}", name, nodes)
-        values = body.get("ros__parameters") if isinstance(body, dict) and len(body) == 1 else None
-        if not isinstance(values, dict):
-            raise SetupError(
-                expected=f"`ros__parameters` and nothing else under {section} in {path}",
-                got=repr(body),
-                fix="see launch/params/loop.yaml",
-            )
-        given = {key: value for key, value in values.items() if key not in ROS_OWN}
-        for kind_name, kind in nodes.items():
-            if name in (kind_name, "**"):
-                resolve(kind, given, f"{kind_name} in {path}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.nodes.parameter_file import check_parameter_file, resolve
 from gato_ros.nodes.parameters import (
     DriverParameters,
     GuardParameters,
@@ -20,8 +21,6 @@ from gato_ros.nodes.parameters import (
     SimParameters,
     TeleopParameters,
     ViewParameters,
-    check_parameter_file,
-    resolve,
 )
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -123,7 +122,8 @@ def loop_plan(
         if name not in PARAMETERS:
             raise unknown_name("a node of this version", name, PARAMETERS)
     path = default_parameter_file() if parameter_file is None else parameter_file
-    check_parameter_file(path, PARAMETERS)
+    started = [name for name in PARAMETERS if name not in without and (name not in ON_REQUEST or name in also)]
+    check_parameter_file(path, PARAMETERS, namespace, started)
     if MANAGER in also:
         managed = [name for name in MANAGED if name not in without]
         settings = {
@@ -135,6 +135,5 @@ def loop_plan(
         resolve(PARAMETERS[name], given, name)
     return tuple(
         NodePlan(name, namespace, path, dict(settings.get(name, {})), name not in BESIDE, dict(remaps or {}))
-        for name in PARAMETERS
-        if name not in without and (name not in ON_REQUEST or name in also)
+        for name in started
     )

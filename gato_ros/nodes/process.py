@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from gato_ros.core.errors import SetupError
-from gato_ros.nodes.parameters import ROS_OWN, resolve
+from gato_ros.nodes.parameter_file import ROS_OWN, check_handed_files, resolve
 from gato_ros.nodes.parent import end_with_parent_if_asked
 from gato_ros.nodes.transport import avoid_shared_memory, uses_shared_memory
 
@@ -85,6 +85,11 @@ def run_node(
     stop = Stop()
     end_with_parent_if_asked()
     avoid_shared_memory(os.environ)
+    try:
+        check_handed_files(sys.argv, name, kind)
+    except SetupError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # rcl reports bad arguments and bad YAML by several private types

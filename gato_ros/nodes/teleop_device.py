@@ -66,5 +66,11 @@ def make_device(node: Node, robot: Embodiment, given: TeleopParameters, wake: Ca
         "spacemouse": ("spacemouse", "spacenav/joy", "spacenav/twist_stamped"),
     }[given.device]
     return JoystickDevice(
-        node, load_mapping(given.mapping or shipped), given.input_timeout_s, joy_topic, motion_topic, wake
+        node,
+        load_mapping(given.mapping or shipped),
+        given.input_timeout_s,
+        given.unchanged_timeout_s,
+        joy_topic,
+        motion_topic,
+        wake,
     )

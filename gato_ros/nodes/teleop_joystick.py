@@ -13,6 +13,7 @@ from sensor_msgs.msg import Joy
 
 from gato_ros.core.deflection import past_dead_zone
 from gato_ros.core.hand import Hand
+from gato_ros.core.repeat_watch import RepeatWatch
 from gato_ros.nodes.joystick_mapping import JoystickMapping
 from gato_ros.nodes.quality import HAND
 
@@ -25,6 +26,7 @@ class JoystickDevice:
 
     Args:
         timeout_s: a device that is silent for longer has let go.
+        unchanged_timeout_s: one that moves the arm and repeats its messages for longer, too; 0: never.
         motion_topic: of a TwistStamped with the deflections; None: they are axes of the Joy.
         wake: called after every message, so that a press or release waits for nothing.
     """
@@ -36,11 +38,13 @@ class JoystickDevice:
         node: Node,
         mapping: JoystickMapping,
         timeout_s: float,
+        unchanged_timeout_s: float,
         joy_topic: str,
         motion_topic: str | None,
         wake: Callable[[], None],
     ):
         self._mapping, self._timeout_s, self._wake = mapping, timeout_s, wake
+        self._repeats, self._unchanged_s = RepeatWatch(unchanged_timeout_s), unchanged_timeout_s
         self._deflection, self._moved_s = np.zeros(4), None
         self._buttons, self._pressed_s = np.zeros(0), None
         self._seen_released, self._refusals = False, {Joy: "", TwistStamped: ""}
@@ -56,6 +60,7 @@ class JoystickDevice:
 
     def _on_joy(self, message: Joy) -> None:
         now_s, axes = time.monotonic(), np.array(message.axes)
+        self._repeats.heard("joy", (message.axes.tobytes(), message.buttons.tobytes()), now_s)
         refusal = self._mapping.missing(len(axes)) or ("" if np.isfinite(axes).all() else "an axis is not finite")
         self._refusals[Joy] = refusal
         if refusal:
@@ -75,6 +80,8 @@ class JoystickDevice:
 
     def _on_motion(self, message: TwistStamped) -> None:
         linear, angular = message.twist.linear, message.twist.angular
+        whole = (linear.x, linear.y, linear.z, angular.x, angular.y, angular.z)
+        self._repeats.heard("motion", whole, time.monotonic())
         moved = np.array([linear.x, linear.y, linear.z, angular.z])
         finite = bool(np.isfinite(moved).all())
         self._refusals[TwistStamped] = "" if finite else "a motion is not finite"
@@ -83,9 +90,11 @@ class JoystickDevice:
         self._wake()
 
     def hand(self, now_s: float) -> Hand:
-        if self.fault(now_s) or not (self._seen_released and self._buttons[self._mapping.dead_man]):
-            return Hand()
-        return Hand(self._deflection, held=True)
+        return Hand(self._deflection, held=True) if self._held and not self.fault(now_s) else Hand()
+
+    @property
+    def _held(self) -> bool:
+        return bool(self._seen_released and self._buttons[self._mapping.dead_man])
 
     def orders(self, now_s: float) -> list[str]:
         taken, self._orders = self._orders, []
@@ -103,6 +112,11 @@ class JoystickDevice:
             if heard_s() is None:
                 return f"{topic} has a publisher, but nothing has arrived: is the device plugged in?"
             return f"{topic} is silent: unplugged?"
+        if self._held and self._deflection.any() and self._repeats.stuck(now_s):
+            return (
+                f"the joystick has not changed for {self._unchanged_s:g} s, which counts as let go: "
+                "move the stick, or release the dead man's button and press it again"
+            )
         return None
 
     def close(self) -> None:

@@ -50,13 +50,17 @@ class Ears:
 
 
 class Pad:
-    """A gamepad that repeats its state at 50 Hz while `play` runs."""
+    """A gamepad that repeats its state at 50 Hz while `play` runs; an axis that no mapping uses shows a hand on it."""
 
     def __init__(self, probe):
         self.probe, self._publisher = probe, probe.node.create_publisher(Joy, "joy", STATE_OUT)
         self.axes, self.buttons = [0.0] * 8, [0] * 11
+        self.linked = True
+        """False: the link is lost, and the node repeats its last message."""
 
     def send(self) -> None:
+        if self.linked:
+            self.axes[-1] = 0.01 if self.axes[-1] == 0.0 else 0.0
         message = Joy(axes=self.axes, buttons=self.buttons)
         message.header.stamp = self.probe.stamp()
         self._publisher.publish(message)

@@ -15,6 +15,7 @@ from tests.ros.hands import DEAD_MAN, FULL, GRIPPER, ROBOT, START, WIRE, Ears, P
 from tests.ros.screen import Screen
 
 MARK = 5
+UNCHANGED_S = 0.8
 RECORDER = ("start", "stop_success", "stop_fail", "discard", "redo", "mark")
 
 
@@ -48,7 +49,9 @@ def joy(module_processes, module_probe):
     ears = Ears(module_probe)
     # As patient as it may be: on a busy machine the test's own joystick stutters.
     ears.node = module_processes.node(
-        "teleop_node", "-p", "device:=joy", "-p", "ramp_s:=0.2", "-p", "input_timeout_s:=0.2"
+        "teleop_node",
+        *("-p", "device:=joy", "-p", "ramp_s:=0.2", "-p", "input_timeout_s:=0.2"),
+        *("-p", f"unchanged_timeout_s:={UNCHANGED_S}"),
     )
     module_probe.wait(lambda: ears.said, "teleop_node")
     return ears
@@ -127,6 +130,42 @@ def test_a_joystick_that_falls_silent_has_let_go(joy, pad, module_probe):
     # 0.21 s; a busy machine gets more.
     assert joy.twists[-1][0] - silent_s < 0.8
     module_probe.wait(lambda: "is silent: unplugged?" in joy.message(), "the reason")
+
+
+@pytest.mark.fault("C16")
+def test_a_joystick_that_repeats_itself_has_let_go(joy, pad, module_probe):
+    pad.seen_released(joy)
+    pad.push(forward=1.0)
+    pad.wait(lambda: joy.forward() and joy.forward()[-1] > 0.99 * FULL[0], "full speed")
+    said = len(joy.said)
+    changed_s, pad.linked = time.monotonic(), False
+    pad.wait(lambda: joy.forward()[-1] == 0.0 and "has not changed for 0.8 s" in joy.message(), "zero, and the reason")
+    assert joy.twists[-1][0] - changed_s > 0.95 * UNCHANGED_S and "press it again" in joy.message()
+    since = len(joy.twists)
+    pad.play(20)
+    assert len(joy.twists) == since, "it stays let go while the repeats go on"
+    assert {item.message for _, item in joy.said[said:]} <= {"moving", joy.message()}
+    pad.linked = True
+    pad.wait(lambda: joy.message() == "moving", "motion after the stick has moved")
+    assert joy.forward()[since] == 0.0, "it begins eased in"
+    pad.linked = False
+    pad.wait(lambda: "has not changed" in joy.message(), "the reason again")
+    pad.push(forward=1.0, held=False)
+    pad.play(5)
+    pad.push(forward=1.0)
+    pad.wait(lambda: joy.message() == "moving", "motion after the button was released and pressed")
+    pad.linked = True
+
+
+@pytest.mark.fault("C16")
+def test_a_stick_at_its_end_stop_goes_on_and_one_at_rest_is_no_fault(joy, pad):
+    pad.seen_released(joy)
+    for forward, linked in ((1.0, True), (0.0, False)):
+        pad.push(forward=forward)
+        pad.linked, said = linked, len(joy.said)
+        pad.play(60)  # 1.2 s
+        assert not any("has not changed" in item.message for _, item in joy.said[said:])
+    pad.linked = True
 
 
 def test_values_that_are_not_finite_and_joysticks_that_do_not_fit_are_a_hand_that_is_off(joy, pad):
@@ -209,7 +248,8 @@ def test_it_ends_with_a_zero(joy, pad):
 
 def test_a_spacemouse_gives_motion_as_a_twist_and_its_button_as_a_joy(processes, probe):
     ears = Ears(probe)
-    processes.node("teleop_node", "-p", "device:=spacemouse", "-p", "ramp_s:=0.0")
+    unchanged = ("-p", f"unchanged_timeout_s:={UNCHANGED_S}")
+    processes.node("teleop_node", "-p", "device:=spacemouse", "-p", "ramp_s:=0.0", *unchanged)
     buttons = probe.node.create_publisher(Joy, "spacenav/joy", STATE_OUT)
     motion = probe.node.create_publisher(TwistStamped, "spacenav/twist_stamped", STATE_OUT)
     twist = TwistStamped()
@@ -225,6 +265,10 @@ def test_a_spacemouse_gives_motion_as_a_twist_and_its_button_as_a_joy(processes,
     moved = ears.twists[-1][1].twist
     assert [moved.linear.x, moved.linear.z, moved.angular.z] == pytest.approx([0.0, FULL[2] / 2, -FULL[3]])
     assert moved.angular.x == 0.0
+    probe.wait(lambda: "has not changed" in ears.message(), "the reason", meanwhile=lambda: send(True), every_s=0.02)
+    assert ears.twists[-1][1].twist.linear.z == 0.0
+    twist.twist.linear.z = 0.56
+    probe.wait(lambda: ears.message() == "moving", "motion again", meanwhile=lambda: send(True), every_s=0.02)
     # The button alone does not move: a cap that is not heard of may be pushed any way.
     probe.wait(
         lambda: "twist_stamped is silent" in ears.message(),
