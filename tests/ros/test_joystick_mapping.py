@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from gato_ros.core.errors import SetupError
-from gato_ros.nodes.joystick_mapping import load_mapping
+from gato_ros.embodiments.yaml_file import read_yaml
+from gato_ros.nodes.joystick_mapping import FOLDER, load_mapping
 
 
 def test_the_gamepads_sticks_and_buttons():
@@ -29,12 +30,46 @@ def test_a_mapping_of_ones_own(tmp_path):
     assert load_mapping(str(path)).deflection(np.array([0.0, 0.0, 0.25])) == pytest.approx([-0.25, 0, 0, 0])
 
 
+def optional_parts() -> list[tuple[str, ...]]:
+    """Every part of the gamepad's mapping that may be left out."""
+    content = read_yaml(FOLDER / "gamepad.yaml", "a mapping", "another").content
+    tops = [(key,) for key in content if key not in ("name", "dead_man")]
+    return [*tops, *((key, inner) for key in ("axes", "buttons") for inner in content[key]), ("axes", "buttons")]
+
+
+@pytest.mark.parametrize("left_out", optional_parts(), ids=lambda keys: ".".join(keys))
+def test_a_mapping_without_an_optional_part_reads_a_message(tmp_path, left_out):
+    import yaml
+
+    content = read_yaml(FOLDER / "gamepad.yaml", "a mapping", "another").content
+    if left_out == ("axes", "buttons"):  # both at once: a dead man alone
+        content = {key: value for key, value in content.items() if key not in left_out}
+    elif len(left_out) == 1:
+        del content[left_out[0]]
+    else:
+        del content[left_out[0]][left_out[1]]
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content))
+    mapping = load_mapping(str(path))
+    assert mapping.buttons_needed == 1 + max([4, *content.get("buttons", {}).values()])
+    assert mapping.missing(8) is None
+    moved = mapping.deflection(np.ones(8))
+    assert moved.shape == (4,) and moved.any() == bool(content.get("axes"))
+    up, down = np.zeros(mapping.buttons_needed, int), np.ones(mapping.buttons_needed, int)
+    assert set(mapping.pressed(up, down)) == set(content.get("buttons", {}))
+
+
 @pytest.mark.parametrize(
     "text, complaint",
     [
         ("name: mine\n", "dead_man"),
         ("name: mine\ndead_man: -1\n", "dead_man"),
-        ("name: mine\ndead_man: 1\nbutons: {}\n", "butons"),
+        ("name: mine\ndead_man: 1\nbutons: {}\n", "butons, line 3.*did you mean 'buttons'"),
+        ("name: mine\ndead_man: 1\nbuttons: {discrad: 2}\n", "discrad, line 3.*did you mean 'discard'"),
+        ("name: mine\ndead_man: 1\ndead_man: 2\n", "dead_man twice, in lines 2 and 3"),
+        ("name: mine\ndead_man: true\n", "dead_man, line 2"),
+        ("name: mine\ndead_man: 1\nbuttons:\n", "buttons: nothing, line 3"),
+        ("name: mine\ndead_man: 1\naxes: {forward: {scale: 1.0}}\n", "axes.forward.index"),
         ("name: mine\ndead_man: 1\ndead_zone: 1.0\n", "dead_zone"),
         ("name: mine\ndead_man: 1\nbuttons: {jump: 2}\n", "jump"),
         ("a: [b\n", "YAML"),

@@ -8,6 +8,7 @@ import pytest
 
 from gato_ros.core.errors import SetupError
 from gato_ros.nodes.domain import claim_domain
+from gato_ros.nodes.parameter_file import check_handed_files
 from gato_ros.nodes.parameters import GuardParameters, SimParameters, check_parameter_file, resolve
 from gato_ros.nodes.plan import PARAMETERS, default_parameter_file, loop_plan
 
@@ -55,6 +56,13 @@ def test_every_parameter_has_a_description_and_every_number_a_range():
         ("/**:\n  ros__parameters:\n    rate_hz: 100.0\n", "policy_node"),
         ("- 1\n", "sections"),
         ("a: [b\n", "YAML"),
+        ("/**/guard_node:\n  ros__parameters:\n    rate_hz: 1e2\n    rate: 1.0\n", "line 4,.*did you mean 'rate_hz'"),
+        ("\n/**/gaurd_node:\n  ros__parameters: {}\n", "line 2,.*did you mean 'guard_node'"),
+        ("/**/guard_node:\n  ros__parameters:\n    rate_hz: on\n", "rate_hz: on, which YAML reads in two ways, line 3"),
+        ("/**/guard_node:\n  ros__parameters:\n    rate_hz: '100.0'\n", "line 3, parameter rate_hz: float"),
+        ("/**/guard_node:\n  ros__parameters:\n    use_sim_time: 1\n", "line 3, true or false"),
+        ("/**/guard_node:\n  ros__parameters: [rate_hz]\n", "line 1"),
+        ("/**/guard_node:\n  ros_parameters: {rate_hz: 100.0}\n", "line 1"),
     ],
 )
 def test_a_parameter_file_is_checked_before_anything_starts(tmp_path, text, complaint):
@@ -62,6 +70,102 @@ def test_a_parameter_file_is_checked_before_anything_starts(tmp_path, text, comp
     path.write_text(text)
     with pytest.raises(SetupError, match=complaint):
         check_parameter_file(path, PARAMETERS)
+
+
+def section(name: str, **given) -> str:
+    return f"{name}:\n  ros__parameters: {given}\n".replace("'", "")
+
+
+@pytest.mark.fault("A4")
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ("/**/guard_node", "/sawyer/guard_node"),
+        ("/**/guard_node", "guard_node"),
+        ("guard_node", "/guard_node"),
+        ("/**", "/**/guard_node"),
+        ("/sawyer/guard_node", "/**"),
+        ("/*/guard_node", "/sawyer/guard_node"),
+    ],
+)
+def test_a_parameter_in_two_sections_of_one_node_is_refused(tmp_path, one, other):
+    """ROS would keep the one further down, whichever names its node more closely."""
+    path = tmp_path / "loop.yaml"
+    path.write_text(section(one, rate_hz=100.0) + section(other, rate_hz=200.0))
+    with pytest.raises(SetupError, match="rate_hz of one node once .*line 2 and line 4"):
+        check_parameter_file(path, {"guard_node": GuardParameters})
+    path.write_text(section(one, rate_hz=100.0) + section(other, shadow="true"))
+    check_parameter_file(path, {"guard_node": GuardParameters})
+
+
+def test_two_robots_may_share_a_file(tmp_path):
+    path = tmp_path / "loop.yaml"
+    path.write_text(section("/left/guard_node", rate_hz=100.0) + section("/right/guard_node", rate_hz=200.0))
+    for namespace in ("left", "right"):
+        loop_plan({}, path, namespace)
+
+
+@pytest.mark.fault("A4")
+@pytest.mark.parametrize("name", ["guard_node", "/guard_node", "/swayer/guard_node"])
+def test_a_section_of_another_namespace_is_refused(tmp_path, name):
+    """ROS would leave it out without a word."""
+    path = tmp_path / "loop.yaml"
+    path.write_text(section(name, rate_hz=200.0))
+    with pytest.raises(SetupError, match="a section of /sawyer/guard_node.*line 1, which is another node"):
+        loop_plan({}, path, "sawyer")
+    path.write_text(section(name.replace("guard", "driver"), port=7411))
+    loop_plan({}, path, "sawyer")  # nobody starts that one
+
+
+@pytest.mark.parametrize("left_out", list(PARAMETERS))
+def test_every_section_and_every_parameter_is_optional(tmp_path, left_out):
+    import yaml
+
+    path, content = tmp_path / "loop.yaml", yaml.safe_load(default_parameter_file().read_text())
+    own = content.pop(f"/**/{left_out}")["ros__parameters"]
+    for given in ({}, *({key: value} for key, value in own.items())):
+        path.write_text(yaml.safe_dump({**content, f"/**/{left_out}": {"ros__parameters": given}}))
+        check_parameter_file(path, PARAMETERS, "sawyer", list(PARAMETERS))
+    path.write_text(yaml.safe_dump(content))
+    check_parameter_file(path, PARAMETERS, "sawyer", list(PARAMETERS))
+
+
+def test_a_node_checks_its_own_section_of_the_files_that_it_is_handed(tmp_path):
+    path = tmp_path / "all.yaml"
+    line = ["node", "--ros-args", "-r", "__ns:=/sawyer", "--params-file", str(path)]
+
+    def check():
+        check_handed_files(line, "guard_node", GuardParameters)
+
+    path.write_text(section("/**/controller_server", rate=1) + section("/**/policy_node", tas="x"))
+    check()  # of others
+    path.write_text(section("/**/guard_node", rate_hz=100.0) + section("/**/controller_server", a="{b: 1}"))
+    check()
+    for text, words in (
+        (section("/**/guard_node", rate=1.0), "did you mean 'rate_hz'"),
+        (section("/**/gaurd_node", rate_hz=100.0), "did you mean 'guard_node'"),
+        (section("guard_node", rate_hz=100.0), "a section of /sawyer/guard_node"),
+        (section("/**", rate_hz=100.0) + section("/**/guard_node", rate_hz=200.0), "rate_hz of one node once"),
+        (section("/**/guard_node", rate_hz=100.0) * 2, "twice, in lines 1 and 3"),
+        ("/**/guard_node:\n\tros__parameters: {}\n", "a tab, line 2"),
+    ):
+        path.write_text(text)
+        with pytest.raises(SetupError, match=words):
+            check()
+
+
+@pytest.mark.fault("A4")
+def test_a_node_refuses_a_key_twice_in_its_file_with_one_line_and_exit_code_2(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("/**/guard_node:\n  ros__parameters:\n    rate_hz: 100.0\n    rate_hz: 200.0\n")
+    result = subprocess.run(
+        [sys.executable, "-m", "gato_ros.nodes.guard_node", "--ros-args", "--params-file", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    lines = result.stderr.strip().splitlines()
+    assert result.returncode == 2 and len(lines) == 1 and "rate_hz twice" in lines[0] and "lines 3 and 4" in lines[0]
 
 
 def test_the_shipped_file_is_right_and_names_every_parameter():

@@ -279,6 +279,19 @@ def test_a_spacemouse_gives_motion_as_a_twist_and_its_button_as_a_joy(processes,
     assert ears.forward()[-1] == 0.0 and ears.twists[-1][1].twist.linear.z == 0.0
 
 
+def test_a_mapping_with_axes_and_a_dead_man_only_moves_the_arm(processes, probe, tmp_path):
+    mapping = tmp_path / "pad.yaml"
+    mapping.write_text("name: my_pad\naxes: {forward: {index: 1}}\ndead_man: 4\n")
+    ears, pad = Ears(probe), Pad(probe)
+    arguments = ("-p", "device:=joy", "-p", f"mapping:={mapping}", "-p", "ramp_s:=0.0")
+    node = processes.node("teleop_node", *arguments)
+    ears.know_gripper()
+    pad.seen_released(ears)
+    pad.push(forward=1.0)
+    pad.wait(lambda: ears.twists and ears.message() == "moving", "motion")
+    assert node.poll() is None and ears.forward()[-1] == pytest.approx(FULL[0])
+
+
 @pytest.fixture
 def keyboard(probe):
     """teleop_node on a terminal."""
