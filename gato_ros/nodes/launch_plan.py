@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments import load_embodiment
+from gato_ros.nodes.parameter_file import values_in_file
 from gato_ros.nodes.plan import MANAGER, NodePlan, default_parameter_file, loop_plan
 from gato_ros.sim.task import OBJECT_SETS, TASKS, stack_task
 
@@ -60,6 +61,18 @@ ARGUMENTS = {
     "clock": Argument("/clock", "topic of simulated time; two robots in lockstep need one each, e.g. clock"),
     "parameters": Argument("", "ROS parameter file; nothing: launch/params/loop.yaml"),
 }
+
+SAME_IN_FILE = {
+    "guard_node": ("embodiment", "shadow"),
+    "policy_node": ("embodiment", "policy"),
+    "sim_node": ("embodiment", "objects", "task", "seed", "gui", "lockstep"),
+    "driver_node": ("embodiment",),
+    "teleop_node": ("embodiment",),
+    "recorder_node": ("embodiment", "folder"),
+    "view_node": ("embodiment",),
+    "incident_node": ("embodiment",),
+}
+"""Node -> parameters that arguments of the same name set: where nobody gives the argument, the file must agree."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +164,25 @@ def launch_plan(given: Mapping[str, str]) -> tuple[NodePlan, ...]:
         also,
         {} if value["clock"] == "/clock" else {"/clock": value["clock"]},
     )
+    for plan in plans:
+        _check_agreement(plan, value)
     follow = FOLLOW_CLOCK if on["lockstep"] else ()
     return tuple(replace(plan, parameters={**plan.parameters, "use_sim_time": plan.name in follow}) for plan in plans)
+
+
+def _check_agreement(plan: NodePlan, value: Mapping[str, str]) -> None:
+    """SetupError where an argument that nobody gave would overrule the parameter file: its contract, or shadow mode."""
+    file = values_in_file(plan.parameter_file, plan.name, plan.namespace)
+    for name in SAME_IN_FILE.get(plan.name, ()):
+        in_file, where = file.get(name, (None, ""))
+        if in_file is None or in_file == plan.parameters[name] or value[name] != ARGUMENTS[name].default:
+            continue
+        text = str(in_file).lower() if isinstance(in_file, bool) else in_file
+        raise SetupError(
+            expected=f"one {name} of {plan.name}",
+            got=f"{text} in {plan.parameter_file}, {where}, and {name}:={value[name]}, which would win",
+            fix=f"give {name}:={text}, or take it out of the file",
+        )
 
 
 def programs(given: Mapping[str, str]) -> tuple[Program, ...]:

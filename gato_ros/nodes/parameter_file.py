@@ -16,6 +16,7 @@ Parameters = TypeVar("Parameters")
 
 ROS_OWN = ("use_sim_time", "start_type_description_service")
 """Names that ROS itself puts among a node's parameters."""
+WHAT = "sections of nodes in a parameter file"
 EXAMPLE = "launch/params/loop.yaml"
 SETTINGS = "ros__parameters"
 ANY_NAMESPACE = "/**"
@@ -75,7 +76,7 @@ def check_parameter_file(
     Raises:
         SetupError: one line that names file, section, parameter and line.
     """
-    file = read_yaml(path, "sections of nodes in a parameter file", EXAMPLE, may_be_empty=True)
+    file = read_yaml(path, WHAT, EXAMPLE, may_be_empty=True)
     sections = [section for section in file.content if _is_ours(file, section, nodes, strict)]
     for section in sections:
         _check_section(file, section, nodes)
@@ -84,6 +85,22 @@ def check_parameter_file(
     if namespace is not None:
         for name in started:
             _check_applies(file, [section for section in sections if _name(section) == name], name, namespace)
+
+
+def values_in_file(path: Path, node: str, namespace: str) -> dict[str, tuple[Any, str]]:
+    """Parameter -> value, and its line, that a checked file gives the node of that name in that namespace."""
+    file = read_yaml(path, WHAT, EXAMPLE, may_be_empty=True)
+    full = f"/{namespace.strip('/')}/{node}"
+    sections = [
+        section
+        for section in file.content
+        if _name(section) in (node, ALL_NODES) and ("*" in section or _absolute(section) == full)
+    ]
+    return {
+        key: (value, file.where(section, SETTINGS, key))
+        for section in sections
+        for key, value in _settings(file, section).items()
+    }
 
 
 def check_handed_files(arguments: Sequence[str], name: str, kind: type) -> None:

@@ -102,3 +102,29 @@ def test_a_view_brings_the_program_that_shows_it():
     (rviz,) = programs({"viz": "rviz", "namespace": "left"})
     assert rviz.package == "rviz2" and rviz.arguments[1].endswith("launch/rviz/gato.rviz") and rviz.namespace == "left"
     assert programs({"viz": "foxglove"})[0].package == "foxglove_bridge"
+
+
+@pytest.mark.fault("A4")
+@pytest.mark.parametrize(
+    ("text", "argument", "words"),
+    [
+        ("guard_node: {embodiment: panda_rgb_stacking}", "embodiment", "line 2.*give embodiment:=panda_rgb_stacking"),
+        ("guard_node: {shadow: true}", "shadow", "one shadow of guard_node.*give shadow:=true"),
+        ("policy_node: {policy: /mine}", "policy", "give policy:=/mine"),
+        ("sim_node: {seed: 3}", "seed", "give seed:=3"),
+    ],
+)
+def test_an_arguments_default_does_not_overrule_the_file(tmp_path, text, argument, words):
+    node, _, values = text.partition(": ")
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"/**/{node}:\n  ros__parameters: {values}\n")
+    with pytest.raises(SetupError, match=words) as refused:
+        launch_plan({"parameters": str(path), "namespace": "left"})
+    assert "\n" not in str(refused.value)
+    given = str(refused.value).rpartition(f"{argument}:=")[2].partition(",")[0]
+    plans = launch_plan({"parameters": str(path), "namespace": "left", argument: given})
+    assert str(next(plan for plan in plans if plan.name == node).parameters[argument]).lower() == given
+
+
+def test_an_argument_that_is_given_wins_over_the_shipped_file():
+    assert parameters("guard_node", embodiment="panda_rgb_stacking")["embodiment"] == "panda_rgb_stacking"
