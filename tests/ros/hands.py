@@ -1,5 +1,7 @@
 """What a person does, for the tests of teleop_node: a gamepad in the hand, and ears for what comes of it."""
 
+import time
+
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import JointState, Joy
@@ -55,12 +57,15 @@ class Pad:
     def __init__(self, probe):
         self.probe, self._publisher = probe, probe.node.create_publisher(Joy, "joy", STATE_OUT)
         self.axes, self.buttons = [0.0] * 8, [0] * 11
-        self.linked = True
-        """False: the link is lost, and the node repeats its last message."""
+        self.linked, self._sent = True, 0
+        """`linked` false: the link is lost, and the node repeats its last message."""
+        self.changed_s = 0.0
+        """When the last message that was another one was sent [s]."""
 
     def send(self) -> None:
-        if self.linked:
-            self.axes[-1] = 0.01 if self.axes[-1] == 0.0 else 0.0
+        if self.linked:  # never the same twice: a node that misses some sees a change all the same
+            self._sent += 1
+            self.axes[-1], self.changed_s = self._sent % 997 * 1e-4, time.monotonic()
         message = Joy(axes=self.axes, buttons=self.buttons)
         message.header.stamp = self.probe.stamp()
         self._publisher.publish(message)
