@@ -63,14 +63,10 @@ ARGUMENTS = {
 }
 
 SAME_IN_FILE = {
-    "guard_node": ("embodiment", "shadow"),
-    "policy_node": ("embodiment", "policy"),
-    "sim_node": ("embodiment", "objects", "task", "seed", "gui", "lockstep"),
-    "driver_node": ("embodiment",),
-    "teleop_node": ("embodiment",),
-    "recorder_node": ("embodiment", "folder"),
-    "view_node": ("embodiment",),
-    "incident_node": ("embodiment",),
+    "guard_node": ("shadow",),
+    "policy_node": ("policy",),
+    "sim_node": ("objects", "task", "seed", "gui", "lockstep"),
+    "recorder_node": ("folder",),
 }
 """Node -> parameters that arguments of the same name set: where nobody gives the argument, the file must agree."""
 
@@ -171,7 +167,7 @@ def launch_plan(given: Mapping[str, str]) -> tuple[NodePlan, ...]:
 
 
 def _check_agreement(plan: NodePlan, value: Mapping[str, str]) -> None:
-    """SetupError where an argument that nobody gave would overrule the parameter file: its contract, or shadow mode."""
+    """SetupError where an argument that nobody gave would overrule the parameter file: shadow mode, say."""
     file = values_in_file(plan.parameter_file, plan.name, plan.namespace)
     for name in SAME_IN_FILE.get(plan.name, ()):
         in_file, where = file.get(name, (None, ""))

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.nodes.parameter_file import check_parameter_file, resolve
+from gato_ros.embodiments.loading import DEFAULT
+from gato_ros.nodes.parameter_file import check_parameter_file, resolve, values_in_file
 from gato_ros.nodes.parameters import (
     DriverParameters,
     GuardParameters,
@@ -133,7 +134,20 @@ def loop_plan(
         }
     for name, given in settings.items():
         resolve(PARAMETERS[name], given, name)
+        if name in started and "embodiment" in given:
+            _check_contract(path, name, namespace, given["embodiment"])
     return tuple(
         NodePlan(name, namespace, path, dict(settings.get(name, {})), name not in BESIDE, dict(remaps or {}))
         for name in started
     )
+
+
+def _check_contract(path: Path, node: str, namespace: str, given: object) -> None:
+    """SetupError where the file names a contract of its own that would lose against `given`, and its limits with it."""
+    in_file, where = values_in_file(path, node, namespace).get("embodiment", (given, ""))
+    if in_file not in (given, DEFAULT):
+        raise SetupError(
+            expected=f"one embodiment of {node}",
+            got=f"{in_file} in {path}, {where}, and {given} on the command line, which would win",
+            fix=f"give {in_file} there too, or take it out of the file",
+        )

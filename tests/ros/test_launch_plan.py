@@ -4,7 +4,7 @@ import pytest
 
 from gato_ros.core.errors import SetupError
 from gato_ros.nodes.launch_plan import ARGUMENTS, launch_plan, programs
-from gato_ros.nodes.plan import PARAMETERS
+from gato_ros.nodes.plan import PARAMETERS, loop_plan
 
 LOOP = ["guard_node", "policy_node", "sim_node", "incident_node", "lifecycle_manager"]
 
@@ -108,7 +108,6 @@ def test_a_view_brings_the_program_that_shows_it():
 @pytest.mark.parametrize(
     ("text", "argument", "words"),
     [
-        ("guard_node: {embodiment: panda_rgb_stacking}", "embodiment", "line 2.*give embodiment:=panda_rgb_stacking"),
         ("guard_node: {shadow: true}", "shadow", "one shadow of guard_node.*give shadow:=true"),
         ("policy_node: {policy: /mine}", "policy", "give policy:=/mine"),
         ("sim_node: {seed: 3}", "seed", "give seed:=3"),
@@ -124,6 +123,20 @@ def test_an_arguments_default_does_not_overrule_the_file(tmp_path, text, argumen
     given = str(refused.value).rpartition(f"{argument}:=")[2].partition(",")[0]
     plans = launch_plan({"parameters": str(path), "namespace": "left", argument: given})
     assert str(next(plan for plan in plans if plan.name == node).parameters[argument]).lower() == given
+
+
+@pytest.mark.fault("A4")
+def test_a_contract_in_the_file_does_not_lose_against_another(tmp_path):
+    """Its limits would be lost with it; the verbs go the same way."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("/**/guard_node:\n  ros__parameters: {embodiment: panda_rgb_stacking}\n")
+    given = {"parameters": str(path), "namespace": "left"}
+    with pytest.raises(SetupError, match="one embodiment of guard_node.*line 2, and sawyer_rgb_stacking .*would win"):
+        launch_plan(given)
+    with pytest.raises(SetupError, match="one embodiment of guard_node"):
+        loop_plan({"guard_node": {"embodiment": "sawyer_rgb_stacking_told"}}, path)
+    plans = launch_plan({**given, "embodiment": "panda_rgb_stacking"})
+    assert {plan.parameters.get("embodiment", "panda_rgb_stacking") for plan in plans} == {"panda_rgb_stacking"}
 
 
 def test_an_argument_that_is_given_wins_over_the_shipped_file():
