@@ -122,13 +122,13 @@ guard-mutants: venv  ## changes of the guard's mathematics that its tests must n
 FAULT_REPEAT ?= 35
 FAULT_KILLS ?= 200
 guard-faults: venv  ## every row of docs/safety.md, each reaction timed many times; out/guard/faults.json
-	@$(VENV)/bin/python -m pytest -p no:xdist -m fault --timeout 3600 --fault-repeat $(FAULT_REPEAT) \
+	@$(VENV)/bin/python -m pytest -p no:xdist -m fault --timed --timeout 3600 --fault-repeat $(FAULT_REPEAT) \
 	  --fault-kills $(FAULT_KILLS) --fault-json out/guard/faults.json tests $(ARGS)
 
 DRIVER_REPEAT ?= 20
 driver-conformance: venv  ## simulator, mock and the Sawyer's agent (before a modelled arm) through one suite; out/driver.json
 	@$(VENV)/bin/python -m pytest -p no:xdist tests/drivers tests/ros/test_driver_conformance.py \
-	  --driver-repeat $(DRIVER_REPEAT) --driver-json out/driver.json $(ARGS)
+	  --timed --driver-repeat $(DRIVER_REPEAT) --driver-json out/driver.json $(ARGS)
 
 record-kill: venv  ## the recorder killed 500 times: steps lost, files unreadable; out/record/kill.json. Wants a quiet machine
 	@$(GATO_ROS) bench record-kill --kills 500 --json out/record/kill.json $(ARGS)

@@ -31,6 +31,11 @@ def pytest_addoption(parser):
     group = parser.getgroup("fault catalogue")
     group.addoption("--fault-repeat", type=int, default=1, help="how often each measured fault is injected")
     group.addoption("--fault-kills", type=int, default=2, help="how often the policy is killed")
+    group.addoption(
+        "--timed",
+        action="store_true",
+        help="hold reactions against milliseconds, on a quiet machine; else against steps and the machine's stalls",
+    )
     group.addoption("--fault-json", type=Path, help="write the catalogue's result here; one process (-p no:xdist)")
     group = parser.getgroup("driver conformance")
     group.addoption("--driver-repeat", type=int, default=1, help="how often each robot's side is killed")
@@ -112,6 +117,12 @@ def record_driver(request):
                 for name, ms in times.items()
             },
         )
+
+
+@pytest.fixture(scope="session")
+def timed(request) -> bool:
+    """Whether reactions are held against milliseconds, as `make guard-faults` does on a quiet machine."""
+    return request.config.getoption("--timed")
 
 
 @pytest.fixture(scope="session")

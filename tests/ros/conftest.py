@@ -12,6 +12,7 @@ import pytest
 
 from gato_ros.nodes.domain import claim_domain
 from gato_ros.nodes.transport import avoid_shared_memory
+from tests.ros.machine_stalls import Stalls, Waker
 
 ROOT = Path(__file__).resolve().parents[2]
 DISCOVERY_LIMIT_S = 60.0
@@ -135,6 +136,41 @@ def module_processes(tmp_path_factory):
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def waker():
+    with Waker() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stalls(waker):
+    """`stalls(robot=PID, ...)` measures from now on what the machine keeps these processes and the test from."""
+
+    def measure(no_main: tuple[str, ...] = (), **through: int) -> Stalls:
+        return Stalls(waker, {"the test": os.getpid(), **through}, no_main)
+
+    return measure
+
+
+class Heard(tuple):
+    """(steady receipt [s], message), to be unpacked, and what the middleware knows of the message.
+
+    Receipt is when the test's own process came to it: on a busy machine that can be long after it was sent.
+    """
+
+    sent_s: float
+    """When it was published [s], on the steady clock."""
+    number: int
+    """Its publisher counts its messages: also those that did not arrive."""
+
+    def __new__(cls, message, info):
+        received_s = time.monotonic()
+        heard = super().__new__(cls, (received_s, message))
+        heard.sent_s = received_s - (time.time() - info["source_timestamp"] * 1e-9)
+        heard.number = info["publication_sequence_number"]
+        return heard
+
+
 class Probe:
     """A node in the test's own process: listens, publishes, calls."""
 
@@ -171,9 +207,9 @@ class Probe:
         self.context.try_shutdown()
 
     def listen(self, kind, topic: str, quality) -> list:
-        """A list that grows by (steady receipt [s], message)."""
+        """A list that grows by (steady receipt [s], message), each a `Heard`."""
         heard = []
-        self.node.create_subscription(kind, topic, lambda message: heard.append((time.monotonic(), message)), quality)
+        self.node.create_subscription(kind, topic, lambda message, info: heard.append(Heard(message, info)), quality)
         return heard
 
     def spin(self, seconds: float) -> None:

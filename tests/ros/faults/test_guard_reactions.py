@@ -68,8 +68,9 @@ def test_the_emergency_stop_stops_and_its_release_moves_nothing(loop, fault_kill
 
 
 @pytest.fixture(scope="module")
-def intruder(loop):
+def intruder(running_loop):
     """Publishers of proposals beside the policy's."""
+    loop = running_loop
     twists = loop.probe.node.create_publisher(TwistStamped, ROBOT.wire.proposal_twist, PROPOSAL)
     grippers = loop.probe.node.create_publisher(JointState, ROBOT.wire.proposal_gripper, PROPOSAL)
     loop.probe.wait(lambda: twists.get_subscription_count() and grippers.get_subscription_count(), "the guard's ears")

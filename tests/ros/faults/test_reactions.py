@@ -181,7 +181,8 @@ def test_proposals_from_the_future_stop_the_arm(loop, stable, fault_repeat):
     loop.propose(False)
     for _ in range(fault_repeat):
         number = stable.start()
-        loop.measure("T9", lambda: stable.stamp_ahead(number), "stamps ten seconds ahead")  # noqa: B023
+        ahead = lambda: stable.stamp_ahead(number)  # noqa: B023
+        loop.measure("T9", ahead, "stamps ten seconds ahead", through={"policy": number})
         os.kill(number, signal.SIGKILL)
         loop.is_latched()
         loop.reset(policy=False)
@@ -199,7 +200,7 @@ def test_a_killed_policy_is_answered_by_a_stop_and_a_latch(loop, stable, fault_k
             os.kill(number, signal.SIGKILL)  # noqa: B023
             return at_s
 
-        loop.measure("P1", kill, "SIGKILL")
+        loop.measure("P1", kill, "SIGKILL", through={})
         loop.is_latched()
         loop.reset(policy=False)
     loop.propose(True)
