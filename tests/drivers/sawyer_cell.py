@@ -61,6 +61,10 @@ class Cell:
         command = [AGENT_PYTHON, "-S", "-m", "sawyer_agent", "--port", str(self.port), "--joint-silence", "0.5"]
         self.agent = subprocess.Popen([*command, *arguments], cwd="/", env=environment)
 
+    def pids(self) -> dict[str, int]:
+        """Its processes by name."""
+        return {"agent": self.agent.pid, "modelled arm": self._robot.pid}
+
     def _say(self, message: dict) -> None:
         self._wire.send(json.dumps(message).encode())
 
@@ -70,7 +74,7 @@ class Cell:
 
     def truth(self) -> dict:
         """What is true of the robot now: the newest word after this call."""
-        asked_s, end_s = time.monotonic(), time.monotonic() + 30.0
+        asked_s, end_s = time.monotonic(), time.monotonic() + 60.0
         while time.monotonic() < end_s:
             if not select.select([self._wire], [], [], 1.0)[0]:
                 continue
@@ -79,7 +83,7 @@ class Cell:
                 return message
         raise AssertionError("the robot's model says nothing")
 
-    def wait(self, done, what: str, limit_s: float = 30.0) -> dict:
+    def wait(self, done, what: str, limit_s: float = 60.0) -> dict:
         """The first truth for which `done` holds."""
         end_s = time.monotonic() + limit_s
         while not done(truth := self.truth()):

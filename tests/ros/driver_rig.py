@@ -76,7 +76,7 @@ class Rig:
         message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, 10**9)
         self.arm.publish(message)
 
-    def stream(self, velocity, until, what: str, limit_s: float = 20.0) -> None:
+    def stream(self, velocity, until, what: str, limit_s: float = 60.0) -> None:
         """Command at 100 Hz, as the guard does, until something is so."""
         self.probe.wait(until, what, limit_s, meanwhile=lambda: self.command(velocity), every_s=TICK_S)
 
@@ -120,6 +120,10 @@ class Rig:
         process.wait()
         return at_s
 
+    def pids(self) -> dict[str, int]:
+        """The processes that are the robot on the wire, by name."""
+        return {"node": self.node.pid, **(self.cell.pids() if self.cell else {})}
+
     # --- what it says ---
 
     def position(self) -> dict[str, float]:
@@ -147,7 +151,7 @@ class Rig:
 
     def at_rest(self) -> dict[str, float]:
         """Where it stands, once it does."""
-        self.probe.wait(lambda: self.fastest() < STILL_RAD_S, "a standstill", 10.0)
+        self.probe.wait(lambda: self.fastest() < STILL_RAD_S, "a standstill")
         self.probe.spin(0.1)
         return self.position()
 

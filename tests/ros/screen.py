@@ -43,10 +43,10 @@ class Screen:
             self.text += os.read(self.master, 65536).decode(errors="replace")
         return self.text
 
-    def wait(self, done, what: str, limit_s: float = 30.0) -> None:
+    def wait(self, done, what: str, limit_s: float = 60.0) -> None:
         end_s = time.monotonic() + limit_s
         while not done():
-            assert time.monotonic() < end_s, f"waited for {what}; the screen says {self.read()!r}"
+            assert time.monotonic() < end_s, f"waited {limit_s} s for {what}; the screen says {self.read()!r}"
             self.read()
             time.sleep(0.01)
 

@@ -18,7 +18,7 @@ from tests.ros.conftest import Probe, Processes
 from tests.ros.driver_rig import STILL_RAD_S, Rig
 
 ROOM_S = 0.6
-"""For a machine that does other things too; `make driver-conformance` writes down the times themselves."""
+"""What `make driver-conformance` allows beside the robot's timeout; it writes down the times themselves."""
 NO_ROBOT_TO_STOP = "here the robot and its node are one process"
 
 
@@ -49,6 +49,12 @@ def arm(rig):
     return rig
 
 
+@pytest.fixture
+def limit_s(timed):
+    """`limit_s(bound, stalls)`: how long a stop may take [s]; in the suite as long as the machine held it up."""
+    return lambda bound_s, kept_waiting: bound_s + ROOM_S if timed else kept_waiting.limit_s(bound_s)
+
+
 def nothing_moves_before_it_is_enabled(rig) -> None:
     start = rig.at_rest()
     assert rig.says("ready") == "False" and rig.says("fault")
@@ -61,22 +67,24 @@ def only(rig, kinds: tuple[str, ...], reason: str) -> None:
         pytest.skip(f"{rig.kind}: {reason}")
 
 
-def test_states_have_the_contracts_names_units_rates_and_stamps(arm):
+def test_states_have_the_contracts_names_units_rates_and_stamps(arm, stalls):
     arm.stream_for(0.0, 0.3)
     arm.joints.clear()
     arm.grippers.clear()
+    kept_waiting = stalls(**arm.pids())
     arm.stream_for(0.0, 1.2)
+    arm.stream(0.0, lambda: len(arm.joints) > 12 and len(arm.grippers) > 12, "states")
     now_s = seconds(arm.probe.stamp())
     lower, upper, _ = arm.robot.joint_limits
-    assert len(arm.joints) > 12 and len(arm.grippers) > 12
     for heard in (arm.joints, arm.grippers):
         stamps = [seconds(message.header.stamp) for _, message in heard]
         assert all(a < b for a, b in zip(stamps, stamps[1:])), "repeated or in another order"
         # 100 Hz, or 50 from a gripper; a machine that is busy with other things loses some, and none comes twice.
         assert 10.0 < (len(stamps) - 1) / (stamps[-1] - stamps[0]) < 125.0
-        assert now_s - 1.0 < stamps[-1] <= now_s + 0.001
-    ages = [received_s - seconds(message.header.stamp) for received_s, message in arm.joints]
-    assert max(ages) - min(ages) < 0.5  # of two clocks: only the spread means anything
+        assert now_s - kept_waiting.limit_s(0.5) < stamps[-1] <= now_s + 0.001, kept_waiting
+    ages = [one.sent_s - seconds(one[1].header.stamp) for one in arm.joints]
+    spread_s = max(ages) - min(ages)  # of two clocks: only the spread means anything
+    assert spread_s < kept_waiting.limit_s(0.1), kept_waiting
     for _, message in arm.joints:
         assert list(message.name) == arm.names and message.header.frame_id == arm.robot.base_frame
         assert len(message.position) == len(message.velocity) == len(arm.names)
@@ -86,12 +94,17 @@ def test_states_have_the_contracts_names_units_rates_and_stamps(arm):
         assert -0.002 <= message.position[0] <= arm.robot.gripper.stroke_m + 0.002
 
 
-def test_velocities_are_followed_by_name_and_zero_is_a_stop(arm):
+def test_velocities_are_followed_by_name_and_zero_is_a_stop(arm, stalls):
     wanted = {name: 0.03 * (i + 1) * (-1) ** i for i, name in enumerate(arm.names)}
-    start = arm.position()
-    arm.stream_for(dict(reversed(wanted.items())), 0.4)
-    arm.joints.clear()
-    arm.stream_for(dict(reversed(wanted.items())), 0.4)
+    for _ in range(20):
+        start = arm.position()
+        arm.stream_for(dict(reversed(wanted.items())), 0.4)
+        arm.joints.clear()
+        kept_waiting = stalls(**arm.pids())
+        arm.stream_for(dict(reversed(wanted.items())), 0.4)
+        if max(kept_waiting.by_process_s().values()) < 0.1:
+            break  # else commands came too late for a steady motion: the arm was right to hold in between
+        arm.stream(0.0, lambda: arm.fastest() < STILL_RAD_S, "the stop")
     heard = [dict(zip(message.name, message.velocity)) for _, message in arm.joints]
     for name, speed in wanted.items():
         assert statistics.median(item[name] for item in heard) == pytest.approx(speed, rel=0.1, abs=0.01), name
@@ -102,21 +115,22 @@ def test_velocities_are_followed_by_name_and_zero_is_a_stop(arm):
         for a, b, speed in zip(first.position, last.position, wanted.values()):
             assert (b - a) / passed_s == pytest.approx(speed, rel=0.25, abs=0.01)
     arm.command(0.0)
-    arm.probe.wait(lambda: arm.fastest() < STILL_RAD_S, "the stop", 5.0)
+    arm.probe.wait(lambda: arm.fastest() < STILL_RAD_S, "the stop")
 
 
-def test_when_commands_end_it_holds_by_itself(arm, driver_repeat, record_driver):
+def test_when_commands_end_it_holds_by_itself(arm, driver_repeat, record_driver, stalls, limit_s):
     """The guard is gone, with the arm in motion."""
     for _ in range(driver_repeat):
         arm.stream_for(0.0, 0.05)
         arm.stream(0.4, lambda: arm.speed() > 0.3, "motion")
+        kept_waiting = stalls(**arm.pids())
         last_s, begun = time.monotonic(), arm.position()[arm.names[-1]]
-        arm.probe.wait(lambda: arm.fastest() < STILL_RAD_S, "the hold", 5.0, every_s=0.002)
-        held_s = arm.joints[-1][0] - last_s
-        record_driver(arm.kind, "commands end", held_s)
-        assert held_s < arm.robot.arm.velocity_timeout_s + ROOM_S
+        arm.probe.wait(lambda: arm.fastest() < STILL_RAD_S, "the hold", every_s=0.002)
+        most_s = limit_s(arm.robot.arm.velocity_timeout_s, kept_waiting)
+        record_driver(arm.kind, "commands end", arm.joints[-1][0] - last_s)
+        assert arm.joints[-1].sent_s - last_s < most_s, kept_waiting
         held = arm.at_rest()
-        assert held[arm.names[-1]] - begun < 0.4 * (arm.robot.arm.velocity_timeout_s + ROOM_S)
+        assert held[arm.names[-1]] - begun < 0.4 * most_s, kept_waiting
         arm.probe.spin(0.2)
         assert arm.moved(held) < 2e-3
 
@@ -146,7 +160,6 @@ def test_the_gripper_goes_where_it_is_told_and_refuses_what_is_no_opening(arm):
         arm.probe.wait(
             lambda: arm.opening() == pytest.approx(share * stroke_m, abs=0.1 * stroke_m),  # noqa: B023
             "the opening",
-            20.0,
             meanwhile=lambda: arm.command(0.0),
         )
     before = arm.count("refused_commands")
@@ -225,14 +238,15 @@ def standing_still_in_truth(arm, begun: dict) -> bool:
     return all(abs(value - begun["position"][name]) < 1e-9 for name, value in arm.cell.truth()["position"].items())
 
 
-def test_the_driver_dies_and_the_agent_stops_the_arm(arm, driver_repeat, record_driver):
+def test_the_driver_dies_and_the_agent_stops_the_arm(arm, driver_repeat, record_driver, stalls, limit_s):
     only(arm, ("sawyer",), NO_ROBOT_TO_STOP)
     for _ in range(driver_repeat):
         arm.stream(0.4, lambda: arm.speed() > 0.3, "motion")
+        kept_waiting = stalls(**arm.cell.pids())
         died_s = arm.kill(arm.node)
         truth = arm.cell.wait(lambda truth: not any(truth["velocity"].values()), "the stop")
         record_driver(arm.kind, "driver killed", truth["now_s"] - died_s)
-        assert truth["now_s"] - died_s < arm.robot.arm.velocity_timeout_s + ROOM_S
+        assert truth["now_s"] - died_s < limit_s(arm.robot.arm.velocity_timeout_s, kept_waiting), kept_waiting
         arm.stream_for(0.4, 0.3)
         assert standing_still_in_truth(arm, truth)
         arm.start()
@@ -241,29 +255,32 @@ def test_the_driver_dies_and_the_agent_stops_the_arm(arm, driver_repeat, record_
         arm.enable()
 
 
-def test_the_driver_is_suspended_and_the_agent_stops_the_arm(arm):
+def test_the_driver_is_suspended_and_the_agent_stops_the_arm(arm, stalls, limit_s):
     only(arm, ("sawyer",), NO_ROBOT_TO_STOP)
     arm.stream(0.4, lambda: arm.speed() > 0.3, "motion")
+    kept_waiting = stalls(**arm.cell.pids())
     arm.node.send_signal(signal.SIGSTOP)
     stopped_s = time.monotonic()
     truth = arm.cell.wait(lambda truth: not any(truth["velocity"].values()), "the stop")
+    most_s = limit_s(arm.robot.arm.velocity_timeout_s, kept_waiting)
     arm.stream_for(0.4, 0.7)
     arm.node.send_signal(signal.SIGCONT)
-    assert truth["now_s"] - stopped_s < arm.robot.arm.velocity_timeout_s + ROOM_S
+    assert truth["now_s"] - stopped_s < most_s, kept_waiting
     arm.stream(0.4, lambda: arm.says("linked") == "False", "the lost link")
     arm.stream(0.4, lambda: arm.says("linked") == "True", "the new link")
     arm.stream_for(0.4, 0.2)
     assert standing_still_in_truth(arm, truth)
 
 
-def test_the_agent_dies_and_the_robots_own_timeout_holds(arm, driver_repeat, record_driver):
+def test_the_agent_dies_and_the_robots_own_timeout_holds(arm, driver_repeat, record_driver, stalls, limit_s):
     only(arm, ("sawyer",), NO_ROBOT_TO_STOP)
     for _ in range(driver_repeat):
         arm.stream(0.4, lambda: arm.speed() > 0.3, "motion")
+        kept_waiting = stalls(**arm.cell.pids())
         died_s = arm.kill(arm.cell.agent)
         truth = arm.cell.wait(lambda truth: truth["mode"] == 1, "the robot's own hold")
         record_driver(arm.kind, "agent killed", truth["held_s"] - died_s)
-        assert truth["held_s"] - died_s < arm.robot.arm.velocity_timeout_s + ROOM_S
+        assert truth["held_s"] - died_s < limit_s(arm.robot.arm.velocity_timeout_s, kept_waiting), kept_waiting
         arm.stream(0.4, lambda: arm.says("linked") == "False", "the lost link")
         assert standing_still_in_truth(arm, truth)
         arm.cell.start_agent()
@@ -422,7 +439,7 @@ def test_whoever_is_told_to_end_stops_the_arm_first(arm):
         arm.stream(0.4, lambda: arm.speed() > 0.3, "motion")
         ending = arm.node if process == "driver" else arm.cell.agent
         ending.send_signal(signal.SIGTERM)
-        assert ending.wait(20.0) == 0
+        assert ending.wait(60.0) == 0
         truth = arm.cell.wait(lambda truth: not any(truth["velocity"].values()), "the stop")
         arm.stream_for(0.4, 0.2)
         assert standing_still_in_truth(arm, truth)

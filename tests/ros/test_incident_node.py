@@ -75,7 +75,7 @@ class Guarded:
         processes.start("tests/ros/still_robot.py")
         self.policy = processes.start("tests/ros/moving_policy.py")
         self.node = processes.node("incident_node", "-p", f'folder:="{folder}"', "-p", "after_s:=0.3", *arguments)
-        processes.node("guard_node")
+        self.guard = processes.node("guard_node")
         probe.wait(lambda: self.node_is_up(), "incident_node")
         self.move()
 
@@ -215,24 +215,30 @@ def test_each_latch_is_one_incident_and_a_bound_per_hour_holds(processes, probe,
 
 
 @pytest.mark.fault("P3")
-def test_a_recorder_that_is_stopped_or_killed_costs_the_guard_nothing(processes, probe, tmp_path):
+def test_a_recorder_that_is_stopped_or_killed_costs_the_guard_nothing(processes, probe, tmp_path, stalls):
     scene = Guarded(processes, probe, tmp_path)
 
     def longest_silence_s(since: int) -> float:
         """By the guard's stamps: what this process was too busy to hear in time was still said."""
         return float(np.diff([seconds(message.header.stamp) for _, message in scene.commands[since:]]).max())
 
-    before = len(scene.commands)
+    def watch(seconds: float) -> None:
+        """A tick is 10 ms; a guard that waited for its reader was silent for 1 to 3 s."""
+        since, kept_waiting = len(scene.commands) - 1, stalls(guard=scene.guard.pid)
+        probe.spin(seconds)
+        probe.wait(lambda: len(scene.commands) > since + 1, "a command")
+        assert longest_silence_s(since) < kept_waiting.limit_s(0.3), kept_waiting
+
+    before = scene.commands[-1].number
     for _ in range(40):  # often: it has to be caught while it holds what others wait for
         scene.node.send_signal(signal.SIGSTOP)
-        probe.spin(0.1)
+        watch(0.1)
         scene.node.send_signal(signal.SIGCONT)
-        probe.spin(0.05)
+        watch(0.05)
     scene.node.kill()
-    probe.spin(2.0)
-    assert len(scene.commands) - before > 400
-    # A tick is 10 ms, and a busy machine loses some; a guard that waited for its reader was silent for 1 to 3 s.
-    assert longest_silence_s(before) < 0.8
+    for _ in range(10):
+        watch(0.2)
+    probe.wait(lambda: scene.commands[-1].number > before + 400, "commands that go on")
 
 
 def test_a_kill_in_the_middle_of_writing_leaves_no_file_of_that_name(processes, probe, tmp_path):
@@ -246,7 +252,7 @@ def test_a_kill_in_the_middle_of_writing_leaves_no_file_of_that_name(processes, 
         camera.publish(message)
         probe.spin(0.01)
     probe.call(Trigger, "incident_node/write", Trigger.Request())
-    end_s = time.monotonic() + 20.0
+    end_s = time.monotonic() + 60.0
     while not list((tmp_path / ".partial").glob("*.mcap")):
         assert time.monotonic() < end_s, "nothing is written"
     os.kill(scene.node.pid, signal.SIGKILL)
@@ -259,6 +265,6 @@ def test_told_to_end_it_finishes_what_is_due(processes, probe, tmp_path):
     scene.stop()
     probe.spin(0.3)
     scene.node.send_signal(signal.SIGINT)
-    assert scene.node.wait(timeout=10.0) == 0
+    assert scene.node.wait(timeout=60.0) == 0
     (path,) = incidents(tmp_path)
     assert read_incident(path).about["reason"] == "emergency_stop"

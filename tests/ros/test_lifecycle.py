@@ -23,6 +23,8 @@ CONFIGURE, ACTIVATE, DEACTIVATE, CLEANUP = (
     Transition.TRANSITION_CLEANUP,
 )
 BY_HAND = ("-p", "autostart:=false")
+STANDS_S = 0.15
+"""From the request to a standstill [s]: the bound of G4."""
 
 
 class Managed:
@@ -68,7 +70,7 @@ def speed(message) -> float:
     return max(map(abs, message.velocity))
 
 
-def test_a_guard_is_led_through_its_states(processes, probe, arm):
+def test_a_guard_is_led_through_its_states(processes, probe, arm, stalls):
     guard = Managed(processes, probe, "guard_node")
     assert guard.state() == "unconfigured"
     offered = probe.call(
@@ -84,9 +86,13 @@ def test_a_guard_is_led_through_its_states(processes, probe, arm):
     assert guard.state() == "inactive" and reset(probe).message == "refused: inactive" and not arm
     processes.start("tests/ros/still_robot.py")
     probe.wait(lambda: probe.node.count_publishers(WIRE.joint_states.topic), "the robot")
-    end_s = time.monotonic() + 30.0
+    end_s = time.monotonic() + 60.0
     while not guard.change(ACTIVATE):
         assert time.monotonic() < end_s, guard.status[-1]
+
+    # Found long before it is used: how long services take to find each other is not the guard's.
+    found = probe.node.create_client(ChangeState, "guard_node/change_state")
+    probe.wait(found.service_is_ready, "the service")
 
     # Active: zeros, and latched until a reset, whoever proposes.
     probe.wait(lambda: arm, "commands")
@@ -98,20 +104,25 @@ def test_a_guard_is_led_through_its_states(processes, probe, arm):
 
     # Down in motion: slower at once, zeros before it answers, silence afterwards.
     probe.spin(0.3)
+    be_moving(probe, guard, arm)
+    kept_waiting = stalls(guard=guard.process.pid)
     moving, since, asked_s = speed(arm[-1][1]), len(arm), time.monotonic()
-    assert guard.change(DEACTIVATE)
+    answer = found.call_async(ChangeState.Request(transition=Transition(id=DEACTIVATE)))
+    kept_waiting.has_done("the test")
+    probe.wait(answer.done, "the answer", every_s=0.005)
     answered_s, answered_wall_s = time.monotonic(), time.time()
+    assert answer.result().success
+    most_s = kept_waiting.limit_s(STANDS_S)
     guard.says("inactive")
     probe.wait(lambda: speed(arm[-1][1]) == 0.0, "zero velocity")
     probe.spin(0.1)
-    slower_s = next(at_s for at_s, message in arm[since:] if speed(message) < 0.97 * moving)
-    stood_s = next(at_s for at_s, message in arm[since:] if speed(message) == 0.0)
+    slower_s = next(one.sent_s for one in arm[since:] if speed(one[1]) < 0.97 * moving)
+    stood_s = next(one.sent_s for one in arm[since:] if speed(one[1]) == 0.0)
     print(
         f"slower after {1e3 * (slower_s - asked_s):.0f} ms, zero after {1e3 * (stood_s - asked_s):.0f} ms, "
         f"answered after {1e3 * (answered_s - asked_s):.0f} ms"
     )
-    # The bound is 0.15 s; a busy machine gets a multiple.
-    assert stood_s - asked_s < 1.0 and answered_s - asked_s < 1.0
+    assert stood_s - asked_s < most_s and stood_s < answered_s, kept_waiting
     assert [speed(message) for _, message in arm[-2:]] == [0.0, 0.0]
     assert seconds(arm[-1][1].header.stamp) < answered_wall_s
     heard = len(arm)
@@ -138,7 +149,7 @@ def test_a_guard_is_led_through_its_states(processes, probe, arm):
     assert guard.change(CLEANUP) and guard.state() == "unconfigured"
     probe.wait(lambda: not probe.node.count_publishers(WIRE.arm_command), "the topics to be free")
     guard.process.send_signal(signal.SIGTERM)
-    assert guard.process.wait(timeout=30.0) == 0
+    assert guard.process.wait(timeout=60.0) == 0
 
 
 def test_a_policy_that_cannot_be_configured_says_why_and_can_be_asked_again(processes, probe, tmp_path):
@@ -208,7 +219,7 @@ def test_the_manager_brings_up_guard_then_policy_and_down_in_the_other_order(pro
     assert probe.call(Trigger, "lifecycle_manager/bring_up", Trigger.Request()).success
     is_said("up")
     manager.send_signal(signal.SIGINT)
-    assert manager.wait(timeout=30.0) == 0
+    assert manager.wait(timeout=60.0) == 0
     assert policy.state() == guard.state() == "inactive"
 
 

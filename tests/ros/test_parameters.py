@@ -222,7 +222,7 @@ def test_a_node_refuses_an_unknown_key_in_its_file_with_one_line_and_exit_code_2
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert result.returncode == 2
     lines = result.stderr.strip().splitlines()
@@ -236,7 +236,7 @@ def test_a_node_refuses_a_bad_value_with_exit_code_2(arguments):
         [sys.executable, "-m", "gato_ros.nodes.guard_node", "--ros-args", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1
 

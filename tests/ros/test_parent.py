@@ -10,15 +10,15 @@ import pytest
 from gato_ros.nodes.parent import ENVIRONMENT
 
 NODE = """
-import signal, sys, time
-from gato_ros.nodes.parent import end_with_parent_if_asked
+import os, signal, sys, time
+from gato_ros.nodes.parent import ENVIRONMENT, end_with_parent_if_asked
 def told(number, frame):
     print("told", flush=True)
     sys.exit(0)
 signal.signal(signal.SIGTERM, told)
 end_with_parent_if_asked()
 print("up", flush=True)
-time.sleep(3.0)
+time.sleep(60.0 if os.environ[ENVIRONMENT] == "1" else 3.0)
 print("left behind", flush=True)
 """
 LAUNCHER = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); time.sleep(60)"

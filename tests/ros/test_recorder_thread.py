@@ -55,7 +55,7 @@ def begin(thread, name: str, lost=()) -> None:
 
 
 def wait(thread, **wanted) -> None:
-    end_s = time.monotonic() + 30.0
+    end_s = time.monotonic() + 60.0
     while any(getattr(thread.progress, name) != value for name, value in wanted.items()):
         assert time.monotonic() < end_s, (wanted, thread.progress)
         time.sleep(0.01)

@@ -115,9 +115,9 @@ def test_in_the_simulator_a_person_takes_over_at_the_next_tick_and_the_policy_ea
 class Held:
     """A guard that follows a joystick, and the time from a fault to its first slower command."""
 
-    def __init__(self, processes, probe):
+    def __init__(self, processes, probe, stalls, timed):
         self.scene, self.ears, self.pad = Scene(processes, probe), Ears(probe), Pad(probe)
-        self.probe = probe
+        self.probe, self._stalls, self._timed = probe, stalls, timed
         self.teleop = processes.node("teleop_node", "-p", "device:=joy", "-p", "ramp_s:=0.1")
         self.ears.know_gripper()
 
@@ -138,9 +138,11 @@ class Held:
 
     def reaction_ms(self, inject, hold_on=True) -> float:
         moving, heard = self.be_moving(), len(self.scene.arm)
+        kept_waiting = self._stalls(guard=self.scene.guard.pid, teleop=self.teleop.pid)
         self.pad.send()
         at_s = time.time()
         inject()
+        kept_waiting.has_done("the test")
         # By the guard's stamps: the test's own process may be kept from listening while it is not run.
         slower = lambda: next(
             (
@@ -151,19 +153,16 @@ class Held:
             None,
         )
         self.probe.wait(slower, "a slower command", meanwhile=self.pad.send if hold_on else None, every_s=0.005)
+        most_ms = 2.0 * BOUND_MS + 600.0 if self._timed else 1e3 * kept_waiting.limit_s(1e-3 * BOUND_MS)
         self.probe.wait(lambda: self.scene.largest() == 0.0, "standstill", every_s=0.02)
         reaction_ms = 1e3 * (slower() - at_s)
-        stamps = np.array([seconds(message.header.stamp) for _, message in self.scene.arm[heard:]])
-        gaps = np.diff(stamps[stamps <= slower()])
-        # A busy machine does not run every process in time; an arm that does not react goes on for ever.
-        away_ms = 1e3 * gaps[gaps > 0.05].sum()
-        assert reaction_ms - away_ms < 2.0 * BOUND_MS + 600.0, f"{reaction_ms:.0f} ms, guard away for {away_ms:.0f}"
+        assert reaction_ms < most_ms, f"{reaction_ms:.0f} ms, {most_ms:.0f} are allowed; {kept_waiting}"
         return reaction_ms
 
 
 @pytest.mark.fault("C12")
-def test_whatever_takes_the_hand_away_the_arm_stops(processes, probe, record_injection, fault_repeat):
-    held = Held(processes, probe)
+def test_whatever_takes_the_hand_away_the_arm_stops(processes, probe, record_injection, fault_repeat, stalls, timed):
+    held = Held(processes, probe, stalls, timed)
 
     def release():
         held.pad.push(forward=1.0, held=False)

@@ -120,15 +120,17 @@ def test_it_speaks_at_the_control_rate(joy, pad):
 
 
 @pytest.mark.fault("C12")
-def test_a_joystick_that_falls_silent_has_let_go(joy, pad, module_probe):
+def test_a_joystick_that_falls_silent_has_let_go(joy, pad, module_probe, stalls):
     pad.seen_released(joy)
     pad.push(forward=1.0)
     pad.wait(lambda: joy.forward() and joy.forward()[-1] > 0.99 * FULL[0], "full speed")
+    kept_waiting = stalls(teleop=joy.node.pid)
     pad.send()
     silent_s = time.monotonic()
+    kept_waiting.has_done("the test")
     module_probe.wait(lambda: joy.forward()[-1] == 0.0, "zero", every_s=0.002)
-    # 0.21 s; a busy machine gets more.
-    assert joy.twists[-1][0] - silent_s < 0.8
+    # 0.2 s of silence, and one look more.
+    assert joy.twists[-1].sent_s - silent_s < kept_waiting.limit_s(0.25), kept_waiting
     module_probe.wait(lambda: "is silent: unplugged?" in joy.message(), "the reason")
 
 
@@ -241,7 +243,7 @@ def test_it_ends_with_a_zero(joy, pad):
     pad.wait(lambda: joy.forward() and joy.forward()[-1] > 0.9 * FULL[0], "motion")
     joy.node.terminate()
     pad.wait(lambda: joy.forward()[-1] == 0.0, "the last word")
-    assert joy.node.wait(timeout=30) == 0
+    assert joy.node.wait(timeout=60) == 0
 
 
 def test_a_spacemouse_gives_motion_as_a_twist_and_its_button_as_a_joy(processes, probe):
@@ -333,7 +335,7 @@ def test_a_keyboard_in_a_plain_terminal(keyboard, probe):
 
     hold("\x1b[D", lambda: ears.twists[-1][1].twist.linear.y > 0.99 * FULL[1], "the left arrow")
     screen.type("x")
-    probe.wait(lambda: ears.message() == "hands off", "letting go", limit_s=5.0)
+    probe.wait(lambda: ears.message() == "hands off", "letting go")
 
     for _ in range(4):
         screen.type("-")

@@ -11,7 +11,7 @@ from gato_ros.nodes.terminal import keys_in
 from tests.ros.screen import Screen
 
 PROGRAM = """
-import signal, sys, time
+import select, signal, sys, time
 from gato_ros.nodes.terminal import Terminal
 terminal = Terminal()
 terminal.write("ready")
@@ -25,6 +25,7 @@ while True:
             terminal.close()
             sys.exit(0)
         if key == "?":
+            select.select([sys.stdin], [], [])
             time.sleep(0.4)
     time.sleep(0.005)
 """
@@ -81,7 +82,7 @@ def test_the_terminal_is_put_back_whatever_ends_the_program(screen, controlling,
         one.type("!")
     elif end != "raise":
         one.process.send_signal(end)
-    one.process.wait(timeout=20)
+    one.process.wait(timeout=60)
     one.wait(lambda: one.settings() == one.before, "the terminal as it was")
 
 
@@ -91,7 +92,7 @@ def test_ctrl_c_reaches_the_program_ctrl_z_and_ctrl_s_do_nothing(screen):
     one.type("\x1a\x13w")
     one.shows("got 'w'")
     one.type("\x03")
-    assert one.process.wait(timeout=20) != 0 and "KeyboardInterrupt" in one.read()
+    assert one.process.wait(timeout=60) != 0 and "KeyboardInterrupt" in one.read()
 
 
 def test_keys_that_waited_are_called_late(screen):
@@ -101,8 +102,12 @@ def test_keys_that_waited_are_called_late(screen):
     one.shows("got '?'")
     one.type("w")
     one.shows("got 'w' late")
-    one.type("d")
-    one.shows("got 'd'\r")
+    for count in range(1, 101):  # a busy machine may keep the program from a key as well, but not from every one
+        one.type("d")
+        one.wait(lambda: one.read().count("got 'd'") == count, "the key")  # noqa: B023
+        if "got 'd'\r" in one.text:
+            break
+    assert "got 'd'\r" in one.text
 
 
 def test_without_a_terminal_there_is_one_line_that_says_so():
@@ -111,7 +116,7 @@ def test_without_a_terminal_there_is_one_line_that_says_so():
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         start_new_session=True,
     )
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
@@ -147,4 +152,4 @@ def test_a_terminal_that_hangs_up_is_noticed():
     one = Screen("-c", program, controlling=False)
     one.shows("ready")
     one.hang_up()
-    assert one.process.wait(timeout=20) == 7
+    assert one.process.wait(timeout=60) == 7
