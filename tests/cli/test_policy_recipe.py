@@ -47,7 +47,7 @@ def killed_and_finished(out):
     workers = psutil.Process(first.pid).children(recursive=True)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    _, alive = psutil.wait_procs(workers, timeout=20)
+    _, alive = psutil.wait_procs(workers, timeout=60)
     cut = ledger(out)
     listed = policy_verb("--out", out, "--list", "--json", out / "list.json")
     again = policy_verb("--out", out)

@@ -40,7 +40,7 @@ def test_a_human_takes_over_at_once_and_the_hand_back_goes_through_rest(scene):
         grippers.publish(gripper)
 
     scene.start_policy()
-    assert scene.source() == "policy"
+    scene.probe.wait(lambda: scene.source() == "policy", "the policy in command")
     scene.probe.wait(
         lambda: scene.source() == "human" and scene.level() in ("ok", "limited"),
         "the human in command",
