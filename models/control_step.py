@@ -51,18 +51,18 @@ class OnePass:
     def reset(self) -> None:
         """There is no memory."""
 
-    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32) -> Decision:
+    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32, likeliest: bool = False) -> Decision:
+        arguments = (self._params, *tokens, rng, tick, np.bool_(likeliest))
         if self._compiled is None:
             self.compilations += 1
-            step = jax.jit(_one_pass(self._config, self._layout))
-            self._compiled = step.lower(self._params, *tokens, rng, tick).compile()
-        return self._compiled(self._params, *tokens, rng, tick)
+            self._compiled = jax.jit(_one_pass(self._config, self._layout)).lower(*arguments).compile()
+        return self._compiled(*arguments)
 
 
 def _one_pass(config: GatoConfig, layout: TokenLayout) -> Any:
-    def step(params: Parameters, patches: jax.Array, ids: jax.Array, rng: jax.Array, tick: jax.Array) -> Decision:
+    def step(params: Parameters, patches: Any, ids: Any, rng: jax.Array, tick: Any, likeliest: Any) -> Decision:
         logits = forward_step(params, config, layout, StepTokens(patches[None], ids[None])).action_logits[0]
-        ids = streaming.choose(config, logits, jax.random.fold_in(rng, tick))
+        ids = streaming.choose(config, logits, jax.random.fold_in(rng, tick), likeliest)
         return Decision(ids, _confidence(logits, ids))
 
     return step
@@ -81,15 +81,16 @@ class Streaming:
         self._memory = streaming.empty_memory(self._config, self._layout)
         self.steps, self._last = 0, np.int32(CONTINUOUS_START)
 
-    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32) -> Decision:
+    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32, likeliest: bool = False) -> Decision:
         config, layout = self._config, self._layout
-        arguments = (self._params, self._relative, self._memory, tokens, self._last, self._place(), rng, tick)
+        inputs = (self._params, self._relative, self._memory, tokens, self._last, self._place())
+        arguments = (*inputs, rng, tick, np.bool_(likeliest))
         if self._compiled is None:
 
             def step(*arguments: Any) -> tuple:
-                *inputs, rng, tick = arguments
+                *inputs, rng, tick, likeliest = arguments
                 rng = jax.random.fold_in(rng, tick)
-                output, memory = streaming.stream_step(*inputs, rng, config=config, layout=layout)
+                output, memory = streaming.stream_step(*inputs, rng, likeliest, config=config, layout=layout)
                 return Decision(output.action_ids, _confidence(output.logits, output.action_ids)), memory
 
             self.compilations += 1

@@ -86,7 +86,7 @@ class GatoPolicy:
     def from_directory(
         directory: str | Path, embodiment: Embodiment, *, seed: int = 0, precision: str | None = None
     ) -> "GatoPolicy":
-        """The policy saved in `directory`, in one of `precision.PRECISIONS` (None: as it was trained).
+        """The policy saved in `directory`, or the shipped one of that name, in one of `precision.PRECISIONS` (None: as it was trained).
 
         Raises:
             SetupError: it is damaged or made for another robot; no such precision.
@@ -223,10 +223,13 @@ class GatoPolicy:
         self.last_tokenise_s = time.perf_counter() - begin_s
         return self.act_on_tokens(tokens)
 
-    def act_on_tokens(self, tokens: StepTokens) -> Action:
-        """As `act`, for an observation that is tokenised already (benchmarks)."""
+    def act_on_tokens(self, tokens: StepTokens, likeliest: bool = False) -> Action:
+        """As `act`, for an observation that is tokenised already (benchmarks).
+
+        `likeliest` takes the likeliest bins whatever the temperature is (golden decisions).
+        """
         begin_s, self.last_tokens = time.perf_counter(), tokens
-        decision = self._step.run(tokens, self._rng, np.uint32(self.ticks % 2**32))
+        decision = self._step.run(tokens, self._rng, np.uint32(self.ticks % 2**32), likeliest)
         self.ticks += 1
         decision.confidence.copy_to_host_async()  # one wait for both
         self.last_ids = np.asarray(decision.ids)

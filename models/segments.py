@@ -26,7 +26,8 @@ ACTION, NOWHERE = -1, -2
 
 @dataclass(frozen=True)
 class Text:
-    """A text; predicted as all text is (section 2.3), unless the caller says otherwise."""
+    """A text; predicted as all text is (section 2.3), in an observation and as an action, unless the caller says
+    otherwise."""
 
     text: str
     end: bool = False
@@ -48,6 +49,8 @@ class Discrete:
     """Integers in [0, 1024), row-major. They share ids with the first text pieces (section 2.1)."""
 
     values: ArrayLike
+    predicted: bool = True
+    """Of an action: False takes it out of the loss. In an observation it is never predicted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,8 @@ class Continuous:
     values: ArrayLike
     compand: bool = True
     """By the mu-law, as all observations; False for values in [-1, 1] already. Actions are never companded."""
+    predicted: bool = True
+    """As `Discrete.predicted`."""
 
 
 Segment = Union[Text, Image, Discrete, Continuous]
@@ -78,7 +83,7 @@ class SequenceTokens(NamedTuple):
     place: np.ndarray
     """[... length] int32 place in the observation of its time-step, or ACTION, or NOWHERE."""
     predicted: np.ndarray
-    """[... length] bool: text and actions."""
+    """[... length] bool: text and actions, but for what the caller took out."""
     count: np.ndarray
     """[...] int32 how many tokens are not padding."""
     patches: np.ndarray
@@ -143,38 +148,38 @@ class _Packing:
     def add(self, step: Step) -> None:
         first = len(self.ids)
         for segment in step.observation:
-            ids, predicted = self._ids(segment, action=False)
-            self._append(ids, list(range(len(self.ids) - first, len(self.ids) - first + len(ids))), predicted)
+            ids = self._ids(segment, action=False)
+            place = list(range(len(self.ids) - first, len(self.ids) - first + len(ids)))
+            self._append(ids, place, isinstance(segment, Text) and segment.predicted)
         if step.action:
             local = self._config.separator_position == "local"
             self._append([SEPARATOR], [len(self.ids) - first if local else NOWHERE], False)
         for segment in step.action:
-            ids, _ = self._ids(segment, action=True)
-            self._append(ids, [ACTION] * len(ids), True)
+            ids = self._ids(segment, action=True)
+            self._append(ids, [ACTION] * len(ids), segment.predicted)
 
     def _append(self, ids: list[int], place: list[int], predicted: bool) -> None:
         self.ids += ids
         self.place += place
         self.predicted += [predicted] * len(ids)
 
-    def _ids(self, segment: Segment, action: bool) -> tuple[list[int], bool]:
-        """The ids of a segment, and whether the paper predicts them where they are no action."""
+    def _ids(self, segment: Segment, action: bool) -> list[int]:
         if isinstance(segment, Text):
             vocabulary = vocabulary_of(self._config)
-            return vocabulary.encode(segment.text) + [vocabulary.end] * segment.end, segment.predicted
+            return vocabulary.encode(segment.text) + [vocabulary.end] * segment.end
         if isinstance(segment, Image):
             if action:
                 raise ValueError("an image cannot be an action")
-            return self._image(segment), False
+            return self._image(segment)
         values = np.asarray(segment.values).ravel()
         if not np.isfinite(values).all():
             raise NonFiniteError(f"a value of a sequence is not finite: {values[~np.isfinite(values)][:1]}")
         if isinstance(segment, Discrete):
             if ((values != np.round(values)) | (values < 0) | (values >= min(BINS, self._config.text_rows))).any():
                 raise ValueError(f"expected integers in [0, {min(BINS, self._config.text_rows)}), got {values[:4]}")
-            return values.astype(int).tolist(), False
+            return values.astype(int).tolist()
         unit = mu_law(values) if segment.compand and not action else values
-        return (CONTINUOUS_START + bin_index(unit)).tolist(), False
+        return (CONTINUOUS_START + bin_index(unit)).tolist()
 
     def _image(self, image: Image) -> list[int]:
         pixels, size = np.asarray(image.pixels), self._config.patch_size

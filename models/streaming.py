@@ -60,6 +60,7 @@ def stream_step(
     last_action_id: Any,
     step: Any,
     rng: Array,
+    likeliest: Any = False,
     *,
     config: GatoConfig,
     layout: TokenLayout,
@@ -71,6 +72,7 @@ def stream_step(
         last_action_id: id of the last action of the step before; any id at step 0.
         step: steps since the reset, int32, or any smaller number that `same_place` gives.
         rng: for sampling; unused at temperature 0.
+        likeliest: as for `choose`.
     """
     start, filled = _place(config, layout, step)
     run = partial(_advance, params, relative, config=config)
@@ -82,13 +84,13 @@ def stream_step(
 
     def decode_next(carry: tuple, index: Array) -> tuple:
         memory, logits = carry
-        chosen = choose(config, logits, jax.random.fold_in(rng, index))
+        chosen = choose(config, logits, jax.random.fold_in(rng, index), likeliest)
         x = embed_actions(params, config, jnp.reshape(chosen, (1, 1)), index)
         features, memory = run(memory, x, start + chunk + index, filled + chunk + index)
         return (memory, product(config, features[0, 0], head)), (chosen, logits)
 
     (memory, logits), (ids, before) = jax.lax.scan(decode_next, (memory, logits), jnp.arange(layout.actions - 1))
-    final = choose(config, logits, jax.random.fold_in(rng, layout.actions - 1))
+    final = choose(config, logits, jax.random.fold_in(rng, layout.actions - 1), likeliest)
     return StreamOutput(jnp.append(ids, final), jnp.concatenate([before, logits[None]])), memory
 
 
@@ -145,11 +147,18 @@ def _observation_chunk(
     return jnp.concatenate([last, observation], 1)
 
 
-def choose(config: GatoConfig, logits: Float[Array, "*batch bins"], rng: Array) -> Any:
-    """The id drawn at the config's temperature; the likeliest at 0."""
+def choose(config: GatoConfig, logits: Float[Array, "*batch bins"], rng: Array, likeliest: Any = False) -> Any:
+    """The id drawn at the config's temperature; the likeliest at 0.
+
+    Args:
+        likeliest: true takes the likeliest at any temperature. An argument of the compiled step and not another step:
+            what a check finds is then true of what drives.
+    """
+    best = CONTINUOUS_START + jnp.argmax(logits, -1).astype(jnp.int32)
     if config.temperature == 0:
-        return CONTINUOUS_START + jnp.argmax(logits, -1).astype(jnp.int32)
-    return CONTINUOUS_START + jax.random.categorical(rng, logits / config.temperature).astype(jnp.int32)
+        return best
+    drawn = CONTINUOUS_START + jax.random.categorical(rng, logits / config.temperature).astype(jnp.int32)
+    return jnp.where(likeliest, best, drawn)
 
 
 def _advance(

@@ -22,9 +22,9 @@ from gato_ros.embodiments import Embodiment
 from gato_ros.models.config import GatoConfig, config_from_dict
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import Parameters, count_parameters, flat_names, parameter_shapes
+from gato_ros.models.shipped import CONFIG_FILE, PARAMETERS_FILE, weights_folder
 from gato_ros.models.vocabulary import PUBLISHED, VOCABULARY_FILE, load_vocabulary, vocabulary_of
 
-PARAMETERS_FILE, CONFIG_FILE = "params.safetensors", "config.json"
 _KEYS = {"schema", "model", "embodiment", "parameters", "extra"}
 GOLDEN = "golden"
 """The key of the golden decisions (models/golden.py), which weights may lack."""
@@ -148,10 +148,10 @@ def reseal(directory: str | Path, golden: list[dict[str, Any]] | None = None) ->
     Raises:
         SetupError: a record that is not complete, or parameters that are not those of the record.
     """
-    directory = Path(directory)
+    directory = weights_folder(directory)
     record = _checked(directory, _parsed(directory))
     config_from_dict(record["model"])
-    _check_parameters(directory, record, _read(directory / PARAMETERS_FILE))
+    _check_parameters(directory, record, (directory / PARAMETERS_FILE).read_bytes())
     if golden is not None:
         record[GOLDEN] = golden
     _write_whole(directory / CONFIG_FILE, seal.sealed_text(record).encode())
@@ -159,17 +159,17 @@ def reseal(directory: str | Path, golden: list[dict[str, Any]] | None = None) ->
 
 def weights_config(directory: str | Path) -> GatoConfig:
     """The model's configuration in `directory`, without its parameters; SetupError if it is missing or damaged."""
-    return config_from_dict(_read_record(Path(directory))["model"])
+    return config_from_dict(_read_record(weights_folder(directory))["model"])
 
 
 def load_weights(directory: str | Path, embodiment: Embodiment) -> Weights:
-    """The policy in `directory`, checked from end to end.
+    """The policy in `directory`, or the shipped one of that name, checked from end to end.
 
     Raises:
         SetupError: a missing or damaged file, an unknown key, weights for another robot, a wrong shape, a NaN.
     """
-    directory = Path(directory)
-    record, content = _read_record(directory), _read(directory / PARAMETERS_FILE)
+    directory = weights_folder(directory)
+    record, content = _read_record(directory), (directory / PARAMETERS_FILE).read_bytes()
     config = config_from_dict(record["model"])
     check_contract(directory, record["embodiment"], embodiment, config)
     check_vocabulary(directory, config)
@@ -233,22 +233,11 @@ def _difference(wanted: Any, have: Any, path: str = "") -> tuple[str, Any, Any]:
     return path, wanted, have
 
 
-def _read(path: Path) -> bytes:
-    if not path.is_file():
-        known = ", ".join(sorted(found.parent.name for found in path.parent.parent.glob(f"*/{CONFIG_FILE}")))
-        raise SetupError(
-            expected=f"weights in {path.parent}",
-            got=f"no file {path.name}",
-            fix=f"beside it there are: {known}" if known else "check the path, or train a policy",
-        )
-    return path.read_bytes()
-
-
 def _read_record(directory: Path) -> dict[str, Any]:
     """The record of config.json; its keys are looked at before its seal, for their errors say more."""
     record = _checked(directory, _parsed(directory))
     try:
-        seal.open_sealed(_read(directory / CONFIG_FILE))
+        seal.open_sealed((directory / CONFIG_FILE).read_bytes())
     except ValueError as error:
         raise SetupError(
             expected=f"{CONFIG_FILE} in {directory} as it was saved",
@@ -260,7 +249,7 @@ def _read_record(directory: Path) -> dict[str, Any]:
 
 def _parsed(directory: Path) -> dict[str, Any]:
     try:
-        record = json.loads(_read(directory / CONFIG_FILE).decode())
+        record = json.loads((directory / CONFIG_FILE).read_bytes().decode())
     except ValueError as error:
         raise _refused(directory, f"JSON in {CONFIG_FILE}", str(error)) from None
     if not isinstance(record, dict):

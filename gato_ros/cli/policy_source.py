@@ -3,51 +3,33 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import PRIVILEGED_PREFIX
 from gato_ros.core.policy import HoldPolicy, Policy
 from gato_ros.embodiments import Embodiment
+from gato_ros.models.shipped import CONFIG_FILE, SHIPPED, shipped_policies, weights_folder
+from gato_ros.models.shipped import PARAMETERS_FILE as WEIGHTS_FILE
 
 if TYPE_CHECKING:
     from gato_ros.sim.env import RgbStackingEnv
     from gato_ros.sim.randomisation import Randomisation
     from gato_ros.sim.task import StackTask
 
-SHIPPED = Path(__file__).resolve().parents[1] / "models" / "weights"
-WEIGHTS_FILE = "params.safetensors"
-CONFIG_FILE = "config.json"
+__all__ = [
+    "CONFIG_FILE",
+    "SHIPPED",
+    "WEIGHTS_FILE",
+    "choose_compilation_cache",
+    "make_environment",
+    "make_policy",
+    "shipped_policies",
+    "weights_folder",
+]
 COMPILATION_CACHE = "GATO_ROS_COMPILATION_CACHE"
 """Environment variable of models/compilation.py, named here so that nobody imports JAX for it."""
 DEFAULT = "sawyer_mastery"
 """The shipped policy that verbs take when none is named."""
-
-
-def shipped_policies() -> list[Path]:
-    """The folders of the policies that come with the package."""
-    return sorted(path.parent for path in SHIPPED.glob(f"*/{WEIGHTS_FILE}"))
-
-
-def weights_folder(name: str) -> Path:
-    """The folder that `name` means: a path, or the name of a shipped policy; SetupError if it has no weights."""
-    for folder in (Path(name), SHIPPED / name):
-        if name and (folder / WEIGHTS_FILE).is_file():
-            if not (folder / CONFIG_FILE).is_file():
-                raise SetupError(
-                    expected=f"{CONFIG_FILE} beside {WEIGHTS_FILE} in {folder}",
-                    got="none",
-                    fix="name a folder that `train` wrote",
-                )
-            return folder
-    shipped = ", ".join(path.name for path in shipped_policies()) or "none"
-    kind = f"a folder without {WEIGHTS_FILE}" if name and Path(name).is_dir() else "no such folder"
-    raise SetupError(
-        expected="a policy: expert, hold, or a folder with weights",
-        got=f"{name!r}, {kind}",
-        fix=f"shipped are: {shipped}",
-    )
 
 
 def choose_compilation_cache(wanted: str) -> None:
@@ -57,7 +39,7 @@ def choose_compilation_cache(wanted: str) -> None:
 
 
 def make_policy(name: str, embodiment: Embodiment, task: StackTask | None = None) -> Policy:
-    """The policy called `name`: `expert` (sees ground truth), `hold`, or a folder with weights.
+    """The policy called `name`: `expert` (sees ground truth), `hold`, a folder with weights or a shipped name.
 
     Args:
         task: what the expert stacks on what, red on blue by default; weights know one task only, their own.
@@ -72,7 +54,7 @@ def make_policy(name: str, embodiment: Embodiment, task: StackTask | None = None
         from gato_ros.sim.task import RED_ON_BLUE
 
         return StackingExpert(embodiment, task or RED_ON_BLUE)
-    folder = weights_folder(name)
+    folder = weights_folder(name, besides=("expert", "hold"))
     from gato_ros.embodiments.privileged import contract_for, reads_privileged
     from gato_ros.models.compilation import keep_compiled
     from gato_ros.models.policy import GatoPolicy

@@ -45,7 +45,7 @@ class PolicyParameters:
     """policy_node."""
 
     embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
-    policy: str = parameter("hold", "directory of weights, or `hold`: stand still")
+    policy: str = parameter("hold", "directory of weights, the name of shipped ones, or `hold`: stand still")
     task: str = parameter("", "what to do, in words, for a policy that reads it; of the next ~/reset", mutable=True)
     prompt: str = parameter("", "episode file to follow, or nothing; ~/reload_prompt reads it again", mutable=True)
     prompt_part: str = parameter(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -33,14 +32,15 @@ END_LIMIT_S = 2.0
 
 
 def make_policy(name: str, robot: Embodiment, compilation_cache: str, precision: str) -> Policy:
-    """`hold`, or the policy in that directory, warmed up; SetupError where there is none that fits."""
+    """`hold`, or the policy in that directory or shipped under that name, warmed up; SetupError where there is none that fits."""
     if name == "hold":
         return HoldPolicy()
     from gato_ros.models.compilation import keep_compiled
     from gato_ros.models.policy import GatoPolicy
+    from gato_ros.models.shipped import weights_folder
 
     keep_compiled(compilation_cache)
-    policy = GatoPolicy.from_directory(Path(name), robot, precision=precision or None)
+    policy = GatoPolicy.from_directory(weights_folder(name, besides=("hold",)), robot, precision=precision or None)
     policy.warm_up()
     return policy
 

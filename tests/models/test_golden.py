@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -34,7 +35,10 @@ SHIPPED = ROOT / "models/weights/sawyer_mastery"
 @pytest.fixture(scope="module", params=["debug_one_pass", "debug"])
 def sealed(request, embodiment, tmp_path_factory):
     """A folder with random weights and their golden decisions."""
-    config, folder = PRESETS[request.param], tmp_path_factory.mktemp(request.param)
+    return made_and_sealed(PRESETS[request.param], tmp_path_factory.mktemp(request.param), embodiment)
+
+
+def made_and_sealed(config, folder, embodiment):
     rng = np.random.default_rng(0)
     params = jax.tree.map(
         lambda leaf: 0.3 * rng.standard_normal(leaf.shape, np.float32),
@@ -83,6 +87,64 @@ def test_another_precision_is_not_that_of_float32(sealed, embodiment):
     here = golden_decisions(GatoPolicy.from_directory(sealed, embodiment, precision="bfloat16"))
     with pytest.raises(SetupError, match="on this machine"):
         check_golden(load_weights(sealed, embodiment).golden, here, "float32")
+
+
+@pytest.fixture(scope="module", params=[("debug_one_pass", 0.5), ("debug", 3.0)], ids=str)
+def drawing(request, embodiment, tmp_path_factory):
+    """A folder with sealed weights that draw their actions, and a policy of them that has passed its check."""
+    preset, temperature = request.param
+    config = replace(PRESETS[preset], temperature=temperature)
+    folder = made_and_sealed(config, tmp_path_factory.mktemp("drawing"), embodiment)
+    policy = GatoPolicy.from_directory(folder, embodiment, seed=7)
+    policy.warm_up()
+    return folder, policy
+
+
+def test_drawing_at_a_temperature_passes_the_golden_check(drawing, embodiment):
+    folder, policy = drawing
+    golden = load_weights(folder, embodiment).golden
+    policy.ticks = 12345
+    policy.warm_up()
+    assert policy.compilations == 1 and policy.ticks == 12345
+    assert distance(golden, golden_decisions(policy)) < TOLERANCE_NAT["float32"] / 10
+    # It draws all the same, with the very step that was checked.
+    policy.reset()
+    tokens = tokenizer.tokenize(policy.layout, golden_observation(embodiment, policy.observation_keys, 0))
+    drawn = [policy.act_on_tokens(tokens) and policy.last_ids.tolist() for _ in range(4)]
+    assert len({tuple(ids) for ids in drawn}) > 1 and policy.compilations == 1
+
+
+@pytest.mark.fault("M6")
+def test_drawing_does_not_hide_damaged_weights(drawing, monkeypatch):
+    policy = drawing[1]
+    a_stronger_layer(monkeypatch, policy, "01")
+    with pytest.raises(SetupError, match="where these weights were sealed"):
+        policy.warm_up()
+    monkeypatch.undo()
+    policy.warm_up()
+
+
+def test_a_temperature_set_later_passes_and_the_seal_stays(sealed, embodiment, tmp_path):
+    for file in sealed.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = tmp_path / CONFIG_FILE
+    config.write_text(config.read_text().replace('"temperature": 0.0', '"temperature": 0.7'))
+    seal.run(seal.Options((tmp_path,)))
+    policy = GatoPolicy.from_directory(tmp_path, embodiment)
+    assert policy.config.temperature == 0.7
+    policy.warm_up()
+
+
+@pytest.mark.fault("M6")
+def test_golden_ids_alone_are_those_of_the_likeliest_bins(sealed, policy, embodiment):
+    only = ("patches_crc32", "ids", "action_ids")
+    golden = [{key: one[key] for key in only} for one in load_weights(sealed, embodiment).golden]
+    here = golden_decisions(policy)
+    check_golden(golden, here, "float32")
+    golden[1]["action_ids"][2] += 1
+    assert here[1]["logit_margin"][2] > 2 * TOLERANCE_NAT["float32"], "an action that is clear"
+    with pytest.raises(SetupError, match="the actions' tokens of observation 1"):
+        check_golden(golden, here, "float32")
 
 
 @pytest.mark.fault("M6")
@@ -135,13 +197,13 @@ def other_products(monkeypatch, shipped):
     shipped._step._compiled = None
 
 
-def a_stronger_layer(monkeypatch, shipped):
-    """A hundredth too much in one of four: what a wrong kernel does."""
+def a_stronger_layer(monkeypatch, shipped, name="02"):
+    """A hundredth too much in one layer: what a wrong kernel does."""
     params, layers = shipped._step._params, shipped._step._params["layers"]
     monkeypatch.setattr(
         shipped._step,
         "_params",
-        {**params, "layers": {**layers, "02": jax.tree.map(lambda leaf: 1.01 * leaf, layers["02"])}},
+        {**params, "layers": {**layers, name: jax.tree.map(lambda leaf: 1.01 * leaf, layers[name])}},
     )
 
 

@@ -153,6 +153,38 @@ def test_only_text_and_actions_are_learned(text_config, text_params, steps):
     np.testing.assert_allclose(loss(text_params, text_config, tokens), each[mask].mean(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("place", ["observation", "action"])
+@pytest.mark.parametrize("predicted", [True, False])
+@pytest.mark.parametrize(
+    "kind, what", [(Text, "the red one"), (Discrete, [1, 0]), (Continuous, [0.5, -1.0])], ids=["text", "discrete", "real"]
+)
+def test_a_segment_that_is_not_predicted_is_not_learned(text_config, kind, what, predicted, place):
+    segment, prompt = kind(what, predicted=predicted), Step((Text("which one", predicted=False),))
+    if place == "action":
+        step, before, after = Step((Continuous([0.1]),), (segment, Discrete([3]))), 2, [True]
+    else:
+        step, before, after = Step((segment,), (Discrete([3]),)), 0, [False, True]
+    tokens, first = pack([prompt, step], text_config), int(pack([prompt], text_config).count)
+    own = int(pack([Step((segment,))], text_config).count)
+    learned = predicted and (place == "action" or kind is Text)
+    assert tokens.predicted.tolist() == [False] * (first + before) + [learned] * own + after
+
+
+def test_only_what_is_predicted_counts_in_the_loss(text_config, text_params):
+    def both(predicted):
+        answer = (Text("the red one", predicted=predicted), Text(" blue", end=True))
+        return batch(pack([Step((Text("which one", predicted=False),), answer)], text_config))
+
+    learned, left_out = both(True), both(False)
+    logits = np.asarray(features(text_params, text_config, learned))[0, :-1] @ np.asarray(text_params["table"]).T
+    targets = np.asarray(table_row(text_config, learned.ids[0, 1:]))
+    each = np.log(np.exp(logits).sum(-1)) - logits[np.arange(len(targets)), targets]
+    end = int(pack([Step((Text(" blue", end=True),))], text_config).count)
+    np.testing.assert_array_equal(left_out.ids, learned.ids)
+    np.testing.assert_allclose(loss(text_params, text_config, left_out), each[-end:].mean(), rtol=1e-5)
+    assert abs(float(loss(text_params, text_config, learned)) - each[-end:].mean()) > 1e-3
+
+
 def test_every_token_matters_to_those_after_it_and_to_no_others(text_config, text_params, steps):
     tokens = batch(pack(steps, text_config))
     plain = np.asarray(features(text_params, text_config, tokens))
