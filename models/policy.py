@@ -86,7 +86,9 @@ class GatoPolicy:
     def from_directory(
         directory: str | Path, embodiment: Embodiment, *, seed: int = 0, precision: str | None = None
     ) -> "GatoPolicy":
-        """The policy saved in `directory`, or the shipped one of that name, in one of `precision.PRECISIONS` (None: as it was trained).
+        """The policy saved in `directory`, or the shipped one of that name.
+
+        `precision` is one of `precision.PRECISIONS` (None: as it was trained).
 
         Raises:
             SetupError: it is damaged or made for another robot; no such precision.

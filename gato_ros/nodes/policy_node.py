@@ -32,7 +32,7 @@ END_LIMIT_S = 2.0
 
 
 def make_policy(name: str, robot: Embodiment, compilation_cache: str, precision: str) -> Policy:
-    """`hold`, or the policy in that directory or shipped under that name, warmed up; SetupError where there is none that fits."""
+    """`hold`, or the policy in that directory or shipped under that name, warmed up; SetupError where none fits."""
     if name == "hold":
         return HoldPolicy()
     from gato_ros.models.compilation import keep_compiled

@@ -156,7 +156,9 @@ def test_only_text_and_actions_are_learned(text_config, text_params, steps):
 @pytest.mark.parametrize("place", ["observation", "action"])
 @pytest.mark.parametrize("predicted", [True, False])
 @pytest.mark.parametrize(
-    "kind, what", [(Text, "the red one"), (Discrete, [1, 0]), (Continuous, [0.5, -1.0])], ids=["text", "discrete", "real"]
+    "kind, what",
+    [(Text, "the red one"), (Discrete, [1, 0]), (Continuous, [0.5, -1.0])],
+    ids=["text", "discrete", "continuous"],
 )
 def test_a_segment_that_is_not_predicted_is_not_learned(text_config, kind, what, predicted, place):
     segment, prompt = kind(what, predicted=predicted), Step((Text("which one", predicted=False),))
