@@ -158,8 +158,9 @@ def _bound(share: float, stacked: list[float], failed: list[float]) -> dict[str,
 
 
 def _print(result: Mapping) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from gato_ros.cli.console import make_console
 
     print(f"{result['stacked']} of {result['episodes']} stacked")
     table = Table("score", "area under the curve", "95 % interval", *result["sets"], show_edge=False)
@@ -170,7 +171,7 @@ def _print(result: Mapping) -> None:
             "{:.2f} - {:.2f}".format(*row["area95"]),
             *(f"{block[name]:.2f}" for block in result["sets"].values()),
         )
-    console = Console(width=160)
+    console = make_console()
     console.print(table)
     for row in result.get("bounds", ()):
         console.print(

@@ -107,11 +107,12 @@ def first_action(folder: str) -> None:
 
 
 def _print(medians: dict[str, dict[str, float]]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from gato_ros.cli.console import make_console
 
     phases = [name.replace("_", " ") for name in PHASES]
     table = Table("median [s]", "process to first action", *phases, show_edge=False)
     for kind, row in medians.items():
         table.add_row(kind, *(f"{row[name]:.2f}" for name in ("total", *PHASES)))
-    Console().print(table)
+    make_console().print(table)

@@ -303,8 +303,9 @@ def _frames(embodiment: Embodiment, config: GatoConfig, layout: TokenLayout) -> 
 
 
 def _print(presets: dict[str, dict], refused: dict[str, str]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from gato_ros.cli.console import make_console
 
     table = Table("preset", "side", "p50 / p99 [ms]", "of roofline", "compile [s]", show_edge=False)
     for name, row in presets.items():
@@ -316,7 +317,7 @@ def _print(presets: dict[str, dict], refused: dict[str, str]) -> None:
                 f"{100 * times['share_of_roofline']:.0f} %",
                 f"{times['compile_s']:.1f}",
             )
-    console = Console()
+    console = make_console()
     console.print(table)
     for name, row in presets.items():
         if "ratio" in row:

@@ -132,8 +132,9 @@ def _published(operations_per_s: float, compute: str, device: str) -> dict[str, 
 
 
 def _print(presets: dict[str, dict], refused: dict[str, str]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from gato_ros.cli.console import make_console
 
     table = Table("preset", "batch", "step [s]", "frames/s", "tokens/s", "MFU", show_edge=False)
     for name, row in presets.items():
@@ -145,7 +146,7 @@ def _print(presets: dict[str, dict], refused: dict[str, str]) -> None:
             f"{row['tokens_per_s']:,.0f}",
             f"{100 * row['mfu']:.0f} %",
         )
-    console = Console()
+    console = make_console()
     console.print(table)
     for name, reason in refused.items():
         console.print(f"{name}: {reason}", markup=False)

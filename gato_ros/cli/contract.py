@@ -57,11 +57,12 @@ def run(options: Options) -> dict:
 
 
 def _print(robot: Embodiment, found: Survey) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
+    from gato_ros.cli.console import make_console
+
+    console = make_console()
     console.print(f"{robot.name}, digest {robot.digest[:12]}: {robot.description}", highlight=False, soft_wrap=True)
     joints = Table(show_edge=False)
     for title in ("joint", "lower [rad]", "upper [rad]", "speed [rad/s]", "acceleration [rad/s2]"):

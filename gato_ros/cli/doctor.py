@@ -263,8 +263,9 @@ def _vocabulary() -> Finding:
 
 def _print(findings: list[Finding]) -> None:
     try:
-        from rich.console import Console
         from rich.table import Table
+
+        from gato_ros.cli.console import make_console
     except ImportError:
         for finding in findings:
             print(f"{finding.state:9} {finding.what}: {finding.found} {finding.fix}")
@@ -273,4 +274,4 @@ def _print(findings: list[Finding]) -> None:
     table = Table("", "what", "found", "how to get it", show_edge=False)
     for finding in findings:
         table.add_row(f"[{colour[finding.state]}]{finding.state}[/]", finding.what, finding.found, finding.fix)
-    Console().print(table)
+    make_console().print(table)

@@ -119,12 +119,13 @@ def _disk(folder: Path) -> tuple[str, float]:
 
 def print_table(findings: list[Finding], title: str) -> None:
     """The findings, in the order in which they were made."""
-    from rich.console import Console
     from rich.table import Table
+
+    from gato_ros.cli.console import make_console
 
     table = Table(title=title, show_edge=False)
     for name in ("", "what", "found", "what to do"):
         table.add_column(name, overflow="fold")  # a topic that is cut off cannot be searched for
     for finding in findings:
         table.add_row(f"[{finding.level}]{finding.level}[/]", finding.what, finding.found, finding.fix)
-    Console().print(table)
+    make_console().print(table)

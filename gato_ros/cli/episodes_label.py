@@ -33,9 +33,9 @@ class Options:
 
 def run(options: Options) -> dict:
     """Add the label to every episode; the histories as they are then."""
-    from rich.console import Console
     from rich.table import Table
 
+    from gato_ros.cli.console import make_console
     from gato_ros.data.label import add_label, read_labels
     from gato_ros.data.summary import chosen_files, whole_summary
 
@@ -59,5 +59,5 @@ def run(options: Options) -> dict:
         )
         for label in history.labels:
             table.add_row(path.name, label.at, label.by, label.verdict or "", label.text or "", label.note or "")
-    Console().print(table)
+    make_console().print(table)
     return {"ok": not any(row["problems"] for row in rows), "episodes": len(rows), "rows": rows}

@@ -84,8 +84,9 @@ def _row(one: Summary) -> dict:
 
 
 def _print(result: dict) -> None:
-    from rich.console import Console
     from rich.table import Column, Table
+
+    from gato_ros.cli.console import make_console
 
     narrow = (Column(name, no_wrap=True) for name in ("episode", "success", "steps", "s", "images"))
     table = Table(*narrow, "driver", "task", "said", show_edge=False)
@@ -101,7 +102,7 @@ def _print(result: dict) -> None:
             row["problem"] or row["note"] or "",
             style="red" if row["problem"] else None,
         )
-    console = Console()
+    console = make_console()
     console.print(table)
     console.print(
         f"{result['episodes']} episodes, {result['successes']} successes, {result['failures']} failures, "
@@ -122,9 +123,9 @@ def success_text(row: dict) -> str:
 
 
 def _list_trash(places: tuple[Path, ...]) -> dict:
-    from rich.console import Console
     from rich.table import Table
 
+    from gato_ros.cli.console import make_console
     from gato_ros.data.trash import in_trash
 
     rows = [
@@ -142,7 +143,7 @@ def _list_trash(places: tuple[Path, ...]) -> dict:
     table = Table("folder", "episode", "thrown away", "by", "reason", show_edge=False)
     for row in rows:
         table.add_row(row["folder"], row["episode"], row["at"], row["by"], row["reason"])
-    console = Console()
+    console = make_console()
     console.print(table)
     console.print(f"{len(rows)} in the trash; `episodes trash FOLDER/NAME --restore` brings one back")
     return {"ok": True, "trashed": len(rows), "rows": rows}

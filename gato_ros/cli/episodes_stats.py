@@ -40,10 +40,11 @@ def run(options: Options) -> dict:
 
 
 def _print(result: dict) -> None:
-    from rich.console import Console
     from rich.table import Column, Table
 
-    console = Console()
+    from gato_ros.cli.console import make_console
+
+    console = make_console()
     sources = ", ".join(f"{name} {count}" for name, count in result["sources"].items())
     console.print(
         f"{result['episodes']} episodes, {result['steps']} steps, {result['seconds']:.0f} s; in command: "

@@ -74,9 +74,9 @@ def _row(path: Path) -> dict:
 
 
 def _print(result: dict, problems_only: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from gato_ros.cli.console import make_console
     from gato_ros.cli.episodes_ls import success_text
 
     table = Table("episode", "steps", "images", "success", "MiB", "problems", show_edge=False)
@@ -91,7 +91,7 @@ def _print(result: dict, problems_only: bool) -> None:
                 "; ".join(row["problems"]),
                 style="red" if row["problems"] else None,
             )
-    console = Console()
+    console = make_console()
     console.print(table)
     console.print(
         f"{result['episodes']} episodes, {result['successes']} successes, {result['steps']} steps, "

@@ -156,8 +156,6 @@ def _points(share: float) -> str:
 
 
 def _show(table: Any) -> None:
-    from rich.console import Console
+    from gato_ros.cli.console import make_console
 
-    console = Console()
-    # Into a file there is no width to keep to.
-    (console if console.is_terminal else Console(width=160)).print(table)
+    make_console().print(table)

@@ -46,10 +46,11 @@ def safety_page(rows: dict[str, Fault]) -> str:
 
 
 def _print(rows: dict[str, Fault]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from gato_ros.cli.console import make_console
 
     table = Table("", "fault", "reaction", "bound", "tests", show_edge=False)
     for row in rows.values():
         table.add_row(row.id, row.fault, row.reaction, row.bound, row.injected or f"[yellow]none: {row.untested}[/]")
-    Console().print(table)
+    make_console().print(table)

@@ -141,18 +141,16 @@ def _result(stages: tuple[Stage, ...], ledger, out: Path) -> dict:
 
 
 def _print_table(stages: tuple[Stage, ...], ledger) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from gato_ros.cli.console import make_console
     from gato_ros.cli.policy_stage import what
 
     table = Table("stage", "what", "state", "hours", "came to", box=None)
     for stage in stages:
         hours = f"{ledger.seconds(stage) / 3600:.2f}" if ledger.seconds(stage) else ""
         table.add_row(stage.name, what(stage), ledger.state(stage), hours, _came_to(stage, ledger))
-    console = Console()
-    console = console if console.is_terminal else Console(width=200)
-    console.print(table)
+    make_console().print(table)
     print(f"{sum(map(ledger.seconds, stages)) / 3600:.2f} h so far")
 
 

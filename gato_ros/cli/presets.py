@@ -42,8 +42,9 @@ def run(options: Options) -> dict:
 
 
 def _print(presets: dict[str, dict]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from gato_ros.cli.console import make_console
 
     table = Table(show_edge=False)
     for title in ("preset", "parameters", "layers", "width", "heads", "context", "step", "actions"):
@@ -51,4 +52,4 @@ def _print(presets: dict[str, dict]) -> None:
     for name, row in presets.items():
         numbers = [str(row[key]) for key in ("layers", "width", "heads", "context", "step_tokens")]
         table.add_row(name, f"{row['parameters'] / 1e6:,.2f} M", *numbers, row["decoding"])
-    Console().print(table, "context and step in tokens", highlight=False)
+    make_console().print(table, "context and step in tokens", highlight=False)

@@ -148,11 +148,12 @@ def _version_notes(recorded: dict[str, str]) -> list[str]:
 
 
 def _print(result: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
+    from gato_ros.cli.console import make_console
+
+    console = make_console()
     console.print(
         f"{result['file']}: {result['reason']}, {result['span_s']:.1f} s of {result['robot']}",
         markup=False,

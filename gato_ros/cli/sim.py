@@ -192,10 +192,10 @@ def _run_episodes(options: Options, runner: EpisodeRunner, report: Report) -> No
 
 
 def _print(result: dict, out: Path) -> None:
-    from rich.console import Console
+    from gato_ros.cli.console import make_console
 
     latency = result["camera_to_command_ms"]
-    console = Console()
+    console = make_console()
     console.print(
         f"{result['stacked']} of {result['episodes']} episodes stacked; {result['control_rate_hz']} Hz, "
         f"{result['missed_ticks']} of {result['ticks']} ticks missed, camera to command "

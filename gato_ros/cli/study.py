@@ -229,9 +229,9 @@ def _write(options: Options, cells: tuple[Cell, ...]) -> dict[str, Any]:
 
 
 def _print_states(options: Options, cells: tuple[Cell, ...]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from gato_ros.cli.console import make_console
     from gato_ros.cli.study_cell import state
 
     table = Table("cell", "model", "files", "starts from", "state", title=f"study {options.name} in {options.out}")
@@ -239,4 +239,4 @@ def _print_states(options: Options, cells: tuple[Cell, ...]) -> None:
         table.add_row(
             cell.name, cell.preset, str(cell.limit or "all"), str(cell.init or "nothing"), state(cell, options)
         )
-    Console().print(table)
+    make_console().print(table)

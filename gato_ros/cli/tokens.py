@@ -145,13 +145,15 @@ def _actions(layout: TokenLayout, action: np.ndarray) -> list[dict[str, Any]]:
 
 
 def _print(result: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from gato_ros.cli.console import make_console
+
     table = Table(show_edge=False)
     for name in ("token", "key", "place", "raw", "unit", "id", "decoded"):
-        table.add_column(name, no_wrap=True)
+        # Where a terminal is too narrow, the others fold: a number that was cut would be another number.
+        table.add_column(name, no_wrap=name in ("token", "id"), overflow="fold")
     for row in result["tokens"]:
         cells = (
             str(row["index"]),
@@ -163,7 +165,7 @@ def _print(result: dict[str, Any]) -> None:
             _shown(row["decoded"]),
         )
         table.add_row(*map(escape, cells))
-    console = Console()
+    console = make_console()
     title = f"{result['episode']}, step {result['step']} at {result['stamp_s']:.2f} s, as {result['preset']} sees it"
     console.print(title, markup=False, highlight=False)
     console.print(table)
