@@ -143,6 +143,8 @@ class GatoConfig:
             "causal attention with autoregressive decoding",
             self.step_attention,
         )
+        for name in ("dropout", "stochastic_depth"):
+            self._require(0 <= getattr(self, name) < 1, f"{name} in [0, 1)", getattr(self, name))
         self._require(
             0 <= self.auxiliary_early_layer < self.layers,
             "auxiliary_early_layer below layers",

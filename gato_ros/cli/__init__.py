@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 from gato_ros.core.errors import SetupError, unknown_name
@@ -71,7 +72,9 @@ def main(arguments: list[str] | None = None) -> None:
                 fix="run `make venv` and use .venv/bin/python",
             ) from None
         module = importlib.import_module(f"gato_ros.cli.{verb}")
-        options = tyro.cli(module.Options, args=rest, prog=f"python -m gato_ros {verb}", description=module.__doc__)
+        # A verb whose defaults depend on one of its options has a `parse` of its own.
+        parse = getattr(module, "parse", partial(tyro.cli, module.Options))
+        options = parse(args=rest, prog=f"python -m gato_ros {verb}", description=module.__doc__)
         result = module.run(options)
         if getattr(options, "json", None):
             write_json(options.json, result)

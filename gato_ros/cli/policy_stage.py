@@ -76,6 +76,7 @@ def _train(stage: TrainStage, out: Path) -> dict[str, Any]:
             preset=stage.preset,
             training=training,
             init=out / stage.init if stage.init else None,
+            dropout=0.0,  # a run of the recipe that goes on from weights learns anew, at the stage's own rate
             closed_loop_every=stage.closed_loop_every,
             closed_loop_episodes=stage.closed_loop_episodes,
             closed_loop_set=stage.closed_loop_set,

@@ -38,7 +38,7 @@ class Options:
     data: tuple[Path, ...] = ()
     """Folders with demonstrations, by `collect`; exactly one where their number is studied."""
     init: Path | None = None
-    """Of few_shot: the weights that learned another task."""
+    """Of few_shot: the weights that learned another task, a folder or a shipped name."""
     demonstrations: tuple[int, ...] = ()
     """How many files to learn from (1 in 20 is held out); default 10 100 1000, of few_shot 10 30 100."""
     preset: str = "sawyer_small"
@@ -177,11 +177,11 @@ def files(folder: Path) -> int:
 def _check_init(options: Options) -> None:
     from gato_ros.models.presets import PRESETS
     from gato_ros.models.weights import weights_config
+    from gato_ros.training.starting_weights import different
 
     if options.init is None:
-        raise SetupError(expected="--init with weights to start from", got="none", fix="give a policy's folder")
-    model = PRESETS[options.preset].deployed()
-    if weights_config(options.init) != model:
+        raise SetupError(expected="--init with weights to start from", got="none", fix="give a policy's folder or name")
+    if different(weights_config(options.init), PRESETS[options.preset]):
         raise SetupError(
             expected=f"weights of {options.preset} in {options.init}", got="another model", fix="choose its --preset"
         )

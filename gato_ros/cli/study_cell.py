@@ -87,6 +87,7 @@ def train_cell(cell: Cell, options: Options) -> None:
             limit=cell.limit,
             training=options.training,
             init=cell.init,
+            dropout=0.0,  # all cells learn alike, from weights or from nothing
         )
     )
     write_json(folder / TRAINED, result)

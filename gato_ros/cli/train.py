@@ -3,6 +3,10 @@
 Single-step presets learn from single frames, autoregressive ones (`--sequence.*`) from windows of several control
 steps, which need episodes with images at every step: `collect --image-share 1`.
 
+With --init it fine-tunes weights by the paper's numbers: learning rate 1e-5 throughout, dropout 0.1, batches of 64,
+10,000 steps. Any of them that is given as an option counts instead; a learning rate of one's own comes with warm-up and
+cosine.
+
 Resumes by itself: run the same command again. Leaves the weights in OUT/last and OUT/best (by closed-loop
 success), curves in OUT/curves.jsonl and OUT/tensorboard.
 """
@@ -11,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import tyro
@@ -19,7 +23,7 @@ import tyro
 from gato_ros.cli import train_closed_loop
 from gato_ros.cli.train_sequences import SequenceOptions
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.training.config import TrainingConfig
+from gato_ros.training.config import FINE_TUNING, FINE_TUNING_DROPOUT, TrainingConfig, fine_tuning
 
 if TYPE_CHECKING:
     from gato_ros.embodiments import Embodiment
@@ -55,8 +59,10 @@ class Options:
     failures: bool = False
     """Learn from recordings, too, that an operator ended or labelled as failures."""
     init: Path | None = None
-    """Start from these weights instead of random ones. They may attend in another way: a policy that streams may
-    start from one that sees single steps."""
+    """Start from these weights, a folder or a shipped name, instead of random ones. They may attend in another way: a
+    policy that streams may start from one that sees single steps."""
+    dropout: float | None = None
+    """Share of every sub-layer's output that is left out while training; default: 0.1 with --init, else none."""
     resident: bool = False
     """Keep all training frames on the device, about 100 kB each: for a GPU that outruns a CPU's batches. Autoregressive
     presets only, without --mesh. The batches are the same."""
@@ -80,6 +86,21 @@ class Options:
     """Write the final figures here as JSON."""
 
 
+def parse(args: list[str], **more: Any) -> Options:
+    """The options of a command line. With --init, what it leaves out is the fine-tuning's.
+
+    A program that makes `Options` by itself says with `training` what it wants.
+    """
+    options = tyro.cli(Options, args=args, **more)
+    if options.init is None:
+        return options
+    # What comes out the same from other defaults was given.
+    default = replace(options, training=replace(options.training, **FINE_TUNING))
+    tuned = tyro.cli(Options, args=args, default=default, **more).training
+    given = {key for key in FINE_TUNING if getattr(tuned, key) == getattr(options.training, key)}
+    return replace(options, training=replace(options.training, **fine_tuning(given)))
+
+
 def run(options: Options) -> dict:
     """Train with a live picture; returns the final figures."""
     from gato_ros.cli.train_dashboard import Dashboard
@@ -93,12 +114,15 @@ def run(options: Options) -> dict:
     robot = load_embodiment(options.embodiment)
     _check_arm(options.data, robot)
     model = training_model(options.preset, robot, options.observe)
+    model = replace(model, dropout=_dropout(options, model))
     _check_kind(options, model)
     embodiment = contract_for(robot, model.observation_keys)
     initial = starting_weights(options.init, model, embodiment) if options.init else None
     make = _single_step if model.action_decoding == "one_pass" else _sequences
     objective, data = make(options, model, embodiment)
     steps = objective.config.steps
+    if options.init:
+        print(f"train: from {options.init}: {_in_words(objective.config)}, dropout {model.dropout:g}", flush=True)
     dashboard = Dashboard(steps, objective.frames_per_step, options.out)
 
     def closed_loop(directory: Path) -> dict[str, float]:
@@ -121,6 +145,23 @@ def run(options: Options) -> dict:
         )
     print(f"weights in {options.out / 'last'}")
     return {**result, "out": str(options.out), "data": data}
+
+
+def _dropout(options: Options, model: GatoConfig) -> float:
+    if options.dropout is not None:
+        return options.dropout
+    return FINE_TUNING_DROPOUT if options.init else model.dropout
+
+
+def _in_words(config: Any) -> str:
+    """The numbers of fine-tuning as they were chosen."""
+    rate = f"learning rate {config.learning_rate:g}"
+    if config.warmup_steps == 0 and config.final_share == 1:
+        return f"{config.steps} steps of {config.batch}, {rate} throughout"
+    return (
+        f"{config.steps} steps of {config.batch}, {rate} after {config.warmup_steps} steps of warm-up, "
+        f"then down to {config.final_share:g} of it"
+    )
 
 
 def _check_arm(folders: tuple[Path, ...], robot: Embodiment) -> None:
@@ -187,7 +228,7 @@ def _sequences(options: Options, model, embodiment):
     from gato_ros.training.truth import Truth
     from gato_ros.training.windows import Windows
 
-    layout, config = token_layout(embodiment.spec, model), chosen(options.sequence, options.preset)
+    layout, config = token_layout(embodiment.spec, model), chosen(options.sequence, options.preset, bool(options.init))
     weights = mixing_weights(options.weights)
     training, validation, data = load(
         options.data, options.limit, config.return_share, VALIDATION_SHARE, weights, options.failures
@@ -252,7 +293,12 @@ def _observing(model: GatoConfig, robot: Embodiment, keys: tuple[str, ...]) -> G
 def _check_kind(options: Options, model: GatoConfig) -> None:
     """Refuse options of the other kind of training, which would count for nothing."""
     streams = model.action_decoding == "autoregressive"
-    if (options.training if streams else options.sequence) != (TrainingConfig() if streams else SequenceOptions()):
+    untouched = {
+        "training": (TrainingConfig(), replace(TrainingConfig(), **FINE_TUNING)),
+        "sequence": (SequenceOptions(),),
+    }
+    other = "training" if streams else "sequence"
+    if getattr(options, other) not in untouched[other]:
         wanted, given = ("sequence", "training") if streams else ("training", "sequence")
         raise SetupError(
             expected=f"--{wanted}.* with {options.preset}",

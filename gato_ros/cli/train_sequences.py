@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SequenceOptions:
-    """Of autoregressive presets only; what is left out is the preset's own (`training/sequence_config.py`)."""
+    """Of autoregressive presets only; what is left out is the preset's own (`training/sequence_config.py`), or with
+    --init the paper's fine-tuning."""
 
     steps: int | None = None
     """Gradient steps in all; the learning rate's cosine ends there."""
@@ -28,6 +29,8 @@ class SequenceOptions:
     """Control steps of a sequence; more than the window."""
     learning_rate: float | None = None
     """Peak of the schedule."""
+    final_share: float | None = None
+    """What is left of the learning rate at the last step."""
     warmup_steps: int | None = None
     """Of the learning rate."""
     prompt_share: float | None = None
@@ -38,13 +41,13 @@ class SequenceOptions:
     """Of weights, batches and noise."""
 
 
-def chosen(options: SequenceOptions, preset: str) -> SequenceConfig:
-    """The preset's recipe with what the options change."""
+def chosen(options: SequenceOptions, preset: str, from_weights: bool = False) -> SequenceConfig:
+    """The preset's recipe, from weights with the paper's fine-tuning, and with what the options change."""
+    from gato_ros.training.config import fine_tuning
     from gato_ros.training.sequence_config import sequence_config
 
-    return replace(
-        sequence_config(preset), **{key: value for key, value in asdict(options).items() if value is not None}
-    )
+    given = {key: value for key, value in asdict(options).items() if value is not None}
+    return replace(sequence_config(preset), **{**(fine_tuning(given) if from_weights else {}), **given})
 
 
 def load(

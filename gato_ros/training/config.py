@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gato_ros.core.errors import SetupError
 
@@ -60,6 +60,23 @@ class TrainingConfig:
             "blind_share": 0 <= self.blind_share <= 1,
         }
         require_sensible(self, checks)
+
+
+SCHEDULE = {"warmup_steps": 0, "final_share": 1.0}
+"""A learning rate that stays what it is."""
+FINE_TUNING = {"learning_rate": 1e-5, **SCHEDULE, "batch": 64, "steps": 10_000}
+"""How the paper goes on from weights (Gato App. E); keys are those of every kind of training."""
+FINE_TUNING_DROPOUT = 0.1
+"""Of the model, as the paper fine-tunes; none in pre-training."""
+
+
+def fine_tuning(given: Collection[str]) -> dict[str, Any]:
+    """What of `FINE_TUNING` holds where the fields `given` were asked for.
+
+    A learning rate of one's own comes with the usual schedule: it is most likely too high to begin with, or to stay.
+    """
+    left_out = {*given, *(SCHEDULE if "learning_rate" in given else ())}
+    return {key: value for key, value in FINE_TUNING.items() if key not in left_out}
 
 
 def require_sensible(config, holds: Mapping[str, bool]) -> None:

@@ -14,27 +14,35 @@ from gato_ros.models.config import GatoConfig
 from gato_ros.models.parameters import Parameters
 from gato_ros.models.weights import load_weights
 
-HOW_IT_ATTENDS = {"context_tokens", "action_decoding", "step_attention", "attention_positions", "stochastic_depth"}
-"""What weights to start from may do in another way: it changes no shape of what both have."""
+MAY_DIFFER = {
+    "action_decoding",
+    "attention_positions",
+    "context_tokens",
+    "dropout",
+    "step_attention",
+    "stochastic_depth",
+}
+"""What weights to start from may do in another way, how they attend and what is left out while training: it changes no
+shape of what both have."""
+
+
+def different(found: GatoConfig, model: GatoConfig) -> list[str]:
+    """The names of what keeps `found` from being a start for `model`; none: it is one."""
+    has, wanted = found.to_dict(), model.deployed().to_dict()
+    return [key for key, value in wanted.items() if key not in MAY_DIFFER and has.get(key) != value]
 
 
 def starting_weights(folder: Path, model: GatoConfig, embodiment: Embodiment) -> Parameters:
-    """The parameters in `folder`.
+    """The parameters in `folder`, or of the shipped policy of that name.
 
     Raises:
-        SetupError: they are those of another model, by more than HOW_IT_ATTENDS, or no weights.
+        SetupError: they are those of another model, by more than MAY_DIFFER, or no weights.
     """
     weights = load_weights(folder, embodiment)
-    found = weights.config.to_dict()
-    different = [
-        key
-        for key, value in model.deployed().to_dict().items()
-        if key not in HOW_IT_ATTENDS and found.get(key) != value
-    ]
-    if different:
+    if names := different(weights.config, model):
         raise SetupError(
             expected=f"--init with weights of the model to train in {folder}",
-            got=f"another {', '.join(different)}",
+            got=f"another {', '.join(names)}",
             fix="choose the --preset and --observe of those weights",
         )
     return weights.params
