@@ -1,0 +1,155 @@
+"""`train --init` fine-tunes by the paper's numbers, unless something else is asked for; recipes go on as they did."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from gato_ros.cli import main, policy_stage, study, study_cell, train
+from gato_ros.cli.train_sequences import SequenceOptions, chosen
+from gato_ros.core.action import Action
+from gato_ros.core.errors import SetupError
+from gato_ros.core.observation import Observation
+from gato_ros.data.frames import SUFFIX, make_frames, save_frames
+from gato_ros.embodiments import load_embodiment
+from gato_ros.models.gato import init
+from gato_ros.models.layout import token_layout
+from gato_ros.models.presets import PRESETS
+from gato_ros.models.weights import save_weights
+from gato_ros.training.config import TrainingConfig
+from gato_ros.training.optimiser import learning_rates
+from gato_ros.training.recipe import recipe
+from gato_ros.training.sequence_config import sequence_config
+from gato_ros.training.stage import TrainStage
+
+INIT = ["--init", "sawyer_mastery"]
+USUAL = TrainingConfig()
+
+
+def parsed(*more):
+    return train.parse(["--data", "somewhere", "--out", "nowhere", *more], prog="train").training
+
+
+@pytest.mark.parametrize(
+    "more, expected",
+    [
+        ([], {}),
+        (INIT, {"learning_rate": 1e-5, "warmup_steps": 0, "final_share": 1.0, "batch": 64, "steps": 10_000}),
+        ([*INIT, "--training.batch", "8"], {"learning_rate": 1e-5, "warmup_steps": 0, "final_share": 1.0, "batch": 8}),
+        ([*INIT, "--training.steps", "20000"], {"steps": 20_000, "learning_rate": 1e-5}),
+        ([*INIT, "--training.warmup-steps", "300"], {"warmup_steps": 300, "learning_rate": 1e-5, "final_share": 1.0}),
+        # The default of a run from nothing, asked for: with the schedule that belongs to it.
+        (
+            [*INIT, "--training.learning-rate", "1e-3"],
+            {"learning_rate": 1e-3, "warmup_steps": 300, "final_share": 0.01},
+        ),
+        ([*INIT, "--training.learning-rate", "3e-5", "--training.final-share", "1"], {"final_share": 1.0}),
+    ],
+)
+def test_fine_tuning_is_the_default_and_an_option_wins(more, expected):
+    config = parsed(*more)
+    assert {key: getattr(config, key) for key in expected} == expected
+    untouched = asdict(replace(config, **{key: getattr(USUAL, key) for key in train.FINE_TUNING}))
+    assert untouched == asdict(USUAL)
+
+
+def test_fine_tuning_keeps_its_rate_from_first_to_last_step():
+    for config in (parsed(*INIT), chosen(SequenceOptions(), "sawyer_streaming", from_weights=True)):
+        rates = [float(learning_rates(config)(step)) for step in (0, 1, 299, config.steps // 2, config.steps)]
+        np.testing.assert_allclose(rates, 1e-5, rtol=1e-6)
+
+
+def test_fine_tuning_of_sequences_is_the_same():
+    tuned, usual = (chosen(SequenceOptions(), "sawyer_streaming", from_weights) for from_weights in (True, False))
+    assert usual == sequence_config("sawyer_streaming")
+    assert tuned == replace(usual, **train.FINE_TUNING)
+    asked = chosen(SequenceOptions(batch=3, learning_rate=1e-3), "sawyer_streaming", from_weights=True)
+    assert asked == replace(usual, batch=3, learning_rate=1e-3, steps=10_000)
+
+
+@pytest.mark.parametrize("bad", ["1", "-0.1", "nan"])
+def test_a_dropout_that_is_none_is_refused(bad, tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["train", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--dropout", bad])
+    assert exit_.value.code == 2 and "dropout in [0, 1)" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """Three files of frames, and random weights of the debug preset."""
+    folder, robot, model = tmp_path_factory.mktemp("toy"), load_embodiment(), PRESETS["debug_one_pass"].deployed()
+    values = {
+        key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
+        for key, channel in robot.observations.items()
+    }
+    row = (Observation(values, 0.0, {}), Action(np.full(4, 0.01), 0.0))
+    (folder / "data").mkdir()
+    for number in range(3):
+        file = folder / "data" / f"cubes-snapshots-{number:06d}{SUFFIX}"
+        save_frames(file, make_frames(robot.image_keys, [row] * 4))
+    save_weights(folder / "weights", init(jax.random.key(0), model, token_layout(robot, model)), model, robot)
+    return folder
+
+
+def run(toy, out, weights, *more):
+    arguments = ["train", "--data", toy / "data", "--out", out, "--preset", "debug_one_pass", "--init", weights]
+    with pytest.raises(SystemExit) as exit_:
+        main([str(argument) for argument in (*arguments, "--training.steps", 1, *more)])
+    assert exit_.value.code == 0
+    return json.loads((out / "last" / "config.json").read_text())
+
+
+def test_what_fine_tuning_chose_is_printed_and_recorded(toy, tmp_path, capsys):
+    record = run(toy, tmp_path / "tuned", toy / "weights", "--training.batch", 4)
+    said = f"train: from {toy}/weights: 1 steps of 4, learning rate 1e-05 throughout, dropout 0.1\n"
+    assert said in capsys.readouterr().out
+    assert record["model"]["dropout"] == 0.1 and record["extra"]["training"]["learning_rate"] == 1e-5
+    # What came of it is a start as good as any, and what was asked for counts.
+    asked = ("--training.learning-rate", "1e-3", "--dropout", "0")
+    record = run(toy, tmp_path / "again", tmp_path / "tuned" / "last", *asked)
+    assert record["model"]["dropout"] == 0 and record["extra"]["training"]["warmup_steps"] == 300
+    assert (
+        "learning rate 0.001 after 300 steps of warm-up, then down to 0.01 of it, dropout 0\n"
+        in capsys.readouterr().out
+    )
+
+
+@pytest.fixture
+def asked_of_train(monkeypatch):
+    """The options that a program gives to `train`."""
+    seen = []
+    monkeypatch.setattr(train, "run", lambda options: seen.append(options) or {})
+    return seen
+
+
+def test_the_recipe_s_continued_runs_keep_their_numbers(asked_of_train):
+    continued = [stage for stage in recipe("mastery") if isinstance(stage, TrainStage) and stage.init]
+    assert len(continued) > 1
+    for stage in continued:
+        policy_stage._train(stage, Path("out"))
+        asked = asked_of_train.pop()
+        assert asked.training == TrainingConfig(steps=stage.steps, batch=64, learning_rate=1e-3)
+        assert asked.init is not None and asked.dropout == 0 and asked.training.warmup_steps == 300
+
+
+def test_a_study_s_cells_learn_alike(asked_of_train, tmp_path):
+    options = study.Options("few_shot", tmp_path, init=Path("sawyer_mastery"))
+    for cell in study.study_cells(options):
+        study_cell.train_cell(cell, options)
+        asked = asked_of_train.pop()
+        assert asked.training == TrainingConfig(steps=6000) and asked.dropout == 0
+        record = json.loads((tmp_path / cell.name / study_cell.CELL).read_text())
+        training = {key for key in record if key.startswith("training.")}
+        assert training == {f"training.{key}" for key in asdict(USUAL)} and "dropout" not in record
+
+
+def test_few_shot_takes_weights_that_were_fine_tuned(toy, tmp_path):
+    robot, model = load_embodiment(), replace(PRESETS["debug_one_pass"].deployed(), dropout=0.1)
+    save_weights(tmp_path / "tuned", init(jax.random.key(0), model, token_layout(robot, model)), model, robot)
+    options = study.Options("few_shot", tmp_path / "out", init=tmp_path / "tuned", preset="debug_one_pass")
+    study._check_init(options)
+    with pytest.raises(SetupError, match="weights of sawyer_tiny"):
+        study._check_init(replace(options, preset="sawyer_tiny"))
