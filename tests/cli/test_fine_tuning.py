@@ -90,20 +90,28 @@ def toy(tmp_path_factory):
     for number in range(3):
         file = folder / "data" / f"cubes-snapshots-{number:06d}{SUFFIX}"
         save_frames(file, make_frames(robot.image_keys, [row] * 4))
-    save_weights(folder / "weights", init(jax.random.key(0), model, token_layout(robot, model)), model, robot)
+    save_weights(folder / "weights", init(jax.random.key(0), model, token_layout(robot.spec, model)), model, robot)
     return folder
+
+
+@pytest.fixture
+def quick_compilation():
+    """Two trainings of one step each: they compile much and run little."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def run(toy, out, weights, *more):
     arguments = ["train", "--data", toy / "data", "--out", out, "--preset", "debug_one_pass", "--init", weights]
     with pytest.raises(SystemExit) as exit_:
-        main([str(argument) for argument in (*arguments, "--training.steps", 1, *more)])
+        main([str(argument) for argument in (*arguments, "--training.steps", 1, "--training.batch", 4, *more)])
     assert exit_.value.code == 0
     return json.loads((out / "last" / "config.json").read_text())
 
 
-def test_what_fine_tuning_chose_is_printed_and_recorded(toy, tmp_path, capsys):
-    record = run(toy, tmp_path / "tuned", toy / "weights", "--training.batch", 4)
+def test_what_fine_tuning_chose_is_printed_and_recorded(toy, tmp_path, capsys, quick_compilation):
+    record = run(toy, tmp_path / "tuned", toy / "weights")
     said = f"train: from {toy}/weights: 1 steps of 4, learning rate 1e-05 throughout, dropout 0.1\n"
     assert said in capsys.readouterr().out
     assert record["model"]["dropout"] == 0.1 and record["extra"]["training"]["learning_rate"] == 1e-5
@@ -111,10 +119,8 @@ def test_what_fine_tuning_chose_is_printed_and_recorded(toy, tmp_path, capsys):
     asked = ("--training.learning-rate", "1e-3", "--dropout", "0")
     record = run(toy, tmp_path / "again", tmp_path / "tuned" / "last", *asked)
     assert record["model"]["dropout"] == 0 and record["extra"]["training"]["warmup_steps"] == 300
-    assert (
-        "learning rate 0.001 after 300 steps of warm-up, then down to 0.01 of it, dropout 0\n"
-        in capsys.readouterr().out
-    )
+    said = "learning rate 0.001 after 300 steps of warm-up, then down to 0.01 of it, dropout 0\n"
+    assert said in capsys.readouterr().out
 
 
 @pytest.fixture
@@ -148,7 +154,7 @@ def test_a_study_s_cells_learn_alike(asked_of_train, tmp_path):
 
 def test_few_shot_takes_weights_that_were_fine_tuned(toy, tmp_path):
     robot, model = load_embodiment(), replace(PRESETS["debug_one_pass"].deployed(), dropout=0.1)
-    save_weights(tmp_path / "tuned", init(jax.random.key(0), model, token_layout(robot, model)), model, robot)
+    save_weights(tmp_path / "tuned", init(jax.random.key(0), model, token_layout(robot.spec, model)), model, robot)
     options = study.Options("few_shot", tmp_path / "out", init=tmp_path / "tuned", preset="debug_one_pass")
     study._check_init(options)
     with pytest.raises(SetupError, match="weights of sawyer_tiny"):

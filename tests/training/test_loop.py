@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -12,6 +14,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.frames import load_frames, make_frames, save_frames
 from gato_ros.embodiments import load_embodiment
+from gato_ros.models.gato import init
 from gato_ros.models.layout import token_layout
 from gato_ros.models.policy import GatoPolicy
 from gato_ros.models.presets import PRESETS
@@ -22,6 +25,7 @@ from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import BatchMaker, Examples, batches
 from gato_ros.training.loop import CURVES, Schedule, portable, train
 from gato_ros.training.objective import SingleStep
+from gato_ros.training.optimiser import start
 from gato_ros.training.pipeline import grain_batches
 
 CONFIG = TrainingConfig(steps=8, batch=8, warmup_steps=2)
@@ -57,15 +61,14 @@ def examples():
     return [Examples.of(some_frames(count, seed), layout, object_faces()) for count, seed in ((48, 0), (8, 1))]
 
 
-def run(examples, folder, config=CONFIG, **more):
+def run(examples, folder, config=CONFIG, model=MODEL, **more):
     schedule = Schedule(log=2, validate=4, checkpoint=4, closed_loop=more.pop("every", 0))
-    return train(
-        objective(examples, config), load_embodiment(), {"some": 56}, folder, schedule, lambda progress: None, **more
-    )
+    what = objective(examples, config, model)
+    return train(what, load_embodiment(), {"some": 56}, folder, schedule, lambda progress: None, **more)
 
 
-def objective(examples, config=CONFIG):
-    return SingleStep(config, MODEL, token_layout(load_embodiment().spec, MODEL), *examples)
+def objective(examples, config=CONFIG, model=MODEL):
+    return SingleStep(config, model, token_layout(load_embodiment().spec, model), *examples)
 
 
 def test_loss_falls_and_the_weights_act(examples, tmp_path):
@@ -100,15 +103,18 @@ def test_a_relative_folder_is_named_like_the_absolute_one(tmp_path, monkeypatch)
     assert portable({"data/a": 3}) == portable({str(tmp_path / "data" / "a"): 3}) == {"data/a": 3}
 
 
-def test_a_resumed_run_ends_with_the_same_weights_and_drops_a_row_that_was_cut(examples, tmp_path):
-    run(examples, tmp_path / "whole")
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_a_resumed_run_ends_with_the_same_weights_and_drops_a_row_that_was_cut(examples, tmp_path, dropout):
+    model = replace(MODEL, dropout=dropout)
+    run(examples, tmp_path / "whole", model=model)
     stopped = _StopAt(4)
     with pytest.raises(_Stop):
         schedule = Schedule(log=1, validate=4, checkpoint=4)
-        train(objective(examples), load_embodiment(), {"some": 56}, tmp_path / "parts", schedule, stopped)
+        what = objective(examples, model=model)
+        train(what, load_embodiment(), {"some": 56}, tmp_path / "parts", schedule, stopped)
     curves = tmp_path / "parts" / "curves.jsonl"
     curves.write_bytes(curves.read_bytes()[:-9])
-    run(examples, tmp_path / "parts")
+    run(examples, tmp_path / "parts", model=model)
     assert all("step" in json.loads(line) for line in curves.read_text().splitlines())
     whole = (tmp_path / "whole" / "last" / "params.safetensors").read_bytes()
     assert (tmp_path / "parts" / "last" / "params.safetensors").read_bytes() == whole
@@ -127,6 +133,15 @@ class _StopAt:
     def __call__(self, progress):
         if progress.step > self._step:
             raise _Stop
+
+
+def test_dropout_is_drawn_by_seed_and_step_and_never_measured(examples):
+    plain, dropped = (objective(examples, model=replace(MODEL, dropout=share)) for share in (0.0, 0.5))
+    params, batch = init(jax.random.key(0), MODEL, plain.layout), next(iter(plain.batches(0)))
+    step = lambda one: one.step(start(CONFIG, jax.tree.map(jnp.copy, params)), batch)[1]["action_loss"]
+    assert step(dropped) == step(dropped) != step(plain)
+    measured = [one.measure(params) for one in (plain, dropped)]
+    assert all((measured[0][key] == measured[1][key]).all() for key in measured[0])
 
 
 def test_another_configuration_does_not_go_on_in_the_same_folder(examples, tmp_path):
