@@ -45,7 +45,7 @@ class Options:
     """Which policy, on what."""
 
     policy: str = "expert"
-    """`expert` (scripted, sees ground truth), `hold`, or a folder with weights."""
+    """`expert` (scripted, sees ground truth), `hold`, a folder with weights, or the name of shipped ones."""
     set: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, train; triplets (the five one after another), or all (all seven)."""
     task: str = "red_on_blue"

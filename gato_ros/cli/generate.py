@@ -21,7 +21,7 @@ class Options:
     """What is read, who writes, and how."""
 
     policy: str
-    """Folder with weights that were trained with text."""
+    """A folder with weights that were trained with text, or the name of shipped ones."""
     text: str = ""
     """What the model reads; it goes on where this stops."""
     image: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()

@@ -19,7 +19,7 @@ class Options:
     """Which weights."""
 
     folders: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders with config.json and params.safetensors."""
+    """Folders with config.json and params.safetensors, or names of shipped weights."""
     golden: bool = False
     """Take down this machine's decisions as those that every other has to make."""
     embodiment: str = "sawyer_rgb_stacking"

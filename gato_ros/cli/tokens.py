@@ -27,7 +27,7 @@ class Options:
     preset: str = "sawyer_small"
     """Whose token layout: keys, patches and encoding."""
     policy: str | None = None
-    """Folder with weights whose layout it is instead."""
+    """A folder with weights, or the name of shipped ones, whose layout it is instead."""
     embodiment: str | None = None
     """Path of the episode's contract, if it is not one that comes with the package."""
     json: Path | None = None
