@@ -49,8 +49,7 @@ class Options:
     randomise: bool = False
     """Vary light, colours, textures, cameras, friction, mass, delay and noise (sim/randomisation.py, TRAINING)."""
     policy: str | None = None
-    """Weights, a folder or a shipped name, that drive each episode while the expert labels (DAgger); default: the expert
-    drives."""
+    """Weights, a folder or a shipped name, that drive while the expert labels (DAgger); default: the expert drives."""
     expert_share: float = 0.3
     """With --policy: share of one-second segments that the expert drives, so that a jam ends."""
     compilation_cache: str = ""
