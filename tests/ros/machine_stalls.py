@@ -78,6 +78,10 @@ class Stalls:
         """What this process had to do for the reaction is done: what it waits for from now on holds nothing up."""
         self._done[name] = self._wait_s(name)
 
+    def is_elsewhere(self, name: str) -> None:
+        """The fault's instant is another process's word: this one has held nothing up."""
+        self._done[name] = 0.0
+
     def by_process_s(self) -> dict[str, float]:
         """Process -> the waits of its threads [s], and how long the whole machine was away."""
         found = {name: self._done.get(name, self._wait_s(name)) for name in self._through}

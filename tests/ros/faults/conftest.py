@@ -44,7 +44,8 @@ class Loop:
 
     def __init__(self, processes, probe, folder, record, stalls, timed, simulated_time=False):
         self.processes, self.probe, self._record = processes, probe, record
-        self._stalls, self._timed, self._broken = stalls, timed, False
+        self._stalls, self._timed = stalls, timed
+        self._broken, self._by_hand = False, True
         self.switch = folder / "fault"
         self.switch.write_text("")
         os.environ["GATO_ROS_FAULT_FILE"] = str(self.switch)
@@ -134,6 +135,7 @@ class Loop:
             answer["at_s"] for _, message in self._done if (answer := json.loads(message.data))["number"] == number
         ]
         self.probe.wait(answers, "the robot's answer", every_s=0.002)
+        self._by_hand = False
         return answers()[0]
 
     def set_policy(self, fault: str) -> float:
@@ -142,6 +144,7 @@ class Loop:
         mark.unlink(missing_ok=True)
         self._write_switch(fault)
         self.probe.wait(mark.exists, "the policy to meet its fault", every_s=0.002)
+        self._by_hand = False
         return float(mark.read_text())
 
     def _write_switch(self, fault: str) -> None:
@@ -173,9 +176,9 @@ class Loop:
         since = max(0, len(self.arm) - 50), len(self.guard_said)
         through = {"robot": self.robot.pid, "policy": self.policy.pid} if through is None else through
         stalls = self._stalls(no_main=("guard",), guard=self.guard.pid, **through)
-        self._broken = True
+        self._broken = self._by_hand = True
         at_s = inject()
-        stalls.has_done("the test")
+        stalls.has_done("the test") if self._by_hand else stalls.is_elsewhere("the test")
         before = [one for one in self.arm[since[0] :] if one.sent_s < at_s][-10:]
         slower = lambda: self._decelerates_from(before, [one for one in self.arm[since[0] :] if one.sent_s >= at_s])
         end_s = time.monotonic() + NO_REACTION_S[self._timed]
