@@ -15,10 +15,11 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.frames import SUFFIX, make_frames, save_frames
 from gato_ros.embodiments import load_embodiment
-from gato_ros.models.gato import init
 from gato_ros.models.layout import token_layout
+from gato_ros.models.parameters import parameter_shapes
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.weights import save_weights
+from gato_ros.training import loop
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.optimiser import learning_rates
 from gato_ros.training.recipe import recipe
@@ -90,37 +91,53 @@ def toy(tmp_path_factory):
     for number in range(3):
         file = folder / "data" / f"cubes-snapshots-{number:06d}{SUFFIX}"
         save_frames(file, make_frames(robot.image_keys, [row] * 4))
-    save_weights(folder / "weights", init(jax.random.key(0), model, token_layout(robot.spec, model)), model, robot)
+    shapes = parameter_shapes(model, token_layout(robot.spec, model))
+    params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, np.float32), shapes)
+    save_weights(folder / "weights", params, model, robot)
+    save_weights(folder / "tuned", params, replace(model, dropout=train.FINE_TUNING_DROPOUT), robot)
     return folder
 
 
 @pytest.fixture
-def quick_compilation():
-    """Two trainings of one step each: they compile much and run little."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+def tuned(toy):
+    """Weights of the debug preset as fine-tuning leaves them."""
+    return toy / "tuned"
 
 
-def run(toy, out, weights, *more):
-    arguments = ["train", "--data", toy / "data", "--out", out, "--preset", "debug_one_pass", "--init", weights]
-    with pytest.raises(SystemExit) as exit_:
-        main([str(argument) for argument in (*arguments, "--training.steps", 1, "--training.batch", 4, *more)])
-    assert exit_.value.code == 0
-    return json.loads((out / "last" / "config.json").read_text())
+@pytest.fixture
+def run(toy, tmp_path, monkeypatch):
+    """A function (weights, options) -> what the run would record; the loop itself has tests of its own."""
+    seen = []
+
+    def looped(objective, embodiment, data, folder, schedule, report, closed_loop, initial, mesh):
+        assert initial is not None
+        seen.append(loop.run_record(objective.config, objective.model, data))
+        return {}
+
+    monkeypatch.setattr(loop, "train", looped)
+
+    def do(weights, *more):
+        arguments = ["--data", toy / "data", "--out", tmp_path / "run", "--preset", "debug_one_pass", "--init", weights]
+        with pytest.raises(SystemExit) as exit_:
+            main(["train", *map(str, (*arguments, *more))])
+        assert exit_.value.code == 0
+        return seen.pop()
+
+    return do
 
 
-def test_what_fine_tuning_chose_is_printed_and_recorded(toy, tmp_path, capsys, quick_compilation):
-    record = run(toy, tmp_path / "tuned", toy / "weights")
-    said = f"train: from {toy}/weights: 1 steps of 4, learning rate 1e-05 throughout, dropout 0.1\n"
+def test_what_fine_tuning_chose_is_printed_and_recorded(run, toy, capsys):
+    record = run(toy / "weights")
+    said = f"train: from {toy}/weights: 10000 steps of 64, learning rate 1e-05 throughout, dropout 0.1\n"
     assert said in capsys.readouterr().out
-    assert record["model"]["dropout"] == 0.1 and record["extra"]["training"]["learning_rate"] == 1e-5
-    # What came of it is a start as good as any, and what was asked for counts.
-    asked = ("--training.learning-rate", "1e-3", "--dropout", "0")
-    record = run(toy, tmp_path / "again", tmp_path / "tuned" / "last", *asked)
-    assert record["model"]["dropout"] == 0 and record["extra"]["training"]["warmup_steps"] == 300
+    assert record["model"]["dropout"] == 0.1 and record["training"]["learning_rate"] == 1e-5
+
+
+def test_weights_that_were_fine_tuned_are_a_start_and_options_win(run, tuned, capsys):
+    record = run(tuned, "--training.learning-rate", "1e-3", "--dropout", "0")
     said = "learning rate 0.001 after 300 steps of warm-up, then down to 0.01 of it, dropout 0\n"
     assert said in capsys.readouterr().out
+    assert record["model"]["dropout"] == 0 and record["training"]["warmup_steps"] == 300
 
 
 @pytest.fixture
@@ -152,10 +169,8 @@ def test_a_study_s_cells_learn_alike(asked_of_train, tmp_path):
         assert training == {f"training.{key}" for key in asdict(USUAL)} and "dropout" not in record
 
 
-def test_few_shot_takes_weights_that_were_fine_tuned(toy, tmp_path):
-    robot, model = load_embodiment(), replace(PRESETS["debug_one_pass"].deployed(), dropout=0.1)
-    save_weights(tmp_path / "tuned", init(jax.random.key(0), model, token_layout(robot.spec, model)), model, robot)
-    options = study.Options("few_shot", tmp_path / "out", init=tmp_path / "tuned", preset="debug_one_pass")
+def test_few_shot_takes_weights_that_were_fine_tuned(tuned, tmp_path):
+    options = study.Options("few_shot", tmp_path / "out", init=tuned, preset="debug_one_pass")
     study._check_init(options)
     with pytest.raises(SetupError, match="weights of sawyer_tiny"):
         study._check_init(replace(options, preset="sawyer_tiny"))

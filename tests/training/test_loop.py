@@ -118,6 +118,7 @@ def test_a_resumed_run_ends_with_the_same_weights_and_drops_a_row_that_was_cut(e
     assert all("step" in json.loads(line) for line in curves.read_text().splitlines())
     whole = (tmp_path / "whole" / "last" / "params.safetensors").read_bytes()
     assert (tmp_path / "parts" / "last" / "params.safetensors").read_bytes() == whole
+    assert json.loads((tmp_path / "parts" / "last" / "config.json").read_text())["model"]["dropout"] == dropout
 
 
 class _Stop(Exception):
