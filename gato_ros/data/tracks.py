@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcap.records import Channel, Message, Metadata, Schema
-from mcap.stream_reader import StreamReader
-from mcap.writer import MCAP0_MAGIC
+from gato_ros.data.message_stream import MessageStream, unusable
 
-from gato_ros.core.errors import SetupError
+__all__ = ["Track", "Tracks", "load_tracks", "unusable"]
 
 
 @dataclass
@@ -19,7 +16,7 @@ class Track:
     """All messages of one channel, in the order of the file."""
 
     message_type: str
-    metadata: dict[str, str]
+    metadata: Mapping[str, str]
     steps: list[int] = field(default_factory=list)
     stamps_ns: list[int] = field(default_factory=list)
     data: list[bytes] = field(default_factory=list)
@@ -46,43 +43,27 @@ class Tracks:
         ]
 
 
-def unusable(path: Path, what: str, fix: str, reason: str) -> SetupError:
-    """The error for a file that is not `what`."""
-    return SetupError(expected=f"{what} in {path}", got=reason, fix=fix)
-
-
 def load_tracks(path: Path, what: str, fix: str) -> Tracks:
-    """Everything in the file, every checksum checked.
+    """Everything in the file, every checksum checked; all of it is in memory (`MessageStream` is not).
 
     Raises:
         SetupError: it is missing, cut short or altered; `what` and `fix` go into the message.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise unusable(path, what, fix, error.strerror or str(error)) from None
-    if not content.startswith(MCAP0_MAGIC):
-        raise unusable(path, what, fix, "not an MCAP file")
-    if not content.endswith(MCAP0_MAGIC):
-        raise unusable(path, what, fix, "truncated: it does not end as an MCAP file does")
-    schemas: dict[int, str] = {}
-    channels: dict[int, Track] = {}
-    result = Tracks({}, {})
-    try:
-        for record in StreamReader(io.BytesIO(content), validate_crcs=True).records:
-            if isinstance(record, Message):
-                track = channels[record.channel_id]
-                track.steps.append(record.sequence)
-                track.stamps_ns.append(record.log_time)
-                track.data.append(record.data)
-            elif isinstance(record, Schema):
-                schemas[record.id] = record.name
-            elif isinstance(record, Channel) and record.id not in channels:
-                track = Track(schemas[record.schema_id], record.metadata)
-                channels[record.id] = result.tracks[record.topic] = track
-            elif isinstance(record, Metadata):
-                result.metadata[record.name] = {key: json.loads(value) for key, value in record.metadata.items()}
-    # Altered bytes fail in whichever decoder meets them first (struct, zstd, checksum, utf-8, json).
-    except Exception as error:
-        raise unusable(path, what, fix, f"altered content ({type(error).__name__}: {error})") from None
-    return result
+    stream = MessageStream(Path(path), what, fix)
+    tracks: dict[str, Track] = {}
+    for message in stream:
+        channel = message.channel
+        track = tracks.get(channel.topic)
+        if track is None:
+            track = tracks[channel.topic] = Track(channel.message_type, channel.metadata)
+        track.steps.append(message.step)
+        track.stamps_ns.append(message.stamp_ns)
+        track.data.append(message.data)
+    # In the order of the file, those without a message among them.
+    return Tracks(
+        stream.metadata,
+        {
+            topic: tracks.get(topic) or Track(channel.message_type, channel.metadata)
+            for topic, channel in stream.channels.items()
+        },
+    )
