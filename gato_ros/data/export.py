@@ -16,9 +16,10 @@ from gato_ros.data.episode import Episode, read_episode
 from gato_ros.data.gaps import missing_numbers
 from gato_ros.data.mcap_file import sync_folder
 from gato_ros.data.summary import Summary, summarise
+from gato_ros.data.value_names import ACTION_NAMES, value_names
 from gato_ros.embodiments import Embodiment, load_embodiment
 
-ACTION_NAMES = ("vx_m_s", "vy_m_s", "vz_m_s", "wz_rad_s", "gripper_opening_m")
+__all__ = ["ACTION_NAMES", "Selection", "Take", "select", "value_names", "write_whole"]
 
 
 @dataclass(frozen=True)
@@ -131,15 +132,6 @@ def _take(one: Summary, episode: Episode, images: bool) -> Take:
         executed=episode.executed,
         sources=command_sources(episode),
     )
-
-
-def value_names(robot: Embodiment, key: str, size: int) -> list[str]:
-    """A name for each value of a vector: joints by their names, poses by their axes."""
-    source = getattr(robot.channel(key), "source", "")
-    joints = source in ("joint_position", "joint_velocity")
-    pose = source in ("tool_pose", "wrist_pose")
-    parts = robot.arm.joints if joints else ("x", "y", "z", "qx", "qy", "qz", "qw") if pose else range(size)
-    return [key] if size == 1 else [f"{key}/{part}" for part in parts]
 
 
 def write_whole(target: Path, write: Callable[[Path], None]) -> None:

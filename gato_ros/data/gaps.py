@@ -84,13 +84,25 @@ def usual_period_s(stamps_s: Sequence[float]) -> float | None:
 
 def header_stamps_s(message_type: str, data: Sequence[bytes]) -> np.ndarray | None:
     """[N] header stamps [s] of messages in CDR; None for a type that begins with something else."""
-    if not _begins_with_header(message_type):
+    if not begins_with_header(message_type):
         return None
-    stamps = [struct.unpack_from("<iI", one, 4) for one in data]  # after the four bytes of the encapsulation
+    stamps = [_stamp(one) for one in data]
     return np.array([seconds + nanoseconds / messages.NANOSECONDS for seconds, nanoseconds in stamps], np.float64)
 
 
+def header_stamp_ns(data: bytes) -> int:
+    """The header stamp [ns] of a message in CDR that begins with a header."""
+    seconds, nanoseconds = _stamp(data)
+    return seconds * messages.NANOSECONDS + nanoseconds
+
+
+def _stamp(data: bytes) -> tuple[int, int]:
+    # After the four bytes of the encapsulation, whose second says which end of a number comes first.
+    return struct.unpack_from("<iI" if data[1] & 1 else ">iI", data, 4)
+
+
 @cache
-def _begins_with_header(message_type: str) -> bool:
+def begins_with_header(message_type: str) -> bool:
+    """Whether messages of this type begin with a `std_msgs/Header`."""
     fields = messages.typestore().fielddefs.get(message_type, ([], []))[1]
     return bool(fields) and fields[0][1][1] == "std_msgs/msg/Header"

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal, get_args
 
+from gato_ros.data.fingerprint import fingerprint
 from gato_ros.data.mcap_file import sync_folder
 
 SUFFIX = ".labels.jsonl"
@@ -33,6 +34,8 @@ class Label:
     text: str | None = None
     """The task in words."""
     note: str | None = None
+    of: str | None = None
+    """The recording's `fingerprint` when it was said; None in labels from before there was one."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,29 @@ def read_labels(episode: Path) -> History:
     return History(tuple(labels), tuple(problems))
 
 
+def label_problems(episode: Path, history: History | None = None) -> list[str]:
+    """Labels that cannot be read, and those that were given to another file than the one that is there now.
+
+    Args:
+        history: what was said, where it is known already.
+    """
+    history = read_labels(episode) if history is None else history
+    problems = list(history.problems)
+    if not any(label.of for label in history.labels):
+        return problems
+    try:
+        now = fingerprint(episode)
+    except OSError:
+        return problems
+    others = [label for label in history.labels if label.of not in (None, now)]
+    said = [label.verdict or ("a text" if label.text is not None else "a note") for label in others]
+    for label, what in zip(others, said):
+        problems.append(
+            f"the label {what!r} by {label.by} at {label.at} was given to another version of this file: label it again"
+        )
+    return problems
+
+
 def add_label(
     episode: Path,
     *,
@@ -97,7 +123,7 @@ def add_label(
     """
     if verdict is text is note is None:
         raise ValueError("a label says something: a verdict, a text or a note")
-    label = Label(now_utc(), by or user(), verdict, text, note)
+    label = Label(now_utc(), by or user(), verdict, text, note, _fingerprint(episode))
     said = {key: value for key, value in asdict(label).items() if value is not None}
     line = json.dumps(said, ensure_ascii=False).encode() + b"\n"
     path = labels_path(episode)
@@ -112,6 +138,13 @@ def add_label(
         os.close(file)
     sync_folder(path.parent)
     return label
+
+
+def _fingerprint(episode: Path) -> str | None:
+    try:
+        return fingerprint(episode)
+    except OSError:
+        return None
 
 
 def user() -> str:

@@ -117,11 +117,11 @@ class MessageStream:
                 _check_summary(file)
                 reader = make_reader(file)
                 found = reader.get_summary()
-                metadata = {one.name: _values(one) for one in reader.iter_metadata()} if found else {}
+                records = list(reader.iter_metadata()) if found else []
             # Altered bytes fail in whichever decoder meets them first.
             except Exception as error:
                 raise self._altered(error) from None
-        if found is None or found.statistics is None or len(metadata) < found.statistics.metadata_count:
+        if found is None or found.statistics is None or len(records) < found.statistics.metadata_count:
             return self._counted()
         schemas = {number: one.name for number, one in found.schemas.items()}
         channels = {}
@@ -130,7 +130,7 @@ class MessageStream:
             channels[record.topic] = _channel(record, schemas)
             count = found.statistics.channel_message_counts.get(number, 0)
             counts[record.topic] = counts.get(record.topic, 0) + count
-        return Contents(channels, counts, metadata)
+        return Contents(channels, counts, {one.name: _values(one) for one in records})
 
     def _counted(self) -> Contents:
         counts: dict[str, int] = {}

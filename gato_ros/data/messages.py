@@ -10,6 +10,8 @@ import numpy as np
 NANOSECONDS = 1_000_000_000
 IMAGE, JOINT_STATE, TWIST = "sensor_msgs/msg/Image", "sensor_msgs/msg/JointState", "geometry_msgs/msg/TwistStamped"
 STRING = "std_msgs/msg/String"
+HEADER_BYTES = 12
+"""Of a message that begins with a header: encapsulation and stamp."""
 FLOAT32_ARRAY, FLOAT64_ARRAY = "std_msgs/msg/Float32MultiArray", "std_msgs/msg/Float64MultiArray"
 _NONE = np.zeros(0)
 

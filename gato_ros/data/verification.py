@@ -1,38 +1,110 @@
-"""Whether an episode is whole: checksums, dropped frames, the rate it claims, finite values, its contract."""
+"""Whether an episode is whole and can be learned from: everything that is wrong with it, read in one pass."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data import messages, roles
-from gato_ros.data.episode import FIX, WHAT, Episode, episode_from
+from gato_ros.data.channel_times import ChannelTimes, is_native_sensor
+from gato_ros.data.episode import FIX, WHAT
 from gato_ros.data.episode_writer import SCHEMA_VERSION
-from gato_ros.data.gaps import gaps_in_time, header_stamps_s, missing_numbers, usual_period_s
-from gato_ros.data.tracks import Track, Tracks, load_tracks
+from gato_ros.data.file_kind import what_else
+from gato_ros.data.gaps import header_stamps_s
+from gato_ros.data.message_stream import Channel, MessageStream
+from gato_ros.data.problem import Problem, spans
+from gato_ros.data.time_check import (
+    alignment_problems,
+    picture_problems,
+    rate_problems,
+    sensor_problems,
+    skew_problems,
+    step_problems,
+)
+from gato_ros.data.tracks import Track, Tracks
+from gato_ros.data.value_check import ValueCheck
 from gato_ros.embodiments import Embodiment, load_embodiment
 
-STEPPED = tuple(role for role in roles.ALIGNED if role not in (roles.IMAGE, roles.OBSERVATION))
-"""Roles that have one message at each step, like the observation; images may have fewer."""
-RATE_TOLERANCE = 0.05
-"""By so much the measured rate may differ from the contract's."""
+__all__ = ["Finding", "inspect_episode", "spans", "verify_episode"]
+
+ONE_EACH = (
+    (roles.OBSERVATION, messages.FLOAT32_ARRAY),
+    *((role, kind) for role in (roles.LABEL, roles.EXECUTED) for kind in (messages.TWIST, messages.JOINT_STATE)),
+)
+"""Channels that an episode has exactly once."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one pass through a file found."""
+
+    problems: tuple[Problem, ...]
+    keys: frozenset[str] = frozenset()
+    """Contract keys that it holds."""
+    steps: int = 0
 
 
 def verify_episode(path: Path) -> list[str]:
-    """What is wrong with the episode in `path`; empty when it is whole."""
+    """What is wrong with the episode in `path`, all of it; empty when it is whole. Its labels are not looked at."""
+    return [problem.text for problem in inspect_episode(path).problems]
+
+
+def inspect_episode(path: Path, robot: Embodiment | None = None) -> Finding:
+    """Everything that is wrong with the episode in `path`; memory: a chunk of it, and numbers for each message.
+
+    Args:
+        robot: the contract that it is judged by; None: the one that it names.
+    """
+    path = Path(path)
+    if other := what_else(path):
+        return Finding((Problem("unreadable", other.what),))
+    stream, problems = MessageStream(path, WHAT, FIX), []
+    about = _about(stream)
+    contract, of_contract = contract_of(about, robot)
+    channels: dict[str, ChannelTimes] = {}
+    values = ValueCheck(contract)
     try:
-        tracks = load_tracks(Path(path), WHAT, FIX)
-        robot = _robot(tracks)
-        if problems := [*_step_problems(tracks), *_image_problems(tracks), *_sensor_problems(tracks, robot)]:
-            return problems
-        return [*_rate_problems(tracks, robot), *_content_problems(episode_from(tracks))]
+        for message in stream:
+            if message.channel.topic not in channels:
+                channels[message.channel.topic] = ChannelTimes(message.channel)
+            channels[message.channel.topic].add(message.step, message.stamp_ns, message.data)
+            values.take(message)
     except SetupError as error:
-        return [error.got]
-    except (ValueError, KeyError, IndexError) as error:
-        return [f"not readable: {type(error).__name__}: {error}"]
+        problems.append(Problem("unreadable", error.got))
+    # What was read up to the damage is judged as well, but not what would have come after it.
+    cut = bool(problems)
+    problems += _record_problems(stream.metadata, cut)
+    problems += of_contract if about else []
+    problems += _channel_problems(stream, channels, cut)
+    observation = _observation(channels)
+    if observation is not None:
+        count = None if cut else stream.metadata.get("outcome", {}).get("steps")
+        problems += step_problems(observation, count)
+        if not cut:
+            problems += alignment_problems(channels, observation)
+            problems += picture_problems(channels, observation, everything_rendered(about))
+            problems += sensor_problems(channels, observation, contract)
+        problems += skew_problems(channels, values.camera_spread_s, contract)
+        problems += rate_problems(observation, contract)
+    problems += values.problems()
+    return Finding(tuple(problems), frozenset(values.keys), len(observation.steps) if observation else 0)
+
+
+def _about(stream: MessageStream) -> dict:
+    """The record `episode`; a damaged file may still have it at its beginning."""
+    try:
+        return stream.contents().metadata.get("episode", {})
+    except SetupError:
+        pass
+    with contextlib.suppress(SetupError):
+        next(iter(stream), None)
+    return stream.metadata.get("episode", {})
 
 
 def everything_rendered(metadata: dict) -> bool:
@@ -40,138 +112,71 @@ def everything_rendered(metadata: dict) -> bool:
     return metadata["image_share"] == 1 if "image_share" in metadata else "operator" in metadata
 
 
-def _robot(tracks: Tracks) -> Embodiment | None:
+def contract_of(about: dict, robot: Embodiment | None = None) -> tuple[Embodiment | None, list[Problem]]:
+    """The contract that a recording is judged by, and what is wrong with the one that it names.
+
+    That is `robot`, else the one that it names, else the one that it brought along, where ours of that name is another.
+    """
+    name, digest = str(about.get("embodiment")), str(about.get("contract_digest"))
+    if robot is not None and robot.name != name:
+        return robot, []
     try:
-        return load_embodiment(str(tracks.metadata.get("episode", {}).get("embodiment")))
-    except SetupError:
-        return None  # said by `_content_problems`
+        named = robot or load_embodiment(name)
+    except SetupError as error:
+        return _brought_along(about), [Problem("unknown_contract", str(error))]
+    if digest == named.digest:
+        return named, []
+    problem = Problem("digest", f"contract digest {digest[:12]}, {name} now has {named.digest[:12]}")
+    return robot or _brought_along(about) or named, [problem]
 
 
-def _step_problems(tracks: Tracks) -> Iterator[str]:
+def _brought_along(about: dict) -> Embodiment | None:
+    try:
+        return Embodiment.model_validate(about["contract"])
+    except (KeyError, ValidationError):
+        return None
+
+
+def _record_problems(metadata: dict[str, dict], cut: bool) -> Iterator[Problem]:
     for name in ("episode", "outcome"):
-        if name not in tracks.metadata:
-            yield f"no {name} record"
-    observation = tracks.only("observation", messages.FLOAT32_ARRAY)
-    steps, stamps_ns = observation.steps, observation.stamps_ns
-    count = tracks.metadata.get("outcome", {}).get("steps")
-    yield from _dropped("everything", missing_numbers(steps, count if isinstance(count, int) else None))
-    if any(after <= before for before, after in zip(steps, steps[1:])):
-        yield "step numbers do not increase"
-    if any(after <= before for before, after in zip(stamps_ns, stamps_ns[1:])):
-        yield "stamps do not increase"
-    elif period_s := usual_period_s(stamps := np.array(stamps_ns) / messages.NANOSECONDS):
-        gaps = gaps_in_time(stamps, period_s)
-        # A step that is missing by its number leaves a hole in time as well; it is one loss.
-        silent = {place: lost - (steps[place + 1] - steps[place] - 1) for place, lost in zip(gaps.after, gaps.missing)}
-        silent = {steps[place]: lost for place, lost in silent.items() if lost > 0}
-        if silent:
-            yield (
-                f"{sum(silent.values())} steps dropped that the numbers do not show, by the stamps after step "
-                f"{spans(silent)}"
-            )
-    for topic, track in tracks.tracks.items():
-        if track.metadata.get("role") in STEPPED:
-            yield from _dropped(topic, sorted(set(steps) - set(track.steps)))
-            if extra := sorted(set(track.steps) - set(steps)):
-                yield f"{topic}: messages at steps that have no observation: {spans(extra)}"
-            if len(set(track.steps)) < len(track.steps):
-                yield f"{topic}: several messages at one step"
+        if name not in metadata and not cut:
+            yield Problem("schema", f"no {name} record")
+    about = metadata.get("episode")
+    if about is not None and about.get("schema_version") != SCHEMA_VERSION:
+        yield Problem("schema", f"schema version {about.get('schema_version')}, this program reads {SCHEMA_VERSION}")
 
 
-def _image_problems(tracks: Tracks) -> Iterator[str]:
-    cameras = {
-        topic: track
-        for topic, track in tracks.tracks.items()
-        if track.metadata.get("role") == roles.IMAGE and track.message_type == messages.IMAGE
-    }
-    seen = set(tracks.only("observation", messages.FLOAT32_ARRAY).steps)
-    wanted = set().union(*(track.steps for track in cameras.values()))
-    if extra := sorted(wanted - seen):
-        yield f"images at steps that have no observation: {spans(extra)}"
-    if cameras and everything_rendered(tracks.metadata.get("episode", {})):
-        wanted |= seen
-    for topic, track in cameras.items():
-        yield from _dropped(topic, sorted(wanted - set(track.steps)))
+def _channel_problems(stream: MessageStream, channels: dict[str, ChannelTimes], cut: bool) -> Iterator[Problem]:
+    for role, message_type in ONE_EACH:
+        having = [one for one in channels.values() if _is(one.channel, role, message_type)]
+        declared = [one for one in stream.channels.values() if _is(one, role, message_type)]
+        if len(having) != 1 and not (cut and not having):
+            empty = ", without a message" if declared and not having else ""
+            text = f"expected one channel of {message_type} with role {role!r}, got {len(declared)}{empty}"
+            yield Problem("schema", text, role)
+    if sum(_is(one.channel, roles.PRIVILEGED, messages.FLOAT64_ARRAY) for one in channels.values()) > 1:
+        yield Problem("schema", "more than one channel of privileged values", roles.PRIVILEGED)
 
 
-def _sensor_problems(tracks: Tracks, robot: Embodiment | None) -> Iterator[str]:
-    """Holes in what sensors sent at their own rate, by the sensors' own clock."""
-    observation = tracks.only("observation", messages.FLOAT32_ARRAY)
-    for topic, track in native_sensors(tracks, robot).items():
-        stamps = sensor_stamps_s(track)
-        if (unstamped := int((stamps == 0).sum())) > 1:  # a simulation may begin at zero
-            yield f"{topic}: {unstamped} of {len(stamps)} messages have no stamp"
-            continue
-        period_s = usual_period_s(stamps)
-        if period_s is None:
-            continue
-        # The oldest value of a step sets its stamp: another sensor's may be a step younger.
-        slack_s = usual_period_s(np.array(observation.stamps_ns) / messages.NANOSECONDS) or period_s
-        gaps = gaps_in_time(
-            stamps,
-            period_s,
-            observation.stamps_ns[0] / messages.NANOSECONDS + slack_s,
-            observation.stamps_ns[-1] / messages.NANOSECONDS - slack_s,
-        )
-        if gaps:
-            at = ", ".join(f"{stamps[max(place, 0)] - stamps[0]:.2f} s" for place in gaps.after[:5])
-            yield f"{topic}: {gaps.total} messages dropped, after {at}" + (" ..." if len(gaps.after) > 5 else "")
+def _is(channel: Channel, role: str, message_type: str) -> bool:
+    return channel.role == role and channel.message_type == message_type
+
+
+def _observation(channels: dict[str, ChannelTimes]) -> ChannelTimes | None:
+    found = [one for one in channels.values() if _is(one.channel, roles.OBSERVATION, messages.FLOAT32_ARRAY)]
+    return found[0] if found else None
 
 
 def native_sensors(tracks: Tracks, robot: Embodiment | None) -> dict[str, Track]:
     """Topic -> the cameras and joint states that were recorded at their own rate, not step by step."""
-    wire = {robot.wire.joint_states.topic, robot.wire.gripper_states.topic} if robot else set()
-    sensors = {}
-    for topic, track in tracks.tracks.items():
-        camera = track.message_type in (messages.IMAGE, "sensor_msgs/msg/CompressedImage")
-        of_contract = any(topic == name or topic.endswith("/" + name) for name in wire)
-        if track.metadata.get("role") == roles.RAW and (camera or of_contract):
-            sensors[topic] = track
-    return sensors
+    return {
+        topic: track
+        for topic, track in tracks.tracks.items()
+        if is_native_sensor(Channel(topic, track.message_type, track.metadata), robot)
+    }
 
 
 def sensor_stamps_s(track: Track) -> np.ndarray:
     """[N] stamps [s] by the sensor's clock, or of the receipt where its messages have none."""
     own = header_stamps_s(track.message_type, track.data)
     return np.array(track.stamps_ns, np.float64) / messages.NANOSECONDS if own is None else own
-
-
-def _rate_problems(tracks: Tracks, robot: Embodiment | None) -> Iterator[str]:
-    stamps_ns = tracks.only("observation", messages.FLOAT32_ARRAY).stamps_ns
-    period_s = usual_period_s(np.array(stamps_ns) / messages.NANOSECONDS)
-    if robot and period_s and abs(period_s * robot.control_rate_hz - 1) > RATE_TOLERANCE:
-        yield f"recorded at {1 / period_s:.3g} Hz, {robot.name} says {robot.control_rate_hz:g} Hz"
-
-
-def _content_problems(episode: Episode) -> Iterator[str]:
-    metadata = episode.metadata
-    if metadata.get("schema_version") != SCHEMA_VERSION:
-        yield f"schema version {metadata.get('schema_version')}, this program reads {SCHEMA_VERSION}"
-    try:
-        digest = load_embodiment(metadata["embodiment"]).digest
-        if metadata["contract_digest"] != digest:
-            yield f"contract digest {metadata['contract_digest'][:12]}, {metadata['embodiment']} now has {digest[:12]}"
-    except SetupError as error:
-        yield str(error)
-    arrays = {**episode.values, **episode.privileged, "action": episode.actions, "executed": episode.executed}
-    for key, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            yield f"{key} has values that are not finite"
-
-
-def _dropped(what: str, missing: Sequence[int]) -> Iterator[str]:
-    if missing:
-        yield f"{what} dropped at {len(missing)} steps: {spans(missing)}"
-
-
-def spans(numbers: Sequence[int], most: int = 8) -> str:
-    """`2, 5-7` for 2 5 6 7; what is beyond `most` parts is left out."""
-    numbers = sorted(numbers)
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    shown = [f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts[:most]]
-    return ", ".join(shown) + (" ..." if len(parts) > most else "")

@@ -202,7 +202,7 @@ def test_values_that_are_not_finite_are_found(tmp_path, embodiment):
         for step in range(2):
             writer.add(step, observation(embodiment, step), Action(np.array([np.nan, 0, 0, 0]), 0.0), action(0))
         path = writer.close({})
-    assert verify_episode(path) == ["action has values that are not finite"]
+    assert verify_episode(path) == ["action: not finite at 2 steps: 0-1 (step 0: vx_m_s nan; step 1: vx_m_s nan)"]
 
 
 def test_wrong_shapes_dtypes_and_keys_are_refused(tmp_path, embodiment):
