@@ -1,16 +1,20 @@
-"""Episodes read back; `EpisodeWriter` makes them, `verification` judges them."""
+"""Episodes read back whole; `EpisodeWriter` makes them, `verification` judges them.
+
+For a short one, or a part of one: its pictures are all in memory. `episode_stream` is for any length.
+"""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from gato_ros.data import messages, roles
+from gato_ros.data import messages
+from gato_ros.data.episode_content import CAMERA, EpisodeContent, kind_of
 from gato_ros.data.episode_writer import SUFFIX, EpisodeWriter
-from gato_ros.data.tracks import Tracks, load_tracks, unusable
+from gato_ros.data.message_stream import Channel, Message, MessageStream, unusable
+from gato_ros.data.tracks import Tracks
 
 __all__ = ["Episode", "EpisodeWriter", "episode_from", "episode_paths", "read_episode"]
 
@@ -54,54 +58,30 @@ def read_episode(path: Path) -> Episode:
     Raises:
         SetupError: the file is missing, cut short, altered, or not an episode.
     """
-    tracks = load_tracks(Path(path), WHAT, FIX)
+    stream, content = MessageStream(Path(path), WHAT, FIX), EpisodeContent()
+    pictures: dict[str, list[np.ndarray]] = {}
     try:
-        return episode_from(tracks)
+        for message in stream:
+            content.add(message)
+            if kind_of(message.channel) == CAMERA:
+                pictures.setdefault(message.channel.metadata["key"], []).append(messages.read_image(message.data))
+        episode = Episode(**content.fields(stream.channels, stream.metadata))
+        if len({tuple(steps) for steps in content.image_steps.values()}) > 1:
+            raise ValueError("cameras have pictures at different steps")
+        return replace(episode, values=episode.values | {key: np.stack(found) for key, found in pictures.items()})
     except (ValueError, KeyError, IndexError) as error:
         raise unusable(path, WHAT, FIX, f"{type(error).__name__}: {error}") from None
 
 
 def episode_from(tracks: Tracks) -> Episode:
-    """The episode in what was read of a file; ValueError, KeyError or IndexError where it holds none."""
-    observation = tracks.only("observation", messages.FLOAT32_ARRAY)
-    row = {step: index for index, step in enumerate(observation.steps)}
-    frames = [messages.read_labelled_array(messages.FLOAT32_ARRAY, data) for data in observation.data]
-    values = {key: np.stack([frame[key] for frame in frames]) for key in frames[0]}
-    image_tracks = tracks.having("image", messages.IMAGE)
-    for track in image_tracks:
-        values[track.metadata["key"]] = np.stack([messages.read_image(data) for data in track.data])
-    image_steps = [row[step] for step in image_tracks[0].steps] if image_tracks else []
-    return Episode(
-        metadata=tracks.metadata["episode"],
-        outcome=tracks.metadata["outcome"],
-        steps=np.array(observation.steps, np.int64),
-        stamps_s=np.array(observation.stamps_ns, np.float64) / messages.NANOSECONDS,
-        values=values,
-        image_steps=np.array(image_steps, np.int64),
-        actions=_actions(tracks, "label"),
-        executed=_actions(tracks, "executed"),
-        privileged=_privileged(tracks),
-        ticks=tuple(
-            json.loads(messages.read_text(data))
-            for track in tracks.having(roles.TICK, messages.STRING)
-            for data in track.data
-        ),
-    )
+    """The episode in what was read of a file, without its pictures.
 
-
-def _actions(tracks: Tracks, role: str) -> np.ndarray:
-    twists = [messages.read_twist(data) for data in tracks.only(role, messages.TWIST).data]
-    openings = [messages.read_position(data) for data in tracks.only(role, messages.JOINT_STATE).data]
-    return np.column_stack([np.array(twists), openings]).astype(np.float32)
-
-
-def _privileged(tracks: Tracks) -> dict[str, np.ndarray]:
-    if not tracks.having("privileged", messages.FLOAT64_ARRAY):
-        return {}
-    track = tracks.only("privileged", messages.FLOAT64_ARRAY)
-    frames = [messages.read_labelled_array(messages.FLOAT64_ARRAY, data) for data in track.data]
-    result = {}
-    for key in frames[0]:
-        dtype, shape = track.metadata[key].split(" ", 1)
-        result[key] = np.stack([frame[key] for frame in frames]).reshape(len(frames), *json.loads(shape)).astype(dtype)
-    return result
+    Raises:
+        ValueError, KeyError, IndexError: it holds none.
+    """
+    content = EpisodeContent()
+    channels = {topic: Channel(topic, track.message_type, track.metadata) for topic, track in tracks.tracks.items()}
+    for topic, track in tracks.tracks.items():
+        for one in zip(track.steps, track.stamps_ns, track.data):
+            content.add(Message(channels[topic], *one))
+    return Episode(**content.fields(channels, tracks.metadata))
