@@ -12,7 +12,7 @@ import numpy as np
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data.command_source import command_sources
-from gato_ros.data.episode import Episode, read_episode
+from gato_ros.data.episode_stream import EpisodeStream, Pictures, open_episode
 from gato_ros.data.gaps import missing_numbers
 from gato_ros.data.mcap_file import sync_folder
 from gato_ros.data.summary import Summary, summarise
@@ -33,17 +33,41 @@ class Take:
     """[N] float64 since the first step, as recorded."""
     vectors: dict[str, np.ndarray]
     """Contract key -> [N size] float32, in the contract's order of keys."""
-    images: dict[str, np.ndarray]
-    """Contract key -> [N height width 3] uint8; empty where images were not asked for."""
+    cameras: dict[str, tuple[int, int, int]]
+    """Contract key -> [height width 3] of its pictures; empty where images were not asked for."""
     actions: np.ndarray
     """[N 5] float32 what should be done."""
     executed: np.ndarray
     """[N 5] float32 what was carried out."""
     sources: np.ndarray
     """[N] text, who was in command."""
+    source: EpisodeStream
+    """Where the pictures are."""
 
     def __len__(self) -> int:
         return len(self.actions)
+
+    def pictures(self) -> Iterator[Pictures]:
+        """For each of the N steps the pictures, read when it is their turn: camera -> uint8 [height width 3].
+
+        Raises:
+            SetupError: a step without a picture of each camera.
+        """
+        if not self.cameras:
+            yield from ({} for _ in range(len(self)))
+            return
+        want = 0
+        for step, found in self.source.whole_pictures():
+            if step != want:
+                break
+            yield found
+            want += 1
+        if want != len(self):
+            raise SetupError(
+                expected=f"pictures at each of the {len(self)} steps of {self.source.path}",
+                got=f"none at step {want}",
+                fix="`python -m gato_ros episodes verify` tells more; --no-images exports it without",
+            )
 
 
 @dataclass(frozen=True)
@@ -59,7 +83,7 @@ class Selection:
     def takes(self) -> Iterator[Take]:
         """One after the other, each read when it is its turn."""
         for one in self.summaries:
-            yield _take(one, read_episode(one.path), self.images)
+            yield _take(one, open_episode(one.path), self.images)
 
     @property
     def fps(self) -> float:
@@ -113,24 +137,25 @@ def _reason(one: Summary, images: bool, failures: bool) -> str:
     return ""
 
 
-def _take(one: Summary, episode: Episode, images: bool) -> Take:
+def _take(one: Summary, source: EpisodeStream, images: bool) -> Take:
+    episode = source.episode
     if missing := missing_numbers(episode.steps.tolist()):
         raise SetupError(
             expected=f"every step in {one.path}",
             got=f"{len(missing)} missing",
             fix="`python -m gato_ros episodes verify` tells more; trash it, or export without it",
         )
-    names = sorted(episode.values)
     return Take(
         name=one.path.stem,
         task=one.task,
         success=one.success,
         stamps_s=episode.stamps_s - episode.stamps_s[0],
-        vectors={key: episode.values[key] for key in names if episode.values[key].ndim == 2},
-        images={key: episode.values[key] for key in names if images and episode.values[key].ndim == 4},
+        vectors=dict(sorted(episode.values.items())),
+        cameras=source.cameras if images else {},
         actions=episode.actions,
         executed=episode.executed,
         sources=command_sources(episode),
+        source=source,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gato_ros import __version__
+from gato_ros.data.disk_file import DiskFile
 from gato_ros.data.export import ACTION_NAMES, Selection, Take, value_names, write_whole
 
 
@@ -17,6 +18,7 @@ def export_hdf5(selection: Selection, target: Path, done: Callable[[str], None] 
 
     Raises:
         SetupError: the target exists, or an episode lacks steps.
+        OSError: the disk is full or refuses.
     """
     import h5py
 
@@ -24,10 +26,10 @@ def export_hdf5(selection: Selection, target: Path, done: Callable[[str], None] 
 
     def write(path: Path) -> None:
         nonlocal total
-        with h5py.File(path, "w") as file:
+        with DiskFile(path) as disk, h5py.File(disk, "w") as file:
             data = file.create_group("data")
             for number, take in enumerate(selection.takes()):
-                _write_take(data.create_group(f"demo_{number}"), take, selection)
+                _write_take(data.create_group(f"demo_{number}"), take, selection, disk.check)
                 total += len(take)
                 done(take.name)
             robot = selection.robot
@@ -49,7 +51,7 @@ def export_hdf5(selection: Selection, target: Path, done: Callable[[str], None] 
     return total
 
 
-def _write_take(group, take: Take, selection: Selection) -> None:
+def _write_take(group, take: Take, selection: Selection, check: Callable[[], None]) -> None:
     last = np.arange(len(take)) == len(take) - 1
     group.attrs.update(
         {
@@ -70,7 +72,19 @@ def _write_take(group, take: Take, selection: Selection) -> None:
     for key, values in take.vectors.items():
         names = value_names(selection.robot, key, values.shape[1])
         observations.create_dataset(key.replace("/", "_"), data=values).attrs["names"] = names
-    for key, values in take.images.items():
-        observations.create_dataset(
-            key.replace("/", "_"), data=values, chunks=(1, *values.shape[1:]), compression="gzip", compression_opts=4
+    cameras = {
+        key: observations.create_dataset(
+            key.replace("/", "_"),
+            (len(take), *shape),
+            np.uint8,
+            chunks=(1, *shape),
+            compression="gzip",
+            compression_opts=4,
         )
+        for key, shape in take.cameras.items()
+    }
+    for step, pictures in enumerate(take.pictures() if cameras else ()):
+        for key, pixels in pictures.items():
+            cameras[key][step] = pixels
+        check()
+    check()

@@ -2,33 +2,108 @@
 
 from __future__ import annotations
 
-import itertools
+import errno
+import os
+import signal
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+_REASONS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
+"""What a disk may refuse with; ffmpeg says it in words."""
+
+
+class Film:
+    """An MP4 that grows picture by picture; leaving the with-block finishes it, or ends ffmpeg after an exception."""
+
+    def __init__(
+        self, path: Path, rate_hz: float, keyframe_every: int | None = None, most_bits_s: int | None = None
+    ) -> None:
+        """Nothing is written before the first picture.
+
+        Args:
+            keyframe_every: pictures from one that stands for itself to the next: few make jumps quick, files large.
+            most_bits_s: the film's rate stays below; None: as good as the pictures need.
+        """
+        self.path, self.pictures = path, 0
+        self._rate_hz = rate_hz
+        self._options = ["-g", str(keyframe_every)] if keyframe_every else []
+        if most_bits_s:
+            self._options += ["-maxrate", str(most_bits_s), "-bufsize", str(2 * most_bits_s)]
+        self._ffmpeg: subprocess.Popen | None = None
+
+    def add(self, picture: np.ndarray) -> None:
+        """uint8 [height width 3] RGB, all of one even size.
+
+        Raises:
+            OSError, RuntimeError: as `close`.
+        """
+        if self._ffmpeg is None:
+            self._ffmpeg = self._start(*picture.shape[:2])
+        self.pictures += 1
+        try:
+            self._ffmpeg.stdin.write(np.ascontiguousarray(picture).data)
+        except BrokenPipeError:
+            self.close()  # it ended early, and this says why
+
+    def close(self) -> None:
+        """Finish the film.
+
+        Raises:
+            ValueError: no pictures.
+            OSError: the disk is full or refuses.
+            RuntimeError: ffmpeg failed otherwise; its words are in the message.
+        """
+        if self._ffmpeg is None:
+            raise ValueError("no pictures to film")
+        ffmpeg, self._ffmpeg = self._ffmpeg, None
+        try:
+            _, told = ffmpeg.communicate()
+        finally:
+            ffmpeg.kill()
+            ffmpeg.wait()
+        words = told.decode(errors="replace").strip()
+        reason = next((one for one in _REASONS if os.strerror(one) in words), None)
+        if ffmpeg.returncode == -signal.SIGXFSZ:
+            reason = errno.EFBIG
+        if reason is not None:  # said about the end of a file, ffmpeg may still end with 0
+            raise OSError(reason, os.strerror(reason), str(self.path))
+        if ffmpeg.returncode:
+            raise RuntimeError(f"ffmpeg could not write {self.path}: {words}")
+
+    def __enter__(self) -> Film:
+        return self
+
+    def __exit__(self, kind, *error) -> None:
+        if kind is None:
+            self.close()
+        elif self._ffmpeg is not None:
+            self._ffmpeg.kill()
+            self._ffmpeg.communicate()
+
+    def _start(self, height: int, width: int) -> subprocess.Popen:
+        # Not imageio's write_frames: that runs Python between fork and exec, which can hang where JAX has its threads.
+        return subprocess.Popen(
+            _command(self.path, height, width, self._rate_hz, self._options),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+
 
 def write_film(path: Path, pictures: Iterable[np.ndarray], rate_hz: float, keyframe_every: int | None = None) -> None:
-    """Write pictures, uint8 [height width 3] RGB of one even size, as an MP4.
+    """Write pictures, uint8 [height width 3] RGB of one even size, as an MP4; arguments and errors as of `Film`."""
+    with Film(path, rate_hz, keyframe_every) as film:
+        for picture in pictures:
+            film.add(picture)
 
-    Args:
-        keyframe_every: pictures from one that stands for itself to the next: few make jumps quick and files large.
 
-    Raises:
-        ValueError: no pictures.
-        RuntimeError: ffmpeg failed; its words are in the message.
-    """
+def _command(path: Path, height: int, width: int, rate_hz: float, options: Sequence[str]) -> list[str]:
     import imageio_ffmpeg
 
-    pictures = iter(pictures)
-    first = next(pictures, None)
-    if first is None:
-        raise ValueError("no pictures to film")
-    height, width, _ = first.shape
-    # Not imageio's write_frames: that runs Python between fork and exec, which can hang where JAX has its threads.
-    command = [
+    return [
         imageio_ffmpeg.get_ffmpeg_exe(),
         "-y",
         "-loglevel",
@@ -53,17 +128,8 @@ def write_film(path: Path, pictures: Iterable[np.ndarray], rate_hz: float, keyfr
         "veryfast",
         "-movflags",
         "+faststart",
-        *(["-g", str(keyframe_every)] if keyframe_every else []),
+        *options,
         "-f",
         "mp4",
         str(path),
     ]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as ffmpeg:
-        try:
-            for picture in itertools.chain([first], pictures):
-                ffmpeg.stdin.write(np.ascontiguousarray(picture).tobytes())
-        except BrokenPipeError:
-            pass  # it ended early, and says below why
-        _, told = ffmpeg.communicate()
-    if ffmpeg.returncode:
-        raise RuntimeError(f"ffmpeg could not write {path}: {told.decode(errors='replace').strip()}")
