@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,15 +13,17 @@ from typing import Any, Literal
 import numpy as np
 
 from gato_ros.data.export import ACTION_NAMES, Selection, Take, value_names, write_whole
-from gato_ros.data.film import write_film
+from gato_ros.data.film import Film
+from gato_ros.data.lerobot_statistics import counted, no_counts, picture_spread, spread
 
 VERSION = "v3.0"
 Pictures = Literal["mp4", "png"]
 FILES_PER_CHUNK = 1000
 FILE_BYTES = 100 * 2**20
 """A file of values is full above this."""
+ROW_GROUP_BYTES = 16 * 2**20
+"""So much of an episode's PNGs is in memory at once."""
 PLACE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
-QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 KEYFRAME_EVERY = 2
 """As LeRobot films: any frame is one step from one that stands for itself."""
 BOOKKEEPING = {
@@ -71,8 +74,7 @@ def features(selection: Selection, take: Take, pictures: Pictures) -> dict[str, 
         for name in ("action", "executed_action")
     }
     row["observation.state"] = {"dtype": "float32", "shape": [len(state)], "names": state}
-    for key, values in take.images.items():
-        height, width = values.shape[1:3]
+    for key, (height, width, _) in take.cameras.items():
         row[camera_name(key)] = {
             "dtype": "video" if pictures == "mp4" else "image",
             "shape": [height, width, 3],
@@ -115,21 +117,12 @@ class _Dataset:
     _bytes: int = 0
 
     def add(self, take: Take) -> None:
-        import pyarrow.parquet as parquet
-
         if not self._features:
             self._features = features(self.selection, take, self.pictures)
         number, columns = len(self._episodes), self._columns(take)
-        table = _table(columns, self._features)
         if self._writer is not None and self._bytes > FILE_BYTES:
             self.close()
             self._file, self._bytes = self._file + 1, 0
-        if self._writer is None:
-            path = self.folder / "data" / f"{PLACE.format(**_place(self._file))}.parquet"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = parquet.ParquetWriter(path, table.schema)
-        self._writer.write_table(table)
-        self._bytes += table.nbytes
         row = {
             "episode_index": number,
             "tasks": [take.task],
@@ -141,10 +134,49 @@ class _Dataset:
             "meta/episodes/file_index": 0,
         }
         if self.pictures == "mp4":
-            for key, images in take.images.items():
-                row |= self._film(camera_name(key), images, number)
-        self._episodes.append(row | self._statistics(take, columns))
+            self._write(columns)
+            films, counts = self._film(take, number)
+            row |= films
+        else:
+            counts = self._write_with_pngs(take, columns)
+        self._episodes.append(row | self._statistics(take, columns, counts))
         self.frames += len(take)
+
+    def _write(self, columns: dict[str, Any]) -> None:
+        import pyarrow.parquet as parquet
+
+        table = _table(columns, self._features)
+        if self._writer is None:
+            path = self.folder / "data" / f"{PLACE.format(**_place(self._file))}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = parquet.ParquetWriter(path, table.schema)
+        self._writer.write_table(table)
+        self._bytes += table.nbytes
+
+    def _write_with_pngs(self, take: Take, columns: dict[str, Any]) -> dict[str, np.ndarray]:
+        """The episode's rows, some at a time; how often each colour of each camera has each value [3 256]."""
+        counts = no_counts(take.cameras)
+        pngs: dict[str, list[dict]] = {key: [] for key in take.cameras}
+        first = size = 0
+
+        def write_rows(end: int) -> None:
+            nonlocal first, size
+            rows = {name: values[first:end] for name, values in columns.items()}
+            self._write(rows | {camera_name(key): pngs[key] for key in pngs})
+            first, size = end, 0
+            for found in pngs.values():
+                found.clear()
+
+        for step, pictures in enumerate(take.pictures()):
+            for key, pixels in pictures.items():
+                counts[key] += counted(pixels)
+                pngs[key].append(_png(pixels))
+                size += len(pngs[key][-1]["bytes"])
+            if size > ROW_GROUP_BYTES:
+                write_rows(step + 1)
+        if first < len(take):
+            write_rows(len(take))
+        return counts
 
     def close(self) -> None:
         if self._writer is not None:
@@ -156,8 +188,8 @@ class _Dataset:
         meta = self.folder / "meta"
         _write_table(meta / "episodes" / f"{PLACE.format(**_place(0))}.parquet", self._episodes)
         _write_tasks(meta / "tasks.parquet", list(self.tasks))
-        statistics = {name: _spread(np.concatenate(parts)) for name, parts in self._values.items()}
-        statistics |= {name: _picture_spread(counts, self.frames) for name, counts in self._counts.items()}
+        statistics = {name: spread(np.concatenate(parts)) for name, parts in self._values.items()}
+        statistics |= {name: picture_spread(counts, self.frames) for name, counts in self._counts.items()}
         _write_json(meta / "stats.json", statistics)
         _write_json(
             meta / "info.json",
@@ -182,7 +214,7 @@ class _Dataset:
         steps = np.arange(len(take))
         task = self.tasks.setdefault(take.task, len(self.tasks))
         last = steps == len(take) - 1
-        columns = {
+        return {
             "action": take.actions,
             "executed_action": take.executed,
             "observation.state": np.concatenate([*take.vectors.values()], 1, dtype=np.float32),
@@ -197,22 +229,26 @@ class _Dataset:
             "index": steps + self.frames,
             "task_index": np.full(len(take), task),
         }
-        if self.pictures == "png":
-            columns |= {camera_name(key): [_png(picture) for picture in images] for key, images in take.images.items()}
-        return columns
 
-    def _film(self, name: str, images: np.ndarray, number: int) -> dict[str, Any]:
-        path = self.folder / "videos" / name / f"{PLACE.format(**_place(number))}.mp4"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_film(path, images, self.selection.fps, KEYFRAME_EVERY)
-        place = {f"videos/{name}/{key}": value for key, value in _place(number).items()}
-        return {
-            **place,
-            f"videos/{name}/from_timestamp": 0.0,
-            f"videos/{name}/to_timestamp": len(images) / self.selection.fps,
-        }
+    def _film(self, take: Take, number: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Where the films of an episode lie; how often each colour of each camera has each value [3 256]."""
+        counts, rate, row = no_counts(take.cameras), self.selection.fps, {}
+        with ExitStack() as stack:
+            films = {}
+            for key in take.cameras:
+                name = camera_name(key)
+                path = self.folder / "videos" / name / f"{PLACE.format(**_place(number))}.mp4"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                films[key] = stack.enter_context(Film(path, rate, KEYFRAME_EVERY))
+                row |= {f"videos/{name}/{what}": value for what, value in _place(number).items()}
+                row |= {f"videos/{name}/from_timestamp": 0.0, f"videos/{name}/to_timestamp": len(take) / rate}
+            for pictures in take.pictures():
+                for key, pixels in pictures.items():
+                    counts[key] += counted(pixels)
+                    films[key].add(pixels)
+        return row, counts
 
-    def _statistics(self, take: Take, columns: dict[str, Any]) -> dict[str, Any]:
+    def _statistics(self, take: Take, columns: dict[str, Any], counts: dict[str, np.ndarray]) -> dict[str, Any]:
         """Columns `stats/*` of one episode; what all have together is gathered on the way."""
         row: dict[str, Any] = {}
         for name, feature in self._features.items():
@@ -220,13 +256,11 @@ class _Dataset:
                 continue
             values = np.asarray(columns[name], np.float64).reshape(len(take), -1)
             self._values.setdefault(name, []).append(values)
-            row |= {f"stats/{name}/{key}": value for key, value in _spread(values).items()}
-        for key, images in take.images.items():
-            counts = np.stack([np.bincount(images[..., colour].reshape(-1), minlength=256) for colour in range(3)])
-            self._counts[camera_name(key)] = self._counts.get(camera_name(key), 0) + counts
-            row |= {
-                f"stats/{camera_name(key)}/{what}": value for what, value in _picture_spread(counts, len(take)).items()
-            }
+            row |= {f"stats/{name}/{key}": value for key, value in spread(values).items()}
+        for key, found in counts.items():
+            name = camera_name(key)
+            self._counts[name] = self._counts.get(name, 0) + found
+            row |= {f"stats/{name}/{what}": value for what, value in picture_spread(found, len(take)).items()}
         return row
 
 
@@ -239,35 +273,6 @@ def _png(picture: np.ndarray) -> dict[str, Any]:
     import cv2
 
     return {"bytes": cv2.imencode(".png", picture[:, :, ::-1])[1].tobytes(), "path": None}
-
-
-def _spread(values: np.ndarray) -> dict[str, list]:
-    """min, max, mean, std, quantiles [size] and count [1] of values [n size]."""
-    quantiles = np.quantile(values, list(QUANTILES.values()), axis=0)
-    return {
-        "min": values.min(0).tolist(),
-        "max": values.max(0).tolist(),
-        "mean": values.mean(0).tolist(),
-        "std": values.std(0).tolist(),
-        "count": [len(values)],
-        **{name: row.tolist() for name, row in zip(QUANTILES, quantiles)},
-    }
-
-
-def _picture_spread(counts: np.ndarray, frames: int) -> dict[str, list]:
-    """The same of pixels scaled to [0, 1], each [3 1 1], from how often each colour [3] had each value [256]."""
-    level, share = np.arange(256) / 255, counts / counts.sum(1, keepdims=True)
-    mean = share @ level
-    spread = np.sqrt(np.maximum(share @ level**2 - mean**2, 0))
-    reached = np.cumsum(share, 1)
-    rows = {
-        "min": level[(counts > 0).argmax(1)],
-        "max": level[255 - (counts[:, ::-1] > 0).argmax(1)],
-        "mean": mean,
-        "std": spread,
-        **{name: level[(reached >= at - 1e-12).argmax(1)] for name, at in QUANTILES.items()},
-    }
-    return {name: row.reshape(3, 1, 1).tolist() for name, row in rows.items()} | {"count": [frames]}
 
 
 def _table(columns: dict[str, Any], described: dict[str, dict]) -> Any:

@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gato_ros.core.errors import SetupError
 from gato_ros.data.export import ACTION_NAMES, Selection, Take, value_names, write_whole
 
 SPLIT, VERSION = "train", "1.0.0"
 EPISODES_PER_FILE = 100
+RECORD_BYTES = 2**30
+"""An episode is one record: it is in memory as a whole, and the format ends at 2 GiB."""
 
 
 def export_rlds(selection: Selection, target: Path, done: Callable[[str], None] = lambda name: None) -> int:
@@ -91,8 +94,8 @@ def _features(selection: Selection, take: Take) -> Any:
             for key, values in take.vectors.items()
         },
         **{
-            _flat(key): tfds.features.Image(shape=values.shape[1:], dtype=np.uint8, encoding_format="png")
-            for key, values in take.images.items()
+            _flat(key): tfds.features.Image(shape=shape, dtype=np.uint8, encoding_format="png")
+            for key, shape in take.cameras.items()
         },
     }
     action = tfds.features.Tensor(shape=(len(ACTION_NAMES),), dtype=np.float32, doc=", ".join(ACTION_NAMES))
@@ -123,29 +126,39 @@ def _features(selection: Selection, take: Take) -> Any:
 
 def _episode(take: Take) -> dict[str, Any]:
     success = "unknown" if take.success is None else "yes" if take.success else "no"
-    return {"steps": list(_steps(take)), "episode_metadata": {"name": take.name, "success": success}}
+    return {"steps": _steps(take), "episode_metadata": {"name": take.name, "success": success}}
 
 
-def _steps(take: Take) -> Iterator[dict[str, Any]]:
-    for step in range(len(take)):
+def _steps(take: Take) -> list[dict[str, Any]]:
+    """Raises SetupError: more pictures than a record can hold."""
+    steps, size = [], 0
+    for step, pictures in enumerate(take.pictures()):
         last = step == len(take) - 1
-        yield {
-            "observation": {
-                **{_flat(key): values[step] for key, values in take.vectors.items()},
-                **{_flat(key): _png(values[step]) for key, values in take.images.items()},
-            },
-            "action": take.actions[step],
-            "executed_action": take.executed[step],
-            "reward": float(last and take.success is True),
-            "discount": float(not last),
-            "is_first": step == 0,
-            # An episode that was simply stopped did not end by itself.
-            "is_last": last,
-            "is_terminal": last and take.success is True,
-            "language_instruction": take.task,
-            "command_source": str(take.sources[step]),
-            "stamp_s": float(take.stamps_s[step]),
-        }
+        pngs = {_flat(key): _png(pixels) for key, pixels in pictures.items()}
+        size += sum(png.getbuffer().nbytes for png in pngs.values())
+        if size > RECORD_BYTES:
+            raise SetupError(
+                expected=f"at most {RECORD_BYTES / 2**30:g} GiB of pictures as PNG in {take.name}, in RLDS one record",
+                got=f"more, after {step + 1} of {len(take)} steps",
+                fix="take --format lerobot or hdf5, or leave the pictures out with --no-images",
+            )
+        steps.append(
+            {
+                "observation": {**{_flat(key): values[step] for key, values in take.vectors.items()}, **pngs},
+                "action": take.actions[step],
+                "executed_action": take.executed[step],
+                "reward": float(last and take.success is True),
+                "discount": float(not last),
+                "is_first": step == 0,
+                # An episode that was simply stopped did not end by itself.
+                "is_last": last,
+                "is_terminal": last and take.success is True,
+                "language_instruction": take.task,
+                "command_source": str(take.sources[step]),
+                "stamp_s": float(take.stamps_s[step]),
+            }
+        )
+    return steps
 
 
 def _flat(key: str) -> str:
