@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,10 @@ def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> i
             if features is None:
                 features = _features(selection, take)
                 serializer = ExampleSerializer(features.get_serialized_info())
-            record = serializer.serialize_example(features.encode_example(_episode(take)))
+            # In two steps, so that an episode's pictures are not there once more while it becomes bytes.
+            example = serializer.get_tf_example(features.encode_example(_episode(take)))
+            record = example.SerializeToString()
+            del example
             writer.write(record)
             size, steps = size + len(record), steps + len(take)
             done(take.name)
@@ -129,9 +132,9 @@ def _episode(take: Take) -> dict[str, Any]:
     return {"steps": _steps(take), "episode_metadata": {"name": take.name, "success": success}}
 
 
-def _steps(take: Take) -> list[dict[str, Any]]:
+def _steps(take: Take) -> Iterator[dict[str, Any]]:
     """Raises SetupError: more pictures than a record can hold."""
-    steps, size = [], 0
+    size = 0
     for step, pictures in enumerate(take.pictures()):
         last = step == len(take) - 1
         pngs = {_flat(key): _png(pixels) for key, pixels in pictures.items()}
@@ -142,23 +145,20 @@ def _steps(take: Take) -> list[dict[str, Any]]:
                 got=f"more, after {step + 1} of {len(take)} steps",
                 fix="take --format lerobot or hdf5, or leave the pictures out with --no-images",
             )
-        steps.append(
-            {
-                "observation": {**{_flat(key): values[step] for key, values in take.vectors.items()}, **pngs},
-                "action": take.actions[step],
-                "executed_action": take.executed[step],
-                "reward": float(last and take.success is True),
-                "discount": float(not last),
-                "is_first": step == 0,
-                # An episode that was simply stopped did not end by itself.
-                "is_last": last,
-                "is_terminal": last and take.success is True,
-                "language_instruction": take.task,
-                "command_source": str(take.sources[step]),
-                "stamp_s": float(take.stamps_s[step]),
-            }
-        )
-    return steps
+        yield {
+            "observation": {**{_flat(key): values[step] for key, values in take.vectors.items()}, **pngs},
+            "action": take.actions[step],
+            "executed_action": take.executed[step],
+            "reward": float(last and take.success is True),
+            "discount": float(not last),
+            "is_first": step == 0,
+            # An episode that was simply stopped did not end by itself.
+            "is_last": last,
+            "is_terminal": last and take.success is True,
+            "language_instruction": take.task,
+            "command_source": str(take.sources[step]),
+            "stamp_s": float(take.stamps_s[step]),
+        }
 
 
 def _flat(key: str) -> str:
