@@ -121,12 +121,12 @@ def compare(path: Path, layout: TokenLayout) -> dict[str, Any]:
         the first difference in words.
     """
     from gato_ros.data import messages
-    from gato_ros.data.episode import FIX, WHAT, episode_from
+    from gato_ros.data.episode import FIX, WHAT, read_episode
     from gato_ros.data.tracks import load_tracks
     from gato_ros.models.tokenizer import tokenize
 
     tracks = load_tracks(path, WHAT, FIX)
-    episode = episode_from(tracks)
+    episode = read_episode(path)
     journal = [
         json_module.loads(messages.read_text(data))
         for track in tracks.tracks.values()

@@ -13,10 +13,9 @@ import numpy as np
 from gato_ros.data import messages
 from gato_ros.data.episode_content import CAMERA, EpisodeContent, kind_of
 from gato_ros.data.episode_writer import SUFFIX, EpisodeWriter
-from gato_ros.data.message_stream import Channel, Message, MessageStream, unusable
-from gato_ros.data.tracks import Tracks
+from gato_ros.data.message_stream import MessageStream, unusable
 
-__all__ = ["Episode", "EpisodeWriter", "episode_from", "episode_paths", "read_episode"]
+__all__ = ["Episode", "EpisodeWriter", "episode_paths", "read_episode"]
 
 WHAT, FIX = "a whole episode", "`python -m gato_ros episodes verify FOLDER` tells what can be read"
 
@@ -71,17 +70,3 @@ def read_episode(path: Path) -> Episode:
         return replace(episode, values=episode.values | {key: np.stack(found) for key, found in pictures.items()})
     except (ValueError, KeyError, IndexError) as error:
         raise unusable(path, WHAT, FIX, f"{type(error).__name__}: {error}") from None
-
-
-def episode_from(tracks: Tracks) -> Episode:
-    """The episode in what was read of a file, without its pictures.
-
-    Raises:
-        ValueError, KeyError, IndexError: it holds none.
-    """
-    content = EpisodeContent()
-    channels = {topic: Channel(topic, track.message_type, track.metadata) for topic, track in tracks.tracks.items()}
-    for topic, track in tracks.tracks.items():
-        for one in zip(track.steps, track.stamps_ns, track.data):
-            content.add(Message(channels[topic], *one))
-    return Episode(**content.fields(channels, tracks.metadata))

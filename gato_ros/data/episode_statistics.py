@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from gato_ros.core.errors import SetupError
-from gato_ros.data import messages
+from gato_ros.data import messages, roles
+from gato_ros.data.channel_times import ChannelTimes, is_native_sensor
 from gato_ros.data.command_source import command_sources
-from gato_ros.data.episode import FIX, WHAT, Episode, episode_from
-from gato_ros.data.gaps import gaps_in_time, header_stamps_s, missing_numbers, usual_period_s
-from gato_ros.data.tracks import Tracks, load_tracks, unusable
-from gato_ros.data.verification import native_sensors, sensor_stamps_s
+from gato_ros.data.episode import FIX, WHAT, Episode
+from gato_ros.data.episode_content import CAMERA, EpisodeContent, kind_of
+from gato_ros.data.episode_stream import content_stream
+from gato_ros.data.gaps import gaps_in_time, missing_numbers, usual_period_s
+from gato_ros.data.message_stream import Message, MessageStream
 from gato_ros.embodiments import Embodiment, load_embodiment
 
 ACTIONS = ("vx", "vy", "vz", "wz", "opening")
@@ -54,16 +56,37 @@ class Figures:
 
 
 def read_figures(path: Path) -> Figures:
-    """The figures of an episode.
+    """The figures of an episode, in one pass. Memory: a chunk of the file, two pictures of each camera, and numbers.
 
     Raises:
         SetupError: the file is missing, cut short, altered, or not an episode.
     """
-    tracks = load_tracks(Path(path), WHAT, FIX)
-    try:
-        return _figures(tracks)
-    except (ValueError, KeyError, IndexError) as error:
-        raise unusable(path, WHAT, FIX, f"{type(error).__name__}: {error}") from None
+    stream, content, pictures = MessageStream(Path(path), WHAT, FIX), EpisodeContent(), _Pictures()
+    times: dict[str, ChannelTimes] = {}
+    for message in stream:
+        if message.channel.topic not in times:
+            times[message.channel.topic] = ChannelTimes(message.channel)
+        times[message.channel.topic].add(message.step, message.stamp_ns, message.data)
+        content.add(message)
+        pictures.add(message)
+    return _figures(content_stream(stream, content).episode, list(times.values()), pictures)
+
+
+@dataclass
+class _Pictures:
+    """How many each camera has, and how many of them are the one before."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    repeated: dict[str, int] = field(default_factory=dict)
+    _last: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, message: Message) -> None:
+        if kind_of(message.channel) != CAMERA:
+            return
+        key, pixels = message.channel.metadata["key"], message.data[messages.HEADER_BYTES :]
+        self.counts[key] = self.counts.get(key, 0) + 1
+        self.repeated[key] = self.repeated.get(key, 0) + (self._last.get(key) == pixels)
+        self._last[key] = pixels
 
 
 def contract_of(name: str) -> Embodiment | None:
@@ -74,45 +97,35 @@ def contract_of(name: str) -> Embodiment | None:
         return None
 
 
-def _figures(tracks: Tracks) -> Figures:
-    episode, observation = episode_from(tracks), tracks.only("observation", messages.FLOAT32_ARRAY)
+def _figures(episode: Episode, times: Sequence[ChannelTimes], pictures: _Pictures) -> Figures:
     contract = str(episode.metadata.get("embodiment"))
     stamps, period_s = episode.stamps_s, usual_period_s(episode.stamps_s)
-    lost = max(len(missing_numbers(observation.steps)), gaps_in_time(stamps, period_s).total if period_s else 0)
-    cameras = tracks.having("image", messages.IMAGE)
+    numbers = episode.steps.tolist()
+    lost = max(len(missing_numbers(numbers)), gaps_in_time(stamps, period_s).total if period_s else 0)
     return Figures(
         contract=contract,
         steps=len(stamps),
         seconds=float(stamps[-1] - stamps[0]),
         lost_ticks=lost,
         tick_s=np.diff(stamps),
-        skew_s=_skew_s(tracks, observation.steps),
+        skew_s=_skew_s(times, numbers),
         ages_s=_ages_s(episode),
-        images={track.metadata["key"]: len(track.steps) for track in cameras},
-        repeated={
-            track.metadata["key"]: sum(
-                left[_PIXELS:] == right[_PIXELS:] for left, right in zip(track.data, track.data[1:])
-            )
-            for track in cameras
-        },
-        sensors=dict(_sensors(tracks, contract_of(contract))),
-        values={key: value for key, value in episode.values.items() if value.ndim == 2},
+        images=pictures.counts,
+        repeated=pictures.repeated,
+        sensors=dict(_sensors(times, contract_of(contract))),
+        values=episode.values,
         actions=episode.actions,
         executed=episode.executed,
         sources=dict(Counter(command_sources(episode).tolist())),
     )
 
 
-_PIXELS = 12
-"""Bytes of an image message before its frame's name: encapsulation and stamp."""
-
-
-def _skew_s(tracks: Tracks, steps: Sequence[int]) -> np.ndarray:
+def _skew_s(times: Sequence[ChannelTimes], steps: Sequence[int]) -> np.ndarray:
     by_step: dict[int, list[float]] = {step: [] for step in steps}
-    for track in tracks.tracks.values():
-        if track.metadata.get("role") in ("image", "state"):
-            for step, stamp in zip(track.steps, header_stamps_s(track.message_type, track.data)):
-                by_step.get(step, []).append(stamp)
+    for one in times:
+        if one.channel.role in (roles.IMAGE, roles.STATE):
+            for step, stamp_ns in zip(one.steps, one.headers_ns):
+                by_step.get(step, []).append(stamp_ns / messages.NANOSECONDS)
     return np.array([max(stamps) - min(stamps) for stamps in by_step.values() if len(stamps) > 1])
 
 
@@ -124,11 +137,12 @@ def _ages_s(episode: Episode) -> dict[str, np.ndarray]:
     return {key: np.array(values) for key, values in ages.items()}
 
 
-def _sensors(tracks: Tracks, robot: Embodiment | None) -> Iterable[tuple[str, tuple[np.ndarray, int]]]:
-    for topic, track in native_sensors(tracks, robot).items():
-        stamps = sensor_stamps_s(track)
-        period_s = usual_period_s(stamps)
-        yield topic, (np.diff(stamps), gaps_in_time(stamps, period_s).total if period_s else 0)
+def _sensors(times: Sequence[ChannelTimes], robot: Embodiment | None) -> Iterable[tuple[str, tuple[np.ndarray, int]]]:
+    for one in times:
+        if is_native_sensor(one.channel, robot):
+            stamps = one.sensor_stamps_s
+            period_s = usual_period_s(stamps)
+            yield one.channel.topic, (np.diff(stamps), gaps_in_time(stamps, period_s).total if period_s else 0)
 
 
 def describe(parts: Sequence[Figures]) -> dict:
