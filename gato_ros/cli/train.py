@@ -103,6 +103,7 @@ def parse(args: list[str], **more: Any) -> Options:
 
 def run(options: Options) -> dict:
     """Train with a live picture; returns the final figures."""
+    from gato_ros.cli.train_check import check_data
     from gato_ros.cli.train_dashboard import Dashboard
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
@@ -116,6 +117,7 @@ def run(options: Options) -> dict:
     model = training_model(options.preset, robot, options.observe)
     model = replace(model, dropout=_dropout(options, model))
     _check_kind(options, model)
+    check_data(options.data, options.failures, robot, model.observation_keys)
     embodiment = contract_for(robot, model.observation_keys)
     initial = starting_weights(options.init, model, embodiment) if options.init else None
     make = _single_step if model.action_decoding == "one_pass" else _sequences

@@ -87,13 +87,13 @@ def load(
 
 
 def told_left_out(folder: Path, failures: bool) -> dict[Path, str]:
-    """The episodes of a folder that do not count, said once with the reason."""
+    """The files of a folder that do not count, said once with the reason."""
     from gato_ros.data.admission import left_out
 
-    reasons = {} if failures else left_out(folder)
+    reasons = left_out(folder, failures)
     for reason, count in Counter(reasons.values()).items():
         names = ", ".join(path.name for path, why in reasons.items() if why == reason)
-        print(f"train: {count} episodes of {folder} left out, {reason}: {names}", flush=True)
+        print(f"train: {count} of {folder} left out, {reason}: {names}", flush=True)
     return reasons
 
 

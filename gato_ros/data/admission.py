@@ -1,16 +1,23 @@
-"""Which episodes of a folder are not learned from, and why."""
+"""Which files of a folder are not learned from, and why."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from gato_ros.data.episode import episode_paths
+from gato_ros.data.file_kind import sorted_out
 from gato_ros.data.summary import Summary, summarise
 
 
-def left_out(folder: Path) -> dict[Path, str]:
-    """Episode -> reason, for those of the folder that nobody should learn from; the trash is not looked into."""
-    found = {path: _reason(summarise(path)) for path in episode_paths(folder)}
+def left_out(folder: Path, failures: bool = False) -> dict[Path, str]:
+    """File -> reason, for those of the folder that nobody should learn from; the trash is not looked into.
+
+    Args:
+        failures: learn from episodes that failed, too; what is no episode is left out all the same.
+    """
+    episodes, others = sorted_out(folder)
+    found = {path: str(other) for path, other in others.items()}
+    if not failures:
+        found |= {path: _reason(summarise(path)) for path in episodes}
     return {path: reason for path, reason in found.items() if reason}
 
 

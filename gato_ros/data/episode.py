@@ -12,7 +12,8 @@ import numpy as np
 
 from gato_ros.data import messages
 from gato_ros.data.episode_content import CAMERA, EpisodeContent, kind_of
-from gato_ros.data.episode_writer import SUFFIX, EpisodeWriter
+from gato_ros.data.episode_writer import EpisodeWriter
+from gato_ros.data.file_kind import sorted_out
 from gato_ros.data.message_stream import MessageStream, unusable
 
 __all__ = ["Episode", "EpisodeWriter", "episode_paths", "read_episode"]
@@ -47,8 +48,8 @@ class Episode:
 
 
 def episode_paths(folder: Path) -> list[Path]:
-    """The finished episodes of a folder, by name."""
-    return sorted(path for path in Path(folder).glob(f"*{SUFFIX}") if not path.name.startswith("."))
+    """The finished episodes of a folder, by name; files of others (`file_kind`) are not among them."""
+    return sorted_out(folder)[0]
 
 
 def read_episode(path: Path) -> Episode:

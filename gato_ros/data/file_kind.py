@@ -54,6 +54,19 @@ def what_else(path: Path) -> Other | None:
     return _judged(path, header, metadata)
 
 
+def sorted_out(folder: Path) -> tuple[list[Path], dict[Path, Other]]:
+    """The finished episodes of a folder by name, damaged ones among them, and what else is called `*.mcap` there."""
+    episodes, others = [], {}
+    for path in sorted(Path(folder).glob("*.mcap")):
+        if path.name.startswith("."):
+            continue
+        if other := what_else(path):
+            others[path] = other
+        else:
+            episodes.append(path)
+    return episodes, others
+
+
 def _beginning(file, size: int) -> tuple[Header | None, str]:
     """The header, and the name of the record of metadata that follows it; where they are damaged, None and nothing."""
     header, name = None, ""

@@ -58,6 +58,9 @@ class Contents:
     """Topic -> messages."""
     metadata: dict[str, dict]
     """Metadata record -> its values."""
+    first_ns: int = 0
+    """Stamp of the first message."""
+    last_ns: int = 0
 
     def having(self, role: str, message_type: str) -> list[Channel]:
         """The channels of a role and a type, in the order of the file."""
@@ -130,13 +133,17 @@ class MessageStream:
             channels[record.topic] = _channel(record, schemas)
             count = found.statistics.channel_message_counts.get(number, 0)
             counts[record.topic] = counts.get(record.topic, 0) + count
-        return Contents(channels, counts, {one.name: _values(one) for one in records})
+        times = found.statistics.message_start_time, found.statistics.message_end_time
+        return Contents(channels, counts, {one.name: _values(one) for one in records}, *times)
 
     def _counted(self) -> Contents:
         counts: dict[str, int] = {}
+        first_ns, last_ns = 2**63, 0
         for message in self:
             counts[message.channel.topic] = counts.get(message.channel.topic, 0) + 1
-        return Contents(dict(self.channels), {topic: counts.get(topic, 0) for topic in self.channels}, self.metadata)
+            first_ns, last_ns = min(first_ns, message.stamp_ns), max(last_ns, message.stamp_ns)
+        every = {topic: counts.get(topic, 0) for topic in self.channels}
+        return Contents(dict(self.channels), every, self.metadata, min(first_ns, last_ns), last_ns)
 
     def _channel(self, record: ChannelRecord, schemas: Mapping[int, str]) -> Channel:
         channel = _channel(record, schemas)

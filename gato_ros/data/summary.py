@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcap.reader import make_reader
-
 from gato_ros.core.errors import SetupError
-from gato_ros.data.episode import FIX, WHAT, episode_paths
+from gato_ros.data.episode import FIX, WHAT
+from gato_ros.data.file_kind import Other, folder_of_others, sorted_out, what_else
 from gato_ros.data.label import History, read_labels
+from gato_ros.data.message_stream import MessageStream, unusable
 from gato_ros.data.messages import NANOSECONDS
-from gato_ros.data.tracks import unusable
 
 
 @dataclass(frozen=True)
@@ -55,58 +55,84 @@ class Summary:
 def summarise(path: Path) -> Summary:
     """The summary of a file, its labels among it; never raises for what is in the file."""
     path = Path(path)
-    size, history = path.stat().st_size, read_labels(path)
     try:
-        with open(path, "rb") as file:
-            reader = make_reader(file)
-            found = reader.get_summary()
-            if found is None or found.statistics is None:
-                raise ValueError("no summary at its end")
-            records = {
-                one.name: {key: json.loads(value) for key, value in one.metadata.items()}
-                for one in reader.iter_metadata()
-            }
-    # Cut or altered bytes fail in whichever decoder meets them first.
-    except Exception as error:
-        return Summary(path, size, history=history, problem=f"not readable ({type(error).__name__}: {error})")
+        size, history = path.stat().st_size, read_labels(path)
+    except OSError as error:
+        return Summary(path, 0, problem=error.strerror or str(error))
+    if other := what_else(path):
+        return Summary(path, size, history=history, problem=other.what)
+    try:
+        found = MessageStream(path, WHAT, FIX).contents()
+    except SetupError as error:
+        return Summary(path, size, history=history, problem=f"not readable ({error.got})")
     counts = {"observation": 0, "image": 0}
-    for number, channel in found.channels.items():
-        role = channel.metadata.get("role")
-        if role in counts:
-            counts[role] = max(counts[role], found.statistics.channel_message_counts.get(number, 0))
-    seconds = (found.statistics.message_end_time - found.statistics.message_start_time) / NANOSECONDS
-    missing = "" if "episode" in records else "no episode record"
+    for topic, channel in found.channels.items():
+        if channel.role in counts:
+            counts[channel.role] = max(counts[channel.role], found.counts[topic])
     return Summary(
         path,
         size,
         counts["observation"],
         counts["image"],
-        seconds,
-        records.get("episode", {}),
-        records.get("outcome", {}),
+        (found.last_ns - found.first_ns) / NANOSECONDS,
+        found.metadata.get("episode", {}),
+        found.metadata.get("outcome", {}),
         history,
-        missing,
+        "" if "episode" in found.metadata else "no episode record",
     )
 
 
-def chosen_files(places: tuple[Path, ...]) -> list[Path]:
-    """The finished episodes of folders, and files, in the order given; each once.
+@dataclass(frozen=True)
+class Chosen:
+    """What lies at the places that somebody named."""
+
+    files: tuple[Path, ...]
+    """Episodes, each once."""
+    others: dict[Path, Other]
+    """What lies among them and is none."""
+
+
+def chosen(places: tuple[Path, ...]) -> Chosen:
+    """The finished episodes of folders, and files, in the order given.
 
     Raises:
-        SetupError: a place that is not there, or no episode at all.
+        SetupError: a place that is not there, a file named alone that is no episode, or no episode at all.
     """
     files: dict[Path, None] = {}
+    others: dict[Path, Other] = {}
     for place in map(Path, places):
-        if not place.exists():
+        if place.is_dir():
+            episodes, of_others = sorted_out(place)
+            files.update(dict.fromkeys(episodes))
+            others |= of_others
+        elif other := what_else(place):
+            raise SetupError(expected=f"an episode in {place}", got=other.what, fix=other.fix)
+        elif place.exists():
+            files[place] = None
+        else:
             raise SetupError(expected="a folder of episodes or one file", got=f"no {place}", fix="check the path")
-        files.update(dict.fromkeys([place] if place.is_file() else episode_paths(place)))
     if not files:
+        bags = [other for place in map(Path, places) if (other := folder_of_others(place))]
+        among = [f"{path.name}: {other.what}" for path, other in others.items()]
         raise SetupError(
             expected=f"episodes (*.mcap) in {', '.join(map(str, places))}",
-            got="none",
-            fix="`collect` or `record` makes some",
+            got=bags[0].what if bags else "; ".join(among[:3]) or "none",
+            fix=bags[0].fix if bags else "`collect` or `record` makes some",
         )
-    return list(files)
+    return Chosen(tuple(files), others)
+
+
+def chosen_files(places: tuple[Path, ...]) -> list[Path]:
+    """The episodes of `chosen`; what is none is said on stderr, a line each."""
+    found = chosen(places)
+    for line in said_of_others(found.others):
+        print(line, file=sys.stderr)
+    return list(found.files)
+
+
+def said_of_others(others: Mapping[Path, Other]) -> list[str]:
+    """A line for each file that is left out because it is no episode."""
+    return [f"left out: {path}: {other}" for path, other in others.items()]
 
 
 def whole_summary(path: Path) -> Summary:
