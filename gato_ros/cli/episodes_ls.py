@@ -35,10 +35,11 @@ def run(options: Options) -> dict:
 def _list(places: tuple[Path, ...]) -> dict:
     from gato_ros.cli.progress import counted
     from gato_ros.data.recovery import partial_paths
-    from gato_ros.data.summary import chosen_files, summarise
+    from gato_ros.data.summary import chosen, summarise
     from gato_ros.data.trash import in_trash
 
-    files, found = chosen_files(places), []
+    lying = chosen(places)
+    files, found = lying.files, []
     with counted("read", len(files), transient=True) as advance:
         for path in files:
             found.append(summarise(path))
@@ -55,6 +56,7 @@ def _list(places: tuple[Path, ...]) -> dict:
         "unreadable": sum(bool(row["problem"]) for row in rows),
         "unfinished": [str(path) for folder in folders for path in partial_paths(folder)],
         "in_trash": sum(len(in_trash(folder)) for folder in folders),
+        "not_episodes": {str(path): str(other) for path, other in lying.others.items()},
         "rows": rows,
     }
     _print(result)
@@ -109,6 +111,8 @@ def _print(result: dict) -> None:
         f"{result['steps']} steps, {result['bytes'] / 2**20:.1f} MiB; {result['unreadable']} unreadable, "
         f"{result['in_trash']} in the trash"
     )
+    for path, what in result["not_episodes"].items():
+        console.print(f"left out: {path}: {what}", markup=False)
     if result["unfinished"]:
         console.print(
             f"{len(result['unfinished'])} unfinished in .partial: where no recorder is running, "

@@ -1,4 +1,5 @@
-"""Read episodes through and verify each: checksums, dropped frames, silent gaps, the rate, the contract, NaN.
+"""Read episodes through and say everything that is wrong with each: checksums, dropped frames, silent gaps, rates,
+clocks, skew, the contract, values that are not finite or out of range, labels. Files of others are named and left out.
 
 Exit code 1 when an episode has a problem.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -30,9 +31,10 @@ def run(options: Options) -> dict:
     """Read every episode; rows, totals, and in `ok` whether all are whole."""
     from gato_ros.cli.progress import counted
     from gato_ros.data.label import orphans
-    from gato_ros.data.summary import chosen_files
+    from gato_ros.data.summary import chosen
 
-    paths, rows = chosen_files(options.places), []
+    places = chosen(options.places)
+    paths, rows = places.files, []
     # Unpacking and checksums leave the interpreter: threads do help.
     with ThreadPoolExecutor(os.cpu_count()) as pool, counted("verify", len(paths), transient=True) as advance:
         for row in pool.map(_row, paths):
@@ -48,6 +50,7 @@ def run(options: Options) -> dict:
         "images": sum(row["images"] for row in rows),
         "bytes": sum(row["bytes"] for row in rows),
         "labels_without_episode": lonely,
+        "not_episodes": {str(path): str(other) for path, other in places.others.items()},
         "rows": rows,
     }
     _print(result, options.problems_only)
@@ -55,10 +58,12 @@ def run(options: Options) -> dict:
 
 
 def _row(path: Path) -> dict:
+    from gato_ros.data.label import label_problems
+    from gato_ros.data.problem import EXPORT, TRAINING
     from gato_ros.data.summary import summarise
-    from gato_ros.data.verification import verify_episode
+    from gato_ros.data.verification import inspect_episode
 
-    one = summarise(path)
+    one, problems = summarise(path), inspect_episode(path).problems
     known = {**one.metadata, **one.outcome}
     return {
         "file": path.name,
@@ -66,7 +71,11 @@ def _row(path: Path) -> dict:
         "bytes": one.bytes,
         "steps": one.steps,
         "images": one.images,
-        "problems": [*verify_episode(path), *one.history.problems],
+        "problems": [*(problem.text for problem in problems), *label_problems(path, one.history)],
+        "found": [
+            {**asdict(problem), "forbids": [use for use in (TRAINING, EXPORT) if problem.forbids(use)]}
+            for problem in problems
+        ],
         "success": one.success,
         "recorded_success": one.recorded_success,
         **{key: known.get(key) for key in ("object_set", "objects", "seed")},
@@ -97,5 +106,7 @@ def _print(result: dict, problems_only: bool) -> None:
         f"{result['episodes']} episodes, {result['successes']} successes, {result['steps']} steps, "
         f"{result['bytes'] / 2**20:.1f} MiB; {result['with_problems']} with problems"
     )
+    for path, what in result["not_episodes"].items():
+        console.print(f"left out: {path}: {what}", markup=False)
     for path in result["labels_without_episode"]:
         console.print(f"labels without an episode: {path}", style="red")

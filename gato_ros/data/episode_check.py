@@ -167,7 +167,7 @@ def _loaded(kept: Path, key: dict) -> Finding | None:
         if content["key"] != key or not all(one["kind"] in FORBIDS for one in content["problems"]):
             return None
         problems = [Problem(**{**one, "steps": tuple(one["steps"])}) for one in content["problems"]]
-        return Finding(tuple(problems), frozenset(content["keys"]), int(content["steps"]))
+        return Finding(tuple(problems), frozenset(content["keys"]), int(content["steps"]), content["rate_hz"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -179,6 +179,7 @@ def _save(path: Path, key: dict, found: Finding) -> None:
         "problems": [asdict(one) for one in found.problems],
         "keys": sorted(found.keys),
         "steps": found.steps,
+        "rate_hz": found.rate_hz,
     }
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

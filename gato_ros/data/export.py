@@ -12,9 +12,12 @@ import numpy as np
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data.command_source import command_sources
+from gato_ros.data.episode_check import checked_all
 from gato_ros.data.episode_stream import EpisodeStream, Pictures, open_episode
 from gato_ros.data.gaps import missing_numbers
 from gato_ros.data.mcap_file import sync_folder
+from gato_ros.data.pace import common_rate_hz
+from gato_ros.data.problem import EXPORT
 from gato_ros.data.summary import Summary, summarise
 from gato_ros.data.value_names import ACTION_NAMES, value_names
 from gato_ros.embodiments import Embodiment, load_embodiment
@@ -79,37 +82,37 @@ class Selection:
     images: bool
     left_out: dict[str, str]
     """File -> why."""
+    fps: float
+    """Steps in a second, as measured: an int where a whole number will do, the contract's rate where that is right."""
 
     def takes(self) -> Iterator[Take]:
         """One after the other, each read when it is its turn."""
         for one in self.summaries:
             yield _take(one, open_episode(one.path), self.images)
 
-    @property
-    def fps(self) -> float:
-        """Steps in a second by the contract, an int where it is a whole number."""
-        rate = self.robot.control_rate_hz
-        return int(rate) if rate == int(rate) else rate
-
 
 def select(paths: Sequence[Path], images: bool = True, failures: bool = False) -> Selection:
     """The episodes that can be exported without a word that is not true.
 
-    Left out, and said: failures (unless asked for), files that cannot be read, episodes with steps missing or, where
-    images are wanted, with steps that have none.
+    Left out, and said: failures (unless asked for), what the check forbids to export (`problem.FORBIDS`), and, where
+    images are wanted, episodes with steps that have none.
 
     Raises:
-        SetupError: episodes of several contracts, or none left.
+        SetupError: episodes of several contracts or rates, or none left.
     """
     kept: list[Summary] = []
     left_out: dict[str, str] = {}
     for path in paths:
         one = summarise(path)
-        reason = one.problem or _reason(one, images, failures)
-        if reason:
+        if reason := one.problem or _reason(one, images, failures):
             left_out[str(path)] = reason
         else:
             kept.append(one)
+    found = checked_all([one.path for one in kept])
+    for one in list(kept):
+        if wrong := [problem.text for problem in found[one.path].problems if problem.forbids(EXPORT)]:
+            left_out[str(one.path)] = "; ".join(wrong)
+            kept.remove(one)
     contracts = {(one.metadata["embodiment"], one.metadata["contract_digest"]) for one in kept}
     if len(contracts) > 1:
         raise SetupError(
@@ -122,9 +125,11 @@ def select(paths: Sequence[Path], images: bool = True, failures: bool = False) -
         raise SetupError(
             expected="at least one episode to export",
             got=reasons,
-            fix="see --no-images and --failures, or record with images at every step",
+            fix="`episodes verify` says all; see --no-images and --failures, or record with images at every step",
         )
-    return Selection(load_embodiment(contracts.pop()[0]), tuple(kept), images, left_out)
+    robot = load_embodiment(contracts.pop()[0])
+    rates = {one.path.name: rate for one in kept if (rate := found[one.path].rate_hz) is not None}
+    return Selection(robot, tuple(kept), images, left_out, common_rate_hz(rates, robot.control_rate_hz))
 
 
 def _reason(one: Summary, images: bool, failures: bool) -> str:

@@ -40,7 +40,7 @@ def export_hdf5(selection: Selection, target: Path, done: Callable[[str], None] 
                     "version": __version__,
                     "embodiment": robot.name,
                     "contract_digest": robot.digest,
-                    "rate_hz": robot.control_rate_hz,
+                    "rate_hz": selection.fps,
                 }
             )
             file.create_group("mask").create_dataset(

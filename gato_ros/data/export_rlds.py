@@ -71,7 +71,7 @@ def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> i
     robot = selection.robot
     info = tfds.core.DatasetInfo(
         builder=tfds.core.DatasetIdentity(name="gato_ros", version=VERSION, data_dir=str(folder), module_name=""),
-        description=f"{robot.name} at {robot.control_rate_hz:g} Hz, contract {robot.digest}",
+        description=f"{robot.name} at {selection.fps:g} Hz, contract {robot.digest}",
         features=features,
     )
     info.set_file_format(tfds.core.FileFormat.ARRAY_RECORD)

@@ -21,6 +21,7 @@ FORBIDS: dict[str, frozenset[str]] = {
     "rate": frozenset({TRAINING}),
     # A single step teaches what it teaches; in an exported file, time runs evenly.
     "dropped": frozenset({EXPORT}),
+    "uneven": frozenset({EXPORT}),
     # Worth knowing.
     "pictures": frozenset(),
     "value_range": frozenset(),

@@ -7,17 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from pydantic import ValidationError
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data import messages, roles
-from gato_ros.data.channel_times import ChannelTimes, is_native_sensor
+from gato_ros.data.channel_times import ChannelTimes
 from gato_ros.data.episode import FIX, WHAT
 from gato_ros.data.episode_writer import SCHEMA_VERSION
 from gato_ros.data.file_kind import what_else
-from gato_ros.data.gaps import header_stamps_s
 from gato_ros.data.message_stream import Channel, MessageStream
+from gato_ros.data.pace import Pace
 from gato_ros.data.problem import Problem, spans
 from gato_ros.data.time_check import (
     alignment_problems,
@@ -27,7 +26,6 @@ from gato_ros.data.time_check import (
     skew_problems,
     step_problems,
 )
-from gato_ros.data.tracks import Track, Tracks
 from gato_ros.data.value_check import ValueCheck
 from gato_ros.embodiments import Embodiment, load_embodiment
 
@@ -48,6 +46,8 @@ class Finding:
     keys: frozenset[str] = frozenset()
     """Contract keys that it holds."""
     steps: int = 0
+    rate_hz: float | None = None
+    """Steps in a second from the first to the last; None for fewer than two, or where stamps do not increase."""
 
 
 def verify_episode(path: Path) -> list[str]:
@@ -83,17 +83,24 @@ def inspect_episode(path: Path, robot: Embodiment | None = None) -> Finding:
     problems += of_contract if about else []
     problems += _channel_problems(stream, channels, cut)
     observation = _observation(channels)
-    if observation is not None:
-        count = None if cut else stream.metadata.get("outcome", {}).get("steps")
-        problems += step_problems(observation, count)
-        if not cut:
-            problems += alignment_problems(channels, observation)
-            problems += picture_problems(channels, observation, everything_rendered(about))
-            problems += sensor_problems(channels, observation, contract)
-        problems += skew_problems(channels, values.camera_spread_s, contract)
-        problems += rate_problems(observation, contract)
+    if observation is None:
+        return Finding((*problems, *values.problems()), frozenset(values.keys))
+    if cut:
+        problems += step_problems(observation, None)
+    else:
+        problems += step_problems(observation, stream.metadata.get("outcome", {}).get("steps"))
+        problems += alignment_problems(channels, observation)
+        problems += picture_problems(channels, observation, everything_rendered(about))
+        problems += sensor_problems(channels, observation, contract)
+    problems += skew_problems(channels, values.camera_spread_s, contract)
+    problems += rate_problems(observation, contract)
+    pace = Pace.of(observation.stamps_s)
+    # Steps that are missing make the rest uneven; it is one loss.
+    if pace and pace.uneven and not any(problem.kind == "dropped" for problem in problems):
+        problems.append(Problem("uneven", f"steps come unevenly: {pace.uneven}", "observation"))
     problems += values.problems()
-    return Finding(tuple(problems), frozenset(values.keys), len(observation.steps) if observation else 0)
+    rate_hz = pace.rate_hz if pace else None
+    return Finding(tuple(problems), frozenset(values.keys), len(observation.steps), rate_hz)
 
 
 def _about(stream: MessageStream) -> dict:
@@ -165,18 +172,3 @@ def _is(channel: Channel, role: str, message_type: str) -> bool:
 def _observation(channels: dict[str, ChannelTimes]) -> ChannelTimes | None:
     found = [one for one in channels.values() if _is(one.channel, roles.OBSERVATION, messages.FLOAT32_ARRAY)]
     return found[0] if found else None
-
-
-def native_sensors(tracks: Tracks, robot: Embodiment | None) -> dict[str, Track]:
-    """Topic -> the cameras and joint states that were recorded at their own rate, not step by step."""
-    return {
-        topic: track
-        for topic, track in tracks.tracks.items()
-        if is_native_sensor(Channel(topic, track.message_type, track.metadata), robot)
-    }
-
-
-def sensor_stamps_s(track: Track) -> np.ndarray:
-    """[N] stamps [s] by the sensor's clock, or of the receipt where its messages have none."""
-    own = header_stamps_s(track.message_type, track.data)
-    return np.array(track.stamps_ns, np.float64) / messages.NANOSECONDS if own is None else own

@@ -30,7 +30,8 @@ def observation(step: int, rendered: bool = True) -> Observation:
 
 
 def label(step: int) -> Action:
-    return Action(np.array([0.001 * step, -0.001 * step, 0.0, 0.01 * step]), 0.085 * (step % 2))
+    part = step % 60  # within the contract's range, however long the episode
+    return Action(np.array([0.001 * part, -0.001 * part, 0.0, 0.01 * part]), 0.085 * (step % 2))
 
 
 def executed(step: int) -> Action:
@@ -46,12 +47,27 @@ def write(
     rendered=lambda step: True,
     source: Callable[[int], str] | None = None,
     raw=(),
+    stamp_s: Callable[[int], float] = lambda step: step / 20,
+    action: Callable[[int], Action] | None = None,
+    change: Callable[[int, dict], None] = lambda step, values: None,
+    privileged: Callable[[int], dict] = lambda step: {},
+    stamps_s: Callable[[int], dict] | None = None,
 ):
-    """An episode of the given step numbers; with `source` what a recorder notes; `raw` are (topic, type, bytes, ns)."""
+    """An episode of the given step numbers; with `source` what a recorder notes; `raw` are (topic, type, bytes, ns).
+
+    Args:
+        action: the labels, where they are not `label`.
+        change: of the values that are observed at a step.
+        stamps_s: what a recorder notes of the stamps of a step's sensors.
+    """
     with EpisodeWriter(folder, name, ROBOT, facts) as writer:
         for step in steps:
             tick = {"source": source(step), "ages_s": {"gripper/opening": 0.01}} if source else None
-            writer.add(step, observation(step, rendered(step)), label(step), executed(step), tick=tick)
+            tick = {"stamps_s": stamps_s(step)} if stamps_s else tick
+            seen = observation(step, rendered(step))
+            change(step, seen.values)
+            seen = Observation(seen.values, stamp_s(step), privileged(step))
+            writer.add(step, seen, (action or label)(step), executed(step), tick=tick)
         for number, (topic, message_type, data, stamp_ns) in enumerate(raw):
             writer.add_raw(topic, message_type, data, stamp_ns, number, {})
         return writer.close({"success": True} if outcome is None else outcome)
