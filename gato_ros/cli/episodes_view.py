@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,10 +19,16 @@ import tyro
 if TYPE_CHECKING:
     from gato_ros.cli.episode_plot import Plot
     from gato_ros.data.episode import Episode
+    from gato_ros.data.episode_stream import EpisodeStream
 
 TEMPLATE = Path(__file__).with_name("episode_page.html.jinja")
 ZOOM = 3
 """Of the cameras in a film."""
+PAGE_PIXELS = 500_000_000
+"""A page's film has at most so many, all pictures together: at most 640 wide if it must be, then fewer pictures."""
+PAGE_WIDTH = 640
+PAGE_BYTES = 32 * 2**20
+"""And about so many bytes, where it would have had more pixels."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +49,20 @@ def run(options: Options) -> dict:
     """Make a page or a film of every episode; their paths."""
     from gato_ros.cli.episode_plot import draw_episode
     from gato_ros.cli.progress import counted
-    from gato_ros.data.episode import read_episode
+    from gato_ros.data.episode_stream import open_episode
     from gato_ros.data.summary import chosen_files
 
     paths, rows = chosen_files(options.places), []
     options.out.mkdir(parents=True, exist_ok=True)
     with counted("view", len(paths), transient=True) as advance:
         for path in paths:
-            episode = read_episode(path)
-            plot, target = draw_episode(episode), options.out / f"{path.stem}.{options.format}"
+            recorded = open_episode(path)
+            plot, target = draw_episode(recorded.episode), options.out / f"{path.stem}.{options.format}"
             if options.format == "html":
-                page = _page(path, episode, plot)
+                page = _page(path, recorded, plot)
                 _whole(target, lambda partial, page=page: partial.write_text(page))
             else:
-                _whole(target, lambda partial, episode=episode, plot=plot: write_episode_film(partial, episode, plot))
+                _whole(target, lambda partial, one=recorded, plot=plot: write_episode_film(partial, one, plot))
             rows.append({"episode": str(path), "view": str(target), "bytes": target.stat().st_size})
             advance(path.name)
     for row in rows:
@@ -64,14 +70,14 @@ def run(options: Options) -> dict:
     return {"ok": True, "episodes": len(rows), "rows": rows}
 
 
-def write_episode_film(path: Path, episode: Episode, plot: Plot) -> None:
+def write_episode_film(path: Path, recorded: EpisodeStream, plot: Plot) -> None:
     """An MP4: the cameras, and below them the plot with a line where the film is."""
     from gato_ros.data.film import write_film
 
-    chart = plot.pixels()
+    chart, episode = plot.pixels(), recorded.episode
 
     def frames() -> Iterator[np.ndarray]:
-        for at_s, picture in zip(episode.stamps_s - episode.stamps_s[0], pictures(episode), strict=True):
+        for at_s, picture in zip(episode.stamps_s - episode.stamps_s[0], pictures(recorded), strict=True):
             lower = chart.copy()
             lower[:, plot.column(at_s, chart.shape[1])] = (0, 0, 0)
             yield lower if picture is None else np.vstack([_widened(picture, chart.shape[1]), lower])
@@ -79,18 +85,28 @@ def write_episode_film(path: Path, episode: Episode, plot: Plot) -> None:
     write_film(path, frames(), rate_hz(episode))
 
 
-def pictures(episode: Episode) -> Iterator[np.ndarray | None]:
-    """For every step the cameras side by side, uint8 [height width 3]: the step's own, or the latest before it.
+def pictures(recorded: EpisodeStream) -> Iterator[np.ndarray | None]:
+    """For every step the cameras side by side, uint8 [height width 3]: each camera's own, or its latest before it.
 
-    Before the first there is the first; None throughout an episode without pictures.
+    Before its first there is the first of all; None throughout an episode without pictures. One step is in memory.
     """
-    keys = [key for key, value in sorted(episode.values.items()) if value.ndim == 4]
-    for step in range(len(episode.steps)):
-        if not keys or not len(episode.image_steps):
-            yield None
-            continue
-        latest = max(0, int(np.searchsorted(episode.image_steps, step, side="right")) - 1)
-        yield np.hstack([episode.values[key][latest] for key in keys])
+    found = recorded.pictures() if recorded.cameras else iter(())
+    shown = {key: np.zeros(shape, np.uint8) for key, shape in recorded.cameras.items()}
+    ahead = next(found, None)
+    if ahead is not None:
+        shown |= ahead[1]
+    for step in range(len(recorded.episode.steps)):
+        while ahead is not None and ahead[0] <= step:
+            shown |= ahead[1]
+            ahead = next(found, None)
+        yield side_by_side([shown[key] for key in recorded.cameras]) if shown else None
+
+
+def side_by_side(images: Sequence[np.ndarray]) -> np.ndarray:
+    """One picture, uint8 [height width 3], both even as films want them; what is lower has black below it."""
+    height = -(-max(image.shape[0] for image in images) // 2) * 2
+    row = np.hstack([np.pad(image, ((0, height - image.shape[0]), (0, 0), (0, 0))) for image in images])
+    return row if row.shape[1] % 2 == 0 else np.pad(row, ((0, 0), (0, 1), (0, 0)))
 
 
 def rate_hz(episode: Episode) -> float:
@@ -110,14 +126,14 @@ def _widened(picture: np.ndarray, width: int) -> np.ndarray:
     return np.pad(large, ((0, 0), (margin // 2, margin - margin // 2), (0, 0)))
 
 
-def _page(path: Path, episode: Episode, plot: Plot) -> str:
+def _page(path: Path, recorded: EpisodeStream, plot: Plot) -> str:
     import jinja2
 
     from gato_ros.data.command_source import command_sources
     from gato_ros.data.summary import summarise
     from gato_ros.data.verification import verify_episode
 
-    one = summarise(path)
+    one, episode = summarise(path), recorded.episode
     counts = dict(zip(*np.unique(command_sources(episode), return_counts=True)))
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(TEMPLATE.read_text()).render(
@@ -125,13 +141,13 @@ def _page(path: Path, episode: Episode, plot: Plot) -> str:
         one=one,
         problems=[*verify_episode(path), *one.history.problems],
         labels=[asdict(label) for label in one.history.labels],
-        film=_film_data(episode),
+        film=_film_data(recorded),
         plot=plot.svg(),
         left=plot.left,
         right=plot.right,
         start_s=plot.start_s,
         end_s=plot.end_s,
-        cameras=[key for key, value in sorted(episode.values.items()) if value.ndim == 4],
+        cameras=list(recorded.cameras),
         sources={str(key): int(value) for key, value in counts.items()},
         # The whole contract is in there, too, and would be the longest thing on the page.
         facts={
@@ -141,18 +157,38 @@ def _page(path: Path, episode: Episode, plot: Plot) -> str:
     )
 
 
-def _film_data(episode: Episode) -> str | None:
+def _film_data(recorded: EpisodeStream) -> str | None:
     """The cameras as a data URL; None without pictures."""
-    from gato_ros.data.film import write_film
-
-    frames = pictures(episode)
-    first = next(frames, None)
-    if first is None:
+    if not recorded.cameras:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        film = Path(folder) / "episode.mp4"
-        write_film(film, pictures(episode), rate_hz(episode), keyframe_every=10)
-        return "data:video/mp4;base64," + base64.b64encode(film.read_bytes()).decode()
+        path = Path(folder) / "episode.mp4"
+        _write_page_film(path, recorded)
+        return "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _write_page_film(path: Path, recorded: EpisodeStream) -> None:
+    """Every picture of a short episode as it is; a long one's smaller, then fewer, so that a browser can hold them."""
+    from gato_ros.data.film import Film
+
+    count, rate = len(recorded.episode.steps), rate_hz(recorded.episode)
+    size, every, most_bits_s = None, 1, None
+    height, width = side_by_side([np.zeros(shape, np.uint8) for shape in recorded.cameras.values()]).shape[:2]
+    if count * height * width > PAGE_PIXELS:
+        shrink = min(1.0, PAGE_WIDTH / width)
+        size = tuple(max(2, round(shrink * side / 2) * 2) for side in (width, height))
+        every = -(-count * size[0] * size[1] // PAGE_PIXELS)
+        most_bits_s = int(8 * PAGE_BYTES * rate / count)
+    with Film(path, rate / every, keyframe_every=10, most_bits_s=most_bits_s) as film:
+        for step, picture in enumerate(pictures(recorded)):
+            if step % every == 0:
+                film.add(picture if size is None else _resized(picture, size))
+
+
+def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    import cv2
+
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def _whole(path: Path, write: Callable[[Path], object]) -> None:

@@ -12,6 +12,7 @@ from gato_ros.cli import episodes_view
 from gato_ros.cli.episode_plot import draw_episode
 from gato_ros.core.errors import SetupError
 from gato_ros.data.episode import read_episode
+from gato_ros.data.episode_stream import open_episode
 from gato_ros.data.label import add_label
 from tests.data.recordings import FACTS, OPERATED, write
 
@@ -55,7 +56,7 @@ def test_a_step_without_a_picture_shows_the_one_before(tmp_path):
         np.hstack([episode.values[key][place] for key in sorted(episode.values) if episode.values[key].ndim == 4])
         for place in (0, 1)
     ]
-    for step, picture in enumerate(episodes_view.pictures(episode)):
+    for step, picture in enumerate(episodes_view.pictures(open_episode(path))):
         np.testing.assert_array_equal(picture, seen[step >= 5])
 
 
