@@ -13,6 +13,7 @@ from gato_ros.cli import (
     bench_entropy,
     bench_guard,
     bench_guard_peers,
+    bench_memory,
     bench_peers,
     bench_record_cost,
     bench_record_kill,
@@ -40,6 +41,7 @@ Options = Union[
     ],
     Annotated[bench_record_peers.Options, tyro.conf.subcommand("record-peers", description=bench_record_peers.__doc__)],
     Annotated[bench_doctor.Options, tyro.conf.subcommand("doctor", description=bench_doctor.__doc__)],
+    Annotated[bench_memory.Options, tyro.conf.subcommand("memory", description=bench_memory.__doc__)],
     Annotated[bench_corrupt.Options, tyro.conf.subcommand("corrupt", description=bench_corrupt.__doc__)],
 ]
 

@@ -325,7 +325,8 @@ def _training(training: TrainingConfig, model) -> TrainingConfig:
 def _frames(options: Options, weights: dict[str, float]):
     """Training frames, held-out frames, and the count of frames per folder: those that count for something."""
     from gato_ros.cli.train_sequences import told_left_out, told_sources
-    from gato_ros.data.frames import frame_parts, join
+    from gato_ros.data.frame_cache import frame_parts
+    from gato_ros.data.frames import join
     from gato_ros.training.mixing import step_weights
 
     folders, limit = options.data, options.limit

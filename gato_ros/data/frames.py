@@ -1,12 +1,13 @@
 """Single frames for training: what was seen, what should be done, and ground truth for auxiliary losses.
 
-Images stay zstd-compressed in memory (about 3 kB a frame instead of 98 kB) and are unpacked batch by batch.
+Images stay zstd-compressed (about 3 kB a frame instead of 98 kB), those of a long episode in its file, and are
+unpacked batch by batch.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +18,10 @@ from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.command_source import EXPERT, command_sources
-from gato_ros.data.episode import Episode, episode_paths, read_episode
+from gato_ros.data.episode_stream import EpisodeStream
+from gato_ros.data.frame_blocks import Blocks, BlockWriter, read_arrays
 
 SUFFIX = ".frames.npz"
-CACHE = ".frames"
-"""Folder beside episodes that keeps their frames, so that a second training starts at once."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Frames:
     image_keys: tuple[str, ...]
     image_shape: tuple[int, int, int]
     """[height width 3] of every image."""
-    images: tuple[bytes, ...]
+    images: Blocks
     """N zstd blocks, each the images of a frame one after another in the order of `image_keys`."""
     vectors: dict[str, np.ndarray]
     """Contract key -> [N size] float32."""
@@ -55,7 +55,7 @@ class Frames:
         return Frames(
             self.image_keys,
             self.image_shape,
-            tuple(self.images[row] for row in rows),
+            self.images.only(rows),
             {key: value[rows] for key, value in self.vectors.items()},
             self.actions[rows],
             {key: value[rows] for key, value in self.privileged.items()},
@@ -74,46 +74,68 @@ class Frames:
 
 def make_frames(image_keys: Sequence[str], rows: Iterable[tuple[Observation, Action]]) -> Frames:
     """Frames of observations that have images, with their labels."""
-    compressor = zstandard.ZstdCompressor(level=3)
-    blocks, vectors, actions, privileged, shape = [], {}, [], {}, (0, 0, 3)
-    for observation, action in rows:
-        pictures = np.stack([observation.values[key] for key in image_keys])
-        shape = pictures.shape[1:]
-        blocks.append(compressor.compress(pictures.tobytes()))
-        for key, value in observation.values.items():
-            if key not in image_keys:
-                vectors.setdefault(key, []).append(value)
-        for key, value in observation.privileged.items():
-            privileged.setdefault(key, []).append(value)
-        actions.append(action.as_vector())
+    vectors, actions, privileged, shape = {}, [], {}, (0, 0, 3)
+
+    def pictures() -> Iterator[np.ndarray]:
+        nonlocal shape
+        for observation, action in rows:
+            stacked = np.stack([observation.values[key] for key in image_keys])
+            shape = stacked.shape[1:]
+            for key, value in observation.values.items():
+                if key not in image_keys:
+                    vectors.setdefault(key, []).append(value)
+            for key, value in observation.privileged.items():
+                privileged.setdefault(key, []).append(value)
+            actions.append(action.as_vector())
+            yield stacked
+
+    blocks = Blocks.of(compressed(pictures()))
     return Frames(
         tuple(image_keys),
         tuple(int(n) for n in shape),
-        tuple(blocks),
+        blocks,
         _stack(vectors),
         np.array(actions, np.float32).reshape(-1, 5),
         _stack(privileged),
     )
 
 
-def frames_from_episode(path: Path) -> Frames:
-    """The rendered steps of a recorded episode."""
-    return rendered_steps(read_episode(path))
-
-
-def rendered_steps(episode: Episode) -> Frames:
-    """The steps of an episode that have images."""
-    rows = episode.image_steps
-    image_keys = tuple(sorted(key for key, value in episode.values.items() if value.ndim == 4))
+def compressed(pictures: Iterable[np.ndarray]) -> Iterator[bytes]:
+    """A zstd block for each [cameras height width 3]."""
     compressor = zstandard.ZstdCompressor(level=3)
-    pictures = [np.stack([episode.values[key][i] for key in image_keys]) for i in range(len(rows))]
-    shape = tuple(int(n) for n in pictures[0].shape[1:]) if pictures else (0, 0, 3)
+    for stacked in pictures:
+        yield compressor.compress(stacked)
+
+
+def rendered_steps(recorded: EpisodeStream) -> Frames:
+    """The steps of an episode that have images, these in memory."""
+    return _around(recorded, Blocks.of(_episode_blocks(recorded)))
+
+
+def save_rendered_steps(path: Path, recorded: EpisodeStream) -> None:
+    """As `save_frames` of `rendered_steps`, with one step's pictures in memory."""
+    _save(path, _around(recorded, Blocks.of(())), _episode_blocks(recorded))
+
+
+def _episode_blocks(recorded: EpisodeStream) -> Iterator[bytes]:
+    if len(set(recorded.cameras.values())) > 1:
+        sizes = ", ".join(f"{key} {height}x{width}" for key, (height, width, _) in recorded.cameras.items())
+        raise SetupError(
+            expected=f"cameras of one size in {recorded.path}",
+            got=sizes,
+            fix="record with a contract whose cameras have one size: training takes no others",
+        )
+    return compressed(np.stack([*found.values()]) for _, found in recorded.whole_pictures())
+
+
+def _around(recorded: EpisodeStream, blocks: Blocks) -> Frames:
+    episode, rows = recorded.episode, recorded.episode.image_steps
     sources = command_sources(episode)[rows]
     return Frames(
-        image_keys,
-        shape,
-        tuple(compressor.compress(p.tobytes()) for p in pictures),
-        {key: value[rows] for key, value in episode.values.items() if key not in image_keys},
+        tuple(recorded.cameras),
+        next(iter(recorded.cameras.values()), (0, 0, 3)),
+        blocks,
+        {key: value[rows] for key, value in episode.values.items()},
         episode.actions[rows],
         {key: value[rows].astype(np.float32) for key, value in episode.privileged.items()},
         None if (sources == EXPERT).all() else sources,
@@ -149,7 +171,7 @@ def join(parts: Sequence[Frames]) -> Frames:
     return Frames(
         first.image_keys,
         first.image_shape,
-        sum((part.images for part in parts), ()),
+        Blocks.join([part.images for part in parts]),
         {key: np.concatenate([part.vectors[key] for part in parts]) for key in first.vectors},
         np.concatenate([part.actions for part in parts]),
         {key: np.concatenate([_or_nan(part, key, widths[key]) for part in parts]) for key in sorted(widths)},
@@ -159,32 +181,38 @@ def join(parts: Sequence[Frames]) -> Frames:
 
 def save_frames(path: Path, frames: Frames) -> None:
     """Write `path` whole or not at all."""
+    _save(path, frames, (frames.images[row] for row in range(len(frames))))
+
+
+def _save(path: Path, frames: Frames, blocks: Iterable[bytes]) -> None:
+    """The frames with other blocks than theirs."""
     head = json.dumps({"image_keys": frames.image_keys, "image_shape": frames.image_shape})
-    arrays = {
-        "head": np.array(head),
-        "lengths": np.array([len(block) for block in frames.images], np.int64),
-        "blocks": np.frombuffer(b"".join(frames.images), np.uint8),
-        "actions": frames.actions,
-        **{f"vector:{key}": value for key, value in frames.vectors.items()},
-        **{f"privileged:{key}": value for key, value in frames.privileged.items()},
-        **({} if frames.sources is None else {"sources": frames.sources}),
-    }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name("." + path.name + ".partial")
-    with open(partial, "wb") as file:
-        np.savez(file, **arrays)
-    partial.replace(path)
+    try:
+        with open(partial, "wb") as file:
+            writer = BlockWriter(file)
+            for block in blocks:
+                writer.add(block)
+            writer.finish(
+                {
+                    "head": np.array(head),
+                    "actions": frames.actions,
+                    **{f"vector:{key}": value for key, value in frames.vectors.items()},
+                    **{f"privileged:{key}": value for key, value in frames.privileged.items()},
+                    **({} if frames.sources is None else {"sources": frames.sources}),
+                }
+            )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load_frames(path: Path) -> Frames:
-    """Inverse of `save_frames`; SetupError if the file is not whole."""
+    """Inverse of `save_frames`; the images of a long file stay in it. SetupError if the file is not whole."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
+        arrays, blocks = read_arrays(path)
         head = json.loads(str(arrays["head"]))
-        ends = np.cumsum(arrays["lengths"])
-        blob = arrays["blocks"].tobytes()
-        blocks = tuple(blob[end - length : end] for end, length in zip(ends, arrays["lengths"]))
         pick = lambda prefix: {k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)}  # noqa: E731
         return Frames(
             tuple(head["image_keys"]),
@@ -201,34 +229,3 @@ def load_frames(path: Path) -> Frames:
             got=f"{type(error).__name__}: {error}",
             fix="delete it and collect again",
         ) from None
-
-
-def cache_path(episode: Path, suffix: str) -> Path:
-    """Where what is read from an episode is kept; another recording of the same name has another place."""
-    return episode.parent / CACHE / f"{episode.stem}-{episode.stat().st_size}{suffix}"
-
-
-def frame_parts(folder: Path, skip: Container[Path] = ()) -> list[Frames]:
-    """The frames of a folder, file by file: its `*.frames.npz` and the rendered steps of its episodes (cached).
-
-    Args:
-        skip: episodes that do not count (`admission.left_out`).
-
-    Raises:
-        SetupError: the folder holds neither.
-    """
-    folder = Path(folder)
-    parts = [load_frames(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
-    for path in episode_paths(folder):
-        if path in skip:
-            continue
-        cached = cache_path(path, SUFFIX)
-        if not cached.exists():
-            save_frames(cached, frames_from_episode(path))
-        parts.append(load_frames(cached))
-    parts = [part for part in parts if len(part)]
-    if not parts:
-        raise SetupError(
-            expected=f"episodes or frames in {folder}", got="none", fix="run `python -m gato_ros collect` first"
-        )
-    return parts

@@ -7,12 +7,15 @@ import zipfile
 from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gato_ros.core.errors import SetupError
-from gato_ros.data.episode import Episode, episode_paths, read_episode
-from gato_ros.data.frames import SUFFIX, Frames, cache_path, load_frames, rendered_steps, save_frames
+from gato_ros.data.episode import Episode, episode_paths
+from gato_ros.data.episode_stream import open_episode
+from gato_ros.data.frame_cache import episode_frames, kept_file
+from gato_ros.data.frames import Frames
 from gato_ros.data.label import read_labels
 
 ORDER_SUFFIX = ".order.npz"
@@ -37,7 +40,7 @@ class Recording:
 
 
 def load_recordings(folder: Path, skip: Container[Path] = ()) -> list[Recording]:
-    """The episodes of a folder by name; what is read is kept beside them, the frames where `frame_parts` keeps them.
+    """The episodes of a folder by name; what is read is kept, the frames where `frame_parts` keeps them.
 
     Args:
         skip: episodes that do not count (`admission.left_out`).
@@ -63,23 +66,14 @@ def _judged(path: Path) -> Recording:
 
 
 def _load(path: Path) -> Recording:
-    frames, order = cache_path(path, SUFFIX), cache_path(path, ORDER_SUFFIX)
-    if not (frames.exists() and order.exists()):
-        episode = read_episode(path)
-        if not frames.exists():
-            save_frames(frames, rendered_steps(episode))
-        _save_order(order, episode)
+    order = kept_file(path, ORDER_SUFFIX, lambda target: _save_order(target, open_episode(path).episode))
+    frames = episode_frames(path)
+    if order is None:
+        episode = open_episode(path).episode
+        return _recording(frames, **_order(episode))
     try:
         with np.load(order, allow_pickle=False) as file:
-            head = json.loads(str(file["head"]))
-            return Recording(
-                load_frames(frames),
-                file["steps"],
-                file["executed"],
-                int(head["length"]),
-                tuple(head["source"]),
-                float(head["outcome"]),
-            )
+            return _recording(frames, json.loads(str(file["head"])), file["steps"], file["executed"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise SetupError(
             expected=f"a whole file {order}",
@@ -88,7 +82,11 @@ def _load(path: Path) -> Recording:
         ) from None
 
 
-def _save_order(path: Path, episode: Episode) -> None:
+def _recording(frames: Frames, head: dict, steps: np.ndarray, executed: np.ndarray) -> Recording:
+    return Recording(frames, steps, executed, int(head["length"]), tuple(head["source"]), float(head["outcome"]))
+
+
+def _order(episode: Episode) -> dict[str, Any]:
     rows, told = episode.image_steps, episode.metadata
     outcome = episode.outcome.get("return", float(bool(episode.outcome.get("success"))))
     head = {
@@ -96,8 +94,15 @@ def _save_order(path: Path, episode: Episode) -> None:
         "outcome": outcome,
         "source": [str(told.get(key, "")) for key in ("task", "object_set", "driver")],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
+    return {"head": head, "steps": rows, "executed": episode.executed[rows]}
+
+
+def _save_order(path: Path, episode: Episode) -> None:
+    order = _order(episode)
     partial = path.with_name("." + path.name + ".partial")
-    with open(partial, "wb") as file:
-        np.savez(file, head=np.array(json.dumps(head)), steps=rows, executed=episode.executed[rows])
-    partial.replace(path)
+    try:
+        with open(partial, "wb") as file:
+            np.savez(file, **{**order, "head": np.array(json.dumps(order["head"]))})
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -17,6 +17,10 @@ from gato_ros.training.optimiser import TrainingState
 from gato_ros.training.step import measure, train_step
 
 VALIDATION_FRAMES = 1024
+AT_ONCE_BYTES = 2**27
+"""Pictures of held-out frames up to so many bytes are measured as one batch: 1024 frames of two 128 px cameras."""
+PART_BYTES = 2**24
+"""What has more is measured in parts of so many: on the device they take several times as much."""
 
 
 class Objective(Protocol):
@@ -61,8 +65,21 @@ class SingleStep:
         return train_step(state, batch, config=self.config, model=self.model, layout=self.layout)
 
     @cached_property
-    def _held_out(self) -> Batch:
-        return self.validation.batch(np.arange(min(len(self.validation), VALIDATION_FRAMES)))
+    def _held_out(self) -> list[np.ndarray]:
+        """The rows of each batch that is measured, all of one length."""
+        count = min(len(self.validation), VALIDATION_FRAMES)
+        frames = self.validation.frames
+        each = len(frames.image_keys) * int(np.prod(frames.image_shape)) if self.layout.images else 0
+        size = count if count * each <= AT_ONCE_BYTES else max(1, PART_BYTES // each)
+        return np.split(np.arange(count // size * size), count // size)
+
+    @cached_property
+    def _held_out_batch(self) -> Batch:
+        return self.validation.batch(self._held_out[0])
 
     def measure(self, params: Any) -> dict[str, Any]:
-        return measure(params, self._held_out, config=self.config, model=self.model, layout=self.layout)
+        parts = self._held_out
+        # One batch is kept for the next time; several would be as large as what is not to be in memory.
+        batches = [self._held_out_batch] if len(parts) == 1 else map(self.validation.batch, parts)
+        found = [measure(params, batch, config=self.config, model=self.model, layout=self.layout) for batch in batches]
+        return found[0] if len(found) == 1 else {key: np.mean([one[key] for one in found], 0) for key in found[0]}

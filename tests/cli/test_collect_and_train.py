@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from gato_ros.data.episode import read_episode
-from gato_ros.data.frames import frame_parts
+from gato_ros.data.frame_cache import frame_parts
 
 
 def gato(*arguments, timeout=240):

@@ -8,8 +8,9 @@ import pytest
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
+from gato_ros.data.cache_place import BESIDE
 from gato_ros.data.episode import EpisodeWriter, read_episode
-from gato_ros.data.frames import CACHE, frame_parts
+from gato_ros.data.frame_cache import frame_parts
 from gato_ros.data.prompt import prompt_files, read_prompt
 from gato_ros.data.recording import load_recordings
 from gato_ros.embodiments import load_embodiment
@@ -47,8 +48,8 @@ def test_a_recording_keeps_order_labels_and_what_was_done_and_reads_the_episode_
         np.testing.assert_allclose(found[0].frames.actions[:, 0], [0, 0.01, 0.04], atol=1e-6)
         assert (found[0].frames.pixels([2]) == 4).all()
         if not again:  # the second time from beside the episodes; single-step training finds its frames there, too
-            monkeypatch.setattr("gato_ros.data.recording.read_episode", None)
-            monkeypatch.setattr("gato_ros.data.frames.read_episode", None)
+            monkeypatch.setattr("gato_ros.data.recording.open_episode", None)
+            monkeypatch.setattr("gato_ros.data.frame_cache.open_episode", None)
     assert len(frame_parts(tmp_path)) == 3
 
 
@@ -57,7 +58,7 @@ def test_a_folder_without_episodes_and_a_cut_cache_are_named(tmp_path):
         load_recordings(tmp_path)
     write(tmp_path, "a", rendered=range(6))
     load_recordings(tmp_path)
-    for order in (tmp_path / CACHE).glob("*.order.npz"):
+    for order in (tmp_path / BESIDE).glob("*.order.npz"):
         order.write_bytes(order.read_bytes()[:-30])
     with pytest.raises(SetupError, match="whole file"):
         load_recordings(tmp_path)
@@ -94,7 +95,7 @@ def test_prompts_without_images_or_of_another_contract_are_refused(tmp_path):
 def test_prompt_files_are_one_episode_or_those_of_a_folder(tmp_path):
     paths = [write(tmp_path, name, rendered=()) for name in ("b", "a")]
     assert prompt_files(tmp_path) == sorted(paths) and prompt_files(paths[0]) == [paths[0]]
-    shutil.rmtree(tmp_path / CACHE, ignore_errors=True)
+    shutil.rmtree(tmp_path / BESIDE, ignore_errors=True)
     (tmp_path / "empty").mkdir()
     for place in ("empty", "nowhere"):
         with pytest.raises(SetupError, match="an episode, or a folder"):

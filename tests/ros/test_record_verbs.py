@@ -10,7 +10,7 @@ import pytest
 from gato_ros.cli.bench_record_parity import compare
 from gato_ros.data import roles
 from gato_ros.data.episode import EpisodeWriter, read_episode
-from gato_ros.data.frames import frame_parts
+from gato_ros.data.frame_cache import frame_parts
 from gato_ros.data.tracks import load_tracks
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.layout import token_layout

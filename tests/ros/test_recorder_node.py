@@ -18,7 +18,7 @@ from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
 from gato_ros.data.episode import episode_paths, read_episode
-from gato_ros.data.frames import frame_parts
+from gato_ros.data.frame_cache import frame_parts
 from gato_ros.data.recovery import partial_paths
 from gato_ros.data.tracks import load_tracks
 from gato_ros.data.trash import in_trash
