@@ -8,11 +8,17 @@ inside `run`, so that `--help` is quick.
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
+import math
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from gato_ros.cli.door import EXIT_CODES, REFUSED, REPORTED, SUCCESS, TRACEBACK, passed
+from gato_ros.cli.option_checks import check_options
 from gato_ros.core.errors import SetupError, unknown_name
 
 VERBS = {
@@ -41,47 +47,73 @@ def help_text() -> str:
     """What `python -m gato_ros` prints."""
     lines = ["usage: python -m gato_ros VERB [options]     (VERB --help explains each)", ""]
     lines += [f"  {name:9} {text}" for name, text in VERBS.items()]
-    return "\n".join(lines)
+    lines += ["", "exit codes:", *(f"  {code:9} {text}" for code, text in EXIT_CODES.items())]
+    return "\n".join([*lines, "", f"{TRACEBACK}=1 prints the traceback of an error, too."])
 
 
 def write_json(path: Path, value: dict) -> None:
-    """Write `value` to `path` whole or not at all; NaN is refused (it is not JSON)."""
-    text = json.dumps(value, indent=2, allow_nan=False)
+    """Write `value` to `path` whole or not at all; a device or pipe is written into.
+
+    Raises:
+        SetupError: NaN or infinite numbers (they are not JSON), named by their keys.
+    """
+    try:
+        text = json.dumps(value, indent=2, allow_nan=False)
+    except ValueError:
+        raise SetupError(
+            expected=f"finite numbers for {path}",
+            got=", ".join(itertools.islice(_not_finite(value, ""), 3)) or "a value that contains itself",
+            fix="the figures say more: a training that diverged has none",
+        ) from None
+    if path.absolute().parts[1:2] in (("dev",), ("proc",)) or (path.exists() and not path.is_file()):
+        path.write_text(text + "\n")  # to replace /dev/stdout or /dev/null would take it from everybody
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text + "\n")
-    partial.replace(path)
+    try:
+        partial.write_text(text + "\n")
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _not_finite(value: Any, name: str) -> Iterator[str]:
+    """Where in a result there are numbers that JSON does not know."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+    for key, part in items:
+        yield from _not_finite(part, f"{name}.{key}" if name else str(key))
+    if isinstance(value, float) and not math.isfinite(value):
+        yield f"{name} = {value}"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one verb; exit code 0 on success, 1 when the verb reports failure, 2 on bad input."""
+    """Run one verb and exit; the codes are door.EXIT_CODES."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    raise SystemExit(passed(arguments[0] if arguments else "", lambda: _run(arguments)))
+
+
+def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(help_text())
-        raise SystemExit(0 if arguments else 2)
+        return SUCCESS if arguments else REFUSED
     verb, rest = arguments[0], arguments[1:]
+    if verb not in VERBS:
+        raise unknown_name("a verb", verb, VERBS)
     try:
-        if verb not in VERBS:
-            raise unknown_name("a verb", verb, VERBS)
-        try:
-            import tyro
-        except ModuleNotFoundError:
-            raise SetupError(
-                expected="the packages of requirements/runtime.txt",
-                got="a Python without tyro",
-                fix="run `make venv` and use .venv/bin/python",
-            ) from None
-        module = importlib.import_module(f"gato_ros.cli.{verb}")
-        # A verb whose defaults depend on one of its options has a `parse` of its own.
-        parse = getattr(module, "parse", partial(tyro.cli, module.Options))
-        options = parse(args=rest, prog=f"python -m gato_ros {verb}", description=module.__doc__)
-        result = module.run(options)
-        if getattr(options, "json", None):
-            write_json(options.json, result)
-    except SetupError as error:
-        print(f"gato_ros {verb}: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print(f"gato_ros {verb}: interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
-    raise SystemExit(0 if result.get("ok", True) else 1)
+        import tyro
+    except ModuleNotFoundError:
+        raise SetupError(
+            expected="the packages of requirements/runtime.txt",
+            got="a Python without tyro",
+            fix="run `make venv` and use .venv/bin/python",
+        ) from None
+    module = importlib.import_module(f"gato_ros.cli.{verb}")
+    # A verb whose defaults depend on one of its options has a `parse` of its own.
+    parse = getattr(module, "parse", partial(tyro.cli, module.Options))
+    options = parse(args=rest, prog=f"python -m gato_ros {verb}", description=module.__doc__)
+    check_options(options)
+    result = module.run(options)
+    if getattr(options, "json", None):
+        write_json(options.json, result)
+    return SUCCESS if result.get("ok", True) else REPORTED
