@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gato_ros.core.bounds import CountOrNone, Seed
 from gato_ros.core.errors import SetupError
 
 WEIGHTS_FILES = ("params.safetensors", "config.json")
@@ -27,11 +28,11 @@ class Options:
     """A shipped policy, or a folder with weights. It is copied first."""
     preset: str = "sawyer_small"
     """Size of the model whose training checkpoint is written and damaged."""
-    flips: int = 1000
+    flips: CountOrNone = 1000
     """Files with one flipped bit."""
-    truncations: int = 100
+    truncations: CountOrNone = 100
     """Files that end too early."""
-    seed: int = 0
+    seed: Seed = 0
     json: Path | None = None
     """Write the result here as JSON."""
 

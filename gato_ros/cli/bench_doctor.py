@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from gato_ros.core.bounds import Count, check_bounds
 from gato_ros.core.errors import SetupError
 
 FIRST_SEED = 900_000
@@ -25,7 +26,7 @@ PATIENCE_S = 90.0
 class Options:
     """How often."""
 
-    starts: int = 20
+    starts: Count = 20
     """How many clean starts."""
     policy: str = ""
     """A folder with weights, or the name of shipped ones; default: the one that `sim` takes."""
@@ -39,8 +40,7 @@ def run(options: Options) -> dict:
     from gato_ros.cli.progress import counted
     from gato_ros.cli.sim import own_domain
 
-    if options.starts < 1:
-        raise SetupError(expected="--starts of at least 1", got=str(options.starts), fix="give a positive number")
+    check_bounds(options)
     folder = weights_folder(options.policy or DEFAULT).resolve()
     rows, alarms = 0, []
     with own_domain(), counted("clean starts", options.starts) as advance:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gato_ros.core.errors import SetupError
+from gato_ros.core.bounds import Episodes, Processes, Seed, check_bounds
 
 if TYPE_CHECKING:
     from gato_ros.cli.evaluate_episode import Job
@@ -34,11 +34,11 @@ class Options:
     """A folder with weights, or the name of shipped ones."""
     sets: tuple[str, ...] = ("cubes", "triplet1", "triplet2", "triplet3", "triplet4", "triplet5")
     """Object sets."""
-    episodes: int = 30
+    episodes: Episodes = 30
     """Of each set."""
-    seed: int = 900_000
+    seed: Seed = 900_000
     """Seed of the first episode of each set."""
-    workers: int = os.cpu_count() or 1
+    workers: Processes = os.cpu_count() or 1
     """Processes."""
     json: Path | None = None
     """Write the result here as JSON, the entropies of every step included."""
@@ -64,8 +64,7 @@ def run(options: Options) -> dict:
     from gato_ros.cli.progress import counted
     from gato_ros.cli.worker_pool import worker_pool
 
-    if options.episodes < 1:
-        raise SetupError(expected="--episodes of at least 1", got=str(options.episodes), fix="give a positive number")
+    check_bounds(options)
     folder = str(weights_folder(options.policy).resolve())
     jobs = [Job(folder, name, options.seed + number) for name in options.sets for number in range(options.episodes)]
     traces = []

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gato_ros.core.bounds import Count, Seed
 from gato_ros.core.errors import SetupError
 
 WARM_UP = 200
@@ -22,9 +23,9 @@ TICK_S = 0.01
 class Options:
     """How long, and in what state."""
 
-    steps: int = 20_000
+    steps: Count = 20_000
     """Timed steps."""
-    seed: int = 0
+    seed: Seed = 0
     json: Path | None = None
     """Write the result here as JSON."""
 

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 
 from gato_ros.cli.guard_peers_fuzz import ANGULAR_RAD_S, KINDS, Envelope, Fuzz, fuzz, judge, judge_targets
+from gato_ros.cli.option_checks import OutFolder
+from gato_ros.core.bounds import Count, CountOrNone, Positive, Seed
 from gato_ros.core.errors import SetupError
 
 PROGRAM = Path(__file__).with_name("bench_guard_peers_program.py")
@@ -39,16 +41,16 @@ class Options:
 
     environments: Path = ROOT
     """Folder with .venv-peer-dm_robotics, .venv-peer-lerobot and .venv-peer-openpi."""
-    ticks: int = 200_000
+    ticks: Count = 200_000
     """Commands for each system."""
-    trials: int = 5
+    trials: CountOrNone = 5
     """Losses of the policy, for each fault and system; 0: no kill tests."""
-    observe_s: float = 60.0
+    observe_s: Positive = 60.0
     """How long a peer is watched after each fault [s]; our loop is watched for 3 s."""
     policy: str = "sawyer_mastery"
     """Weights that drive our loop in the kill test."""
-    seed: int = 0
-    out: Path = Path("out/guard")
+    seed: Seed = 0
+    out: OutFolder = Path("out/guard")
     """Folder for peers.md."""
     json: Path | None = Path("out/guard/peers.json")
     """Write the result here as JSON."""

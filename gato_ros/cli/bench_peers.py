@@ -11,10 +11,11 @@ import json as json_module
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from gato_ros.core.bounds import LARGEST_COUNT, Within, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
 
 PROGRAM = Path(__file__).with_name("bench_peers_program.py")
@@ -30,7 +31,7 @@ class Options:
     """An autoregressive preset."""
     precision: str = "float32"
     """Of our side (models/precision.py); float32 is what the peer runs in."""
-    steps: int = 20
+    steps: Annotated[int, Within(3, LARGEST_COUNT)] = 20
     """Control steps of each side, in turn."""
     json: Path | None = None
     """Write the result here as JSON."""
@@ -55,8 +56,7 @@ def run(options: Options) -> dict:
             got=f"no {options.peer_python}",
             fix="run `make bench-peers`",
         )
-    if options.steps < 3:
-        raise SetupError(expected="--steps of at least 3", got=str(options.steps), fix="measure longer")
+    check_bounds(options)
     config, embodiment = streaming[options.preset], load_embodiment()
     layout = token_layout(embodiment.spec, config)
     peer = _Peer(options.peer_python, peer_shape(config, layout))

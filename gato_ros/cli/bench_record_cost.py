@@ -10,10 +10,11 @@ import signal
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
-from gato_ros.core.errors import SetupError
+from gato_ros.core.bounds import LARGEST_COUNT, Count, Seed, Within, check_bounds
 
 BOUND_MS = 1.0
 
@@ -22,13 +23,13 @@ BOUND_MS = 1.0
 class Options:
     """How long, and with which policy."""
 
-    blocks: int = 5
+    blocks: Count = 5
     """So many times without, and as many with."""
-    steps: int = 300
+    steps: Annotated[int, Within(20, LARGEST_COUNT)] = 300
     """Control ticks in each block."""
     policy: str = "hold"
     """Directory of weights, the name of shipped ones, or `hold`: its own time hides nothing."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the first block's start."""
     json: Path | None = Path("out/record/cost.json")
     """Write the result here."""
@@ -36,10 +37,7 @@ class Options:
 
 def run(options: Options) -> dict:
     """Measure; ok when the 99th percentile is at most BOUND_MS higher with a recorder, and no tick more is missed."""
-    if options.blocks < 1 or options.steps < 20:
-        raise SetupError(
-            expected="--blocks of at least 1 and --steps of at least 20", got=str(options), fix="measure longer"
-        )
+    check_bounds(options)
     latencies, missed, recorded = measure(options)
     p50, p99 = ({name: float(np.percentile(found, share)) for name, found in latencies.items()} for share in (50, 99))
     without = np.array_split(latencies["without"], 2)

@@ -11,21 +11,22 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from gato_ros.core.errors import SetupError
+from gato_ros.core.bounds import Episodes, Processes, Seed, Within, check_bounds
 
 
 @dataclass(frozen=True)
 class Options:
     """How often, and how many at a time."""
 
-    kills: int = 500
+    kills: Episodes = 500
     """How many in all."""
-    workers: int = 1
+    workers: Processes = 1
     """Recorders side by side, each with a robot in a ROS domain of its own; too many for the machine cost steps."""
-    longest_s: float = 2.0
+    longest_s: Annotated[float, Within(0, 60, open_below=True, as_interval=True)] = 2.0
     """A kill comes within so long after the recording began [s]."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the moments."""
     json: Path | None = Path("out/record/kill.json")
     """Write the result here."""
@@ -37,12 +38,7 @@ def run(options: Options) -> dict:
     from gato_ros.cli.worker_pool import worker_pool
     from gato_ros.nodes.recorder_kills import kill_trials
 
-    if options.kills < 1 or options.workers < 1 or not 0.0 < options.longest_s <= 60.0:
-        raise SetupError(
-            expected="--kills and --workers of at least 1, --longest-s in (0, 60]",
-            got=str(options),
-            fix="give other numbers",
-        )
+    check_bounds(options)
     rows: list[dict] = []
     with (
         tempfile.TemporaryDirectory(prefix="gato_ros_kills_") as place,

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gato_ros.cli.option_checks import OutFolder
+from gato_ros.core.bounds import Count, Seed, check_bounds
 from gato_ros.core.errors import SetupError
 
 if TYPE_CHECKING:
@@ -23,15 +25,15 @@ EPISODE_STEPS = 400
 class Options:
     """How many steps, of which policy."""
 
-    steps: int = 1000
+    steps: Count = 1000
     """Of the policy, in as many episodes as it takes."""
     policy: str = ""
     """Directory of weights, or the name of shipped ones. Default: policy_source.DEFAULT."""
     task: str = "red_on_blue"
     """What to stack on what."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the first episode's start."""
-    keep: Path | None = None
+    keep: OutFolder | None = None
     """Keep the recordings in this folder."""
     json: Path | None = Path("out/record/parity.json")
     """Write the result here."""
@@ -45,8 +47,7 @@ def run(options: Options) -> dict:
     from gato_ros.models.layout import token_layout
     from gato_ros.models.weights import weights_config
 
-    if options.steps < 1:
-        raise SetupError(expected="--steps of at least 1", got=str(options.steps), fix="compare more")
+    check_bounds(options)
     folder, robot = weights_folder(options.policy or DEFAULT), load_embodiment()
     config = weights_config(folder)
     layout = token_layout(contract_for(robot, config.observation_keys).spec, config)

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from gato_ros.core.errors import SetupError
+from gato_ros.core.bounds import Count, Episodes, Seed, check_bounds
 
 PROGRAM = Path(__file__).with_name("bench_record_peers_program.py")
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,14 +34,14 @@ class Options:
 
     peer_python: Path = ROOT / ".venv-peer-lerobot-recorder/bin/python"
     """Python of an environment with the whole of LeRobot; `make record-peers` makes one."""
-    kills: int = 20
+    kills: Count = 20
     """Of each side."""
-    episodes: int = 4
+    episodes: Episodes = 4
     """That a process would record if it were let; kills come anywhere among them."""
-    steps: int = 60
+    steps: Count = 60
     """Frames of an episode."""
-    fps: int = 20
-    seed: int = 0
+    fps: Count = 20
+    seed: Seed = 0
     json: Path | None = Path("out/record/peers.json")
     """Write the result here."""
 
@@ -50,8 +50,7 @@ def run(options: Options) -> dict:
     """Kill both sides in turn; a peer that does not run says why in its row."""
     from gato_ros.cli.progress import counted
 
-    if min(options.kills, options.episodes, options.steps, options.fps) < 1:
-        raise SetupError(expected="numbers of at least 1", got=str(options), fix="give larger ones")
+    check_bounds(options)
     rng, pythons = np.random.default_rng(options.seed), {OURS: Path(sys.executable), PEER: options.peer_python}
     trials: dict[str, list[Trial]] = {side: [] for side in pythons}
     problems: dict[str, str] = {}

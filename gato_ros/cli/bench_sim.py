@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gato_ros.core.bounds import Count, Seed
 from gato_ros.core.errors import SetupError
 
 PEER_PROGRAM = Path(__file__).with_name("bench_sim_peer.py")
@@ -26,9 +27,9 @@ BLOCK = 20
 class Options:
     """How much to measure."""
 
-    ticks: int = 400
+    ticks: Count = 400
     """Control ticks (50 ms of simulated time each)."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the first episode."""
     peer_python: Path | None = None
     """Python of a virtual environment that has dm-robotics-moma, dm-robotics-manipulation, dm_control, mujoco."""

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from gato_ros.core.bounds import Count, check_bounds
 from gato_ros.core.errors import SetupError
 
 CHILD = "from gato_ros.cli.bench_start import first_action; import sys; first_action(sys.argv[1])"
@@ -30,7 +31,7 @@ class Options:
 
     policy: str = ""
     """A folder with weights, or the name of shipped ones; default: the one that `sim` takes."""
-    starts: int = 3
+    starts: Count = 3
     """Cold starts, and as many warm ones."""
     json: Path | None = None
     """Write the result here as JSON."""
@@ -40,8 +41,7 @@ def run(options: Options) -> dict:
     """Measure; seconds of every start and their medians."""
     from gato_ros.cli.policy_source import DEFAULT, weights_folder
 
-    if options.starts < 1:
-        raise SetupError(expected="--starts of at least 1", got=str(options.starts), fix="give a positive number")
+    check_bounds(options)
     folder = weights_folder(options.policy or DEFAULT)
     rows: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
     for number in range(options.starts):

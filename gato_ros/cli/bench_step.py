@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
+from gato_ros.core.bounds import LARGEST_COUNT, Positive, Within, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ class Options:
     precisions: tuple[str, ...] = ("float32", "bfloat16", "bfloat16_weights", "mixed", "int8")
     """Of models/precision.py. What does not fit into the free memory is left out and named."""
     sides: tuple[Literal["streaming", "one_pass", "full_recompute"], ...] = ("streaming", "one_pass", "full_recompute")
-    steps: int = 50
+    steps: Annotated[int, Within(3, LARGEST_COUNT)] = 50
     """Control steps measured of each side, interleaved."""
-    seconds: float = 60.0
+    seconds: Positive = 60.0
     """Stop a preset after about this time [s]. A side that has had its equal share of it waits for the others, so that
     recomputing 1.18 B parameters is measured once and not for an hour."""
     embodiment: str = "sawyer_rgb_stacking"
@@ -95,8 +96,7 @@ def _check(options: Options, known: dict[str, GatoConfig]) -> None:
     for precision in options.precisions:
         if precision not in PRECISIONS:
             raise unknown_name("a precision", precision, PRECISIONS)
-    if options.steps < 3:
-        raise SetupError(expected="--steps of at least 3", got=str(options.steps), fix="measure longer")
+    check_bounds(options)
 
 
 def measure(config: GatoConfig, embodiment: Embodiment, options: Options, rates: dict[str, float]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gato_ros.core.bounds import Batch, Count, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
 
 STATE_BYTES = 20
@@ -30,9 +31,9 @@ class Options:
     """Of the model; `fused` needs bfloat16 on a GPU."""
     rematerialise: bool = True
     """Compute layers again in the backward pass where the preset says so; no: keep everything, if memory allows."""
-    batch: int | None = None
+    batch: Batch | None = None
     """Frames or sequences in a step; by default 64 frames, 1 sequence."""
-    repetitions: int = 5
+    repetitions: Count = 5
     """Steps measured after the first one."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract."""
@@ -51,12 +52,7 @@ def run(options: Options) -> dict:
     for name in options.preset:
         if name not in PRESETS:
             raise unknown_name("a preset", name, PRESETS)
-    if options.repetitions < 1 or (options.batch is not None and options.batch < 1):
-        raise SetupError(
-            expected="--repetitions and --batch of at least 1",
-            got=f"{options.repetitions} and {options.batch}",
-            fix="measure something",
-        )
+    check_bounds(options)
     machine, embodiment = {"device": device_name(), **measured_rates()}, load_embodiment(options.embodiment)
     presets, refused = {}, {}
     work = [(name, compute) for name in options.preset for compute in options.compute]

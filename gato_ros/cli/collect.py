@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gato_ros.cli.option_checks import OutFolder
 from gato_ros.cli.progress import counted
 from gato_ros.cli.worker_pool import worker_pool
+from gato_ros.core.bounds import Count, Episodes, Processes, Seed, ShareAboveZero, ShareBelowOne, check_bounds
 from gato_ros.core.errors import SetupError
 
 FIRST_EVALUATION_SEED = 900_000
@@ -24,7 +26,7 @@ SCENES_PER_FILE = 100
 class Options:
     """What to collect, and where."""
 
-    out: Path
+    out: OutFolder
     """Folder for the episodes (one MCAP each) or the snapshot files."""
     kind: Literal["episodes", "snapshots"] = "episodes"
     """`episodes`: the expert acts, with noise; `snapshots`: random situations without physics, labelled."""
@@ -34,15 +36,15 @@ class Options:
     """What to stack on what: red_on_blue or blue_on_green."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract; sawyer_rgb_stacking_told records the task in words, too."""
-    episodes: int = 100
+    episodes: Episodes = 100
     """Episodes to attempt, or scenes to draw (a scene gives `per_scene` frames)."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the first; the next ones count up."""
-    workers: int = os.cpu_count() or 1
+    workers: Processes = os.cpu_count() or 1
     """Processes."""
-    image_share: float = 0.25
+    image_share: ShareAboveZero = 0.25
     """Share of plain ticks that are rendered (up to three times as many where fingers move). 1 renders all."""
-    per_scene: int = 4
+    per_scene: Count = 4
     """Snapshots per scene."""
     keep_failures: bool = False
     """Keep episodes that did not end in a stack, too."""
@@ -50,7 +52,7 @@ class Options:
     """Vary light, colours, textures, cameras, friction, mass, delay and noise (sim/randomisation.py, TRAINING)."""
     policy: str | None = None
     """Weights, a folder or a shipped name, that drive while the expert labels (DAgger); default: the expert drives."""
-    expert_share: float = 0.3
+    expert_share: ShareBelowOne = 0.3
     """With --policy: share of one-second segments that the expert drives, so that a jam ends."""
     compilation_cache: str = ""
     """Folder for compiled code of --policy, `off`, or nothing: the user's cache."""
@@ -90,25 +92,17 @@ def _check(options: Options) -> None:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.sim.task import OBJECT_SETS, stack_task
 
+    check_bounds(options)
     embodiment = load_embodiment(options.embodiment)
     stack_task(options.task)
     if options.objects not in OBJECT_SETS:
         raise unknown_name("an object set", options.objects, OBJECT_SETS)
-    if options.seed < 0 or options.seed + options.episodes > FIRST_EVALUATION_SEED:
+    if options.seed + options.episodes > FIRST_EVALUATION_SEED:
         raise SetupError(
             expected=f"seeds from 0 up to {FIRST_EVALUATION_SEED}",
             fix="higher seeds are for evaluation",
             got=f"{options.seed} to {options.seed + options.episodes}",
         )
-    if not 0 <= options.expert_share < 1:
-        raise SetupError(expected="--expert-share in [0, 1)", got=str(options.expert_share), fix="0.3 is a good value")
-    for name in ("episodes", "workers", "per_scene"):
-        if getattr(options, name) < 1:
-            raise SetupError(
-                expected=f"--{name} of at least 1", got=str(getattr(options, name)), fix="give a positive number"
-            )
-    if not 0 < options.image_share <= 1:
-        raise SetupError(expected="--image-share in (0, 1]", got=str(options.image_share), fix="0.25 is a good value")
     if options.policy is not None:
         from gato_ros.cli.policy_source import make_policy
 

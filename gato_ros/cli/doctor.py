@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from gato_ros.core.bounds import NotNegative, Positive
+
 NEEDED = {
     "numpy": "numpy",
     "pydantic": "pydantic",
@@ -105,9 +107,9 @@ class Options:
     Default: those that policy_node runs, where they are on this machine."""
     without: tuple[str, ...] = ()
     """With --robot: what does not run on purpose: robot, guard, policy."""
-    seconds: float = 4.0
+    seconds: Positive = 4.0
     """With --robot: how long to listen [s]."""
-    patience: float = 10.0
+    patience: NotNegative = 10.0
     """With --robot: wait so long for nodes to be found before that [s]."""
     recordings: Path = Path("recordings")
     """With --robot: the folder whose disk has to have room."""

@@ -32,8 +32,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from gato_ros.cli.option_checks import OutFile, OutFolder
 from gato_ros.cli.progress import counted
 from gato_ros.cli.worker_pool import worker_pool
+from gato_ros.core.bounds import Clips, CountOrNone, Episodes, Processes, Seed
 from gato_ros.core.errors import SetupError
 
 if TYPE_CHECKING:
@@ -52,9 +54,9 @@ class Options:
     """What to stack on what: red_on_blue or blue_on_green."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract; sawyer_rgb_stacking_told tells the policy the task in words."""
-    episodes: int = 100
+    episodes: Episodes = 100
     """Episodes of each set. The 95 % interval of 100 is about 20 points wide, of 400 about 10."""
-    seed: int = 900_000
+    seed: Seed = 900_000
     """Seed of the first episode; the next ones count up. Policies never train on 900000 and above."""
     perturb: str | None = None
     """Disturb the world: camera_shift, light, colour, latency, dropped_frames, action_noise or physics; all runs
@@ -69,16 +71,16 @@ class Options:
     """Compare with this result, episode by episode, on the seeds and sets that both have."""
     result: Path | None = None
     """Run nothing: compare this result with the one of --against. Options on what to run are not read."""
-    video: Path | None = None
+    video: OutFolder | None = None
     """Film failed episodes again into this folder: failures.mp4 (both cameras of each, side by side) and
     failures.png (how they ended)."""
-    video_episodes: int = 12
+    video_episodes: Clips = 12
     """At most so many, of as many kinds of failure as there are."""
-    report: Path | None = None
+    report: OutFile | None = None
     """Write all this as one HTML page, which needs no file beside it; works with --result, too."""
-    report_videos: int = 4
+    report_videos: CountOrNone = 4
     """Successes to film for the page, and as many failures."""
-    workers: int = os.cpu_count() or 1
+    workers: Processes = os.cpu_count() or 1
     """Processes."""
     compilation_cache: str = ""
     """Folder for compiled code, `off`, or nothing: the user's cache."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gato_ros.cli.evaluate_comparison import EvaluationResult, check_common, read_result
 from gato_ros.cli.evaluate_episode import PROMPTS, condition
 from gato_ros.cli.evaluate_partial import PartialResult
+from gato_ros.core.bounds import LARGEST_SEED, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 ALL = "all"
 TRIPLETS = "triplets"
-LARGEST_SEED = 2**31 - 1
-MOST_CLIPS = 64
 
 
 @dataclass(frozen=True)
@@ -72,21 +71,9 @@ def _check_numbers_and_places(options: Options) -> None:
             got=f"--level {options.level} alone",
             fix="say what to disturb, or --perturb all",
         )
-    for name in ("episodes", "workers", "video_episodes"):
-        if getattr(options, name) < 1:
-            raise SetupError(
-                expected=f"--{name.replace('_', '-')} of at least 1",
-                got=str(getattr(options, name)),
-                fix="give a positive number",
-            )
+    check_bounds(options)
     if options.prompt and options.perturb:
         raise SetupError(expected="--prompt or --perturb", got="both", fix="measure one after the other")
-    if options.video_episodes > MOST_CLIPS:
-        raise SetupError(
-            expected=f"--video-episodes of at most {MOST_CLIPS}",
-            got=str(options.video_episodes),
-            fix="more do not fit on a screen",
-        )
     if not 0 <= options.seed <= LARGEST_SEED - options.episodes:
         raise SetupError(
             expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]",
@@ -96,10 +83,6 @@ def _check_numbers_and_places(options: Options) -> None:
     if options.json and (options.json.is_dir() or any(path.is_file() for path in options.json.parents)):
         raise SetupError(
             expected="a file that can be written for --json", got=str(options.json), fix="choose another place"
-        )
-    if options.report_videos < 0:
-        raise SetupError(
-            expected="--report-videos of at least 0", got=str(options.report_videos), fix="0 films nothing"
         )
     check_report(options.report)
     if options.video and any(path.is_file() for path in (options.video, *options.video.parents)):

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gato_ros.cli.fault_catalogue import Fault, load_catalogue
+from gato_ros.cli.option_checks import OutFile
 
 TEMPLATE = Path(__file__).with_name("safety.md.jinja")
 
@@ -14,7 +15,7 @@ TEMPLATE = Path(__file__).with_name("safety.md.jinja")
 class Options:
     """What to do with the catalogue."""
 
-    page: Path | None = None
+    page: OutFile | None = None
     """Write the page for people here (docs/safety.md)."""
     json: Path | None = None
     """Write the rows here as JSON."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from gato_ros.core.bounds import Count, NotNegative, Seed, check_bounds
 from gato_ros.core.errors import SetupError
 
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ class Options:
     """What the model reads; it goes on where this stops."""
     image: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
     """Pictures that the model sees before the text, whose sides the patch size divides; may be given more than once."""
-    max_tokens: int = 64
+    max_tokens: Count = 64
     """Stop after so many, if the model does not end the text before."""
-    temperature: float = 0.0
+    temperature: NotNegative = 0.0
     """0 takes the likeliest token; above, tokens are drawn."""
-    top_k: int | None = None
+    top_k: Count | None = None
     """Draw from the likeliest so many only."""
-    seed: int = 0
+    seed: Seed = 0
     vocabulary: Path | None = None
     """The SentencePiece model of the weights, if it is neither beside them nor the published one."""
     embodiment: str = "sawyer_rgb_stacking"
@@ -52,8 +53,7 @@ def run(options: Options) -> dict:
     from gato_ros.models.weights import load_weights, weights_config
 
     sampling = Sampling(options.temperature, options.top_k)
-    if options.max_tokens < 1:
-        raise SetupError(expected="max_tokens of 1 or more", got=str(options.max_tokens), fix="raise it")
+    check_bounds(options)
     if options.vocabulary is not None:
         load_vocabulary(options.vocabulary)
     folder = weights_folder(options.policy)

@@ -12,8 +12,9 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
+from typing import Annotated
 
-from gato_ros.core.errors import SetupError
+from gato_ros.core.bounds import ProcessesOrNone, Seed, Within, check_bounds
 
 EPISODE_TICKS = 400
 BLOCK = 25
@@ -27,11 +28,11 @@ SHOWN = 20
 class Options:
     """How much."""
 
-    ticks: int = 10_000_000
+    ticks: Annotated[int, Within(1, 10**11)] = 10_000_000
     """Guard steps, rounded up to whole episodes of 400."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the first episode; the next ones count up."""
-    workers: int = 0
+    workers: ProcessesOrNone = 0
     """Processes side by side; 0: one per core."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract whose guard it is."""
@@ -47,9 +48,8 @@ def run(options: Options) -> dict:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.kinematics import Kinematics
 
+    check_bounds(options)
     Kinematics(load_embodiment(options.embodiment))  # here a bad contract is one line, in a worker it is many
-    if options.ticks < 1:
-        raise SetupError(expected="--ticks of at least 1", got=str(options.ticks), fix="give a larger number")
     episodes = -(-options.ticks // EPISODE_TICKS)
     workers = options.workers or os.cpu_count() or 1
     blocks = [range(options.seed + i, options.seed + min(i + BLOCK, episodes)) for i in range(0, episodes, BLOCK)]

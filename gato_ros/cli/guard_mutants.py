@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gato_ros.core.bounds import CountOrNone, Positive, ProcessesOrNone, Seed
 from gato_ros.core.errors import SetupError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,12 +52,12 @@ class Options:
 
     rooms: tuple[str, ...] = ()
     """Modules of gato_ros.core; default: all of the guard's mathematics."""
-    sample: int = 0
+    sample: CountOrNone = 0
     """So many of the mutants, drawn by the seed; 0: all."""
-    seed: int = 0
-    time_limit_s: float = 90.0
+    seed: Seed = 0
+    time_limit_s: Positive = 90.0
     """A mutant that keeps the tests busy for more processor time than this counts as killed: it hangs."""
-    workers: int = 0
+    workers: ProcessesOrNone = 0
     """Processes side by side; 0: one per core."""
     json: Path | None = None
     """Write the result here as JSON."""

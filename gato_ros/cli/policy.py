@@ -13,6 +13,8 @@ from typing import Annotated
 
 import tyro
 
+from gato_ros.cli.option_checks import OutFolder
+from gato_ros.core.bounds import Processes, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.training.stage import CollectStage, Stage, TrainStage, product, reads, stated
 
@@ -27,7 +29,7 @@ class Options:
     """`generalization` (no test object in training), `mastery` (goes on from there to all objects), `smoke` (toy)."""
     preset: str | None = None
     """A model in place of the recipe's; `sawyer_medium` where there is a GPU. It needs an --out of its own."""
-    out: Path | None = None
+    out: OutFolder | None = None
     """Folder of data, runs, results and ledger; default out/policy, for `smoke` out/policy-smoke."""
     until: str | None = None
     """Stop after this stage."""
@@ -35,7 +37,7 @@ class Options:
     """Do these stages again, and all that build on them. What they had made goes to OUT/set_aside."""
     list_stages: Annotated[bool, tyro.conf.arg(name="list")] = False
     """Print the stages with their state and hours, and do nothing."""
-    workers: int = os.cpu_count() or 1
+    workers: Processes = os.cpu_count() or 1
     """Processes of collection and evaluation; they do not change the result."""
     json: Path | None = None
     """Write the final figures here as JSON."""
@@ -46,14 +48,13 @@ def run(options: Options) -> dict:
     from gato_ros.cli.policy_ledger import Ledger, alone, at_work
     from gato_ros.training.recipe import recipe
 
+    check_bounds(options)
     stages = recipe(options.recipe, options.preset)
     out = options.out or Path("out/policy-smoke" if options.recipe == "smoke" else "out/policy")
     out = Path(os.path.relpath(out)) if out.resolve().is_relative_to(Path.cwd()) else out.resolve()
     for name in (*options.redo, *([options.until] if options.until else [])):
         if name not in (known := [stage.name for stage in stages]):
             raise unknown_name("a stage", name, known)
-    if options.workers < 1:
-        raise SetupError(expected="--workers of at least 1", got=str(options.workers), fix="give a positive number")
     if options.list_stages:
         ledger = Ledger(out, at_work(out))
         _print_table(stages, ledger)

@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from gato_ros.cli.option_checks import OutFolder
+from gato_ros.core.bounds import LARGEST_SEED, Count, Episodes, Seed, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
     from gato_ros.nodes.plan import NodePlan
     from gato_ros.nodes.record_session import RecordSession, Take
 
-LARGEST_SEED = 2**31 - 1
 NO_LIMIT_S = 1e9
 KEPT = ("stop_success", "stop_fail")
 THROWN_AWAY = ("discard", "redo")
@@ -31,13 +32,13 @@ THROWN_AWAY = ("discard", "redo")
 class Options:
     teleop: Literal["keyboard", "joy", "spacemouse", "expert"] = "keyboard"
     """Who drives: a person at this device, or the simulator's scripted expert."""
-    episodes: int = 5
+    episodes: Episodes = 5
     """How many to record; what is thrown away does not count."""
-    out: Path = Path("out/recordings")
+    out: OutFolder = Path("out/recordings")
     """Folder for the episodes. `train --episodes` and the verbs of `episodes` read it."""
     robot: Literal["sim", "driver"] = "sim"
     """sim: the simulator is started as well. driver: a robot's driver runs already."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the first start in the simulator; the next ones count up. 900000 and above are for evaluation."""
     objects: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, or train."""
@@ -49,7 +50,7 @@ class Options:
     """Who drives, by name."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract."""
-    max_steps: int = 600
+    max_steps: Count = 600
     """Control ticks after which the expert gives up."""
     gui: bool = False
     """Show the simulator's window: a person wants to see what happens."""
@@ -62,12 +63,10 @@ class Options:
 def _check(options: Options) -> None:
     from gato_ros.sim.task import OBJECT_SETS, stack_task
 
+    check_bounds(options)
     stack_task(options.task)
     if options.objects not in OBJECT_SETS:
         raise unknown_name("an object set", options.objects, OBJECT_SETS)
-    for name, value in (("episodes", options.episodes), ("max-steps", options.max_steps)):
-        if value < 1:
-            raise SetupError(expected=f"--{name} of at least 1", got=str(value), fix="give a larger number")
     if not 0 <= options.seed <= LARGEST_SEED - options.episodes:
         raise SetupError(
             expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]",
@@ -86,8 +85,6 @@ def _check(options: Options) -> None:
             got="none",
             fix="the device's own node has to be in the same domain: `export ROS_DOMAIN_ID=7` for both",
         )
-    if options.out.exists() and not options.out.is_dir():
-        raise SetupError(expected="a folder for --out", got=f"the file {options.out}", fix="choose another place")
 
 
 def _plans(options: Options, namespace: str) -> tuple[NodePlan, ...]:

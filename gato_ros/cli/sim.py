@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gato_ros.cli.option_checks import OutFile, OutFolder
+from gato_ros.core.bounds import LARGEST_SEED, Count, Episodes, Seed, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
     from gato_ros.cli.report import Report
     from gato_ros.nodes.episode_runner import EpisodeRunner
 
-LARGEST_SEED = 2**31 - 1
 INCIDENTS = "incidents"
 MISSED_SHARE = 0.01
 """More missed ticks than this are pointed out."""
@@ -23,9 +24,9 @@ MISSED_SHARE = 0.01
 
 @dataclass(frozen=True)
 class Options:
-    episodes: int = 3
+    episodes: Episodes = 3
     """How many episodes to run."""
-    seed: int = 900000
+    seed: Seed = 900000
     """Seed of the first episode's start; the next ones count up. Policies never train on 900000 and above."""
     policy: str = ""
     """Directory of weights, the name of shipped ones, or `hold` to stand still. Default: policy_source.DEFAULT."""
@@ -37,13 +38,13 @@ class Options:
     """What to stack on what: red_on_blue or blue_on_green. A policy that reads texts is told."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract; sawyer_rgb_stacking_told has the task as a text, panda_rgb_stacking another arm."""
-    max_steps: int = 400
+    max_steps: Count = 400
     """Control ticks in an episode that does not succeed before."""
-    out: Path = Path("out/sim")
+    out: OutFolder = Path("out/sim")
     """Folder for report.json and report.html."""
     json: Path | None = None
     """Write the result to this file too."""
-    strip: Path | None = None
+    strip: OutFile | None = None
     """Also write a PNG of the first episode that stacks: eight moments of both cameras (docs/run.png is one)."""
     incidents: bool = True
     """Keep the last 30 s and write them to OUT/incidents when the guard latches; `replay` reads them."""
@@ -60,23 +61,15 @@ def _check(options: Options) -> str:
     from gato_ros.cli.policy_source import DEFAULT, weights_folder
     from gato_ros.sim.task import OBJECT_SETS, stack_task
 
+    check_bounds(options)
     stack_task(options.task)
     if options.objects not in OBJECT_SETS:
         raise unknown_name("an object set", options.objects, OBJECT_SETS)
-    for name, value in (("episodes", options.episodes), ("max-steps", options.max_steps)):
-        if value < 1:
-            raise SetupError(expected=f"--{name} of at least 1", got=str(value), fix="give a larger number")
     if not 0 <= options.seed <= LARGEST_SEED - options.episodes:
         raise SetupError(
             expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]",
             got=str(options.seed),
             fix="choose another seed",
-        )
-    if options.out.exists() and not options.out.is_dir():
-        raise SetupError(expected="a folder for --out", got=f"the file {options.out}", fix="choose another place")
-    if options.strip and (options.strip.is_dir() or any(path.is_file() for path in options.strip.parents)):
-        raise SetupError(
-            expected="a file that can be written for --strip", got=str(options.strip), fix="choose another place"
         )
     if options.policy == "hold":
         return "hold"

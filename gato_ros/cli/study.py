@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from gato_ros.cli.option_checks import OutFolder
+from gato_ros.core.bounds import LARGEST_COUNT, Episodes, Processes, Seed, Within, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.training.config import TrainingConfig
 
@@ -33,13 +35,13 @@ class Options:
 
     name: Annotated[Literal["demonstrations", "size", "few_shot"], tyro.conf.Positional]
     """The study."""
-    out: Path
+    out: OutFolder
     """Folder of the study: a folder per cell, and the result."""
     data: tuple[Path, ...] = ()
     """Folders with demonstrations, by `collect`; exactly one where their number is studied."""
     init: Path | None = None
     """Of few_shot: the weights that learned another task, a folder or a shipped name."""
-    demonstrations: tuple[int, ...] = ()
+    demonstrations: tuple[Annotated[int, Within(2, LARGEST_COUNT)], ...] = ()
     """How many files to learn from (1 in 20 is held out); default 10 100 1000, of few_shot 10 30 100."""
     preset: str = "sawyer_small"
     """The model, where its size is not studied."""
@@ -49,11 +51,11 @@ class Options:
     """Of every cell: steps, batch, rates, augmentation."""
     set: str = "cubes"
     """Object set to collect and to evaluate."""
-    episodes: int = 100
+    episodes: Episodes = 100
     """Evaluation episodes of each cell."""
-    seed: int = 900_000
+    seed: Seed = 900_000
     """First seed of the evaluation; all cells meet the same starts."""
-    workers: int = os.cpu_count() or 1
+    workers: Processes = os.cpu_count() or 1
     """Processes of collection and evaluation; they do not change the result."""
     list_cells: Annotated[bool, tyro.conf.arg(name="list")] = False
     """Show the cells and their state, and do nothing."""
@@ -136,12 +138,7 @@ def _check_names(options: Options) -> None:
 
 
 def _check_numbers(options: Options, cells: tuple[Cell, ...]) -> None:
-    if min(options.episodes, options.workers) < 1:
-        raise SetupError(
-            expected="--episodes and --workers of at least 1",
-            fix="give positive numbers",
-            got=f"{options.episodes} and {options.workers}",
-        )
+    check_bounds(options)
     if options.name == "size" and options.demonstrations:
         raise SetupError(
             expected="no --demonstrations with size",

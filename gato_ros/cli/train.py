@@ -21,7 +21,9 @@ import numpy as np
 import tyro
 
 from gato_ros.cli import train_closed_loop
+from gato_ros.cli.option_checks import OutFolder
 from gato_ros.cli.train_sequences import SequenceOptions
+from gato_ros.core.bounds import CountOrNone, Episodes, Processes, Seed
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.training.config import FINE_TUNING, FINE_TUNING_DROPOUT, TrainingConfig, fine_tuning
 
@@ -39,7 +41,7 @@ class Options:
 
     data: Annotated[tuple[Path, ...], tyro.conf.arg(aliases=("--episodes",))]
     """Folders with episodes by `collect` or a recorder, or snapshots by `collect`."""
-    out: Path
+    out: OutFolder
     """Folder of the run."""
     preset: str = "sawyer_small"
     """A model size (see `presets`)."""
@@ -51,7 +53,7 @@ class Options:
     """Of single-step presets: steps, batch, rates, augmentation."""
     sequence: SequenceOptions = field(default_factory=SequenceOptions)
     """Of autoregressive presets."""
-    limit: int | None = None
+    limit: CountOrNone | None = None
     """Take the first so many files (episodes or snapshot files, by name) of each folder, for scaling studies."""
     weights: tuple[str, ...] = ()
     """How often the steps count during which somebody was in command, like human=2; default: human=1 expert=1
@@ -66,21 +68,21 @@ class Options:
     resident: bool = False
     """Keep all training frames on the device, about 100 kB each: for a GPU that outruns a CPU's batches. Autoregressive
     presets only, without --mesh. The batches are the same."""
-    closed_loop_every: int = 0
+    closed_loop_every: CountOrNone = 0
     """Measure success every so many steps; 0: never."""
-    closed_loop_episodes: int = 20
+    closed_loop_episodes: Episodes = 20
     """Episodes of each such measurement, of each set."""
     closed_loop_set: str = "cubes"
     """Its object set, or several with commas between: the rate that counts is their mean."""
-    closed_loop_seed: int = 800_000
+    closed_loop_seed: Seed = 800_000
     """Its first seed: neither trained on nor used by `evaluate`."""
     mesh: str | None = None
     """Devices to spread over, like data=4,fsdp=2: both split the batch, fsdp weights and optimiser, too."""
     coordinator: str | None = None
     """host:port of the first of several processes that train together, each started with the same command."""
-    processes: int = 1
+    processes: Processes = 1
     """How many there are."""
-    process: int = 0
+    process: CountOrNone = 0
     """Which of them this one is, from 0."""
     json: Path | None = None
     """Write the final figures here as JSON."""

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gato_ros.core.bounds import Batch, Count, CountOrNone, Positive, Seed, Share
 from gato_ros.core.errors import SetupError
 
 if TYPE_CHECKING:
@@ -21,23 +22,23 @@ class SequenceOptions:
     """Of autoregressive presets only; what is left out is the preset's own (`training/sequence_config.py`), or with
     --init the paper's fine-tuning."""
 
-    steps: int | None = None
+    steps: Count | None = None
     """Gradient steps in all; the learning rate's cosine ends there."""
-    batch: int | None = None
+    batch: Batch | None = None
     """Sequences per step."""
-    length: int | None = None
+    length: Count | None = None
     """Control steps of a sequence; more than the window."""
-    learning_rate: float | None = None
+    learning_rate: Positive | None = None
     """Peak of the schedule."""
-    final_share: float | None = None
+    final_share: Share | None = None
     """What is left of the learning rate at the last step."""
-    warmup_steps: int | None = None
+    warmup_steps: CountOrNone | None = None
     """Of the learning rate."""
-    prompt_share: float | None = None
+    prompt_share: Share | None = None
     """Share of episodes that follow a prompt from another one; 0: the weights will refuse prompts."""
-    return_share: float | None = None
+    return_share: Share | None = None
     """Episodes count from this share of the best average return on; 0 takes all, for on-policy ones (DAgger)."""
-    seed: int | None = None
+    seed: Seed | None = None
     """Of weights, batches and noise."""
 
 

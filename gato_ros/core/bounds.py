@@ -1,4 +1,4 @@
-"""The range of a number that a user gives, beside its type: `steps: Annotated[int, Within(1)]`, refused outside of it."""
+"""The range of a number that a user gives, beside its type: `steps: Annotated[int, Within(1, 100)]`."""
 
 from __future__ import annotations
 
@@ -19,30 +19,42 @@ class Within:
     upper: float
     open_below: bool = False
     open_above: bool = False
+    as_interval: bool = False
+    """Say both ends, where both mean something."""
 
     def missed(self, value: float) -> str | None:
         """What `value` would have to be, in words; None where it is inside. NaN never is."""
-        if math.isnan(value):
-            return "as a number"
-        if value < self.lower or (self.open_below and value == self.lower):
-            return f"{'above' if self.open_below else 'of at least'} {self.lower:g}"
-        if value > self.upper or (self.open_above and value == self.upper):
-            return f"{'below' if self.open_above else 'of at most'} {self.upper:g}"
-        return None
+        low = value < self.lower or (self.open_below and value == self.lower)
+        high = value > self.upper or (self.open_above and value == self.upper)
+        if not (low or high or math.isnan(value)):
+            return None
+        lower, upper = (int(end) if end == int(end) else end for end in (self.lower, self.upper))
+        if self.as_interval:
+            return f"in {'(' if self.open_below else '['}{lower}, {upper}{')' if self.open_above else ']'}"
+        if high:
+            return f"{'below' if self.open_above else 'of at most'} {upper}"
+        return f"{'above' if self.open_below else 'of at least'} {lower}"
 
 
 LARGEST_SEED = 2**31 - 1
-LARGEST_COUNT = 10**12
+LARGEST_COUNT = 10**9
 Count = Annotated[int, Within(1, LARGEST_COUNT)]
 """How many there are, of what there has to be one."""
 CountOrNone = Annotated[int, Within(0, LARGEST_COUNT)]
 """How many there are; 0 means something of its own."""
-Seed = Annotated[int, Within(0, LARGEST_SEED)]
+Seed = Annotated[int, Within(0, LARGEST_SEED, as_interval=True)]
+Episodes = Annotated[int, Within(1, 10**6)]
+"""As `Count`, of what a list is made."""
+Batch = Annotated[int, Within(1, 10**6)]
+Clips = Annotated[int, Within(1, 64)]
+"""Films side by side: more do not fit on a screen."""
 Processes = Annotated[int, Within(1, 4096)]
+ProcessesOrNone = Annotated[int, Within(0, 4096)]
 Positive = Annotated[float, Within(0, 1e9, open_below=True)]
 NotNegative = Annotated[float, Within(0, 1e9)]
-Share = Annotated[float, Within(0, 1)]
-ShareBelowOne = Annotated[float, Within(0, 1, open_above=True)]
+Share = Annotated[float, Within(0, 1, as_interval=True)]
+ShareAboveZero = Annotated[float, Within(0, 1, open_below=True, as_interval=True)]
+ShareBelowOne = Annotated[float, Within(0, 1, open_above=True, as_interval=True)]
 ANY = {int: Within(-(2**63), 2**63 - 1), float: Within(-1e12, 1e12)}
 """Of a number that says nothing else: finite, and no larger than numpy can hold."""
 

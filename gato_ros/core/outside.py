@@ -1,4 +1,4 @@
-"""Errors of the world outside: what a disk, a terminal, memory or a library raises, as the one line that a user sees."""
+"""Errors of the world outside: what a disk, a terminal, memory or a library raises, as one line for a user."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def _of_library(error: BaseException) -> SetupError | None:
             fix="run `make venv`; `python -m gato_ros doctor` names what is missing",
         )
     if isinstance(error, ImportError) and "cannot open shared object" in str(error):
-        return SetupError(expected="a library of the system", got=_shown(error), fix="`python -m gato_ros doctor` names it")
+        return SetupError(
+            expected="a library of the system", got=_shown(error), fix="`python -m gato_ros doctor` names it"
+        )
     frames = traceback.extract_tb(error.__traceback__)
     if _no_device(error, frames):
         wanted = os.environ.get("JAX_PLATFORMS", "")
@@ -104,7 +106,9 @@ def _of_library(error: BaseException) -> SetupError | None:
             fix="unset JAX_PLATFORMS to take what is there" if wanted else "`python -m gato_ros doctor` looks at it",
         )
     if isinstance(error, RecursionError) and frames and f"{os.sep}gato_ros{os.sep}" not in frames[-1].filename:
-        return SetupError(expected="a file with fewer levels", got="one that is nested too deep", fix="is it the right file?")
+        return SetupError(
+            expected="a file with fewer levels", got="one that is nested too deep", fix="is it the right file?"
+        )
     return None
 
 

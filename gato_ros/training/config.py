@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gato_ros.core.errors import SetupError
+from gato_ros.core.bounds import (
+    Batch,
+    Count,
+    CountOrNone,
+    NotNegative,
+    Positive,
+    Seed,
+    Share,
+    ShareBelowOne,
+    check_bounds,
+)
 
 
 @dataclass(frozen=True)
@@ -15,51 +25,43 @@ class TrainingConfig:
 
     initial_rate: ClassVar[float] = 0.0
     """Learning rate where the warm-up begins."""
-    steps: int = 20_000
+    steps: Count = 20_000
     """Gradient steps in all; the learning rate's cosine ends there."""
-    batch: int = 64
+    batch: Batch = 64
     """Frames per step."""
-    learning_rate: float = 1e-3
+    learning_rate: Positive = 1e-3
     """Peak of the schedule: linear warm-up, then cosine down."""
-    final_share: float = 0.01
+    final_share: Share = 0.01
     """What is left of the learning rate at the last step."""
-    warmup_steps: int = 300
-    weight_decay: float = 0.1
-    clip_norm: float = 1.0
+    warmup_steps: CountOrNone = 300
+    weight_decay: NotNegative = 0.1
+    clip_norm: Positive = 1.0
     """Largest norm of the gradient."""
-    average: float = 0.998
+    average: ShareBelowOne = 0.998
     """Decay of the moving average of the weights, which is what is evaluated and shipped."""
-    soft_sigma_bins: float = 8.0
+    soft_sigma_bins: NotNegative = 8.0
     """Spread of the action targets over the bins; near bins are near velocities."""
-    auxiliary_weight: float = 5.0
+    auxiliary_weight: NotNegative = 5.0
     """Weight of the simulator's ground truth (object positions, yaw) that shapes the features."""
-    patch_weight: float = 2.0
+    patch_weight: NotNegative = 2.0
     """Weight of what each image patch is asked about the objects in it."""
-    brightness: float = 0.06
+    brightness: NotNegative = 0.06
     """Spread of a random gain per image and colour."""
-    pixel_noise: float = 0.0
+    pixel_noise: NotNegative = 0.0
     """Standard deviation of noise on pixels [0..255]. Drawing it costs as much as the model on a CPU: off."""
-    patch_dropout: float = 0.04
+    patch_dropout: ShareBelowOne = 0.04
     """Share of image patches that are blanked, against leaning on a single one."""
-    token_noise_bins: int = 4
+    token_noise_bins: CountOrNone = 4
     """Continuous observation tokens move by up to so many bins."""
-    blind_share: float = 0.25
+    blind_share: Share = 0.25
     """Share of frames whose proprioception is hidden; they train perception only. Without them red's yaw is read
     off the gripper that is about to grasp it, and not seen."""
     mirror: bool = True
     """Reflect half of the frames left to right, where every observation of the model has a known reflection."""
-    seed: int = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        checks = {
-            "steps": self.steps > 0,
-            "batch": self.batch > 0,
-            "learning_rate": self.learning_rate > 0,
-            "average": 0 <= self.average < 1,
-            "patch_dropout": 0 <= self.patch_dropout < 1,
-            "blind_share": 0 <= self.blind_share <= 1,
-        }
-        require_sensible(self, checks)
+        check_bounds(self, "")
 
 
 SCHEDULE = {"warmup_steps": 0, "final_share": 1.0}
@@ -77,10 +79,3 @@ def fine_tuning(given: Collection[str]) -> dict[str, Any]:
     """
     left_out = {*given, *(SCHEDULE if "learning_rate" in given else ())}
     return {key: value for key, value in FINE_TUNING.items() if key not in left_out}
-
-
-def require_sensible(config, holds: Mapping[str, bool]) -> None:
-    """Refuse a config of which a named field does not hold; raises SetupError."""
-    for name, holds_here in holds.items():
-        if not holds_here:
-            raise SetupError(expected=f"a sensible {name}", got=str(getattr(config, name)), fix="see `train --help`")

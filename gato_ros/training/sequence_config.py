@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from gato_ros.training.config import require_sensible
+from gato_ros.core.bounds import (
+    LARGEST_COUNT,
+    Batch,
+    Count,
+    CountOrNone,
+    NotNegative,
+    Positive,
+    Seed,
+    Share,
+    ShareBelowOne,
+    Within,
+    check_bounds,
+)
 
 
 @dataclass(frozen=True)
@@ -14,65 +26,50 @@ class SequenceConfig:
 
     initial_rate: ClassVar[float] = 1e-7
     """Learning rate where the warm-up begins."""
-    steps: int = 1_000_000
+    steps: Count = 1_000_000
     """Gradient steps in all; the learning rate's cosine ends there."""
-    batch: int = 512
+    batch: Batch = 512
     """Sequences per step."""
-    length: int = 13
+    length: Annotated[int, Within(2, LARGEST_COUNT)] = 13
     """Control steps of a sequence: more than a window, so that training sees what a streamed memory holds."""
-    learning_rate: float = 1e-4
+    learning_rate: Positive = 1e-4
     """Peak of the schedule: linear warm-up from 1e-7, then cosine down."""
-    final_share: float = 0.1
+    final_share: Share = 0.1
     """What is left of the learning rate at the last step."""
-    warmup_steps: int = 15_000
-    weight_decay: float = 0.1
-    clip_norm: float = 1.0
+    warmup_steps: CountOrNone = 15_000
+    weight_decay: NotNegative = 0.1
+    clip_norm: Positive = 1.0
     """Largest norm of the gradient. Not in the paper."""
-    average: float = 0.0
+    average: ShareBelowOne = 0.0
     """Decay of the moving average of the weights, which is what is evaluated and shipped; 0: the last weights."""
-    prompt_share: float = 0.25
+    prompt_share: Share = 0.25
     """Share of episodes in the sequences that follow a prompt from another episode of the same source."""
-    goal_share: float = 0.5
+    goal_share: Share = 0.5
     """Share of the prompts that are the end of their episode; the others are from anywhere in it."""
-    return_share: float = 0.8
+    return_share: Share = 0.8
     """Episodes count from this share of the best average return on; 0 takes all (on-policy ones with good labels)."""
-    soft_sigma_bins: float = 0.0
+    soft_sigma_bins: NotNegative = 0.0
     """Spread of the action targets over the bins; 0: one bin, as in the paper."""
-    auxiliary_weight: float = 0.0
+    auxiliary_weight: NotNegative = 0.0
     """Weight of the simulator's ground truth that shapes the features; 0: no heads for it."""
-    patch_weight: float = 0.0
+    patch_weight: NotNegative = 0.0
     """Weight of what each image patch is asked about the objects in it."""
-    blind_share: float = 0.0
+    blind_share: ShareBelowOne = 0.0
     """Share of sequences whose proprioception and actions are hidden; they train perception only."""
     mirror: bool = False
     """Reflect half of the sequences left to right, where every observation of the model has a known reflection."""
-    brightness: float = 0.0
+    brightness: NotNegative = 0.0
     """Spread of a random gain per sequence and colour."""
-    pixel_noise: float = 0.0
+    pixel_noise: NotNegative = 0.0
     """Standard deviation of noise on pixels [0..255]."""
-    patch_dropout: float = 0.0
+    patch_dropout: ShareBelowOne = 0.0
     """Share of image patches that are blanked."""
-    token_noise_bins: int = 0
+    token_noise_bins: CountOrNone = 0
     """Continuous observation tokens move by up to so many bins."""
-    seed: int = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        checks = {
-            "steps": self.steps > 0,
-            "batch": self.batch > 0,
-            "length": self.length > 1,
-            "learning_rate": self.learning_rate > 0,
-            "average": 0 <= self.average < 1,
-            "prompt_share": 0 <= self.prompt_share <= 1,
-            "goal_share": 0 <= self.goal_share <= 1,
-            "return_share": 0 <= self.return_share <= 1,
-            "blind_share": 0 <= self.blind_share < 1,
-            "soft_sigma_bins": self.soft_sigma_bins >= 0,
-            "auxiliary_weight": self.auxiliary_weight >= 0,
-            "patch_weight": self.patch_weight >= 0,
-            "patch_dropout": 0 <= self.patch_dropout < 1,
-        }
-        require_sensible(self, checks)
+        check_bounds(self, "")
 
     @property
     def augments(self) -> bool:

@@ -71,7 +71,7 @@ def test_options_change_the_recipe(episodes, tmp_path):
     [
         ("gato_79m", {}, "13 consecutive steps"),
         ("debug", {"length": 2}, "longer than the window"),
-        ("debug", {"batch": 0}, "sensible batch"),
+        ("debug", {"batch": 0}, "batch of at least 1"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(episodes, tmp_path, preset, changes, words):
