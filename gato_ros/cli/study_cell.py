@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gato_ros.cli import write_json
+from gato_ros.cli.policy_source import WEIGHTS_FILE
 from gato_ros.core.errors import SetupError
 from gato_ros.core.statistics import wilson95
+from gato_ros.data.data_digest import files_digest
 
 if TYPE_CHECKING:
     from gato_ros.cli.study import Options
 
 CELL, TRAINED, EVALUATED = "cell.json", "train.json", "evaluate.json"
+CONTENT = {"data": "data_sha256", "init": "init_sha256"}
+"""Key of a path in a cell's record -> that of what it leads to."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +61,40 @@ def check_cell(cell: Cell, options: Options) -> None:
     path = options.out / cell.name / CELL
     if not path.exists():
         return
-    before, now = json.loads(path.read_text()), _record(cell, options)
+    before, now = _read(path), _record(cell, options)
+    # The same data and weights under another path are the same; a cell from before that was recorded goes by the path.
+    for name, digest in CONTENT.items():
+        if digest in before or _resolved(before.get(name)) == _resolved(now[name]):
+            before.pop(name, None), now.pop(name)
+        if digest not in before:
+            now.pop(digest)
     if different := sorted(key for key in {**before, **now} if before.get(key) != now.get(key)):
         raise SetupError(
             expected=f"the study in {options.out} to go on as it began",
             got=f"different {', '.join(different)} in {cell.name}",
-            fix="use another --out",
+            fix=f"give the same options, or another --out; `train --init {options.out / cell.name / 'run' / 'last'}` "
+            "goes on from its weights",
         )
+
+
+def _resolved(paths: Any) -> Any:
+    """Paths of a record, links and spelling taken out."""
+    if isinstance(paths, str):
+        return os.path.realpath(paths)
+    return [os.path.realpath(path) for path in paths] if paths else paths
 
 
 def _record(cell: Cell, options: Options) -> dict[str, Any]:
     """All that decides the cell's result."""
     evaluated = {"set": options.set, "episodes": options.episodes, "seed": options.seed}
     training = {f"training.{key}": value for key, value in asdict(options.training).items()}
-    return json.loads(json.dumps({**asdict(cell), **evaluated, **training}, default=str))
+    content = {"data_sha256": files_digest(cell.data, cell.limit), "init_sha256": _weights_digest(cell.init)}
+    return json.loads(json.dumps({**asdict(cell), **evaluated, **training, **content}, default=str))
+
+
+def _weights_digest(folder: Path | None) -> str | None:
+    path = folder / WEIGHTS_FILE if folder else None
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else None
 
 
 def train_cell(cell: Cell, options: Options) -> None:
@@ -140,7 +166,17 @@ def figures(cell: Cell, options: Options) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+        if not isinstance(found, dict):
+            raise ValueError(f"a {type(found).__name__}")
+        return found
+    except (ValueError, RecursionError) as error:
+        raise SetupError(
+            expected=f"what a study wrote in {path}", got=f"{type(error).__name__}: {error}", fix="delete the file"
+        ) from None
 
 
 def parameters(preset: str) -> int:

@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from gato_ros.core.errors import SetupError
+from gato_ros.core.outside import setup_error_from
 from gato_ros.nodes.parameter_file import ROS_OWN, check_handed_files, resolve
 from gato_ros.nodes.parent import end_with_parent_if_asked
 from gato_ros.nodes.transport import avoid_shared_memory, uses_shared_memory
@@ -108,8 +109,11 @@ def run_node(
                 "for seconds. Take it out of the profiles file, or set no ROS_STATIC_PEERS with LOCALHOST"
             )
         return build(node, declare_parameters(node, kind)).run(stop) or 0
-    except SetupError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+    except Exception as error:
+        known = setup_error_from(error)
+        if known is None or os.environ.get("GATO_ROS_TRACEBACK") == "1":
+            raise  # a fault of ours: in a robot's log the traceback is worth more than a short line
+        print(f"{name}: {known}", file=sys.stderr)
         return 2
     finally:
         if node is not None:

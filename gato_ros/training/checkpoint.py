@@ -30,13 +30,27 @@ from gato_ros.training.sequence_config import SequenceConfig
 
 MANIFEST_FILE = "manifest.json"
 SLOTS = ("slot_a", "slot_b")
+DIGEST = "data_sha256"
 OLD_STATE_FILE, OLD_RUN_FILE = "state.msgpack", "run.json"
 """What a checkpoint was before orbax: read, never written."""
 
 
-def run_record(config: Any, model: GatoConfig, data: dict[str, int]) -> dict[str, Any]:
-    """What must be the same when a run goes on: both configurations and the frames per folder."""
-    return json.loads(json.dumps({"training": asdict(config), "model": model.to_dict(), "data": data}))
+def run_record(config: Any, model: GatoConfig, data: dict[str, int], data_digest: str | None = None) -> dict[str, Any]:
+    """What must be the same when a run goes on: both configurations, and the data.
+
+    Args:
+        data: frames per folder.
+        data_digest: of what they hold: with it, a folder may be spelled otherwise or have moved.
+    """
+    record = {"training": asdict(config), "model": model.to_dict(), "data": data}
+    return json.loads(json.dumps(record if data_digest is None else {**record, DIGEST: data_digest}))
+
+
+def portable(data: dict[str, int]) -> dict[str, int]:
+    """Frames per folder, under names that say nothing about the machine: from the folder that holds all of them on."""
+    absolute = {folder: Path(os.path.abspath(folder)) for folder in data}
+    holder = Path(os.path.commonpath([path.parent for path in absolute.values()])).parent if data else Path()
+    return {absolute[folder].relative_to(holder).as_posix(): frames for folder, frames in data.items()}
 
 
 def save_checkpoint(folder: Path, state: TrainingState, record: dict[str, Any]) -> None:
@@ -148,18 +162,27 @@ def _check_run(folder: Path, before: dict[str, Any], record: dict[str, Any]) -> 
         "training": {**_defaults(kind, record["training"]), **before["training"]},
         "model": {**_defaults(GatoConfig, record["model"]), **before["model"]},
     }
-    if before != record:
-        different = sorted(
-            f"{part}.{key}"
-            for part in record
-            for key in {**record[part], **before.get(part, {})}
-            if record[part].get(key) != before.get(part, {}).get(key)
-        )
+    different = sorted(
+        f"{part}.{key}"
+        for part in ("training", "model", *(() if _same_data(before, record) else ("data",)))
+        for key in {**record[part], **before[part]}
+        if record[part].get(key) != before[part].get(key)
+    )
+    if not different and not _same_data(before, record):
+        different = [f"content of {', '.join(record['data'])}"]
+    if different:
         raise SetupError(
             expected=f"the run in {folder} to go on as it began",
             got=f"different {', '.join(different)}",
-            fix="use the same options, or another --out",
+            fix=f"use the same options and data, or go on from its weights: {_way_out(folder)}",
         )
+
+
+def _same_data(before: dict[str, Any], record: dict[str, Any]) -> bool:
+    """By content where both say it; a run from before that by its folders, from the one that holds them all on."""
+    if DIGEST in before and DIGEST in record:
+        return before[DIGEST] == record[DIGEST]
+    return before["data"] == record["data"] or portable(before["data"]) == portable(record["data"])
 
 
 def _defaults(kind: type, asked: dict[str, Any]) -> dict[str, Any]:
@@ -207,4 +230,9 @@ def _together(name: str) -> None:
 
 
 def _damaged(folder: Path, got: str) -> SetupError:
-    return SetupError(expected=f"a whole checkpoint in {folder}", got=got, fix="delete the folder and start again")
+    fix = f"delete the folder and start again, or from its weights: {_way_out(folder)}"
+    return SetupError(expected=f"a whole checkpoint in {folder}", got=got, fix=fix)
+
+
+def _way_out(folder: Path) -> str:
+    return f"--init {folder.parent / 'last'} with another --out"

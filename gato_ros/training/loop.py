@@ -19,7 +19,7 @@ from gato_ros.embodiments import Embodiment
 from gato_ros.models.gato import count_parameters, init
 from gato_ros.models.weights import save_weights
 from gato_ros.training.auxiliary import MILLIMETRES, NAMES
-from gato_ros.training.checkpoint import load_checkpoint, run_record, save_checkpoint
+from gato_ros.training.checkpoint import load_checkpoint, portable, run_record, save_checkpoint
 from gato_ros.training.objective import Objective
 from gato_ros.training.optimiser import TrainingState, start
 from gato_ros.training.sharding import agreed, gathered, on_mesh, place_state
@@ -72,7 +72,7 @@ def train(
         mesh: devices to spread over; several processes of one mesh call this together, and the first one writes.
     """
     config = objective.config
-    record = run_record(config, objective.model, data)
+    record = run_record(config, objective.model, data, objective.data_digest)
     params = init(jax.random.key(config.seed), objective.model, objective.layout)
     if initial is not None:
         params = taken_over(params, initial)
@@ -111,13 +111,6 @@ def train(
 
 def _due(every: int, step: int, last: int) -> bool:
     return every > 0 and (step % every == 0 or step == last)
-
-
-def portable(data: dict[str, int]) -> dict[str, int]:
-    """Frames per folder, under names that say nothing about the machine: from the folder that holds all of them on."""
-    absolute = {folder: Path(os.path.abspath(folder)) for folder in data}
-    holder = Path(os.path.commonpath([path.parent for path in absolute.values()])).parent if data else Path()
-    return {absolute[folder].relative_to(holder).as_posix(): frames for folder, frames in data.items()}
 
 
 def named(values: dict[str, Any], embodiment: Embodiment) -> dict[str, float]:

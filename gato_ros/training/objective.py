@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gato_ros.data.data_digest import frames_digest
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import TokenLayout
 from gato_ros.training.config import TrainingConfig
@@ -32,6 +33,8 @@ class Objective(Protocol):
     layout: TokenLayout
     frames_per_step: int
     """Control steps that one gradient step learns from."""
+    data_digest: str | None
+    """Tells other data from the same under another path; None: the path decides."""
 
     def batches(self, first_step: int) -> Iterator[Any]:
         """The batches of the steps from `first_step` to the last: a function of data, config and step alone."""
@@ -56,6 +59,10 @@ class SingleStep:
     @property
     def frames_per_step(self) -> int:
         return self.config.batch
+
+    @cached_property
+    def data_digest(self) -> str:
+        return frames_digest((self.training.frames, self.validation.frames))
 
     def batches(self, first_step: int) -> Iterator[Batch]:
         config = self.config

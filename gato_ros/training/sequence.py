@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gato_ros.core.errors import SetupError
+from gato_ros.data.data_digest import frames_digest
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import Output, sequence_output
 from gato_ros.models.layout import BINS, CONTINUOUS_START, TokenLayout
@@ -66,6 +67,11 @@ class Sequences:
     def longest_prompt(self) -> int:
         """Control steps that fill the window: what `GatoPolicy` takes, too."""
         return self.model.context_tokens // self.layout.step_tokens
+
+    @cached_property
+    def data_digest(self) -> str:
+        parts = (self.training, self.validation)
+        return frames_digest((part.frames for part in parts), (part.executed for part in parts))
 
     def batches(self, first_step: int) -> Iterator[SequenceBatch]:
         return sequence_batches(self.training, self.config, self.longest_prompt, first_step)

@@ -160,6 +160,7 @@ class Same:
 
     def __init__(self):
         self.config, self.model, self.frames_per_step = CONFIG, PRESETS["debug_one_pass"], BATCH
+        self.data_digest = None
         self.layout = token_layout(load_embodiment().spec, self.model)
         _, self.step, self._batch = cloning()
 
