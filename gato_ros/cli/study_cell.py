@@ -68,7 +68,7 @@ def check_cell(cell: Cell, options: Options) -> None:
             before.pop(name, None), now.pop(name)
         if digest not in before:
             now.pop(digest)
-    if different := sorted(key for key in {**before, **now} if before.get(key) != now.get(key)):
+    if different := sorted(key.removesuffix("_sha256") for key in {**before, **now} if before.get(key) != now.get(key)):
         raise SetupError(
             expected=f"the study in {options.out} to go on as it began",
             got=f"different {', '.join(different)} in {cell.name}",
