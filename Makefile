@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv hooks sim test test-jazzy lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance clean
+.PHONY: help venv hooks sim test test-jazzy lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -114,6 +114,9 @@ corrupt-weights: venv  ## flip bits of a policy and of a checkpoint, cut them: n
 
 guard-fuzz: venv  ## ten million guard steps on every float there is; none may escape; out/guard/fuzz.json
 	@$(GATO_ROS) guard fuzz --json out/guard/fuzz.json $(ARGS)
+
+bad-inputs: venv  ## wrong inputs for every option of every verb, over 2,000: one line each; out/bad_inputs.json
+	@$(VENV)/bin/python -m tests.evidence.bad_inputs --json out/bad_inputs.json $(ARGS)
 
 guard-mutants: venv  ## changes of the guard's mathematics that its tests must notice; out/guard/mutants.json
 	@$(GATO_ROS) guard mutants --json out/guard/mutants.json $(ARGS)

@@ -6,6 +6,7 @@ A place is tried, not guessed: a file without a name is made there and is gone a
 from __future__ import annotations
 
 import dataclasses
+import os
 import tempfile
 import typing
 from pathlib import Path
@@ -23,6 +24,8 @@ class Written:
     as_folder: bool
 
 
+WORDS = {"text", "note", "by"}
+"""Options that may be an empty text."""
 OutFile = Annotated[Path, Written(as_folder=False)]
 OutFolder = Annotated[Path, Written(as_folder=True)]
 
@@ -31,6 +34,7 @@ def check_options(options: Any) -> None:
     """Refuse what no verb could use; SetupError names the option."""
     check_bounds(options)
     _check_texts(options, "--")
+    _check_not_empty(options)
     hints = typing.get_type_hints(type(options), include_extras=True)
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
@@ -43,38 +47,35 @@ def check_options(options: Any) -> None:
 
 def check_place(name: str, path: Path, as_folder: bool) -> None:
     """SetupError where `path` cannot be written."""
-    what = "a folder" if as_folder else "a file"
-    refused = SetupError(expected=f"{what} that can be written for {name}", got=_seen(path), fix="choose another place")
+    expected = f"{'a folder' if as_folder else 'a file'} that can be written for {name}"
     try:
-        if path.is_symlink() and not path.exists():
-            raise refused
-        if path.exists() and (path.is_dir() if not as_folder else not path.is_dir()):
-            raise refused
-        if path.exists() and not as_folder and not path.is_file():  # a device, a pipe
-            return
-        Path(f"{path.absolute()}.partial").exists()  # too long a name says so here
-        holder = path if as_folder and path.exists() else _nearest(path)
-        if not holder.is_dir():
-            raise refused
-        with tempfile.TemporaryFile(dir=holder):
-            pass
+        if problem := _problem(path, as_folder):
+            raise SetupError(expected=expected, got=f"{shortened(path)}, {problem}", fix="choose another place")
     except OSError as error:
-        raise SetupError(
-            expected=f"{what} that can be written for {name}",
-            got=f"{error.strerror or error} ({shortened(path)})",
-            fix=setup_error_from(error).fix,
-        ) from None
+        got = f"{error.strerror or error} ({shortened(path)})"
+        raise SetupError(expected=expected, got=got, fix=setup_error_from(error).fix) from None
+
+
+def _problem(path: Path, as_folder: bool) -> str | None:
+    """Why `path` cannot be written; OSError where the system says it better."""
+    if path.exists():
+        if path.is_dir() != as_folder:
+            return "a folder" if path.is_dir() else "a file"
+        if not (path.is_dir() or path.is_file()):  # a device or a pipe
+            return None
+    elif path.is_symlink():
+        return "a link that leads nowhere"
+    path.with_name(f"{path.name}.partial").exists()  # too long a name says so here
+    holder = path if as_folder and path.exists() else _nearest(path)
+    if not holder.is_dir():
+        return f"below {shortened(holder)}, which is no folder"
+    with tempfile.TemporaryFile(dir=holder):
+        return None
 
 
 def _nearest(path: Path) -> Path:
-    """The closest thing above `path` that is there."""
-    return next((parent for parent in path.absolute().parents if parent.exists()), Path("/"))
-
-
-def _seen(path: Path) -> str:
-    if path.is_symlink() and not path.exists():
-        return f"{shortened(path)}, a link that leads nowhere"
-    return f"{shortened(path)}, {'a folder' if path.is_dir() else 'a file' if path.exists() else 'below a file'}"
+    """The closest thing above `path` that is there, if only as a link that leads nowhere."""
+    return next((parent for parent in path.absolute().parents if os.path.lexists(parent)), Path("/"))
 
 
 def _check_texts(options: Any, prefix: str) -> None:
@@ -91,6 +92,16 @@ def _check_texts(options: Any, prefix: str) -> None:
                     one.encode()
                 except UnicodeEncodeError:
                     raise SetupError(expected=f"{name} in UTF-8", got=ascii(one)[:80], fix="mend the text") from None
+
+
+def _check_not_empty(options: Any) -> None:
+    """An empty name, as an unset variable of a shell gives it, is not the same as none."""
+    for field in dataclasses.fields(options):
+        if field.default is None and field.name not in WORDS and getattr(options, field.name) == "":
+            name = f"--{field.name.replace('_', '-')}"
+            raise SetupError(
+                expected=f"a name after {name}", got="an empty one", fix="leave the option out, or name one"
+            )
 
 
 def _marks(hint: Any):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gato_ros.cli.option_checks import check_place
 from gato_ros.core.observation import PRIVILEGED_PREFIX
 from gato_ros.core.policy import HoldPolicy, Policy
 from gato_ros.embodiments import Embodiment
@@ -34,6 +36,8 @@ DEFAULT = "sawyer_mastery"
 
 def choose_compilation_cache(wanted: str) -> None:
     """Where policies of this process and of its workers keep compiled code; nothing: as it was."""
+    if wanted and wanted != "off":
+        check_place("--compilation-cache", Path(wanted), as_folder=True)  # JAX would do without it and say nothing
     if wanted:
         os.environ[COMPILATION_CACHE] = wanted
 

@@ -32,7 +32,12 @@ ZERO_IS_RIGHT = {
     "auxiliary_weight", "patch_weight", "brightness", "pixel_noise", "patch_dropout", "blind_share", "prompt_share",
     "return_share", "expert_share", "temperature", "patience", "step",
 }  # fmt: skip
-RIGHT = {("guard fuzz", "workers", "0"), ("guard mutants", "workers", "0"), ("tokens", "step", "-1")}
+RIGHT = {
+    ("guard fuzz", "workers", "0"),
+    ("guard mutants", "workers", "0"),
+    ("tokens", "step", "-1"),
+    *(("tokens", "policy", one) for one in ("CUT_PARAMS", "EMPTY_PARAMS", "JUNK_PARAMS")),  # only the layout is read
+}
 """Verb, field and value that mean something."""
 FILES = (
     "MISSING",
@@ -257,7 +262,7 @@ def wrong_values(verb: str, field: Field) -> Iterator[str]:
         yield from ("", "no_such", LONG, ODD, "\0", typing.get_args(kind)[0].upper())
     elif kind is Path or kind is str:
         for value in KINDS.get(last, NAMES if kind is str else FILES):
-            if not (value == "" and verb in EMPTY_IS_DEFAULT.get(last, ())):
+            if not (value == "" and verb in EMPTY_IS_DEFAULT.get(last, ())) and (verb, last, value) not in RIGHT:
                 yield value
 
 
