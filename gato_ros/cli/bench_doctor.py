@@ -36,12 +36,13 @@ class Options:
 
 def run(options: Options) -> dict:
     """Start and examine; ok when no row of any start was anything but green."""
-    from gato_ros.cli.policy_source import DEFAULT, weights_folder
+    from gato_ros.cli.policy_source import DEFAULT, driving_weights
     from gato_ros.cli.progress import counted
     from gato_ros.cli.sim import own_domain
+    from gato_ros.embodiments import load_embodiment
 
     check_bounds(options)
-    folder = weights_folder(options.policy or DEFAULT).resolve()
+    folder = driving_weights(options.policy or DEFAULT, load_embodiment())
     rows, alarms = 0, []
     with own_domain(), counted("clean starts", options.starts) as advance:
         for number in range(options.starts):

@@ -58,8 +58,13 @@ class Options:
 
 def run(options: Options) -> dict:
     """Measure everything that is installed; a peer that is not says why in its row."""
+    from gato_ros.cli.policy_source import driving_weights
+    from gato_ros.embodiments import load_embodiment
+
     if options.ticks < 100:
         raise SetupError(expected="--ticks of at least 100", got=str(options.ticks), fix="measure longer")
+    if options.trials:
+        driving_weights(options.policy, load_embodiment())
     given = given_for(options.ticks, options.seed)
     rows = [_ours(given)]
     for system, peer, settings in (
@@ -232,7 +237,6 @@ def _peer(
 
 def _kills(options: Options, fault: str) -> list[dict[str, Any]]:
     from gato_ros.cli.bench_guard_kill import kill_trial
-    from gato_ros.cli.policy_source import weights_folder
 
     weights = str(weights_folder(options.policy).resolve())
     rows = []

@@ -65,7 +65,7 @@ def run(options: Options) -> dict:
 
 def measure(options: Options) -> tuple[dict[str, np.ndarray], dict[str, int], int]:
     """Latencies [ms] and missed ticks, `without` and `with` a recorder, and the steps that it wrote."""
-    from gato_ros.cli.policy_source import weights_folder
+    from gato_ros.cli.policy_source import driving_weights
     from gato_ros.cli.progress import counted
     from gato_ros.cli.sim import own_domain
     from gato_ros.embodiments import load_embodiment
@@ -75,7 +75,7 @@ def measure(options: Options) -> tuple[dict[str, np.ndarray], dict[str, int], in
     from gato_ros.nodes.recorder_process import RecorderProcess
 
     robot = load_embodiment()
-    policy = options.policy if options.policy == "hold" else str(weights_folder(options.policy).resolve())
+    policy = options.policy if options.policy == "hold" else str(driving_weights(options.policy, robot))
     plans = loop_plan({"policy_node": {"policy": policy, "propose_at_start": False}}, without=("incident_node",))
     latencies: dict[str, list] = {"without": [], "with": []}
     missed, recorded = {"without": 0, "with": 0}, 0

@@ -41,14 +41,15 @@ class Options:
 
 def run(options: Options) -> dict:
     """Record and compare; ok when every step that the policy took is there, with identical tokens."""
-    from gato_ros.cli.policy_source import DEFAULT, weights_folder
+    from gato_ros.cli.policy_source import DEFAULT, driving_weights
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.layout import token_layout
     from gato_ros.models.weights import weights_config
 
     check_bounds(options)
-    folder, robot = weights_folder(options.policy or DEFAULT), load_embodiment()
+    robot = load_embodiment()
+    folder = driving_weights(options.policy or DEFAULT, robot)
     config = weights_config(folder)
     layout = token_layout(contract_for(robot, config.observation_keys).spec, config)
     with tempfile.TemporaryDirectory(prefix="gato_ros_parity_") as place:

@@ -39,10 +39,11 @@ class Options:
 
 def run(options: Options) -> dict:
     """Measure; seconds of every start and their medians."""
-    from gato_ros.cli.policy_source import DEFAULT, weights_folder
+    from gato_ros.cli.policy_source import DEFAULT, driving_weights
+    from gato_ros.embodiments import load_embodiment
 
     check_bounds(options)
-    folder = weights_folder(options.policy or DEFAULT)
+    folder = driving_weights(options.policy or DEFAULT, load_embodiment())
     rows: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
     for number in range(options.starts):
         with tempfile.TemporaryDirectory() as cache:

@@ -95,13 +95,15 @@ def _check_texts(options: Any, prefix: str) -> None:
 
 
 def _check_not_empty(options: Any) -> None:
-    """An empty name, as an unset variable of a shell gives it, is not the same as none."""
+    """An empty name, as an unset variable of a shell gives it, is not none; an empty list is nothing to do."""
     for field in dataclasses.fields(options):
-        if field.default is None and field.name not in WORDS and getattr(options, field.name) == "":
-            name = f"--{field.name.replace('_', '-')}"
+        value, name = getattr(options, field.name), f"--{field.name.replace('_', '-')}"
+        if field.default is None and field.name not in WORDS and value == "":
             raise SetupError(
                 expected=f"a name after {name}", got="an empty one", fix="leave the option out, or name one"
             )
+        if value == () and field.default != () and field.default_factory is dataclasses.MISSING:
+            raise SetupError(expected=f"at least one for {name}", got="none", fix="name some")
 
 
 def _marks(hint: Any):

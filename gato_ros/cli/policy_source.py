@@ -34,6 +34,19 @@ DEFAULT = "sawyer_mastery"
 """The shipped policy that verbs take when none is named."""
 
 
+def driving_weights(name: str, robot: Embodiment) -> Path:
+    """The absolute folder of weights that a process still to be started will load for `robot`, looked through here.
+
+    Raises:
+        SetupError: no weights, damaged ones, or another robot's; before anything runs.
+    """
+    from gato_ros.models.weights import load_weights
+
+    folder = weights_folder(name).resolve()
+    load_weights(folder, robot)
+    return folder
+
+
 def choose_compilation_cache(wanted: str) -> None:
     """Where policies of this process and of its workers keep compiled code; nothing: as it was."""
     if wanted and wanted != "off":

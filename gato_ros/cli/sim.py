@@ -58,7 +58,9 @@ class Options:
 
 def _check(options: Options) -> str:
     """The policy's name or absolute directory; SetupError for anything that cannot work."""
-    from gato_ros.cli.policy_source import DEFAULT, weights_folder
+    from gato_ros.cli.policy_source import DEFAULT, driving_weights
+    from gato_ros.data.episode import read_episode
+    from gato_ros.embodiments import load_embodiment
     from gato_ros.sim.task import OBJECT_SETS, stack_task
 
     check_bounds(options)
@@ -71,9 +73,11 @@ def _check(options: Options) -> str:
             got=str(options.seed),
             fix="choose another seed",
         )
+    if options.prompt:
+        read_episode(options.prompt)
     if options.policy == "hold":
         return "hold"
-    return str(weights_folder(options.policy or DEFAULT).resolve())
+    return str(driving_weights(options.policy or DEFAULT, load_embodiment(options.embodiment)))
 
 
 @contextlib.contextmanager

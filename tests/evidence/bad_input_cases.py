@@ -36,6 +36,8 @@ RIGHT = {
     ("guard fuzz", "workers", "0"),
     ("guard mutants", "workers", "0"),
     ("tokens", "step", "-1"),
+    *(("doctor", "policy", one) for one in ("BAD_CONFIG", "LIST_CONFIG", "LATIN_CONFIG", "DEEP_CONFIG")),  # a finding
+    *(("doctor", "policy", one) for one in ("CUT_PARAMS", "EMPTY_PARAMS", "JUNK_PARAMS")),
     *(("tokens", "policy", one) for one in ("CUT_PARAMS", "EMPTY_PARAMS", "JUNK_PARAMS")),  # only the layout is read
 }
 """Verb, field and value that mean something."""
