@@ -237,6 +237,7 @@ def _peer(
 
 def _kills(options: Options, fault: str) -> list[dict[str, Any]]:
     from gato_ros.cli.bench_guard_kill import kill_trial
+    from gato_ros.cli.policy_source import weights_folder
 
     weights = str(weights_folder(options.policy).resolve())
     rows = []

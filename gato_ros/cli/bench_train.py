@@ -53,7 +53,8 @@ def run(options: Options) -> dict:
         if name not in PRESETS:
             raise unknown_name("a preset", name, PRESETS)
     check_bounds(options)
-    machine, embodiment = {"device": device_name(), **measured_rates()}, load_embodiment(options.embodiment)
+    embodiment = load_embodiment(options.embodiment)
+    machine = {"device": device_name(), **measured_rates()}
     presets, refused = {}, {}
     work = [(name, compute) for name in options.preset for compute in options.compute]
     for name, compute in track(work, description="bench train"):
