@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gato_ros.core.bounds import Episodes, Processes, Seed, check_bounds
+from gato_ros.core.errors import unknown_name
 
 if TYPE_CHECKING:
     from gato_ros.cli.evaluate_episode import Job
@@ -60,12 +61,17 @@ class Trace:
 def run(options: Options) -> dict:
     """Run the episodes; areas under the curve, and what bounds would hold."""
     from gato_ros.cli.evaluate_episode import Job
-    from gato_ros.cli.policy_source import weights_folder
+    from gato_ros.cli.policy_source import driving_weights
     from gato_ros.cli.progress import counted
     from gato_ros.cli.worker_pool import worker_pool
+    from gato_ros.embodiments import load_embodiment
+    from gato_ros.sim.task import OBJECT_SETS
 
     check_bounds(options)
-    folder = str(weights_folder(options.policy).resolve())
+    for name in options.sets:
+        if name not in OBJECT_SETS:
+            raise unknown_name("an object set", name, OBJECT_SETS)
+    folder = str(driving_weights(options.policy, load_embodiment()))
     jobs = [Job(folder, name, options.seed + number) for name in options.sets for number in range(options.episodes)]
     traces = []
     with worker_pool(options.workers) as pool, counted("entropy", len(jobs), 0, False) as advance:

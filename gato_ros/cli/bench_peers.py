@@ -45,6 +45,7 @@ def run(options: Options) -> dict:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.models.cost import core_parameters
     from gato_ros.models.layout import token_layout
+    from gato_ros.models.precision import PRECISIONS
     from gato_ros.models.presets import PRESETS
 
     streaming = {name: config for name, config in PRESETS.items() if config.action_decoding == "autoregressive"}
@@ -56,6 +57,8 @@ def run(options: Options) -> dict:
             got=f"no {options.peer_python}",
             fix="run `make bench-peers`",
         )
+    if options.precision not in PRECISIONS:
+        raise unknown_name("a precision", options.precision, PRECISIONS)
     check_bounds(options)
     config, embodiment = streaming[options.preset], load_embodiment()
     layout = token_layout(embodiment.spec, config)

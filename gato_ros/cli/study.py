@@ -139,6 +139,7 @@ def _check_names(options: Options) -> None:
 
 def _check_numbers(options: Options, cells: tuple[Cell, ...]) -> None:
     check_bounds(options)
+    _check_belongs(options)
     if options.name == "size" and options.demonstrations:
         raise SetupError(
             expected="no --demonstrations with size",
@@ -152,6 +153,19 @@ def _check_numbers(options: Options, cells: tuple[Cell, ...]) -> None:
             got=", ".join(names),
             fix="name each once",
         )
+
+
+def _check_belongs(options: Options) -> None:
+    """Refuse options of another study, which would count for nothing."""
+    plain = {"init": None, "preset": Options.preset, "presets": Options.presets}
+    foreign = {"demonstrations": ("init", "presets"), "size": ("init", "preset"), "few_shot": ("presets",)}
+    for name in foreign[options.name]:
+        if getattr(options, name) != plain[name]:
+            raise SetupError(
+                expected=f"no --{name} with {options.name}",
+                got=f"--{name} {getattr(options, name)}",
+                fix="leave it out",
+            )
 
 
 def _enough(folder: Path, wanted: int) -> None:
