@@ -1,6 +1,8 @@
 """Studies at toy sizes: real trainings and evaluations, resumed, refused, and the plot read back."""
 
 import json
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,6 +110,22 @@ def test_what_is_done_is_not_done_again_and_what_is_missing_is(done):
     assert study.run(options) == result
     changed = {path for path in options.out.glob("*/*.json") if path.stat().st_mtime_ns != before[path]}
     assert changed == {evaluated}
+
+
+@pytest.mark.parametrize("spell", [os.path.relpath, lambda path: f"{path}/../{path.name}/", "link", "copy"])
+def test_the_same_data_under_another_path_goes_on(done, tmp_path, spell):
+    (data,) = done[0].data
+    place = tmp_path / "elsewhere" if isinstance(spell, str) else Path(spell(data))
+    if spell == "link":
+        place.symlink_to(data)
+    if spell == "copy":
+        shutil.copytree(data, place)
+    for cell in study.study_cells(replace(done[0], data=(place,))):
+        study_cell.check_cell(cell, done[0])
+    if spell == "copy":
+        next(place.glob(f"*{SUFFIX}")).unlink()
+        with pytest.raises(SetupError, match="different data in 0002; .*train --init"):
+            study.run(replace(done[0], data=(place,)))
 
 
 def test_other_options_do_not_go_on_in_the_same_folder(done):
