@@ -88,13 +88,13 @@ class PolicyReplay:
         from gato_ros.core.text import value_from_text
         from gato_ros.data import messages
         from gato_ros.nodes.image import rgb_from_message
-        from gato_ros.nodes.joint_message import values_by_name
+        from gato_ros.nodes.joint_message import arm_state, gripper_state
         from gato_ros.nodes.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
 
         assembler = ObservationAssembler(self._robot, self._policy.observation_keys, 0.0)
         states = {
-            JOINTS: ("joints", self._robot.arm.joints, ("position", "velocity")),
-            GRIPPER: ("gripper", [self._robot.gripper.joint], ("position", "effort")),
+            JOINTS: ("joints", arm_state),
+            GRIPPER: ("gripper", gripper_state),
         }
         needed = {
             *assembler.image_keys,
@@ -106,13 +106,12 @@ class PolicyReplay:
         for name, stamp_s in entry["sources"].items():
             if name not in needed:
                 continue
-            role, joints, fields = states.get(name, (name, (), ()))
+            role, read = states.get(name, (name, None))
             data = self._wire.inputs.get(role, {}).get(stamp_s)
             if data is None:
                 return None
             if name in states:
-                message = messages.read(messages.JOINT_STATE, data)
-                value = np.array([values_by_name(message, part, joints, closed=False) for part in fields])
+                value = read(messages.read(messages.JOINT_STATE, data), self._robot)
             else:
                 channel = self._robot.observations[name]
                 value = rgb_from_message(messages.read(messages.IMAGE, data), channel.height, channel.width)

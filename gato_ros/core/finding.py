@@ -20,6 +20,8 @@ class Finding:
     """What there is, with figures."""
     fix: str = ""
     """What to do; nothing where it is green."""
+    unusable: bool = False
+    """Nothing can be made of what was looked at: neither an observation now nor a recording for later."""
 
 
 def green(what: str, found: str) -> Finding:
@@ -30,5 +32,5 @@ def yellow(what: str, found: str, fix: str) -> Finding:
     return Finding(what, "yellow", found, fix)
 
 
-def red(what: str, found: str, fix: str) -> Finding:
-    return Finding(what, "red", found, fix)
+def red(what: str, found: str, fix: str, unusable: bool = False) -> Finding:
+    return Finding(what, "red", found, fix, unusable)

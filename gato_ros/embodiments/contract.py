@@ -311,6 +311,11 @@ class Embodiment(Strict):
     def image_keys(self) -> tuple[str, ...]:
         return tuple(self.cameras)
 
+    @cached_property
+    def observes_grasp(self) -> bool:
+        """Whether an observation is made of the gripper's effort; without one a gripper need not report it."""
+        return any(getattr(channel, "source", None) == "gripper_grasp" for channel in self.observations.values())
+
     def channel(self, key: str) -> Channel:
         """The channel named `key`; SetupError with the nearest name if there is none."""
         if key not in self.observations:

@@ -196,6 +196,7 @@ def judge_time(seen: Sighting) -> list[Finding]:
                 what,
                 f"use_sim_time is true and /clock has {seen.clocks or 'no'} publishers",
                 "start one simulator that publishes /clock, or set use_sim_time to false",
+                unusable=not seen.clocks,
             )
         ]
     if wall and seen.clocks:

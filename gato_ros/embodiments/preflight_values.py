@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -17,6 +18,7 @@ OUTSIDE_STROKE = 0.05
 """An opening may be reported outside the stroke by this share of it."""
 CLIPPED_SHARE = 0.05
 """With more of an observation's values outside their range, the policy sees a robot that it does not know."""
+NO_FIXES: Mapping[str, str] = {}
 STRONGEST = 10.0
 """A gripper that reports more than so many times its contract's force does not report newtons."""
 
@@ -61,23 +63,29 @@ def judge_joints(robot: Embodiment, seen: Sighting) -> list[Finding]:
     return found or [green(f"{what}: values", f"{len(order)} joints, {order_said}, in range")]
 
 
-def _names_fault(what: str, wanted: list[str], joints: Joints, fields: tuple[str, ...]) -> list[Finding]:
+def _names_fault(
+    what: str, wanted: list[str], joints: Joints, fields: tuple[str, ...], fixes: Mapping[str, str] = NO_FIXES
+) -> list[Finding]:
+    """`fixes`: another way out for a field that is missing."""
     if doubled := [name for name, count in Counter(joints.names).items() if count > 1]:
         return [
             red(
                 what,
                 f"{', '.join(doubled)} named more than once",
                 "name each joint once: is another device's state mixed in?",
+                unusable=True,
             )
         ]
     if missing := [name for name in wanted if name not in joints.names]:
-        return [
-            red(
-                what,
-                f"no {', '.join(missing)} among {', '.join(joints.names) or 'no names'}",
-                "rename the driver's joints, or the contract's: a prefix?",
-            )
-        ]
+        elsewhere = {name for names in joints.beside for name in names}
+        apart = set(missing) <= elsewhere and len(missing) < len(wanted)
+        fix = (
+            "two nodes each publish a part: merge them into one message (joint_state_publisher with a source_list)"
+            if apart
+            else "rename the driver's joints, or the contract's: a prefix?"
+        )
+        said = f"no {', '.join(missing)} among {', '.join(joints.names) or 'no names'}"
+        return [red(what, said, fix, unusable=True)]
     for field in fields:
         length = getattr(joints, field).shape[1]
         if length != len(joints.names):
@@ -85,7 +93,8 @@ def _names_fault(what: str, wanted: list[str], joints: Joints, fields: tuple[str
                 red(
                     what,
                     f"{len(joints.names)} names but {length} values of {field}",
-                    f"the driver has to report {field} for every name",
+                    f"the driver has to report {field} for every name{fixes.get(field, '')}",
+                    unusable=True,
                 )
             ]
     return []
@@ -93,7 +102,7 @@ def _names_fault(what: str, wanted: list[str], joints: Joints, fields: tuple[str
 
 def _not_finite(what: str, names: list[str], *ranges: np.ndarray) -> list[Finding]:
     bad = [name for i, name in enumerate(names) if not all(np.isfinite(values[:, i]).all() for values in ranges)]
-    return [red(what, f"not finite: {', '.join(bad)}", "look at the encoder and the driver")] if bad else []
+    return [red(what, f"not finite: {', '.join(bad)}", "look at the encoder and the driver", True)] if bad else []
 
 
 def judge_gripper(robot: Embodiment, seen: Sighting) -> list[Finding]:
@@ -101,10 +110,14 @@ def judge_gripper(robot: Embodiment, seen: Sighting) -> list[Finding]:
     what, gripper, own = robot.wire.gripper_states.topic, seen.gripper, robot.gripper
     if gripper is None:
         return []
-    if fault := _names_fault(f"{what}: names", [own.joint], gripper, ("position", "effort")):
+    fields = ("position", "effort") if robot.observes_grasp else ("position",)
+    fixes = {"effort": "; one that cannot needs a contract without a gripper_grasp observation"}
+    if fault := _names_fault(f"{what}: names", [own.joint], gripper, fields, fixes):
         return fault
     at = gripper.names.index(own.joint)
     opening, effort = gripper.position[:, at : at + 1], gripper.effort[:, at : at + 1]
+    if not robot.observes_grasp:
+        effort = np.zeros_like(opening)  # nobody reads it, and many grippers report none
     if fault := _not_finite(f"{what}: values", [own.joint], opening, effort):
         return fault
     low, high, room = float(opening.min()), float(opening.max()), OUTSIDE_STROKE * own.stroke_m
@@ -135,7 +148,8 @@ def judge_pictures(robot: Embodiment, key: str, seen: Sighting) -> list[Finding]
         return []
     what = f"{channel.topic}: picture"
     if pictures.refused:
-        return [red(what, pictures.refused, f"send {channel.width}x{channel.height} in rgb8 (bgr8, rgba8, bgra8 do)")]
+        fix = f"send {channel.width}x{channel.height} in rgb8 (bgr8, rgba8, bgra8 do)"
+        return [red(what, pictures.refused, fix, unusable=True)]
     if pictures.encoding == "mono8":
         return [red(what, "mono8: without colour", "the policy was trained on colour: send rgb8")]
     if shown := _nothing(pictures):

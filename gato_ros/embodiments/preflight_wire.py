@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gato_ros.core.arrivals import Timing
 from gato_ros.core.finding import Finding, green, red, yellow
@@ -20,6 +20,8 @@ FUTURE_TOLERANCE_S = 0.05
 SLIGHTLY_AHEAD_S = 0.005
 OTHER_TIME_S = 1e6
 """Clocks that differ by so much [s] do not show the same kind of time."""
+OTHER_CLOCK_S = 1.0
+"""No path takes so long [s]: stamps as old as that are another clock's."""
 REPEATED_SHARE = 0.1
 SLOW_SHARE = 0.8
 """Cameras slower than this share of the control rate are pointed out."""
@@ -49,7 +51,7 @@ def sensors(robot: Embodiment, keys: tuple[str, ...] | None = None) -> tuple[Sen
     joints, gripper = robot.wire.joint_states, robot.wire.gripper_states
     found = [Sensor(camera.topic, IMAGE, camera.max_age_s, camera.frame_id) for camera in cameras]
     found.append(Sensor(joints.topic, JOINT_STATE, joints.max_age_s))
-    if sources & {"gripper_opening", "gripper_grasp"}:
+    if sources & {"gripper_opening", "gripper_grasp"} and gripper.topic != joints.topic:
         found.append(Sensor(gripper.topic, JOINT_STATE, gripper.max_age_s))
     return tuple(found)
 
@@ -63,9 +65,11 @@ def judge_sensor(robot: Embodiment, sensor: Sensor, seen: Sighting) -> list[Find
     """All that is wrong with a sensor's topic, or one green row."""
     topic = seen.topics.get(sensor.topic, Topic())
     if not topic.publishers:
-        return [red(sensor.topic, "nobody publishes it", _where_else(sensor.topic, seen))]
-    found = list(wrong_types(sensor.topic, sensor.kind, topic, seen))
-    if len(topic.publishers) > 1:
+        return [red(sensor.topic, "nobody publishes it", _where_else(sensor.topic, seen), unusable=True)]
+    found = [
+        replace(row, unusable=not topic.timing.heard) for row in wrong_types(sensor.topic, sensor.kind, topic, seen)
+    ]
+    if len(topic.publishers) > 1 and not _share_a_topic(robot, sensor, topic, seen):
         found.append(
             red(
                 sensor.topic,
@@ -80,6 +84,7 @@ def judge_sensor(robot: Embodiment, sensor: Sensor, seen: Sighting) -> list[Find
                     sensor.topic,
                     f"has a publisher, {_names(topic.publishers)}, and nothing arrives",
                     "is the sensor on? Images too large for the middleware are lost whole: send smaller ones",
+                    unusable=True,
                 )
             )
         return found
@@ -94,6 +99,15 @@ def judge_sensor(robot: Embodiment, sensor: Sensor, seen: Sighting) -> list[Find
             sensor.topic, f"{timing.rate_hz:.1f} Hz, {timing.age_s * 1e3:.0f} ms old, from {_names(topic.publishers)}"
         )
     ]
+
+
+def _share_a_topic(robot: Embodiment, sensor: Sensor, topic: Topic, seen: Sighting) -> bool:
+    """Whether several publishers each say the state of joints of their own: an arm's driver and a gripper's."""
+    heard = seen.joints if sensor.topic == robot.wire.joint_states.topic else seen.gripper
+    if sensor.kind != JOINT_STATE or heard is None:
+        return False
+    lists = {frozenset(names) for names in (heard.names, *heard.beside)}
+    return len(lists) >= len(topic.publishers) and sum(map(len, lists)) == len(frozenset().union(*lists))
 
 
 def _where_else(topic: str, seen: Sighting) -> str:
@@ -142,7 +156,8 @@ def obeys(listener: Endpoint, seen: Sighting) -> bool:
 def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Finding]:
     what, period_s = f"{sensor.topic}: rate", timing.period_s
     if timing.silent_s > max(SILENT_S, 3.0 * sensor.max_age_s):
-        return [red(what, f"nothing for {timing.silent_s:.1f} s", "the sensor has stopped: look at its driver")]
+        fix = "the sensor has stopped: look at its driver"
+        return [red(what, f"nothing for {timing.silent_s:.1f} s", fix, unusable=True)]
     if timing.heard < 2:
         return [red(what, "one message in all", "raise the sensor's rate: is it published on change only?")]
     said, fix = f"{timing.rate_hz:.1f} Hz", "raise the sensor's rate, or relieve the machine"
@@ -183,10 +198,12 @@ def judge_stamps(topic: str, max_age_s: float, timing: Timing, simulated: bool =
                 what,
                 f"{timing.unstamped} of {heard} messages carry none",
                 "the driver has to stamp each with the time of its measurement",
+                unusable=timing.unstamped == heard,
             )
         ]
     if abs(timing.age_s) > OTHER_TIME_S:
-        return [red(what, f"{timing.age_s:.0f} s from this clock: one is wall time and the other simulated", CLOCK_FIX)]
+        said = f"{timing.age_s:.0f} s from this clock: one is wall time and the other simulated"
+        return [red(what, said, CLOCK_FIX, unusable=True)]
     if simulated and not timing.backwards:
         return []
     if heard > 2 and timing.repeated == heard - 1:
@@ -195,6 +212,7 @@ def judge_stamps(topic: str, max_age_s: float, timing: Timing, simulated: bool =
                 what,
                 f"stand still over {heard} messages",
                 "the driver repeats its last message, or its clock stands: look at both",
+                unusable=True,
             )
         ]
     if timing.backwards:
@@ -223,6 +241,7 @@ def judge_stamps(topic: str, max_age_s: float, timing: Timing, simulated: bool =
                 what,
                 f"{age_s:.3f} s old on arrival, the contract allows {max_age_s:g} s",
                 f"a slow path, or clocks that differ: {CLOCK_FIX}",
+                unusable=age_s > max(max_age_s, OTHER_CLOCK_S),
             )
         )
     elif age_s < -SLIGHTLY_AHEAD_S:
@@ -267,7 +286,8 @@ def _judge_frames(robot: Embodiment, sensor: Sensor, topic: Topic) -> list[Findi
         if set(wrong) & others
         else "set the driver's frame_id, or the contract's (no leading slash)"
     )
-    return [red(f"{sensor.topic}: frame", f"{', '.join(map(repr, wrong))}, expected {sensor.frame_id!r}", fix)]
+    said = f"{', '.join(map(repr, wrong))}, expected {sensor.frame_id!r}"
+    return [red(f"{sensor.topic}: frame", said, fix, unusable=True)]
 
 
 def clash(offered: Quality, asked: Quality) -> str:

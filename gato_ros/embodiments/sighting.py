@@ -58,6 +58,8 @@ class Joints:
     """[2 names] as position; nothing where messages held none."""
     effort: np.ndarray
     """As velocity."""
+    beside: tuple[tuple[str, ...], ...] = ()
+    """Names in the topic's other messages, where they are built otherwise."""
 
 
 @dataclass(frozen=True)

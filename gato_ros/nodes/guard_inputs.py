@@ -18,7 +18,7 @@ from gato_ros.core.proposal import Proposal, RobotState
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.nodes.clocks import seconds
-from gato_ros.nodes.joint_message import JointsRefused, values_by_name
+from gato_ros.nodes.joint_message import JointsRefused, OtherJoints, values_by_name
 from gato_ros.nodes.proposal_pair import ProposalPair, ProposalRefused
 from gato_ros.nodes.quality import COMMAND, PROPOSAL, STATE_IN
 
@@ -110,6 +110,11 @@ class GuardInputs:
         try:
             position = values_by_name(message, "position", names, closed=False)
             velocity = values_by_name(message, "velocity", names, closed=False)
+        except OtherJoints as refusal:
+            # Another device's state on the same topic, as long as somebody publishes the arm's: ages judge that.
+            if self._state is None and self._joints_heard is None:
+                self._refuse("joint_states", str(refusal))
+            return
         except JointsRefused as refusal:
             return self._refuse("joint_states", str(refusal))
         self._joints_heard = (position, velocity, seconds(message.header.stamp), received_s)

@@ -7,9 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from sensor_msgs.msg import JointState
 
+from gato_ros.embodiments.contract import Embodiment
+
 
 class JointsRefused(Exception):
     """A JointState that does not hold what was asked for; the text says what is wrong."""
+
+
+class OtherJoints(JointsRefused):
+    """A state that names none of the joints asked for: another device's, where two publish on one topic."""
 
 
 def values_by_name(message: JointState, field: str, names: Sequence[str], *, closed: bool) -> np.ndarray:
@@ -20,7 +26,10 @@ def values_by_name(message: JointState, field: str, names: Sequence[str], *, clo
 
     Raises:
         JointsRefused: a name is missing, doubled or unknown, or the field has another length than the names.
+        OtherJoints: all names are missing in a state.
     """
+    if not closed and not set(names) & set(message.name):
+        raise OtherJoints(f"no {', '.join(names)} among {', '.join(message.name) or 'no names'}")
     values = getattr(message, field)
     if len(values) != len(message.name):
         raise JointsRefused(f"{len(message.name)} names but {len(values)} values of {field}")
@@ -32,3 +41,40 @@ def values_by_name(message: JointState, field: str, names: Sequence[str], *, clo
     if closed and len(index) != len(names):
         raise JointsRefused(f"unknown joints {', '.join(sorted(set(index) - set(names)))}")
     return np.array([values[index[name]] for name in names], np.float64)
+
+
+def arm_state(message: JointState, robot: Embodiment) -> np.ndarray:
+    """Angles [rad] and speeds [rad/s] of the arm's joints, float64 [2 joints].
+
+    Raises:
+        JointsRefused: as `values_by_name`, or a value is not finite.
+    """
+    rows = [values_by_name(message, field, robot.arm.joints, closed=False) for field in ("position", "velocity")]
+    return _finite(np.array(rows), ("position", "velocity"), robot.arm.joints)
+
+
+def gripper_state(message: JointState, robot: Embodiment) -> np.ndarray:
+    """Opening [m] and effort [N], float64 [2 1].
+
+    The effort is 0 where the message has none and the contract observes no grasp.
+
+    Raises:
+        JointsRefused: as `values_by_name`, or a value is not finite.
+    """
+    joint = [robot.gripper.joint]
+    opening = values_by_name(message, "position", joint, closed=False)
+    try:
+        effort = _finite(values_by_name(message, "effort", joint, closed=False)[None], ("effort",), joint)[0]
+    except JointsRefused:
+        if robot.observes_grasp:
+            raise
+        effort = np.zeros(1)
+    return _finite(np.array([opening, effort]), ("position", "effort"), joint)
+
+
+def _finite(values: np.ndarray, fields: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    if bad := [
+        f"{field} of {names[i]}" for field, row in zip(fields, values) for i in np.flatnonzero(~np.isfinite(row))
+    ]:
+        raise JointsRefused(f"not finite: {', '.join(bad)}")
+    return values

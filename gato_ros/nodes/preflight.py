@@ -23,7 +23,7 @@ from gato_ros.embodiments.sighting import Clipped, Sighting, Status
 from gato_ros.nodes.command_watch import OBSERVERS
 from gato_ros.nodes.diagnosis import values_of
 from gato_ros.nodes.graph_facts import DOCTOR, full_name, nodes_beside, same_name_elsewhere, topic_facts
-from gato_ros.nodes.joint_message import JointsRefused, values_by_name
+from gato_ros.nodes.joint_message import JointsRefused, gripper_state
 from gato_ros.nodes.preflight_ears import Ear, JointEars, PictureEars, RangeEars, StatusEars, TopicEars
 from gato_ros.nodes.quality import CAMERA, COMMAND, PROPOSAL, REPORT, STATE_IN
 from gato_ros.nodes.transport import FILES, PROFILE, RANGE
@@ -64,19 +64,31 @@ class Preflight:
     """Hears what concerns `role`, from its creation on and until `close`; `look` takes what has come."""
 
     def __init__(
-        self, node: Node, robot: Embodiment, role: str, keys: Sequence[str] | None = None, window_s: float = LONGEST_S
+        self,
+        node: Node,
+        robot: Embodiment,
+        role: str,
+        keys: Sequence[str] | None = None,
+        window_s: float = LONGEST_S,
+        subscribe: bool = True,
     ):
-        """`role` is policy, guard, or doctor, which hears our own nodes too."""
+        """`role` is policy, guard, or doctor, which hears our own nodes too.
+
+        Without `subscribe` it hears what it is given: `hear_header` of every message, `hear_values` of some.
+        """
         self._node, self._robot, self._window_s = node, robot, window_s
         self.keys = None if keys is None else tuple(keys)
         """What of the observations is judged; the guard's are joint states alone."""
         self.act_ms_p99: float | None = None
         self._began_s = time.monotonic()
         self._ears: list[Ear] = []
+        self._subscribe = subscribe
         self._topics: dict[str, TopicEars] = {}
+        self._values: dict[str, tuple[Callable, ...]] = {}
         self._pictures: dict[str, PictureEars] = {}
         self._status = {"guard": StatusEars(), "policy": StatusEars()}
-        self._joints, self._gripper = JointEars(window_s), JointEars(window_s)
+        self._joints = JointEars(window_s, robot.arm.joints)
+        self._gripper = JointEars(window_s, [robot.gripper.joint])
         self._guard_digest: str | None = None
         read = () if role == "guard" else robot.observation_keys if keys is None else self.keys
         self._ranges = RangeEars(robot, read, window_s)
@@ -93,9 +105,15 @@ class Preflight:
                 frames = int(np.ceil(self._window_s * robot.control_rate_hz))
                 self._pictures[key] = ears = PictureEars(channel.height, channel.width, frames)
                 self._hear(Image, channel.topic, CAMERA, ears.hear)
-        self._hear(JointState, wire.joint_states.topic, STATE_IN, self._joints.hear, self._ranges.hear_joints)
+        arm = [*robot.arm.joints], [self._joints.hear, self._ranges.hear_joints]
+        states: dict[str, tuple[list[str], list[Callable]]] = {wire.joint_states.topic: arm}
         if wire.gripper_states.topic in wanted:
-            self._hear(JointState, wire.gripper_states.topic, STATE_IN, self._gripper.hear, self._ranges.hear_gripper)
+            # A robot may say both on one topic.
+            names, hear = states.setdefault(wire.gripper_states.topic, ([], []))
+            names.append(robot.gripper.joint)
+            hear += [self._gripper.hear, self._ranges.hear_gripper]
+        for topic, (names, hear) in states.items():
+            self._hear(JointState, topic, STATE_IN, *hear, names=names)
 
     def _hear_our_nodes(self) -> None:
         wire = self._robot.wire
@@ -110,14 +128,24 @@ class Preflight:
             self._ears.append(Ear(self._node, DiagnosticStatus, f"{name}_node/status", REPORT, ears.hear))
         self._ears.append(Ear(self._node, DiagnosticArray, "/diagnostics", REPORT, self._on_diagnostics))
 
-    def _hear(self, kind: type, topic: str, quality, *others: Callable) -> None:
-        self._topics[topic] = ears = TopicEars(self._window_s)
+    def _hear(self, kind: type, topic: str, quality, *values: Callable, names: Sequence[str] = ()) -> None:
+        self._topics[topic], self._values[topic] = TopicEars(self._window_s, names), values
 
         def each(message, now: Instant) -> None:
-            for one in (ears.hear, *others):
-                one(message, now)
+            self._topics[topic].hear(message, now)
+            self.hear_values(topic, message, now)
 
-        self._ears.append(Ear(self._node, kind, topic, quality, each))
+        if self._subscribe:
+            self._ears.append(Ear(self._node, kind, topic, quality, each))
+
+    def hear_header(self, topic: str, message, now: Instant) -> None:
+        """Take that a message came on a topic of the contract, with its header; of a state, with its names."""
+        self._topics[topic].hear(message, now)
+
+    def hear_values(self, topic: str, message, now: Instant) -> None:
+        """Take what a message of a topic of the contract says."""
+        for hear in self._values[topic]:
+            hear(message, now)
 
     def _on_diagnostics(self, message: DiagnosticArray, now: Instant) -> None:
         for item in message.status:
@@ -187,10 +215,7 @@ class Preflight:
         if message is None:
             return None
         try:
-            return tuple(
-                float(values_by_name(message, field, [self._robot.gripper.joint], closed=False)[0])
-                for field in ("position", "effort")
-            )
+            return tuple(map(float, gripper_state(message, self._robot)[:, 0]))
         except JointsRefused:
             return None
 

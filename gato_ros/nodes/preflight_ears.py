@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from gato_ros.embodiments.sighting import Clipped, Joints, Pictures, Status
 from gato_ros.nodes.clocks import instant, seconds
 from gato_ros.nodes.diagnosis import ERROR, OK, WARN, values_of
 from gato_ros.nodes.image import ImageRefused, rgb_from_message
-from gato_ros.nodes.joint_message import JointsRefused, values_by_name
+from gato_ros.nodes.joint_message import JointsRefused, arm_state, gripper_state
 from gato_ros.nodes.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
 from gato_ros.nodes.wire_ears import MOST_AT_ONCE, _Untouched
 
@@ -66,19 +66,23 @@ class Ear:
 class TopicEars:
     """When the messages of a topic came, and the frames that their headers named."""
 
-    def __init__(self, window_s: float):
-        self._arrivals, self._frames = Arrivals(window_s), {}
-        self._window_s = window_s
+    def __init__(self, window_s: float, names: Sequence[str] = ()):
+        """`names`: of joints; where some messages name one of them, the others are another device's."""
+        self._arrivals, self._others, self._frames = Arrivals(window_s), Arrivals(window_s), {}
+        self._window_s, self._names = window_s, frozenset(names)
         self.first_s = np.inf
         """Receipt of the first [s], on the steady clock."""
 
     def hear(self, message, now: Instant) -> None:
         self.first_s = min(self.first_s, now.steady_s)
-        self._arrivals.add(seconds(message.header.stamp), now.steady_s, now.clock_s)
+        own = not self._names or not self._names.isdisjoint(message.name)
+        arrivals = self._arrivals if own else self._others
+        arrivals.add(seconds(message.header.stamp), now.steady_s, now.clock_s)
         self._frames[message.header.frame_id] = now.steady_s
 
     def timing(self) -> Timing:
-        return self._arrivals.timing(time.monotonic())
+        own = self._arrivals.timing(time.monotonic())
+        return own if own.heard else self._others.timing(time.monotonic())
 
     def frame_ids(self) -> list[str]:
         now_s = time.monotonic()
@@ -88,8 +92,9 @@ class TopicEars:
 class JointEars:
     """The values of JointState messages."""
 
-    def __init__(self, window_s: float):
-        self._window_s = window_s
+    def __init__(self, window_s: float, names: Sequence[str]):
+        """`names`: the joints that are looked for."""
+        self._window_s, self._names = window_s, frozenset(names)
         self._rows: deque[tuple[float, JointState]] = deque()
 
     def hear(self, message: JointState, now: Instant) -> None:
@@ -98,6 +103,10 @@ class JointEars:
             self._rows.popleft()
 
     def newest(self) -> JointState | None:
+        """The last message that names one of the joints; if none does, the last."""
+        for _, message in reversed(self._rows):
+            if not self._names.isdisjoint(message.name):
+                return message
         return self._rows[-1][1] if self._rows else None
 
     def joints(self) -> Joints | None:
@@ -112,7 +121,10 @@ class JointEars:
             values = np.array([getattr(one, field) for one in alike if len(getattr(one, field)) == length], np.float64)
             return np.stack([values.min(0), values.max(0)])  # NaN stays: one that was not finite is told of
 
-        return Joints(tuple(newest.name), extremes("position"), extremes("velocity"), extremes("effort"))
+        beside = {tuple(message.name) for _, message in self._rows} - {tuple(newest.name)}
+        return Joints(
+            tuple(newest.name), extremes("position"), extremes("velocity"), extremes("effort"), tuple(sorted(beside))
+        )
 
 
 class PictureEars:
@@ -167,21 +179,22 @@ class RangeEars:
 
     def hear_joints(self, message: JointState, now: Instant) -> None:
         if self._assembler.needs_joints:
-            self._offer(JOINTS, message, self._robot.arm.joints, ("position", "velocity"), now)
+            self._offer(JOINTS, message, arm_state, now)
 
     def hear_gripper(self, message: JointState, now: Instant) -> None:
         if self._assembler.needs_gripper:
-            self._offer(GRIPPER, message, [self._robot.gripper.joint], ("position", "effort"), now)
+            self._offer(GRIPPER, message, gripper_state, now)
 
-    def _offer(self, name: str, message: JointState, joints: list[str], fields: tuple[str, ...], now: Instant) -> None:
+    def _offer(
+        self, name: str, message: JointState, read: Callable[[JointState, Embodiment], np.ndarray], now: Instant
+    ) -> None:
         try:
-            value = np.array([values_by_name(message, field, joints, closed=False) for field in fields])
+            value = read(message, self._robot)
         except JointsRefused:
             return  # judged by the names
-        if np.isfinite(value).all():
-            # By receipt: stamps are judged elsewhere, and wrong ones are no reason not to look at values.
-            self._assembler.offer(name, Sample(value, now.steady_s, now.steady_s))
-            self._look(now.steady_s)
+        # By receipt: stamps are judged elsewhere, and wrong ones are no reason not to look at values.
+        self._assembler.offer(name, Sample(value, now.steady_s, now.steady_s))
+        self._look(now.steady_s)
 
     def _look(self, now_s: float) -> None:
         if not self._keys or (self._seen and now_s - self._seen[-1][0] < LOOK_S):

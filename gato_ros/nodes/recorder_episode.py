@@ -30,7 +30,7 @@ RESERVE_BYTES = 4 * 2**20
 """Room for the end of a file on a full disk: its index, of about ten thousand steps."""
 QUIET_S = 0.25
 """Where no step ends for so long [s], the messages that came go into the file all the same."""
-NO_STEPS = "no control step: is a camera, the arm's or the gripper's state missing?"
+NO_STEPS = "no control step"
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class EpisodeInHand:
         self.name, self._maker, self._operator = name, maker, metadata["operator"]
         self._writer = EpisodeWriter(folder, name, robot, metadata, reserve_bytes=RESERVE_BYTES)
         self._writer.file.flush()
+        self._one_state_topic = robot.wire.gripper_states.topic == robot.wire.joint_states.topic
         self._sequences: Counter[str] = Counter()
         self._policy: dict | None = None
         self._flushed_s = time.monotonic()
@@ -78,12 +79,19 @@ class EpisodeInHand:
         """
         step = self._maker.take(topic, kept, clock_ns)
         about = {"of": topic.role, **({"key": topic.key} if topic.key else {})}
-        self._writer.add_raw(topic.name, topic.message_type, kept.data, clock_ns, self._sequences[topic.name], about)
-        self._sequences[topic.name] += 1
+        if topic.role != "gripper" or not self._one_state_topic:  # there it is in the file as the arm's
+            number = self._sequences[topic.name]
+            self._writer.add_raw(topic.name, topic.message_type, kept.data, clock_ns, number, about)
+            self._sequences[topic.name] += 1
         if step is not None:
             self._add(step)
         elif time.monotonic() - self._flushed_s > QUIET_S:
             self._flush()
+
+    @property
+    def refused(self) -> dict[str, tuple[int, str]]:
+        """Topic -> how many of its messages did not fit the contract, and why the last did not."""
+        return {name: (count, self._maker.why[name]) for name, count in self._maker.refused.items()}
 
     def mark(self) -> None:
         """The operator points at this moment."""
@@ -124,7 +132,7 @@ class EpisodeInHand:
         if not self.steps:
             raise SetupError(
                 expected=f"control steps in {self.name}",
-                got=NO_STEPS,
+                got=f"{NO_STEPS}: {self._maker.why_no_step() or 'no two cameras and states together'}",
                 fix=f"what came is in {set_aside(self._writer.file.leave())}",
             )
         flags = [outcome.end] * (outcome.end not in ("stop_success", "stop_fail", "discard", "redo"))
@@ -146,6 +154,7 @@ class EpisodeInHand:
             "dropped": dict(dropped),
             "lost": dict(lost),
             "refused": dict(self._maker.refused),
+            "refused_why": dict(self._maker.why),
             "missed_ticks": self._maker.missed_ticks,
             "marks": self.marks,
             "sources": dict(self.sources),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -19,6 +20,7 @@ from std_msgs.msg import Float32MultiArray, String
 from std_srvs.srv import Trigger
 
 from gato_ros.core.errors import SetupError
+from gato_ros.core.finding import Finding
 from gato_ros.data import messages
 from gato_ros.data.incident import Topic
 from gato_ros.data.recovery import partial_paths, recover_partial, set_aside
@@ -29,21 +31,29 @@ from gato_ros.nodes.parameters import RecorderParameters
 from gato_ros.nodes.process import Stop, run_node
 from gato_ros.nodes.quality import RECORD_SENSOR, REPORT
 from gato_ros.nodes.recorder_episode import Outcome, free_bytes, warm_up
+from gato_ros.nodes.recorder_sensors import SensorWatch, in_words
+from gato_ros.nodes.recorder_steps import SENSORS
 from gato_ros.nodes.recorder_thread import Begin, End, RecorderThread, ThreadSettings
 from gato_ros.nodes.wire_ears import WireEars, recorded
 
 NAME = "recorder_node"
 POLL_S = 0.01
 """Pause between two looks at all topics [s]: so much older than its receipt is a step when it reaches the file."""
-SENSORS = ("image", "joints", "gripper")
-"""Roles without which there is no step."""
-HEARING_LIMIT_S = 1.5
+HEARING_LIMIT_S = 0.8
 """So long ~/start waits for sensors that this process, perhaps just started, has not found yet [s]."""
+FINISH_LIMIT_S = 0.5
+"""So long a stop waits for the file's end [s], to answer with what became of it."""
 CLOSE_LIMIT_S = 4.0
 """How long the running episode may still take when the node is told to end [s]; its launcher gives it five seconds."""
 LONGEST_WAIT_S = 1.0
 STATUS_S = 0.2
+ASKED = ("", "stop_success", "stop_fail", "discard", "redo", "failed")
+"""Ends of episodes that somebody asked for, or that are said elsewhere."""
 IDLE, RECORDING = "idle", "recording"
+
+
+class NothingKept(Exception):
+    """An episode without a step; the text says which, and why."""
 
 
 class RecorderNode:
@@ -69,6 +79,11 @@ class RecorderNode:
         self._recovered = self._recover()
         self._simulated_time = node.get_parameter("use_sim_time").value
         self._heard: list[tuple[Topic, Kept, int]] = []
+        self._sensors = SensorWatch(node, robot)
+        self._said: set[str] = set()
+        """What the log has said of sensors in the running episode."""
+        self._bad: dict[str, Finding] = {}
+        """What was unusable in it, whether it still is or not."""
         self._known: set[str] = set()
         """Topics that something has come on."""
         more = [
@@ -84,7 +99,7 @@ class RecorderNode:
             ThreadSettings(self._folder, parameters.queue_megabytes << 20, parameters.finish_below_megabytes << 20),
             robot,
         )
-        self._name, self._told = "", None
+        self._name, self._told = "", ""
         self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
         self._diagnosis = Diagnosis(node)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -107,7 +122,7 @@ class RecorderNode:
             self._listen()
             try:
                 response.success, response.message = True, answer()
-            except SetupError as refusal:
+            except (SetupError, NothingKept) as refusal:
                 response.success, response.message = False, str(refusal)
             self._tell()
             return response
@@ -131,11 +146,13 @@ class RecorderNode:
 
     def _hear(self, topic: Topic, kept: Kept) -> None:
         self._known.add(topic.name)
+        clock_ns = self._node.get_clock().now().nanoseconds if self._simulated_time else kept.stamp_ns
+        # By how much it waited for its turn here; a wall clock that is set meanwhile is not to be believed.
+        waited_s = min(max((time.time_ns() - kept.stamp_ns) * 1e-9, 0.0), LONGEST_WAIT_S)
+        kept = kept._replace(received_s=kept.received_s - waited_s)
+        self._sensors.take(topic, kept, clock_ns)
         if self._thread.recording:
-            clock_ns = self._node.get_clock().now().nanoseconds if self._simulated_time else kept.stamp_ns
-            # By how much it waited for its turn here; a wall clock that is set meanwhile is not to be believed.
-            waited_s = min(max((time.time_ns() - kept.stamp_ns) * 1e-9, 0.0), LONGEST_WAIT_S)
-            self._heard.append((topic, kept._replace(received_s=kept.received_s - waited_s), clock_ns))
+            self._heard.append((topic, kept, clock_ns))
 
     def _listen(self) -> None:
         self._ears.listen()
@@ -168,17 +185,18 @@ class RecorderNode:
     def _start(self) -> str:
         if self._thread.recording:
             raise SetupError(expected="no running episode", got=self._name, fix="stop, discard or redo it first")
-        end_s = time.monotonic() + HEARING_LIMIT_S
-        while (unheard := self._unheard()) and time.monotonic() < end_s:
-            self._listen()
-            time.sleep(POLL_S)
-        if unheard:
-            # An episode that begins deaf loses its first steps, and nothing in it would say so.
-            raise SetupError(
-                expected="every sensor heard before an episode begins",
-                got=f"nothing on {', '.join(unheard)}",
-                fix="start the robot; `doctor --robot` says what is wrong with a topic",
+        self._listen_until(lambda: not self._unheard() and not self._unusable(), HEARING_LIMIT_S)
+        unheard, unusable = self._unheard(), self._unusable()
+        if unheard or unusable:
+            # An episode that begins without a sensor loses its first steps, or all of them.
+            silent = [f"nothing on {', '.join(unheard)}"] * bool(unheard)
+            refusal = SetupError(
+                expected="every sensor heard, and in messages that fit the contract, before an episode begins",
+                got="; ".join([*silent, *([in_words(unusable)] * bool(unusable))]),
+                fix="; ".join(dict.fromkeys(finding.fix for finding in unusable)) or "start the robot",
             )
+            self._node.get_logger().warning(f"no episode begun: {refusal}")
+            raise refusal
         free = free_bytes(self._folder) >> 20
         if free < (needed := self._parameters.start_above_megabytes):
             raise SetupError(
@@ -205,7 +223,39 @@ class RecorderNode:
         }
         not_before_s = self._node.get_clock().now().nanoseconds * 1e-9
         self._thread.order(Begin(self._name, metadata, not_before_s, dict(self._ears.lost)))
-        return self._name
+        self._said, self._bad = set(), {}
+        self._log_findings()
+        return "; ".join([self._name, *filter(None, [in_words(self._sensors.findings())])])
+
+    def _unusable(self) -> list[Finding]:
+        return [finding for finding in self._sensors.findings() if finding.unusable]
+
+    def _listen_until(self, done: Callable[[], bool], limit_s: float) -> None:
+        end_s = time.monotonic() + limit_s
+        while not done() and time.monotonic() < end_s:
+            self._listen()
+            time.sleep(POLL_S)
+
+    def _log_findings(self) -> None:
+        """What is wrong with the sensors of the running episode goes into the log, once each."""
+        for finding in self._sensors.findings():
+            if finding.unusable:
+                self._bad[finding.what] = finding
+            self._log_once(finding.what, f"{finding.what}: {finding.found}; {finding.fix}")
+        for topic, (_, why) in self._thread.progress.refused.items():
+            self._log_once(f"{topic}: {why}", f"{topic}: a message is refused: {why}")
+
+    def _log_once(self, what: str, line: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            self._node.get_logger().warning(line)
+
+    def _not_recorded(self) -> str:
+        """What of the running episode, or of the last one, could not be recorded, in words."""
+        refused = [
+            f"{topic}: {count} messages refused: {why}" for topic, (count, why) in self._thread.progress.refused.items()
+        ]
+        return "; ".join([*refused, *filter(None, [in_words(list(self._bad.values()))])])
 
     def _stop(self, outcome: Outcome) -> str:
         if not self._thread.recording:
@@ -214,8 +264,16 @@ class RecorderNode:
                 got=f"none; {self._thread.progress.last or 'none so far'}",
                 fix="call ~/start first",
             )
+        self._log_findings()
+        before = self._thread.progress
         self._thread.order(End(outcome, dict(self._ears.lost)))
-        return self._name
+        self._listen_until(lambda: self._thread.progress.over > before.over, FINISH_LIMIT_S)
+        now, bad = self._thread.progress, self._not_recorded()
+        if now.failed > before.failed:
+            self._node.get_logger().warning(now.last)
+            if not outcome.thrown_away:
+                raise NothingKept(now.last)
+        return f"{self._name}; not recorded: {bad}" if bad else self._name
 
     def _redo(self) -> str:
         self._stop(Outcome("redo", thrown_away=True))
@@ -228,8 +286,8 @@ class RecorderNode:
         return self._name
 
     def _message(self) -> DiagnosticStatus:
-        now = self._thread.progress
-        bad = now.dropped or now.failed or now.last_flags or self._ears.lost
+        now, findings = self._thread.progress, self._sensors.findings()
+        bad = now.dropped or now.failed or now.last_flags or self._ears.lost or now.refused or findings
         return status(
             self._node,
             self._robot.name,
@@ -247,6 +305,9 @@ class RecorderNode:
                 "last": now.last,
                 "last_path": now.last_path,
                 "unheard": ",".join(self._unheard()),
+                "unusable": in_words([finding for finding in findings if finding.unusable]),
+                "warnings": in_words([finding for finding in findings if not finding.unusable]),
+                "refused": "; ".join(f"{topic}: {why} ({count})" for topic, (count, why) in now.refused.items()),
                 "last_end": now.last_end,
                 "last_flags": now.last_flags,
                 "recovered": "; ".join(self._recovered),
@@ -254,6 +315,11 @@ class RecorderNode:
         )
 
     def _tell(self) -> None:
+        if self._thread.recording:
+            self._log_findings()
+        elif self._name and self._thread.progress.last_end not in (*ASKED, self._told):
+            self._told = self._thread.progress.last_end
+            self._node.get_logger().warning(f"the episode ended by itself: {self._thread.progress.last}")
         self._status.publish(self._message())
 
     def run(self, stop: Stop) -> None:

@@ -1,13 +1,14 @@
 """Messages in the order of their receipt, made into control steps: what a policy would see, what was done, and by whom.
 
-A step begins when every camera has a new picture and ends when the next one begins. What is proposed in between is its
-label, what the guard commands in between is what was executed.
+A step begins when every camera has a new picture, and ends when the next one begins; without cameras the arm's state
+gives the pace. What is proposed in between is its label, what the guard commands in between is what was executed.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter, deque
+from collections.abc import Callable
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -26,7 +27,7 @@ from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.nodes.arm_command import arm_message, joint_velocity_of
 from gato_ros.nodes.clocks import nanoseconds, seconds
 from gato_ros.nodes.image import ImageRefused, rgb_from_message
-from gato_ros.nodes.joint_message import JointsRefused, values_by_name
+from gato_ros.nodes.joint_message import JointsRefused, OtherJoints, arm_state, gripper_state, values_by_name
 from gato_ros.nodes.observation_assembler import GRIPPER, HISTORY, JOINTS, ObservationAssembler
 from gato_ros.nodes.proposal_pair import ProposalPair, ProposalRefused
 from gato_ros.nodes.recorder_step import OpenStep, Step
@@ -37,7 +38,14 @@ PICTURES = 8
 CLOCK_BACK_S = 1.0
 EARLY = 0.3
 """A picture that comes by this share of a control period too early still belongs to the next step."""
+UNPAIRED = 5
+"""So many halves of proposals in a row without a whole one are no coincidence."""
 OUT_OF = {HUMAN: ("human_twist", "human_gripper"), POLICY: ("proposal_twist", "proposal_gripper")}
+
+
+SENSORS = ("image", "joints", "gripper")
+"""Roles without which there is no step."""
+ReadState = Callable[[JointState, Embodiment], np.ndarray]
 
 
 class JournalRefused(Exception):
@@ -81,7 +89,11 @@ class StepMaker:
         self._not_before_s, self._due_s, self._last_stamp_s = not_before_s, -np.inf, -np.inf
         self._pictures = {key: deque(maxlen=PICTURES) for key in self._robot.image_keys}
         self._states = {name: deque(maxlen=HISTORY) for name in (JOINTS, GRIPPER)}
+        paced = self._pictures or {JOINTS: self._states[JOINTS]}
+        self._paced: dict[str, deque[Sample]] = paced
+        """What a step waits for."""
         self._pairs = {source: ProposalPair(source, self._robot) for source in OUT_OF}
+        self._unpaired: Counter[str] = Counter()
         self._newest: dict[str, Action] = {}
         self._answers: dict[int, int] = {}
         self._by_stamp: deque[tuple[int, Action]] = deque(maxlen=HISTORY)
@@ -90,6 +102,12 @@ class StepMaker:
         self._newest_verdict = ("", IDLE)
         self.refused: Counter[str] = Counter()
         """Topic -> messages that did not fit the contract."""
+        self.why: dict[str, str] = {}
+        """Topic -> what was wrong with the last of them."""
+        self._passed_over: dict[str, str] = {}
+        self._kept: set[tuple[str, str]] = set()
+        """Role and key of the sensors of which a message counted."""
+        self._came: dict[tuple[str, str], Topic] = {}
         self.missed_ticks = 0
         """Control periods without a step of their own between the first and the last."""
         self.about_policy: dict | None = None
@@ -106,11 +124,37 @@ class StepMaker:
         """
         if (read := self._take.get(topic.role)) is None:
             return None
+        if topic.role in SENSORS:
+            self._came[topic.role, topic.key] = topic
         try:
             return read(topic, kept.data, Instant(kept.received_s, clock_ns * 1e-9))
-        except (ImageRefused, JointsRefused, ProposalRefused, JournalRefused):
-            self.refused[topic.name] += 1
-            return None
+        except OtherJoints as refusal:
+            # Perhaps a second device's state on the same topic: no fault as long as somebody publishes ours.
+            self._passed_over[topic.name] = str(refusal)
+        except (ImageRefused, JointsRefused, ProposalRefused, JournalRefused) as refusal:
+            self._refuse(topic, refusal)
+        except ClockWentBack as error:
+            raise ClockWentBack(f"{topic.name}: {error}") from None
+        return None
+
+    def _refuse(self, topic: Topic, why: Exception) -> None:
+        self.refused[topic.name] += 1
+        self.why[topic.name] = str(why)
+
+    def why_no_step(self) -> str:
+        """Each sensor of which no message counted since `begin`, and why."""
+        named = {(topic.role, topic.key): topic.name for topic in self._came.values()}
+        wire, observed = self._robot.wire, self._robot.observations
+        sensors = {("image", key): observed[key].topic for key in self._robot.image_keys}
+        sensors |= {("joints", ""): wire.joint_states.topic, ("gripper", ""): wire.gripper_states.topic}
+        found = []
+        for sensor, relative in sensors.items():
+            name = named.get(sensor)
+            if name is None:
+                found.append(f"{relative}: no message came")
+            elif sensor not in self._kept:
+                found.append(f"{name}: {self.why.get(name) or self._passed_over.get(name, 'no message counted')}")
+        return "; ".join(found)
 
     def mark(self) -> None:
         """The operator points at this moment."""
@@ -125,27 +169,42 @@ class StepMaker:
         channel, message = self._robot.observations[topic.key], deserialize_message(data, Image)
         pixels = rgb_from_message(message, channel.height, channel.width)
         if message.header.frame_id != channel.frame_id:
-            raise ImageRefused(f"frame {message.header.frame_id!r}")
+            raise ImageRefused(f"frame {message.header.frame_id!r}, expected {channel.frame_id!r}")
         stamp_s, pictures = seconds(message.header.stamp), self._pictures[topic.key]
         if pictures and stamp_s < pictures[-1].stamp_s - CLOCK_BACK_S:
-            raise ClockWentBack
-        if stamp_s < self._not_before_s or (pictures and stamp_s <= pictures[-1].stamp_s):
+            raise ClockWentBack(f"its stamps went back by {pictures[-1].stamp_s - stamp_s:.1f} s")
+        if not self._is_new(topic, stamp_s, pictures):
             return None
         pictures.append(Sample(pixels, stamp_s, at.steady_s))
         return self._turn(at) if self._is_due() else None
 
-    def _is_due(self) -> bool:
-        """Whether every camera has a picture for the next step."""
-        newest = [pictures[-1].stamp_s for pictures in self._pictures.values() if pictures]
-        if len(newest) < len(self._pictures) or not self._states[JOINTS] or not self._states[GRIPPER]:
+    def _is_new(self, topic: Topic, stamp_s: float, held: deque[Sample]) -> bool:
+        """Whether a stamp adds something; why not is kept for a topic of which nothing does."""
+        if topic.role == "image" and stamp_s < self._not_before_s:
+            early_s = self._not_before_s - stamp_s
+            self._passed_over[topic.name] = (
+                "its messages carry no stamp"
+                if stamp_s == 0.0
+                else f"its stamps lie {early_s:.1f} s before the episode's beginning: another clock, or a slow path"
+            )
             return False
-        used = [self._open.samples[key].stamp_s for key in self._pictures] if self._open else [-np.inf] * len(newest)
+        if held and stamp_s <= held[-1].stamp_s:
+            return False
+        self._kept.add((topic.role, topic.key))
+        return True
+
+    def _is_due(self) -> bool:
+        """Whether all that a step waits for is there for the next one."""
+        newest = [held[-1].stamp_s for held in self._paced.values() if held]
+        if len(newest) < len(self._paced) or not self._states[JOINTS] or not self._states[GRIPPER]:
+            return False
+        used = [self._open.samples[key].stamp_s for key in self._paced] if self._open else [-np.inf] * len(newest)
         return all(a > b for a, b in zip(newest, used)) and min(newest) >= self._due_s - EARLY * self._period_s
 
     def _turn(self, at: Instant) -> Step | None:
         """End the step that is going on, begin the next."""
         ended = self._close()
-        samples = {key: pictures[-1] for key, pictures in self._pictures.items()}
+        samples = {key: held[-1] for key, held in self._paced.items()}
         stamp_s = min(sample.stamp_s for sample in samples.values())
         for name, states in self._states.items():
             samples[name] = min(states, key=lambda sample: abs(sample.stamp_s - stamp_s))
@@ -153,25 +212,22 @@ class StepMaker:
         return ended
 
     def _begin_step(self, samples: dict[str, Sample], at: Instant) -> None:
-        stamp_s = min(samples[key].stamp_s for key in self._pictures)
+        stamp_s = min(samples[key].stamp_s for key in self._paced)
         if np.isfinite(self._due_s):
             self.missed_ticks += max(0, round((stamp_s - self._due_s) / self._period_s))
         self._due_s = (self._due_s if abs(stamp_s - self._due_s) < self._period_s / 2 else stamp_s) + self._period_s
         self._open = OpenStep(samples, at)
 
-    def _on_joints(self, topic: Topic, data: bytes, at: Instant) -> None:
-        self._keep_state(JOINTS, data, at, self._robot.arm.joints, ("position", "velocity"))
+    def _on_joints(self, topic: Topic, data: bytes, at: Instant) -> Step | None:
+        self._keep_state(topic, JOINTS, deserialize_message(data, JointState), arm_state, at)
+        return self._turn(at) if JOINTS in self._paced and self._is_due() else None
 
     def _on_gripper(self, topic: Topic, data: bytes, at: Instant) -> None:
-        self._keep_state(GRIPPER, data, at, [self._robot.gripper.joint], ("position", "effort"))
+        self._keep_state(topic, GRIPPER, deserialize_message(data, JointState), gripper_state, at)
 
-    def _keep_state(self, name: str, data: bytes, at: Instant, joints: list[str], fields: tuple[str, ...]) -> None:
-        message, states = deserialize_message(data, JointState), self._states[name]
-        value = np.array([values_by_name(message, part, joints, closed=False) for part in fields])
-        if not np.isfinite(value).all():
-            raise JointsRefused("a value is not finite")
-        stamp_s = seconds(message.header.stamp)
-        if not states or stamp_s > states[-1].stamp_s:
+    def _keep_state(self, topic: Topic, name: str, message: JointState, read: ReadState, at: Instant) -> None:
+        value, stamp_s, states = read(message, self._robot), seconds(message.header.stamp), self._states[name]
+        if self._is_new(topic, stamp_s, states):
             states.append(Sample(value, stamp_s, at.steady_s))
 
     def _on_proposal(self, source: str):
@@ -181,6 +237,10 @@ class StepMaker:
                 whole = pair.on_twist(deserialize_message(data, TwistStamped))
             else:
                 whole = pair.on_gripper(deserialize_message(data, JointState))
+            self._unpaired[source] = 0 if whole else self._unpaired[source] + 1
+            if self._unpaired[source] >= UNPAIRED:
+                other = OUT_OF[source][topic.role == OUT_OF[source][0]]
+                raise ProposalRefused(f"no {other} carries its stamp: twist and gripper are one proposal")
             if not whole:
                 return
             action = Action(pair.newest.twist, pair.newest.gripper_opening_m)
@@ -207,7 +267,7 @@ class StepMaker:
             raise JournalRefused(str(error)) from None
         if self._open is None or (samples := self._samples_of(sources)) is None:
             return None
-        ended, newer = None, any(samples[key].stamp_s > self._open.samples[key].stamp_s for key in self._pictures)
+        ended, newer = None, any(samples[key].stamp_s > self._open.samples[key].stamp_s for key in self._paced)
         if newer and self._open.journal is not None:
             # It has acted on pictures that came too soon for a step of ours: what it did is what counts.
             ended = self._close()
@@ -222,7 +282,7 @@ class StepMaker:
         for name, stamp_s in sources.items():
             held = self._pictures.get(name, self._states.get(name, ()))
             found = [sample for sample in held if sample.stamp_s == stamp_s]
-            if not found or (name in self._pictures and stamp_s <= self._last_stamp_s):
+            if not found or (name in self._paced and stamp_s <= self._last_stamp_s):
                 return None
             samples[name] = found[0]
         return samples if sources else None
@@ -249,12 +309,12 @@ class StepMaker:
     def _close(self) -> Step | None:
         if (step := self._open) is None:
             return None
-        self._open, images = None, self._robot.image_keys
+        self._open = None
         self._assembler.clear()
         for name, sample in step.samples.items():
             self._assembler.offer(name, sample)
         observation, faults = self._assembler.observation(), self._assembler.faults(step.at)
-        self._last_stamp_s = max(step.samples[key].stamp_s for key in images) if images else observation.stamp_s
+        self._last_stamp_s = max(step.samples[key].stamp_s for key in self._paced)
         executed = self._executed(step)
         label, label_from = self._label(step, observation.stamp_s, executed.gripper_opening_m)
         return Step(observation, label, executed, step.tick(label_from, faults))

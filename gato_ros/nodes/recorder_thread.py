@@ -63,6 +63,8 @@ class Progress:
     """The one that is recorded; empty: none."""
     steps: int = 0
     dropped: int = 0
+    refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """Topic -> how many messages of the episode did not fit the contract, and why the last did not."""
     kept: int = 0
     """Episodes that are whole, since the start."""
     thrown_away: int = 0
@@ -74,6 +76,11 @@ class Progress:
     last_end: str = ""
     last_flags: str = ""
     free_bytes: int = -1
+
+    @property
+    def over(self) -> int:
+        """Episodes that are at their end, whatever became of them."""
+        return self.kept + self.thrown_away + self.failed
 
 
 @dataclass
@@ -191,31 +198,33 @@ class RecorderThread:
         except (SetupError, OSError, ValueError) as error:
             return self._failed(order.name, error)
         self._running = _Running(episode, dict(order.lost))
-        self._tell(episode=order.name, steps=0, dropped=0)
+        self._tell(episode=order.name, steps=0, dropped=0, refused={})
 
     def _take(self, topic: Topic, kept: Kept, clock_ns: int) -> None:
         try:
             self._running.episode.take(topic, kept, clock_ns)
         except OSError:
             return self._end_unasked("disk_full")
-        except ClockWentBack:
-            return self._end_unasked("clock_back")
+        except ClockWentBack as error:
+            return self._end_unasked("clock_back", str(error))
+        if self._running.episode.refused != self._progress.refused:
+            self._tell(refused=self._running.episode.refused)
         if self._progress.steps != self._running.episode.steps:
             with self._changed:
                 dropped = self._dropped.total()
             self._tell(steps=self._running.episode.steps, dropped=dropped)
 
-    def _end_unasked(self, why: str) -> None:
+    def _end_unasked(self, why: str, about: str = "") -> None:
         with self._changed:
             dropped = dict(self._dropped)
             self._no_longer_wanted(self._running.episode.name)
-        self._end(Outcome(why), self._lost_now, dropped)
+        self._end(Outcome(why), self._lost_now, dropped, about)
 
     def _no_longer_wanted(self, name: str) -> None:
         if self._wanted == name:  # else somebody has begun another meanwhile
             self._wanted = ""
 
-    def _end(self, outcome: Outcome, lost: Mapping[str, int], dropped: Mapping[str, int]) -> None:
+    def _end(self, outcome: Outcome, lost: Mapping[str, int], dropped: Mapping[str, int], about: str = "") -> None:
         running, self._running = self._running, None
         missing = {
             name: count - running.lost_before.get(name, 0)
@@ -230,7 +239,7 @@ class RecorderThread:
         self._tell(
             episode="",
             dropped=sum(dropped.values()),
-            last=f"{path.name}: {outcome.end}",
+            last=f"{path.name}: {outcome.end}{about and ': '}{about}",
             last_path=str(path),
             last_end=outcome.end,
             last_flags=",".join(flags),

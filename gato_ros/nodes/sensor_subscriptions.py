@@ -14,7 +14,7 @@ from sensor_msgs.msg import Image, JointState
 
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.image import ImageRefused, rgb_from_message
-from gato_ros.nodes.joint_message import JointsRefused, values_by_name
+from gato_ros.nodes.joint_message import JointsRefused, OtherJoints, arm_state, gripper_state
 from gato_ros.nodes.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
 from gato_ros.nodes.quality import CAMERA, STATE_IN
 
@@ -39,6 +39,7 @@ class SensorSubscriptions:
         """What was wrong with the last of them."""
         self._unheard: dict[str, Subscription] = {}
         self._matched_s: dict[str, float] = {}
+        self._read_before: set[str] = set()
 
         def subscribe(kind: type, topic: str, callback: Callable, quality: QoSProfile) -> None:
             def heard(message) -> None:
@@ -90,16 +91,19 @@ class SensorSubscriptions:
         return store
 
     def _on_joints(self, message: JointState) -> None:
-        self._read(JOINTS, message, self._robot.arm.joints, ("position", "velocity"))
+        self._read(JOINTS, message, arm_state)
 
     def _on_gripper(self, message: JointState) -> None:
-        self._read(GRIPPER, message, [self._robot.gripper.joint], ("position", "effort"))
+        self._read(GRIPPER, message, gripper_state)
 
-    def _read(self, name: str, message: JointState, joints: list[str], fields: tuple[str, ...]) -> None:
+    def _read(self, name: str, message: JointState, read: Callable[[JointState, Embodiment], np.ndarray]) -> None:
         try:
-            value = np.array([values_by_name(message, field, joints, closed=False) for field in fields])
-            if not np.isfinite(value).all():
-                raise JointsRefused("a value is not finite")
+            value = read(message, self._robot)
+        except OtherJoints as refusal:
+            if name not in self._read_before:  # else it is a second device's, on the same topic
+                self._refuse(name, refusal)
+            return
         except JointsRefused as refusal:
             return self._refuse(name, refusal)
+        self._read_before.add(name)
         self._offer(name, value, message.header.stamp)

@@ -21,7 +21,7 @@ from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.nodes.diagnosis import OK, WARN, Diagnosis, status, values_of
 from gato_ros.nodes.human_gripper import HumanGripper
-from gato_ros.nodes.joint_message import JointsRefused, values_by_name
+from gato_ros.nodes.joint_message import JointsRefused, gripper_state, values_by_name
 from gato_ros.nodes.parameters import TeleopParameters
 from gato_ros.nodes.process import Stop, run_node
 from gato_ros.nodes.proposal_messages import proposal_messages
@@ -92,14 +92,10 @@ class TeleopNode:
 
     def _on_gripper(self, message: JointState) -> None:
         try:
-            opening, effort = (
-                values_by_name(message, field, [self._robot.gripper.joint], closed=False)[0]
-                for field in ("position", "effort")
-            )
+            opening, effort = gripper_state(message, self._robot)[:, 0]
         except JointsRefused:
             return
-        if np.isfinite([opening, effort]).all():
-            self._gripper.seen(float(opening), float(effort))
+        self._gripper.seen(float(opening), float(effort))
 
     def _on_gripper_command(self, message: JointState) -> None:
         try:

@@ -84,7 +84,8 @@ class WireEars:
         self.received = 0
         self.lost: Counter[str] = Counter()
         """Topic -> messages that were sent and never came."""
-        self._last_sequence: dict[str, int] = {}
+        self._last_sequence: dict[tuple[str, bytes], int] = {}
+        """By topic and publisher: each counts its own."""
         self._last_stamp_ns: dict[str, int] = {}
         self._ears, group = [], _Untouched()
         for role, key, name, kind, quality in wanted:
@@ -113,7 +114,8 @@ class WireEars:
         self.received += 1
         # On /diagnostics several nodes speak, each with a count of its own.
         if topic.role != "diagnostics":
-            self._count_lost(topic.name, info["publication_sequence_number"])
+            publisher = bytes(info.get("publisher_gid", {}).get("data", b""))  # nothing before ROS 2 Kilted
+            self._count_lost(topic.name, publisher, info["publication_sequence_number"])
         # When the middleware had it, not when its turn came here.
         stamp_ns = self._in_line(topic.name, info["received_timestamp"] or time.time_ns())
         self._heard(topic, Kept(time.monotonic(), stamp_ns, topic.name, data))
@@ -126,10 +128,11 @@ class WireEars:
         self._last_stamp_ns[topic] = stamp_ns
         return stamp_ns
 
-    def _count_lost(self, topic: str, sequence: int | None) -> None:
+    def _count_lost(self, topic: str, publisher: bytes, sequence: int | None) -> None:
         if sequence is None:
             return  # a middleware that does not count
-        last, self._last_sequence[topic] = self._last_sequence.get(topic), sequence
+        last = self._last_sequence.get((topic, publisher))
+        self._last_sequence[topic, publisher] = sequence
         # A count that goes back is another publisher's.
         if last is not None and last < sequence:
             self.lost[topic] += sequence - last - 1

@@ -26,11 +26,15 @@ from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_OUT
 ANGLES = [0.1371, -0.9177, -0.6417, 1.5575, 0.4264, 1.0745, -0.0847]
 WELL = {
     "silent": [],  # topics that are not published: left, right, joints
+    "gone": [],  # topics that have no publisher at all
     "frozen": False,  # the left camera repeats its last frame
     "picture": "noise",  # or black, white
     "image": {},  # fields of the left camera's message that are overwritten; "cut": bytes taken off its data
     "swapped": False,  # each camera says the other's name
     "names": "contract",  # or shuffled, renamed
+    "without": [],  # of the joint states: velocity; of the gripper's: effort; or the last joint
+    "stamps": "now",  # or none, or those of a clock that began with the machine
+    "camera_every": 1,  # frame that is sent, of both cameras
     "delay_s": {},  # topic -> how late its messages are sent
     "loss": 0.0,  # share of messages that are not sent
     "replayed": False,  # frames and gripper states are followed by old ones
@@ -55,13 +59,15 @@ class Robot:
         self._random, self._rng = random.Random(0), np.random.default_rng(0)
         self._frozen_picture, self._stopped_s, self._told_m = None, 0.0, None
         wire = self._robot.wire
-        self._publishers = {
-            "joints": node.create_publisher(JointState, wire.joint_states.topic, STATE_OUT),
-            "gripper": node.create_publisher(JointState, wire.gripper_states.topic, STATE_OUT),
+        create = node.create_publisher
+        self._publish = {
+            "joints": lambda: create(JointState, wire.joint_states.topic, STATE_OUT),
+            "gripper": lambda: create(JointState, wire.gripper_states.topic, STATE_OUT),
         }
         self._channels = dict(zip(CAMERAS, (self._robot.observations[key] for key in self._robot.image_keys)))
         for name, channel in self._channels.items():
-            self._publishers[name] = node.create_publisher(Image, channel.topic, CAMERA)
+            self._publish[name] = lambda topic=channel.topic: create(Image, topic, CAMERA)
+        self._publishers = {name: make() for name, make in self._publish.items()}
         self._clock = node.create_publisher(Clock, "/clock", REPORT) if simulated_time else None
         self._done = node.create_publisher(String, "fault/done", REPORT)
         node.create_subscription(String, "fault/set", self._on_set, REPORT)
@@ -91,6 +97,10 @@ class Robot:
         if wanted.get("clock_stopped"):
             self._stopped_s = self._now_s()
         self._set, self._next = {**WELL, **wanted}, None
+        for name in self._set["gone"]:
+            self._node.destroy_publisher(self._publishers.pop(name))
+        for name in set(self._publish) - set(self._publishers) - set(self._set["gone"]):
+            self._publishers[name] = self._publish[name]()
         self._answer(number) if mark == "now" else self._marks.append((mark, number))
 
     def _answer(self, number: int) -> None:
@@ -100,6 +110,8 @@ class Robot:
         return time.time() + self._set["clock_ahead_s"]
 
     def _stamp(self) -> Time:
+        if self._set["stamps"] != "now":
+            return Time() if self._set["stamps"] == "none" else stamp_of(time.monotonic())
         return stamp_of(self._stopped_s if self._set["clock_stopped"] else self._now_s())
 
     def _send(self, name: str, message) -> None:
@@ -113,7 +125,8 @@ class Robot:
         for mark in [mark for mark in self._marks if mark[0] == kind]:
             self._marks.remove(mark)
             self._answer(mark[1])
-        self._publishers[name].publish(message)
+        if name in self._publishers:
+            self._publishers[name].publish(message)
         self._sent.setdefault(name, deque(maxlen=20)).append(message)
         self._answer_when_apart()
 
@@ -137,14 +150,15 @@ class Robot:
         if self._clock is not None:
             self._clock.publish(Clock(clock=stamp))
         self._send("joints", self._joints(stamp))
-        gripper = JointState(name=[self._robot.gripper.joint], position=[self._opening_m()], effort=[0.0])
+        effort = [] if "effort" in self._set["without"] else [0.0]
+        gripper = JointState(name=[self._robot.gripper.joint], position=[self._opening_m()], effort=effort)
         gripper.header.stamp = stamp
         self._send("gripper", gripper)
         if self._tick % 5 == 3 and self._set["replayed"]:
             # Between two new ones: a queue of one frame would otherwise hold the old one only.
             for name in (*CAMERAS, "gripper"):
                 self._publishers[name].publish(self._sent[name][0])
-        if self._tick % 5 == 0:
+        if self._tick % (5 * self._set["camera_every"]) == 0:
             for name, other in zip(CAMERAS, reversed(CAMERAS)):
                 self._send(name, self._image(name, other, stamp))
 
@@ -159,6 +173,11 @@ class Robot:
             position=[ANGLES[i] + self._set["angle_rad"] for i in order],
             velocity=[self._velocity[i] for i in order],
         )
+        if "velocity" in self._set["without"]:
+            message.velocity = []
+        if "last joint" in self._set["without"]:
+            for part in (message.name, message.position, message.velocity):
+                del part[-1]
         for field, value in self._set["senseless"].items():
             getattr(message, field)[0] = float(value)
         message.header.stamp = stamp
