@@ -1,4 +1,4 @@
-"""Compiled code kept on disk: a policy that starts again does not compile again."""
+"""What JAX compiles for, and compiled code kept on disk: a policy that starts again does not compile again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,24 @@ from pathlib import Path
 
 import jax
 
+from gato_ros.core.errors import SetupError
+
 VARIABLE = "GATO_ROS_COMPILATION_CACHE"
 OFF = "off"
+
+
+def require_device() -> None:
+    """Raises SetupError where JAX finds nothing to compute on, e.g. JAX_PLATFORMS=cuda on a machine without a GPU."""
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # which of them, and with what text, differs between versions
+        wanted = os.environ.get("JAX_PLATFORMS", "")
+        said = " ".join(str(error).split())
+        raise SetupError(
+            expected="a device that JAX can compute on",
+            got=f"none with JAX_PLATFORMS={wanted!r}{said and ': '}{said}",
+            fix="unset JAX_PLATFORMS, or set it to cpu",
+        ) from None
 
 
 def cache_folder(wanted: str = "") -> Path | None:

@@ -13,6 +13,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jaxtyping import Float
 
 from gato_ros.models.array import Array
+from gato_ros.models.compilation import require_device
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import BINS, CONTINUOUS_START, PAD, PATCH_POSITIONS, SEPARATOR, TABLE_MULTIPLE, TokenLayout
 from gato_ros.models.tokenizer import bin_centre
@@ -48,7 +49,12 @@ def count_parameters(parameters: Any) -> int:
 
 
 def parameter_shapes(config: GatoConfig, layout: TokenLayout) -> Parameters:
-    """The tree that `init` would make, as shapes; allocates nothing."""
+    """The tree that `init` would make, as shapes; allocates nothing.
+
+    Raises:
+        SetupError: JAX finds no device.
+    """
+    require_device()
     return jax.eval_shape(lambda rng: init(rng, config, layout), jax.random.key(0))
 
 
@@ -58,7 +64,12 @@ def flat_names(parameters: Parameters) -> dict[str, Any]:
 
 
 def init(rng: Array, config: GatoConfig, layout: TokenLayout) -> Parameters:
-    """Fresh parameters: embedding tables, the stem if there are images, layers, last norm, auxiliary heads if any."""
+    """Fresh parameters: embedding tables, the stem if there are images, layers, last norm, auxiliary heads if any.
+
+    Raises:
+        SetupError: JAX finds no device.
+    """
+    require_device()
     keys = jax.random.split(rng, config.layers + 3)
     parameters = _draw(_embedding(config, layout), keys[0])
     if config.continuous_rows == "fourier":

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -69,6 +69,20 @@ SYSTEM_LIBRARIES = {
 """Shared library -> Debian and Ubuntu package."""
 LEAST_MEMORY_GIB, LEAST_DISK_GIB = 2.0, 2.0
 
+VARIABLES = {
+    "JAX": ("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "XLA_FLAGS", "OMP_NUM_THREADS"),
+    "ROS": (
+        "RMW_IMPLEMENTATION",
+        "ROS_DOMAIN_ID",
+        "FASTRTPS_DEFAULT_PROFILES_FILE",
+        "FASTDDS_DEFAULT_PROFILES_FILE",
+        "CYCLONEDDS_URI",
+    ),
+    "any": ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "PYTHONHOME", "MPLBACKEND"),
+}
+"""Environment variables by which a library that is well can be broken."""
+LONGEST_LINE = 300
+
 # In one process of its own, so that a library that crashes at import is a finding and not our end.
 _IMPORT_PROGRAM = """
 import importlib, json, sys
@@ -85,6 +99,22 @@ for module, package in json.loads(sys.argv[1]).items():
     except Exception as problem:
         error = f"{type(problem).__name__}: {problem}"
     print(json.dumps({"module": module, "error": error, "version": found}), flush=True)
+"""
+
+
+_NODE_PROGRAM = """
+import rclpy
+rclpy.init()
+rclpy.create_node("doctor_check").destroy_node()
+print("a node")
+"""
+# JAX ends its process where it dislikes a flag.
+_WEIGHTS_PROGRAM = """
+import json
+from dataclasses import asdict
+from gato_ros.cli.doctor import _vocabulary, look_at_weights
+for finding in (*look_at_weights(), _vocabulary()):
+    print(json.dumps(asdict(finding)), flush=True)
 """
 
 
@@ -137,10 +167,11 @@ def run(options: Options) -> dict:
         from gato_ros.cli.doctor_robot import examine
 
         return examine(options)
-    findings = [_python(), *_imports()]
+    findings = [*_guarded("Python", _python), *_guarded("imports", _imports)]
     if not options.imports_only:
         # rich may be what is missing: it is looked for above, used below.
-        findings += [_wire(), *_machine(), *_weights(), _vocabulary()]
+        findings += _guarded("ROS 2 publish and subscribe", _wire)
+        findings += [*_guarded("this machine", _machine), *_guarded("weights", _weights)]
     missing = [finding for finding in findings if finding.state == "missing"]
     if options.imports_only:
         for finding in missing:
@@ -148,6 +179,28 @@ def run(options: Options) -> dict:
     else:
         _print(findings)
     return {"ok": not missing, "findings": [asdict(finding) for finding in findings]}
+
+
+def _guarded(what: str, check: Callable[[], Finding | Iterable[Finding]]) -> Iterator[Finding]:
+    """The rows of a check; one that fails itself is a row, and the table comes all the same."""
+    try:
+        found = check()
+        yield from [found] if isinstance(found, Finding) else found
+    except Exception as error:
+        yield Finding(what, "missing", one_line(error), suspects("JAX", "ROS") or "make venv")
+
+
+def one_line(error: BaseException | str) -> str:
+    """An error in one line that a table can hold."""
+    text = " ".join(str(error).split())
+    name = "" if isinstance(error, str) else type(error).__name__
+    return f"{name}{': ' if name and text else ''}{text}"[:LONGEST_LINE]
+
+
+def suspects(*kinds: str) -> str:
+    """What to try where a library fails that somebody's environment may have broken; nothing where it is plain."""
+    there = [f"{name}={os.environ[name]}" for kind in (*kinds, "any") for name in VARIABLES[kind] if name in os.environ]
+    return f"unset {' or '.join(there)}" if there else ""
 
 
 def _python() -> Finding:
@@ -186,7 +239,9 @@ def _imports() -> Iterator[Finding]:
             )
         else:
             fix = "make venv" if package else "comes with a ROS 2 installation"
-            yield Finding(package or module, state, error, fix)
+            if suspicious := suspects("JAX", "ROS"):
+                fix = f"{fix}, or {suspicious}" if "No module" in error else f"{suspicious}; {fix}"
+            yield Finding(package or module, state, one_line(error), fix)
 
 
 def _wire() -> Finding:
@@ -197,10 +252,22 @@ def _wire() -> Finding:
         )
     except subprocess.TimeoutExpired:
         return Finding(what, "missing", "no answer within 30 s", "is a firewall closing UDP on the loopback interface?")
-    if done.returncode == 0:
+    if done.returncode == 0 and done.stdout.strip():  # rcl may end it with 0, too
         return Finding(what, "ok", done.stdout.strip().splitlines()[-1])
-    last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return Finding(what, "missing", last, "make venv; unset RMW_IMPLEMENTATION; is UDP open on the loopback interface?")
+    fix = suspects("ROS") or "make venv"
+    return Finding(what, "missing", _last_words(done), f"{fix}; is UDP open on the loopback interface?")
+
+
+def _last_words(done: subprocess.CompletedProcess) -> str:
+    """What a process that failed said last, in one line."""
+    lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(("---", "For simpl"))]
+    return one_line(lines[-1]) if lines else f"it ended with exit code {done.returncode} and said nothing"
+
+
+def ros_fault() -> str:
+    """Why no ROS node can be made here, in one line, or nothing; rcl ends its process where it dislikes a setting."""
+    done = subprocess.run([sys.executable, "-c", _NODE_PROGRAM], capture_output=True, text=True, timeout=60)
+    return _last_words(done) if done.returncode or "a node" not in done.stdout else ""
 
 
 def _machine() -> Iterator[Finding]:
@@ -230,6 +297,14 @@ def _machine() -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
+    done = subprocess.run([sys.executable, "-c", _WEIGHTS_PROGRAM], capture_output=True, text=True)
+    yield from (Finding(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith('{"what"'))
+    if done.returncode:
+        yield Finding("weights", "missing", _last_words(done), suspects("JAX") or "make venv")
+
+
+def look_at_weights() -> Iterator[Finding]:
+    """Whether each shipped policy can be loaded, in this process."""
     from gato_ros.cli.policy_source import shipped_policies
     from gato_ros.core.errors import SetupError
     from gato_ros.embodiments import load_embodiment
@@ -244,9 +319,11 @@ def _weights() -> Iterator[Finding]:
 
             load_weights(folder, load_embodiment())
         except ImportError as error:
-            yield Finding(what, "missing", str(error), "make venv")
+            yield Finding(what, "missing", one_line(error), suspects("JAX") or "make venv")
         except SetupError as error:
             yield Finding(what, "missing", f"expected {error.expected}; got {error.got}", error.fix)
+        except Exception as error:
+            yield Finding(what, "missing", one_line(error), suspects("JAX") or "make venv")
         else:
             yield Finding(what, "ok", f"{sum(path.stat().st_size for path in folder.iterdir()) / 2**20:.1f} MiB, loads")
 

@@ -97,6 +97,7 @@ class Robot:
         if wanted.get("clock_stopped"):
             self._stopped_s = self._now_s()
         self._set, self._next = {**WELL, **wanted}, None
+        self._late.clear()  # what was late is not sent to one who thinks all is well again
         for name in self._set["gone"]:
             self._node.destroy_publisher(self._publishers.pop(name))
         for name in set(self._publish) - set(self._publishers) - set(self._set["gone"]):
