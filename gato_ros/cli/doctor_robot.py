@@ -8,8 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gato_ros.cli.doctor import one_line, ros_fault, suspects
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.core.finding import Finding
+from gato_ros.core.finding import Finding, red
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.preflight import PARTS, judge
 
@@ -29,21 +30,10 @@ def examine(options: Options) -> dict:
         from gato_ros.cli.policy_source import weights_folder
 
         weights_folder(options.policy)  # a name that is none is the user's to mend, and no finding
-    try:
-        from gato_ros.nodes.doctor_client import DoctorClient
-    except ImportError as error:
-        raise SetupError(
-            expected="the packages of requirements/ros.txt",
-            got=str(error),
-            fix="run `doctor` without --robot: it says what is missing",
-        ) from None
     namespace = options.namespace or robot.wire.namespace
-    with DoctorClient(robot, namespace, options.seconds) as client:
-        client.wait(parts, options.patience)
-        seen = _sighting(options, robot, client, parts)
-    findings = judge(robot, seen, parts)
+    findings, listened_s = _look(options, robot, namespace, parts)
     levels = Counter(finding.level for finding in findings)
-    print_table(findings, f"{robot.name} in /{namespace.strip('/')}, listened for {seen.listened_s:.1f} s")
+    print_table(findings, f"{robot.name} in /{namespace.strip('/')}, listened for {listened_s:.1f} s")
     ok = not levels["red"] and (options.accept_yellow or not levels["yellow"])
     return {
         "ok": ok,
@@ -51,10 +41,28 @@ def examine(options: Options) -> dict:
         "embodiment": robot.name,
         "digest": robot.digest,
         "parts": sorted(parts),
-        "listened_s": round(seen.listened_s, 2),
+        "listened_s": round(listened_s, 2),
         **{level: levels[level] for level in ("green", "yellow", "red")},
         "findings": [asdict(finding) for finding in findings],
     }
+
+
+def _look(options: Options, robot: Embodiment, namespace: str, parts: set[str]) -> tuple[list[Finding], float]:
+    """The rows, and for how long was listened [s]; where nothing can be listened to, why not is the row."""
+    if fault := ros_fault():
+        fix = suspects("ROS") or "run `doctor` without --robot: it says what is missing"
+        return [red("ROS 2", f"no node can be made: {fault}", fix)], 0.0
+    try:
+        from gato_ros.nodes.doctor_client import DoctorClient
+
+        with DoctorClient(robot, namespace, options.seconds) as client:
+            client.wait(parts, options.patience)
+            seen = _sighting(options, robot, client, parts)
+        return judge(robot, seen, parts), seen.listened_s
+    except SetupError:
+        raise
+    except Exception as error:
+        return [red("the look itself", one_line(error), suspects("ROS", "JAX") or "this is a fault of ours")], 0.0
 
 
 def _parts(options: Options) -> set[str]:
@@ -97,6 +105,8 @@ def _weights(name: str, robot: Embodiment) -> tuple[tuple[str, ...] | None, tupl
         load_weights(folder, robot)
     except SetupError as error:
         return None, (folder.name, f"expected {error.expected}; got {error.got}; {error.fix}")
+    except Exception as error:  # JAX
+        return None, (folder.name, f"{one_line(error)}; {suspects('JAX')}")
     return keys, (folder.name, "")
 
 

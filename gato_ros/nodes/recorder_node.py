@@ -317,9 +317,9 @@ class RecorderNode:
     def _tell(self) -> None:
         if self._thread.recording:
             self._log_findings()
-        elif self._name and self._thread.progress.last_end not in (*ASKED, self._told):
-            self._told = self._thread.progress.last_end
-            self._node.get_logger().warning(f"the episode ended by itself: {self._thread.progress.last}")
+        elif (now := self._thread.progress).last_end not in ASKED and now.last != self._told:
+            self._told = now.last
+            self._node.get_logger().warning(f"the episode ended by itself: {now.last}")
         self._status.publish(self._message())
 
     def run(self, stop: Stop) -> None:
