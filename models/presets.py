@@ -117,27 +117,28 @@ _SOURCES = {
 def preset_for(name: str, robot: Embodiment) -> GatoConfig:
     """The preset as this robot's contract calls what it observes: cameras in their order, all else by its source.
 
+    A robot with fewer cameras than the preset gives those that it has, and one that observes no grasp is not asked for
+    it.
+
     Raises:
-        SetupError: no such preset, or too few cameras, or a source that the robot lacks.
+        SetupError: no such preset, or no camera for one that looks, or a source that the robot lacks.
     """
     if name not in PRESETS:
         raise unknown_name("a preset", name, PRESETS)
     config = PRESETS[name]
     images = [key for key in config.observation_keys if key in _IMAGES]
-    called = {
-        key: robot.key_of(source)
-        for key, source in _SOURCES.items()
-        if key in config.observation_keys and key not in robot.observations
-    }
-    if not set(images) <= set(robot.image_keys):
-        if len(robot.image_keys) < len(images):
-            raise SetupError(
-                expected=f"{len(images)} cameras in the contract {robot.name} for the preset {name}",
-                got=str(len(robot.image_keys)),
-                fix="choose another preset",
-            )
-        called |= dict(zip(images, robot.image_keys))
-    return replace(config, observation_keys=tuple(called.get(key, key) for key in config.observation_keys))
+    wanted = [key for key in config.observation_keys if key not in images]
+    if not robot.observes_grasp:
+        wanted = [key for key in wanted if _SOURCES.get(key) != "gripper_grasp"]
+    called = {key: robot.key_of(_SOURCES[key]) for key in wanted if key in _SOURCES and key not in robot.observations}
+    if images and not robot.image_keys:
+        raise SetupError(
+            expected=f"a camera in the contract {robot.name} for the preset {name}",
+            got="none",
+            fix="add one to the contract's `observations`, or choose a preset that sees poses: sawyer_state",
+        )
+    cameras = images if set(images) <= set(robot.image_keys) else robot.image_keys[: len(images)]
+    return replace(config, observation_keys=(*cameras, *(called.get(key, key) for key in wanted)))
 
 
 def single_step_presets() -> list[str]:

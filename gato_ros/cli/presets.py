@@ -18,18 +18,26 @@ class Options:
 
 def run(options: Options) -> dict:
     """Count the parameters of every preset by shape."""
+    from gato_ros.core.errors import SetupError
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
+    from gato_ros.models.compilation import require_device
     from gato_ros.models.gato import count_parameters, parameter_shapes
     from gato_ros.models.layout import token_layout
     from gato_ros.models.presets import PRESETS, preset_for
 
-    embodiment, presets = load_embodiment(options.embodiment), {}
+    embodiment, presets, unfit = load_embodiment(options.embodiment), {}, {}
+    require_device()
     for name in PRESETS:
-        config = preset_for(name, embodiment)
-        layout = token_layout(contract_for(embodiment, config.observation_keys).spec, config)
+        try:
+            config = preset_for(name, embodiment)
+            layout = token_layout(contract_for(embodiment, config.observation_keys).spec, config)
+            shapes = parameter_shapes(config, layout)
+        except SetupError as error:
+            unfit[name] = str(error)
+            continue
         presets[name] = {
-            "parameters": count_parameters(parameter_shapes(config, layout)),
+            "parameters": count_parameters(shapes),
             "layers": config.layers,
             "width": config.width,
             "heads": config.heads,
@@ -38,7 +46,9 @@ def run(options: Options) -> dict:
             "decoding": config.action_decoding,
         }
     _print(presets)
-    return {"presets": presets}
+    for name, why in unfit.items():
+        print(f"{name} does not fit {embodiment.name}: {why}")
+    return {"presets": presets, "unfit": unfit}
 
 
 def _print(presets: dict[str, dict]) -> None:
