@@ -188,7 +188,7 @@ def _episode(options: Options, seed: int, env, expert, driver) -> dict:
         expert_share = options.expert_share if options.policy else 0.0
         steps = demonstrate(env, driver, expert, seed, noise, options.image_share, expert_share)
         for tick, step in enumerate(steps):
-            frames += env.embodiment.image_keys[0] in step.observation.values
+            frames += any(key in step.observation.values for key in env.embodiment.image_keys)
             writer.add(tick, step.observation, step.label, step.executed, step.observation.privileged)
         stacked = env.stacked
         if stacked or options.keep_failures:

@@ -199,7 +199,9 @@ def one_line(error: BaseException | str) -> str:
 
 def suspects(*kinds: str) -> str:
     """What to try where a library fails that somebody's environment may have broken; nothing where it is plain."""
-    there = [f"{name}={os.environ[name][:60]}" for kind in (*kinds, "any") for name in VARIABLES[kind] if name in os.environ]
+    there = [
+        f"{name}={os.environ[name][:60]}" for kind in (*kinds, "any") for name in VARIABLES[kind] if name in os.environ
+    ]
     return f"unset {' or '.join(there)}" if there else ""
 
 

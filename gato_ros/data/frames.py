@@ -7,7 +7,7 @@ unpacked batch by batch.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +79,7 @@ def make_frames(image_keys: Sequence[str], rows: Iterable[tuple[Observation, Act
     def pictures() -> Iterator[np.ndarray]:
         nonlocal shape
         for observation, action in rows:
+            check_one_size({key: observation.values[key].shape for key in image_keys})
             stacked = np.stack([observation.values[key] for key in image_keys])
             shape = stacked.shape[1:]
             for key, value in observation.values.items():
@@ -100,6 +101,16 @@ def make_frames(image_keys: Sequence[str], rows: Iterable[tuple[Observation, Act
     )
 
 
+def check_one_size(shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raises SetupError where cameras, by name, give pictures of several shapes [height width 3]: frames hold one."""
+    if len(set(shapes.values())) > 1:
+        raise SetupError(
+            expected="cameras of one size to train with",
+            got=", ".join(f"{key} {shape[1]}x{shape[0]}" for key, shape in shapes.items()),
+            fix="give every camera of the contract the same height and width, and record anew",
+        )
+
+
 def compressed(pictures: Iterable[np.ndarray]) -> Iterator[bytes]:
     """A zstd block for each [cameras height width 3]."""
     compressor = zstandard.ZstdCompressor(level=3)
@@ -118,13 +129,7 @@ def save_rendered_steps(path: Path, recorded: EpisodeStream) -> None:
 
 
 def _episode_blocks(recorded: EpisodeStream) -> Iterator[bytes]:
-    if len(set(recorded.cameras.values())) > 1:
-        sizes = ", ".join(f"{key} {height}x{width}" for key, (height, width, _) in recorded.cameras.items())
-        raise SetupError(
-            expected=f"cameras of one size in {recorded.path}",
-            got=sizes,
-            fix="record with a contract whose cameras have one size: training takes no others",
-        )
+    check_one_size(recorded.cameras)
     return compressed(np.stack([*found.values()]) for _, found in recorded.whole_pictures())
 
 

@@ -41,6 +41,7 @@ class Survey:
 
     def problems(self, embodiment: Embodiment) -> Iterator[str]:
         """What is wrong with the contract, a sentence each."""
+        yield from camera_problems(embodiment)
         lower, upper = embodiment.motion_limits.workspace_lower, embodiment.motion_limits.workspace_upper
         if self.tilt_rad > UPRIGHT_RAD:
             yield (
@@ -72,6 +73,18 @@ class Survey:
             yield (
                 f"the largest action takes {self.speed_share:.1f} times a joint's speed: the guard would slow it down"
             )
+
+
+def camera_problems(embodiment: Embodiment) -> Iterator[str]:
+    """What of the cameras keeps policies from being trained, a sentence each."""
+    sizes = {"{1}x{0}".format(*embodiment.observations[key].shape) for key in embodiment.image_keys}
+    if not sizes:
+        yield "no camera among the observations: `train` needs one; add a channel of kind image"
+    if len(sizes) > 1:
+        yield (
+            f"cameras of {len(sizes)} sizes ({', '.join(sorted(sizes))}): `train` takes one; give every channel of kind "
+            "image the same height and width, and let the drivers resize"
+        )
 
 
 def survey(embodiment: Embodiment) -> Survey:
