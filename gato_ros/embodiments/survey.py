@@ -82,8 +82,8 @@ def camera_problems(embodiment: Embodiment) -> Iterator[str]:
         yield "no camera among the observations: `train` needs one; add a channel of kind image"
     if len(sizes) > 1:
         yield (
-            f"cameras of {len(sizes)} sizes ({', '.join(sorted(sizes))}): `train` takes one; give every channel of kind "
-            "image the same height and width, and let the drivers resize"
+            f"cameras of {len(sizes)} sizes ({', '.join(sorted(sizes))}): `train` takes one; give every channel of "
+            "kind image the same height and width, and let the drivers resize"
         )
 
 
