@@ -11,7 +11,8 @@ from gato_ros.core.exact import decode, encode
 from gato_ros.core.journal import repeat
 from gato_ros.data import messages
 from gato_ros.data.episode import read_episode
-from gato_ros.data.frames import frames_from_episode
+from gato_ros.data.episode_stream import open_episode
+from gato_ros.data.frames import rendered_steps
 from gato_ros.data.incident import read_incident
 from gato_ros.data.verification import verify_episode
 
@@ -57,6 +58,6 @@ def test_old_incident_replays_through_the_verb(tmp_path):
 def test_old_episode_reads_and_verifies():
     path = FOLDER / "episode.mcap"
     assert verify_episode(path) == []
-    episode, frames = read_episode(path), frames_from_episode(path)
+    episode, frames = read_episode(path), rendered_steps(open_episode(path))
     assert episode.metadata["package_version"] == "0.1.0" and len(frames) == len(episode.image_steps) == 107
     assert frames.pixels([0]).shape == (1, 2, 128, 128, 3)
