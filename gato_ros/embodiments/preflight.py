@@ -60,7 +60,7 @@ def against_activation(robot: Embodiment, seen: Sighting, role: str) -> list[Fin
 def for_recording(robot: Embodiment, seen: Sighting) -> list[Finding]:
     """What is not as the contract has it, for a recorder: first what makes a recording impossible (`unusable`)."""
     found = loop.judge_time(seen) + _sensors(robot, seen, None) + loop.judge_proposals(robot, seen)
-    found += wire.judge_quality(seen, all_topics(robot), ()) + values.judge_ranges(robot, seen)
+    found += wire.judge_quality(seen, all_topics(robot), loop.commands(robot)) + values.judge_ranges(robot, seen)
     return sorted((finding for finding in found if finding.level != "green"), key=lambda one: not one.unusable)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from gato_ros.core.arrivals import Timing
 from gato_ros.core.errors import SetupError
-from gato_ros.embodiments.preflight import against_activation, judge
+from gato_ros.embodiments.preflight import against_activation, for_recording, judge
 from gato_ros.embodiments.preflight_wire import IMAGE, JOINT_STATE, TWIST, clash
 from gato_ros.embodiments.sighting import Clipped, Endpoint, Joints, Nudge, Quality, Status
 from tests.embodiments.sightings import (
@@ -34,6 +34,7 @@ from tests.embodiments.sightings import (
     timed,
     well,
 )
+from tests.robots_of_others import robot_of_others
 
 NAMES = list(ROBOT.arm.joints)
 BOTH, P, G, NOBODY = ("policy", "guard"), ("policy",), ("guard",), ()
@@ -427,3 +428,58 @@ def test_a_role_that_there_is_not_is_refused():
 )
 def test_quality_fits_as_dds_judges_it(offered, asked, said):
     assert said in clash(offered, asked) and bool(said) == bool(clash(offered, asked))
+
+
+UNUSABLE = {
+    *("camera missing", "camera in another namespace", "joint states missing", "gripper states missing", "camera mute"),
+    *("joint states stopped", "no stamps", "stamps stand still", "clock behind", "one side on simulated time"),
+    *("cameras swapped", "frame with a slash", "picture of another size", "joint missing", "joints with a prefix"),
+    *("joint doubled", "velocities missing", "joint not a number", "velocity infinite", "gripper of another name"),
+    *("gripper not a number", "gripper without force", "simulated time without a clock"),
+}
+"""What keeps every message of a sensor out of a recording."""
+
+
+@pytest.mark.parametrize("case", MISCONFIGURATIONS, ids=[case[0] for case in MISCONFIGURATIONS])
+def test_a_recorder_gets_the_doctors_words_and_what_is_unusable(case):
+    name, change, level, what, found, _ = case
+    seen = change(well())
+    rows = for_recording(ROBOT, seen)
+    assert set(rows) <= set(judge(ROBOT, seen)) and "green" not in {row.level for row in rows}
+    named = [row for row in rows if what in row.what and found in row.found + row.fix]
+    assert {row.unusable for row in named} <= {name in UNUSABLE}
+    assert (name in UNUSABLE) == any(row.unusable for row in rows)
+    if what.split(":")[0] in (LEFT, RIGHT, JOINTS, GRIPPER):
+        assert level in {row.level for row in named}
+
+
+def test_a_recorder_has_nothing_to_say_of_a_robot_that_is_well():
+    assert for_recording(ROBOT, well()) == []
+
+
+def two_nodes(arm, *others):
+    """Joint states from a publisher each."""
+    heard = replace(joints(arm, np.zeros(len(arm)) + 0.1), beside=others)
+    return replace(also(JOINTS, "/sawyer/head")(well()), joints=heard)
+
+
+def test_two_nodes_that_share_the_joint_topic_are_well():
+    seen = two_nodes(NAMES, ("head_pan",))
+    assert all(row.level == "green" for row in judge(ROBOT, seen) if JOINTS in row.what)
+    (row,) = [row for row in judge(ROBOT, two_nodes(NAMES, tuple(NAMES[:2]))) if "publishers" in row.found]
+    assert row.level == "red"
+
+
+def test_joints_in_two_halves_are_to_be_merged():
+    rows = [row for row in judge(ROBOT, two_nodes(NAMES[:4], tuple(NAMES[4:]))) if row.level == "red"]
+    (row,) = [row for row in rows if row.what == f"{JOINTS}: names"]
+    assert "no right_j4, right_j5, right_j6" in row.found and "merge them into one message" in row.fix
+    assert not any("end all but" in row.fix for row in rows)
+
+
+def test_a_gripper_needs_no_effort_where_no_grasp_is_observed(tmp_path):
+    robot = robot_of_others(tmp_path, ("gripper/grasp",))
+    seen = replace(well(), gripper=gripper(effort=()))
+    assert [row for row in judge(robot, seen, ("robot",)) if GRIPPER in row.what and row.level != "green"] == []
+    (row,) = [row for row in judge(ROBOT, seen) if row.what == f"{GRIPPER}: names"]
+    assert "a contract without a gripper_grasp observation" in row.fix

@@ -4,6 +4,7 @@ from dataclasses import replace
 import jax
 import pytest
 
+from gato_ros.cli import presets
 from gato_ros.core.errors import SetupError
 from gato_ros.embodiments.privileged import contract_for
 from gato_ros.models import streaming
@@ -11,8 +12,9 @@ from gato_ros.models.config import config_from_dict
 from gato_ros.models.gato import count_parameters, forward_step, parameter_shapes
 from gato_ros.models.layout import BINS, token_layout
 from gato_ros.models.parameters import flat_names, table_rows
-from gato_ros.models.presets import PRESETS
+from gato_ros.models.presets import PRESETS, preset_for
 from gato_ros.models.tokenizer import StepTokens
+from tests.robots_of_others import GRASP, LEFT, RIGHT, robot_of_others
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("gato_1_18b", 1.18e9), ("gato_364m", 364e6), ("gato_79m", 79e6)])
@@ -110,3 +112,22 @@ def test_bad_configs_are_refused(change, words):
 def test_full_attention_may_not_see_the_answer():
     with pytest.raises(SetupError, match="causal"):
         replace(PRESETS["gato_79m"], step_attention="full")
+
+
+@pytest.mark.parametrize("without", [(RIGHT,), (GRASP,), (RIGHT, GRASP)], ids=", ".join)
+def test_every_preset_takes_what_a_contract_has(tmp_path, without):
+    robot = robot_of_others(tmp_path, without)
+    for name, preset in PRESETS.items():
+        config = preset_for(name, robot)
+        assert config.observation_keys == tuple(key for key in preset.observation_keys if key not in without)
+        layout = token_layout(contract_for(robot, config.observation_keys), config)
+        assert count_parameters(parameter_shapes(config, layout)) > 0
+
+
+def test_presets_that_do_not_fit_are_named_and_the_others_shown(tmp_path, capsys):
+    robot_of_others(tmp_path, (LEFT, RIGHT))
+    result = presets.run(presets.Options(str(tmp_path / "robot.yaml")))
+    assert set(result["presets"]) == {"sawyer_state", "sawyer_plan"}
+    assert set(result["unfit"]) == set(PRESETS) - set(result["presets"])
+    said = capsys.readouterr().out
+    assert all(f"{name} does not fit of_others: expected a camera" in said for name in result["unfit"])

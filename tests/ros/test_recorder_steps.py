@@ -20,6 +20,7 @@ from gato_ros.nodes.clocks import stamp_of
 from gato_ros.nodes.image import message_from_rgb
 from gato_ros.nodes.recorder_steps import ClockWentBack, StepMaker
 from gato_ros.nodes.sample_robot import ANGLES
+from tests.robots_of_others import robot_of_others
 
 ROBOT = load_embodiment()
 LEFT, RIGHT = ROBOT.image_keys
@@ -251,3 +252,66 @@ def test_a_contract_with_the_task_as_a_text_has_it_in_every_step():
     wire.frame(1, 0.0)
     value = wire.maker.finish().observation.values["task/text"]
     assert bytes(value[:8].astype(np.uint8)) == b"stack it" and value.dtype == np.float32
+
+
+def test_a_robot_without_cameras_has_a_step_in_every_control_period(tmp_path):
+    robot = robot_of_others(tmp_path, ROBOT.image_keys)
+    wire = Wire(robot)
+    for tick in range(100):
+        wire.state(0.01 * tick, 0.001 * tick)
+    steps = [*wire.steps, wire.maker.finish()]
+    assert len(steps) == 20 and wire.maker.missed_ticks == 0
+    stamps_s = np.array([step.observation.stamp_s for step in steps]) - START_S
+    np.testing.assert_allclose(np.diff(stamps_s)[1:], 0.05)  # the first one began when the gripper had spoken
+    angles = [step.observation.values["sawyer/joints/angle"][0] for step in steps]
+    np.testing.assert_allclose(angles, 0.1 * stamps_s, atol=1e-6)
+
+
+def test_a_gripper_without_effort_is_recorded_where_no_grasp_is_observed(tmp_path):
+    message = JointState(name=[ROBOT.gripper.joint], position=[0.04])
+    for robot, refused in ((ROBOT, 1), (robot_of_others(tmp_path, ("gripper/grasp",)), 0)):
+        wire = Wire(robot)
+        wire.send("gripper", message, 0.0)
+        assert wire.maker.refused.total() == refused
+        assert refused == 0 or wire.maker.why == {"gripper": "1 names but 0 values of effort"}
+
+
+def test_another_devices_state_on_the_same_topic_is_no_refusal():
+    wire = Wire()
+    head = JointState(name=["head_pan"], position=[0.1], velocity=[0.0])
+    for i in range(4):
+        head.header.stamp = wire.stamp(0.05 * i)
+        wire.send("joints", head, 0.05 * i)
+        wire.state(0.05 * i)
+        wire.frame(i, 0.05 * i)
+    wire.maker.finish()
+    assert len(wire.steps) == 3 and wire.maker.refused == {} and wire.maker.why_no_step() == ""
+
+
+def test_what_kept_every_step_away_is_named_by_topic():
+    wire = Wire()
+    head = JointState(name=["head_pan"], position=[0.1], velocity=[0.0])
+    wire.send("joints", head, 0.0)
+    wire.picture(LEFT, 1, 0.0, frame_id="elsewhere")
+    assert wire.maker.finish() is None
+    assert wire.maker.why_no_step().split("; ") == [
+        f"image: frame 'elsewhere', expected '{ROBOT.channel(LEFT).frame_id}'",
+        f"{ROBOT.channel(RIGHT).topic}: no message came",
+        f"joints: no {', '.join(ROBOT.arm.joints)} among head_pan",
+        f"{ROBOT.wire.gripper_states.topic}: no message came",
+    ]
+    wire = Wire()
+    wire.picture(LEFT, 1, -3.0)
+    assert "image: its stamps lie 3.0 s before the episode's beginning" in wire.maker.why_no_step()
+
+
+def test_halves_of_proposals_that_never_meet_are_refused():
+    wire = Wire()
+    opening = JointState(name=[ROBOT.gripper.joint], position=[0.02])
+    twist = TwistStamped()
+    twist.header.frame_id = ROBOT.base_frame
+    for i in range(6):
+        twist.header.stamp, opening.header.stamp = wire.stamp(0.05 * i), wire.stamp(0.05 * i + 0.001)
+        wire.send("human_twist", twist, 0.05 * i)
+        wire.send("human_gripper", opening, 0.05 * i)
+    assert wire.maker.refused.total() == 8 and "no human_gripper carries its stamp" in wire.maker.why["human_twist"]
