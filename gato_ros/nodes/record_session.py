@@ -18,6 +18,8 @@ from gato_ros.nodes.quality import REPORT
 
 FINISH_LIMIT_S = 60.0
 """A recorder on a slow disk may take this long to finish a file."""
+SENSORS_LIMIT_S = 15.0
+"""A new start of the simulator may keep its cameras away for a while [s]."""
 AFTER_SUCCESS_S = 0.25
 """Recording goes on for so long after the task is done."""
 
@@ -77,6 +79,7 @@ class RecordSession(LoopClient):
         """
         self._hands(False)
         self.prepare(seed)
+        self._wait_for_sensors()
         self._verb("start")
         self._hands(True)
         end_s, done = time.monotonic() + limit_s, False
@@ -91,6 +94,13 @@ class RecordSession(LoopClient):
             self._verb("stop_success" if done else "stop_fail")
         self._hands(False)
         return self.next_take(FINISH_LIMIT_S)
+
+    def _wait_for_sensors(self) -> None:
+        """Until the recorder can use what comes, which takes a moment after a new start; its refusal says why not."""
+        end_s = time.monotonic() + SENSORS_LIMIT_S
+        while any(self._told.get(name) for name in ("unheard", "unusable")) and time.monotonic() < end_s:
+            self._executor.spin_once(timeout_sec=0.02)
+            self._check()
 
     def prepare(self, seed: int) -> None:
         """A new start of the simulator, an armed guard, and the seed for the next recording."""

@@ -68,7 +68,10 @@ class RecorderProcess:
         self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
         # Its word, too: one that was killed passes for ready until its lease ends.
         self._wait(
-            lambda: self._client("start").service_is_ready() and self._told.get("unheard") == "",
+            lambda: (
+                self._client("start").service_is_ready()
+                and self._told.get("unheard") == self._told.get("unusable") == ""
+            ),
             "recorder_node and its sensors",
         )
 

@@ -145,6 +145,7 @@ class RecorderThread:
         with self._changed:
             if isinstance(order, Begin):
                 self._wanted, self._dropped = order.name, Counter()
+                self._progress = replace(self._progress, refused={})
             elif isinstance(order, End):
                 self._wanted, order = "", replace(order, dropped=dict(self._dropped))
             self._waiting.append(order)
@@ -198,7 +199,7 @@ class RecorderThread:
         except (SetupError, OSError, ValueError) as error:
             return self._failed(order.name, error)
         self._running = _Running(episode, dict(order.lost))
-        self._tell(episode=order.name, steps=0, dropped=0, refused={})
+        self._tell(episode=order.name, steps=0, dropped=0)
 
     def _take(self, topic: Topic, kept: Kept, clock_ns: int) -> None:
         try:
