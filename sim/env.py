@@ -230,8 +230,9 @@ class RgbStackingEnv(gymnasium.Env):
         return self._pictures[key]
 
     def render(self) -> np.ndarray | None:
-        """The front-left camera's picture in `rgb_array` mode; the window shows itself in `human` mode."""
-        return self.world.render(self.embodiment.image_keys[0]) if self.render_mode == "rgb_array" else None
+        """The first camera's picture in `rgb_array` mode; the window shows itself in `human` mode."""
+        shown = self.embodiment.image_keys[:1] if self.render_mode == "rgb_array" else ()
+        return self.world.render(shown[0]) if shown else None
 
     def close(self) -> None:
         self.world.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -90,6 +90,8 @@ def pictures(recorded: EpisodeStream) -> Iterator[np.ndarray | None]:
 
     Before its first there is the first of all; None throughout an episode without pictures. One step is in memory.
     """
+    from gato_ros.data.film import side_by_side
+
     found = recorded.pictures() if recorded.cameras else iter(())
     shown = {key: np.zeros(shape, np.uint8) for key, shape in recorded.cameras.items()}
     ahead = next(found, None)
@@ -100,13 +102,6 @@ def pictures(recorded: EpisodeStream) -> Iterator[np.ndarray | None]:
             shown |= ahead[1]
             ahead = next(found, None)
         yield side_by_side([shown[key] for key in recorded.cameras]) if shown else None
-
-
-def side_by_side(images: Sequence[np.ndarray]) -> np.ndarray:
-    """One picture, uint8 [height width 3], both even as films want them; what is lower has black below it."""
-    height = -(-max(image.shape[0] for image in images) // 2) * 2
-    row = np.hstack([np.pad(image, ((0, height - image.shape[0]), (0, 0), (0, 0))) for image in images])
-    return row if row.shape[1] % 2 == 0 else np.pad(row, ((0, 0), (0, 1), (0, 0)))
 
 
 def rate_hz(episode: Episode) -> float:
@@ -169,7 +164,7 @@ def _film_data(recorded: EpisodeStream) -> str | None:
 
 def _write_page_film(path: Path, recorded: EpisodeStream) -> None:
     """Every picture of a short episode as it is; a long one's smaller, then fewer, so that a browser can hold them."""
-    from gato_ros.data.film import Film
+    from gato_ros.data.film import Film, side_by_side
 
     count, rate = len(recorded.episode.steps), rate_hz(recorded.episode)
     size, every, most_bits_s = None, 1, None

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     from gato_ros.core.policy import Policy
     from gato_ros.core.prompt import Prompt
@@ -125,6 +123,7 @@ def film_job(job: Job) -> Clip:
     """The same episode once more, with pictures."""
     import cv2
 
+    from gato_ros.data.film import side_by_side
     from gato_ros.training.evaluation import run_episode
 
     environment, policy = parts(job)
@@ -133,7 +132,7 @@ def film_job(job: Job) -> Clip:
     def film() -> None:
         pictures = [environment.world.render(key) for key in environment.embodiment.image_keys]
         # Red and blue are swapped in the file, and swapped back when it is read in the same way.
-        frames.append(cv2.imencode(".png", np.hstack(pictures), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
+        frames.append(cv2.imencode(".png", side_by_side(pictures), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
 
     outcome = run_episode(environment, policy, job.seed, film, _prompt(job, policy))
     return Clip(job, outcome, tuple(frames), environment.embodiment.control_rate_hz)

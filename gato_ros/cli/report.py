@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gato_ros.cli import write_json
-from gato_ros.data.film import write_film
+from gato_ros.data.film import side_by_side, write_film
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.episode_record import EpisodeRecord, jerk_figures, percentiles
 
@@ -109,7 +109,7 @@ def video_data(frames: list[dict[str, np.ndarray]], rate_hz: float) -> str:
     """H.264 of the cameras side by side, as a data URL; frames uint8 [height width 3] per camera."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "episode.mp4"
-        write_film(path, (np.hstack(list(frame.values())) for frame in frames), rate_hz)
+        write_film(path, (side_by_side(list(frame.values())) for frame in frames), rate_hz)
         return "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode()
 
 

@@ -49,7 +49,9 @@ def _column(frame: Mapping[str, np.ndarray], caption: str) -> np.ndarray:
         )
         for picture in frame.values()
     ]
-    bar = np.full((CAPTION_PX, tiles[0].shape[1], 3), BACKGROUND, np.uint8)
+    width = max(tile.shape[1] for tile in tiles)
+    tiles = [np.pad(tile, ((0, 0), (0, width - tile.shape[1]), (0, 0)), constant_values=255) for tile in tiles]
+    bar = np.full((CAPTION_PX, width, 3), BACKGROUND, np.uint8)
     cv2.putText(bar, caption, (2, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
     return np.vstack([*tiles, bar])
 

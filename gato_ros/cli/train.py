@@ -23,7 +23,7 @@ import tyro
 from gato_ros.cli import train_closed_loop
 from gato_ros.cli.option_checks import OutFolder
 from gato_ros.cli.train_sequences import SequenceOptions
-from gato_ros.core.bounds import CountOrNone, Episodes, Processes, Seed
+from gato_ros.core.bounds import CountOrNone, Episodes, Processes, Seed, ShareBelowOne
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.training.config import FINE_TUNING, FINE_TUNING_DROPOUT, TrainingConfig, fine_tuning
 
@@ -63,7 +63,7 @@ class Options:
     init: Path | None = None
     """Start from these weights, a folder or a shipped name, instead of random ones. They may attend in another way: a
     policy that streams may start from one that sees single steps."""
-    dropout: float | None = None
+    dropout: ShareBelowOne | None = None
     """Share of every sub-layer's output that is left out while training; default: 0.1 with --init, else none."""
     resident: bool = False
     """Keep all training frames on the device, about 100 kB each: for a GPU that outruns a CPU's batches. Autoregressive

@@ -13,8 +13,10 @@ from gato_ros.cli.episode_plot import draw_episode
 from gato_ros.core.errors import SetupError
 from gato_ros.data.episode import read_episode
 from gato_ros.data.episode_stream import open_episode
+from gato_ros.data.frames import rendered_steps
 from gato_ros.data.label import add_label
 from tests.data.recordings import FACTS, OPERATED, write
+from tests.robots_of_others import LEFT, RIGHT, robot_of_others
 
 
 def frames(path):
@@ -88,3 +90,20 @@ def test_what_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(SetupError, match="truncated"):
         view(path, tmp_path)
+
+
+def test_cameras_of_two_sizes_stand_side_by_side(tmp_path):
+    robot = robot_of_others(tmp_path, observations={RIGHT: {"height": 96, "width": 64}})
+    path = write(tmp_path, robot=robot)
+    episode = read_episode(path)
+    for step, picture in enumerate(episodes_view.pictures(open_episode(path))):
+        assert picture.shape == (128, 192, 3) and not picture[96:, 128:].any()
+        np.testing.assert_array_equal(picture[:96, 128:], episode.values[RIGHT][step])
+        np.testing.assert_array_equal(picture[:, :128], episode.values[LEFT][step])
+    view(path, tmp_path, format="mp4")
+
+
+def test_cameras_of_two_sizes_are_refused_by_training(tmp_path):
+    robot = robot_of_others(tmp_path, observations={RIGHT: {"height": 96, "width": 64}})
+    with pytest.raises(SetupError, match=r"one size to train with; got .*left/pixels 128x128, .*right/pixels 64x96"):
+        rendered_steps(open_episode(write(tmp_path, robot=robot)))

@@ -75,7 +75,7 @@ def test_fine_tuning_of_sequences_is_the_same():
 def test_a_dropout_that_is_none_is_refused(bad, tmp_path, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(["train", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--dropout", bad])
-    assert exit_.value.code == 2 and "dropout in [0, 1)" in capsys.readouterr().err
+    assert exit_.value.code == 2 and "--dropout in [0, 1)" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

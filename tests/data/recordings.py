@@ -14,10 +14,10 @@ FACTS = {"task": "red_on_blue", "object_set": "cubes", "driver": "expert"}
 OPERATED = {"operator": "Ada", "task_text": "put the red one on the blue one"}
 
 
-def observation(step: int, rendered: bool = True) -> Observation:
+def observation(step: int, rendered: bool = True, robot=ROBOT) -> Observation:
     random = np.random.default_rng(step)
     values = {}
-    for key, channel in ROBOT.observations.items():
+    for key, channel in robot.observations.items():
         if channel.kind == "image":
             if rendered:  # a picture that moves, and that a codec can compress
                 ramp = np.linspace(0, 200, channel.width, dtype=np.uint8)
@@ -52,6 +52,7 @@ def write(
     change: Callable[[int, dict], None] = lambda step, values: None,
     privileged: Callable[[int], dict] = lambda step: {},
     stamps_s: Callable[[int], dict] | None = None,
+    robot=ROBOT,
 ):
     """An episode of the given step numbers; with `source` what a recorder notes; `raw` are (topic, type, bytes, ns).
 
@@ -60,11 +61,11 @@ def write(
         change: of the values that are observed at a step.
         stamps_s: what a recorder notes of the stamps of a step's sensors.
     """
-    with EpisodeWriter(folder, name, ROBOT, facts) as writer:
+    with EpisodeWriter(folder, name, robot, facts) as writer:
         for step in steps:
             tick = {"source": source(step), "ages_s": {"gripper/opening": 0.01}} if source else None
             tick = {"stamps_s": stamps_s(step)} if stamps_s else tick
-            seen = observation(step, rendered(step))
+            seen = observation(step, rendered(step), robot)
             change(step, seen.values)
             seen = Observation(seen.values, stamp_s(step), privileged(step))
             writer.add(step, seen, (action or label)(step), executed(step), tick=tick)
