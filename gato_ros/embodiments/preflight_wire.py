@@ -156,8 +156,7 @@ def obeys(listener: Endpoint, seen: Sighting) -> bool:
 def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Finding]:
     what, period_s = f"{sensor.topic}: rate", timing.period_s
     if timing.silent_s > max(SILENT_S, 3.0 * sensor.max_age_s):
-        fix = "the sensor has stopped: look at its driver"
-        return [red(what, f"nothing for {timing.silent_s:.1f} s", fix, unusable=True)]
+        return [red(what, f"nothing for {timing.silent_s:.1f} s", "the sensor has stopped: look at its driver")]
     if timing.heard < 2:
         return [red(what, "one message in all", "raise the sensor's rate: is it published on change only?")]
     said, fix = f"{timing.rate_hz:.1f} Hz", "raise the sensor's rate, or relieve the machine"

@@ -129,7 +129,7 @@ REFUSED = {
     "no effort": (robot(without=["effort"]), GRIPPER, "1 names but 0 values of effort"),
     "clock stands": (robot(clock_stopped=True), LEFT, "stand still"),
     "old": (robot(delay_s={"left": 1.5}), LEFT, "old on arrival"),
-    "silent": (robot(silent=["left"]), LEFT, "nothing"),
+    "silent": (robot(silent=["left"]), LEFT, "nothing arrives"),
     "gone": (robot(gone=["gripper"]), GRIPPER, "nobody publishes it"),
 }
 """What leaves an episode without steps, or with a sensor that stands still in them: start refuses."""
