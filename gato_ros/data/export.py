@@ -14,7 +14,6 @@ from gato_ros.core.errors import SetupError
 from gato_ros.data.command_source import command_sources
 from gato_ros.data.episode_check import checked_all
 from gato_ros.data.episode_stream import EpisodeStream, Pictures, open_episode
-from gato_ros.data.gaps import missing_numbers
 from gato_ros.data.mcap_file import sync_folder
 from gato_ros.data.pace import common_rate_hz
 from gato_ros.data.problem import EXPORT
@@ -144,12 +143,6 @@ def _reason(one: Summary, images: bool, failures: bool) -> str:
 
 def _take(one: Summary, source: EpisodeStream, images: bool) -> Take:
     episode = source.episode
-    if missing := missing_numbers(episode.steps.tolist()):
-        raise SetupError(
-            expected=f"every step in {one.path}",
-            got=f"{len(missing)} missing",
-            fix="`python -m gato_ros episodes verify` tells more; trash it, or export without it",
-        )
     return Take(
         name=one.path.stem,
         task=one.task,
