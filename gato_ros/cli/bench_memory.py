@@ -51,9 +51,9 @@ def run(options: Options) -> dict:
     ):
         root = Path(place)
         folders = {name: root / name for name in ("short", "long")}
-        write_contract(root)
+        contract = write_contract(root)
         for name, folder in folders.items():
-            write_episodes(folder, root, options.minutes / (SHORT_SHARE if name == "short" else 1))
+            write_episodes(folder, contract, options.minutes / (SHORT_SHARE if name == "short" else 1))
         for verb in options.verbs:
             found = {name: peak(verb, folder, root) for name, folder in folders.items()}
             growth = found["long"][0] / found["short"][0]
@@ -72,28 +72,29 @@ def run(options: Options) -> dict:
     }
 
 
-def write_contract(root: Path) -> Path:
-    """The Sawyer's contract with two VGA cameras, in `root/contracts`."""
+def write_contract(root: Path, height: int = HEIGHT, width: int = WIDTH) -> Path:
+    """The Sawyer's contract with two cameras of another size, in `root/contracts`."""
     path = root / "contracts" / f"{CONTRACT}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     cameras = "\n".join(
-        f"  basket_front_{side}/pixels: {{height: {HEIGHT}, width: {WIDTH}}}" for side in ("left", "right")
+        f"  basket_front_{side}/pixels: {{height: {height}, width: {width}}}" for side in ("left", "right")
     )
     path.write_text(f"extends: sawyer_rgb_stacking\nname: {CONTRACT}\nobservations:\n{cameras}\n")
     return path
 
 
-def write_episodes(folder: Path, root: Path, minutes: float) -> None:
+def write_episodes(folder: Path, contract: Path, minutes: float) -> None:
     """`b.mcap` of that length, and a second of `a.mcap`, which `train` holds out."""
     from gato_ros.core.action import Action
     from gato_ros.core.observation import Observation
     from gato_ros.data.episode_writer import EpisodeWriter
     from gato_ros.embodiments import load_embodiment
 
-    robot = load_embodiment(root / "contracts" / f"{CONTRACT}.yaml")
+    robot = load_embodiment(contract)
+    height, width, _ = robot.channel(robot.image_keys[0]).shape
     # Blocks of one colour, twice as wide as a picture, which moves over them.
-    colours = np.random.default_rng(0).integers(0, 255, (HEIGHT // 80, WIDTH // 40, 3), np.uint8)
-    scene = np.repeat(np.repeat(colours, 80, 0), 80, 1)
+    colours = np.random.default_rng(0).integers(0, 255, (6, 16, 3), np.uint8)
+    scene = np.repeat(np.repeat(colours, height // 6, 0), width // 8, 1)
     about = {"task": "red_on_blue", "object_set": "cubes", "driver": "expert", "image_share": 1}
     for name, steps in (("a", RATE_HZ), ("b", max(2, round(60 * minutes * RATE_HZ)))):
         with EpisodeWriter(folder, name, robot, about) as writer:
@@ -101,8 +102,8 @@ def write_episodes(folder: Path, root: Path, minutes: float) -> None:
                 values = {}
                 for number, (key, channel) in enumerate(robot.observations.items()):
                     if channel.kind == "image":
-                        left = (2 * step + 40 * number) % WIDTH
-                        values[key] = np.ascontiguousarray(scene[:, left : left + WIDTH])
+                        left = (2 * step + 40 * number) % width
+                        values[key] = np.ascontiguousarray(scene[:, left : left + width])
                     elif channel.kind == "discrete":
                         values[key] = np.array([step % channel.values], np.float32)
                     else:
@@ -127,7 +128,7 @@ def peak(verb: str, folder: Path, root: Path) -> tuple[float, float]:
         "train": [
             *("train", "--episodes", str(folder), "--preset", "debug_one_pass", "--out", str(out)),
             *("--embodiment", str(root / "contracts" / f"{CONTRACT}.yaml")),
-            *("--training.steps", "20", "--training.batch", "4"),
+            *("--training.steps", "10", "--training.batch", "2"),
         ],
         **{name: ["episodes", name, str(folder)] for name in ("verify", "stats")},
         **{name: ["episodes", "export", str(folder), "--format", name, "--out", str(out)] for name in _EXPORTS},

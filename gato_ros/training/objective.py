@@ -18,10 +18,10 @@ from gato_ros.training.optimiser import TrainingState
 from gato_ros.training.step import measure, train_step
 
 VALIDATION_FRAMES = 1024
-AT_ONCE_BYTES = 2**27
-"""Pictures of held-out frames up to so many bytes are measured as one batch: 1024 frames of two 128 px cameras."""
-PART_BYTES = 2**24
-"""What has more is measured in parts of so many: on the device they take several times as much."""
+LARGE_BYTES = 2**18
+"""Held-out frames with pictures of more than so many bytes (two cameras of 128 px have 98304) are measured in parts."""
+PART_BYTES = 2**23
+"""Pictures of one part; on the device they take several times as much."""
 
 
 class Objective(Protocol):
@@ -77,7 +77,7 @@ class SingleStep:
         count = min(len(self.validation), VALIDATION_FRAMES)
         frames = self.validation.frames
         each = len(frames.image_keys) * int(np.prod(frames.image_shape)) if self.layout.images else 0
-        size = count if count * each <= AT_ONCE_BYTES else max(1, PART_BYTES // each)
+        size = count if each <= LARGE_BYTES else min(count, max(1, PART_BYTES // each))
         return np.split(np.arange(count // size * size), count // size)
 
     @cached_property
