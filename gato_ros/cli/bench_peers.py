@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from gato_ros.cli.option_checks import Program
 from gato_ros.core.bounds import LARGEST_COUNT, Within, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
 
@@ -25,7 +26,7 @@ PROGRAM = Path(__file__).with_name("bench_peers_program.py")
 class Options:
     """Which size, and the peer's Python."""
 
-    peer_python: Path
+    peer_python: Program
     """Python of an environment with torch and transformers; `make bench-peers` makes one."""
     preset: str = "gato_79m"
     """An autoregressive preset."""

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from gato_ros.cli.option_checks import Program
 from gato_ros.core.bounds import Count, Episodes, Seed, check_bounds
 
 PROGRAM = Path(__file__).with_name("bench_record_peers_program.py")
@@ -32,7 +33,7 @@ OURS, PEER = "gato_ros", "lerobot"
 class Options:
     """How often, and where the peer is."""
 
-    peer_python: Path = ROOT / ".venv-peer-lerobot-recorder/bin/python"
+    peer_python: Program = ROOT / ".venv-peer-lerobot-recorder/bin/python"
     """Python of an environment with the whole of LeRobot; `make record-peers` makes one."""
     kills: Count = 20
     """Of each side."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gato_ros.cli.option_checks import Program
 from gato_ros.core.bounds import Count, Seed
 from gato_ros.core.errors import SetupError
 
@@ -31,7 +32,7 @@ class Options:
     """Control ticks (50 ms of simulated time each)."""
     seed: Seed = 0
     """Seed of the first episode."""
-    peer_python: Path | None = None
+    peer_python: Program | None = None
     """Python of a virtual environment that has dm-robotics-moma, dm-robotics-manipulation, dm_control, mujoco."""
     peer_source: Path | None = None
     """A checkout of google-deepmind/rgb_stacking."""

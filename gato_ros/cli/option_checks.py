@@ -26,6 +26,14 @@ class Written:
 
 WORDS = {"text", "note", "by"}
 """Options that may be an empty text."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """That a path is a program; where it is the default, a verb says by itself that it is not installed."""
+
+
+Program = Annotated[Path, Run()]
 OutFile = Annotated[Path, Written(as_folder=False)]
 OutFolder = Annotated[Path, Written(as_folder=True)]
 
@@ -41,8 +49,11 @@ def check_options(options: Any) -> None:
         if not isinstance(value, Path):
             continue
         how = next(_marks(hints[field.name]), Written(as_folder=False) if field.name == "json" else None)
-        if how:
-            check_place(f"--{field.name.replace('_', '-')}", value, how.as_folder)
+        name = f"--{field.name.replace('_', '-')}"
+        if isinstance(how, Written):
+            check_place(name, value, how.as_folder)
+        elif isinstance(how, Run) and value != field.default and not (value.is_file() and os.access(value, os.X_OK)):
+            raise SetupError(expected=f"a program for {name}", got=shortened(value), fix="check the path")
 
 
 def check_place(name: str, path: Path, as_folder: bool) -> None:
@@ -107,6 +118,6 @@ def _check_not_empty(options: Any) -> None:
 
 
 def _marks(hint: Any):
-    yield from (one for one in getattr(hint, "__metadata__", ()) if isinstance(one, Written))
+    yield from (one for one in getattr(hint, "__metadata__", ()) if isinstance(one, (Written, Run)))
     for part in typing.get_args(hint):
         yield from _marks(part)
