@@ -124,6 +124,12 @@ class Loop:
         self.probe.wait(lambda: self.level() == "latched", "the latch")
         self.probe.wait(lambda: self.speed() == 0.0, "zero velocity")
 
+    def is_broken_off(self, at_s: float) -> bool:
+        """Whether the guard has stopped following in its first steps after an instant."""
+        since = lambda: [one for one in self.guard_said if one.sent_s > at_s]
+        self.probe.wait(lambda: len(since()) > 20, "the guard's next steps", every_s=0.01)
+        return any(one[1].message not in FOLLOWING for one in since())
+
     # --- faults and what answers them ---
 
     def set_robot(self, mark: str = "now", **settings) -> float:
