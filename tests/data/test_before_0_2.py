@@ -57,8 +57,8 @@ def test_old_incident_replays_through_the_verb(tmp_path):
 
 def test_old_episode_reads_and_verifies():
     path = FOLDER / "episode.mcap"
-    # A simulated wrist may turn faster for one step than the contract's range says.
-    assert all("out of the contract's range at 1 step" in problem for problem in verify_episode(path))
+    # The arm backs out of the range of its pose's encoding after a release; that was not looked at then.
+    assert all("out of the contract's range" in problem for problem in verify_episode(path))
     episode, frames = read_episode(path), rendered_steps(open_episode(path))
     assert episode.metadata["package_version"] == "0.1.0" and len(frames) == len(episode.image_steps) == 107
     assert frames.pixels([0]).shape == (1, 2, 128, 128, 3)
