@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,7 +10,6 @@ from types import SimpleNamespace
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import Header
 
 from gato_ros.core.finding import Finding, yellow
 from gato_ros.core.freshness import Instant
@@ -24,11 +24,10 @@ from gato_ros.nodes.recorder_steps import SENSORS
 
 WINDOW_S = 1.0
 """So much of the past is judged [s]: a fault has to show within that."""
-PICTURE_S = 0.15
-"""Between two looks into the pictures of a camera [s]: to read one takes a while, its header is read of every one."""
-JUDGE_S = 0.2
+LOOK_S = {"image": 0.15, "joints": 0.05, "gripper": 0.05}
+"""Role -> between two looks at the values of a sensor [s]: of every message only the header is read, which is quick."""
+JUDGE_S = 0.25
 """Between two judgements [s]."""
-HEADER_BYTES = 1024
 STANDS_S = 1.0
 """Messages go on coming for so long [s], and simulated time does not: nothing can be recorded."""
 
@@ -42,6 +41,9 @@ class SensorWatch:
         relative = [sensor.topic for sensor in sensors(robot)]
         self._relative = {node.resolve_topic_name(name): name for name in relative}
         self._looked_s: dict[str, float] = {}
+        self._shared: set[str] = set()
+        """Topics with several publishers."""
+        self._own_names = [*robot.arm.joints, robot.gripper.joint]
         self._judged_s, self._findings = -JUDGE_S, []
         self._clock_ns, self._clock_moved_s = 0, time.monotonic()
         self._simulated = node.get_parameter("use_sim_time").value
@@ -53,14 +55,12 @@ class SensorWatch:
         if topic.role == "gripper" and name == self._robot.wire.joint_states.topic:
             return  # it has come as the arm's already
         now = Instant(kept.received_s, clock_ns * 1e-9)
-        if topic.role == "image":
-            header = deserialize_message(kept.data[:HEADER_BYTES], Header)
-            self._preflight.hear_header(name, SimpleNamespace(header=header), now)
-            if now.steady_s - self._looked_s.get(name, 0.0) < PICTURE_S:
-                return
-            self._looked_s[name] = now.steady_s
-            return self._preflight.hear_values(name, deserialize_message(kept.data, Image), now)
-        message = deserialize_message(kept.data, JointState)
+        # Whose state it is, of several on one topic, only its names say.
+        if now.steady_s - self._looked_s.get(name, 0.0) < LOOK_S[topic.role] and name not in self._shared:
+            message = SimpleNamespace(header=header_of(kept.data), name=self._own_names)
+            return self._preflight.hear_header(name, message, now)
+        self._looked_s[name] = now.steady_s
+        message = deserialize_message(kept.data, Image if topic.role == "image" else JointState)
         self._preflight.hear_header(name, message, now)
         self._preflight.hear_values(name, message, now)
 
@@ -70,6 +70,7 @@ class SensorWatch:
         if now_s - self._judged_s >= JUDGE_S:
             self._judged_s = now_s
             seen = self._preflight.sighting()
+            self._shared = {name for name, topic in seen.topics.items() if len(topic.publishers) > 1}
             self._findings = for_recording(self._robot, self._own(seen)) + self._standing_time(seen, now_s)
         return self._findings
 
@@ -96,6 +97,17 @@ class SensorWatch:
             return []
         fix = "let the simulator go on; a recording has no step meanwhile"
         return [yellow("time", f"/clock has stood at {clock_ns * 1e-9:.3f} s for {stands_s:.1f} s", fix)]
+
+
+def header_of(data: bytes) -> SimpleNamespace:
+    """Stamp and frame of a message that begins with a std_msgs/Header, without reading the rest of it.
+
+    CDR: four bytes that tell the byte order, seconds, nanoseconds, and the frame's length with its closing zero.
+    """
+    order = "<" if data[1] & 1 else ">"
+    sec, nanosec, length = struct.unpack_from(f"{order}iII", data, 4)
+    frame_id = bytes(data[16 : 15 + length]).decode(errors="replace")
+    return SimpleNamespace(stamp=SimpleNamespace(sec=sec, nanosec=nanosec), frame_id=frame_id)
 
 
 def in_words(findings: list[Finding]) -> str:

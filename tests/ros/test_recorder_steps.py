@@ -18,6 +18,7 @@ from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.nodes.clocks import stamp_of
 from gato_ros.nodes.image import message_from_rgb
+from gato_ros.nodes.recorder_sensors import header_of
 from gato_ros.nodes.recorder_steps import ClockWentBack, StepMaker
 from gato_ros.nodes.sample_robot import ANGLES
 from tests.robots_of_others import robot_of_others
@@ -303,6 +304,16 @@ def test_what_kept_every_step_away_is_named_by_topic():
     wire = Wire()
     wire.picture(LEFT, 1, -3.0)
     assert "image: its stamps lie 3.0 s before the episode's beginning" in wire.maker.why_no_step()
+
+
+@pytest.mark.parametrize("frame_id", ["", "a", "basket_front_left", "Körper"])
+def test_a_header_is_read_from_the_bytes_of_its_message(frame_id):
+    image = message_from_rgb(np.zeros((16, 16, 3), np.uint8), frame_id)
+    image.header.stamp = Time(sec=1_795_000_000, nanosec=123_456_789)
+    for message in (image, JointState(header=image.header, name=["a"], position=[1.0])):
+        header = header_of(serialize_message(message))
+        assert header.frame_id == frame_id
+        assert (header.stamp.sec, header.stamp.nanosec) == (1_795_000_000, 123_456_789)
 
 
 def test_halves_of_proposals_that_never_meet_are_refused():
