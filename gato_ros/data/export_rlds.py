@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gato_ros.core.errors import SetupError
+from gato_ros.data.disk_error import disk_error
 from gato_ros.data.export import ACTION_NAMES, Selection, Take, value_names, write_whole
 
 SPLIT, VERSION = "train", "1.0.0"
@@ -26,13 +27,17 @@ def export_rlds(selection: Selection, target: Path, done: Callable[[str], None] 
 
     Raises:
         SetupError: the target exists, or an episode lacks steps.
+        OSError: the disk is full or refuses.
     """
     total = 0
 
     def write(folder: Path) -> None:
         nonlocal total
         folder.mkdir()
-        total = _write(folder, selection, done)
+        try:
+            total = _write(folder, selection, done)
+        except RuntimeError as error:  # array_record says in words what the disk refused
+            raise disk_error(str(error), target) or error from None
 
     write_whole(target, write)
     return total

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-_REASONS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
-"""What a disk may refuse with; ffmpeg says it in words."""
+from gato_ros.data.disk_error import disk_error
 
 
 class Film:
@@ -65,11 +64,11 @@ class Film:
             ffmpeg.kill()
             ffmpeg.wait()
         words = told.decode(errors="replace").strip()
-        reason = next((one for one in _REASONS if os.strerror(one) in words), None)
+        refused = disk_error(words, self.path)
         if ffmpeg.returncode == -signal.SIGXFSZ:
-            reason = errno.EFBIG
-        if reason is not None:  # said about the end of a file, ffmpeg may still end with 0
-            raise OSError(reason, os.strerror(reason), str(self.path))
+            refused = OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(self.path))
+        if refused is not None:  # about the end of a file ffmpeg may say it, and still end with 0
+            raise refused
         if ffmpeg.returncode:
             raise RuntimeError(f"ffmpeg could not write {self.path}: {words}")
 
