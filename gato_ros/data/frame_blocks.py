@@ -93,13 +93,20 @@ class Blocks:
 
 
 class BlockWriter:
-    """An npz file that gets its blocks one by one, and everything else at its end."""
+    """An npz file that gets its blocks one by one, and everything else at its end; to be used in a with-block."""
 
     def __init__(self, file: io.BufferedWriter):
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
         self._waiting = bytearray()
         self._lengths: list[int] = []
         self._members = 0
+
+    def __enter__(self) -> BlockWriter:
+        return self
+
+    def __exit__(self, kind, *error) -> None:
+        if kind is not None:
+            self._zip.fp = None  # else it would write its end once more when it is collected, and print that it cannot
 
     def add(self, block: bytes) -> None:
         """One block. Memory: up to _MEMBER_BYTES wait for the file."""

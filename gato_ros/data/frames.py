@@ -195,8 +195,7 @@ def _save(path: Path, frames: Frames, blocks: Iterable[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name("." + path.name + ".partial")
     try:
-        with open(partial, "wb") as file:
-            writer = BlockWriter(file)
+        with open(partial, "wb") as file, BlockWriter(file) as writer:
             for block in blocks:
                 writer.add(block)
             writer.finish(

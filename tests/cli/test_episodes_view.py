@@ -13,6 +13,7 @@ from gato_ros.cli.episode_plot import draw_episode
 from gato_ros.core.errors import SetupError
 from gato_ros.data.episode import read_episode
 from gato_ros.data.episode_stream import open_episode
+from gato_ros.data.film import side_by_side
 from gato_ros.data.frames import rendered_steps
 from gato_ros.data.label import add_label
 from tests.data.recordings import FACTS, OPERATED, write
@@ -107,3 +108,21 @@ def test_cameras_of_two_sizes_are_refused_by_training(tmp_path):
     robot = robot_of_others(tmp_path, observations={RIGHT: {"height": 96, "width": 64}})
     with pytest.raises(SetupError, match=r"one size to train with; got .*left/pixels 128x128, .*right/pixels 64x96"):
         rendered_steps(open_episode(write(tmp_path, robot=robot)))
+
+
+def test_pictures_of_odd_sizes_make_an_even_row():
+    row = side_by_side([np.full((5, 4, 3), 1, np.uint8), np.full((3, 7, 3), 2, np.uint8)])
+    assert row.shape == (6, 12, 3)
+    assert (row[:5, :4] == 1).all() and (row[:3, 4:11] == 2).all() and row[5:].max() == row[3:, 4:].max() == 0
+
+
+def test_a_long_episode_gets_a_smaller_film_with_fewer_pictures(tmp_path, monkeypatch):
+    recorded = open_episode(write(tmp_path, steps=range(40)))
+    for pixels, width, shape, pictures in ((1e9, 640, (128, 256, 3), 40), (40 * 32 * 64 / 2, 64, (32, 64, 3), 20)):
+        monkeypatch.setattr(episodes_view, "PAGE_PIXELS", int(pixels))
+        monkeypatch.setattr(episodes_view, "PAGE_WIDTH", width)
+        episodes_view._write_page_film(tmp_path / "film.mp4", recorded)
+        shown = frames(tmp_path / "film.mp4")
+        assert len(shown) == pictures and shown[0].shape == shape
+        film = cv2.VideoCapture(str(tmp_path / "film.mp4"))
+        assert len(shown) / film.get(cv2.CAP_PROP_FPS) == pytest.approx(2.0)  # seconds: the plot's line follows it
