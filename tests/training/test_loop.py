@@ -229,3 +229,17 @@ def test_every_shape_turns_with_its_harmonics():
             ]
             np.testing.assert_allclose(harmonic(after, k), turned, atol=1e-4)
             assert np.hypot(sine, cosine) <= 1 + 1e-6
+
+
+def test_large_frames_are_measured_in_parts_to_the_same_figures(examples, monkeypatch):
+    whole = objective(examples)
+    params = init(jax.random.key(0), MODEL, whole.layout)
+    expected = whole.measure(params)
+    monkeypatch.setattr("gato_ros.training.objective.LARGE_BYTES", 0)
+    monkeypatch.setattr("gato_ros.training.objective.PART_BYTES", 2 * 128 * 128 * 2 * 3)
+    parts = objective(examples)
+    assert [len(rows) for rows in parts._held_out] == [2] * 4
+    found = parts.measure(params)
+    assert found.keys() == expected.keys()
+    for key in ("loss", "action_loss", "twist_error", "gripper_accuracy"):
+        np.testing.assert_allclose(found[key], expected[key], rtol=1e-4)
