@@ -49,10 +49,13 @@ setup(
     # Level by level: old setuptools drop files matched by `**` without a word.
     package_data={
         "gato_ros": ["py.typed"],
-        "gato_ros.cli": ["*.html", "*.jinja", "*.yaml"],
+        "gato_ros.bench.guard": ["*.jinja", "*.yaml"],
+        "gato_ros.cli.episode_verbs": ["*.jinja"],
         "gato_ros.embodiments": ["*.yaml", "*.urdf"],
+        "gato_ros.evaluation": ["*.jinja"],
         "gato_ros.models": ["weights/*/*"],
-        "gato_ros.nodes": ["*.xml", "joysticks/*.yaml"],
+        "gato_ros.nodes.runtime": ["*.xml"],
+        "gato_ros.nodes.teleop": ["joysticks/*.yaml"],
     },
     data_files=data_files,
     zip_safe=True,

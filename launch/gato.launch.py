@@ -5,7 +5,7 @@ ros2 launch gato_ros gato.launch.py policy:=/path/to/weights objects:=triplet4 s
 ros2 launch gato_ros gato.launch.py robot:=sawyer policy:=/path/to/weights shadow:=true teleop:=joy record:=true
 ros2 launch gato_ros gato.launch.py --show-args
 
-Which nodes, parameters and remaps: gato_ros/nodes/launch_plan.py. Stop it with SIGINT. `ros2 launch` leaves its
+Which nodes, parameters and remaps: gato_ros/nodes/runtime/launch_plan.py. Stop it with SIGINT. `ros2 launch` leaves its
 nodes running when it gets SIGTERM or dies; ours end then by themselves.
 """
 
@@ -14,8 +14,8 @@ from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from gato_ros.nodes.launch_plan import ARGUMENTS, launch_plan, programs
-from gato_ros.nodes.parent import ENVIRONMENT
+from gato_ros.nodes.runtime.die_with_parent import ENVIRONMENT
+from gato_ros.nodes.runtime.launch_plan import ARGUMENTS, launch_plan, programs
 from launch import LaunchDescription
 
 

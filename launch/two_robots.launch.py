@@ -9,7 +9,7 @@ from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDesc
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
-from gato_ros.nodes.launch_plan import ARGUMENTS
+from gato_ros.nodes.runtime.launch_plan import ARGUMENTS
 from launch import LaunchDescription
 
 SIDES = {"left": "0", "right": "1"}

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from gato_ros.models.array import Array
+from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.parameters import Parameters, separator_row, table_row
-from gato_ros.models.precision import OutputsFirst, Quantised, multiply
+from gato_ros.models.serving.precision import OutputsFirst, Quantised, multiply
 from gato_ros.models.tokenizer import StepTokens
 
 NORM_EPSILON = 1e-5

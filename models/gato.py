@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int
 
-from gato_ros.models.array import Array
+from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import action_queries, dense, embed_actions, embed_observation, layer_norm, product
 from gato_ros.models.layout import TokenLayout

@@ -14,15 +14,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from gato_ros.core.errors import SetupError
-from gato_ros.models.array import Array
+from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import product
 from gato_ros.models.errors import NonFiniteError
-from gato_ros.models.memory import Memory, advance, empty, position_keys
 from gato_ros.models.mixed_sequence import embed_sequence, place_vectors, require_mixed
 from gato_ros.models.parameters import Parameters, table_row
 from gato_ros.models.segments import SequenceTokens, Step, pack
-from gato_ros.models.slot_attention import PositionKeys
+from gato_ros.models.serving.kv_cache import Memory, advance, empty, position_keys
+from gato_ros.models.serving.kv_cache_attention import PositionKeys
 from gato_ros.models.vocabulary import vocabulary_of
 
 PROMPT_MULTIPLE = 64

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from gato_ros.models.array import Array
+from gato_ros.models.arrays import Array
 from gato_ros.models.layout import BINS, TokenLayout
 
 

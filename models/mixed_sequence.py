@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from gato_ros.core.errors import SetupError
-from gato_ros.models.array import Array
+from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import normalise_pixels, patch_block, patch_codes, product
 from gato_ros.models.loss import masked_cross_entropy

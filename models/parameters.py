@@ -12,10 +12,10 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jaxtyping import Float
 
-from gato_ros.models.array import Array
-from gato_ros.models.compilation import require_device
+from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import BINS, CONTINUOUS_START, PAD, PATCH_POSITIONS, SEPARATOR, TABLE_MULTIPLE, TokenLayout
+from gato_ros.models.serving.compilation import require_device
 from gato_ros.models.tokenizer import bin_centre
 
 Parameters = dict[str, Any]

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from gato_ros.models.array import Array
+from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import layer_norm, product
 from gato_ros.models.parameters import Parameters
-from gato_ros.models.precision import half_einsum
+from gato_ros.models.serving.precision import half_einsum
 
 MASKED = -1e30
 

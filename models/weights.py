@@ -16,7 +16,7 @@ import safetensors
 import safetensors.numpy
 from flax.traverse_util import unflatten_dict
 
-from gato_ros.core import seal
+from gato_ros.core import checksummed_json as seal
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments import Embodiment
 from gato_ros.models.config import GatoConfig, config_from_dict
@@ -27,7 +27,7 @@ from gato_ros.models.vocabulary import PUBLISHED, VOCABULARY_FILE, load_vocabula
 
 _KEYS = {"schema", "model", "embodiment", "parameters", "extra"}
 GOLDEN = "golden"
-"""The key of the golden decisions (models/golden.py), which weights may lack."""
+"""The key of the golden decisions (models/serving/reference_decisions.py), which weights may lack."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from gato_ros.cli import write_json
-from gato_ros.cli.fault_catalogue import load_catalogue, summary
+from gato_ros.bench.guard.fault_catalogue import load_catalogue, summary
+from gato_ros.core.files import write_json
 
 # A shell without job control starts background jobs with Ctrl-C ignored, and their children inherit it: tests
 # that interrupt a command would then wait for ever.
@@ -51,7 +51,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         for marker in item.iter_markers("fault"):
             if not marker.args or (unknown := [row for row in marker.args if row not in rows]):
-                raise pytest.UsageError(f"{item.nodeid}: expected rows of gato_ros/cli/faults.yaml, got {marker.args}")
+                raise pytest.UsageError(
+                    f"{item.nodeid}: expected rows of gato_ros/bench/guard/faults.yaml, got {marker.args}"
+                )
             if unknown := [row for row in marker.args if rows[row].untested]:
                 raise pytest.UsageError(
                     f"{item.nodeid} tests {', '.join(unknown)}, which faults.yaml calls untested: "

@@ -7,23 +7,21 @@ from typing import Annotated, Union
 
 import tyro
 
-from gato_ros.cli import (
-    bench_corrupt,
-    bench_doctor,
-    bench_entropy,
-    bench_guard,
-    bench_guard_peers,
-    bench_memory,
-    bench_peers,
-    bench_record_cost,
-    bench_record_kill,
-    bench_record_parity,
-    bench_record_peers,
-    bench_sim,
-    bench_start,
-    bench_step,
-    bench_train,
-)
+from gato_ros.bench import corrupt as bench_corrupt
+from gato_ros.bench import doctor as bench_doctor
+from gato_ros.bench import entropy as bench_entropy
+from gato_ros.bench import guard_step as bench_guard
+from gato_ros.bench import memory as bench_memory
+from gato_ros.bench import sim as bench_sim
+from gato_ros.bench import start as bench_start
+from gato_ros.bench import step as bench_step
+from gato_ros.bench import train as bench_train
+from gato_ros.bench.peers import guard_peers as bench_guard_peers
+from gato_ros.bench.peers import record_peers as bench_record_peers
+from gato_ros.bench.peers import step_peers as bench_peers
+from gato_ros.bench.recorder import cost as bench_record_cost
+from gato_ros.bench.recorder import kill as bench_record_kill
+from gato_ros.bench.recorder import parity as bench_record_parity
 
 Options = Union[
     Annotated[bench_sim.Options, tyro.conf.subcommand("sim", description=bench_sim.__doc__)],

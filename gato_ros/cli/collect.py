@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gato_ros.cli.option_checks import OutFolder
-from gato_ros.cli.progress import counted
-from gato_ros.cli.worker_pool import worker_pool
 from gato_ros.core.bounds import Count, Episodes, Processes, Seed, ShareAboveZero, ShareBelowOne, check_bounds
 from gato_ros.core.errors import SetupError
+from gato_ros.evaluation.option_checks import OutFolder
+from gato_ros.evaluation.progress import counted
+from gato_ros.evaluation.worker_pool import worker_pool
 
 FIRST_EVALUATION_SEED = 900_000
 SCENES_PER_FILE = 100
@@ -62,7 +62,7 @@ class Options:
 
 def run(options: Options) -> dict:
     """Collect, with a progress bar; returns counts."""
-    from gato_ros.cli.policy_source import choose_compilation_cache
+    from gato_ros.evaluation.policy_source import choose_compilation_cache
 
     choose_compilation_cache(options.compilation_cache)
     _check(options)
@@ -104,7 +104,7 @@ def _check(options: Options) -> None:
             got=f"{options.seed} to {options.seed + options.episodes}",
         )
     if options.policy is not None:
-        from gato_ros.cli.policy_source import make_policy
+        from gato_ros.evaluation.policy_source import make_policy
 
         if options.kind == "snapshots":
             raise SetupError(
@@ -152,7 +152,7 @@ def _parts(options: Options) -> tuple:
         )
         expert = driver = StackingExpert(env.embodiment, stack_task(options.task))
         if options.policy:
-            from gato_ros.cli.policy_source import make_policy
+            from gato_ros.evaluation.policy_source import make_policy
 
             driver = make_policy(options.policy, env.embodiment)
         _SETUP.update(env=env, expert=expert, driver=driver)
@@ -169,7 +169,7 @@ def _work(options: Options, seed: int, count: int) -> dict:
 
 
 def _episode(options: Options, seed: int, env, expert, driver) -> dict:
-    from gato_ros.data.episode import EpisodeWriter
+    from gato_ros.data.episodes.episode import EpisodeWriter
     from gato_ros.sim.demonstration import Noise, demonstrate
 
     noise = Noise()

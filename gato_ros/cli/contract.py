@@ -13,7 +13,7 @@ import tyro
 
 if TYPE_CHECKING:
     from gato_ros.embodiments import Embodiment
-    from gato_ros.embodiments.survey import Survey
+    from gato_ros.embodiments.contract_check import Survey
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Options:
 def run(options: Options) -> dict:
     """Check and print; `ok` is False where there are problems."""
     from gato_ros.embodiments import load_embodiment
-    from gato_ros.embodiments.survey import survey
+    from gato_ros.embodiments.contract_check import survey
 
     robot = load_embodiment(options.embodiment)
     found = survey(robot)
@@ -60,7 +60,7 @@ def _print(robot: Embodiment, found: Survey) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from gato_ros.cli.console import make_console
+    from gato_ros.evaluation.console import make_console
 
     console = make_console()
     console.print(f"{robot.name}, digest {robot.digest[:12]}: {robot.description}", highlight=False, soft_wrap=True)

@@ -250,7 +250,7 @@ def _wire() -> Finding:
     what = "ROS 2 publish and subscribe"
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "gato_ros.nodes.wire_check"], capture_output=True, text=True, timeout=30
+            [sys.executable, "-m", "gato_ros.nodes.preflight.wire_check"], capture_output=True, text=True, timeout=30
         )
     except subprocess.TimeoutExpired:
         return Finding(what, "missing", "no answer within 30 s", "is a firewall closing UDP on the loopback interface?")
@@ -307,9 +307,9 @@ def _weights() -> Iterator[Finding]:
 
 def look_at_weights() -> Iterator[Finding]:
     """Whether each shipped policy can be loaded, in this process."""
-    from gato_ros.cli.policy_source import shipped_policies
     from gato_ros.core.errors import SetupError
     from gato_ros.embodiments import load_embodiment
+    from gato_ros.evaluation.policy_source import shipped_policies
 
     folders = shipped_policies()
     if not folders:
@@ -346,7 +346,7 @@ def _print(findings: list[Finding]) -> None:
     try:
         from rich.table import Table
 
-        from gato_ros.cli.console import make_console
+        from gato_ros.evaluation.console import make_console
     except ImportError:
         for finding in findings:
             print(f"{finding.state:9} {finding.what}: {finding.found} {finding.fix}")

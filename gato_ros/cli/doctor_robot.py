@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gato_ros.cli.doctor import one_line, ros_fault, suspects
+from gato_ros.core.check_result import Finding, red
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.core.finding import Finding, red
 from gato_ros.embodiments import Embodiment, load_embodiment
-from gato_ros.embodiments.preflight import PARTS, judge
+from gato_ros.embodiments.preflight.judge import PARTS, judge
 
 if TYPE_CHECKING:
     from gato_ros.cli.doctor import Options
-    from gato_ros.embodiments.sighting import Sighting
-    from gato_ros.nodes.doctor_client import DoctorClient
+    from gato_ros.embodiments.preflight.robot_snapshot import Sighting
+    from gato_ros.nodes.preflight.doctor_client import DoctorClient
 
 POLICY_PARAMETER = "policy"
 
@@ -27,7 +27,7 @@ def examine(options: Options) -> dict:
     parts = _parts(options)
     robot = load_embodiment(options.embodiment)
     if options.policy not in ("", "hold"):
-        from gato_ros.cli.policy_source import weights_folder
+        from gato_ros.evaluation.policy_source import weights_folder
 
         weights_folder(options.policy)  # a name that is none is the user's to mend, and no finding
     namespace = options.namespace or robot.wire.namespace
@@ -53,7 +53,7 @@ def _look(options: Options, robot: Embodiment, namespace: str, parts: set[str]) 
         fix = suspects("ROS") or "run `doctor` without --robot: it says what is missing"
         return [red("ROS 2", f"no node can be made: {fault}", fix)], 0.0
     try:
-        from gato_ros.nodes.doctor_client import DoctorClient
+        from gato_ros.nodes.preflight.doctor_client import DoctorClient
 
         with DoctorClient(robot, namespace, options.seconds) as client:
             client.wait(parts, options.patience)
@@ -90,7 +90,7 @@ def _sighting(options: Options, robot: Embodiment, client: DoctorClient, parts: 
 
 def _weights(name: str, robot: Embodiment) -> tuple[tuple[str, ...] | None, tuple[str, str] | None]:
     """What that policy reads, and how it fits; neither is known of one that lies on another machine."""
-    from gato_ros.cli.policy_source import weights_folder
+    from gato_ros.evaluation.policy_source import weights_folder
 
     if name in ("", "hold"):
         return None, None
@@ -114,8 +114,8 @@ def _timed(name: str, robot: Embodiment, weights: tuple[str, str] | None) -> flo
     """The time of an action, taken here: of a policy that is named and that nobody has timed yet."""
     if not name or weights is None or weights[1]:
         return None
-    from gato_ros.cli.policy_source import make_policy
-    from gato_ros.nodes.preflight import time_of_an_action
+    from gato_ros.evaluation.policy_source import make_policy
+    from gato_ros.nodes.preflight.gate import time_of_an_action
 
     policy = make_policy(name, robot)
     policy.warm_up()
@@ -131,7 +131,7 @@ def print_table(findings: list[Finding], title: str) -> None:
     """The findings, in the order in which they were made."""
     from rich.table import Table
 
-    from gato_ros.cli.console import make_console
+    from gato_ros.evaluation.console import make_console
 
     table = Table(title=title, show_edge=False)
     for name in ("", "what", "found", "what to do"):

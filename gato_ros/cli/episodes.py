@@ -7,16 +7,14 @@ from typing import Annotated, Union
 
 import tyro
 
-from gato_ros.cli import (
-    episodes_export,
-    episodes_label,
-    episodes_ls,
-    episodes_repair,
-    episodes_stats,
-    episodes_trash,
-    episodes_verify,
-    episodes_view,
-)
+from gato_ros.cli.episode_verbs import export as episodes_export
+from gato_ros.cli.episode_verbs import label as episodes_label
+from gato_ros.cli.episode_verbs import ls as episodes_ls
+from gato_ros.cli.episode_verbs import repair as episodes_repair
+from gato_ros.cli.episode_verbs import stats as episodes_stats
+from gato_ros.cli.episode_verbs import trash as episodes_trash
+from gato_ros.cli.episode_verbs import verify as episodes_verify
+from gato_ros.cli.episode_verbs import view as episodes_view
 
 Options = Union[
     Annotated[episodes_ls.Options, tyro.conf.subcommand("ls", description=episodes_ls.__doc__)],

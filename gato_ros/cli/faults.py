@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gato_ros.cli.fault_catalogue import Fault, load_catalogue
-from gato_ros.cli.option_checks import OutFile
+from gato_ros.bench.guard.fault_catalogue import Fault, load_catalogue
+from gato_ros.evaluation.option_checks import OutFile
 
-TEMPLATE = Path(__file__).with_name("safety.md.jinja")
+TEMPLATE = Path(__file__).parents[1] / "bench/guard/safety.md.jinja"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def safety_page(rows: dict[str, Fault]) -> str:
 def _print(rows: dict[str, Fault]) -> None:
     from rich.table import Table
 
-    from gato_ros.cli.console import make_console
+    from gato_ros.evaluation.console import make_console
 
     table = Table("", "fault", "reaction", "bound", "tests", show_edge=False)
     for row in rows.values():

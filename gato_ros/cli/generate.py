@@ -44,9 +44,9 @@ class Options:
 
 def run(options: Options) -> dict:
     """Print the text as it is written."""
-    from gato_ros.cli.policy_source import weights_folder
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
+    from gato_ros.evaluation.policy_source import weights_folder
     from gato_ros.models.generation import Sampling, generate
     from gato_ros.models.segments import Image, Step, Text
     from gato_ros.models.vocabulary import load_vocabulary, vocabulary_of

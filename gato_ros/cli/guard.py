@@ -7,7 +7,8 @@ from typing import Annotated, Union
 
 import tyro
 
-from gato_ros.cli import guard_fuzz, guard_mutants
+from gato_ros.bench.guard import fuzz as guard_fuzz
+from gato_ros.bench.guard import mutants as guard_mutants
 
 Options = Union[
     Annotated[guard_fuzz.Options, tyro.conf.subcommand("fuzz", description=guard_fuzz.__doc__)],

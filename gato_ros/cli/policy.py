@@ -13,9 +13,9 @@ from typing import Annotated
 
 import tyro
 
-from gato_ros.cli.option_checks import OutFolder
 from gato_ros.core.bounds import Processes, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.evaluation.option_checks import OutFolder
 from gato_ros.training.stage import CollectStage, Stage, TrainStage, product, reads, stated
 
 SET_ASIDE = "set_aside"
@@ -144,8 +144,8 @@ def _result(stages: tuple[Stage, ...], ledger, out: Path) -> dict:
 def _print_table(stages: tuple[Stage, ...], ledger) -> None:
     from rich.table import Table
 
-    from gato_ros.cli.console import make_console
     from gato_ros.cli.policy_stage import what
+    from gato_ros.evaluation.console import make_console
 
     table = Table("stage", "what", "state", "hours", "came to", box=None)
     for stage in stages:

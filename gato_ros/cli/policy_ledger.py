@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gato_ros.cli import write_json
 from gato_ros.core.errors import SetupError
+from gato_ros.core.files import write_json
 from gato_ros.training.stage import Stage, stated
 
 LEDGER_FILE, LOCK_FILE = "ledger.json", ".ledger.lock"

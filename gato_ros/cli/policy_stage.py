@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gato_ros.cli import write_json
 from gato_ros.cli.policy_ledger import Ledger
+from gato_ros.core.files import write_json
 from gato_ros.training.stage import RESULT_FILE, CardStage, CollectStage, EvaluateStage, Stage, TrainStage
 
 
@@ -85,7 +85,7 @@ def _train(stage: TrainStage, out: Path) -> dict[str, Any]:
 
 
 def _evaluate(stage: EvaluateStage, out: Path, workers: int) -> dict[str, Any]:
-    from gato_ros.cli import evaluate
+    from gato_ros.evaluation import evaluate
 
     disturbed = {"perturb": stage.perturbation, "level": stage.level} if stage.perturbation else {}
     file = out / stage.folder / RESULT_FILE
@@ -110,7 +110,8 @@ def _evaluate(stage: EvaluateStage, out: Path, workers: int) -> dict[str, Any]:
 
 
 def _card(stage: CardStage, out: Path, ledger: Ledger) -> dict[str, Any]:
-    from gato_ros.cli import model_card, seal
+    from gato_ros.cli import seal
+    from gato_ros.evaluation import model_card
 
     card = model_card.write(stage, out, ledger.entries)
     # What the weights decide here is what every machine has to find that loads them.

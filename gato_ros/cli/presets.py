@@ -21,10 +21,10 @@ def run(options: Options) -> dict:
     from gato_ros.core.errors import SetupError
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
-    from gato_ros.models.compilation import require_device
     from gato_ros.models.gato import count_parameters, parameter_shapes
     from gato_ros.models.layout import token_layout
     from gato_ros.models.presets import PRESETS, preset_for
+    from gato_ros.models.serving.compilation import require_device
 
     embodiment, presets, unfit = load_embodiment(options.embodiment), {}, {}
     require_device()
@@ -54,7 +54,7 @@ def run(options: Options) -> dict:
 def _print(presets: dict[str, dict]) -> None:
     from rich.table import Table
 
-    from gato_ros.cli.console import make_console
+    from gato_ros.evaluation.console import make_console
 
     table = Table(show_edge=False)
     for title in ("preset", "parameters", "layers", "width", "heads", "context", "step", "actions"):

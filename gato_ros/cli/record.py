@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gato_ros.cli.option_checks import OutFolder
 from gato_ros.core.bounds import LARGEST_SEED, Count, Episodes, Seed, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.evaluation.option_checks import OutFolder
 
 if TYPE_CHECKING:
-    from gato_ros.nodes.plan import NodePlan
-    from gato_ros.nodes.record_session import RecordSession, Take
+    from gato_ros.nodes.recorder.session import RecordSession, Take
+    from gato_ros.nodes.runtime.node_specs import NodePlan
 
 NO_LIMIT_S = 1e9
 KEPT = ("stop_success", "stop_fail")
@@ -89,7 +89,7 @@ def _check(options: Options) -> None:
 
 def _plans(options: Options, namespace: str) -> tuple[NodePlan, ...]:
     """Simulator, guard, operator and recorder, with their parameters."""
-    from gato_ros.nodes.plan import loop_plan
+    from gato_ros.nodes.runtime.node_specs import loop_plan
     from gato_ros.sim.task import stack_task
 
     same, expert = {"embodiment": options.embodiment}, options.teleop == "expert"
@@ -123,10 +123,10 @@ def _plans(options: Options, namespace: str) -> tuple[NodePlan, ...]:
 
 def run(options: Options) -> dict:
     _check(options)
-    from gato_ros.cli.sim import own_domain
     from gato_ros.embodiments import load_embodiment
-    from gato_ros.nodes.children import Children
-    from gato_ros.nodes.record_session import RecordSession
+    from gato_ros.nodes.recorder.session import RecordSession
+    from gato_ros.nodes.runtime.process_group import Children
+    from gato_ros.nodes.runtime.ros_domain import own_domain
 
     robot = load_embodiment(options.embodiment)
     plans, expert = _plans(options, robot.wire.namespace), options.teleop == "expert"
@@ -160,8 +160,8 @@ def run(options: Options) -> dict:
 
 
 def _wait_until_up(session: RecordSession) -> None:
-    from gato_ros.nodes.children import ChildDied
-    from gato_ros.nodes.loop_client import LoopFailed
+    from gato_ros.nodes.runtime.node_client import LoopFailed
+    from gato_ros.nodes.runtime.process_group import ChildDied
 
     try:
         session.wait_until_up()
@@ -232,8 +232,8 @@ def _still_there(process: subprocess.Popen | None) -> None:
 
 @contextlib.contextmanager
 def _loop_failures(at_terminal: subprocess.Popen | None = None) -> Iterator[None]:
-    from gato_ros.nodes.children import ChildDied
-    from gato_ros.nodes.loop_client import LoopFailed
+    from gato_ros.nodes.runtime.node_client import LoopFailed
+    from gato_ros.nodes.runtime.process_group import ChildDied
 
     try:
         yield

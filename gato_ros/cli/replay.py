@@ -20,10 +20,10 @@ import tyro
 from gato_ros.core.errors import SetupError
 
 if TYPE_CHECKING:
-    from gato_ros.cli.replay_layer import Layer
-    from gato_ros.cli.replay_wire import Wire
+    from gato_ros.cli.replay_parts.layer import Layer
+    from gato_ros.cli.replay_parts.wire import Wire
     from gato_ros.core.policy import Policy
-    from gato_ros.data.incident import Incident
+    from gato_ros.data.incidents.incident import Incident
     from gato_ros.embodiments import Embodiment
 
 
@@ -49,9 +49,9 @@ class Options:
 
 def run(options: Options) -> dict:
     """Replay and compare; `ok` is False where anything differs."""
-    from gato_ros.cli.replay_guard import replay_guard
-    from gato_ros.cli.replay_wire import Wire
-    from gato_ros.data.incident import read_incident
+    from gato_ros.cli.replay_parts.guard import replay_guard
+    from gato_ros.cli.replay_parts.wire import Wire
+    from gato_ros.data.incidents.incident import read_incident
 
     incident = read_incident(options.file)
     wire, layers, notes = Wire(incident), [], []
@@ -85,7 +85,7 @@ def run(options: Options) -> dict:
 
 
 def _policy_layers(options: Options, incident: Incident, wire: Wire, notes: list[str]) -> list[Layer]:
-    from gato_ros.cli.replay_policy import PolicyReplay
+    from gato_ros.cli.replay_parts.policy import PolicyReplay
     from gato_ros.embodiments import load_embodiment
 
     who = next(
@@ -113,9 +113,9 @@ def _policy(options: Options, who: dict[str, Any], robot: Embodiment, notes: lis
     if name == "hold":
         _same(options, "the policy", who["weights"], "", "hold", "--policy", notes)
         return HoldPolicy()
-    from gato_ros.cli.policy_source import weights_folder
-    from gato_ros.models.compilation import keep_compiled
-    from gato_ros.models.policy import GatoPolicy
+    from gato_ros.evaluation.policy_source import weights_folder
+    from gato_ros.models.serving.compilation import keep_compiled
+    from gato_ros.models.serving.policy import GatoPolicy
 
     keep_compiled()
     policy = GatoPolicy.from_directory(weights_folder(name), robot, precision=who["precision"] or None)
@@ -151,7 +151,7 @@ def _print(result: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from gato_ros.cli.console import make_console
+    from gato_ros.evaluation.console import make_console
 
     console = make_console()
     console.print(

@@ -43,8 +43,8 @@ def run(options: Options) -> dict:
 def _decisions(folder: Path, embodiment: str) -> list[dict]:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
-    from gato_ros.models.golden import golden_decisions
-    from gato_ros.models.policy import GatoPolicy
+    from gato_ros.models.serving.policy import GatoPolicy
+    from gato_ros.models.serving.reference_decisions import golden_decisions
     from gato_ros.models.weights import weights_config
 
     robot = contract_for(load_embodiment(embodiment), weights_config(folder).observation_keys)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gato_ros.cli.option_checks import OutFile, OutFolder
 from gato_ros.core.bounds import LARGEST_SEED, Count, Episodes, Seed, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.evaluation.option_checks import OutFile, OutFolder
 
 if TYPE_CHECKING:
-    from gato_ros.cli.report import Report
-    from gato_ros.nodes.episode_runner import EpisodeRunner
+    from gato_ros.evaluation.loop_report import Report
+    from gato_ros.nodes.runtime.episode_runner import EpisodeRunner
 
 INCIDENTS = "incidents"
 MISSED_SHARE = 0.01
@@ -58,9 +57,9 @@ class Options:
 
 def _check(options: Options) -> str:
     """The policy's name or absolute directory; SetupError for anything that cannot work."""
-    from gato_ros.cli.policy_source import DEFAULT, driving_weights
-    from gato_ros.data.episode import read_episode
+    from gato_ros.data.episodes.episode import read_episode
     from gato_ros.embodiments import load_embodiment
+    from gato_ros.evaluation.policy_source import DEFAULT, driving_weights
     from gato_ros.sim.task import OBJECT_SETS, stack_task
 
     check_bounds(options)
@@ -81,22 +80,6 @@ def _check(options: Options) -> str:
 
 
 @contextlib.contextmanager
-def own_domain() -> Iterator[None]:
-    """A ROS domain of this run's own, on this machine only, where the user chose nothing else."""
-    from gato_ros.nodes.domain import claim_domain
-    from gato_ros.nodes.transport import stay_on_this_machine
-
-    stay_on_this_machine(os.environ)
-    if "ROS_DOMAIN_ID" in os.environ:
-        yield
-        return
-    number, claim = claim_domain()
-    os.environ["ROS_DOMAIN_ID"] = str(number)
-    with claim:
-        yield
-
-
-@contextlib.contextmanager
 def _progress() -> Iterator:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -108,11 +91,11 @@ def _progress() -> Iterator:
 
 def run(options: Options) -> dict:
     policy = _check(options)
-    from gato_ros.cli.report import Report
     from gato_ros.embodiments import load_embodiment
-    from gato_ros.nodes.children import Children
-    from gato_ros.nodes.episode_runner import EpisodeRunner
-    from gato_ros.nodes.plan import MANAGER, loop_plan
+    from gato_ros.evaluation.loop_report import Report
+    from gato_ros.nodes.runtime.episode_runner import EpisodeRunner
+    from gato_ros.nodes.runtime.node_specs import MANAGER, loop_plan
+    from gato_ros.nodes.runtime.process_group import Children
     from gato_ros.sim.task import stack_task
 
     robot = load_embodiment(options.embodiment)
@@ -146,6 +129,8 @@ def run(options: Options) -> dict:
     )
     report = Report(robot, policy=Path(policy).name, objects=options.objects, seed=options.seed, task=options.task)
     before = set((options.out / INCIDENTS).glob("*.mcap"))
+    from gato_ros.nodes.runtime.ros_domain import own_domain
+
     with own_domain(), Children(plans) as children, EpisodeRunner(robot, namespace, children.check) as runner:
         _run_episodes(options, runner, report)
         lost = children.lost()
@@ -153,7 +138,7 @@ def run(options: Options) -> dict:
     result = report.write(options.out, incidents=[f"{INCIDENTS}/{path.name}" for path in written], lost_nodes=lost)
     _print(result, options.out)
     if options.strip and report.strip_frames:
-        from gato_ros.cli.run_strip import write_strip
+        from gato_ros.evaluation.filmstrip import write_strip
 
         write_strip(options.strip, report.strip_frames, robot.control_rate_hz)
         print(f"strip: {options.strip}")
@@ -162,8 +147,8 @@ def run(options: Options) -> dict:
 
 def _run_episodes(options: Options, runner: EpisodeRunner, report: Report) -> None:
     """All episodes; a node that cannot start is the user's to mend, one that fails later is told in the report."""
-    from gato_ros.nodes.children import ChildDied
-    from gato_ros.nodes.loop_client import LoopFailed
+    from gato_ros.nodes.runtime.node_client import LoopFailed
+    from gato_ros.nodes.runtime.process_group import ChildDied
 
     with _progress() as (progress, bar):
         try:
@@ -189,7 +174,7 @@ def _run_episodes(options: Options, runner: EpisodeRunner, report: Report) -> No
 
 
 def _print(result: dict, out: Path) -> None:
-    from gato_ros.cli.console import make_console
+    from gato_ros.evaluation.console import make_console
 
     latency = result["camera_to_command_ms"]
     console = make_console()

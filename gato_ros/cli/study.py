@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from gato_ros.cli.option_checks import OutFolder
 from gato_ros.core.bounds import LARGEST_COUNT, Episodes, Processes, Seed, Within, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.evaluation.option_checks import OutFolder
 from gato_ros.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _enough(folder: Path, wanted: int) -> None:
 
 def files(folder: Path) -> int:
     """How many episodes and snapshot files there are."""
-    from gato_ros.data.episode import episode_paths
+    from gato_ros.data.episodes.episode import episode_paths
     from gato_ros.data.frames import SUFFIX
 
     return len(episode_paths(folder)) + len(list(folder.glob(f"*{SUFFIX}")))
@@ -229,8 +229,8 @@ def _result(options: Options, cells: tuple[Cell, ...]) -> dict[str, Any]:
 
 
 def _write(options: Options, cells: tuple[Cell, ...]) -> dict[str, Any]:
-    from gato_ros.cli import write_json
     from gato_ros.cli.study_plots import markdown, plot
+    from gato_ros.core.files import write_json
 
     result = _result(options, cells)
     write_json(options.out / "study.json", result)
@@ -242,8 +242,8 @@ def _write(options: Options, cells: tuple[Cell, ...]) -> dict[str, Any]:
 def _print_states(options: Options, cells: tuple[Cell, ...]) -> None:
     from rich.table import Table
 
-    from gato_ros.cli.console import make_console
     from gato_ros.cli.study_cell import state
+    from gato_ros.evaluation.console import make_console
 
     table = Table("cell", "model", "files", "starts from", "state", title=f"study {options.name} in {options.out}")
     for cell in cells:

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gato_ros.cli import write_json
-from gato_ros.cli.policy_source import WEIGHTS_FILE
 from gato_ros.core.errors import SetupError
+from gato_ros.core.files import write_json
 from gato_ros.core.statistics import wilson95
 from gato_ros.data.data_digest import files_digest
+from gato_ros.evaluation.policy_source import WEIGHTS_FILE
 
 if TYPE_CHECKING:
     from gato_ros.cli.study import Options
@@ -43,7 +43,7 @@ class Cell:
 
 def evaluation(cell: Cell, options: Options, policy: str) -> Any:
     """The Options of `evaluate` for this cell."""
-    from gato_ros.cli import evaluate
+    from gato_ros.evaluation import evaluate
 
     return evaluate.Options(
         policy=policy,
@@ -121,7 +121,7 @@ def train_cell(cell: Cell, options: Options) -> None:
 
 def evaluate_cell(cell: Cell, options: Options) -> None:
     """Measure the success of the last weights; nothing if it is done."""
-    from gato_ros.cli import evaluate
+    from gato_ros.evaluation import evaluate
 
     folder = options.out / cell.name
     if not (folder / EVALUATED).exists():

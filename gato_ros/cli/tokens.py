@@ -12,7 +12,7 @@ import tyro
 from gato_ros.core.errors import SetupError
 
 if TYPE_CHECKING:
-    from gato_ros.data.episode import Episode
+    from gato_ros.data.episodes.episode import Episode
     from gato_ros.models.layout import LayoutItem, TokenLayout
 
 
@@ -36,10 +36,10 @@ class Options:
 
 def run(options: Options) -> dict:
     """Tokenise one step with the function that training and the robot use."""
-    from gato_ros.cli.policy_source import weights_folder
-    from gato_ros.data.episode import read_episode
+    from gato_ros.data.episodes.episode import read_episode
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for, privileged_values
+    from gato_ros.evaluation.policy_source import weights_folder
     from gato_ros.models.layout import token_layout
     from gato_ros.models.presets import preset_for
     from gato_ros.models.weights import check_vocabulary, weights_config
@@ -148,7 +148,7 @@ def _print(result: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from gato_ros.cli.console import make_console
+    from gato_ros.evaluation.console import make_console
 
     table = Table(show_edge=False)
     for name in ("token", "key", "place", "raw", "unit", "id", "decoded"):

@@ -21,11 +21,12 @@ import numpy as np
 import tyro
 
 from gato_ros.cli import train_closed_loop
-from gato_ros.cli.option_checks import OutFolder
 from gato_ros.cli.train_sequences import SequenceOptions
 from gato_ros.core.bounds import CountOrNone, Episodes, Processes, Seed, ShareBelowOne
-from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.core.errors import SetupError
+from gato_ros.evaluation.option_checks import OutFolder
 from gato_ros.training.config import FINE_TUNING, FINE_TUNING_DROPOUT, TrainingConfig, fine_tuning
+from gato_ros.training.training_model import training_model
 
 if TYPE_CHECKING:
     from gato_ros.embodiments import Embodiment
@@ -106,9 +107,9 @@ def parse(args: list[str], **more: Any) -> Options:
 def run(options: Options) -> dict:
     """Train with a live picture; returns the final figures."""
     from gato_ros.cli.train_check import check_data
-    from gato_ros.cli.train_dashboard import Dashboard
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
+    from gato_ros.training.dashboard import Dashboard
     from gato_ros.training.loop import Schedule, train
     from gato_ros.training.starting_weights import starting_weights
 
@@ -170,9 +171,9 @@ def _in_words(config: Any) -> str:
 
 def _check_arm(folders: tuple[Path, ...], robot: Embodiment) -> None:
     """SetupError for episodes of another arm: a preset that sees no joints and no pose would not notice."""
-    from gato_ros.data.episode import episode_paths
-    from gato_ros.data.episode_statistics import contract_of
-    from gato_ros.data.summary import summarise
+    from gato_ros.data.episodes.episode import episode_paths
+    from gato_ros.data.episodes.statistics import contract_of
+    from gato_ros.data.episodes.summary import summarise
 
     for folder in folders:
         names = {str(summarise(path).metadata.get("embodiment")) for path in episode_paths(folder)}
@@ -254,44 +255,6 @@ def _views(layout) -> dict | None:
     return {
         key: View(np.array(camera.position), camera.clip_from_base(aspect)) for key, (camera, aspect) in cameras.items()
     }
-
-
-def training_model(preset: str, robot: Embodiment | None = None, observe: tuple[str, ...] = ()) -> GatoConfig:
-    """The model of a preset as it is trained: with the heads that learn to see, where it is not given what they see.
-
-    Args:
-        robot: whose observations it sees, and `observe` names; None: the Sawyer's, as PRESETS calls them.
-        observe: what it sees besides; with a text, it knows the published vocabulary.
-    """
-    from gato_ros.embodiments.privileged import reads_privileged
-    from gato_ros.models.presets import PRESETS, preset_for
-    from gato_ros.training.auxiliary import NAMES
-    from gato_ros.training.sequence_config import sequence_config
-    from gato_ros.training.sight import PATCH_NAMES
-
-    if preset not in PRESETS:
-        raise unknown_name("a preset", preset, PRESETS)
-    model = preset_for(preset, robot) if robot else PRESETS[preset]
-    model = _observing(model, robot, observe) if observe else model
-    streams = model.action_decoding == "autoregressive"
-    if streams and not sequence_config(preset).auxiliary_weight or reads_privileged(model.observation_keys):
-        return model
-    return replace(model, auxiliary=NAMES, auxiliary_early_layer=max(1, model.layers // 2), patch_auxiliary=PATCH_NAMES)
-
-
-def _observing(model: GatoConfig, robot: Embodiment, keys: tuple[str, ...]) -> GatoConfig:
-    from gato_ros.models.layout import CONTINUOUS_START
-    from gato_ros.models.vocabulary import PUBLISHED
-
-    kinds = {key: robot.channel(key).kind for key in keys}
-    if twice := sorted(set(keys) & set(model.observation_keys)):
-        raise SetupError(
-            expected="--observe with what the preset does not see",
-            got=", ".join(twice),
-            fix=f"it sees {', '.join(model.observation_keys)}",
-        )
-    knows_text = {"text_rows": CONTINUOUS_START, "vocabulary": PUBLISHED} if "text" in kinds.values() else {}
-    return replace(model, observation_keys=tuple(sorted({*model.observation_keys, *keys})), **knows_text)
 
 
 def _check_kind(options: Options, model: GatoConfig) -> None:

@@ -18,10 +18,10 @@ def check_data(folders: tuple[Path, ...], failures: bool, robot: Embodiment, key
     Raises:
         SetupError: with file, step and channel.
     """
-    from gato_ros.cli.progress import counted
-    from gato_ros.data.admission import left_out
-    from gato_ros.data.episode import episode_paths
-    from gato_ros.data.episode_check import checked_all, refuse_snapshots, refuse_training
+    from gato_ros.data.checks.episode import checked_all, refuse_snapshots, refuse_training
+    from gato_ros.data.checks.episode_filter import left_out
+    from gato_ros.data.episodes.episode import episode_paths
+    from gato_ros.evaluation.progress import counted
 
     vectors = [key for key in keys if getattr(robot.observations.get(key), "kind", "image") != "image"]
     paths = []

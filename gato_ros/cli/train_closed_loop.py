@@ -22,7 +22,7 @@ def check(options: Options) -> None:
 
 def measured(options: Options, directory: Path) -> dict[str, float]:
     """Success and stages, as means over the sets; the rate of each set if there are several."""
-    from gato_ros.cli import evaluate
+    from gato_ros.evaluation import evaluate
 
     rows = {}
     for name in options.closed_loop_set.split(","):

@@ -12,8 +12,8 @@ from gato_ros.core.bounds import Batch, Count, CountOrNone, Positive, Seed, Shar
 from gato_ros.core.errors import SetupError
 
 if TYPE_CHECKING:
+    from gato_ros.data.episodes.recording import Recording
     from gato_ros.data.frames import Frames
-    from gato_ros.data.recording import Recording
     from gato_ros.training.sequence_config import SequenceConfig
 
 
@@ -64,7 +64,7 @@ def load(
     Raises:
         SetupError: too few good episodes to hold one out.
     """
-    from gato_ros.data.recording import load_recordings
+    from gato_ros.data.episodes.recording import load_recordings
     from gato_ros.training.mixing import step_weights
     from gato_ros.training.windows import good_enough
 
@@ -89,7 +89,7 @@ def load(
 
 def told_left_out(folder: Path, failures: bool) -> dict[Path, str]:
     """The files of a folder that do not count, said once with the reason."""
-    from gato_ros.data.admission import left_out
+    from gato_ros.data.checks.episode_filter import left_out
 
     reasons = left_out(folder, failures)
     for reason, count in Counter(reasons.values()).items():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gato_ros.data.episode import episode_paths
+from gato_ros.data.episodes.episode import episode_paths
 from gato_ros.data.frames import SUFFIX, Frames
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data.cache_place import cache_folder, cached_file
-from gato_ros.data.episode import episode_paths
-from gato_ros.data.episode_stream import open_episode
+from gato_ros.data.episodes.episode import episode_paths
+from gato_ros.data.episodes.stream import open_episode
 from gato_ros.data.frames import SUFFIX, Frames, load_frames, rendered_steps, save_rendered_steps
 
 

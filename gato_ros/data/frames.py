@@ -17,8 +17,8 @@ import zstandard
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
-from gato_ros.data.command_source import EXPERT, command_sources
-from gato_ros.data.episode_stream import EpisodeStream
+from gato_ros.data.episodes.command_source import EXPERT, command_sources
+from gato_ros.data.episodes.stream import EpisodeStream
 from gato_ros.data.frame_blocks import Blocks, BlockWriter, read_arrays
 
 SUFFIX = ".frames.npz"

@@ -13,7 +13,7 @@ from mcap.writer import CompressionType, Writer
 from gato_ros import __version__
 from gato_ros.core.errors import SetupError
 from gato_ros.data import messages
-from gato_ros.data.whole_blocks import WholeBlocks
+from gato_ros.data.atomic_blocks import WholeBlocks
 
 SUFFIX = ".mcap"
 PARTIAL = ".partial"

@@ -16,12 +16,12 @@ import numpy as np
 from pydantic import Field, FiniteFloat, PrivateAttr, model_validator
 
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.core.motion import MotionLimits
+from gato_ros.core.guard.motion import MotionLimits
 from gato_ros.core.spec import StepSpec
+from gato_ros.embodiments.base_model import Misfit, Strict, ordered
 from gato_ros.embodiments.guard_bounds import GuardBounds
 from gato_ros.embodiments.simulation import Simulation
 from gato_ros.embodiments.step_spec import step_spec
-from gato_ros.embodiments.strict import Misfit, Strict, ordered
 
 FOLDER = Path(__file__).parent
 GROUND_TRUTH = "ground_truth"
@@ -172,7 +172,7 @@ class Wire(Strict):
     gripper_states: StateTopic
     arm_command: str
     arm_command_kind: Literal["joint_state", "float64_multi_array", "joint_trajectory", "twist"] = "joint_state"
-    """In what form the guard sends the arm's joint velocities: `nodes/arm_command.py`."""
+    """In what form the guard sends the arm's joint velocities: `nodes/guard/arm_command.py`."""
     gripper_command: str
     proposal_twist: str
     proposal_gripper: str

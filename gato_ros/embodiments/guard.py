@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gato_ros.core.clearance import Clearance
-from gato_ros.core.guard import Guard, GuardLimits, GuardSettings
-from gato_ros.core.singularity import SingularityLimits
+from gato_ros.core.guard.clearance import Clearance
+from gato_ros.core.guard.guard import Guard
+from gato_ros.core.guard.settings import GuardLimits, GuardSettings
+from gato_ros.core.guard.singularity import SingularityLimits
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.kinematics import differential_ik
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
-from gato_ros.embodiments.strict import Misfit, Strict, ordered
+from gato_ros.embodiments.base_model import Misfit, Strict, ordered
 
 
 class Singularity(Strict):

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pinocchio
 
-from gato_ros.core.differential_ik import DifferentialIk
 from gato_ros.core.errors import SetupError
-from gato_ros.core.proposal import RobotState
+from gato_ros.core.guard.differential_ik import DifferentialIk
+from gato_ros.core.guard.proposal import RobotState
 from gato_ros.core.rotation import AFTER, NEXT, wrap_angle
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.guard_bounds import Capsule

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, FiniteFloat, model_validator
 
-from gato_ros.embodiments.strict import Misfit, Strict, ordered
+from gato_ros.embodiments.base_model import Misfit, Strict, ordered
 
 Length = Annotated[FiniteFloat, Field(gt=0)]
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.embodiments.strict import Misfit
+from gato_ros.embodiments.base_model import Misfit
 from gato_ros.embodiments.yaml_file import Keys, YamlFile, shown
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -19,17 +19,17 @@ from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.core.driver import RobotDriver, RobotReport
 from gato_ros.core.errors import unknown_name
-from gato_ros.core.freshness import Sample, timing_fault
+from gato_ros.core.timing.freshness import Sample, timing_fault
 from gato_ros.drivers.mock import MockDriver
 from gato_ros.drivers.sawyer import SawyerDriver
 from gato_ros.embodiments import Embodiment, load_embodiment
-from gato_ros.nodes.arm_command import demand_joint_state
-from gato_ros.nodes.clocks import instant, seconds
-from gato_ros.nodes.diagnosis import ERROR, OK, WARN, Diagnosis, status
-from gato_ros.nodes.joint_message import JointsRefused, values_by_name
-from gato_ros.nodes.parameters import DriverParameters
-from gato_ros.nodes.process import Stop, run_node
-from gato_ros.nodes.quality import COMMAND, REPORT, STATE_OUT
+from gato_ros.nodes.guard.arm_command import demand_joint_state
+from gato_ros.nodes.messages.clocks import instant, seconds
+from gato_ros.nodes.messages.diagnosis import ERROR, OK, WARN, Diagnosis, status
+from gato_ros.nodes.messages.joint_state import JointsRefused, values_by_name
+from gato_ros.nodes.runtime.parameters import DriverParameters
+from gato_ros.nodes.runtime.process import Stop, run_node
+from gato_ros.nodes.runtime.qos import COMMAND, REPORT, STATE_OUT
 
 NAME = "driver_node"
 DRIVERS = ("mock", "sawyer")

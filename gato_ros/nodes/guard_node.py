@@ -14,23 +14,23 @@ from rclpy.clock import Clock, ClockType
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
-from gato_ros.core.arbiter import POLICY
-from gato_ros.core.guard import NOT_ARMED
-from gato_ros.core.guard_settings import PARTS
+from gato_ros.core.guard.arbiter import POLICY
+from gato_ros.core.guard.guard import NOT_ARMED
+from gato_ros.core.guard.incident_filter import DEACTIVATED, SHUTDOWN
+from gato_ros.core.guard.settings import PARTS
+from gato_ros.core.guard.verdict import Command, Level, Verdict
 from gato_ros.core.journal import Journaled
-from gato_ros.core.latch_watch import DEACTIVATED, SHUTDOWN
-from gato_ros.core.verdict import Command, Level, Verdict
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.guard import make_guard
-from gato_ros.nodes.clocks import instant
-from gato_ros.nodes.command_publisher import CommandPublisher
-from gato_ros.nodes.command_watch import PERIOD_S, CommandWatch
-from gato_ros.nodes.diagnosis import ERROR, OK, WARN, KeptStatus, status, values_of
-from gato_ros.nodes.guard_inputs import GuardInputs
-from gato_ros.nodes.guard_shadow import GuardShadow
-from gato_ros.nodes.managed_node import LOOK_S, ManagedNode, run_managed_node
-from gato_ros.nodes.parameters import GuardParameters
-from gato_ros.nodes.quality import JOURNAL
+from gato_ros.nodes.guard.command_publisher import CommandPublisher
+from gato_ros.nodes.guard.command_watch import PERIOD_S, CommandWatch
+from gato_ros.nodes.guard.inputs import GuardInputs
+from gato_ros.nodes.guard.shadow import GuardShadow
+from gato_ros.nodes.messages.clocks import instant
+from gato_ros.nodes.messages.diagnosis import ERROR, OK, WARN, KeptStatus, status, values_of
+from gato_ros.nodes.runtime.managed_node import LOOK_S, ManagedNode, run_managed_node
+from gato_ros.nodes.runtime.parameters import GuardParameters
+from gato_ros.nodes.runtime.qos import JOURNAL
 
 NAME = "guard_node"
 FINAL_ZEROS, HANDED_OVER_ZEROS = 5, 2

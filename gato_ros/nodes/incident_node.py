@@ -17,16 +17,16 @@ from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from std_srvs.srv import Trigger
 
-from gato_ros.core.latch_watch import LatchWatch
+from gato_ros.core.guard.incident_filter import LatchWatch
 from gato_ros.data import messages
-from gato_ros.data.incident import Topic
-from gato_ros.data.incident_store import IncidentStore, StoreSettings
-from gato_ros.data.ring import Kept, Ring
+from gato_ros.data.incidents.incident import Topic
+from gato_ros.data.incidents.message_ring import Kept, Ring
+from gato_ros.data.incidents.store import IncidentStore, StoreSettings
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.diagnosis import OK, WARN, Diagnosis, status, values_of
-from gato_ros.nodes.parameters import IncidentParameters
-from gato_ros.nodes.process import Stop, run_node
-from gato_ros.nodes.wire_ears import WireEars, recorded
+from gato_ros.nodes.messages.diagnosis import OK, WARN, Diagnosis, status, values_of
+from gato_ros.nodes.recorder.raw_topics import WireEars, recorded
+from gato_ros.nodes.runtime.parameters import IncidentParameters
+from gato_ros.nodes.runtime.process import Stop, run_node
 
 NAME = "incident_node"
 POLL_S = 0.02

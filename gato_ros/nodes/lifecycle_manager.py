@@ -18,10 +18,10 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from gato_ros.core.errors import SetupError
-from gato_ros.nodes.diagnosis import ERROR, OK, WARN, status
-from gato_ros.nodes.parameters import ManagerParameters
-from gato_ros.nodes.process import Stop, run_node
-from gato_ros.nodes.quality import REPORT
+from gato_ros.nodes.messages.diagnosis import ERROR, OK, WARN, status
+from gato_ros.nodes.runtime.parameters import ManagerParameters
+from gato_ros.nodes.runtime.process import Stop, run_node
+from gato_ros.nodes.runtime.qos import REPORT
 
 NAME = "lifecycle_manager"
 PERIOD_S = 0.2

@@ -12,17 +12,17 @@ from std_srvs.srv import SetBool, Trigger
 from gato_ros.core.errors import SetupError
 from gato_ros.core.policy import HoldPolicy, Policy
 from gato_ros.embodiments import Embodiment, load_embodiment
-from gato_ros.nodes.diagnosis import ERROR, OK, WARN, status
-from gato_ros.nodes.inference_thread import InferenceThread
-from gato_ros.nodes.introspection import Introspection
-from gato_ros.nodes.managed_node import LOOK_S, ManagedNode, run_managed_node
-from gato_ros.nodes.observation_assembler import ObservationAssembler
-from gato_ros.nodes.parameters import PolicyParameters
-from gato_ros.nodes.policy_journal import PolicyJournal
-from gato_ros.nodes.preflight import time_of_an_action
-from gato_ros.nodes.prompt import load_prompt
-from gato_ros.nodes.proposal_publisher import ProposalPublisher
-from gato_ros.nodes.sensor_subscriptions import SensorSubscriptions
+from gato_ros.nodes.messages.diagnosis import ERROR, OK, WARN, status
+from gato_ros.nodes.policy.inference_thread import InferenceThread
+from gato_ros.nodes.policy.introspection import Introspection
+from gato_ros.nodes.policy.journal import PolicyJournal
+from gato_ros.nodes.policy.observation_assembler import ObservationAssembler
+from gato_ros.nodes.policy.prompt import load_prompt
+from gato_ros.nodes.policy.proposal_publisher import ProposalPublisher
+from gato_ros.nodes.policy.sensor_subscriptions import SensorSubscriptions
+from gato_ros.nodes.preflight.gate import time_of_an_action
+from gato_ros.nodes.runtime.managed_node import LOOK_S, ManagedNode, run_managed_node
+from gato_ros.nodes.runtime.parameters import PolicyParameters
 
 NAME = "policy_node"
 PACE_TRIES, PACE_ACTIONS = 5, 10
@@ -35,8 +35,8 @@ def make_policy(name: str, robot: Embodiment, compilation_cache: str, precision:
     """`hold`, or the policy in that directory or shipped under that name, warmed up; SetupError where none fits."""
     if name == "hold":
         return HoldPolicy()
-    from gato_ros.models.compilation import keep_compiled
-    from gato_ros.models.policy import GatoPolicy
+    from gato_ros.models.serving.compilation import keep_compiled
+    from gato_ros.models.serving.policy import GatoPolicy
     from gato_ros.models.shipped import weights_folder
 
     keep_compiled(compilation_cache)

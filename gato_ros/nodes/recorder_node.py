@@ -19,22 +19,22 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from std_msgs.msg import Float32MultiArray, String
 from std_srvs.srv import Trigger
 
+from gato_ros.core.check_result import Finding
 from gato_ros.core.errors import SetupError
-from gato_ros.core.finding import Finding
 from gato_ros.data import messages
-from gato_ros.data.incident import Topic
-from gato_ros.data.recovery import partial_paths, recover_partial, set_aside
-from gato_ros.data.ring import Kept
+from gato_ros.data.episodes.recovery import partial_paths, recover_partial, set_aside
+from gato_ros.data.incidents.incident import Topic
+from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.diagnosis import OK, WARN, Diagnosis, status
-from gato_ros.nodes.parameters import RecorderParameters
-from gato_ros.nodes.process import Stop, run_node
-from gato_ros.nodes.quality import RECORD_SENSOR, REPORT
-from gato_ros.nodes.recorder_episode import Outcome, free_bytes, warm_up
-from gato_ros.nodes.recorder_sensors import SensorWatch, in_words
-from gato_ros.nodes.recorder_steps import SENSORS
-from gato_ros.nodes.recorder_thread import Begin, End, RecorderThread, ThreadSettings
-from gato_ros.nodes.wire_ears import WireEars, recorded
+from gato_ros.nodes.messages.diagnosis import OK, WARN, Diagnosis, status
+from gato_ros.nodes.recorder.episode import Outcome, free_bytes, warm_up
+from gato_ros.nodes.recorder.raw_topics import WireEars, recorded
+from gato_ros.nodes.recorder.sensors import SensorWatch, in_words
+from gato_ros.nodes.recorder.step_segmenter import SENSORS
+from gato_ros.nodes.recorder.thread import Begin, End, RecorderThread, ThreadSettings
+from gato_ros.nodes.runtime.parameters import RecorderParameters
+from gato_ros.nodes.runtime.process import Stop, run_node
+from gato_ros.nodes.runtime.qos import RECORD_SENSOR, REPORT
 
 NAME = "recorder_node"
 POLL_S = 0.01

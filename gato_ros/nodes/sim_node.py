@@ -19,14 +19,14 @@ from std_srvs.srv import Trigger
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.arm_command import demand_joint_state
-from gato_ros.nodes.clocks import seconds, stamp_of
-from gato_ros.nodes.diagnosis import OK, WARN, Diagnosis, status
-from gato_ros.nodes.image import message_from_rgb
-from gato_ros.nodes.joint_message import JointsRefused, values_by_name
-from gato_ros.nodes.parameters import SimParameters
-from gato_ros.nodes.process import Stop, run_node
-from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_OUT
+from gato_ros.nodes.guard.arm_command import demand_joint_state
+from gato_ros.nodes.messages.clocks import seconds, stamp_of
+from gato_ros.nodes.messages.diagnosis import OK, WARN, Diagnosis, status
+from gato_ros.nodes.messages.image import message_from_rgb
+from gato_ros.nodes.messages.joint_state import JointsRefused, values_by_name
+from gato_ros.nodes.runtime.parameters import SimParameters
+from gato_ros.nodes.runtime.process import Stop, run_node
+from gato_ros.nodes.runtime.qos import CAMERA, COMMAND, REPORT, STATE_OUT
 from gato_ros.sim import task
 from gato_ros.sim.ground_truth import PRIVILEGED_KEYS, ground_truth
 

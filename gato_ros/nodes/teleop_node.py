@@ -14,22 +14,22 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from gato_ros.core.action import Action
-from gato_ros.core.deflection import twist_of
 from gato_ros.core.errors import unknown_name
-from gato_ros.core.hand import DeadMan, Hand
+from gato_ros.core.teleop.operator_input import DeadMan, Hand
+from gato_ros.core.teleop.stick import twist_of
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
-from gato_ros.nodes.diagnosis import OK, WARN, Diagnosis, status, values_of
-from gato_ros.nodes.human_gripper import HumanGripper
-from gato_ros.nodes.joint_message import JointsRefused, gripper_state, values_by_name
-from gato_ros.nodes.parameters import TeleopParameters
-from gato_ros.nodes.process import Stop, run_node
-from gato_ros.nodes.proposal_messages import proposal_messages
-from gato_ros.nodes.quality import COMMAND, REPORT, STATE_IN
-from gato_ros.nodes.teleop_device import make_device
-from gato_ros.nodes.teleop_display import Display
-from gato_ros.nodes.teleop_services import OperatorServices
-from gato_ros.nodes.terminal import Picture, terminal_behind
+from gato_ros.nodes.messages.diagnosis import OK, WARN, Diagnosis, status, values_of
+from gato_ros.nodes.messages.joint_state import JointsRefused, gripper_state, values_by_name
+from gato_ros.nodes.messages.proposal import proposal_messages
+from gato_ros.nodes.runtime.parameters import TeleopParameters
+from gato_ros.nodes.runtime.process import Stop, run_node
+from gato_ros.nodes.runtime.qos import COMMAND, REPORT, STATE_IN
+from gato_ros.nodes.teleop.device import make_device
+from gato_ros.nodes.teleop.display import Display
+from gato_ros.nodes.teleop.human_gripper import HumanGripper
+from gato_ros.nodes.teleop.services import OperatorServices
+from gato_ros.nodes.teleop.terminal import Picture, terminal_behind
 
 NAME = "teleop_node"
 FRAMES = ("base", "tool")

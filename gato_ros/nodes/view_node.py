@@ -18,14 +18,14 @@ from std_msgs.msg import String
 
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.link_poses import LinkPoses
-from gato_ros.nodes.clocks import seconds
-from gato_ros.nodes.debug_picture import Ranges, debug_picture
-from gato_ros.nodes.image import message_from_rgb
-from gato_ros.nodes.parameters import ViewParameters
-from gato_ros.nodes.process import Stop, run_node
-from gato_ros.nodes.quality import CAMERA, REPORT
-from gato_ros.nodes.rerun_log import RerunLog
-from gato_ros.nodes.scene_ears import SceneEars
+from gato_ros.nodes.messages.clocks import seconds
+from gato_ros.nodes.messages.image import message_from_rgb
+from gato_ros.nodes.runtime.parameters import ViewParameters
+from gato_ros.nodes.runtime.process import Stop, run_node
+from gato_ros.nodes.runtime.qos import CAMERA, REPORT
+from gato_ros.nodes.view.debug_picture import Ranges, debug_picture
+from gato_ros.nodes.view.rerun_log import RerunLog
+from gato_ros.nodes.view.scene_state import SceneEars
 
 NAME = "view_node"
 TF_RATE_HZ = 20.0
@@ -88,7 +88,7 @@ class ViewNode:
             message.header.stamp = stamp
             self._image.publish(message)
         if marked:
-            from gato_ros.nodes.markers import scene_markers
+            from gato_ros.nodes.view.markers import scene_markers
 
             self._markers.publish(scene_markers(self._robot, scene, rotation, stamp))
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gato_ros.core.arbiter import HUMAN, IDLE, POLICY
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.data.command_source import EXPERT
+from gato_ros.core.guard.arbiter import HUMAN, IDLE, POLICY
+from gato_ros.data.episodes.command_source import EXPERT
 
 DEFAULTS = {HUMAN: 1.0, EXPERT: 1.0, POLICY: 0.0, IDLE: 0.0, "emergency_stop": 0.0}
 """DAgger from interventions: where the policy was in command there is no lesson, only what came before one."""

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gato_ros.core.errors import SetupError
+from gato_ros.data.episodes.recording import Recording
 from gato_ros.data.frames import Frames, join
-from gato_ros.data.recording import Recording
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize_actions
 from gato_ros.training.examples import can_mirror_frames, made_ahead, tokens_of

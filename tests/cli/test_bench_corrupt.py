@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from gato_ros.cli import bench_corrupt, main
+from gato_ros.bench import corrupt as bench_corrupt
+from gato_ros.cli import main
 from gato_ros.models import weights
 
 

@@ -9,9 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from gato_ros.cli import bench_guard_peers, main
-from gato_ros.cli.bench_guard_kill import reaction
-from gato_ros.cli.guard_peers_fuzz import HELD_TICKS, KINDS, Envelope, fuzz, judge, judge_targets
+from gato_ros.bench.peers import guard_peers as bench_guard_peers
+from gato_ros.bench.peers.guard_kill import reaction
+from gato_ros.bench.peers.guard_peers_fuzz import HELD_TICKS, KINDS, Envelope, fuzz, judge, judge_targets
+from gato_ros.cli import main
 
 ENVELOPE = Envelope(np.ones(2), 10.0, -np.ones(2), np.ones(2), tick_s=0.01)
 
@@ -188,7 +189,7 @@ def test_the_kill_table_tells_stopping_raising_and_hanging_apart(tmp_path, monke
         ),
     )
     ours = {"last_moving_ms": 150.0, "first_stopping_ms": 90.0, "control_back_ms": None, "how": "guard"}
-    monkeypatch.setattr("gato_ros.cli.bench_guard_kill.kill_trial", lambda *given: ours)
+    monkeypatch.setattr("gato_ros.bench.peers.guard_kill.kill_trial", lambda *given: ours)
     options = bench_guard_peers.Options(environments=tmp_path, ticks=100, trials=2, observe_s=5.0)
     rows = [row for fault in bench_guard_peers.FAULTS for row in bench_guard_peers._kills(options, fault)]
     text = bench_guard_peers.table({"ticks": 0, "kinds": {}, "broken_states": 0, "fuzz": [], "kills": rows})

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
+from gato_ros.bench.peers.step_peers import peer_shape
 from gato_ros.cli import main
-from gato_ros.cli.bench_peers import peer_shape
 from gato_ros.embodiments import load_embodiment
-from gato_ros.models.cost import core_parameters
+from gato_ros.models.analysis.flops import core_parameters
 from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS
 

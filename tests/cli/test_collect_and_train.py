@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gato_ros.data.episode import read_episode
+from gato_ros.data.episodes.episode import read_episode
 from gato_ros.data.frame_cache import frame_parts
 
 

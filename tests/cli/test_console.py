@@ -12,7 +12,7 @@ import pytest
 
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
-from gato_ros.data.episode import EpisodeWriter
+from gato_ros.data.episodes.episode import EpisodeWriter
 from gato_ros.embodiments import load_embodiment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,4 +85,4 @@ def test_every_verb_prints_on_the_one_console():
     assert len(files) > 50
     for path in files:
         found = re.findall(r"rich\.console import .*Console|rich import print|rich\.get_console", path.read_text())
-        assert not found, f"{path.name}: use gato_ros.cli.console.make_console"
+        assert not found, f"{path.name}: use gato_ros.evaluation.console.make_console"

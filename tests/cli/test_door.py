@@ -8,11 +8,11 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from gato_ros.cli import write_json
 from gato_ros.cli.door import EXIT_CODES, FAULT, INTERRUPTED, PIPE_CLOSED, REFUSED, passed
-from gato_ros.cli.option_checks import check_place
 from gato_ros.core.errors import SetupError
+from gato_ros.core.files import write_json
 from gato_ros.core.outside import setup_error_from
+from gato_ros.evaluation.option_checks import check_place
 
 
 def raising(error):

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from gato_ros.cli import main
-from gato_ros.data.episode import EpisodeWriter
-from gato_ros.data.trash import in_trash
+from gato_ros.data.episodes.episode import EpisodeWriter
+from gato_ros.data.episodes.trash import in_trash
 from tests.data.recordings import OPERATED, ROBOT, label, observation, write
 
 

@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from gato_ros.cli import episodes_view
-from gato_ros.cli.episode_plot import draw_episode
+from gato_ros.cli.episode_verbs import view as episodes_view
+from gato_ros.cli.episode_verbs.plot import draw_episode
 from gato_ros.core.errors import SetupError
-from gato_ros.data.episode import read_episode
-from gato_ros.data.episode_stream import open_episode
-from gato_ros.data.film import side_by_side
+from gato_ros.data.episodes.episode import read_episode
+from gato_ros.data.episodes.label import add_label
+from gato_ros.data.episodes.stream import open_episode
+from gato_ros.data.exports.video import side_by_side
 from gato_ros.data.frames import rendered_steps
-from gato_ros.data.label import add_label
 from tests.data.recordings import FACTS, OPERATED, write
 from tests.robots_of_others import LEFT, RIGHT, robot_of_others
 

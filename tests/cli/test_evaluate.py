@@ -21,19 +21,19 @@ import numpy as np
 import psutil
 import pytest
 
-from gato_ros.cli import evaluate
-from gato_ros.cli.evaluate_comparison import OVER_ROS, read_result
-from gato_ros.cli.evaluate_episode import Clip, Job
-from gato_ros.cli.evaluate_partial import PartialResult
-from gato_ros.cli.evaluate_plan import Plan, check
-from gato_ros.cli.failure_video import failures_to_film, film_failures, write_sheet
 from gato_ros.core.action import Action
+from gato_ros.core.checksummed_json import sealed_text
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import HoldPolicy
-from gato_ros.core.seal import sealed_text
-from gato_ros.data.film import write_film
+from gato_ros.data.exports.video import write_film
 from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation import evaluate
+from gato_ros.evaluation.comparison import OVER_ROS, read_result
+from gato_ros.evaluation.episode import Clip, Job
+from gato_ros.evaluation.failure_video import failures_to_film, film_failures, write_sheet
+from gato_ros.evaluation.partial_result import PartialResult
+from gato_ros.evaluation.plan import Plan, check
 from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS, PLAIN, perturbation
 from gato_ros.training.evaluation import EpisodeOutcome
 
@@ -125,7 +125,7 @@ def test_all_are_cubes_triplets_and_training_objects():
 
 
 def test_a_policy_sees_only_what_it_names():
-    from gato_ros.cli.policy_source import make_environment, make_policy
+    from gato_ros.evaluation.policy_source import make_environment, make_policy
 
     embodiment = load_embodiment()
     environment = make_environment("cubes", HoldPolicy(), embodiment)
@@ -226,7 +226,7 @@ def test_the_help_names_every_perturbation_and_level(tmp_path):
 
 @pytest.mark.parametrize("name", PERTURBATIONS)
 def test_a_disturbed_episode_starts_as_the_plain_one_does(name):
-    from gato_ros.cli.policy_source import make_environment
+    from gato_ros.evaluation.policy_source import make_environment
 
     starts = []
     for randomisation in (None, perturbation(name, "high")):
@@ -377,7 +377,7 @@ def test_the_page_holds_a_film_that_plays(hold, tmp_path):
 
 def test_the_film_shows_what_the_cameras_see(hold):
     """The top left tile against the environment's own picture: the colours are right, and the start is that seed's."""
-    from gato_ros.cli.policy_source import make_environment
+    from gato_ros.evaluation.policy_source import make_environment
 
     environment = make_environment("cubes", HoldPolicy(), load_embodiment())
     try:
@@ -603,7 +603,7 @@ def test_a_report_over_ros_pairs_with_an_evaluation_in_process(tmp_path):
 @pytest.fixture(scope="module")
 def prompted(tmp_path_factory):
     """Random streaming weights that say they were trained with prompts, and two demonstrations."""
-    from gato_ros.data.episode import EpisodeWriter
+    from gato_ros.data.episodes.episode import EpisodeWriter
     from gato_ros.models.layout import token_layout
     from gato_ros.models.parameters import parameter_shapes
     from gato_ros.models.presets import PRESETS
@@ -633,9 +633,9 @@ def prompted(tmp_path_factory):
 
 def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, monkeypatch, capsys):
     """The verb's own jobs, run here in four ticks each: what the policy is reset with, and what the result says."""
-    from gato_ros.cli import evaluate_episode
-    from gato_ros.cli.evaluate_table import print_result
-    from gato_ros.models.policy import GatoPolicy
+    from gato_ros.evaluation import episode as evaluate_episode
+    from gato_ros.evaluation.table import print_result
+    from gato_ros.models.serving.policy import GatoPolicy
 
     weights, demonstrations = prompted
     options = evaluate.Options(

@@ -6,13 +6,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from gato_ros.cli import evaluate
-from gato_ros.cli.evaluate_comparison import compare_with, read_result
-from gato_ros.cli.evaluate_episode import Job
-from gato_ros.cli.evaluate_report import episodes_to_film, write_report
-from gato_ros.cli.provenance import SOURCE, git_commit, versions
 from gato_ros.core.errors import SetupError
 from gato_ros.core.statistics import wilson95
+from gato_ros.evaluation import evaluate
+from gato_ros.evaluation.comparison import compare_with, read_result
+from gato_ros.evaluation.episode import Job
+from gato_ros.evaluation.provenance import SOURCE, git_commit, versions
+from gato_ros.evaluation.report import episodes_to_film, write_report
 from gato_ros.training.evaluation import EpisodeOutcome
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gato_ros.bench.guard.fault_catalogue import FILE, load_catalogue, summary
 from gato_ros.cli import main
-from gato_ros.cli.fault_catalogue import FILE, load_catalogue, summary
 from gato_ros.cli.faults import safety_page
 from gato_ros.core.errors import SetupError
 

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from gato_ros.bench.guard.episode import WISHES, Episode, any_float
+from gato_ros.bench.guard.fuzz import EPISODE_TICKS, fuzz_episodes
+from gato_ros.bench.guard.oracle import CHECKS, Oracle
 from gato_ros.cli import main
-from gato_ros.cli.guard_episode import WISHES, Episode, any_float
-from gato_ros.cli.guard_fuzz import EPISODE_TICKS, fuzz_episodes
-from gato_ros.cli.guard_oracle import CHECKS, Oracle
 from gato_ros.embodiments import load_embodiment
 
 ROBOT = load_embodiment()
@@ -115,8 +115,8 @@ def test_the_verb_writes_what_it_found(tmp_path):
 
 
 def test_a_guard_that_lets_something_through_fails_the_verb(tmp_path, monkeypatch):
-    from gato_ros.cli import guard_fuzz
-    from gato_ros.core.joint_slew import JointSlew
+    from gato_ros.bench.guard import fuzz as guard_fuzz
+    from gato_ros.core.guard.joint_slew import JointSlew
 
     def careless(self, wanted, jacobian, dt):
         self.velocity = wanted

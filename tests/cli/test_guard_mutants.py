@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from gato_ros.cli.guard_mutants import ROOT, TESTS, WHOLE, changes, mutants, mutated
+from gato_ros.bench.guard.mutants import ROOT, TESTS, WHOLE, changes, mutants, mutated
 
 OF_ONE_ROOM = """
 import ast, sys
-from gato_ros.cli import guard_mutants
+from gato_ros.bench.guard import mutants as guard_mutants
 guard_mutants.WHOLE = ()
 if sys.argv[2] == "unchanged":
     guard_mutants.mutated = lambda mutant: ast.parse(guard_mutants._path(mutant.room).read_text())

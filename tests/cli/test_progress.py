@@ -6,7 +6,7 @@ import sys
 import pytest
 
 PROGRAM = """
-from gato_ros.cli.progress import counted
+from gato_ros.evaluation.progress import counted
 with counted("collect", 4, 1, quiet={quiet}, log_every_s={every}) as advance:
     for number in (2, 3, 4):
         advance(f"note {{number}}")

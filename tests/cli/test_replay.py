@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from gato_ros.cli import main
-from gato_ros.core.exact import encode
-from gato_ros.core.freshness import Instant
-from gato_ros.core.guard import Proposal
+from gato_ros.core.exact_json import encode
+from gato_ros.core.guard.proposal import Proposal
 from gato_ros.core.journal import Journaled
+from gato_ros.core.timing.freshness import Instant
 from gato_ros.data import messages
-from gato_ros.data.incident import Topic, write_incident
-from gato_ros.data.ring import Kept
+from gato_ros.data.incidents.incident import Topic, write_incident
+from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.guard import make_guard
 from gato_ros.embodiments.kinematics import Kinematics
@@ -233,8 +233,8 @@ def test_a_memory_from_before_the_recording_is_filled_before_it_is_judged(tmp_pa
     from gato_ros.core.observation import Observation
     from gato_ros.models.layout import token_layout
     from gato_ros.models.parameters import parameter_shapes
-    from gato_ros.models.policy import GatoPolicy
     from gato_ros.models.presets import PRESETS
+    from gato_ros.models.serving.policy import GatoPolicy
     from gato_ros.models.weights import save_weights
 
     config = PRESETS["debug"]

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from gato_ros.cli import collect, contract, evaluate, main, train
-from gato_ros.cli.guard_fuzz import EPISODE_TICKS, fuzz_episodes
-from gato_ros.cli.policy_source import DEFAULT, make_policy
+from gato_ros.bench.guard.fuzz import EPISODE_TICKS, fuzz_episodes
+from gato_ros.cli import collect, contract, main, train
 from gato_ros.core.errors import SetupError
-from gato_ros.data.episode import episode_paths, read_episode
-from gato_ros.data.verification import verify_episode
+from gato_ros.data.checks.verification import verify_episode
+from gato_ros.data.episodes.episode import episode_paths, read_episode
 from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation import evaluate
+from gato_ros.evaluation.policy_source import DEFAULT, make_policy
 from gato_ros.models.presets import PRESETS, preset_for
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.mirror import can_mirror

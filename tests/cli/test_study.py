@@ -16,7 +16,7 @@ from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.statistics import wilson95
-from gato_ros.data.episode import episode_paths, read_episode
+from gato_ros.data.episodes.episode import episode_paths, read_episode
 from gato_ros.data.frames import SUFFIX, make_frames, save_frames
 from gato_ros.embodiments import load_embodiment
 from gato_ros.training.config import TrainingConfig

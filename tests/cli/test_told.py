@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gato_ros.cli import collect, evaluate, train
+from gato_ros.cli import collect, train
 from gato_ros.core.errors import SetupError
 from gato_ros.core.text import text_from_value
-from gato_ros.data.episode import episode_paths, read_episode
+from gato_ros.data.episodes.episode import episode_paths, read_episode
 from gato_ros.data.frames import load_frames
 from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation import evaluate
 from gato_ros.models.weights import load_weights, weights_config
 from gato_ros.training.config import TrainingConfig
 

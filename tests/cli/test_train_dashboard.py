@@ -5,7 +5,7 @@ import json
 
 from rich.console import Console
 
-from gato_ros.cli.train_dashboard import Dashboard, read_curves, sparkline
+from gato_ros.training.dashboard import Dashboard, read_curves, sparkline
 from gato_ros.training.loop import CURVES, Progress
 
 

@@ -8,7 +8,7 @@ from gato_ros.cli.train_sequences import SequenceOptions
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
-from gato_ros.data.episode import EpisodeWriter
+from gato_ros.data.episodes.episode import EpisodeWriter
 from gato_ros.embodiments import load_embodiment
 from gato_ros.training.auxiliary import NAMES
 from gato_ros.training.config import TrainingConfig

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gato_ros.core.action import Action
-from gato_ros.data.episode import EpisodeWriter, read_episode
-from gato_ros.data.verification import verify_episode
+from gato_ros.data.checks.verification import verify_episode
+from gato_ros.data.episodes.episode import EpisodeWriter, read_episode
 from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import tokenize, tokenize_actions

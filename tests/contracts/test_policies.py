@@ -4,16 +4,16 @@ import jax
 import numpy as np
 import pytest
 
-from gato_ros.cli.privileged_policy import PrivilegedPolicy
 from gato_ros.core.action import Action
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.policy import HoldPolicy, Policy, ReplayPolicy
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.privileged import contract_for
+from gato_ros.evaluation.privileged_policy import PrivilegedPolicy
 from gato_ros.models.gato import init
 from gato_ros.models.layout import token_layout
-from gato_ros.models.policy import GatoPolicy
 from gato_ros.models.presets import PRESETS
+from gato_ros.models.serving.policy import GatoPolicy
 from gato_ros.sim.env import RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from gato_ros.core.freshness import Instant
-from gato_ros.core.guard import GuardSettings, Proposal, RobotState
+from gato_ros.core.guard.proposal import Proposal, RobotState
+from gato_ros.core.guard.settings import GuardSettings
+from gato_ros.core.timing.freshness import Instant
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.guard import make_guard
 from gato_ros.embodiments.kinematics import Kinematics, differential_ik

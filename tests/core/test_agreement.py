@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from gato_ros.core.agreement import agreement
-from gato_ros.core.proposal import Proposal
+from gato_ros.core.guard.agreement import agreement
+from gato_ros.core.guard.proposal import Proposal
 
 
 def proposal(*twist, opening_m=0.01):

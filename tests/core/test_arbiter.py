@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gato_ros.core.arbiter import HUMAN, IDLE, POLICY, Arbiter
+from gato_ros.core.guard.arbiter import HUMAN, IDLE, POLICY, Arbiter
 from tests.core.guarded_arm import CLOCK_AHEAD_S, at, proposal
 
 

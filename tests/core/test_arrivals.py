@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from gato_ros.core.arrivals import Arrivals, Timing
+from gato_ros.core.timing.arrivals import Arrivals, Timing
 
 
 def heard(*rows, window_s=10.0):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.clearance import Clearance, closest_on_segments
+from gato_ros.core.guard.clearance import Clearance, closest_on_segments
 from gato_ros.embodiments.guard import guard_limits
 from gato_ros.embodiments.kinematics import joints_for_tool
 from tests.core.guarded_arm import KINEMATICS, ROBOT, START, robot_state

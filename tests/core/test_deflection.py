@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gato_ros.core.deflection import past_dead_zone, twist_of
+from gato_ros.core.teleop.stick import past_dead_zone, twist_of
 from gato_ros.embodiments import load_embodiment
 
 FULL = load_embodiment().action_upper[:4]

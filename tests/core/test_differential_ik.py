@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.differential_ik import DifferentialIk
+from gato_ros.core.guard.differential_ik import DifferentialIk
 
 SPEED = np.array([1.0, 1.5, 2.0, 1.0, 1.0, 1.0, 3.0])
 LOWER, UPPER = np.full(7, -2.0), np.array([1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0])

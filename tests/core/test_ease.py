@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from gato_ros.core.ease import eased
+from gato_ros.core.guard.smoothstep import eased
 
 
 def test_it_goes_from_nothing_to_all_without_a_step():

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gato_ros.core.exact import decode, difference, encode, to_text
-from gato_ros.core.guard import Level, Proposal, Verdict
-from gato_ros.core.pace import Pace
+from gato_ros.core.exact_json import decode, difference, encode, to_text
+from gato_ros.core.guard.proposal import Proposal
+from gato_ros.core.guard.verdict import Level, Verdict
+from gato_ros.core.timing.pace import Pace
 
 
 def through_text(value):
@@ -61,10 +62,10 @@ def test_a_numpy_scalar_stays_one():
     [
         "os:system",
         "gato_ros.cli:main",
-        "gato_ros.core.seal:hashlib.sha256",
+        "gato_ros.core.checksummed_json:hashlib.sha256",
         "gato_ros.core.guard:Path",
         "gato_ros.core.guard:np",
-        "gato_ros.core.seal:digest",
+        "gato_ros.core.checksummed_json:digest",
     ],
 )
 def test_a_file_can_name_nothing_but_the_values_of_core(name):

@@ -1,6 +1,6 @@
 import pytest
 
-from gato_ros.core.gripper_hold import GripperHold
+from gato_ros.core.guard.gripper_hold import GripperHold
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gato_ros.core.guard import Level, Proposal
+from gato_ros.core.guard.proposal import Proposal
+from gato_ros.core.guard.verdict import Level
 from gato_ros.embodiments.kinematics import differential_ik
 from tests.core.guarded_arm import (
     CLOCK_AHEAD_S,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gato_ros.core.guard import Level
+from gato_ros.core.guard.verdict import Level
 from tests.core.guarded_arm import KINEMATICS, LIMITS, SETTINGS, TICK_S, Arm, proposal
 
 FORTH, BACK = (0.05, 0.0, 0.0, 0.0), (-0.05, 0.0, 0.0, 0.0)

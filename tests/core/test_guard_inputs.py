@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from gato_ros.core.freshness import Instant, Sample, timing_fault
-from gato_ros.core.pace import Pace
+from gato_ros.core.timing.freshness import Instant, Sample, timing_fault
+from gato_ros.core.timing.pace import Pace
 
 NOW = Instant(steady_s=100.0, clock_s=5000.0)
 

@@ -6,17 +6,18 @@ from dataclasses import is_dataclass, replace
 import numpy as np
 import pytest
 
-from gato_ros.core.arbiter import Choice
-from gato_ros.core.clearance import Clearance
-from gato_ros.core.differential_ik import DifferentialIk
 from gato_ros.core.errors import SetupError
-from gato_ros.core.freshness import Instant, Sample
-from gato_ros.core.guard import Guard, GuardSettings, Level
-from gato_ros.core.guard_settings import PARTS
-from gato_ros.core.joint_slew import SlewLimits
-from gato_ros.core.motion import MotionLimits
-from gato_ros.core.singularity import SingularityLimits
-from gato_ros.core.stop_ramp import StopRamp
+from gato_ros.core.guard.arbiter import Choice
+from gato_ros.core.guard.clearance import Clearance
+from gato_ros.core.guard.differential_ik import DifferentialIk
+from gato_ros.core.guard.guard import Guard
+from gato_ros.core.guard.joint_slew import SlewLimits
+from gato_ros.core.guard.motion import MotionLimits
+from gato_ros.core.guard.settings import PARTS, GuardSettings
+from gato_ros.core.guard.singularity import SingularityLimits
+from gato_ros.core.guard.stop_ramp import StopRamp
+from gato_ros.core.guard.verdict import Level
+from gato_ros.core.timing.freshness import Instant, Sample
 from gato_ros.embodiments.guard import guard_limits
 from gato_ros.embodiments.kinematics import differential_ik
 from tests.core.guarded_arm import CLOCK_AHEAD_S, KINEMATICS, LIMITS, ROBOT, START, TICK_S, Arm, proposal, robot_state

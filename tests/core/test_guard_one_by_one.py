@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gato_ros.core.guard import Guard, GuardSettings
+from gato_ros.core.guard.guard import Guard
+from gato_ros.core.guard.settings import GuardSettings
 from gato_ros.embodiments.guard import guard_limits
 from gato_ros.embodiments.kinematics import differential_ik
 from tests.core.guarded_arm import KINEMATICS, LIMITS, ROBOT, START, TICK_S, Arm, at, proposal, robot_state

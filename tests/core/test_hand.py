@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.hand import DeadMan, Hand
+from gato_ros.core.teleop.operator_input import DeadMan, Hand
 
 PUSHED = np.array([1.0, -0.5, 0.0, 0.25])
 HELD, FREE, STAYS = Hand(PUSHED, held=True), Hand(PUSHED), Hand(PUSHED, stays=True)

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gato_ros.core.joint_slew import LARGEST_TURN, RESERVE, STOP_RESERVE, TURN, JointSlew, SlewLimits
-from gato_ros.core.motion import MotionLimits
+from gato_ros.core.guard.joint_slew import LARGEST_TURN, RESERVE, STOP_RESERVE, TURN, JointSlew, SlewLimits
+from gato_ros.core.guard.motion import MotionLimits
 from tests.core.guarded_arm import KINEMATICS, START
 
 TOOL = MotionLimits(

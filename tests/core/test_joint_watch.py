@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.joint_watch import NOISE_RAD, OUTSIDE_RAD, OUTWARD_RAD_S, JointWatch
+from gato_ros.core.guard.joint_watch import NOISE_RAD, OUTSIDE_RAD, OUTWARD_RAD_S, JointWatch
 from tests.core.guarded_arm import SPEED, START, robot_state
 
 LOWER, UPPER = START - 1.0, START + 1.0

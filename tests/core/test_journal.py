@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from gato_ros.core.exact import decode, difference, encode
-from gato_ros.core.freshness import Instant
-from gato_ros.core.guard import Proposal
+from gato_ros.core.exact_json import decode, difference, encode
+from gato_ros.core.guard.proposal import Proposal
 from gato_ros.core.journal import STATE_EVERY, Journaled, repeat
+from gato_ros.core.timing.freshness import Instant
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.guard import make_guard
 from gato_ros.embodiments.kinematics import Kinematics
@@ -99,6 +99,6 @@ def test_nobody_reads_so_nothing_is_written_and_a_late_reader_begins_with_the_st
 
 
 def test_another_version_of_the_guard_is_said():
-    entry = {"n": 1, "state": {"is": "gato_ros.core.freshness:Instant", "of": {"steady_s": 1.0, "other": 2.0}}}
+    entry = {"n": 1, "state": {"is": "gato_ros.core.timing.freshness:Instant", "of": {"steady_s": 1.0, "other": 2.0}}}
     with pytest.raises(ValueError, match="another version"):
         list(repeat([json.dumps(entry)]))

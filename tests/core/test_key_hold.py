@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.key_hold import KeyHold
+from gato_ros.core.teleop.key_hold import KeyHold
 
 FORWARD, LEFT = np.array([1.0, 0, 0, 0]), np.array([0, 1.0, 0, 0])
 

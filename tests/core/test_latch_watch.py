@@ -2,7 +2,7 @@
 
 import pytest
 
-from gato_ros.core.latch_watch import LatchWatch
+from gato_ros.core.guard.incident_filter import LatchWatch
 
 
 def incidents(*verdicts, silent=False):

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gato_ros.core.motion import capped
+from gato_ros.core.guard.motion import capped
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics, differential_ik
 

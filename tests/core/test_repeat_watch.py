@@ -2,7 +2,7 @@
 
 import pytest
 
-from gato_ros.core.repeat_watch import RepeatWatch
+from gato_ros.core.teleop.repeat_watch import RepeatWatch
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.sensor_checks import PictureWatch, ValueWatch
+from gato_ros.core.timing.sensor_checks import PictureWatch, ValueWatch
 
 RNG = np.random.default_rng(0)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.singularity import SingularityLimits, change_of_jacobian
+from gato_ros.core.guard.singularity import SingularityLimits, change_of_jacobian
 from tests.core.guarded_arm import KINEMATICS, POSTURE, ROBOT
 
 LIMITS = SingularityLimits(slow=0.06, stop=0.02)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.stop_ramp import StopRamp
+from gato_ros.core.guard.stop_ramp import StopRamp
 
 VELOCITY = np.array([0.4, -0.2])
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.time_average import TimeAverage
+from gato_ros.core.guard.moving_average import TimeAverage
 
 WINDOW_S = 0.025
 

@@ -10,27 +10,27 @@ from pathlib import Path
 
 
 def writer(kind: str, path: Path):
-    from gato_ros.data.export import select
+    from gato_ros.data.exports.selection import select
 
     if kind in ("html", "mp4"):
-        from gato_ros.cli.episodes_view import Options, run
+        from gato_ros.cli.episode_verbs.view import Options, run
 
         return lambda out: run(Options((path,), out, format=kind))
     if kind == "frames":
-        from gato_ros.data.episode_stream import open_episode
+        from gato_ros.data.episodes.stream import open_episode
         from gato_ros.data.frames import save_rendered_steps
 
         return lambda out: save_rendered_steps(out / "frames.npz", open_episode(path))
     selection = select([path])
     if kind == "hdf5":
-        from gato_ros.data.export_hdf5 import export_hdf5
+        from gato_ros.data.exports.hdf5 import export_hdf5
 
         return lambda out: export_hdf5(selection, out / "x.hdf5")
     if kind == "rlds":
-        from gato_ros.data.export_rlds import export_rlds
+        from gato_ros.data.exports.rlds import export_rlds
 
         return lambda out: export_rlds(selection, out / "x")
-    from gato_ros.data.export_lerobot import export_lerobot
+    from gato_ros.data.exports.lerobot import export_lerobot
 
     return lambda out: export_lerobot(selection, out / "x", kind.removeprefix("lerobot_"))
 

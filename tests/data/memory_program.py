@@ -6,16 +6,16 @@ import resource
 import sys
 from pathlib import Path
 
-from gato_ros.cli.bench_memory import write_contract, write_episodes
+from gato_ros.bench.memory import write_contract, write_episodes
 
 
 def use(folder: Path, out: Path) -> None:
-    from gato_ros.cli import episodes_view
-    from gato_ros.data.episode_statistics import read_figures
-    from gato_ros.data.episode_stream import open_episode
-    from gato_ros.data.export import select
+    from gato_ros.cli.episode_verbs import view as episodes_view
+    from gato_ros.data.checks.verification import verify_episode
+    from gato_ros.data.episodes.statistics import read_figures
+    from gato_ros.data.episodes.stream import open_episode
+    from gato_ros.data.exports.selection import select
     from gato_ros.data.frames import load_frames, save_rendered_steps
-    from gato_ros.data.verification import verify_episode
 
     path = folder / "b.mcap"
     assert not (problems := verify_episode(path)), problems
@@ -24,11 +24,11 @@ def use(folder: Path, out: Path) -> None:
     load_frames(out / "frames.npz").pixels([0, 1])
     episodes_view.run(episodes_view.Options((path,), out / "view"))
     if importlib.util.find_spec("h5py"):
-        from gato_ros.data.export_hdf5 import export_hdf5
+        from gato_ros.data.exports.hdf5 import export_hdf5
 
         export_hdf5(select([path]), out / "x.hdf5")
     if importlib.util.find_spec("pyarrow"):
-        from gato_ros.data.export_lerobot import export_lerobot
+        from gato_ros.data.exports.lerobot import export_lerobot
 
         export_lerobot(select([path]), out / "mp4")
         export_lerobot(select([path]), out / "png", "png")

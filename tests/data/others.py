@@ -8,7 +8,7 @@ from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as BagWriter
 
 from gato_ros.data import messages
-from gato_ros.data.incident import Topic
+from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.mcap_file import McapFile, as_text
 
 
@@ -55,7 +55,7 @@ def empty_mcap(path: Path) -> Path:
 
 
 def incident(path: Path) -> Path:
-    """As `data/incident.py` writes one."""
+    """As `data/incidents/incident.py` writes one."""
     file = McapFile(path.parent, path.stem, "incident")
     file.add_metadata("incident", as_text({"schema_version": 1}))
     topic = Topic("/chat", messages.STRING, "raw", "")

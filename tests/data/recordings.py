@@ -6,7 +6,7 @@ import numpy as np
 
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
-from gato_ros.data.episode import EpisodeWriter
+from gato_ros.data.episodes.episode import EpisodeWriter
 from gato_ros.embodiments import load_embodiment
 
 ROBOT = load_embodiment()

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from gato_ros.cli import main
-from gato_ros.core.exact import decode, encode
+from gato_ros.core.exact_json import decode, encode
 from gato_ros.core.journal import repeat
 from gato_ros.data import messages
-from gato_ros.data.episode import read_episode
-from gato_ros.data.episode_stream import open_episode
+from gato_ros.data.checks.verification import verify_episode
+from gato_ros.data.episodes.episode import read_episode
+from gato_ros.data.episodes.stream import open_episode
 from gato_ros.data.frames import rendered_steps
-from gato_ros.data.incident import read_incident
-from gato_ros.data.verification import verify_episode
+from gato_ros.data.incidents.incident import read_incident
 
 FOLDER = Path(__file__).with_name("before_0_2")
 

@@ -13,8 +13,8 @@ from mcap_ros2.decoder import DecoderFactory
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
-from gato_ros.data.episode import EpisodeWriter, episode_paths, read_episode
-from gato_ros.data.verification import verify_episode
+from gato_ros.data.checks.verification import verify_episode
+from gato_ros.data.episodes.episode import EpisodeWriter, episode_paths, read_episode
 from gato_ros.embodiments import load_embodiment
 
 STEPS = 12
@@ -142,7 +142,7 @@ def test_a_killed_writer_leaves_nothing_that_lists_as_an_episode(tmp_path, embod
         import numpy as np
         from gato_ros.core.action import Action
         from gato_ros.core.observation import Observation
-        from gato_ros.data.episode import EpisodeWriter
+        from gato_ros.data.episodes.episode import EpisodeWriter
         from gato_ros.embodiments import load_embodiment
         writer = EpisodeWriter(sys.argv[1], "one", load_embodiment(), {})
         values = {"basket_front_left/pixels": np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)}

@@ -8,10 +8,10 @@ import pytest
 
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
-from gato_ros.data import episode_check
-from gato_ros.data.episode_check import checked, checked_all, refuse_snapshots, refuse_training
+from gato_ros.data.checks import episode as episode_check
+from gato_ros.data.checks.episode import checked, checked_all, refuse_snapshots, refuse_training
+from gato_ros.data.episodes.label import add_label
 from gato_ros.data.frames import SUFFIX, Frames, save_frames
-from gato_ros.data.label import add_label
 from gato_ros.embodiments import load_embodiment
 from tests.data.recordings import FACTS, OPERATED, ROBOT, write
 

@@ -6,8 +6,8 @@ import pytest
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.data import messages
-from gato_ros.data.episode import EpisodeWriter
-from gato_ros.data.episode_statistics import describe, read_figures
+from gato_ros.data.episodes.episode import EpisodeWriter
+from gato_ros.data.episodes.statistics import describe, read_figures
 from tests.data.recordings import FACTS, OPERATED, ROBOT, observation, write
 
 HOLD = Action(np.zeros(4), 0.0)

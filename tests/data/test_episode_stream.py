@@ -9,8 +9,8 @@ import pytest
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data import messages
-from gato_ros.data.episode import read_episode
-from gato_ros.data.episode_stream import open_episode
+from gato_ros.data.episodes.episode import read_episode
+from gato_ros.data.episodes.stream import open_episode
 from tests.data.recordings import OPERATED, ROBOT, executed, label, observation, write
 
 LEFT, RIGHT = ROBOT.image_keys
@@ -39,7 +39,7 @@ def test_a_stream_has_what_the_whole_episode_has(tmp_path):
 
 def without_one_picture(folder):
     """An episode whose right camera lacks the picture of step 2, as a damaged recording would."""
-    from gato_ros.data.episode_writer import EpisodeWriter
+    from gato_ros.data.episodes.writer import EpisodeWriter
 
     class Lossy(EpisodeWriter):
         def _put(self, topic, message_type, data, **metadata):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from gato_ros.core.errors import SetupError
-from gato_ros.data.episode import read_episode
-from gato_ros.data.export import select, value_names, write_whole
-from gato_ros.data.label import add_label
+from gato_ros.data.episodes.episode import read_episode
+from gato_ros.data.episodes.label import add_label
+from gato_ros.data.exports.selection import select, value_names, write_whole
 from tests.data.recordings import FACTS, OPERATED, ROBOT, write
 
 KEY = "basket_front_left/pixels"
@@ -33,7 +33,7 @@ def recorded(tmp_path_factory):
 
 def test_hdf5_is_what_h5py_finds_in_robomimics_places(recorded, tmp_path):
     h5py = pytest.importorskip("h5py", reason="the extra `hdf5` is not installed")
-    from gato_ros.data.export_hdf5 import export_hdf5
+    from gato_ros.data.exports.hdf5 import export_hdf5
 
     paths, episodes = recorded
     assert export_hdf5(select(paths), tmp_path / "x.hdf5") == 11
@@ -57,7 +57,7 @@ def test_hdf5_is_what_h5py_finds_in_robomimics_places(recorded, tmp_path):
 
 def test_rlds_is_what_tensorflow_datasets_finds(recorded, tmp_path):
     tfds = pytest.importorskip("tensorflow_datasets", reason="the extra `rlds` is not installed")
-    from gato_ros.data.export_rlds import export_rlds
+    from gato_ros.data.exports.rlds import export_rlds
 
     paths, episodes = recorded
     assert export_rlds(select(paths), tmp_path / "rlds") == 11
@@ -83,7 +83,7 @@ def test_lerobot_reads_its_dataset_with_its_own_code(recorded, tmp_path, picture
     pytest.importorskip("pyarrow", reason="the extra `lerobot` is not installed")
     if not Path(LEROBOT_PYTHON).exists():
         pytest.skip(f"no LeRobot at {LEROBOT_PYTHON}: `make export-readers` installs it, LEROBOT_PYTHON names another")
-    from gato_ros.data.export_lerobot import export_lerobot
+    from gato_ros.data.exports.lerobot import export_lerobot
 
     paths, episodes = recorded
     assert export_lerobot(select(paths), tmp_path / "set", pictures) == 11

@@ -6,11 +6,11 @@ from mcap.writer import Writer
 from rosbags.rosbag2 import StoragePlugin
 
 from gato_ros.core.errors import SetupError
-from gato_ros.data.admission import left_out
-from gato_ros.data.episode import episode_paths, read_episode
-from gato_ros.data.file_kind import sorted_out, what_else
-from gato_ros.data.summary import chosen, chosen_files, summarise
-from gato_ros.data.verification import verify_episode
+from gato_ros.data.checks.episode_filter import left_out
+from gato_ros.data.checks.file_kind import sorted_out, what_else
+from gato_ros.data.checks.verification import verify_episode
+from gato_ros.data.episodes.episode import episode_paths, read_episode
+from gato_ros.data.episodes.summary import chosen, chosen_files, summarise
 from tests.data.others import all_kinds, bag, bag_file
 from tests.data.recordings import write
 

@@ -10,10 +10,10 @@ import pytest
 from gato_ros.core.errors import SetupError
 from gato_ros.data import frame_blocks, frame_cache
 from gato_ros.data.cache_place import BESIDE
-from gato_ros.data.episode import read_episode
+from gato_ros.data.episodes.episode import read_episode
+from gato_ros.data.episodes.recording import load_recordings
 from gato_ros.data.frame_cache import frame_parts
 from gato_ros.data.frames import join, load_frames, save_frames
-from gato_ros.data.recording import load_recordings
 from tests.data.recordings import FACTS, ROBOT, write
 
 
@@ -93,7 +93,7 @@ def test_read_only_data_is_kept_among_the_users_caches(data, caches, monkeypatch
     load_recordings(data)
     assert len(list(caches.rglob("*.frames.npz"))) == 2 and len(list(caches.rglob("*.order.npz"))) == 2
     monkeypatch.setattr(frame_cache, "open_episode", None)
-    monkeypatch.setattr("gato_ros.data.recording.open_episode", None)
+    monkeypatch.setattr("gato_ros.data.episodes.recording.open_episode", None)
     for one, again in zip(first, frame_parts(data), strict=True):
         np.testing.assert_array_equal(one, pixels(again))
     assert [len(one.frames) for one in load_recordings(data)] == [9, 3]

@@ -13,8 +13,8 @@ from mcap_ros2.decoder import DecoderFactory
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data import messages
-from gato_ros.data.incident import Topic, read_incident, write_incident
-from gato_ros.data.ring import Kept
+from gato_ros.data.incidents.incident import Topic, read_incident, write_incident
+from gato_ros.data.incidents.message_ring import Kept
 
 TOPICS = {
     "/a/image": Topic("/a/image", messages.IMAGE, "image", "left/pixels"),
@@ -95,7 +95,7 @@ def test_a_kill_in_the_middle_leaves_no_file_of_that_name(tmp_path):
         import sys, time
         sys.path.insert(0, {str(__import__("pathlib").Path(__file__).parent)!r})
         from test_incident import TOPICS, kept
-        from gato_ros.data.incident import write_incident
+        from gato_ros.data.incidents.incident import write_incident
         from pathlib import Path
         def slow():
             for one in kept(10 ** 6):

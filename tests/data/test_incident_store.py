@@ -5,10 +5,11 @@ import time
 
 import pytest
 
-from gato_ros.data import incident_store, messages
-from gato_ros.data.incident import Topic, read_incident
-from gato_ros.data.incident_store import IncidentStore, StoreSettings
-from gato_ros.data.ring import Kept
+from gato_ros.data import messages
+from gato_ros.data.incidents import store as incident_store
+from gato_ros.data.incidents.incident import Topic, read_incident
+from gato_ros.data.incidents.message_ring import Kept
+from gato_ros.data.incidents.store import IncidentStore, StoreSettings
 
 TOPICS = {"/a": Topic("/a", messages.JOINT_STATE, "joints")}
 

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from gato_ros.data.label import History, add_label, labels_path, orphans, read_labels
+from gato_ros.data.episodes.label import History, add_label, labels_path, orphans, read_labels
 from tests.data.recordings import write
 
 

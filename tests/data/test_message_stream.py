@@ -5,10 +5,10 @@ from mcap.writer import IndexType, Writer
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data import messages
-from gato_ros.data.episode_writer import OBSERVATION_TOPIC
+from gato_ros.data.episodes.mcap_channels import load_tracks
+from gato_ros.data.episodes.message_stream import MessageStream
+from gato_ros.data.episodes.writer import OBSERVATION_TOPIC
 from gato_ros.data.mcap_file import McapFile
-from gato_ros.data.message_stream import MessageStream
-from gato_ros.data.tracks import load_tracks
 from tests.data.recordings import write
 
 

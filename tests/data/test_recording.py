@@ -9,10 +9,10 @@ from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.cache_place import BESIDE
-from gato_ros.data.episode import EpisodeWriter, read_episode
+from gato_ros.data.episodes.episode import EpisodeWriter, read_episode
+from gato_ros.data.episodes.prompt import prompt_files, read_prompt
+from gato_ros.data.episodes.recording import load_recordings
 from gato_ros.data.frame_cache import frame_parts
-from gato_ros.data.prompt import prompt_files, read_prompt
-from gato_ros.data.recording import load_recordings
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.privileged import with_privileged
 
@@ -48,7 +48,7 @@ def test_a_recording_keeps_order_labels_and_what_was_done_and_reads_the_episode_
         np.testing.assert_allclose(found[0].frames.actions[:, 0], [0, 0.01, 0.04], atol=1e-6)
         assert (found[0].frames.pixels([2]) == 4).all()
         if not again:  # the second time from beside the episodes; single-step training finds its frames there, too
-            monkeypatch.setattr("gato_ros.data.recording.open_episode", None)
+            monkeypatch.setattr("gato_ros.data.episodes.recording.open_episode", None)
             monkeypatch.setattr("gato_ros.data.frame_cache.open_episode", None)
     assert len(frame_parts(tmp_path)) == 3
 

@@ -13,9 +13,9 @@ import pytest
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
-from gato_ros.data.episode import EpisodeWriter, episode_paths, read_episode
-from gato_ros.data.recovery import TORN, partial_paths, recover_partial, set_aside
-from gato_ros.data.verification import verify_episode
+from gato_ros.data.checks.verification import verify_episode
+from gato_ros.data.episodes.episode import EpisodeWriter, episode_paths, read_episode
+from gato_ros.data.episodes.recovery import TORN, partial_paths, recover_partial, set_aside
 from gato_ros.embodiments import load_embodiment
 
 ROBOT = load_embodiment()
@@ -139,7 +139,7 @@ def test_a_killed_process_loses_no_flushed_step_and_its_claim(tmp_path):
         import sys, time
         sys.path.insert(0, "tests/data")
         from test_recovery import HOLD, ROBOT, observation
-        from gato_ros.data.episode import EpisodeWriter
+        from gato_ros.data.episodes.episode import EpisodeWriter
         writer = EpisodeWriter(sys.argv[1], "one", ROBOT, {})
         for step in range(1000):
             writer.add(step, observation(step), HOLD, HOLD)
@@ -163,7 +163,7 @@ def test_a_full_disk_leaves_whole_chunks_and_the_reserve_finishes_the_file(tmp_p
         import resource, sys
         sys.path.insert(0, "tests/data")
         from test_recovery import HOLD, ROBOT, observation
-        from gato_ros.data.episode import EpisodeWriter
+        from gato_ros.data.episodes.episode import EpisodeWriter
         writer = EpisodeWriter(sys.argv[1], "one", ROBOT, {}, reserve_bytes=100_000)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
         try:

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gato_ros.data.ring import Ring
+from gato_ros.data.incidents.message_ring import Ring
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 3.0), st.integers(0, 40)), max_size=60))

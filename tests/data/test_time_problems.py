@@ -5,11 +5,11 @@ import pytest
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data import messages
-from gato_ros.data.export import select
-from gato_ros.data.label import add_label, label_problems, labels_path
-from gato_ros.data.pace import Pace, common_rate_hz
-from gato_ros.data.problem import EXPORT, TRAINING
-from gato_ros.data.verification import inspect_episode
+from gato_ros.data.checks.pace import Pace, common_rate_hz
+from gato_ros.data.checks.problem import EXPORT, TRAINING
+from gato_ros.data.checks.verification import inspect_episode
+from gato_ros.data.episodes.label import add_label, label_problems, labels_path
+from gato_ros.data.exports.selection import select
 from tests.data.recordings import OPERATED, ROBOT, write
 
 CAMERA = "/sawyer/camera/basket_front_left/image_raw"

@@ -1,9 +1,9 @@
 import pytest
 
 from gato_ros.core.errors import SetupError
-from gato_ros.data.episode import episode_paths
-from gato_ros.data.label import add_label, labels_path, read_labels
-from gato_ros.data.trash import ABOUT, TRASH, find_in_trash, in_trash, restore, trash
+from gato_ros.data.episodes.episode import episode_paths
+from gato_ros.data.episodes.label import add_label, labels_path, read_labels
+from gato_ros.data.episodes.trash import ABOUT, TRASH, find_in_trash, in_trash, restore, trash
 from tests.data.recordings import write
 
 
@@ -48,7 +48,7 @@ def test_nothing_is_overwritten_and_nothing_goes_without_a_reason(tmp_path):
 
 def test_a_move_that_was_interrupted_leaves_the_episode_where_it_was(tmp_path, monkeypatch):
     path = write(tmp_path)
-    monkeypatch.setattr("gato_ros.data.trash._move", lambda *paths: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("gato_ros.data.episodes.trash._move", lambda *paths: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         trash(path, "x")
     assert episode_paths(tmp_path) == [path] and in_trash(tmp_path) == []

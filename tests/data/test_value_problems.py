@@ -7,11 +7,11 @@ import pytest
 
 from gato_ros.core.action import Action
 from gato_ros.data import messages
-from gato_ros.data.episode_writer import EpisodeWriter
+from gato_ros.data.checks.problem import EXPORT, TRAINING
+from gato_ros.data.checks.verification import inspect_episode, verify_episode
+from gato_ros.data.episodes.mcap_channels import load_tracks
+from gato_ros.data.episodes.writer import EpisodeWriter
 from gato_ros.data.mcap_file import McapFile, as_text
-from gato_ros.data.problem import EXPORT, TRAINING
-from gato_ros.data.tracks import load_tracks
-from gato_ros.data.verification import inspect_episode, verify_episode
 from tests.data.recordings import FACTS, OPERATED, ROBOT, executed, label, observation, write
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from gato_ros.core.action import Action
 from gato_ros.data import messages
-from gato_ros.data.episode import EpisodeWriter
-from gato_ros.data.gaps import gaps_in_time, header_stamps_s, missing_numbers, usual_period_s
+from gato_ros.data.checks.gaps import gaps_in_time, header_stamps_s, missing_numbers, usual_period_s
+from gato_ros.data.checks.verification import spans, verify_episode
+from gato_ros.data.episodes.episode import EpisodeWriter
+from gato_ros.data.episodes.mcap_channels import load_tracks
 from gato_ros.data.mcap_file import McapFile, as_text
-from gato_ros.data.tracks import load_tracks
-from gato_ros.data.verification import spans, verify_episode
 from tests.data.recordings import FACTS, OPERATED, ROBOT, observation, write
 
 LENGTH = 40

@@ -4,11 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from gato_ros.core.arrivals import Timing
+from gato_ros.core.timing.arrivals import Timing
 from gato_ros.embodiments import load_embodiment
-from gato_ros.embodiments.preflight_loop import commands, proposals
-from gato_ros.embodiments.preflight_wire import JOINT_STATE, sensors
-from gato_ros.embodiments.sighting import Clipped, Endpoint, Joints, Pictures, Quality, Sighting, Status, Topic
+from gato_ros.embodiments.preflight.nodes import commands, proposals
+from gato_ros.embodiments.preflight.robot_snapshot import (
+    Clipped,
+    Endpoint,
+    Joints,
+    Pictures,
+    Quality,
+    Sighting,
+    Status,
+    Topic,
+)
+from gato_ros.embodiments.preflight.wire import JOINT_STATE, sensors
 
 ROBOT = load_embodiment()
 WIRE = ROBOT.wire

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gato_ros.core.arrivals import Timing
 from gato_ros.core.errors import SetupError
-from gato_ros.embodiments.preflight import against_activation, for_recording, judge
-from gato_ros.embodiments.preflight_wire import IMAGE, JOINT_STATE, TWIST, clash
-from gato_ros.embodiments.sighting import Clipped, Endpoint, Joints, Nudge, Quality, Status
+from gato_ros.core.timing.arrivals import Timing
+from gato_ros.embodiments.preflight.judge import against_activation, for_recording, judge
+from gato_ros.embodiments.preflight.robot_snapshot import Clipped, Endpoint, Joints, Nudge, Quality, Status
+from gato_ros.embodiments.preflight.wire import IMAGE, JOINT_STATE, TWIST, clash
 from tests.embodiments.sightings import (
     ANGLES,
     ARM,

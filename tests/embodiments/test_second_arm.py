@@ -14,10 +14,10 @@ import yaml
 from gato_ros.core.errors import SetupError
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.contract import FOLDER
+from gato_ros.embodiments.contract_check import survey
 from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.embodiments.loading import FOLDERS
 from gato_ros.embodiments.privileged import with_privileged
-from gato_ros.embodiments.survey import survey
 
 PANDA = "panda_rgb_stacking"
 SHIPPED = ("sawyer_rgb_stacking", "sawyer_rgb_stacking_told", PANDA)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from gato_ros.cli.fault_catalogue import load_catalogue
+from gato_ros.bench.guard.fault_catalogue import load_catalogue
 from gato_ros.core.errors import SetupError
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.yaml_file import read_yaml
-from gato_ros.nodes.joystick_mapping import load_mapping
-from gato_ros.nodes.parameters import check_parameter_file
-from gato_ros.nodes.plan import PARAMETERS
+from gato_ros.nodes.runtime.node_specs import PARAMETERS
+from gato_ros.nodes.runtime.parameters import check_parameter_file
+from gato_ros.nodes.teleop.joystick_mapping import load_mapping
 
 READERS = {
     "contract": load_embodiment,

@@ -13,7 +13,7 @@ import numpy as np
 from mcap.writer import Writer
 
 import gato_ros
-from gato_ros.data.incident import write_incident
+from gato_ros.data.incidents.incident import write_incident
 from tests.cli.test_replay import ABOUT, TOPICS, recorded
 from tests.data.recordings import write
 

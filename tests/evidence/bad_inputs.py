@@ -27,7 +27,8 @@ from pathlib import Path
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", GATO_ROS_COMPILATION_CACHE="off")
 os.environ.pop("GATO_ROS_TRACEBACK", None)
 
-from gato_ros.cli import VERBS, main, write_json
+from gato_ros.cli import VERBS, main
+from gato_ros.core.files import write_json
 from tests.evidence.bad_input_cases import Case, cases
 from tests.evidence.bad_input_scene import SUBSTITUTES, copy_scene, make_scene
 
@@ -125,7 +126,8 @@ def _no_work() -> None:
     import rclpy
     import rich.progress
 
-    from gato_ros.models import generation, machine
+    from gato_ros.models import generation
+    from gato_ros.models.analysis import roofline as machine
     from gato_ros.training import loop
 
     def began(*_, **__):

@@ -15,13 +15,13 @@ CHECKED = [
     "loss",
     "mixed_sequence",
     "parameters",
-    "slot_attention",
-    "streaming",
+    "serving.kv_cache_attention",
+    "serving.streaming",
     "transformer",
 ]
 with install_import_hook([f"gato_ros.models.{name}" for name in CHECKED], "beartype.beartype"):
     import gato_ros.models.generation
-    import gato_ros.models.policy  # noqa: F401  (imports every room of the model)
+    import gato_ros.models.serving.policy  # noqa: F401  (imports every room of the model)
 
 from gato_ros.embodiments import Embodiment, load_embodiment  # noqa: E402
 from gato_ros.models.layout import token_layout  # noqa: E402

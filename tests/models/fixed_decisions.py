@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from gato_ros.cli.policy_source import shipped_policies
 from gato_ros.core.observation import Observation
 from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.evaluation.policy_source import shipped_policies
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import parameter_shapes
-from gato_ros.models.policy import GatoPolicy
 from gato_ros.models.presets import PRESETS
+from gato_ros.models.serving.policy import GatoPolicy
 
 EXPECTED = Path(__file__).with_suffix(".json")
 STEPS = 8

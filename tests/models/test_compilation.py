@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from gato_ros.models.compilation import VARIABLE, cache_folder, keep_compiled
+from gato_ros.models.serving.compilation import VARIABLE, cache_folder, keep_compiled
 
 CONFIG = (
     "jax_compilation_cache_dir",

@@ -6,8 +6,8 @@ from functools import partial
 import jax
 import pytest
 
-from gato_ros.models import machine
-from gato_ros.models.cost import (
+from gato_ros.models.analysis import roofline as machine
+from gato_ros.models.analysis.flops import (
     core_parameters,
     one_pass_phases,
     recompute_phases,
@@ -17,8 +17,8 @@ from gato_ros.models.cost import (
 from gato_ros.models.gato import forward_step, sequence_loss
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import count_parameters, flat_names, parameter_shapes
-from gato_ros.models.precision import LAYER_MATRICES, PRECISIONS
 from gato_ros.models.presets import PRESETS
+from gato_ros.models.serving.precision import LAYER_MATRICES, PRECISIONS
 from gato_ros.models.tokenizer import StepTokens
 
 RATES = {"flops_32_per_s": 1e11, "flops_16_per_s": 2e11, "bytes_per_s": 1e10}

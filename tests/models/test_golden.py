@@ -12,9 +12,14 @@ import pytest
 
 from gato_ros.cli import seal
 from gato_ros.core.errors import SetupError
-from gato_ros.models import policy as policy_module
-from gato_ros.models import precision, tokenizer
-from gato_ros.models.golden import (
+from gato_ros.models import tokenizer
+from gato_ros.models.layout import token_layout
+from gato_ros.models.parameters import parameter_shapes
+from gato_ros.models.presets import PRESETS
+from gato_ros.models.serving import policy as policy_module
+from gato_ros.models.serving import precision
+from gato_ros.models.serving.policy import GatoPolicy
+from gato_ros.models.serving.reference_decisions import (
     OBSERVATIONS,
     TOLERANCE_NAT,
     check_golden,
@@ -22,10 +27,6 @@ from gato_ros.models.golden import (
     golden_decisions,
     golden_observation,
 )
-from gato_ros.models.layout import token_layout
-from gato_ros.models.parameters import parameter_shapes
-from gato_ros.models.policy import GatoPolicy
-from gato_ros.models.presets import PRESETS
 from gato_ros.models.weights import CONFIG_FILE, load_weights, save_weights
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,15 +5,15 @@ from functools import partial
 import numpy as np
 import pytest
 
+from gato_ros.bench.ladder import ladder, largest_at
+from gato_ros.bench.step import Options, _interleaved, _Side
 from gato_ros.cli import main
-from gato_ros.cli.bench_ladder import ladder, largest_at
-from gato_ros.cli.bench_step import Options, _interleaved, _Side
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
-from gato_ros.data.episode import EpisodeWriter
-from gato_ros.models.cost import core_parameters
+from gato_ros.data.episodes.episode import EpisodeWriter
+from gato_ros.models.analysis.flops import core_parameters
+from gato_ros.models.analysis.roofline import measured_rates
 from gato_ros.models.layout import token_layout
-from gato_ros.models.machine import measured_rates
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import tokenize, tokenize_actions
 
@@ -47,7 +47,7 @@ def test_presets_verb(tmp_path):
     ],
 )
 def test_bench_step(tmp_path, monkeypatch, preset, context, precisions, sides):
-    monkeypatch.setattr("gato_ros.models.machine.measured_rates", partial(measured_rates, 64, 1))
+    monkeypatch.setattr("gato_ros.models.analysis.roofline.measured_rates", partial(measured_rates, 64, 1))
     assert (
         call(
             "bench",
@@ -97,7 +97,7 @@ def test_the_ladder_finds_the_largest_core_in_time():
 
 
 def test_a_precision_that_does_not_fit_is_left_out_and_named(monkeypatch):
-    from gato_ros.cli import bench_step
+    from gato_ros.bench import step as bench_step
 
     monkeypatch.setattr(bench_step, "_free_memory", lambda: 1e9)
     fitting, left_out = bench_step._fitting(120_000_000, ("float32", "int8", "mixed", "bfloat16"))
@@ -106,7 +106,7 @@ def test_a_precision_that_does_not_fit_is_left_out_and_named(monkeypatch):
 
 
 def test_bench_train(tmp_path, monkeypatch):
-    monkeypatch.setattr("gato_ros.models.machine.measured_rates", partial(measured_rates, 64, 1))
+    monkeypatch.setattr("gato_ros.models.analysis.roofline.measured_rates", partial(measured_rates, 64, 1))
     assert (
         call(
             "bench",
@@ -131,9 +131,9 @@ def test_bench_train(tmp_path, monkeypatch):
 
 
 def test_bench_refuses_what_does_not_fit(tmp_path, monkeypatch, capsys):
-    from gato_ros.cli import bench_step
+    from gato_ros.bench import step as bench_step
 
-    monkeypatch.setattr("gato_ros.models.machine.measured_rates", partial(measured_rates, 64, 1))
+    monkeypatch.setattr("gato_ros.models.analysis.roofline.measured_rates", partial(measured_rates, 64, 1))
     monkeypatch.setattr(bench_step, "BYTES_PER_PARAMETER", 1 << 30)
     assert call("bench", "step", "--preset", "debug", "--json", tmp_path / "b.json") == 2
     assert "free memory" in capsys.readouterr().err and not (tmp_path / "b.json").exists()

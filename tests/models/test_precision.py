@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from gato_ros.core.errors import SetupError
-from gato_ros.models import streaming
 from gato_ros.models.gato import forward_step, sequence_features, sequence_loss
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import flat_names
-from gato_ros.models.precision import PRECISIONS, Quantised, multiply, on_gpu, quantised, serving
 from gato_ros.models.presets import PRESETS
+from gato_ros.models.serving import streaming
+from gato_ros.models.serving.precision import PRECISIONS, Quantised, multiply, on_gpu, quantised, serving
 from gato_ros.models.tokenizer import StepTokens, tokenize
 from gato_ros.models.transformer import with_position_keys
 

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from gato_ros.core.errors import SetupError
-from gato_ros.models import slot_attention, streaming
+from gato_ros.models.analysis.uncached_step import RecomputedStep
 from gato_ros.models.gato import sequence_features
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import continuous_rows
 from gato_ros.models.presets import PRESETS
-from gato_ros.models.recompute import RecomputedStep
+from gato_ros.models.serving import kv_cache_attention as slot_attention
+from gato_ros.models.serving import streaming
 from gato_ros.models.tokenizer import StepTokens, tokenize
 
 STEPS = 48

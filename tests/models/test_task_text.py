@@ -12,14 +12,14 @@ from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.text import text_from_value, value_from_text
-from gato_ros.data.episode import EpisodeWriter, read_episode
+from gato_ros.data.episodes.episode import EpisodeWriter, read_episode
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.contract import FOLDER
 from gato_ros.models import vocabulary
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import parameter_shapes
-from gato_ros.models.policy import GatoPolicy
 from gato_ros.models.presets import PRESETS
+from gato_ros.models.serving.policy import GatoPolicy
 from gato_ros.models.tokenizer import tokenize
 from gato_ros.models.weights import load_weights, save_weights
 

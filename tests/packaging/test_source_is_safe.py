@@ -7,7 +7,7 @@ import pytest
 
 from gato_ros.core.errors import SetupError
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.parameters import GuardParameters, check_parameter_file
+from gato_ros.nodes.runtime.parameters import GuardParameters, check_parameter_file
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
@@ -28,9 +28,9 @@ CALLS = {
 
 TOOLS = {
     # Compiles changed copies of this tree's own source; it refuses to run outside of a clone.
-    "gato_ros/cli/guard_mutants.py": {"compile", "exec"},
+    "gato_ros/bench/guard/mutants.py": {"compile", "exec"},
     # Runs one function of an installed peer, in the peer's own environment.
-    "gato_ros/cli/bench_guard_peers_program.py": {"compile", "exec"},
+    "gato_ros/bench/peers/guard_peers_program.py": {"compile", "exec"},
 }
 """Development tools that run code on purpose; none of them takes it from data."""
 

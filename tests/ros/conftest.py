@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import pytest
 
-from gato_ros.nodes.domain import claim_domain
-from gato_ros.nodes.transport import avoid_shared_memory
+from gato_ros.nodes.runtime.ros_domain import claim_domain
+from gato_ros.nodes.runtime.transport import avoid_shared_memory
 from tests.ros.machine_stalls import Stalls, Waker
 
 ROOT = Path(__file__).resolve().parents[2]

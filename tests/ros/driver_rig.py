@@ -14,8 +14,8 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.quality import COMMAND, REPORT
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.runtime.qos import COMMAND, REPORT
 from tests.drivers.frame_proxy import FrameProxy
 from tests.drivers.sawyer_cell import STROKE_M, Cell
 

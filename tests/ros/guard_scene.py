@@ -9,8 +9,8 @@ from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.quality import PROPOSAL, REPORT
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.runtime.qos import PROPOSAL, REPORT
 
 WIRE = load_embodiment().wire
 

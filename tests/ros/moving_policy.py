@@ -5,7 +5,7 @@ from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import JointState
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.quality import PROPOSAL
+from gato_ros.nodes.runtime.qos import PROPOSAL
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from gato_ros.data.whole_blocks import WholeBlocks
+from gato_ros.data.atomic_blocks import WholeBlocks
 from gato_ros.nodes import recorder_node
 
 quick = WholeBlocks.flush

@@ -7,7 +7,7 @@ import rclpy
 from sensor_msgs.msg import JointState
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.quality import COMMAND, STATE_OUT
+from gato_ros.nodes.runtime.qos import COMMAND, STATE_OUT
 
 # Inside the workspace, gripper down.
 ANGLES = [0.1371, -0.9177, -0.6417, 1.5575, 0.4264, 1.0745, -0.0847]

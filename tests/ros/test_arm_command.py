@@ -16,9 +16,9 @@ from gato_ros.core.errors import SetupError
 from gato_ros.data import messages
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
-from gato_ros.nodes.arm_command import MESSAGES, ArmCommands, demand_joint_state, joint_velocity_of
-from gato_ros.nodes.joint_message import JointsRefused
-from gato_ros.nodes.quality import REPORT
+from gato_ros.nodes.guard.arm_command import MESSAGES, ArmCommands, demand_joint_state, joint_velocity_of
+from gato_ros.nodes.messages.joint_state import JointsRefused
+from gato_ros.nodes.runtime.qos import REPORT
 from tests.ros.guard_scene import Scene
 from tests.ros.still_robot import ANGLES
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gato_ros.nodes.command_watch import UNKNOWN, robot_among
+from gato_ros.nodes.guard.command_watch import UNKNOWN, robot_among
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gato_ros.nodes.debug_picture import (
+from gato_ros.nodes.view.debug_picture import (
     COLOURS,
     COMMANDED,
     LARGEST_ENTROPY_NAT,

@@ -12,7 +12,7 @@ import pytest
 from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.drivers.sawyer_agent.frames import VERSION, Motion, encode
-from gato_ros.nodes.clocks import seconds
+from gato_ros.nodes.messages.clocks import seconds
 from tests.drivers.frame_proxy import as_it_is
 from tests.ros.conftest import Probe, Processes
 from tests.ros.driver_rig import STILL_RAD_S, Rig

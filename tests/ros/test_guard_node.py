@@ -11,9 +11,9 @@ import pytest
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
-from gato_ros.nodes.clocks import seconds
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.quality import COMMAND
+from gato_ros.nodes.messages.clocks import seconds
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.runtime.qos import COMMAND
 from tests.ros.guard_scene import Scene
 
 

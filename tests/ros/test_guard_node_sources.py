@@ -10,8 +10,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.quality import COMMAND, STATE_OUT
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.runtime.qos import COMMAND, STATE_OUT
 from tests.ros.guard_scene import WIRE, Scene
 
 ROBOT_GONE_S = 0.5
@@ -149,8 +149,8 @@ def gone(probe):
 @pytest.mark.fault("P5")
 def test_a_callback_that_fails_latches_and_ends_in_exit_code_1(probe, gone):
     from gato_ros.nodes.guard_node import GuardNode
-    from gato_ros.nodes.managed_node import ManagedNode
-    from gato_ros.nodes.parameters import GuardParameters
+    from gato_ros.nodes.runtime.managed_node import ManagedNode
+    from gato_ros.nodes.runtime.parameters import GuardParameters
 
     node = ManagedNode("guard_node", namespace="/sawyer", context=probe.context)
     guard = GuardNode(node, GuardParameters())
@@ -171,8 +171,8 @@ def test_a_callback_that_fails_latches_and_ends_in_exit_code_1(probe, gone):
 
 def test_what_a_configured_node_is_made_of_is_not_searched_for_garbage_in_mid_motion(probe, gone):
     from gato_ros.nodes.guard_node import GuardNode
-    from gato_ros.nodes.managed_node import ManagedNode
-    from gato_ros.nodes.parameters import GuardParameters
+    from gato_ros.nodes.runtime.managed_node import ManagedNode
+    from gato_ros.nodes.runtime.parameters import GuardParameters
 
     node = ManagedNode("guard_node", namespace="/sawyer", context=probe.context)
     node.prepare(GuardNode, GuardParameters(autostart=False), "guard")

@@ -16,17 +16,17 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.cli import main
-from gato_ros.core.latch_watch import ENDED
-from gato_ros.data.incident import Topic, read_incident, write_incident
-from gato_ros.data.ring import Kept
+from gato_ros.core.guard.incident_filter import ENDED
+from gato_ros.data.incidents.incident import Topic, read_incident, write_incident
+from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import parameter_shapes
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.weights import load_weights, save_weights
-from gato_ros.nodes.clocks import seconds
-from gato_ros.nodes.image import message_from_rgb
-from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT
+from gato_ros.nodes.messages.clocks import seconds
+from gato_ros.nodes.messages.image import message_from_rgb
+from gato_ros.nodes.runtime.qos import CAMERA, COMMAND, REPORT
 
 ROBOT = load_embodiment()
 LAYERS = ["tokens", "proposal", "handover", "verdict", "command"]

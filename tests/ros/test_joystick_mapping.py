@@ -5,7 +5,7 @@ import pytest
 
 from gato_ros.core.errors import SetupError
 from gato_ros.embodiments.yaml_file import read_yaml
-from gato_ros.nodes.joystick_mapping import FOLDER, load_mapping
+from gato_ros.nodes.teleop.joystick_mapping import FOLDER, load_mapping
 
 
 def test_the_gamepads_sticks_and_buttons():

@@ -3,8 +3,8 @@
 import pytest
 
 from gato_ros.core.errors import SetupError
-from gato_ros.nodes.launch_plan import ARGUMENTS, launch_plan, programs
-from gato_ros.nodes.plan import PARAMETERS, loop_plan
+from gato_ros.nodes.runtime.launch_plan import ARGUMENTS, launch_plan, programs
+from gato_ros.nodes.runtime.node_specs import PARAMETERS, loop_plan
 
 LOOP = ["guard_node", "policy_node", "sim_node", "incident_node", "lifecycle_manager"]
 

@@ -11,9 +11,9 @@ from rclpy.callback_groups import CallbackGroup
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
-from gato_ros.nodes.clocks import seconds
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.quality import COMMAND, REPORT
+from gato_ros.nodes.messages.clocks import seconds
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.runtime.qos import COMMAND, REPORT
 from tests.ros.guard_scene import WIRE
 
 CONFIGURE, ACTIVATE, DEACTIVATE, CLEANUP = (

@@ -9,11 +9,11 @@ import pytest
 from sensor_msgs.msg import Image, JointState
 
 from gato_ros.core.errors import SetupError
-from gato_ros.core.freshness import Instant, Sample
+from gato_ros.core.timing.freshness import Instant, Sample
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.image import ImageRefused, message_from_rgb, rgb_from_message
-from gato_ros.nodes.joint_message import JointsRefused, values_by_name
-from gato_ros.nodes.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
+from gato_ros.nodes.messages.image import ImageRefused, message_from_rgb, rgb_from_message
+from gato_ros.nodes.messages.joint_state import JointsRefused, values_by_name
+from gato_ros.nodes.policy.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
 
 ROBOT = load_embodiment()
 PICTURE = np.random.default_rng(0).integers(0, 256, (6, 5, 3), dtype=np.uint8)
@@ -69,7 +69,7 @@ def test_what_the_contract_does_not_promise_is_refused(change, complaint):
 
 
 def test_reading_images_loads_no_opencv():
-    code = "import sys, gato_ros.nodes.image; print('cv2' in sys.modules, 'cv_bridge' in sys.modules)"
+    code = "import sys, gato_ros.nodes.messages.image; print('cv2' in sys.modules, 'cv_bridge' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.split() == ["False", "False"]
 

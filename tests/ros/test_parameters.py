@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from gato_ros.core.errors import SetupError
-from gato_ros.nodes.domain import claim_domain
-from gato_ros.nodes.parameter_file import check_handed_files
-from gato_ros.nodes.parameters import GuardParameters, SimParameters, check_parameter_file, resolve
-from gato_ros.nodes.plan import PARAMETERS, default_parameter_file, loop_plan
+from gato_ros.nodes.runtime.node_specs import PARAMETERS, default_parameter_file, loop_plan
+from gato_ros.nodes.runtime.parameter_file import check_handed_files
+from gato_ros.nodes.runtime.parameters import GuardParameters, SimParameters, check_parameter_file, resolve
+from gato_ros.nodes.runtime.ros_domain import claim_domain
 
 
 @pytest.mark.fault("A1")
@@ -183,7 +183,7 @@ def test_a_workspace_that_is_installed_finds_its_file(tmp_path, monkeypatch):
     share = tmp_path / "install/gato_ros/share/gato_ros/launch/params"
     share.mkdir(parents=True)
     (share / "loop.yaml").write_text("")
-    monkeypatch.setattr("gato_ros.nodes.plan.SOURCE", tmp_path / "site-packages")
+    monkeypatch.setattr("gato_ros.nodes.runtime.node_specs.SOURCE", tmp_path / "site-packages")
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path / 'install/gato_ros'}:/nonexistent")
     assert default_parameter_file() == share / "loop.yaml"
 

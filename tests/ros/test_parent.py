@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from gato_ros.nodes.parent import ENVIRONMENT
+from gato_ros.nodes.runtime.die_with_parent import ENVIRONMENT
 
 NODE = """
 import os, signal, sys, time
-from gato_ros.nodes.parent import ENVIRONMENT, end_with_parent_if_asked
+from gato_ros.nodes.runtime.die_with_parent import ENVIRONMENT, end_with_parent_if_asked
 def told(number, frame):
     print("told", flush=True)
     sys.exit(0)

@@ -15,17 +15,17 @@ from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
-from gato_ros.data.episode import EpisodeWriter
+from gato_ros.data.episodes.episode import EpisodeWriter
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.contract import FOLDER
 from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import decode_actions
 from gato_ros.models.vocabulary import PUBLISHED
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.image import message_from_rgb
-from gato_ros.nodes.introspection import LABELS
-from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_OUT
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.messages.image import message_from_rgb
+from gato_ros.nodes.policy.introspection import LABELS
+from gato_ros.nodes.runtime.qos import CAMERA, COMMAND, REPORT, STATE_OUT
 from tests.ros.still_robot import ANGLES
 
 ROBOT = load_embodiment()

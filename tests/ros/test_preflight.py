@@ -16,14 +16,14 @@ from sensor_msgs.msg import CompressedImage, JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 
-from gato_ros.core.finding import Finding
+from gato_ros.core.check_result import Finding
 from gato_ros.embodiments import load_embodiment
-from gato_ros.embodiments.preflight import against_activation, judge
-from gato_ros.embodiments.preflight_loop import judge_nudge
-from gato_ros.embodiments.sighting import Sighting
-from gato_ros.nodes.doctor_client import DoctorClient
-from gato_ros.nodes.preflight import preflight
-from gato_ros.nodes.quality import COMMAND, REPORT, STATE_OUT
+from gato_ros.embodiments.preflight.judge import against_activation, judge
+from gato_ros.embodiments.preflight.nodes import judge_nudge
+from gato_ros.embodiments.preflight.robot_snapshot import Sighting
+from gato_ros.nodes.preflight.doctor_client import DoctorClient
+from gato_ros.nodes.preflight.gate import preflight
+from gato_ros.nodes.runtime.qos import COMMAND, REPORT, STATE_OUT
 
 ROBOT = load_embodiment()
 WIRE = ROBOT.wire

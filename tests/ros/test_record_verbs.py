@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from gato_ros.cli.bench_record_parity import compare
-from gato_ros.data import roles
-from gato_ros.data.episode import EpisodeWriter, read_episode
+from gato_ros.bench.recorder.parity import compare
+from gato_ros.data.episodes import channel_roles as roles
+from gato_ros.data.episodes.episode import EpisodeWriter, read_episode
+from gato_ros.data.episodes.mcap_channels import load_tracks
 from gato_ros.data.frame_cache import frame_parts
-from gato_ros.data.tracks import load_tracks
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS

@@ -17,16 +17,16 @@ from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
-from gato_ros.data.episode import episode_paths, read_episode
+from gato_ros.bench.recorder.sample_robot import PICTURES, label_of, pictures, read_log, rows_of
+from gato_ros.data.checks.verification import verify_episode
+from gato_ros.data.episodes.episode import episode_paths, read_episode
+from gato_ros.data.episodes.mcap_channels import load_tracks
+from gato_ros.data.episodes.recovery import partial_paths
+from gato_ros.data.episodes.trash import in_trash
 from gato_ros.data.frame_cache import frame_parts
-from gato_ros.data.recovery import partial_paths
-from gato_ros.data.tracks import load_tracks
-from gato_ros.data.trash import in_trash
-from gato_ros.data.verification import verify_episode
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.quality import REPORT
-from gato_ros.nodes.sample_robot import PICTURES, label_of, pictures, read_log, rows_of
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.runtime.qos import REPORT
 
 ROBOT = load_embodiment()
 NO_WATERMARKS = ("-p", "start_above_megabytes:=0", "-p", "finish_below_megabytes:=0")

@@ -14,8 +14,8 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.quality import REPORT, STATE_OUT
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.runtime.qos import REPORT, STATE_OUT
 
 ROBOT = load_embodiment()
 WIRE = ROBOT.wire

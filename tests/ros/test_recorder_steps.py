@@ -11,16 +11,16 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import JointState, TimeReference
 from std_msgs.msg import String
 
+from gato_ros.bench.recorder.sample_robot import ANGLES
 from gato_ros.core.errors import SetupError
-from gato_ros.data.incident import Topic
-from gato_ros.data.ring import Kept
+from gato_ros.data.incidents.incident import Topic
+from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
-from gato_ros.nodes.clocks import stamp_of
-from gato_ros.nodes.image import message_from_rgb
-from gato_ros.nodes.recorder_sensors import header_of
-from gato_ros.nodes.recorder_steps import ClockWentBack, StepMaker
-from gato_ros.nodes.sample_robot import ANGLES
+from gato_ros.nodes.messages.clocks import stamp_of
+from gato_ros.nodes.messages.image import message_from_rgb
+from gato_ros.nodes.recorder.sensors import header_of
+from gato_ros.nodes.recorder.step_segmenter import ClockWentBack, StepMaker
 from tests.robots_of_others import robot_of_others
 
 ROBOT = load_embodiment()

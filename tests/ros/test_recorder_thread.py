@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from gato_ros.data.episode import episode_paths, read_episode
-from gato_ros.data.incident import Topic
-from gato_ros.data.recovery import partial_paths, recover_partial
-from gato_ros.data.ring import Kept
-from gato_ros.nodes.recorder_episode import Outcome
-from gato_ros.nodes.recorder_thread import Begin, End, RecorderThread, ThreadSettings
+from gato_ros.data.episodes.episode import episode_paths, read_episode
+from gato_ros.data.episodes.recovery import partial_paths, recover_partial
+from gato_ros.data.incidents.incident import Topic
+from gato_ros.data.incidents.message_ring import Kept
+from gato_ros.nodes.recorder.episode import Outcome
+from gato_ros.nodes.recorder.thread import Begin, End, RecorderThread, ThreadSettings
 from tests.ros.test_recorder_steps import ROBOT, Wire
 
 FACTS = {"task_text": "stack", "operator": "Ada"}

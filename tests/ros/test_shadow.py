@@ -5,9 +5,9 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import JointState
 
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.guard_shadow import ARM, STATUS
-from gato_ros.nodes.quality import COMMAND, REPORT
+from gato_ros.nodes.guard.shadow import ARM, STATUS
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.runtime.qos import COMMAND, REPORT
 from tests.ros.guard_scene import WIRE, Scene
 
 

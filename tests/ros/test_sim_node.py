@@ -13,10 +13,10 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.clocks import seconds
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.image import rgb_from_message
-from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_IN
+from gato_ros.nodes.messages.clocks import seconds
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.messages.image import rgb_from_message
+from gato_ros.nodes.runtime.qos import CAMERA, COMMAND, REPORT, STATE_IN
 
 ROBOT = load_embodiment()
 

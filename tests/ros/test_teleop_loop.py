@@ -10,13 +10,13 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
-from gato_ros.cli.fault_catalogue import load_catalogue
-from gato_ros.cli.guard_episode import Trace
-from gato_ros.cli.guard_oracle import Oracle
-from gato_ros.core.exact import decode
-from gato_ros.nodes.clocks import seconds
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.quality import JOURNAL, REPORT
+from gato_ros.bench.guard.episode import Trace
+from gato_ros.bench.guard.fault_catalogue import load_catalogue
+from gato_ros.bench.guard.oracle import Oracle
+from gato_ros.core.exact_json import decode
+from gato_ros.nodes.messages.clocks import seconds
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.runtime.qos import JOURNAL, REPORT
 from tests.ros.guard_scene import Scene
 from tests.ros.hands import ROBOT, Ears, Pad
 

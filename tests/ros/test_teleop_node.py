@@ -9,8 +9,8 @@ from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import JointState, Joy
 from std_srvs.srv import SetBool, Trigger
 
-from gato_ros.nodes.clocks import seconds
-from gato_ros.nodes.quality import COMMAND, STATE_OUT
+from gato_ros.nodes.messages.clocks import seconds
+from gato_ros.nodes.runtime.qos import COMMAND, STATE_OUT
 from tests.ros.hands import DEAD_MAN, FULL, GRIPPER, ROBOT, START, WIRE, Ears, Pad
 from tests.ros.screen import Screen
 

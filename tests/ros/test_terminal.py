@@ -7,12 +7,12 @@ import termios
 
 import pytest
 
-from gato_ros.nodes.terminal import keys_in
+from gato_ros.nodes.teleop.terminal import keys_in
 from tests.ros.screen import Screen
 
 PROGRAM = """
 import select, signal, sys, time
-from gato_ros.nodes.terminal import Terminal
+from gato_ros.nodes.teleop.terminal import Terminal
 terminal = Terminal()
 terminal.write("ready")
 if sys.argv[1] == "raise":
@@ -130,7 +130,7 @@ def test_in_the_background_it_is_refused_and_not_stopped(screen):
         "pid = os.fork()\n"
         "if pid:\n    print('ended', os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)\n"
         "else:\n    os.setpgid(0, 0)\n"
-        "    from gato_ros.nodes.terminal import Terminal\n"
+        "    from gato_ros.nodes.teleop.terminal import Terminal\n"
         "    from gato_ros.core.errors import SetupError\n"
         "    try:\n        Terminal()\n"
         "    except SetupError as error:\n        print(error, flush=True)\n        os._exit(2)\n"
@@ -145,7 +145,7 @@ def test_in_the_background_it_is_refused_and_not_stopped(screen):
 
 def test_a_terminal_that_hangs_up_is_noticed():
     program = (
-        "import os, time\nfrom gato_ros.nodes.terminal import Terminal\nterminal = Terminal()\n"
+        "import os, time\nfrom gato_ros.nodes.teleop.terminal import Terminal\nterminal = Terminal()\n"
         "terminal.write('ready')\n"
         "while not terminal.gone:\n    terminal.pressed()\n    time.sleep(0.01)\nos._exit(7)\n"
     )

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from gato_ros.nodes.quality import REPORT
-from gato_ros.nodes.transport import (
+from gato_ros.nodes.runtime.qos import REPORT
+from gato_ros.nodes.runtime.transport import (
     FILES,
     PROFILE,
     RANGE,
@@ -63,7 +63,7 @@ def test_an_installed_ros_tells_by_its_distribution(monkeypatch, distribution, n
     def no_wheel(package):
         raise PackageNotFoundError(package)
 
-    monkeypatch.setattr("gato_ros.nodes.transport.version", no_wheel)
+    monkeypatch.setattr("gato_ros.nodes.runtime.transport.version", no_wheel)
     monkeypatch.setenv("ROS_DISTRO", distribution)
     environment = {RANGE: "LOCALHOST"}
     avoid_shared_memory(environment)

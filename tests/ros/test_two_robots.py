@@ -9,10 +9,10 @@ from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
-from gato_ros.nodes.clocks import nanoseconds, seconds
-from gato_ros.nodes.joint_message import values_by_name
-from gato_ros.nodes.plan import loop_plan
-from gato_ros.nodes.quality import REPORT, STATE_IN
+from gato_ros.nodes.messages.clocks import nanoseconds, seconds
+from gato_ros.nodes.messages.joint_state import values_by_name
+from gato_ros.nodes.runtime.node_specs import loop_plan
+from gato_ros.nodes.runtime.qos import REPORT, STATE_IN
 
 ROBOT = load_embodiment()
 TWISTS = {"left": np.array([0.01, 0.0, 0.0, 0.0]), "right": np.array([0.0, -0.01, 0.0, 0.0])}

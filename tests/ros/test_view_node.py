@@ -11,12 +11,12 @@ import pytest
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float32MultiArray, String
 
+from gato_ros.bench.recorder.sample_robot import ANGLES
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
-from gato_ros.nodes.debug_picture import COLOURS, Scene
-from gato_ros.nodes.image import rgb_from_message
-from gato_ros.nodes.quality import CAMERA, REPORT
-from gato_ros.nodes.sample_robot import ANGLES
+from gato_ros.nodes.messages.image import rgb_from_message
+from gato_ros.nodes.runtime.qos import CAMERA, REPORT
+from gato_ros.nodes.view.debug_picture import COLOURS, Scene
 from gato_ros.nodes.view_node import LATCHED
 from tests.ros.conftest import Heard
 
@@ -115,7 +115,7 @@ def test_markers_are_published_in_the_base_frame(viewed):
 def test_the_workspace_is_a_box_in_the_guards_colour():
     from builtin_interfaces.msg import Time
 
-    from gato_ros.nodes.markers import scene_markers
+    from gato_ros.nodes.view.markers import scene_markers
 
     for level, colour in COLOURS.items():
         (box,) = scene_markers(ROBOT, Scene(level=level), None, Time()).markers

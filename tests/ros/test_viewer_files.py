@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.introspection import LABELS
-from gato_ros.nodes.plan import NAMESPACE, PARAMETERS
+from gato_ros.nodes.policy.introspection import LABELS
+from gato_ros.nodes.runtime.node_specs import NAMESPACE, PARAMETERS
 
 LAUNCH = Path(__file__).resolve().parents[2] / "launch"
 ROBOT = load_embodiment()

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from gato_ros.core.freshness import Instant
-from gato_ros.core.guard import Proposal
+from gato_ros.core.guard.proposal import Proposal
+from gato_ros.core.timing.freshness import Instant
 from gato_ros.embodiments.guard import make_guard
 from gato_ros.sim.world import StackingWorld
 

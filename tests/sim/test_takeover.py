@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.deflection import twist_of
-from gato_ros.core.freshness import Instant
-from gato_ros.core.guard import Proposal
-from gato_ros.core.hand import DeadMan, Hand
+from gato_ros.core.guard.proposal import Proposal
+from gato_ros.core.teleop.operator_input import DeadMan, Hand
+from gato_ros.core.teleop.stick import twist_of
+from gato_ros.core.timing.freshness import Instant
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.guard import make_guard
 from gato_ros.embodiments.kinematics import Kinematics

@@ -16,8 +16,8 @@ from gato_ros.data.frames import load_frames, make_frames, save_frames
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.gato import init
 from gato_ros.models.layout import token_layout
-from gato_ros.models.policy import GatoPolicy
 from gato_ros.models.presets import PRESETS
+from gato_ros.models.serving.policy import GatoPolicy
 from gato_ros.sim.grasp import object_faces
 from gato_ros.sim.task import OBJECT_NAMES
 from gato_ros.training.auxiliary import NAMES, auxiliary_targets

@@ -9,11 +9,11 @@ import pytest
 from gato_ros.cli import train
 from gato_ros.cli.train_sequences import SequenceOptions
 from gato_ros.core.errors import SetupError
+from gato_ros.data.episodes.label import add_label
+from gato_ros.data.episodes.recording import load_recordings
+from gato_ros.data.episodes.trash import trash
 from gato_ros.data.frame_cache import frame_parts
 from gato_ros.data.frames import Frames, join
-from gato_ros.data.label import add_label
-from gato_ros.data.recording import load_recordings
-from gato_ros.data.trash import trash
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import init
 from gato_ros.models.presets import PRESETS

@@ -12,15 +12,15 @@ from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.prompt import Prompt
+from gato_ros.data.episodes.recording import Recording
 from gato_ros.data.frames import Frames, make_frames
-from gato_ros.data.recording import Recording
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.config import Convolution
 from gato_ros.models.gato import init, sequence_logits
 from gato_ros.models.layout import token_layout
 from gato_ros.models.loss import action_loss, masked_action_loss
-from gato_ros.models.policy import GatoPolicy
 from gato_ros.models.presets import PRESETS
+from gato_ros.models.serving.policy import GatoPolicy
 from gato_ros.models.tokenizer import tokenize_actions
 from gato_ros.models.weights import load_weights
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv

@@ -12,8 +12,8 @@ from sensor_msgs.msg import Image, JointState
 from std_srvs.srv import Trigger
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.image import message_from_rgb
-from gato_ros.nodes.quality import CAMERA, REPORT
+from gato_ros.nodes.messages.image import message_from_rgb
+from gato_ros.nodes.runtime.qos import CAMERA, REPORT
 
 ROBOT = load_embodiment()
 CHANNEL = ROBOT.observations[ROBOT.image_keys[0]]

@@ -14,11 +14,11 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
-from gato_ros.cli.fault_catalogue import load_catalogue
+from gato_ros.bench.guard.fault_catalogue import load_catalogue
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.parameters import GuardParameters
-from gato_ros.nodes.quality import REPORT
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.runtime.parameters import GuardParameters
+from gato_ros.nodes.runtime.qos import REPORT
 
 CATALOGUE = load_catalogue()
 WIRE = load_embodiment().wire

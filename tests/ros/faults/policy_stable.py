@@ -15,7 +15,7 @@ from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import JointState
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.quality import PROPOSAL
+from gato_ros.nodes.runtime.qos import PROPOSAL
 
 PR_SET_PDEATHSIG = 1
 ROBOT = load_embodiment()

@@ -19,9 +19,9 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.clocks import seconds, stamp_of
-from gato_ros.nodes.image import message_from_rgb
-from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_OUT
+from gato_ros.nodes.messages.clocks import seconds, stamp_of
+from gato_ros.nodes.messages.image import message_from_rgb
+from gato_ros.nodes.runtime.qos import CAMERA, COMMAND, REPORT, STATE_OUT
 
 ANGLES = [0.1371, -0.9177, -0.6417, 1.5575, 0.4264, 1.0745, -0.0847]
 WELL = {

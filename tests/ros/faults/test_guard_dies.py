@@ -6,9 +6,9 @@ import time
 import pytest
 from sensor_msgs.msg import JointState
 
-from gato_ros.cli.fault_catalogue import load_catalogue
+from gato_ros.bench.guard.fault_catalogue import load_catalogue
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.quality import STATE_IN
+from gato_ros.nodes.runtime.qos import STATE_IN
 from tests.ros.guard_scene import Scene
 
 ROBOT = load_embodiment()

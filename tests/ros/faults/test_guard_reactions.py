@@ -11,8 +11,8 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.quality import COMMAND, PROPOSAL, STATE_OUT
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.runtime.qos import COMMAND, PROPOSAL, STATE_OUT
 
 ROBOT = load_embodiment()
 STILL_S = 0.3

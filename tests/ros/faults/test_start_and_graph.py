@@ -17,9 +17,9 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image, JointState
 
 from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.diagnosis import values_of
-from gato_ros.nodes.image import message_from_rgb
-from gato_ros.nodes.quality import CAMERA, COMMAND, REPORT, STATE_IN, STATE_OUT
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.messages.image import message_from_rgb
+from gato_ros.nodes.runtime.qos import CAMERA, COMMAND, REPORT, STATE_IN, STATE_OUT
 from tests.ros.still_robot import ANGLES
 
 ROBOT = load_embodiment()

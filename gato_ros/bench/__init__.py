@@ -1,0 +1,1 @@
+"""Speed, peers and kill tests. Not needed to drive a robot."""

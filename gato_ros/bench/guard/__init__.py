@@ -1,0 +1,1 @@
+"""Evidence for the guard: fuzz, oracle, mutants, fault catalogue."""

@@ -1,0 +1,198 @@
+"""One fuzzed episode: an arm that follows the guard's commands, and inputs that nobody should send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import numpy as np
+
+from gato_ros.core.guard.guard import Guard
+from gato_ros.core.guard.proposal import Proposal, RobotState
+from gato_ros.core.timing.freshness import Instant
+from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.embodiments.guard import make_guard
+from gato_ros.embodiments.kinematics import Kinematics, differential_ik
+from gato_ros.embodiments.loading import DEFAULT
+
+TICK_S = 0.01
+CLOCK_AHEAD_S = 1.7e9
+"""The stamping clock and the steady clock have nothing in common."""
+ROBOT_TIMEOUT_S = 0.2
+WISHES = ("any", "flip", "wall", "steady", "policy")
+"""any float; sign flips every tick; at a wall; one wish held; as a policy proposes."""
+CORNERS = np.array([0.0, -0.0, 5e-324, -5e-324, 1e-310, 1e-200, 1e200, 1e308, -1e308, 0.07, -0.07, 1.0, -1.0])
+
+
+@dataclass
+class Trace:
+    """What happened, one row per tick; all of the true arm, whatever it reported."""
+
+    inside: bool
+    """It began in the workspace with the gripper down, and no tick came late: it has to stay there."""
+    wish: str
+    """Which of WISHES."""
+    rows: dict[str, list] = field(default_factory=dict)
+
+    def add(self, **values) -> None:
+        for name, value in values.items():
+            self.rows.setdefault(name, []).append(value)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return np.array(self.rows[name])
+
+    def __len__(self) -> int:
+        return len(next(iter(self.rows.values())))
+
+
+@cache
+def _robot(name: str) -> tuple[Embodiment, Kinematics, np.ndarray]:
+    """The robot and [poses joints] angles with the tool inside the workspace, gripper down."""
+    robot = load_embodiment(name)
+    kinematics, ik, limits = Kinematics(robot), differential_ik(robot), robot.motion_limits
+    rng, q, poses = np.random.default_rng(0), np.array(robot.arm.posture_rad), []
+    for _ in range(40):
+        goal = rng.uniform(limits.workspace_lower, limits.workspace_upper)
+        for _ in range(400):
+            tool = kinematics.tool(q)
+            q = q + 0.02 * ik.joint_velocity(q, tool.jacobian, tool.rotation, np.append(goal - tool.position, 0.0) * 3)
+        poses.append(q)
+    return robot, kinematics, np.array(poses)
+
+
+def any_float(rng: np.random.Generator, size: int, broken: float = 0.0) -> np.ndarray:
+    """[size] floats over the whole finite range by their bits, corner cases, and NaN or infinity for a share."""
+    values = rng.integers(0, 2**64, size, np.uint64).view(np.float64)
+    values = np.where(np.isfinite(values), values, 1.0)
+    values = np.where(rng.random(size) < 0.3, rng.choice(CORNERS, size), values)
+    return np.where(rng.random(size) < broken, rng.choice([np.nan, np.inf, -np.inf], size), values)
+
+
+class Episode:
+    """A guard, an arm, and a random hand on every input."""
+
+    def __init__(self, seed: int, ticks: int, embodiment: str = DEFAULT):
+        self._rng, self._ticks = np.random.default_rng(seed), ticks
+        self._robot, self._kinematics, poses = _robot(embodiment)
+        rng = self._rng
+        self._guard: Guard = make_guard(self._robot)
+        self._wish_kind = str(rng.choice(WISHES))
+        anywhere, self._ragged = rng.random() < 0.1, rng.random() < 0.2
+        lower, upper, _ = self._robot.joint_limits
+        self._q = rng.uniform(lower, upper) if anywhere else rng.choice(poses).copy()
+        self._faults = 0.0 if rng.random() < 0.4 else rng.uniform(0.0, 0.1)
+        self._direction = rng.normal(size=4) * 10.0 ** rng.uniform(-2.0, 2.0)
+        if rng.random() < 0.1:
+            self._direction = any_float(rng, 4)
+        self._now_s, self._clock_s, self._pressed, self._human = 10.0, CLOCK_AHEAD_S + 10.0, False, False
+        self._held: tuple[np.ndarray, float] = (np.zeros(4), 0.02)
+        self.trace = Trace(not anywhere and not self._ragged, self._wish_kind)
+
+    def run(self) -> Trace:
+        """Every tick of the episode."""
+        self._guard.step({}, self._state(), self._instant())
+        self._guard.reset(self._state(), self._instant())
+        velocity = np.zeros(len(self._q))
+        for number in range(self._ticks):
+            elapsed_s = self._pass_time()
+            passed_s = elapsed_s if 0.0 <= elapsed_s < np.inf else TICK_S
+            self._q = self._q + velocity * min(passed_s, ROBOT_TIMEOUT_S)
+            velocity = self._tick(number, passed_s)
+        return self.trace
+
+    def _pass_time(self) -> float:
+        rng, before_s = self._rng, self._now_s
+        step_s = TICK_S * rng.uniform(0.9, 1.1)
+        if self._ragged:
+            step_s = float(rng.choice([0.0, 1e-9, 1e-4, 0.002, 0.01, 0.01, 0.015, 0.03, 0.06]))
+            if rng.random() < 0.02:
+                step_s = float(rng.choice([-1.0, 0.15, 0.5, 1e9, -1e9]))
+        self._now_s, self._clock_s = before_s + step_s, self._clock_s + max(step_s, 0.0)
+        return self._now_s - before_s
+
+    def _instant(self) -> Instant:
+        return Instant(self._now_s, self._clock_s)
+
+    def _state(self) -> RobotState:
+        return self._kinematics.state(self._q, np.zeros(len(self._q)), self._clock_s, self._now_s)
+
+    def _wish(self, number: int) -> np.ndarray:
+        rng = self._rng
+        if self._wish_kind == "any":
+            return any_float(rng, 4, 0.002)
+        if self._wish_kind == "flip":
+            return self._direction if number % 2 else -self._direction
+        if self._wish_kind == "policy" and number % 5 == 0:
+            self._direction = rng.uniform(self._robot.action_lower[:4], self._robot.action_upper[:4])
+        return self._direction
+
+    def _proposal(self, source: str, number: int) -> Proposal | None:
+        rng = self._rng
+        if rng.random() < self._faults:
+            if rng.random() < 0.3:
+                return None
+            stamp_s, receipt_s = rng.choice([0.0, -0.07, -0.2, 0.2, 3600.0, -3600.0, np.nan, np.inf, -np.inf], 2)
+            self._held = (any_float(rng, 4, 0.1), float(any_float(rng, 1, 0.1)[0]))
+            return Proposal(*self._held, self._clock_s + stamp_s, self._now_s + receipt_s, source)
+        usual = [0.0, 0.02, self._robot.gripper.stroke_m]
+        opening_m = float(rng.choice(usual)) if rng.random() < 0.5 else float(any_float(rng, 1)[0])
+        self._held = (self._wish(number), opening_m)
+        return Proposal(*self._held, self._clock_s, self._now_s, source)
+
+    def _reported(self, honest: RobotState) -> RobotState | None:
+        """What the robot says: the truth, or nonsense."""
+        rng = self._rng
+        if rng.random() >= self._faults:
+            return honest
+        kind = rng.integers(5)
+        if kind == 0:
+            return None
+        if kind == 1:
+            ages = rng.choice([-0.2, -1.0, 0.2, 3600.0, np.nan, np.inf, -np.inf], 2)
+            return replace(honest, stamp_s=honest.stamp_s + ages[0], received_s=honest.received_s + ages[1])
+        names = ["joint_position", "joint_velocity", "jacobian", "tool_position", "capsule_ends"]
+        name = rng.choice(names if honest.capsule_ends is not None else names[:-1])
+        broken = getattr(honest, name).copy()
+        broken.flat[rng.integers(broken.size)] = rng.choice([np.nan, np.inf, -np.inf])
+        if kind > 2:
+            jump = rng.choice([-1.0, 1.0]) * rng.uniform(0.3, 3.0, len(self._q))
+            name, broken = "joint_position", honest.joint_position + jump
+        return replace(honest, **{str(name): broken})
+
+    def _tick(self, number: int, passed_s: float) -> np.ndarray:
+        rng, guard, honest, now = self._rng, self._guard, self._state(), self._instant()
+        if rng.random() < self._faults:
+            if rng.random() < 0.5:
+                self._pressed = not self._pressed
+                guard.emergency_stop(self._pressed)
+            else:
+                guard.latch("fuzz")
+        elif guard.latched and rng.random() < 0.2:
+            if self._pressed and rng.random() < 0.5:
+                self._pressed = False
+                guard.emergency_stop(False)
+            guard.reset(honest, now)
+        if rng.random() < 0.02:
+            self._human = not self._human
+        proposals = {"policy": self._proposal("policy", number)}
+        if self._human:
+            proposals["human"] = self._proposal("human", number)
+        latched = guard.latched is not None
+        command, verdict = guard.step(proposals, self._reported(honest), now)
+        opening_m = np.nan if command.gripper_opening_m is None else command.gripper_opening_m
+        self.trace.add(
+            velocity=command.joint_velocity,
+            following=verdict.following,
+            pressed=self._pressed,
+            latched=latched,
+            told=command.gripper_opening_m is not None,
+            opening_m=opening_m,
+            position=self._q,
+            tool=honest.tool_position,
+            jacobian=honest.jacobian,
+            ends=honest.capsule_ends,
+            passed_s=passed_s,
+            now_s=self._now_s,
+            wish=self._held[0],
+        )
+        return command.joint_velocity

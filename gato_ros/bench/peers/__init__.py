@@ -1,0 +1,1 @@
+"""Other implementations beside ours, in one run."""

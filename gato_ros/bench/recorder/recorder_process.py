@@ -1,0 +1,120 @@
+"""recorder_node as a child process that is asked by its services and may be killed: for measurements."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.executors import SingleThreadedExecutor
+from std_srvs.srv import Trigger
+
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.runtime.node_client import LoopFailed
+from gato_ros.nodes.runtime.qos import REPORT
+
+LIMIT_S = 60.0
+ANSWER_S = 2.0
+
+
+class RecorderProcess:
+    """A context manager; ends the process with SIGINT. Needs rclpy to be initialised."""
+
+    def __init__(self, folder: Path, namespace: str, parameters: Mapping[str, object] | None = None):
+        settings = {
+            "folder": str(folder),
+            "start_above_megabytes": 0,
+            "finish_below_megabytes": 0,
+            **(parameters or {}),
+        }
+        given = [part for name, value in settings.items() for part in ("-p", f"{name}:={json.dumps(value)}")]
+        self._command = [
+            sys.executable,
+            "-m",
+            "gato_ros.nodes.recorder_node",
+            "--ros-args",
+            "-r",
+            f"__ns:=/{namespace}",
+            *given,
+        ]
+        self._node = rclpy.create_node("recorder_process", namespace=namespace)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self._node)
+        self._clients: dict[str, object] = {}
+        self._told: dict[str, str] = {}
+        self._node.create_subscription(DiagnosticStatus, "recorder_node/status", self._on_status, REPORT)
+        self.process: subprocess.Popen | None = None
+
+    def _on_status(self, message: DiagnosticStatus) -> None:
+        self._told = values_of(message)
+
+    def __enter__(self) -> RecorderProcess:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.end(signal.SIGINT)
+        self._executor.shutdown()
+        self._node.destroy_node()
+
+    def start(self) -> None:
+        """Start a process and wait for its services."""
+        self._told = {}
+        self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
+        # Its word, too: one that was killed passes for ready until its lease ends.
+        self._wait(
+            lambda: (
+                self._client("start").service_is_ready()
+                and self._told.get("unheard") == self._told.get("unusable") == ""
+            ),
+            "recorder_node and its sensors",
+        )
+
+    def end(self, number: int) -> None:
+        """Send the process a signal and wait for its end."""
+        if self.process is not None:
+            if self.process.poll() is None:
+                self.process.send_signal(number)
+            self.process.wait(timeout=LIMIT_S)
+            self.process = None
+
+    def call(self, verb: str) -> None:
+        """Call a service; LoopFailed if it refuses."""
+        client, end_s, tries = self._client(verb), time.monotonic() + LIMIT_S, 0
+        self._wait(client.service_is_ready, verb)
+        while True:
+            # A call may go to the one that was killed, or the answer come before our ears are known: made again.
+            future, tries = client.call_async(Trigger.Request()), tries + 1
+            asked_s = time.monotonic()
+            self._wait(lambda: future.done() or time.monotonic() - asked_s > ANSWER_S, verb)  # noqa: B023
+            if future.done():
+                break
+            if time.monotonic() > end_s:
+                raise LoopFailed(f"waited {LIMIT_S:g} s for the answer to {verb}")
+        # The second of two that both arrived is refused, and what was asked is done.
+        if not future.result().success and tries == 1:
+            raise LoopFailed(f"recorder_node refused to {verb}: {future.result().message}")
+
+    def finished(self, count: int) -> Path:
+        """Wait until so many episodes are kept; the last one's path."""
+        self._wait(lambda: int(self._told.get("kept", 0)) >= count, f"{count} finished episodes")
+        return Path(self._told["last_path"])
+
+    def _client(self, verb: str):
+        if verb not in self._clients:
+            self._clients[verb] = self._node.create_client(Trigger, f"recorder_node/{verb}")
+        return self._clients[verb]
+
+    def _wait(self, done, what: str) -> None:
+        end_s = time.monotonic() + LIMIT_S
+        while not done():
+            self._executor.spin_once(timeout_sec=0.01)
+            if self.process is not None and self.process.poll() is not None:
+                raise LoopFailed(f"recorder_node ended with exit code {self.process.returncode}")
+            if time.monotonic() > end_s:
+                raise LoopFailed(f"waited {LIMIT_S:g} s for {what}")

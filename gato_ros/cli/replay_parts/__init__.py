@@ -1,0 +1,1 @@
+"""The parts of `replay`, one per layer of the loop."""

@@ -1,0 +1,100 @@
+"""The guard's part of a replay: what it was given, what it made of it, and what went over the wire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gato_ros.cli.replay_parts.layer import Layer
+from gato_ros.core.exact_json import decode, difference
+from gato_ros.core.guard.arbiter import HUMAN
+from gato_ros.core.guard.proposal import Proposal
+from gato_ros.core.guard.verdict import Command
+from gato_ros.core.journal import repeat
+from gato_ros.core.timing.freshness import Instant
+
+if TYPE_CHECKING:
+    from gato_ros.cli.replay_parts.wire import Wire
+
+SAME_MOMENT_S = 1e-6
+
+
+def replay_guard(wire: Wire) -> list[Layer]:
+    """Compare the guard's layers; ValueError for a journal of another version of the package."""
+    handover = Layer("handover", "what the guard received is what was proposed on the wire")
+    verdict = Layer("verdict", "what the guard decided, and the command it made")
+    texts = [text for _, text in wire.guard_journal]
+    at_s = {json.loads(text)["n"]: wire.at_s(stamp_ns) for stamp_ns, text in wire.guard_journal}
+    seen: set[tuple[str, float]] = set()
+    for again in repeat(texts):
+        for proposal in _all(Proposal, again.arguments):
+            if (proposal.source, proposal.stamp_s) not in seen:
+                seen.add((proposal.source, proposal.stamp_s))
+                _hand_over(handover, wire, proposal, at_s[again.number])
+        if not again.judged:
+            verdict.skip("the guard's state is not known yet")
+        else:
+            where, recorded, replayed = difference(again.recorded, again.repeated) if not again.equal else ("", "", "")
+            verdict.compare(
+                again.equal, at_s[again.number], ".".join(filter(None, (again.call, where))), recorded, replayed
+            )
+    return [handover, verdict, _commands(wire)]
+
+
+def _hand_over(layer: Layer, wire: Wire, proposal: Proposal, at_s: float) -> None:
+    sent = (wire.human_proposals if proposal.source == HUMAN else wire.proposals).get(proposal.stamp_s)
+    if sent is None:
+        return layer.skip("the proposal is not in the recording")
+    got = np.append(proposal.twist, proposal.gripper_opening_m)
+    layer.compare(sent.tobytes() == got.tobytes(), at_s, "proposal", sent, got)
+
+
+def _all(kind: type, value: Any) -> Iterator[Any]:
+    """The values of a kind among nested ones."""
+    if isinstance(value, kind):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _all(kind, item)
+    elif isinstance(value, dict):
+        yield from _all(kind, list(value.values()))
+
+
+def _commands(wire: Wire) -> Layer:
+    """Each command is stamped after the step that made it and before the next."""
+    layer = Layer("command", "what went to the robot is what the guard commanded")
+    clocks, velocities, whole = [], [], []
+    last = None
+    for _, text in wire.guard_journal:
+        entry = json.loads(text)
+        if last is not None and entry["n"] != last + 1 and whole:
+            whole[-1] = False  # a step may be missing behind this one
+        last = entry["n"]
+        if entry.get("call") == "step":
+            now = next(_all(Instant, decode(entry["arguments"])), None)
+            command = next(_all(Command, decode(entry["result"])), None)
+            if now is not None and command is not None:
+                clocks.append(now.clock_s)
+                velocities.append(command.joint_velocity.tobytes())
+                whole.append(True)
+    clocks = np.array(clocks)
+    for _ in range(wire.other_commands):
+        layer.skip("sent in another form than joint velocities by name")
+    for stamp_ns, stamp_s, velocity in wire.commands:
+        last_before = int(np.searchsorted(clocks, stamp_s, side="right")) - 1
+        if not 0 <= last_before < len(clocks) - 1 or not whole[last_before]:
+            layer.skip("the step that made it is not in the recording")
+            continue
+        # Simulated time stands still between steps: any of one moment may have made it.
+        same = np.flatnonzero(np.abs(clocks - clocks[last_before]) < SAME_MOMENT_S)
+        layer.compare(
+            velocity.tobytes() in [velocities[i] for i in same],
+            wire.at_s(stamp_ns),
+            "joint_velocity",
+            velocity,
+            np.frombuffer(velocities[last_before]),
+        )
+    return layer

@@ -1,0 +1,1 @@
+"""The guard's mathematics: the last thing before the wire."""

@@ -1,0 +1,281 @@
+"""The last thing before the wire: from a proposed motion to a joint command that is always safe to send."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from gato_ros.core.guard.arbiter import Arbiter, Choice
+from gato_ros.core.guard.differential_ik import DifferentialIk
+from gato_ros.core.guard.gripper_hold import GripperHold
+from gato_ros.core.guard.joint_slew import JointSlew, SlewLimits
+from gato_ros.core.guard.joint_watch import JointWatch
+from gato_ros.core.guard.motion import MotionLimits, between, capped
+from gato_ros.core.guard.proposal import Proposal, RobotState
+from gato_ros.core.guard.settings import PARTS, GuardLimits, GuardSettings
+from gato_ros.core.guard.verdict import Command, Level, Verdict
+from gato_ros.core.timing.freshness import Instant, Sample, timing_fault
+
+__all__ = ["Command", "Guard", "GuardLimits", "GuardSettings", "Level", "Proposal", "RobotState", "Verdict"]
+
+NOT_ARMED = "not_armed"
+EMERGENCY_STOP = "emergency_stop"
+ROBOT_GONE = "robot_gone"
+LATCHING = ("non_finite_proposal", "joint_position_jump", "outside_joint_range", ROBOT_GONE)
+"""Faults that latch at once: a broken source, a broken sensor, or no robot."""
+RETURN = 0.05
+"""Outside the workspace, up to this part of the speed that was asked for brings the tool back."""
+SHORTEST_S = 0.001
+"""Steps that follow each other faster repeat the command; the next one makes up for the time."""
+
+
+class Guard:
+    """`step` turns the newest proposals and robot state into a joint command and says why.
+
+    Checks, in this order: latch; the guard's own tick gap; robot state finite, fresh by receipt on the steady
+    clock and by stamp (the worse counts, a future stamp is a fault), and not jumping; who is in command (emergency
+    stop, human, policy, nobody), and whether that proposal is finite and fresh. Then, for the motion: tool speed,
+    acceleration, workspace with look-ahead; inverse kinematics; its result finite; joint range, singularity and
+    clearance, which scale the whole motion; joint and tool acceleration; jerk.
+
+    A failed check stops the arm: from this very tick the last commanded joint velocities shrink to zero in one
+    direction, at the contract's decelerations, with rounded ends. That needs no sensor. A proposal stays valid for
+    `proposal_validity_s` after receipt, so a dead policy is answered by a decelerating command that long after
+    its last message.
+
+    Latched at once: at start (`not_armed`), on an emergency stop, on the faults in LATCHING. Latched after
+    `latch_after_s`: any other stop of an arm that had been following a policy. Before the first proposal the guard
+    just stands. A latch ends only by `reset`, which is refused while the emergency stop is pressed, the robot state
+    is bad, or the arm still moves; after it the arm stands until a proposal received later than the reset arrives.
+    The gripper holds its last commanded opening on every stop: it never opens because of a fault.
+
+    All methods are functions of their arguments and of the calls before: the same calls give the same commands.
+    """
+
+    def __init__(self, motion: MotionLimits, ik: DifferentialIk, settings: GuardSettings, limits: GuardLimits):
+        self._ik, self._settings, self._limits = ik, settings, limits
+        self._on = {part: part not in settings.off for part in PARTS}
+        wide = replace(motion, workspace_lower=np.full(3, -np.inf), workspace_upper=np.full(3, np.inf))
+        self._motion = motion if self._on["workspace"] else wide
+        round_s = max(
+            motion.linear_acceleration / limits.linear_jerk, motion.angular_acceleration / limits.angular_jerk
+        )
+        self._slew = JointSlew(
+            SlewLimits(ik.velocity_limit, limits.joint_acceleration, motion, round_s if self._on["jerk"] else 0.0)
+        )
+        self._arbiter = Arbiter(settings.proposal_validity_s, settings.future_tolerance_s, settings.hand_back_ramp_s)
+        self._watch = JointWatch(ik.velocity_limit, ik.position_lower, ik.position_upper, settings.tick_s)
+        self._gripper = GripperHold(settings.stroke_m, settings.gripper_dwell_s if self._on["gripper_dwell"] else 0.0)
+        self._clearance = limits.clearance if self._on["clearance"] else None
+        self._latch: str | None = NOT_ARMED
+        self._emergency = False
+        self._last_steady_s: float | None = None
+        self._owed_s = 0.0
+        self._back_s = -math.inf
+        self._broken_off_s: float | None = None
+        self._moved = False
+
+    @property
+    def latched(self) -> str | None:
+        """The reason of the latch, or None."""
+        return self._latch
+
+    @property
+    def off(self) -> tuple[str, ...]:
+        """The parts that are switched off."""
+        return self._settings.off
+
+    def emergency_stop(self, pressed: bool) -> None:
+        """Report the emergency stop; releasing it does not end the latch."""
+        self._emergency = pressed
+        if pressed:
+            self.latch(EMERGENCY_STOP)
+
+    def latch(self, reason: str) -> None:
+        """Stop and stay stopped until `reset`; the first reason is kept."""
+        if self._latch is None or self._latch == NOT_ARMED:
+            self._latch = reason
+
+    def reset(self, state: RobotState | None, now: Instant) -> str | None:
+        """End the latch; returns None, or the reason why it is refused."""
+        if self._emergency:
+            return EMERGENCY_STOP
+        if fault := self._state_fault(state, now):
+            return fault
+        if self._slew.moving:
+            return "still_moving"
+        self._latch, self._broken_off_s, self._moved = None, None, False
+        self._arbiter.forget(now)
+        return None
+
+    def step(
+        self, proposals: Mapping[str, Proposal | None] | Proposal | None, state: RobotState | None, now: Instant
+    ) -> tuple[Command, Verdict]:
+        """The command for this instant; never raises, never returns a non-finite or out-of-bounds velocity.
+
+        Args:
+            proposals: the newest of each source (`human`, `policy`); one alone is its source's.
+        """
+        if proposals is None or isinstance(proposals, Proposal):
+            proposals = {} if proposals is None else {proposals.source: proposals}
+        gap = self._pass_time(now)
+        choice = self._arbiter.choose(proposals, now, not self._slew.moving)
+        if gap:
+            self._arbiter.forget(now)  # what waited meanwhile is not news
+            self._back_s = now.steady_s
+        faults = ["guard_gap"] if gap else []
+        faults += [fault for fault in (self._state_fault(state, now) or self._jump_fault(state), choice.fault) if fault]
+        # While the guard was away it heard nothing: that is no fault of the robot's.
+        if state is not None and now.steady_s - max(state.received_s, self._back_s) > self._settings.robot_gone_s:
+            faults.append(ROBOT_GONE)
+        limits: tuple[str, ...] = ()
+        if not faults and self._latch is None and self._owed_s >= SHORTEST_S:
+            fault, limits = self._follow(choice, state, min(self._owed_s, 2 * self._settings.tick_s))
+            faults += [fault] if fault else []
+            if not faults:
+                self._owed_s = 0.0
+                limits += self._gripper.follow(choice.proposal.gripper_opening_m, now.steady_s)
+        for fault in faults:
+            if fault in LATCHING:
+                self.latch(fault)
+        if faults or self._latch is not None:
+            self._slew.stop(self._owed_s)
+            self._owed_s = 0.0
+            self._note_stop(choice, faults, now)
+        else:
+            self._broken_off_s, self._moved = None, True
+        command = Command(self._slew.velocity.copy(), self._gripper.opening_m)
+        return command, self._verdict(faults, limits, choice, state, now)
+
+    def _pass_time(self, now: Instant) -> bool:
+        """Count the time since the last step; True if the guard was away, or its clock is not to be trusted."""
+        before, self._last_steady_s = self._last_steady_s, now.steady_s
+        elapsed_s = 0.0 if before is None else now.steady_s - before
+        # A stop goes on even where the clock says nothing.
+        self._owed_s += elapsed_s if 0.0 <= elapsed_s < math.inf else self._settings.tick_s
+        return not 0.0 <= elapsed_s <= self._settings.longest_gap_s
+
+    def _state_fault(self, state: RobotState | None, now: Instant) -> str | None:
+        if state is None:
+            return "missing_state"
+        if not all(np.isfinite(array).all() for array in state.arrays()):
+            return "non_finite_state"
+        if self._clearance is not None and state.capsule_ends is None:
+            return "state_without_capsules"
+        fault = timing_fault(
+            Sample(None, state.stamp_s, state.received_s),
+            now,
+            self._settings.state_max_age_s,
+            self._settings.future_tolerance_s,
+        )
+        return f"{fault}_state" if fault else None
+
+    def _jump_fault(self, state: RobotState) -> str | None:
+        return "joint_position_jump" if self._on["joint_jump"] and self._watch.jumped(state) else None
+
+    def _follow(self, choice: Choice, state: RobotState, dt: float) -> tuple[str | None, tuple[str, ...]]:
+        """Move towards what was chosen; what went wrong, or None, and the limits that acted."""
+        wanted = np.asarray(choice.proposal.twist, np.float64) * choice.share
+        # Finite inputs can still overflow on the way (1e308 squared); the check on the result catches it.
+        with np.errstate(all="ignore"):
+            self._slew.resume()
+            ahead = self._slew.ahead()
+            position = state.tool_position + state.jacobian[:3] @ ahead
+            # Whatever is kept away from may be approached so fast that a stop from the next tick on ends before it.
+            gain = 2.0 / (self._slew.stop_s + self._settings.tick_s)
+            slow = np.append(capped(wanted[:3], self._motion.linear_speed), wanted[3])
+            short = self._short_of_walls(slow, position, gain)
+            twist = self._motion.limit(short, self._slew.aim_twist(state.jacobian), position, dt)
+            try:
+                free = self._ik.unlimited(state.joint_position, state.jacobian, state.tool_rotation, twist)
+                if not np.isfinite(free).all():
+                    return "ik_failed", ()
+                if self._on["joint_range"] and self._watch.leaves_further(state.joint_position, free):
+                    return "outside_joint_range", ()
+                velocity, limits = self._kept_clear(free, state, ahead, gain)
+            except np.linalg.LinAlgError:
+                return "ik_failed", ()
+            if not np.isfinite(velocity).all():
+                return "ik_failed", ()
+            velocity = self._slew.stoppable(velocity, state.jacobian)
+            if self._slew.follow(velocity, state.jacobian, dt):
+                limits += ("acceleration",)
+            if choice.share < 1.0:
+                limits += ("hand_back_ramp",)
+            return None, self._limits_met(wanted, slow, short, position) + limits
+
+    def _short_of_walls(self, twist: np.ndarray, position: np.ndarray, gain: float) -> np.ndarray:
+        """`twist` [4] without what a stop could not end inside the workspace, and from outside a little inwards.
+
+        Stops end on an arc, and the inverse kinematics leaks: along a wall both would add up. What brings the tool
+        back is a small part of what was asked for; a tool that is to stand stands.
+        """
+        asked = max(
+            np.abs(twist[:3]).max() / self._motion.linear_speed, min(1.0, abs(twist[3]) / self._motion.angular_speed)
+        )
+        most = RETURN * asked * self._motion.linear_speed
+        lower = gain * (self._motion.workspace_lower - position)
+        upper = gain * (self._motion.workspace_upper - position)
+        return np.append(between(twist[:3], np.minimum(lower, most), np.maximum(upper, -most)), twist[3])
+
+    def _kept_clear(
+        self, free: np.ndarray, state: RobotState, ahead: np.ndarray, gain: float
+    ) -> tuple[np.ndarray, tuple[str, ...]]:
+        """`free` [joints] scaled to what joint range, singularity and clearance allow, and which of them did."""
+        velocity, limits = free, []
+        if self._on["joint_range"]:
+            gain_near_ends = min(self._ik.limit_gain, gain)
+            velocity = self._ik.within_limits(state.joint_position + ahead, free, gain_near_ends)
+            if np.abs(velocity - free).max() > 1e-9:
+                limits.append("joints")
+            if self._watch.outside(state.joint_position).any():
+                limits.append("outside_joint_range")
+        else:
+            velocity = free * min(1.0, float(np.min(self._ik.velocity_limit / np.maximum(np.abs(free), 1e-12))))
+        share = self._limits.singularity.share(state.jacobian, velocity) if self._on["singularity"] else 1.0
+        if share < 1.0:
+            velocity = velocity * share
+            limits.append("singularity")
+        if self._clearance is not None:
+            ends = state.capsule_ends + state.capsule_jacobians @ ahead
+            share = self._clearance.share(ends, state.capsule_jacobians, velocity, min(self._ik.limit_gain, gain))
+            if share < 1.0:
+                velocity = velocity * share
+                limits.append("clearance")
+        return velocity, tuple(limits)
+
+    def _limits_met(
+        self, wanted: np.ndarray, slow: np.ndarray, short: np.ndarray, position: np.ndarray
+    ) -> tuple[str, ...]:
+        fast = (slow != wanted).any() or abs(wanted[3]) > self._motion.angular_speed
+        kept = self._motion.stoppable(short[:3], position, self._settings.tick_s)
+        return ("speed",) * bool(fast) + ("workspace",) * bool(np.abs(kept - slow[:3]).max() > 1e-9)
+
+    def _note_stop(self, choice: Choice, faults: list[str], now: Instant) -> None:
+        if choice.fault == "hand_back":
+            # A human who lets go has ended a motion as it should end.
+            self._broken_off_s, self._moved = None, False
+        if not self._moved:
+            return
+        if self._broken_off_s is None:
+            self._broken_off_s = now.steady_s
+        if faults and not now.steady_s - self._broken_off_s <= self._settings.latch_after_s:
+            self.latch(faults[0])
+
+    def _verdict(
+        self, faults: list[str], limits: tuple[str, ...], choice: Choice, state: RobotState | None, now: Instant
+    ) -> Verdict:
+        ages = [
+            math.inf if item is None else Sample(None, item.stamp_s, item.received_s).age_s(now)
+            for item in (choice.proposal, state)
+        ]
+        source = EMERGENCY_STOP if self._emergency else choice.source
+        if self._latch is not None:
+            reasons = (self._latch, *(fault for fault in faults if fault != self._latch))
+            return Verdict(Level.LATCHED, reasons, *ages, source, self.off)
+        if faults:
+            return Verdict(Level.STOPPING, tuple(faults), *ages, source, self.off)
+        return Verdict(Level.LIMITED if limits else Level.OK, limits, *ages, source, self.off)

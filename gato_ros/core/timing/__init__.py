@@ -1,0 +1,1 @@
+"""Ages, rates and the pace of a control loop."""

@@ -1,0 +1,1 @@
+"""Whether an episode may be learned from and exported."""

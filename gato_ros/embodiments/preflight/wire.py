@@ -1,0 +1,325 @@
+"""Judgements of the wire before a robot may move: who is on a topic, of what type and quality, how often and when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from gato_ros.core.check_result import Finding, green, red, yellow
+from gato_ros.core.timing.arrivals import Timing
+from gato_ros.embodiments.contract import Embodiment
+from gato_ros.embodiments.preflight.robot_snapshot import Endpoint, Quality, Sighting, Topic
+
+IMAGE, JOINT_STATE = "sensor_msgs/msg/Image", "sensor_msgs/msg/JointState"
+TWIST = "geometry_msgs/msg/TwistStamped"
+LOOP = ("guard_node", "policy_node", "sim_node")
+"""Nodes of ours without which nothing moves: what they cannot hear is red."""
+FUTURE_TOLERANCE_S = 0.05
+"""As the nodes' parameter `future_tolerance_s`."""
+SLIGHTLY_AHEAD_S = 0.005
+OTHER_TIME_S = 1e6
+"""Clocks that differ by so much [s] do not show the same kind of time."""
+OTHER_CLOCK_S = 1.0
+"""No path takes so long [s]: stamps as old as that are another clock's."""
+REPEATED_SHARE = 0.1
+SLOW_SHARE = 0.8
+"""Cameras slower than this share of the control rate are pointed out."""
+SILENT_S = 0.5
+LARGEST_SPREAD_S = 0.1
+"""As in the observations that policy_node makes."""
+CLOCK_FIX = "synchronise the clocks (chrony, PTP), or set use_sim_time alike on all nodes"
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """A topic that observations are made of."""
+
+    topic: str
+    kind: str
+    max_age_s: float
+    frame_id: str = ""
+    """Of a camera."""
+
+
+def sensors(robot: Embodiment, keys: tuple[str, ...] | None = None) -> tuple[Sensor, ...]:
+    """The topics that the observations `keys` (None: all) are made of; joint states always, for the guard."""
+    cameras = [robot.observations[key] for key in robot.image_keys if keys is None or key in keys]
+    sources = {
+        getattr(robot.observations[key], "source", "") for key in (robot.observation_keys if keys is None else keys)
+    }
+    joints, gripper = robot.wire.joint_states, robot.wire.gripper_states
+    found = [Sensor(camera.topic, IMAGE, camera.max_age_s, camera.frame_id) for camera in cameras]
+    found.append(Sensor(joints.topic, JOINT_STATE, joints.max_age_s))
+    if sources & {"gripper_opening", "gripper_grasp"} and gripper.topic != joints.topic:
+        found.append(Sensor(gripper.topic, JOINT_STATE, gripper.max_age_s))
+    return tuple(found)
+
+
+def base_name(node: str) -> str:
+    """`guard_node` of `/sawyer/guard_node`."""
+    return node.rsplit("/", 1)[-1]
+
+
+def judge_sensor(robot: Embodiment, sensor: Sensor, seen: Sighting) -> list[Finding]:
+    """All that is wrong with a sensor's topic, or one green row."""
+    topic = seen.topics.get(sensor.topic, Topic())
+    if not topic.publishers:
+        return [red(sensor.topic, "nobody publishes it", _where_else(sensor.topic, seen), unusable=True)]
+    found = [
+        replace(row, unusable=not topic.timing.heard) for row in wrong_types(sensor.topic, sensor.kind, topic, seen)
+    ]
+    if len(topic.publishers) > 1 and not _share_a_topic(robot, sensor, topic, seen):
+        found.append(
+            red(
+                sensor.topic,
+                f"{len(topic.publishers)} publishers: {_names(topic.publishers)}",
+                "end all but the robot's; is one left over from an earlier start?",
+            )
+        )
+    if not topic.timing.heard:
+        if not found:
+            found.append(
+                red(
+                    sensor.topic,
+                    f"has a publisher, {_names(topic.publishers)}, and nothing arrives",
+                    "is the sensor on? Images too large for the middleware are lost whole: send smaller ones",
+                    unusable=True,
+                )
+            )
+        return found
+    found += judge_stamps(sensor.topic, sensor.max_age_s, topic.timing, seen.simulated)
+    if not seen.simulated:
+        found += _judge_rate(robot, sensor, topic.timing)
+    if sensor.frame_id:
+        found += _judge_frames(robot, sensor, topic)
+    timing = topic.timing
+    return found or [
+        green(
+            sensor.topic, f"{timing.rate_hz:.1f} Hz, {timing.age_s * 1e3:.0f} ms old, from {_names(topic.publishers)}"
+        )
+    ]
+
+
+def _share_a_topic(robot: Embodiment, sensor: Sensor, topic: Topic, seen: Sighting) -> bool:
+    """Whether several publishers each say the state of joints of their own: an arm's driver and a gripper's."""
+    heard = seen.joints if sensor.topic == robot.wire.joint_states.topic else seen.gripper
+    if sensor.kind != JOINT_STATE or heard is None:
+        return False
+    lists = {frozenset(names) for names in (heard.names, *heard.beside)}
+    return len(lists) >= len(topic.publishers) and sum(map(len, lists)) == len(frozenset().union(*lists))
+
+
+def _where_else(topic: str, seen: Sighting) -> str:
+    if others := seen.elsewhere.get(topic):
+        return f"there is {', '.join(others)}: name that namespace, or remap"
+    return "start the robot or its driver; are namespace, ROS_DOMAIN_ID and discovery range the same on both sides?"
+
+
+def _names(endpoints: tuple[Endpoint, ...]) -> str:
+    return ", ".join(sorted(endpoint.node for endpoint in endpoints))
+
+
+def wrong_types(name: str, kind: str, topic: Topic, seen: Sighting, obeyed: bool = False) -> Iterator[Finding]:
+    """Publishers, and readers that matter, of another type than the contract's: DDS never connects them.
+
+    Args:
+        obeyed: the topic is a command.
+    """
+    for endpoint in topic.publishers:
+        if endpoint.kind != kind:
+            yield red(
+                name,
+                f"{endpoint.node} publishes {endpoint.kind}, expected {kind}",
+                "publish the contract's type, or remap that topic away",
+            )
+    for endpoint in topic.subscribers:
+        if endpoint.kind != kind and _matters(endpoint, seen, obeyed):
+            yield red(
+                name,
+                f"{endpoint.node} listens for {endpoint.kind}, expected {kind}: it hears nothing",
+                "mend the listener's type",
+            )
+
+
+def _matters(listener: Endpoint, seen: Sighting, obeyed: bool) -> bool:
+    """Whether somebody who hears nothing keeps the loop from working: our own nodes, and whoever obeys commands."""
+    return base_name(listener.node) in LOOP or listener.node in seen.observers or (obeyed and obeys(listener, seen))
+
+
+def obeys(listener: Endpoint, seen: Sighting) -> bool:
+    """Whether a node that listens to commands carries them out."""
+    name = base_name(listener.node)
+    return listener.node not in seen.observers and name not in seen.observers and not name.startswith("_ros2cli")
+
+
+def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Finding]:
+    what, period_s = f"{sensor.topic}: rate", timing.period_s
+    if timing.silent_s > max(SILENT_S, 3.0 * sensor.max_age_s):
+        return [red(what, f"nothing for {timing.silent_s:.1f} s", "the sensor has stopped: look at its driver")]
+    if timing.heard < 2:
+        return [red(what, "one message in all", "raise the sensor's rate: is it published on change only?")]
+    said, fix = f"{timing.rate_hz:.1f} Hz", "raise the sensor's rate, or relieve the machine"
+    if period_s > sensor.max_age_s:
+        return [
+            red(
+                what,
+                f"{said}: between two messages the last one gets older than the {sensor.max_age_s * 1e3:.0f} "
+                "ms of the contract, and the arm stops",
+                fix,
+            )
+        ]
+    if sensor.frame_id and timing.rate_hz < SLOW_SHARE * robot.control_rate_hz:
+        return [yellow(what, f"{said}, control goes at {robot.control_rate_hz:g} Hz", fix)]
+    if period_s > 0.5 * sensor.max_age_s:
+        return [yellow(what, f"{said}: one that is lost stops the arm, at {sensor.max_age_s * 1e3:.0f} ms", fix)]
+    if timing.longest_gap_s > sensor.max_age_s:
+        return [
+            yellow(
+                what,
+                f"a gap of {timing.longest_gap_s * 1e3:.0f} ms, longer than the age limit of "
+                f"{sensor.max_age_s * 1e3:.0f} ms: the arm stops in it",
+                "relieve machine or network",
+            )
+        ]
+    return []
+
+
+def judge_stamps(topic: str, max_age_s: float, timing: Timing, simulated: bool = False) -> list[Finding]:
+    """Stamps that are missing, stand still, go back, come from the future or from long ago.
+
+    In simulated time they may stand still and be old: the simulator waits for a command.
+    """
+    what, heard = f"{topic}: stamps", timing.heard
+    if timing.unstamped:
+        return [
+            red(
+                what,
+                f"{timing.unstamped} of {heard} messages carry none",
+                "the driver has to stamp each with the time of its measurement",
+                unusable=True,
+            )
+        ]
+    if abs(timing.age_s) > OTHER_TIME_S:
+        said = f"{timing.age_s:.0f} s from this clock: one is wall time and the other simulated"
+        return [red(what, said, CLOCK_FIX, unusable=True)]
+    if simulated and not timing.backwards:
+        return []
+    if heard > 2 and timing.repeated == heard - 1:
+        return [
+            red(
+                what,
+                f"stand still over {heard} messages",
+                "the driver repeats its last message, or its clock stands: look at both",
+                unusable=True,
+            )
+        ]
+    if timing.backwards:
+        return [
+            red(
+                what,
+                f"go back {timing.backwards} times in {heard} messages",
+                "are there two sources, a replay, or a clock that is being set?",
+            )
+        ]
+    found = []
+    if timing.repeated > REPEATED_SHARE * heard:
+        found.append(
+            red(
+                what,
+                f"{timing.repeated} of {heard} repeat the one before",
+                "the driver sends old messages again: send each once",
+            )
+        )
+    age_s = timing.age_s
+    if age_s < -FUTURE_TOLERANCE_S:
+        found.append(red(what, f"{-age_s:.3f} s in the future", CLOCK_FIX))
+    elif age_s > max_age_s:
+        found.append(
+            red(
+                what,
+                f"{age_s:.3f} s old on arrival, the contract allows {max_age_s:g} s",
+                f"a slow path, or clocks that differ: {CLOCK_FIX}",
+                unusable=age_s > max(max_age_s, OTHER_CLOCK_S),
+            )
+        )
+    elif age_s < -SLIGHTLY_AHEAD_S:
+        found.append(yellow(what, f"{-age_s * 1e3:.0f} ms in the future", CLOCK_FIX))
+    elif age_s > 0.5 * max_age_s:
+        found.append(
+            yellow(
+                what,
+                f"{age_s * 1e3:.0f} ms old on arrival, more than half of the contract's {max_age_s * 1e3:.0f} ms",
+                f"a slow path, or clocks that differ: {CLOCK_FIX}",
+            )
+        )
+    return found
+
+
+def judge_sync(sensors_: Iterable[Sensor], seen: Sighting) -> list[Finding]:
+    """Whether the sensors show one instant: the policy is shown their newest messages as one world."""
+    if seen.simulated:
+        return []
+    ages_s = {
+        sensor.topic: age_s
+        for sensor in sensors_
+        if math.isfinite(age_s := seen.topics.get(sensor.topic, Topic()).timing.age_s)
+    }
+    if len(ages_s) < 2:
+        return []
+    oldest, newest = max(ages_s, key=ages_s.get), min(ages_s, key=ages_s.get)
+    spread_s = ages_s[oldest] - ages_s[newest]
+    said = f"{oldest} is {spread_s * 1e3:.0f} ms older than {newest}"
+    if spread_s > LARGEST_SPREAD_S:
+        return [red("sensors together", said, "they do not show one instant: a slow driver, or " + CLOCK_FIX)]
+    return [green("sensors together", said)]
+
+
+def _judge_frames(robot: Embodiment, sensor: Sensor, topic: Topic) -> list[Finding]:
+    wrong = sorted(topic.frame_ids - {sensor.frame_id})
+    if not wrong:
+        return []
+    others = {robot.observations[key].frame_id for key in robot.image_keys} - {sensor.frame_id}
+    fix = (
+        "the cameras are swapped: exchange their cables or topics"
+        if set(wrong) & others
+        else "set the driver's frame_id, or the contract's (no leading slash)"
+    )
+    said = f"{', '.join(map(repr, wrong))}, expected {sensor.frame_id!r}"
+    return [red(f"{sensor.topic}: frame", said, fix, unusable=True)]
+
+
+def clash(offered: Quality, asked: Quality) -> str:
+    """Why DDS does not connect a publisher with a subscription, or nothing."""
+    if asked.reliable and not offered.reliable:
+        return "best effort is offered, reliable asked for"
+    if asked.kept and not offered.kept:
+        return "durability volatile is offered, transient local asked for"
+    if offered.deadline_s > asked.deadline_s:
+        return f"a deadline of {offered.deadline_s:g} s is offered, {asked.deadline_s:g} s asked for"
+    if asked.by_hand and not offered.by_hand:
+        return "liveliness automatic is offered, manual asked for"
+    if offered.lease_s > asked.lease_s:
+        return f"a liveliness lease of {offered.lease_s:g} s is offered, {asked.lease_s:g} s asked for"
+    return ""
+
+
+def judge_quality(seen: Sighting, topics: Iterable[str], obeyed: Collection[str]) -> list[Finding]:
+    """Publishers and subscriptions of one type that DDS will not connect; `obeyed` are the topics that are commands."""
+    found, pairs = [], 0
+    for name in topics:
+        topic = seen.topics.get(name, Topic())
+        for publisher in topic.publishers:
+            for listener in topic.subscribers:
+                pairs += 1
+                why = clash(publisher.quality, listener.quality) if publisher.kind == listener.kind else ""
+                if why:
+                    row = red if _matters(listener, seen, name in obeyed) else yellow
+                    found.append(
+                        row(
+                            f"{name}: quality of service",
+                            f"{listener.node} hears nothing of {publisher.node}: {why}",
+                            "give both the profile of gato_ros/nodes/runtime/qos.py",
+                        )
+                    )
+    return found or [green("quality of service", f"{pairs} pairs of publisher and subscription fit")]

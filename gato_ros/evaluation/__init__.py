@@ -1,0 +1,1 @@
+"""Episodes to outcomes, intervals, reports and model cards."""

@@ -1,0 +1,233 @@
+"""Episodes of a policy side by side, and the rates, pairs, films and page that come of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from gato_ros.core.bounds import Clips, CountOrNone, Episodes, Processes, Seed
+from gato_ros.core.errors import SetupError
+from gato_ros.evaluation.option_checks import OutFile, OutFolder
+from gato_ros.evaluation.progress import counted
+from gato_ros.evaluation.worker_pool import worker_pool
+
+if TYPE_CHECKING:
+    from gato_ros.evaluation.plan import Plan
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which policy, on what."""
+
+    policy: str = "expert"
+    """`expert` (scripted, sees ground truth), `hold`, a folder with weights, or the name of shipped ones."""
+    set: str = "cubes"
+    """Object set: cubes, triplet1 .. triplet5, train; triplets (the five one after another), or all (all seven)."""
+    task: str = "red_on_blue"
+    """What to stack on what: red_on_blue or blue_on_green."""
+    embodiment: str = "sawyer_rgb_stacking"
+    """Name or path of the contract; sawyer_rgb_stacking_told tells the policy the task in words."""
+    episodes: Episodes = 100
+    """Episodes of each set. The 95 % interval of 100 is about 20 points wide, of 400 about 10."""
+    seed: Seed = 900_000
+    """Seed of the first episode; the next ones count up. Policies never train on 900000 and above."""
+    perturb: str | None = None
+    """Disturb the world: camera_shift, light, colour, latency, dropped_frames, action_noise or physics; all runs
+    the plain world first and then each. Every episode gets the full magnitude; only its direction is chance."""
+    level: Literal["low", "medium", "high"] = "medium"
+    """How much: medium is camera_shift 5 mm and half a degree, light and colour well away from plain, latency 50 ms,
+    every fifth frame dropped, action_noise a tenth of the range, friction 1.3 and mass 1.5 times more or less. low is
+    half and high is twice of that (a delay in whole ticks of 50 ms: never less than one)."""
+    prompt: Path | None = None
+    """Also measure after prompts from this episode, or from those of this folder."""
+    against: Path | None = None
+    """Compare with this result, episode by episode, on the seeds and sets that both have."""
+    result: Path | None = None
+    """Run nothing: compare this result with the one of --against. Options on what to run are not read."""
+    video: OutFolder | None = None
+    """Film failed episodes again into this folder: failures.mp4 (both cameras of each, side by side) and
+    failures.png (how they ended)."""
+    video_episodes: Clips = 12
+    """At most so many, of as many kinds of failure as there are."""
+    report: OutFile | None = None
+    """Write all this as one HTML page, which needs no file beside it; works with --result, too."""
+    report_videos: CountOrNone = 4
+    """Successes to film for the page, and as many failures."""
+    workers: Processes = os.cpu_count() or 1
+    """Processes."""
+    compilation_cache: str = ""
+    """Folder for compiled code, `off`, or nothing: the user's cache."""
+    quiet: bool = False
+    """No progress bar and no table."""
+    json: Path | None = None
+    """Write the result here as JSON, every episode's outcome included."""
+
+
+def run(options: Options) -> dict:
+    """Evaluate with a progress bar; the rates by set."""
+    if options.result:
+        return _compare_files(options)
+    from gato_ros.evaluation.plan import check
+    from gato_ros.evaluation.policy_source import choose_compilation_cache
+
+    choose_compilation_cache(options.compilation_cache)
+    plan = check(options)
+    with worker_pool(options.workers) as pool:
+        outcomes = _episodes(options, plan, pool)
+        result = _result(options, plan, outcomes)
+        if options.json:  # before the film: that can fail, and the episodes are worth more
+            from gato_ros.core.files import write_json
+
+            write_json(options.json, result)
+        plan.partial.delete()
+        if options.video:
+            from gato_ros.evaluation.failure_video import film_failures
+
+            result["video"] = film_failures(outcomes, options.video, options.video_episodes, pool)
+        if options.report:
+            _report(options, plan, outcomes, result, pool)
+    if not options.quiet:
+        from gato_ros.evaluation.table import print_result
+
+        print_result(result)
+    return result
+
+
+def _episodes(options: Options, plan: Plan, pool: Executor) -> dict:
+    """Outcome of every job, those that an interrupted run left included, in the order of the jobs."""
+    from gato_ros.evaluation.episode import Job, run_job
+
+    jobs = [
+        Job(
+            options.policy,
+            name,
+            seed,
+            perturbation,
+            options.level,
+            options.task,
+            options.embodiment,
+            str(plan.prompts[seed % len(plan.prompts)]) if part else None,
+            part,
+        )
+        for perturbation in plan.perturbations
+        for part in plan.prompt_parts
+        for name in plan.sets
+        for seed in range(options.seed, options.seed + options.episodes)
+    ]
+    outcomes = {job: plan.partial.get(job) for job in jobs}
+    done = [outcome for outcome in outcomes.values() if outcome]
+    stacked, count = sum(outcome.success for outcome in done), len(done)
+    if done and not options.quiet:
+        print(f"{count} of {len(jobs)} episodes were done before: {plan.partial.path}")
+    with counted("evaluate", len(jobs), count, options.quiet) as advance:
+        try:
+            futures = {pool.submit(run_job, job): job for job in jobs if outcomes[job] is None}
+            for future in as_completed(futures):
+                outcome = outcomes[futures[future]] = future.result()
+                plan.partial.add(futures[future], outcome)
+                stacked, count = stacked + outcome.success, count + 1
+                advance(f"{stacked} of {count} stacked")
+        except BaseException:
+            plan.partial.close()
+            if kept := plan.partial.on_disk():
+                print(
+                    f"{kept} of {len(jobs)} episodes are kept in {plan.partial.path}; the same command goes on",
+                    file=sys.stderr,
+                )
+            raise
+    return outcomes
+
+
+def _by_condition(outcomes: dict) -> dict[str, dict[str, list]]:
+    """Condition -> object set -> episodes, in the order of the jobs."""
+    sorted_out: dict[str, dict[str, list]] = {}
+    for job, outcome in outcomes.items():
+        sorted_out.setdefault(job.condition, {}).setdefault(job.object_set, []).append(outcome)
+    return sorted_out
+
+
+def _result(options: Options, plan: Plan, outcomes: dict) -> dict:
+    from gato_ros import __version__
+    from gato_ros.embodiments import load_embodiment
+    from gato_ros.evaluation.comparison import compare, compare_with
+    from gato_ros.evaluation.episode import PROMPTS, condition
+
+    by_condition = _by_condition(outcomes)
+    first = condition(plan.perturbations[0], options.level)
+    embodiment = load_embodiment(options.embodiment)
+    result = {
+        "policy": options.policy,
+        "weights_sha256": plan.weights_sha256,
+        "seed": options.seed,
+        "task": options.task,
+        "perturbation": {"name": options.perturb, "level": options.level} if plan.perturbations[0] else None,
+        **_rates(by_condition[first]),
+        "embodiment": embodiment.name,
+        "contract_digest": embodiment.digest,
+        "package_version": __version__,
+    }
+    if len(plan.perturbations) > 1:
+        disturbed = {name: by_condition[condition(name, options.level)] for name in plan.perturbations if name}
+        result["perturbations"] = {
+            name: {"level": options.level, **_rates(rows), "against_plain": compare(rows, by_condition[first])}
+            for name, rows in disturbed.items()
+        }
+    if plan.prompts:
+        result["prompts"] = {
+            part: {**_rates(by_condition[name]), "against_plain": compare(by_condition[name], by_condition[first])}
+            for part, name in PROMPTS.items()
+        }
+        result["prompt_files"], result["prompt_steps"] = [path.name for path in plan.prompts], plan.prompt_steps
+    if plan.other:
+        result["against"] = compare_with(by_condition, result, plan.other)
+    return result
+
+
+def _report(options: Options, plan: Plan, outcomes: dict, result: dict, pool: Executor) -> None:
+    from gato_ros.evaluation.comparison import ABOUT, EvaluationResult
+    from gato_ros.evaluation.episode import PROMPTS, condition
+    from gato_ros.evaluation.report import NONE_WANTED, film_episodes, write_report
+
+    about = {key: result[key] for key in ABOUT}
+    this = EvaluationResult(options.report, options.policy, about, _by_condition(outcomes))
+    blocks = {
+        condition(name, options.level): block["against_plain"]["all"]
+        for name, block in result.get("perturbations", {}).items()
+    }
+    blocks |= {PROMPTS[part]: block["against_plain"]["all"] for part, block in result.get("prompts", {}).items()}
+    clips = film_episodes(outcomes, options.report_videos, pool)
+    write_report(options.report, this, plan.other, result.get("against"), blocks, clips, NONE_WANTED)
+    result["report"] = str(options.report)
+
+
+def _rates(sets: dict[str, list]) -> dict:
+    from gato_ros.training.evaluation import summarise
+
+    rows = {name: summarise(outcomes) for name, outcomes in sets.items()}
+    return {"sets": rows, "mean_rate": sum(row["rate"] for row in rows.values()) / len(rows)}
+
+
+def _compare_files(options: Options) -> dict:
+    """The comparison of two files, without an episode."""
+    from gato_ros.evaluation.comparison import check_common, compare_with, read_result
+    from gato_ros.evaluation.plan import check_report
+    from gato_ros.evaluation.report import write_report
+    from gato_ros.evaluation.table import print_comparison
+
+    check_report(options.report)
+
+    if options.against is None:
+        raise SetupError(expected="--against with --result", got="--result alone", fix="say what to compare it with")
+    this, that = read_result(options.result), read_result(options.against)
+    seeds = [one.seed for sets in this.conditions.values() for rows in sets.values() for one in rows]
+    check_common(next(iter(this.conditions.values())), range(min(seeds), max(seeds) + 1), this.conditions, that)
+    against = compare_with(this.conditions, this.about, that)
+    if not options.quiet:
+        print_comparison(against)
+    if options.report:
+        write_report(options.report, this, that, against)
+    return {"policy": this.policy, "result": str(options.result), **this.about, "against": against}

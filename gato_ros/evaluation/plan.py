@@ -1,0 +1,169 @@
+"""What the options of an evaluation mean, checked before anything is started."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gato_ros.core.bounds import LARGEST_SEED, check_bounds
+from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.evaluation.comparison import EvaluationResult, check_common, read_result
+from gato_ros.evaluation.episode import PROMPTS, condition
+from gato_ros.evaluation.partial_result import PartialResult
+
+if TYPE_CHECKING:
+    from gato_ros.core.policy import Policy
+    from gato_ros.embodiments import Embodiment
+    from gato_ros.evaluation.evaluate import Options
+
+ALL = "all"
+TRIPLETS = "triplets"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What options mean, checked."""
+
+    sets: tuple[str, ...]
+    perturbations: tuple[str | None, ...]
+    """None is the plain world."""
+    weights_sha256: str | None
+    """Of params.safetensors; None for a policy without weights."""
+    partial: PartialResult
+    """The episodes that are done."""
+    other: EvaluationResult | None = None
+    """What to compare with."""
+    prompts: tuple[Path, ...] = ()
+    """Episode files that prompts are taken from, in turn."""
+    prompt_steps: int = 0
+    """Control steps of a prompt, if its episode has so many."""
+
+    @property
+    def prompt_parts(self) -> tuple[str | None, ...]:
+        """None is without a prompt."""
+        return (None, *PROMPTS) if self.prompts else (None,)
+
+
+def check(options: Options) -> Plan:
+    """The episodes to run; SetupError for anything that cannot work, before anything is started."""
+    from gato_ros.sim.randomisation import PERTURBATIONS
+    from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS, stack_task
+
+    stack_task(options.task)
+    groups = {TRIPLETS: tuple(TEST_TRIPLETS), ALL: tuple(OBJECT_SETS)}
+    if options.set not in (*groups, *OBJECT_SETS):
+        raise unknown_name("an object set", options.set, (*OBJECT_SETS, *groups))
+    sets = groups.get(options.set, (options.set,))
+    if options.perturb not in (None, ALL, *PERTURBATIONS):
+        raise unknown_name("a perturbation", options.perturb, (*PERTURBATIONS, ALL))
+    perturbations = (None, *PERTURBATIONS) if options.perturb == ALL else (options.perturb,)
+    _check_numbers_and_places(options)
+    other = _other(options, sets, perturbations)
+    return _with_policy(options, sets, perturbations, other)
+
+
+def _check_numbers_and_places(options: Options) -> None:
+    if options.perturb is None and options.level != "medium":
+        raise SetupError(
+            expected="--perturb with --level",
+            got=f"--level {options.level} alone",
+            fix="say what to disturb, or --perturb all",
+        )
+    check_bounds(options)
+    if options.prompt and options.perturb:
+        raise SetupError(expected="--prompt or --perturb", got="both", fix="measure one after the other")
+    if not 0 <= options.seed <= LARGEST_SEED - options.episodes:
+        raise SetupError(
+            expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]",
+            got=str(options.seed),
+            fix="choose another seed",
+        )
+    if options.json and (options.json.is_dir() or any(path.is_file() for path in options.json.parents)):
+        raise SetupError(
+            expected="a file that can be written for --json", got=str(options.json), fix="choose another place"
+        )
+    check_report(options.report)
+    if options.video and any(path.is_file() for path in (options.video, *options.video.parents)):
+        raise SetupError(
+            expected="a folder that can be made for --video", got=str(options.video), fix="choose another place"
+        )
+
+
+def check_report(path: Path | None) -> None:
+    """SetupError where no page can be written."""
+    if path and (path.is_dir() or any(parent.is_file() for parent in path.parents)):
+        raise SetupError(expected="a file that can be written for --report", got=str(path), fix="choose another place")
+
+
+def _other(options: Options, sets: tuple[str, ...], perturbations: tuple[str | None, ...]) -> EvaluationResult | None:
+    """The result to compare with; SetupError if nothing could be compared."""
+    if options.against is None:
+        return None
+    other = read_result(options.against)
+    check_common(
+        sets,
+        range(options.seed, options.seed + options.episodes),
+        [condition(name, options.level) for name in perturbations],
+        other,
+    )
+    return other
+
+
+def _with_policy(
+    options: Options, sets: tuple[str, ...], perturbations: tuple[str | None, ...], other: EvaluationResult | None
+) -> Plan:
+    from gato_ros import __version__
+    from gato_ros.embodiments import load_embodiment
+    from gato_ros.evaluation.policy_source import WEIGHTS_FILE, make_policy, weights_folder
+    from gato_ros.sim.task import stack_task
+
+    embodiment = load_embodiment(options.embodiment)
+    policy = make_policy(options.policy, embodiment, stack_task(options.task))
+    prompts = _check_prompts(options, policy, embodiment) if options.prompt else ()
+    files: dict[str, str] = {}
+    if options.policy not in ("expert", "hold"):
+        folder = weights_folder(options.policy)
+        files = {
+            name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (WEIGHTS_FILE, "config.json")
+        }
+    identity = {
+        "policy": files or options.policy,
+        "sets": list(sets),
+        "seed": options.seed,
+        "task": options.task,
+        "perturbations": list(perturbations),
+        "level": options.level if options.perturb else None,
+        "contract_digest": embodiment.digest,
+        "package_version": __version__,
+    }
+    if prompts:
+        identity["prompts"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in prompts]
+    path = options.json.with_name(options.json.name + ".partial.jsonl") if options.json else None
+    return Plan(
+        sets,
+        perturbations,
+        files.get(WEIGHTS_FILE),
+        PartialResult(path, identity),
+        other,
+        prompts,
+        getattr(policy, "prompt_steps", 0),
+    )
+
+
+def _check_prompts(options: Options, policy: Policy, embodiment: Embodiment) -> tuple[Path, ...]:
+    """The files to take prompts from; SetupError if the policy or one of them is not fit for it."""
+    from gato_ros.data.episodes.prompt import prompt_files, read_prompt
+
+    if not getattr(policy, "prompt_steps", 0):
+        raise SetupError(
+            expected="weights that were trained with prompts",
+            got=options.policy,
+            fix="leave --prompt out, or train an autoregressive preset with a prompt share above 0",
+        )
+    files = tuple(prompt_files(options.prompt))[: options.episodes]
+    for path in files:
+        for part in PROMPTS:
+            policy.check_prompt(read_prompt(path, embodiment, policy.observation_keys, policy.prompt_steps, part))
+    return files

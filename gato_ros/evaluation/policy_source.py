@@ -1,0 +1,123 @@
+"""Policies by the name a user gives, and the environment that shows each of them what it may see."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gato_ros.core.observation import PRIVILEGED_PREFIX
+from gato_ros.core.policy import HoldPolicy, Policy
+from gato_ros.embodiments import Embodiment
+from gato_ros.evaluation.option_checks import check_place
+from gato_ros.models.shipped import CONFIG_FILE, SHIPPED, shipped_policies, weights_folder
+from gato_ros.models.shipped import PARAMETERS_FILE as WEIGHTS_FILE
+
+if TYPE_CHECKING:
+    from gato_ros.sim.env import RgbStackingEnv
+    from gato_ros.sim.randomisation import Randomisation
+    from gato_ros.sim.task import StackTask
+
+__all__ = [
+    "CONFIG_FILE",
+    "SHIPPED",
+    "WEIGHTS_FILE",
+    "choose_compilation_cache",
+    "make_environment",
+    "make_policy",
+    "shipped_policies",
+    "weights_folder",
+]
+COMPILATION_CACHE = "GATO_ROS_COMPILATION_CACHE"
+"""Environment variable of models/serving/compilation.py, named here so that nobody imports JAX for it."""
+DEFAULT = "sawyer_mastery"
+"""The shipped policy that verbs take when none is named."""
+
+
+def driving_weights(name: str, robot: Embodiment) -> Path:
+    """The absolute folder of weights that a process still to be started will load for `robot`, looked through here.
+
+    Raises:
+        SetupError: no weights, damaged ones, or another robot's; before anything runs.
+    """
+    from gato_ros.models.weights import load_weights
+
+    folder = weights_folder(name).resolve()
+    load_weights(folder, robot)
+    return folder
+
+
+def choose_compilation_cache(wanted: str) -> None:
+    """Where policies of this process and of its workers keep compiled code; nothing: as it was."""
+    if wanted and wanted != "off":
+        check_place("--compilation-cache", Path(wanted), as_folder=True)  # JAX would do without it and say nothing
+    if wanted:
+        os.environ[COMPILATION_CACHE] = wanted
+
+
+def make_policy(name: str, embodiment: Embodiment, task: StackTask | None = None) -> Policy:
+    """The policy called `name`: `expert` (sees ground truth), `hold`, a folder with weights or a shipped name.
+
+    Args:
+        task: what the expert stacks on what, red on blue by default; weights know one task only, their own.
+
+    Raises:
+        SetupError: no such policy; damaged weights; weights of another embodiment.
+    """
+    if name == "hold":
+        return HoldPolicy()
+    if name == "expert":
+        from gato_ros.sim.expert import StackingExpert
+        from gato_ros.sim.task import RED_ON_BLUE
+
+        return StackingExpert(embodiment, task or RED_ON_BLUE)
+    folder = weights_folder(name, besides=("expert", "hold"))
+    from gato_ros.embodiments.privileged import contract_for, reads_privileged
+    from gato_ros.models.serving.compilation import keep_compiled
+    from gato_ros.models.serving.policy import GatoPolicy
+    from gato_ros.models.weights import weights_config
+
+    keep_compiled()
+    keys = weights_config(folder).observation_keys
+    policy = GatoPolicy.from_directory(folder, contract_for(embodiment, keys))
+    if not reads_privileged(keys):
+        return policy
+    from gato_ros.evaluation.privileged_policy import PrivilegedPolicy
+    from gato_ros.sim.expert import StackingExpert
+    from gato_ros.sim.task import RED_ON_BLUE
+
+    return PrivilegedPolicy(policy, StackingExpert(embodiment, task or RED_ON_BLUE))
+
+
+def make_environment(
+    objects: str,
+    policy: Policy,
+    embodiment: Embodiment,
+    randomisation: Randomisation | None = None,
+    randomise_fully: bool = False,
+    task: StackTask | None = None,
+) -> RgbStackingEnv:
+    """An environment with the observations `policy` reads and no others: what it does not name it cannot see.
+
+    Args:
+        objects: the object set.
+        policy: names what it reads in `observation_keys`.
+        embodiment: the robot.
+        randomisation: what differs from the plain world; the same seed starts in the same way with and without.
+        randomise_fully: at its full magnitude in every episode (a test) instead of drawn (training).
+        task: what goes on what; red on blue by default.
+    """
+    from gato_ros.sim.env import RgbStackingEnv
+    from gato_ros.sim.task import RED_ON_BLUE
+
+    privileged = tuple(key for key in policy.observation_keys if key.startswith(PRIVILEGED_PREFIX))
+    plain = tuple(key for key in policy.observation_keys if key not in privileged)
+    return RgbStackingEnv(
+        objects,
+        observation_keys=plain,
+        privileged=privileged,
+        embodiment=embodiment,
+        randomisation=randomisation,
+        randomise_fully=randomise_fully,
+        wanted=task or RED_ON_BLUE,
+    )

@@ -1,0 +1,73 @@
+"""The curves of training runs that follow one another, as one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gato_ros.training.dashboard import read_curves
+
+LENGTHS = {
+    name: tuple(f"error_{name}_{axis}" for axis in axes)
+    for name, axes in {"red": "xyz", "blue": "xyz", "grasp": "xyz", "place": "xy"}.items()
+}
+VELOCITIES = {"vx": ("error_vx",), "vy": ("error_vy",), "vz": ("error_vz",)}
+
+
+def draw_curves(runs: Sequence[Path], picture: Path) -> bool:
+    """Write the PNG `picture` of the folders `runs`, one after another; False if they hold no curves."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    curves, starts = [], [0]
+    for run in runs:
+        curves.append(read_curves(run))
+        starts.append(starts[-1] + max((step for rows in curves[-1].values() for step in rows), default=0))
+    if not starts[-1]:
+        return False
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = {
+        "loss": "loss",
+        "mm": "validation error of positions [mm]",
+        "mm/s": "validation error of velocities [mm/s]",
+        "success": "closed-loop success",
+    }
+    axes = dict(zip(panels, figure.subplots(2, 2).flat))
+    for name, text in panels.items():
+        axes[name].set(title=text, xlabel="gradient step", xlim=(0, starts[-1]))
+        for start in starts[1:-1]:
+            axes[name].axvline(start, color="#bbbbbb", linewidth=0.8)
+    _line(axes["loss"], curves, starts, "train", ("loss",), "training")
+    _line(axes["loss"], curves, starts, "validation", ("loss",), "validation")
+    for label, keys in LENGTHS.items():
+        _line(axes["mm"], curves, starts, "validation", keys, label)
+    for label, keys in VELOCITIES.items():
+        _line(axes["mm/s"], curves, starts, "validation", keys, label, 1000)
+    _line(axes["success"], curves, starts, "closed_loop", ("rate",), "rate")
+    axes["success"].set_ylim(0, 1)
+    for name in panels:
+        if not axes[name].get_legend_handles_labels()[1]:
+            axes[name].text(0.5, 0.5, "not measured", transform=axes[name].transAxes, ha="center")
+        elif name != "success":
+            axes[name].set_yscale("log")
+            axes[name].legend(fontsize="small")
+    partial = picture.with_name(picture.name + ".partial")
+    figure.savefig(partial, format="png", dpi=90)
+    partial.replace(picture)
+    return True
+
+
+def _line(
+    axes: Any, curves: list[dict], starts: list[int], kind: str, keys: Sequence[str], label: str, factor: float = 1.0
+) -> None:
+    """The mean of `keys` over all runs; nothing where it is 0 all along (a truth that the data does not have)."""
+    points = [
+        (start + step, factor * sum(row[key] for key in keys) / len(keys))
+        for start, reports in zip(starts, curves)
+        for step, row in sorted(reports.get(kind, {}).items())
+        if all(key in row for key in keys)
+    ]
+    if points and (kind == "closed_loop" or any(value for _, value in points)):
+        axes.plot(*zip(*points), label=label, marker="o" if len(points) < 30 else None, markersize=3)

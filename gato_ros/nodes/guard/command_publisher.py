@@ -1,0 +1,50 @@
+"""What the guard decided, as messages to the robot."""
+
+from __future__ import annotations
+
+from builtin_interfaces.msg import Time
+from rclpy.node import Node
+from sensor_msgs.msg import JointState, TimeReference
+
+from gato_ros.core.guard.proposal import RobotState
+from gato_ros.core.guard.verdict import Command, Verdict
+from gato_ros.embodiments import Embodiment
+from gato_ros.nodes.guard.arm_command import ArmCommands
+from gato_ros.nodes.runtime.qos import COMMAND, REPORT
+
+
+class CommandPublisher:
+    """Arm commands in the contract's form and gripper openings; on ~/timing, where wanted, what they follow."""
+
+    def __init__(self, node: Node, robot: Embodiment, arm: str, gripper: str, timing: bool = True):
+        self._node, self._robot = node, robot
+        self._arm_commands = ArmCommands(robot)
+        self.arm = node.create_publisher(self._arm_commands.message, arm, COMMAND)
+        self.gripper = node.create_publisher(JointState, gripper, COMMAND)
+        self._timing = node.create_publisher(TimeReference, "~/timing", REPORT) if timing else None
+        self.told_opening_m: float | None = None
+        """The last opening that went out [m]."""
+        self._followed: Time | None = None
+        self._following = False
+
+    def publish(self, command: Command, verdict: Verdict, proposed: Time | None, state: RobotState | None) -> None:
+        """Send a command for an arm in `state`; `proposed` is the stamp of the proposal that it follows, if any."""
+        stamp = self._node.get_clock().now().to_msg()
+        arm = self._arm_commands.of(command.joint_velocity, state, stamp)
+        if arm is not None:
+            self.arm.publish(arm)
+        stopped_now, self._following = self._following and not verdict.following, verdict.following
+        new = verdict.following and proposed != self._followed
+        opening_m = command.gripper_opening_m
+        # The gripper holds a position by itself: told once per proposal, and once more when the arm stops.
+        if opening_m is not None and (new or stopped_now or opening_m != self.told_opening_m):
+            gripper = JointState(name=[self._robot.gripper.joint], position=[opening_m])
+            gripper.header.stamp = stamp
+            self.gripper.publish(gripper)
+            self.told_opening_m = opening_m
+        if new:
+            self._followed = proposed
+            if self._timing is not None:
+                timing = TimeReference(time_ref=proposed, source="proposal")
+                timing.header.stamp = stamp
+                self._timing.publish(timing)

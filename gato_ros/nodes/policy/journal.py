@@ -1,0 +1,88 @@
+"""What every step of a policy was made of and what came of it: enough to do it again."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from importlib import metadata
+
+from builtin_interfaces.msg import Time
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from gato_ros.core.action import Action
+from gato_ros.core.exact_json import encode
+from gato_ros.core.observation import Observation
+from gato_ros.core.policy import Policy
+from gato_ros.core.prompt import Prompt
+from gato_ros.core.text import text_from_value
+from gato_ros.embodiments import Embodiment
+from gato_ros.nodes.messages.clocks import nanoseconds
+from gato_ros.nodes.runtime.parameters import PolicyParameters
+from gato_ros.nodes.runtime.qos import JOURNAL
+
+ABOUT_EVERY = 20
+"""Steps between two that say which policy it is."""
+PACKAGES = ("jax", "jaxlib", "numpy")
+"""Another version of these may round otherwise."""
+
+
+class PolicyJournal:
+    """Publishes `~/journal`: JSON for every step, after its proposal, and only where somebody listens. One thread."""
+
+    def __init__(self, node: Node, policy: Policy, robot: Embodiment, parameters: PolicyParameters):
+        self._policy, self._robot = policy, robot
+        self._publisher = node.create_publisher(String, "~/journal", JOURNAL)
+        self._about = {
+            "policy": parameters.policy,
+            "weights": getattr(policy, "digest", ""),
+            "precision": parameters.precision,
+            "embodiment": parameters.embodiment,
+            "contract": robot.digest,
+            "versions": {name: metadata.version(name) for name in PACKAGES},
+        }
+        self._prompt: dict[str, str] | None = None
+        self._prompt_file = lambda: node.get_parameter("prompt").value
+        self._number, self._since_reset, self._until_about = 0, 0, 0
+
+    def began(self, prompt: Prompt | None) -> None:
+        """The policy was reset."""
+        self._since_reset = self._until_about = 0
+        self._prompt = prompt and {"file": self._prompt_file(), "sha256": prompt.digest, "taken": prompt.taken}
+
+    def write(
+        self,
+        observation: Observation,
+        sources: Mapping[str, float],
+        action: Action | None = None,
+        stamp: Time | None = None,
+        failure: str | None = None,
+    ) -> None:
+        """Tell one step; `sources` are the stamps of what it was made of, `stamp` the proposal's."""
+        self._number, since_reset = self._number + 1, self._since_reset
+        self._since_reset += 1
+        if not self._publisher.get_subscription_count():
+            self._until_about = 0
+            return
+        tokens, ids = getattr(self._policy, "last_tokens", None), getattr(self._policy, "last_ids", None)
+        texts = {
+            key: value for key, value in observation.values.items() if self._robot.observations[key].kind == "text"
+        }
+        entry = {
+            "n": self._number,
+            "since_reset": since_reset,
+            "ticks": getattr(self._policy, "ticks", 0),
+            "sources": dict(sources),
+            "texts": {key: text_from_value(value) for key, value in texts.items()},
+            "ids": tokens and tokens.ids.tolist(),
+            "patches_crc32": tokens and zlib.crc32(tokens.patches.tobytes()),
+            "action_ids": None if ids is None else ids.tolist(),
+            "action": action and encode(action.as_vector()),
+            "stamp_ns": stamp and nanoseconds(stamp),
+            "failure": failure,
+        }
+        if self._until_about <= 0:
+            entry["about"], self._until_about = {**self._about, "prompt": self._prompt}, ABOUT_EVERY
+        self._until_about -= 1
+        self._publisher.publish(String(data=json.dumps(entry)))

@@ -1,0 +1,251 @@
+"""The preflight of a running robot: what is heard and seen of the graph, and the reasons against activation."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import TwistStamped
+from rclpy.node import Node
+from sensor_msgs.msg import Image, JointState
+
+from gato_ros.core.observation import Observation
+from gato_ros.core.policy import Policy
+from gato_ros.core.timing.arrivals import Timing
+from gato_ros.core.timing.freshness import Instant
+from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.preflight.judge import against_activation, all_topics
+from gato_ros.embodiments.preflight.robot_snapshot import Clipped, Sighting, Status
+from gato_ros.embodiments.preflight.wire import sensors
+from gato_ros.nodes.guard.command_watch import OBSERVERS
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.messages.joint_state import JointsRefused, gripper_state
+from gato_ros.nodes.preflight.listeners import Ear, JointEars, PictureEars, RangeEars, StatusEars, TopicEars
+from gato_ros.nodes.preflight.ros_graph import DOCTOR, full_name, nodes_beside, same_name_elsewhere, topic_facts
+from gato_ros.nodes.runtime.qos import CAMERA, COMMAND, PROPOSAL, REPORT, STATE_IN
+from gato_ros.nodes.runtime.transport import FILES, PROFILE, RANGE
+
+LISTEN_S = {"policy": 0.8, "guard": 0.2}
+"""Role -> how much of every topic that has a publisher is heard before an activation [s]: for a policy enough frames to
+tell a frozen camera; for a guard so little that what it heard before is not old when it begins."""
+LONGEST_S = 1.4
+"""How long an activation may wait for that [s]."""
+LOOK_S = 0.005
+
+
+def preflight(
+    node: Node, robot: Embodiment, role: str, keys: Sequence[str] | None = None, act_ms_p99: float | None = None
+) -> list[str]:
+    """Reasons against the activation of `node`, each in one line; empty: go.
+
+    For a transition's callback: it takes up to LONGEST_S [s], hears for itself, and needs no executor.
+
+    Args:
+        role: "policy" or "guard".
+        keys: observations that the policy reads; None: all of the contract's.
+        act_ms_p99: time for an action [ms], where it is known (`time_of_an_action`).
+    """
+    collector = Preflight(node, robot, role, keys, window_s=LONGEST_S)
+    collector.act_ms_p99 = act_ms_p99
+    try:
+        while collector.listened_s < LONGEST_S and not collector.has_heard(LISTEN_S[role]):
+            collector.look()
+            time.sleep(LOOK_S)
+        seen = collector.sighting()
+    finally:
+        collector.close()
+    return [f"{finding.what}: {finding.found}; {finding.fix}" for finding in against_activation(robot, seen, role)]
+
+
+class Preflight:
+    """Hears what concerns `role`, from its creation on and until `close`; `look` takes what has come."""
+
+    def __init__(
+        self,
+        node: Node,
+        robot: Embodiment,
+        role: str,
+        keys: Sequence[str] | None = None,
+        window_s: float = LONGEST_S,
+        subscribe: bool = True,
+    ):
+        """`role` is policy, guard, or doctor, which hears our own nodes too.
+
+        Without `subscribe` it hears what it is given: `hear_header` of every message, `hear_values` of some.
+        """
+        self._node, self._robot, self._window_s = node, robot, window_s
+        self.keys = None if keys is None else tuple(keys)
+        """What of the observations is judged; the guard's are joint states alone."""
+        self.act_ms_p99: float | None = None
+        self._began_s = time.monotonic()
+        self._ears: list[Ear] = []
+        self._subscribe = subscribe
+        self._topics: dict[str, TopicEars] = {}
+        self._values: dict[str, tuple[Callable, ...]] = {}
+        self._pictures: dict[str, PictureEars] = {}
+        self._status = {"guard": StatusEars(), "policy": StatusEars()}
+        self._joints = JointEars(window_s, robot.arm.joints)
+        self._gripper = JointEars(window_s, [robot.gripper.joint])
+        self._guard_digest: str | None = None
+        read = () if role == "guard" else robot.observation_keys if keys is None else self.keys
+        self._ranges = RangeEars(robot, read, window_s)
+        self._hear_sensors(read)
+        if role == DOCTOR:
+            self._hear_our_nodes()
+
+    def _hear_sensors(self, read: tuple[str, ...]) -> None:
+        robot, wire = self._robot, self._robot.wire
+        wanted = {sensor.topic for sensor in sensors(robot, read)}
+        for key in robot.image_keys:
+            channel = robot.observations[key]
+            if channel.topic in wanted:
+                frames = int(np.ceil(self._window_s * robot.control_rate_hz))
+                self._pictures[key] = ears = PictureEars(channel.height, channel.width, frames)
+                self._hear(Image, channel.topic, CAMERA, ears.hear)
+        arm = [*robot.arm.joints], [self._joints.hear, self._ranges.hear_joints]
+        states: dict[str, tuple[list[str], list[Callable]]] = {wire.joint_states.topic: arm}
+        if wire.gripper_states.topic in wanted:
+            # A robot may say both on one topic.
+            names, hear = states.setdefault(wire.gripper_states.topic, ([], []))
+            names.append(robot.gripper.joint)
+            hear += [self._gripper.hear, self._ranges.hear_gripper]
+        for topic, (names, hear) in states.items():
+            self._hear(JointState, topic, STATE_IN, *hear, names=names)
+
+    def _hear_our_nodes(self) -> None:
+        wire = self._robot.wire
+        for topic, kind, quality in (
+            (wire.proposal_twist, TwistStamped, PROPOSAL),
+            (wire.proposal_gripper, JointState, PROPOSAL),
+            (wire.human_twist, TwistStamped, COMMAND),
+            (wire.human_gripper, JointState, COMMAND),
+        ):
+            self._hear(kind, topic, quality)
+        for name, ears in self._status.items():
+            self._ears.append(Ear(self._node, DiagnosticStatus, f"{name}_node/status", REPORT, ears.hear))
+        self._ears.append(Ear(self._node, DiagnosticArray, "/diagnostics", REPORT, self._on_diagnostics))
+
+    def _hear(self, kind: type, topic: str, quality, *values: Callable, names: Sequence[str] = ()) -> None:
+        self._topics[topic], self._values[topic] = TopicEars(self._window_s, names), values
+
+        def each(message, now: Instant) -> None:
+            self._topics[topic].hear(message, now)
+            self.hear_values(topic, message, now)
+
+        if self._subscribe:
+            self._ears.append(Ear(self._node, kind, topic, quality, each))
+
+    def hear_header(self, topic: str, message, now: Instant) -> None:
+        """Take that a message came on a topic of the contract, with its header; of a state, with its names."""
+        self._topics[topic].hear(message, now)
+
+    def hear_values(self, topic: str, message, now: Instant) -> None:
+        """Take what a message of a topic of the contract says."""
+        for hear in self._values[topic]:
+            hear(message, now)
+
+    def _on_diagnostics(self, message: DiagnosticArray, now: Instant) -> None:
+        for item in message.status:
+            if item.name == full_name(self._node.get_namespace(), "guard_node"):
+                self._guard_digest = values_of(item).get("guard_digest")
+
+    def look(self) -> None:
+        """Take what has come since the last look; to be called more often than a queue fills, every 10 ms."""
+        for ear in self._ears:
+            ear.take()
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        for ear in self._ears:
+            ear.close()
+        self._ears.clear()
+
+    @property
+    def listened_s(self) -> float:
+        """For how long [s]."""
+        return time.monotonic() - self._began_s
+
+    def has_heard(self, seconds: float) -> bool:
+        """Whether every topic that has a publisher has been heard for so long."""
+        now_s = time.monotonic()
+        return all(
+            now_s - topic.first_s >= seconds for ear, topic in zip(self._ears, self._topics.values()) if ear.publishers
+        )
+
+    def sighting(self) -> Sighting:
+        """Everything that was observed."""
+        node, robot, topics = self._node, self._robot, {}
+        for name in all_topics(robot):
+            ears = self._topics.get(name)
+            heard = (ears.timing(), ears.frame_ids()) if ears else (Timing(), ())
+            topics[name] = topic_facts(node, name, *heard)
+        unheard = [name for name, topic in topics.items() if not topic.publishers]
+        own, simulated = node.get_fully_qualified_name(), node.get_parameter("use_sim_time").value
+        return Sighting(
+            listened_s=self.listened_s,
+            topics=topics,
+            elsewhere=same_name_elsewhere(node, unheard),
+            nodes=nodes_beside(node),
+            observers=frozenset({*OBSERVERS, own}),
+            joints=self._joints.joints(),
+            gripper=self._gripper.joints(),
+            pictures={key: ears.pictures() for key, ears in self._pictures.items()},
+            guard=self._status["guard"].status(),
+            policy=self._status["policy"].status(),
+            guard_digest=self._guard_digest,
+            clocks=node.count_publishers(node.resolve_topic_name("/clock")),
+            simulated=simulated,
+            simulated_time={own: simulated},
+            clipped=self._clipped(),
+            keys=self.keys,
+            act_ms_p99=self.act_ms_p99,
+            settings=ros_settings(),
+        )
+
+    def _clipped(self) -> dict[str, Clipped] | None:
+        clipped = self._ranges.clipped()
+        return clipped and {key: one for key, one in clipped.items() if self.keys is None or key in self.keys}
+
+    def newest_gripper(self) -> tuple[float, float] | None:
+        """Opening [m] and effort [N] of the gripper's last message, or None."""
+        message = self._gripper.newest()
+        if message is None:
+            return None
+        try:
+            return tuple(map(float, gripper_state(message, self._robot)[:, 0]))
+        except JointsRefused:
+            return None
+
+    def status(self, name: str) -> Status | None:
+        """Of "guard" or "policy": the newest."""
+        return self._status[name].status()
+
+    def heard(self, topic: str) -> int:
+        """How many messages came on a topic that is listened to, of those remembered."""
+        return self._topics[topic].timing().heard
+
+
+def ros_settings() -> str:
+    """Domain and reach of this process, in words."""
+    only_here = str(PROFILE) in (os.environ.get(name) for name in FILES)  # what LOCALHOST was made into
+    reach = "LOCALHOST" if only_here else os.environ.get(RANGE, "SUBNET")
+    return f"ROS_DOMAIN_ID {os.environ.get('ROS_DOMAIN_ID', '0')}, discovery range {reach}"
+
+
+def time_of_an_action(policy: Policy, robot: Embodiment, times: int = 40) -> float:
+    """99th percentile of the time that a warm policy takes for an action [ms]; it is reset afterwards."""
+    values = {
+        key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
+        for key in policy.observation_keys
+        for channel in [robot.channel(key)]
+    }
+    took_ms = []
+    for _ in range(times):
+        began_s = time.perf_counter()
+        policy.act(Observation(values, 0.0))
+        took_ms.append(1e3 * (time.perf_counter() - began_s))
+    policy.reset(None)
+    return float(np.percentile(took_ms, 99))

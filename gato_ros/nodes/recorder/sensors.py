@@ -1,0 +1,115 @@
+"""What a recorder knows of its sensors: the doctor's judgement, over the messages that are recorded anyway."""
+
+from __future__ import annotations
+
+import struct
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import Image, JointState
+
+from gato_ros.core.check_result import Finding, yellow
+from gato_ros.core.timing.freshness import Instant
+from gato_ros.data.incidents.incident import Topic
+from gato_ros.data.incidents.message_ring import Kept
+from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.preflight.judge import for_recording
+from gato_ros.embodiments.preflight.robot_snapshot import Sighting
+from gato_ros.embodiments.preflight.wire import sensors
+from gato_ros.nodes.preflight.gate import Preflight
+from gato_ros.nodes.recorder.step_segmenter import SENSORS
+
+WINDOW_S = 1.0
+"""So much of the past is judged [s]: a fault has to show within that."""
+LOOK_S = {"image": 0.15, "joints": 0.05, "gripper": 0.05}
+"""Role -> between two looks at the values of a sensor [s]: of every message only the header is read, which is quick."""
+JUDGE_S = 0.25
+"""Between two judgements [s]."""
+STANDS_S = 1.0
+"""Messages go on coming for so long [s], and simulated time does not: nothing can be recorded."""
+
+
+class SensorWatch:
+    """Takes every message that comes; one thread."""
+
+    def __init__(self, node: Node, robot: Embodiment):
+        self._node, self._robot = node, robot
+        self._preflight = Preflight(node, robot, "recorder", window_s=WINDOW_S, subscribe=False)
+        relative = [sensor.topic for sensor in sensors(robot)]
+        self._relative = {node.resolve_topic_name(name): name for name in relative}
+        self._looked_s: dict[str, float] = {}
+        self._shared: set[str] = set()
+        """Topics with several publishers."""
+        self._own_names = [*robot.arm.joints, robot.gripper.joint]
+        self._judged_s, self._findings = -JUDGE_S, []
+        self._clock_ns, self._clock_moved_s = 0, time.monotonic()
+        self._simulated = node.get_parameter("use_sim_time").value
+
+    def take(self, topic: Topic, kept: Kept, clock_ns: int) -> None:
+        """A message of a sensor, and its receipt on the clock that stamps messages."""
+        if topic.role not in SENSORS or (name := self._relative.get(topic.name)) is None:
+            return
+        if topic.role == "gripper" and name == self._robot.wire.joint_states.topic:
+            return  # it has come as the arm's already
+        now = Instant(kept.received_s, clock_ns * 1e-9)
+        # Whose state it is, of several on one topic, only its names say.
+        if now.steady_s - self._looked_s.get(name, 0.0) < LOOK_S[topic.role] and name not in self._shared:
+            message = SimpleNamespace(header=header_of(kept.data), name=self._own_names)
+            return self._preflight.hear_header(name, message, now)
+        self._looked_s[name] = now.steady_s
+        message = deserialize_message(kept.data, Image if topic.role == "image" else JointState)
+        self._preflight.hear_header(name, message, now)
+        self._preflight.hear_values(name, message, now)
+
+    def findings(self) -> list[Finding]:
+        """What is not as the contract has it now, as of at most JUDGE_S ago; what is `unusable` comes first."""
+        now_s = time.monotonic()
+        if now_s - self._judged_s >= JUDGE_S:
+            self._judged_s = now_s
+            seen = self._preflight.sighting()
+            self._shared = {name for name, topic in seen.topics.items() if len(topic.publishers) > 1}
+            self._findings = for_recording(self._robot, self._own(seen)) + self._standing_time(seen, now_s)
+        return self._findings
+
+    def _own(self, seen: Sighting) -> Sighting:
+        """Of all subscriptions the recorder's own: whether others hear a sensor is not its business."""
+        own = self._node.get_fully_qualified_name()
+        return replace(
+            seen,
+            topics={
+                name: replace(topic, subscribers=tuple(one for one in topic.subscribers if one.node == own))
+                for name, topic in seen.topics.items()
+            },
+        )
+
+    def _standing_time(self, seen: Sighting, now_s: float) -> list[Finding]:
+        """Under simulated time, which may stand while a simulator waits: that nothing is recorded meanwhile."""
+        if not self._simulated:
+            return []
+        clock_ns = self._node.get_clock().now().nanoseconds
+        if clock_ns != self._clock_ns:
+            self._clock_ns, self._clock_moved_s = clock_ns, now_s
+        stands_s = now_s - self._clock_moved_s
+        if not seen.clocks or stands_s < STANDS_S:
+            return []
+        fix = "let the simulator go on; a recording has no step meanwhile"
+        return [yellow("time", f"/clock has stood at {clock_ns * 1e-9:.3f} s for {stands_s:.1f} s", fix)]
+
+
+def header_of(data: bytes) -> SimpleNamespace:
+    """Stamp and frame of a message that begins with a std_msgs/Header, without reading the rest of it.
+
+    CDR: four bytes that tell the byte order, seconds, nanoseconds, and the frame's length with its closing zero.
+    """
+    order = "<" if data[1] & 1 else ">"
+    sec, nanosec, length = struct.unpack_from(f"{order}iII", data, 4)
+    frame_id = bytes(data[16 : 15 + length]).decode(errors="replace")
+    return SimpleNamespace(stamp=SimpleNamespace(sec=sec, nanosec=nanosec), frame_id=frame_id)
+
+
+def in_words(findings: list[Finding]) -> str:
+    """Each with what was found, in one line."""
+    return "; ".join(f"{finding.what}: {finding.found}" for finding in findings)

@@ -1,0 +1,1 @@
+"""Processes, parameters and the life cycle that all nodes share."""

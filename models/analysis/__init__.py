@@ -1,0 +1,1 @@
+"""What a step costs, by arithmetic and by measurement."""

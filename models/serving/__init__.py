@@ -1,0 +1,1 @@
+"""A trained model at work: policy, streaming, precision, compiled steps."""

@@ -1,0 +1,128 @@
+"""One control step of a policy, compiled: tokens to action ids, with or without a memory."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gato_ros.models.config import GatoConfig
+from gato_ros.models.gato import forward_step
+from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
+from gato_ros.models.parameters import Parameters
+from gato_ros.models.serving import streaming
+from gato_ros.models.tokenizer import StepTokens
+from gato_ros.models.transformer import with_position_keys
+
+
+class Decision(NamedTuple):
+    """What one step gives."""
+
+    ids: Any
+    """[actions] int32."""
+    confidence: Any
+    """[3 actions] logit of the likeliest bin minus the second; entropy [nat]; probability of the chosen bin. Not
+    finite if any logit is not. One array: each copy from the device costs a wait."""
+
+
+def _confidence(logits: jax.Array, ids: jax.Array) -> jax.Array:
+    # Not top_k: it sorts, which on a CPU costs more than the whole transformer.
+    best = logits.max(-1)
+    others = jnp.where(jnp.arange(logits.shape[-1]) == logits.argmax(-1)[..., None], -jnp.inf, logits)
+    log_probability = jax.nn.log_softmax(logits)
+    entropy = -(jnp.exp(log_probability) * log_probability).sum(-1)
+    # An infinite logit can hide behind the softmax: carry it out.
+    poison = 0.0 * logits.sum(-1)
+    chosen = jnp.take_along_axis(log_probability, (ids - CONTINUOUS_START)[..., None], -1)[..., 0]
+    return jnp.stack([best - others.max(-1), entropy, jnp.exp(chosen)]) + poison
+
+
+class OnePass:
+    """One step of context, all actions in one forward pass."""
+
+    def __init__(self, params: Parameters, config: GatoConfig, layout: TokenLayout):
+        self._params, self._compiled = with_position_keys(params, config, layout.step_tokens), None
+        self._config, self._layout = config, layout
+        self.steps, self.compilations = 1, 0
+
+    def reset(self) -> None:
+        """There is no memory."""
+
+    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32, likeliest: bool = False) -> Decision:
+        arguments = (self._params, *tokens, rng, tick, np.bool_(likeliest))
+        if self._compiled is None:
+            self.compilations += 1
+            self._compiled = jax.jit(_one_pass(self._config, self._layout)).lower(*arguments).compile()
+        return self._compiled(*arguments)
+
+
+def _one_pass(config: GatoConfig, layout: TokenLayout) -> Any:
+    def step(params: Parameters, patches: Any, ids: Any, rng: jax.Array, tick: Any, likeliest: Any) -> Decision:
+        logits = forward_step(params, config, layout, StepTokens(patches[None], ids[None])).action_logits[0]
+        ids = streaming.choose(config, logits, jax.random.fold_in(rng, tick), likeliest)
+        return Decision(ids, _confidence(logits, ids))
+
+    return step
+
+
+class Streaming:
+    """A window of many steps, remembered in a ring; actions one after the other."""
+
+    def __init__(self, params: Parameters, config: GatoConfig, layout: TokenLayout):
+        self._params, self._config, self._layout = params, config, layout
+        self._compiled, self._absorb, self.compilations = None, None, 0
+        self._relative = streaming.relative_keys(params, config, layout)
+        self.reset()
+
+    def reset(self) -> None:
+        self._memory = streaming.empty_memory(self._config, self._layout)
+        self.steps, self._last = 0, np.int32(CONTINUOUS_START)
+
+    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32, likeliest: bool = False) -> Decision:
+        config, layout = self._config, self._layout
+        inputs = (self._params, self._relative, self._memory, tokens, self._last, self._place())
+        arguments = (*inputs, rng, tick, np.bool_(likeliest))
+        if self._compiled is None:
+
+            def step(*arguments: Any) -> tuple:
+                *inputs, rng, tick, likeliest = arguments
+                rng = jax.random.fold_in(rng, tick)
+                output, memory = streaming.stream_step(*inputs, rng, likeliest, config=config, layout=layout)
+                return Decision(output.action_ids, _confidence(output.logits, output.action_ids)), memory
+
+            self.compilations += 1
+            self._compiled = jax.jit(step, donate_argnums=2).lower(*arguments).compile()
+        decision, self._memory = self._compiled(*arguments)
+        self.steps += 1
+        self._last = np.asarray(decision.ids)[-1]
+        return decision
+
+    def absorb(self, tokens: StepTokens, action_ids: np.ndarray) -> None:
+        """Remember a step whose actions are given."""
+        arguments = (self._params, self._relative, self._memory, tokens, self._last, action_ids, self._place())
+        if self._absorb is None:
+            step = jax.jit(partial(streaming.absorb_step, config=self._config, layout=self._layout), donate_argnums=2)
+            self.compilations += 1
+            self._absorb = step.lower(*arguments).compile()
+        self._memory = self._absorb(*arguments)
+        self.steps += 1
+        self._last = action_ids[-1]
+
+    def begin_at(self, step: int) -> None:
+        """The next step's place in the ring is that of `step`; what should lie before it is empty."""
+        self.steps = step
+
+    def snapshot(self) -> Any:
+        """The memory as it is now; waits until it is computed."""
+        return jax.block_until_ready(jax.tree.map(jnp.copy, self._memory)), self.steps, self._last
+
+    def restore(self, snapshot: Any) -> None:
+        """Go back to a snapshot, which stays whole: steps overwrite the memory that they are given."""
+        memory, self.steps, self._last = snapshot
+        self._memory = jax.block_until_ready(jax.tree.map(jnp.copy, memory))
+
+    def _place(self) -> np.int32:
+        return np.int32(streaming.same_place(self._config, self._layout, self.steps))

@@ -1,0 +1,89 @@
+# ruff: noqa: F722  (jaxtyping writes shapes as strings)
+"""What the layers remember of the tokens so far: a slot of keys and values for each, and the pass that fills them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float
+
+from gato_ros.core.errors import SetupError
+from gato_ros.models.arrays import Array
+from gato_ros.models.config import GatoConfig
+from gato_ros.models.embedding import layer_norm
+from gato_ros.models.parameters import Parameters
+from gato_ros.models.serving.kv_cache_attention import PositionKeys, attend_slots
+from gato_ros.models.transformer import feed_forward, projections, sinusoids, split_heads
+from gato_ros.models.transformer import position_keys as of_distances
+
+
+class Memory(NamedTuple):
+    """Keys and values by slot."""
+
+    keys: tuple[Array, ...]
+    """Per layer [heads slots size]."""
+    values: tuple[Array, ...]
+
+
+def empty(config: GatoConfig, slots: int) -> Memory:
+    """Slots that nothing was written to; whoever reads must mask them."""
+    shape = (config.heads, slots, config.head_size)
+    zeros = lambda: tuple(jnp.zeros(shape, config.compute) for _ in range(config.layers))  # noqa: E731
+    return Memory(zeros(), zeros())
+
+
+def position_keys(params: Parameters, config: GatoConfig, slots: int) -> tuple[PositionKeys, ...] | None:
+    """Per layer the codes of all distances; they depend on weights only. None for a model without positions.
+
+    Raises:
+        SetupError: learned positions, which change as the window slides.
+    """
+    if config.attention_positions == "learned":
+        raise SetupError(
+            expected="attention_positions relative or none where tokens are remembered",
+            got="learned",
+            fix="learned positions change as the window slides: use another configuration",
+        )
+    if config.attention_positions == "none":
+        return None
+    codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
+
+    def of_layer(layer: Parameters) -> PositionKeys:
+        once = of_distances(layer, config, codes).swapaxes(0, 1).astype(config.compute)
+        # Not in the prefill's bfloat16: XLA would make float32 of all of it in every call, 38 MiB that fault.
+        return PositionKeys(once, jnp.concatenate([once, once], 1))
+
+    return tuple(of_layer(layer) for _, layer in sorted(params["layers"].items()))
+
+
+def advance(
+    params: Parameters,
+    config: GatoConfig,
+    relative: tuple[PositionKeys, ...] | None,
+    memory: Memory,
+    x: Float[Array, "1 length width"],
+    start: Any,
+    mask: Bool[Array, "length slots"],
+) -> tuple[Float[Array, "1 length width"], Memory]:
+    """Normed features of new tokens whose keys go to the slots from `start`, and the memory with them.
+
+    Args:
+        mask: True where a new token (row) sees a slot.
+    """
+    keys, values, x = list(memory.keys), list(memory.values), x[0]
+    for i, (_, layer) in enumerate(sorted(params["layers"].items())):
+        normed = layer_norm(layer["norm_attention"], x)
+        query, key, value = (_heads_first(config, part) for part in projections(layer, config, normed))
+        keys[i] = jax.lax.dynamic_update_slice_in_dim(keys[i], key.astype(keys[i].dtype), start, 1)
+        values[i] = jax.lax.dynamic_update_slice_in_dim(values[i], value.astype(values[i].dtype), start, 1)
+        codes = None if relative is None else relative[i]
+        x = x + attend_slots(layer, config, query, keys[i], values[i], mask, codes, start)
+        x = x + feed_forward(layer, config, x)
+    return layer_norm(params["final_norm"], x)[None], Memory(tuple(keys), tuple(values))
+
+
+def _heads_first(config: GatoConfig, x: Float[Array, "length inner"]) -> Float[Array, "heads length size"]:
+    return split_heads(config, x).swapaxes(0, 1)

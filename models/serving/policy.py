@@ -1,0 +1,243 @@
+"""A trained Gato behind the Policy seam."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gato_ros.core.action import Action
+from gato_ros.core.errors import SetupError
+from gato_ros.core.observation import Observation
+from gato_ros.core.prompt import Prompt
+from gato_ros.embodiments import Embodiment
+from gato_ros.models.config import GatoConfig
+from gato_ros.models.errors import NonFiniteError
+from gato_ros.models.layout import CONTINUOUS_START, token_layout
+from gato_ros.models.parameters import Parameters
+from gato_ros.models.serving.control_step import OnePass, Streaming
+from gato_ros.models.serving.precision import on_gpu, serving
+from gato_ros.models.serving.reference_decisions import check_machine
+from gato_ros.models.tokenizer import StepTokens, decode_actions, text_ids, tokenize, tokenize_actions
+from gato_ros.models.weights import load_weights
+
+
+class GatoPolicy:
+    """Observations to actions by a compiled transformer; the caller owns time. Not thread-safe."""
+
+    def __init__(
+        self,
+        params: Parameters,
+        config: GatoConfig,
+        embodiment: Embodiment,
+        *,
+        seed: int = 0,
+        takes_prompts: bool = False,
+        precision: str | None = None,
+        digest: str = "",
+        golden: list[dict[str, Any]] | None = None,
+    ):
+        """`takes_prompts`: the weights were trained with demonstrations before some of the sequences.
+
+        `golden`: what they decided where they were sealed (reference_decisions.py); `warm_up` asks for the same.
+        """
+        self._golden, self._precision = golden, precision or config.compute
+        if precision is not None:
+            params, config = serving(params, config, precision)
+        if jax.default_backend() == "gpu" and config.compute == "bfloat16":
+            params = on_gpu(params)
+        self.config, self.embodiment = config, embodiment
+        self.layout = token_layout(embodiment.spec, config)
+        self.observation_keys = tuple(item.key for item in self.layout.items)
+        self.last_logit_margin = np.zeros(self.layout.actions)
+        """[actions] of the last tick: logit of the likeliest bin minus that of the second."""
+        self.last_entropy = np.zeros(self.layout.actions)
+        """[actions] of the last tick: entropy of the bins [nat]; ln 1024 = 6.9 knows nothing."""
+        self.last_probability = np.zeros(self.layout.actions)
+        """[actions] of the last tick: probability of the chosen bin."""
+        self.last_tokenise_s = self.last_forward_s = 0.0
+        """How long the last tick took to make tokens of the observation, and ids of those [s]."""
+        self.digest = digest
+        """Of the weights that it was made of (`Weights.digest`); nothing where they come from no folder."""
+        self.ticks = 0
+        """Actions so far; what is drawn at a temperature above 0 depends on it."""
+        self.last_tokens: StepTokens | None = None
+        """What the last action was made of; None where the observation was refused."""
+        self.last_ids: np.ndarray | None = None
+        """[actions] int32 of the last action."""
+        deployed = {name: value for name, value in params.items() if name != "auxiliary"}
+        self._rng = jax.random.key(seed)
+        kind = OnePass if config.action_decoding == "one_pass" else Streaming
+        self._params = jax.device_put(deployed)
+        self._step = kind(self._params, config, self.layout)
+        self.remembers = config.context_tokens is not None
+        """Whether an action depends on the steps before."""
+        prompted = takes_prompts and self.remembers
+        self.prompt_steps = config.context_tokens // self.layout.step_tokens if prompted else 0
+        """Control steps of the longest prompt, which fills the window; 0: no prompts."""
+        self._prompt: Prompt | None = None
+        self._prompted: Any = None
+
+    @staticmethod
+    def from_directory(
+        directory: str | Path, embodiment: Embodiment, *, seed: int = 0, precision: str | None = None
+    ) -> "GatoPolicy":
+        """The policy saved in `directory`, or the shipped one of that name.
+
+        `precision` is one of `precision.PRECISIONS` (None: as it was trained).
+
+        Raises:
+            SetupError: it is damaged or made for another robot; no such precision.
+        """
+        weights = load_weights(directory, embodiment)
+        share = weights.extra.get("training", {}).get("prompt_share", 0.0)
+        return GatoPolicy(
+            weights.params,
+            weights.config,
+            embodiment,
+            seed=seed,
+            takes_prompts=share > 0,
+            precision=precision,
+            digest=weights.digest,
+            golden=weights.golden,
+        )
+
+    def reset(self, prompt: Prompt | None = None) -> None:
+        """Forget the episode before; the next one follows the prompt as if that had just happened.
+
+        A prompt is computed once, which may take longer than a control tick; with the same object again, its memory is
+        copied.
+
+        Raises:
+            SetupError: `check_prompt` refuses it; the memory is as it was.
+        """
+        if prompt is None:
+            self._step.reset()
+            return
+        if prompt is not self._prompt:
+            steps = self.check_prompt(prompt)
+            self._step.reset()
+            for tokens, action_ids in steps:
+                self._step.absorb(tokens, action_ids)
+            self._prompt, self._prompted = prompt, self._step.snapshot()
+        self._step.restore(self._prompted)
+
+    @property
+    def compilations(self) -> int:
+        """How often anything was compiled: 1 after `warm_up`, 2 where prompts are taken, for ever."""
+        return self._step.compilations
+
+    @property
+    def reach_steps(self) -> int:
+        """Steps back that an action can depend on: each layer reaches one window further; 0 without a memory."""
+        if not self.remembers:
+            return 0
+        return -(-self.config.layers * self.config.context_tokens // self.layout.step_tokens) + 1
+
+    @property
+    def context_tokens(self) -> tuple[int, int]:
+        """Tokens that the last action could see, its own step's included, and how many the window holds."""
+        window = self.config.context_tokens or self.layout.step_tokens
+        return min(self._step.steps * self.layout.step_tokens, window), window
+
+    def take_up(self, step: int) -> None:
+        """Go on as `step` steps after a reset, with an empty memory: for a replay that begins in the middle.
+
+        What is remembered is as it was after `reach_steps` of `absorb`, up to rounding; after as many of `act`
+        again, exactly.
+        """
+        self._step.reset()
+        self._step.begin_at(step)
+
+    def absorb(self, tokens: StepTokens, action_ids: np.ndarray) -> None:
+        """Remember a step whose actions are given."""
+        self._step.absorb(tokens, np.asarray(action_ids, np.int32))
+
+    def check_prompt(self, prompt: Prompt) -> list[tuple[StepTokens, np.ndarray]]:
+        """The tokens and action ids of each step of a prompt.
+
+        Raises:
+            SetupError: weights that never saw a prompt; one longer than `prompt_steps`; not the contract's values.
+        """
+        if not self.prompt_steps:
+            raise SetupError(
+                expected="weights that were trained with prompts",
+                got="weights without",
+                fix="leave the prompt out, or train an autoregressive preset with a prompt share above 0",
+            )
+        if len(prompt) > self.prompt_steps:
+            raise SetupError(
+                expected=f"a prompt of at most {self.prompt_steps} control steps, what the window holds",
+                got=f"{len(prompt)}",
+                fix="take a shorter part of the demonstration",
+            )
+        try:
+            return [
+                (tokenize(self.layout, observation.values), tokenize_actions(self.layout, action.as_vector()))
+                for observation, action in zip(prompt.observations, prompt.actions)
+            ]
+        except (KeyError, ValueError) as error:
+            raise SetupError(
+                expected=f"a prompt with the values of {self.embodiment.name}",
+                got=str(error),
+                fix="take a demonstration that was recorded with this contract, images included",
+            ) from None
+
+    def warm_up(self) -> None:
+        """Compile the control step and run it once, so that the first tick is as quick as the others.
+
+        Raises:
+            SetupError: the weights were sealed with golden decisions, and this machine decides otherwise.
+        """
+        zeros = {
+            key: np.zeros(self.embodiment.channel(key).shape, np.uint8 if item.kind == "image" else np.float32)
+            for key, item in zip(self.observation_keys, self.layout.items)
+        }
+        tokens = tokenize(self.layout, zeros)
+        self._step.run(tokens, self._rng, np.uint32(0))
+        if self.prompt_steps:
+            self._step.absorb(tokens, np.full(self.layout.actions, CONTINUOUS_START, np.int32))
+            self._step.restore(self._step.snapshot())
+        self._step.reset()
+        if self._golden is not None:
+            check_machine(self, self._golden, self._precision)
+
+    def check_texts(self, values: Mapping[str, np.ndarray]) -> None:
+        """Refuse texts that this policy cannot take (SetupError), before it has to act on them."""
+        for item in self.layout.items:
+            if item.kind == "text":
+                text_ids(self.layout, item, values[item.key])
+
+    def act(self, observation: Observation) -> Action:
+        """The action for this tick.
+
+        Raises:
+            NonFiniteError: a sensor value or a logit is not finite; the caller must stop the arm.
+            KeyError, ValueError: the observation is not the contract's.
+        """
+        self.last_tokens = self.last_ids = None
+        begin_s = time.perf_counter()
+        tokens = tokenize(self.layout, observation.values)
+        self.last_tokenise_s = time.perf_counter() - begin_s
+        return self.act_on_tokens(tokens)
+
+    def act_on_tokens(self, tokens: StepTokens, likeliest: bool = False) -> Action:
+        """As `act`, for an observation that is tokenised already (benchmarks).
+
+        `likeliest` takes the likeliest bins whatever the temperature is (golden decisions).
+        """
+        begin_s, self.last_tokens = time.perf_counter(), tokens
+        decision = self._step.run(tokens, self._rng, np.uint32(self.ticks % 2**32), likeliest)
+        self.ticks += 1
+        decision.confidence.copy_to_host_async()  # one wait for both
+        self.last_ids = np.asarray(decision.ids)
+        confidence = np.asarray(decision.confidence)
+        self.last_forward_s = time.perf_counter() - begin_s
+        if not np.isfinite(confidence).all():
+            raise NonFiniteError("the model's logits are not finite: the weights or the inputs are damaged")
+        self.last_logit_margin, self.last_entropy, self.last_probability = confidence
+        return Action.from_vector(decode_actions(self.layout, self.last_ids))

@@ -1,0 +1,184 @@
+# ruff: noqa: F722  (jaxtyping writes shapes as strings)
+"""One control step of an autoregressive Gato in one call, with a ring of keys and values per layer.
+
+The chunk of a step is: the last action of the step before, the new observation, the separator; then the
+actions are decoded one by one. The last action's key is written by the next chunk, so five actions cost four decodes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from gato_ros.models.arrays import Array
+from gato_ros.models.config import GatoConfig
+from gato_ros.models.embedding import embed_actions, embed_observation, product
+from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
+from gato_ros.models.parameters import Parameters, continuous_rows
+from gato_ros.models.serving.kv_cache import Memory, advance, empty, position_keys
+from gato_ros.models.serving.kv_cache_attention import PositionKeys
+from gato_ros.models.tokenizer import StepTokens
+
+
+class StreamOutput(NamedTuple):
+    """What one control step gives."""
+
+    action_ids: Array
+    """[actions] int32 ids of the chosen actions."""
+    logits: Array
+    """[actions bins] each given the actions chosen before it."""
+
+
+def ring_slots(config: GatoConfig, layout: TokenLayout) -> int:
+    """Slots of the ring: whole steps, so that a chunk never wraps.
+
+    At least window + chunk - 1: with fewer, a chunk overwrites keys that its own first tokens still see.
+    """
+    chunk = layout.observation_tokens + 2
+    return -(-(config.context_tokens + chunk - 1) // layout.step_tokens) * layout.step_tokens
+
+
+def relative_keys(params: Parameters, config: GatoConfig, layout: TokenLayout) -> tuple[PositionKeys, ...] | None:
+    """`position_keys` of the ring's slots."""
+    return position_keys(params, config, ring_slots(config, layout))
+
+
+def empty_memory(config: GatoConfig, layout: TokenLayout) -> Memory:
+    return empty(config, ring_slots(config, layout))
+
+
+def stream_step(
+    params: Parameters,
+    relative: tuple[PositionKeys, ...] | None,
+    memory: Memory,
+    tokens: StepTokens,
+    last_action_id: Any,
+    step: Any,
+    rng: Array,
+    likeliest: Any = False,
+    *,
+    config: GatoConfig,
+    layout: TokenLayout,
+) -> tuple[StreamOutput, Memory]:
+    """Actions of one step and the memory after it.
+
+    Args:
+        tokens: one step: patches [patches size size 3], ids [values].
+        last_action_id: id of the last action of the step before; any id at step 0.
+        step: steps since the reset, int32, or any smaller number that `same_place` gives.
+        rng: for sampling; unused at temperature 0.
+        likeliest: as for `choose`.
+    """
+    start, filled = _place(config, layout, step)
+    run = partial(_advance, params, relative, config=config)
+    observed = _observation_chunk(params, config, layout, tokens, last_action_id)
+    features, memory = _prefill(params, relative, memory, observed, start, filled, config=config)
+    head = continuous_rows(config, params["table"]).T
+    logits = product(config, features[0, -1], head)
+    chunk = layout.observation_tokens + 2
+
+    def decode_next(carry: tuple, index: Array) -> tuple:
+        memory, logits = carry
+        chosen = choose(config, logits, jax.random.fold_in(rng, index), likeliest)
+        x = embed_actions(params, config, jnp.reshape(chosen, (1, 1)), index)
+        features, memory = run(memory, x, start + chunk + index, filled + chunk + index)
+        return (memory, product(config, features[0, 0], head)), (chosen, logits)
+
+    (memory, logits), (ids, before) = jax.lax.scan(decode_next, (memory, logits), jnp.arange(layout.actions - 1))
+    final = choose(config, logits, jax.random.fold_in(rng, layout.actions - 1), likeliest)
+    return StreamOutput(jnp.append(ids, final), jnp.concatenate([before, logits[None]])), memory
+
+
+def absorb_step(
+    params: Parameters,
+    relative: tuple[PositionKeys, ...] | None,
+    memory: Memory,
+    tokens: StepTokens,
+    last_action_id: Any,
+    action_ids: Any,
+    step: Any,
+    *,
+    config: GatoConfig,
+    layout: TokenLayout,
+) -> Memory:
+    """The memory after a step whose actions are given (a prompt): as if `stream_step` had chosen them.
+
+    Args:
+        action_ids: [actions]; the last one is written by the step after, as its `last_action_id`.
+    """
+    start, filled = _place(config, layout, step)
+    chunk = _observation_chunk(params, config, layout, tokens, last_action_id)
+    # Two chunks, as in decoding: the whole step at once would need a larger ring.
+    _, memory = _prefill(params, relative, memory, chunk, start, filled, config=config)
+    length, actions = chunk.shape[1], embed_actions(params, config, jnp.asarray(action_ids)[None, :-1])
+    return _advance(params, relative, memory, actions, start + length, filled + length, config=config)[1]
+
+
+def _prefill(params: Parameters, *inputs: Any, config: GatoConfig) -> tuple[Array, Memory]:
+    """Many rows at once may be worth another precision than the decodes (models/serving/precision.py)."""
+    params = {**params, **params.get("prefill", {})}
+    if getattr(params["layers"]["00"].get("query"), "dtype", None) == jnp.bfloat16:
+        config = replace(config, compute="bfloat16")
+    return _advance(params, *inputs, config=config)
+
+
+def same_place(config: GatoConfig, layout: TokenLayout, step: int) -> int:
+    """The smallest step with the same place in the ring and as many filled slots: no count grows for ever."""
+    blocks = ring_slots(config, layout) // layout.step_tokens
+    return step if step < blocks else blocks + step % blocks
+
+
+def _place(config: GatoConfig, layout: TokenLayout, step: Any) -> tuple[Any, Any]:
+    """First slot of a step, and how many slots before it are filled."""
+    blocks = ring_slots(config, layout) // layout.step_tokens
+    return (step % blocks) * layout.step_tokens, jnp.minimum(step, blocks) * layout.step_tokens
+
+
+def _observation_chunk(
+    params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, last_action_id: Any
+) -> Float[Array, "1 length width"]:
+    observation = embed_observation(params, config, layout, StepTokens(tokens.patches[None], tokens.ids[None]))
+    last = embed_actions(params, config, jnp.reshape(last_action_id, (1, 1)), layout.actions - 1)
+    return jnp.concatenate([last, observation], 1)
+
+
+def choose(config: GatoConfig, logits: Float[Array, "*batch bins"], rng: Array, likeliest: Any = False) -> Any:
+    """The id drawn at the config's temperature; the likeliest at 0.
+
+    Args:
+        likeliest: true takes the likeliest at any temperature. An argument of the compiled step and not another step:
+            what a check finds is then true of what drives.
+    """
+    best = CONTINUOUS_START + jnp.argmax(logits, -1).astype(jnp.int32)
+    if config.temperature == 0:
+        return best
+    drawn = CONTINUOUS_START + jax.random.categorical(rng, logits / config.temperature).astype(jnp.int32)
+    return jnp.where(likeliest, best, drawn)
+
+
+def _advance(
+    params: Parameters,
+    relative: tuple[PositionKeys, ...] | None,
+    memory: Memory,
+    x: Array,
+    start: Array,
+    filled: Array,
+    *,
+    config: GatoConfig,
+) -> tuple[Array, Memory]:
+    """Features [1 length width] of new tokens whose keys go to the slots from `start`.
+
+    `filled` is the stream index of the first new token (capped at the ring); index 0 is the action before the
+    first step, which does not exist and is masked.
+    """
+    length, slots = x.shape[1], memory.keys[0].shape[1]
+    index = jnp.arange(length)[:, None]
+    distance = start + index - jnp.arange(slots)[None]
+    distance = jnp.where(distance < 0, distance + slots, distance)
+    mask = (distance < config.context_tokens) & (distance < filled + index)
+    return advance(params, config, relative, memory, x, start, mask)
