@@ -1,4 +1,4 @@
-"""`RgbStackingEnv`: the world behind the peer's interface, as a Gymnasium environment."""
+"""`RgbStackingEnv`: the world as a Gymnasium environment."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ from gato_ros.sim.world import StackingWorld
 
 INNER_STEP_S = 0.01
 """The joint-velocity loop under the policy runs at 100 Hz, as the guard does on the robot."""
-GRIPPER_COMMAND = 255.0
-"""The peer's gripper action is in +-255: at most 0 opens, above 0 closes."""
 
 
 class RgbStackingEnv(gymnasium.Env):
     """Stack one prop on another, red on blue if not told otherwise, within 400 ticks of 50 ms.
 
-    The interface is that of google-deepmind/rgb_stacking.
-    Action: float32 [5] = vx vy vz [m/s], wz [rad/s], gripper in +-255 (at most 0 opens, above 0 closes).
+    The interface is that of google-deepmind/rgb_stacking, but for the gripper, which the peer commands in +-255.
+    Action: float32 [5] = vx vy vz [m/s], wz [rad/s], gripper opening [m]: the contract's action and what
+    `Action.as_vector` gives, so that `step(policy.act(observation).as_vector())` does what the policy asks for.
     Observation: a dict of the contract's channels, and of privileged keys only where asked for by name.
     Reward: 1 while the sparse success holds, else 0; never terminates, truncates at `max_steps`.
     """
@@ -69,8 +68,8 @@ class RgbStackingEnv(gymnasium.Env):
         self.observation_space = gymnasium.spaces.Dict(
             {key: self._space(key) for key in (*self.observation_keys, *self.privileged)}
         )
-        upper = np.append(self.embodiment.action_upper[:4], GRIPPER_COMMAND).astype(np.float32)
-        self.action_space = gymnasium.spaces.Box(-upper, upper, dtype=np.float32)
+        lower, upper = self.embodiment.action_lower, self.embodiment.action_upper
+        self.action_space = gymnasium.spaces.Box(lower.astype(np.float32), upper.astype(np.float32), dtype=np.float32)
         self.world = StackingWorld(self.embodiment, gui=render_mode == "human")
         self._ik = differential_ik(self.embodiment)
         self._limits = self.embodiment.motion_limits
@@ -124,9 +123,8 @@ class RgbStackingEnv(gymnasium.Env):
     def step(self, action: np.ndarray):
         action = np.asarray(action, np.float64)
         if action.shape != (5,) or not np.isfinite(action).all():
-            raise ValueError(f"an action is 5 finite numbers (vx vy vz wz gripper), got {action}")
-        opening = 0.0 if action[4] > 0 else self.embodiment.gripper.stroke_m
-        reward, terminated, truncated, info = self.step_action(Action(action[:4], opening))
+            raise ValueError(f"an action is 5 finite numbers (vx vy vz wz opening), got {action}")
+        reward, terminated, truncated, info = self.step_action(Action.from_vector(action))
         return self._values(), reward, terminated, truncated, info
 
     def step_action(self, action: Action) -> tuple[float, bool, bool, dict[str, Any]]:

@@ -68,7 +68,9 @@ def rollout(environment, seed, ticks=15):
     for _ in range(ticks):
         for key in sorted(observation):
             digest.update(key.encode() + observation[key].tobytes())
-        observation, reward, _, _, info = environment.step(random.uniform(-1, 1, 5) * (0.07, 0.07, 0.07, 1.0, 255.0))
+        observation, reward, _, _, info = environment.step(
+            random.uniform(environment.action_space.low, environment.action_space.high)
+        )
         digest.update(repr((reward, info["objects"], info["progress"])).encode())
     return digest.hexdigest()
 
@@ -103,6 +105,20 @@ def test_it_ends_at_its_time_limit_and_not_before(make):
     environment.reset(seed=0)
     ends = [environment.step_action(Action(np.zeros(4), 0.085))[1:3] for _ in range(5)]
     assert ends == [(False, False)] * 4 + [(False, True)]
+
+
+def test_a_policys_action_goes_into_step_as_it_is(make):
+    both = [make("cubes", observation_keys=("gripper/opening",)) for _ in range(2)]
+    for action in (Action(np.array([0.03, 0.0, -0.02, 0.4]), 0.0), Action(np.zeros(4), 0.085)):
+        for environment in both:
+            environment.reset(seed=3)
+        for _ in range(12):
+            both[0].step(action.as_vector())
+            both[1].step_action(action)
+        openings = [environment.world.gripper_opening_m for environment in both]
+        assert openings[0] == openings[1]
+        # A positive opening opens: the last value is metres, not a command to close.
+        assert (openings[0] > 0.06) == (action.gripper_opening_m > 0)
 
 
 def test_it_wants_a_reset_first(make):

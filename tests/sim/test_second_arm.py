@@ -50,12 +50,12 @@ def test_its_fingers_travel_press_and_weigh_what_they_hold(env):
         env.world.put_prop(colour, np.array([0.6, 0.08 * place, 0.075]), np.array([0.0, 0.0, 0.0, 1.0]))
     assert env.world.gripper_opening_m == pytest.approx(0.08)
     for _ in range(20):
-        env.step(np.array([0, 0, 0, 0, 255.0]))
+        env.step(np.array([0, 0, 0, 0, 0.0]))
     # The cube is 50 mm wide, and the solver keeps a millimetre on either side.
     assert env.world.gripper_opening_m == pytest.approx(0.051, abs=0.0015)
     assert PANDA.gripper.grasp_threshold_n < env.world.gripper_effort_n < 3 * PANDA.gripper.force_n
     for _ in range(25):
-        env.step(np.array([0, 0, 0, 0, -255.0]))
+        env.step(np.array([0, 0, 0, 0, PANDA.gripper.stroke_m]))
     assert env.world.gripper_opening_m == pytest.approx(0.08, abs=0.002)
 
 

@@ -105,7 +105,7 @@ def test_tool_stops_at_the_workspace_walls(direction):
     env.world.put_tool(np.array([0.6, 0.0, 0.2]), 0.0, 0.085)
     limits = env.embodiment.motion_limits
     for _ in range(100):
-        env.step(np.array([*(0.07 * np.array(direction)), 0.0, -255.0], np.float32))
+        env.step(np.array([*(0.07 * np.array(direction)), 0.0, 0.085], np.float32))
         position = env.world.kinematics.tool(env.world.joint_positions).position
         assert np.all(position > limits.workspace_lower - 0.003) and np.all(position < limits.workspace_upper + 0.003)
     axis = int(np.argmax(np.abs(direction)))
@@ -119,10 +119,10 @@ def test_commanded_velocity_is_the_tools_velocity():
     env.reset(seed=1)
     env.world.put_tool(np.array([0.55, -0.05, 0.25]), 0.3, 0.085)
     for _ in range(5):
-        env.step(np.array([0.05, 0.03, -0.02, 0.0, -255.0], np.float32))
+        env.step(np.array([0.05, 0.03, -0.02, 0.0, 0.085], np.float32))
     before = env.world.kinematics.tool(env.world.joint_positions).position
     for _ in range(20):
-        env.step(np.array([0.05, 0.03, -0.02, 0.0, -255.0], np.float32))
+        env.step(np.array([0.05, 0.03, -0.02, 0.0, 0.085], np.float32))
     moved = env.world.kinematics.tool(env.world.joint_positions).position - before
     np.testing.assert_allclose(moved, [0.05, 0.03, -0.02], atol=0.004)
     env.close()
@@ -133,7 +133,7 @@ def test_gripper_travels_its_stroke_in_about_a_second():
     env.reset(seed=1)
     ticks = 0
     while env.world.gripper_opening_m > 0.004:
-        env.step(np.array([0, 0, 0, 0, 255.0], np.float32))
+        env.step(np.array([0, 0, 0, 0, 0.0], np.float32))
         ticks += 1
         assert ticks < 40
     assert 14 <= ticks <= 30
