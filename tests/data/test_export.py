@@ -78,6 +78,20 @@ def test_rlds_is_what_tensorflow_datasets_finds(recorded, tmp_path):
     ] * 4
 
 
+@pytest.mark.parametrize("share, words", [(0.25, "by its first 1 steps"), (0.75, "by its first 1[4-7] steps")])
+def test_rlds_refuses_an_episode_too_long_for_a_record(tmp_path, monkeypatch, share, words):
+    pytest.importorskip("tensorflow_datasets", reason="the extra `rlds` is not installed")
+    from gato_ros.data import export_rlds
+
+    selection = select([write(tmp_path, "a", range(20))])
+    (take,) = selection.takes()
+    whole = sum(len(export_rlds._png(pixels)) for pictures in take.pictures() for pixels in pictures.values())
+    monkeypatch.setattr(export_rlds, "RECORD_BYTES", int(share * whole))
+    with pytest.raises(SetupError, match=words):
+        export_rlds.export_rlds(selection, tmp_path / "rlds")
+    assert not list(tmp_path.glob("*rlds*"))
+
+
 @pytest.mark.parametrize("pictures", ["mp4", "png"])
 def test_lerobot_reads_its_dataset_with_its_own_code(recorded, tmp_path, pictures):
     pytest.importorskip("pyarrow", reason="the extra `lerobot` is not installed")

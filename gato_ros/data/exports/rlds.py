@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from gato_ros.data.exports.selection import ACTION_NAMES, Selection, Take, value
 SPLIT, VERSION = "train", "1.0.0"
 EPISODES_PER_FILE = 100
 RECORD_BYTES = 2**30
-"""An episode is one record: it is in memory as a whole, and the format ends at 2 GiB."""
+"""An episode is one record: three copies of it are in memory at once, and the format ends at 2 GiB."""
+EARLY = 20
+"""After this share of an episode it is clear whether it will have far too much."""
 
 
 def export_rlds(selection: Selection, target: Path, done: Callable[[str], None] = lambda name: None) -> int:
@@ -47,7 +49,6 @@ def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> i
     import tensorflow_datasets as tfds
     from array_record.python.array_record_module import ArrayRecordWriter
     from etils import epath
-    from tensorflow_datasets.core.example_serializer import ExampleSerializer
     from tensorflow_datasets.core.naming import ShardedFileTemplate
 
     count = len(selection.summaries)
@@ -56,19 +57,14 @@ def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> i
         data_dir=epath.Path(folder), dataset_name="gato_ros", split=SPLIT, filetype_suffix="array_record"
     )
     takes = selection.takes()
-    features, lengths, size, steps = None, [], 0, 0
+    encoder, lengths, size, steps = None, [], 0, 0
     for number in range(files):
         writer = ArrayRecordWriter(str(names.sharded_filepath(shard_index=number, num_shards=files)), "group_size:1")
         lengths.append(min(EPISODES_PER_FILE, count - number * EPISODES_PER_FILE))
         for _ in range(lengths[-1]):
             take = next(takes)
-            if features is None:
-                features = _features(selection, take)
-                serializer = ExampleSerializer(features.get_serialized_info())
-            # In two steps, so that an episode's pictures are not there once more while it becomes bytes.
-            example = serializer.get_tf_example(features.encode_example(_episode(take)))
-            record = example.SerializeToString()
-            del example
+            encoder = encoder or _Encoder(selection, take)
+            record = encoder.record(take)
             writer.write(record)
             size, steps = size + len(record), steps + len(take)
             done(take.name)
@@ -77,7 +73,7 @@ def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> i
     info = tfds.core.DatasetInfo(
         builder=tfds.core.DatasetIdentity(name="gato_ros", version=VERSION, data_dir=str(folder), module_name=""),
         description=f"{robot.name} at {selection.fps:g} Hz, contract {robot.digest}",
-        features=features,
+        features=encoder.features,
     )
     info.set_file_format(tfds.core.FileFormat.ARRAY_RECORD)
     info.set_splits(
@@ -87,6 +83,39 @@ def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> i
     )
     info.write_to_directory(str(folder))
     return steps
+
+
+class _Encoder:
+    """Episodes to records: all by TensorFlow Datasets but the pictures, of which it would make six copies."""
+
+    def __init__(self, selection: Selection, take: Take):
+        from tensorflow_datasets.core.example_serializer import ExampleSerializer
+
+        self.features = _features(selection, take)
+        self._rest = _features(selection, replace(take, cameras={}))
+        self._serializer = ExampleSerializer(self._rest.get_serialized_info())
+
+    def record(self, take: Take) -> bytes:
+        """Raises SetupError: more pictures than a record can hold."""
+        example = self._serializer.get_tf_example(self._rest.encode_example(_episode(take)))
+        columns = {
+            key: example.features.feature[f"steps/observation/{_flat(key)}"].bytes_list.value for key in take.cameras
+        }
+        size = 0
+        for step, pictures in enumerate(take.pictures() if columns else ()):
+            for key, pixels in pictures.items():
+                png = _png(pixels)
+                columns[key].append(png)
+                size += len(png)
+            # What would end far above the limit is not carried up to it.
+            early = step + 1 == len(take) // EARLY and EARLY * size > 2 * RECORD_BYTES
+            if size > RECORD_BYTES or early:
+                raise SetupError(
+                    expected=f"at most {RECORD_BYTES >> 20} MiB of PNGs in {take.name}, which is one record in RLDS",
+                    got=f"about {size * len(take) // (step + 1) >> 20} MiB, by its first {step + 1} steps",
+                    fix="take --format lerobot or hdf5, or leave the pictures out with --no-images",
+                )
+        return example.SerializeToString()
 
 
 def _features(selection: Selection, take: Take) -> Any:
@@ -138,20 +167,11 @@ def _episode(take: Take) -> dict[str, Any]:
 
 
 def _steps(take: Take) -> Iterator[dict[str, Any]]:
-    """Raises SetupError: more pictures than a record can hold."""
-    size = 0
-    for step, pictures in enumerate(take.pictures()):
+    """All but the pictures."""
+    for step in range(len(take)):
         last = step == len(take) - 1
-        pngs = {_flat(key): _png(pixels) for key, pixels in pictures.items()}
-        size += sum(png.getbuffer().nbytes for png in pngs.values())
-        if size > RECORD_BYTES:
-            raise SetupError(
-                expected=f"at most {RECORD_BYTES / 2**30:g} GiB of pictures as PNG in {take.name}, in RLDS one record",
-                got=f"more, after {step + 1} of {len(take)} steps",
-                fix="take --format lerobot or hdf5, or leave the pictures out with --no-images",
-            )
         yield {
-            "observation": {**{_flat(key): values[step] for key, values in take.vectors.items()}, **pngs},
+            "observation": {_flat(key): values[step] for key, values in take.vectors.items()},
             "action": take.actions[step],
             "executed_action": take.executed[step],
             "reward": float(last and take.success is True),
@@ -171,8 +191,8 @@ def _flat(key: str) -> str:
     return key.replace("/", "_")
 
 
-def _png(picture: np.ndarray) -> io.BytesIO:
+def _png(picture: np.ndarray) -> bytes:
     """Encoded here: TensorFlow Datasets would want TensorFlow for it."""
     import cv2
 
-    return io.BytesIO(cv2.imencode(".png", picture[:, :, ::-1])[1].tobytes())
+    return cv2.imencode(".png", picture[:, :, ::-1])[1].tobytes()
