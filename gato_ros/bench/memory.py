@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from gato_ros.core.bounds import Positive
 from gato_ros.core.errors import SetupError
 
 HEIGHT, WIDTH, RATE_HZ = 480, 640, 20
@@ -30,7 +31,7 @@ SHORT_SHARE = 10
 class Options:
     """How long, and which verbs."""
 
-    minutes: float = 10.0
+    minutes: Positive = 10.0
     """Of the long episode."""
     verbs: tuple[str, ...] = ("verify", "stats", "view", "film", "hdf5", "lerobot", "png", "rlds", "train")
     """`hdf5`, `lerobot`, `png` (LeRobot with PNGs) and `rlds` are exports, `film` is `view --format mp4`."""

@@ -91,14 +91,19 @@ def _say(line: str, code: int, error: BaseException) -> int:
 
 @contextlib.contextmanager
 def _threads_through(name: str) -> Iterator[None]:
-    """An error in a thread, or where nobody can catch it, is a line too."""
+    """An error in a thread is a line too; one where nobody can catch it, only with the traceback."""
     before = threading.excepthook, sys.unraisablehook
 
-    def hook(failure) -> None:
+    def in_thread(failure) -> None:
         if failure.exc_value is not None:
             _say(worded(name, failure.exc_value), FAULT, failure.exc_value)
 
-    threading.excepthook = sys.unraisablehook = hook
+    def nowhere(failure) -> None:
+        # An object that could not end well, after an error that was said: a file on a full disk is closed again.
+        if failure.exc_value is not None and os.environ.get(TRACEBACK) == "1":
+            traceback.print_exception(failure.exc_value)
+
+    threading.excepthook, sys.unraisablehook = in_thread, nowhere
     try:
         yield
     finally:

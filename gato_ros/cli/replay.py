@@ -58,6 +58,8 @@ def run(options: Options) -> dict:
     try:
         if options.part != "guard":
             layers += _policy_layers(options, incident, wire, notes)
+        else:
+            _refuse_policy_options(options, "--part guard")
         if options.part != "policy":
             layers += replay_guard(wire)
     except (ValueError, KeyError) as error:
@@ -84,6 +86,13 @@ def run(options: Options) -> dict:
     return result
 
 
+def _refuse_policy_options(options: Options, got: str) -> None:
+    """Options of the policy's side, where it is not replayed, would count for nothing."""
+    for name in ("policy", "embodiment", "prompt"):
+        if getattr(options, name) is not None:
+            raise SetupError(expected=f"a policy to replay for --{name}", got=got, fix="leave it out")
+
+
 def _policy_layers(options: Options, incident: Incident, wire: Wire, notes: list[str]) -> list[Layer]:
     from gato_ros.cli.replay_parts.policy import PolicyReplay
     from gato_ros.embodiments import load_embodiment
@@ -97,6 +106,7 @@ def _policy_layers(options: Options, incident: Incident, wire: Wire, notes: list
         None,
     )
     if who is None:
+        _refuse_policy_options(options, f"no step of a policy in {options.file}")
         notes.append("no step of a policy was recorded")
         return []
     robot = load_embodiment(options.embodiment or who["embodiment"])

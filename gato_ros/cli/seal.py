@@ -13,6 +13,8 @@ from typing import Annotated
 
 import tyro
 
+from gato_ros.core.errors import SetupError
+
 
 @dataclass(frozen=True)
 class Options:
@@ -31,6 +33,9 @@ class Options:
 def run(options: Options) -> dict:
     """Seal each folder; the first that cannot be sealed ends it."""
     from gato_ros.models.weights import reseal
+
+    if options.embodiment != Options.embodiment and not options.golden:
+        raise SetupError(expected="--golden with --embodiment", got="no --golden", fix="leave one out or give both")
 
     for folder in options.folders:
         reseal(folder)

@@ -26,9 +26,12 @@ NUMBERS = {
     int: ("-9" + "9" * 30, "9" * 31, "-3000000000", "nan", "1.5", "", "x", "0x", "-1", "0"),
     float: ("nan", "inf", "-inf", "-1", "1e308", "-1e308", "", "x", "0"),
 }
+CUT_EPISODES = tuple(f"CUT{number}.mcap" for number in range(6))
+SPOILED = ("FLIPPED.mcap", "BAG.mcap", "JUNK.mcap", "EMPTY.mcap")
 ZERO_IS_RIGHT = {
     "seed", "closed_loop_seed", "closed_loop_every", "report_videos", "sample", "trials", "flips", "truncations",
     "warmup_steps", "token_noise_bins", "process", "final_share", "weight_decay", "average", "soft_sigma_bins",
+    "dropout",
     "auxiliary_weight", "patch_weight", "brightness", "pixel_noise", "patch_dropout", "blind_share", "prompt_share",
     "return_share", "expert_share", "temperature", "patience", "step",
 }  # fmt: skip
@@ -36,6 +39,11 @@ RIGHT = {
     ("guard fuzz", "workers", "0"),
     ("guard mutants", "workers", "0"),
     ("tokens", "step", "-1"),
+    # What is damaged can be listed by its summary, said something of, thrown away, and saved as far as it goes.
+    *(("episodes trash", "files", one) for one in (*CUT_EPISODES, *SPOILED)),
+    *(("episodes repair", "places", one) for one in (*CUT_EPISODES, "FLIPPED.mcap", "EMPTY_FOLDER")),
+    ("episodes ls", "places", "FLIPPED.mcap"),
+    ("episodes label", "places", "FLIPPED.mcap"),
     *(("doctor", "policy", one) for one in ("BAD_CONFIG", "LIST_CONFIG", "LATIN_CONFIG", "DEEP_CONFIG")),  # a finding
     *(("doctor", "policy", one) for one in ("CUT_PARAMS", "EMPTY_PARAMS", "JUNK_PARAMS")),
     *(("tokens", "policy", one) for one in ("CUT_PARAMS", "EMPTY_PARAMS", "JUNK_PARAMS")),  # only the layout is read
@@ -71,8 +79,7 @@ OUT_FILES = (
     "\0",
 )
 OUT_FOLDERS = ("JUNK", "BELOW_A_FILE", "DANGLING", "DANGLING/x", "LOOP", "LOOP/x", "/proc/x", "/sys/x", LONG, "\0")
-CUT_EPISODES = tuple(f"CUT{number}.mcap" for number in range(6))
-EPISODES = (*FILES, *CUT_EPISODES, "FLIPPED.mcap", "BAG.mcap", "JUNK.mcap", "EMPTY.mcap")
+EPISODES = (*FILES, *CUT_EPISODES, *SPOILED)
 WEIGHTS = (*NAMES, "NO_CONFIG", "NO_PARAMS", "BAD_CONFIG", "LIST_CONFIG", "LATIN_CONFIG", "DEEP_CONFIG", "CUT_PARAMS")
 WEIGHTS = (*WEIGHTS, "EMPTY_PARAMS", "JUNK_PARAMS", "FOLDER_PARAMS", "FILES_AS_FOLDERS")
 CONTRACTS = (

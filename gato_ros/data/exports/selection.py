@@ -164,7 +164,7 @@ def write_whole(target: Path, write: Callable[[Path], None]) -> None:
         SetupError: the target exists.
     """
     target = Path(target)
-    if target.exists():
+    if target.exists() or target.is_symlink():
         raise SetupError(
             expected=f"a new place for the export, {target}",
             got="something is there",
