@@ -81,7 +81,7 @@ def test_rlds_is_what_tensorflow_datasets_finds(recorded, tmp_path):
 @pytest.mark.parametrize("share, words", [(0.25, "by its first 1 steps"), (0.75, "by its first 1[4-7] steps")])
 def test_rlds_refuses_an_episode_too_long_for_a_record(tmp_path, monkeypatch, share, words):
     pytest.importorskip("tensorflow_datasets", reason="the extra `rlds` is not installed")
-    from gato_ros.data import export_rlds
+    from gato_ros.data.exports import rlds as export_rlds
 
     selection = select([write(tmp_path, "a", range(20))])
     (take,) = selection.takes()

@@ -1,0 +1,44 @@
+"""Every example runs, from a folder of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ARGUMENTS = {
+    "fine_tune": ("out", "2", "2"),
+    "look_at_tokens": (),
+    "policy_of_your_own": (),
+    "watch_a_policy": ("film.mp4", "20"),
+}
+SAYS = {
+    "fine_tune": "stacked",
+    "look_at_tokens": "24 image patches",
+    "policy_of_your_own": "stacked: False",
+    "watch_a_policy": "after 20 steps",
+}
+
+
+def test_every_example_is_run_here():
+    assert {path.stem for path in (ROOT / "examples").glob("*.py")} == set(ARGUMENTS)
+
+
+@pytest.mark.parametrize("name", sorted(ARGUMENTS))
+def test_example_runs(name, tmp_path):
+    path = ROOT / "examples" / f"{name}.py"
+    assert len(path.read_text().splitlines()) <= 40
+    done = subprocess.run(
+        [sys.executable, str(path), *ARGUMENTS[name]],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert SAYS[name] in done.stdout + done.stderr
+    if name == "watch_a_policy":
+        assert (tmp_path / "film.mp4").stat().st_size > 1000
