@@ -41,8 +41,8 @@ class SensorWatch:
         relative = [sensor.topic for sensor in sensors(robot)]
         self._relative = {node.resolve_topic_name(name): name for name in relative}
         self._looked_s: dict[str, float] = {}
-        self._shared: set[str] = set()
-        """Topics with several publishers."""
+        self._shared = set(relative)
+        """Topics with several publishers; before the first judgement, all may be."""
         self._own_names = [*robot.arm.joints, robot.gripper.joint]
         self._judged_s, self._findings = -JUDGE_S, []
         self._clock_ns, self._clock_moved_s = 0, time.monotonic()
