@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -71,11 +72,14 @@ class Preflight:
         keys: Sequence[str] | None = None,
         window_s: float = LONGEST_S,
         subscribe: bool = True,
+        graph_s: float = 0.0,
     ):
         """`role` is policy, guard, or doctor, which hears our own nodes too.
 
-        Without `subscribe` it hears what it is given: `hear_header` of every message, `hear_values` of some.
+        Without `subscribe` it hears what it is given: `hear_header` of every message, `hear_values` of some. The graph,
+        which is dear to ask, is asked every `graph_s` [s] at most.
         """
+        self._graph_s, self._asked_s, self._graph = graph_s, -np.inf, {}
         self._node, self._robot, self._window_s = node, robot, window_s
         self.keys = None if keys is None else tuple(keys)
         """What of the observations is judged; the guard's are joint states alone."""
@@ -178,10 +182,13 @@ class Preflight:
     def sighting(self) -> Sighting:
         """Everything that was observed."""
         node, robot, topics = self._node, self._robot, {}
-        for name in all_topics(robot):
-            ears = self._topics.get(name)
-            heard = (ears.timing(), ears.frame_ids()) if ears else (Timing(), ())
-            topics[name] = topic_facts(node, name, *heard)
+        if time.monotonic() - self._asked_s >= self._graph_s:
+            self._asked_s = time.monotonic()
+            self._graph = {name: topic_facts(node, name, Timing(), ()) for name in all_topics(robot)}
+        for name, facts in self._graph.items():
+            topics[name] = facts
+            if ears := self._topics.get(name):
+                topics[name] = replace(facts, timing=ears.timing(), frame_ids=frozenset(ears.frame_ids()))
         unheard = [name for name, topic in topics.items() if not topic.publishers]
         own, simulated = node.get_fully_qualified_name(), node.get_parameter("use_sim_time").value
         return Sighting(
