@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,16 @@ def test_lerobot_reads_its_dataset_with_its_own_code(recorded, tmp_path, picture
     together = np.concatenate([episode.actions for episode in episodes])
     np.testing.assert_allclose(found["mean"], together.mean(0), atol=1e-6)
     assert {"q01", "q99", "std"} <= set(found["stats"]) and "sawyer/joints/angle/right_j0" in found["state_names"]
+
+
+def test_a_camera_of_odd_size_goes_as_png_only(recorded):
+    from gato_ros.data.export_lerobot import features
+
+    selection = select(recorded[0])
+    take = replace(next(selection.takes()), cameras={KEY: (95, 128, 3)})
+    assert features(selection, take, "png")["observation.images.basket_front_left"]["shape"] == [95, 128, 3]
+    with pytest.raises(SetupError, match="128x95; export with --pictures png"):
+        features(selection, take, "mp4")
 
 
 def test_what_would_not_be_true_is_left_out_with_its_reason(tmp_path):

@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gato_ros.data.exports.lerobot_statistics import counted, no_counts, picture_spread, spread
+from gato_ros.core.errors import SetupError
 from gato_ros.data.exports.selection import ACTION_NAMES, Selection, Take, value_names, write_whole
 from gato_ros.data.exports.video import Film
+from gato_ros.data.exports.lerobot_statistics import counted, no_counts, picture_spread, spread
 
 VERSION = "v3.0"
 Pictures = Literal["mp4", "png"]
@@ -65,7 +66,7 @@ def export_lerobot(
 
 
 def features(selection: Selection, take: Take, pictures: Pictures) -> dict[str, dict]:
-    """What `info.json` says about every column."""
+    """What `info.json` says about every column; SetupError for a camera that cannot be filmed."""
     state = [
         name for key, values in take.vectors.items() for name in value_names(selection.robot, key, values.shape[1])
     ]
@@ -75,6 +76,12 @@ def features(selection: Selection, take: Take, pictures: Pictures) -> dict[str, 
     }
     row["observation.state"] = {"dtype": "float32", "shape": [len(state)], "names": state}
     for key, (height, width, _) in take.cameras.items():
+        if pictures == "mp4" and (height % 2 or width % 2):
+            raise SetupError(
+                expected="cameras of even height and width, for films have no others",
+                got=f"{key} {width}x{height}",
+                fix="export with --pictures png",
+            )
         row[camera_name(key)] = {
             "dtype": "video" if pictures == "mp4" else "image",
             "shape": [height, width, 3],
