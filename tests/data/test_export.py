@@ -131,7 +131,7 @@ def test_lerobot_reads_its_dataset_with_its_own_code(recorded, tmp_path, picture
 
 
 def test_a_camera_of_odd_size_goes_as_png_only(recorded):
-    from gato_ros.data.export_lerobot import features
+    from gato_ros.data.exports.lerobot import features
 
     selection = select(recorded[0])
     take = replace(next(selection.takes()), cameras={KEY: (95, 128, 3)})

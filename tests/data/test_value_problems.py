@@ -174,4 +174,5 @@ def test_memory_of_the_check_is_flat(tmp_path):
         assert verify_episode(path) == []
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.2 * peaks[0]
+    # A picture of the longer episode is 0.1 MB: 90 steps more would be 9 MB a camera.
+    assert peaks[1] < peaks[0] + 8e6

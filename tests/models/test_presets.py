@@ -120,7 +120,7 @@ def test_every_preset_takes_what_a_contract_has(tmp_path, without):
     for name, preset in PRESETS.items():
         config = preset_for(name, robot)
         assert config.observation_keys == tuple(key for key in preset.observation_keys if key not in without)
-        layout = token_layout(contract_for(robot, config.observation_keys), config)
+        layout = token_layout(contract_for(robot, config.observation_keys).spec, config)
         assert count_parameters(parameter_shapes(config, layout)) > 0
 
 

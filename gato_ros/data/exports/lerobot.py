@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 
 from gato_ros.core.errors import SetupError
+from gato_ros.data.exports.lerobot_statistics import counted, no_counts, picture_spread, spread
 from gato_ros.data.exports.selection import ACTION_NAMES, Selection, Take, value_names, write_whole
 from gato_ros.data.exports.video import Film
-from gato_ros.data.exports.lerobot_statistics import counted, no_counts, picture_spread, spread
 
 VERSION = "v3.0"
 Pictures = Literal["mp4", "png"]

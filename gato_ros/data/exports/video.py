@@ -104,18 +104,6 @@ class Film:
         )
 
 
-def side_by_side(cameras: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures of several cameras as one, uint8 [height width 3]; black below those that are lower than the highest.
-
-    Both sides are even, as films want them. Of a robot without cameras it is black.
-    """
-    if not cameras:
-        return np.zeros((128, 128, 3), np.uint8)
-    height = -(-max(picture.shape[0] for picture in cameras) // 2) * 2
-    row = np.hstack([np.pad(one, ((0, height - one.shape[0]), (0, 0), (0, 0))) for one in cameras])
-    return row if row.shape[1] % 2 == 0 else np.pad(row, ((0, 0), (0, 1), (0, 0)))
-
-
 def write_film(path: Path, pictures: Iterable[np.ndarray], rate_hz: float, keyframe_every: int | None = None) -> None:
     """Write pictures, uint8 [height width 3] RGB of one even size, as an MP4; arguments and errors as of `Film`."""
     with Film(path, rate_hz, keyframe_every) as film:
