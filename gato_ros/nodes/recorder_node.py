@@ -150,17 +150,18 @@ class RecorderNode:
         # By how much it waited for its turn here; a wall clock that is set meanwhile is not to be believed.
         waited_s = min(max((time.time_ns() - kept.stamp_ns) * 1e-9, 0.0), LONGEST_WAIT_S)
         kept = kept._replace(received_s=kept.received_s - waited_s)
-        self._sensors.take(topic, kept, clock_ns)
-        if self._thread.recording:
-            self._heard.append((topic, kept, clock_ns))
+        self._heard.append((topic, kept, clock_ns))
 
     def _listen(self) -> None:
         self._ears.listen()
-        if self._heard:
-            # Not in the order of the topics: as they arrived.
-            self._heard.sort(key=lambda one: one[1].stamp_ns)
-            self._thread.offer(self._heard, dict(self._ears.lost))
+        if heard := self._heard:
             self._heard = []
+            # Not in the order of the topics: as they arrived.
+            heard.sort(key=lambda one: one[1].stamp_ns)
+            self._thread.offer(heard, dict(self._ears.lost))
+            # Only then: what is judged can wait, what is recorded may be lost meanwhile.
+            for one in heard:
+                self._sensors.take(*one)
 
     def _parameter(self, name: str) -> str:
         return self._node.get_parameter(name).value

@@ -25,11 +25,11 @@ from gato_ros.nodes.recorder.step_segmenter import SENSORS
 
 WINDOW_S = 1.0
 """So much of the past is judged [s]: a fault has to show within that."""
-LOOK_S = {"image": 0.15, "joints": 0.05, "gripper": 0.05}
+LOOK_S = {"image": 0.25, "joints": 0.1, "gripper": 0.1}
 """Role -> between two looks at the values of a sensor [s]: of every message only the header is read, which is quick."""
-JUDGE_S = 0.25
+JUDGE_S = 0.4
 """Between two judgements [s]."""
-GRAPH_S = 0.5
+GRAPH_S = 0.75
 """Between two questions to the ROS graph [s]."""
 STANDS_S = 1.0
 """Messages go on coming for so long [s], and simulated time does not: nothing can be recorded."""
