@@ -41,6 +41,8 @@ POLL_S = 0.01
 """Pause between two looks at all topics [s]: so much older than its receipt is a step when it reaches the file."""
 HEARING_LIMIT_S = 0.8
 """So long ~/start waits for sensors that this process, perhaps just started, has not found yet [s]."""
+LOOK_LIMIT_S = 0.3
+"""Of that, so long at most for a new message of each."""
 FINISH_LIMIT_S = 0.5
 """So long a stop waits for the file's end [s], to answer with what became of it."""
 CLOSE_LIMIT_S = 4.0
@@ -159,9 +161,7 @@ class RecorderNode:
             # Not in the order of the topics: as they arrived.
             heard.sort(key=lambda one: one[1].stamp_ns)
             self._thread.offer(heard, dict(self._ears.lost))
-            # Only then: what is judged can wait, what is recorded may be lost meanwhile.
-            for one in heard:
-                self._sensors.take(*one)
+            self._sensors.offer(heard)
 
     def _parameter(self, name: str) -> str:
         return self._node.get_parameter(name).value
@@ -186,7 +186,10 @@ class RecorderNode:
     def _start(self) -> str:
         if self._thread.recording:
             raise SetupError(expected="no running episode", got=self._name, fix="stop, discard or redo it first")
-        self._listen_until(lambda: not self._unheard() and not self._unusable(), HEARING_LIMIT_S)
+        self._sensors.look_anew()
+        self._listen_until(lambda: self._sensors.looked_anew, LOOK_LIMIT_S)
+        self._sensors.findings(anew=True)
+        self._listen_until(lambda: not self._unheard() and not self._unusable(), HEARING_LIMIT_S - LOOK_LIMIT_S)
         unheard, unusable = self._unheard(), self._unusable()
         if unheard or unusable:
             # An episode that begins without a sensor loses its first steps, or all of them.

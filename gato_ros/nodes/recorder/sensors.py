@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image, JointState
@@ -29,6 +31,12 @@ LOOK_S = {"image": 0.25, "joints": 0.1, "gripper": 0.1}
 """Role -> between two looks at the values of a sensor [s]: of every message only the header is read, which is quick."""
 JUDGE_S = 0.4
 """Between two judgements [s]."""
+LATEST_S = 0.8
+"""As JUDGE_S, of a process that is behind: one that gets too little of its machine."""
+BEHIND_S = 0.05
+"""A message that waited longer for its turn [s] comes to such a process."""
+MOST_WAITING = 200
+"""Messages that wait to be judged: about half a second of a robot's."""
 GRAPH_S = 0.75
 """Between two questions to the ROS graph [s]."""
 STANDS_S = 1.0
@@ -45,12 +53,24 @@ class SensorWatch:
         relative = [sensor.topic for sensor in sensors(robot)]
         self._relative = {node.resolve_topic_name(name): name for name in relative}
         self._looked_s: dict[str, float] = {}
+        self._waiting: list[tuple[Topic, Kept, int]] = []
+        self._behind = False
         self._shared = set(relative)
         """Topics with several publishers; before the first judgement, all may be."""
         self._own_names = [*robot.arm.joints, robot.gripper.joint]
-        self._judged_s, self._findings = -JUDGE_S, []
+        self._judged_s, self._findings = -np.inf, []
         self._clock_ns, self._clock_moved_s = 0, time.monotonic()
         self._simulated = node.get_parameter("use_sim_time").value
+
+    def offer(self, heard: Sequence[tuple[Topic, Kept, int]]) -> None:
+        """Messages as for `take`; in a process that is behind they wait, for what is recorded may not."""
+        self._waiting += heard
+        self._behind = time.monotonic() - heard[0][1].received_s > BEHIND_S
+        if self._behind and len(self._waiting) < MOST_WAITING:
+            return
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            self.take(*one)
 
     def take(self, topic: Topic, kept: Kept, clock_ns: int) -> None:
         """A message of a sensor, and its receipt on the clock that stamps messages."""
@@ -68,10 +88,19 @@ class SensorWatch:
         self._preflight.hear_header(name, message, now)
         self._preflight.hear_values(name, message, now)
 
-    def findings(self) -> list[Finding]:
-        """What is not as the contract has it now, as of at most JUDGE_S ago; what is `unusable` comes first."""
+    def look_anew(self) -> None:
+        """Look at the next message of each sensor; `looked_anew` when that is done."""
+        self._looked_s.clear()
+
+    @property
+    def looked_anew(self) -> bool:
+        """Whether a message of every sensor was looked at since `look_anew`."""
+        return len(self._looked_s) == len(self._relative)
+
+    def findings(self, anew: bool = False) -> list[Finding]:
+        """What is not as the contract has it now, as of a moment ago; what is `unusable` comes first."""
         now_s = time.monotonic()
-        if now_s - self._judged_s >= JUDGE_S:
+        if anew or now_s - self._judged_s >= (LATEST_S if self._behind else JUDGE_S):
             self._judged_s = now_s
             seen = self._preflight.sighting()
             self._shared = {name for name, topic in seen.topics.items() if len(topic.publishers) > 1}
