@@ -150,15 +150,19 @@ def test_neighbours_do_not_disturb(loop, kind):
     heard = len(loop.policy_said)
     loop.be_moving()
     neighbours = [loop.processes.start("tests/ros/faults/busybody.py", kind) for _ in range(1 + (kind == "call"))]
-    if kind == "big":
-        loop.probe.wait(lambda: "192x128 pixels" in loop.policy_says(), "the refusal of the picture")
-    else:
-        loop.probe.wait(lambda: any("busybody" in name for name in loop.probe.node.get_node_names()), "the neighbour")
-    # A camera's queue holds one frame: on a busy machine a stranger's picture now and then displaces a good one.
-    loop.goes_on(1.0, share=0.4 if kind == "big" else 0.8)
-    for neighbour in neighbours:
-        os.killpg(neighbour.pid, signal.SIGKILL)
-        neighbour.wait()
+    try:
+        if kind == "big":
+            loop.probe.wait(lambda: "192x128 pixels" in loop.policy_says(), "the refusal of the picture")
+        else:
+            loop.probe.wait(
+                lambda: any("busybody" in name for name in loop.probe.node.get_node_names()), "the neighbour"
+            )
+        # A camera's queue holds one frame: on a busy machine a stranger's picture now and then displaces a good one.
+        loop.goes_on(1.0, share=0.4 if kind == "big" else 0.8)
+    finally:  # a neighbour that stays would take the processor from every test after this one
+        for neighbour in neighbours:
+            os.killpg(neighbour.pid, signal.SIGKILL)
+            neighbour.wait()
     loop.goes_on(1.0)
     assert len(loop.policy_said) > heard
 
