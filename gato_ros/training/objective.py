@@ -20,7 +20,7 @@ from gato_ros.training.step import measure, train_step
 VALIDATION_FRAMES = 1024
 LARGE_BYTES = 2**18
 """Held-out frames with pictures of more than so many bytes (two cameras of 128 px have 98304) are measured in parts."""
-PART_BYTES = 2**23
+PART_BYTES = 2**21
 """Pictures of one part; on the device they take several times as much."""
 
 
