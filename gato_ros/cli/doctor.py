@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from gato_ros.core.bounds import NotNegative, Positive
+from gato_ros.core.bounds import NotNegative, Within
 
 NEEDED = {
     "numpy": "numpy",
@@ -137,7 +137,7 @@ class Options:
     Default: those that policy_node runs, where they are on this machine."""
     without: tuple[str, ...] = ()
     """With --robot: what does not run on purpose: robot, guard, policy."""
-    seconds: Positive = 4.0
+    seconds: Annotated[float, Within(1, 60, as_interval=True)] = 4.0
     """With --robot: how long to listen [s]."""
     patience: NotNegative = 10.0
     """With --robot: wait so long for nodes to be found before that [s]."""

@@ -16,7 +16,7 @@ guard_mutants.WHOLE = ()
 if sys.argv[2] == "unchanged":
     guard_mutants.mutated = lambda mutant: ast.parse(guard_mutants._path(mutant.room).read_text())
 from gato_ros.cli import main
-main(["guard", "mutants", "--rooms", "gripper_hold", "--sample", "2", "--seed", "1", "--json", sys.argv[1]])
+main(["guard", "mutants", "--rooms", "guard.gripper_hold", "--sample", "2", "--seed", "1", "--json", sys.argv[1]])
 """
 
 
@@ -48,7 +48,7 @@ def test_every_mutant_is_another_program_that_compiles():
     for room in TESTS:
         found = mutants(room)
         assert len(found) > 10 and [mutant.number for mutant in found] == list(range(len(found)))
-        whole = ast.unparse(ast.parse((ROOT / "gato_ros" / "core" / f"{room}.py").read_text()))
+        whole = ast.unparse(ast.parse((ROOT / "gato_ros" / "core" / f"{room.replace('.', '/')}.py").read_text()))
         for mutant in found[::5]:
             assert ast.unparse(mutated(mutant)) != whole
             compile(mutated(mutant), room, "exec")
