@@ -219,7 +219,7 @@ def test_generate_verb_writes_text(weights, contract, small_vocabulary, tmp_path
         (("--image", tmp_path / "none.png"), "no file"),
         (("--image", weights / "config.json"), "none that can be read"),
         ((), "a prompt"),
-        (("--text", "a", "--max-tokens", 0), "max_tokens"),
+        (("--text", "a", "--max-tokens", 0), "--max-tokens of at least 1"),
     ):
         assert call("generate", "--policy", weights, "--embodiment", contract, *arguments) == 2
         assert said in capsys.readouterr().err

@@ -89,7 +89,8 @@ class Processes:
 
     def node(self, name: str, *arguments: str) -> subprocess.Popen:
         """One of our nodes in namespace /sawyer."""
-        return self.start("-m", f"gato_ros.nodes.{name}", "--ros-args", "-r", "__ns:=/sawyer", *arguments)
+        package = "gato_ros.bench.recorder" if name == "sample_robot" else "gato_ros.nodes"
+        return self.start("-m", f"{package}.{name}", "--ros-args", "-r", "__ns:=/sawyer", *arguments)
 
     def tails(self) -> list[tuple[str, str]]:
         """(title, last lines of its output) of each process."""

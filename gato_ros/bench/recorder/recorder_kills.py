@@ -69,7 +69,13 @@ def kill_trials(folder: str, kills: int, seed: int, longest_s: float) -> list[di
     os.environ["ROS_DOMAIN_ID"] = str(number)
     stay_on_this_machine(os.environ)
     with claim, tempfile.NamedTemporaryFile(suffix=".frames") as log:
-        robot = NodePlan(NAME, NAMESPACE, default_parameter_file(), {"log": log.name, "guard": True})
+        robot = NodePlan(
+            NAME,
+            NAMESPACE,
+            default_parameter_file(),
+            {"log": log.name, "guard": True},
+            package="gato_ros.bench.recorder",
+        )
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         try:
             with Children([robot]) as children, RecorderProcess(Path(folder), NAMESPACE) as recorder:

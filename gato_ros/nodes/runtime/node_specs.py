@@ -65,6 +65,8 @@ class NodePlan:
     """False: the loop does without it."""
     remaps: Mapping[str, str] = field(default_factory=dict)
     """Topic in the code -> topic on the wire."""
+    package: str = "gato_ros.nodes"
+    """Where the module is."""
 
     def command(self) -> list[str]:
         """The command line that starts this node in a process of its own."""
@@ -73,7 +75,7 @@ class NodePlan:
         return [
             sys.executable,
             "-m",
-            f"gato_ros.nodes.{self.name}",
+            f"{self.package}.{self.name}",
             "--ros-args",
             "-r",
             f"__node:={self.name}",
