@@ -32,6 +32,9 @@ WORDS = {"text", "note", "by"}
 class Run:
     """That a path is a program; where it is the default, a verb says by itself that it is not installed."""
 
+    made_by: str = ""
+    """What to run where there is none."""
+
 
 Program = Annotated[Path, Run()]
 OutFile = Annotated[Path, Written(as_folder=False)]
@@ -53,7 +56,10 @@ def check_options(options: Any) -> None:
         if isinstance(how, Written):
             check_place(name, value, how.as_folder)
         elif isinstance(how, Run) and value != field.default and not (value.is_file() and os.access(value, os.X_OK)):
-            raise SetupError(expected=f"a program for {name}", got=shortened(value), fix="check the path")
+            fix = how.made_by or "check the path"
+            raise SetupError(expected=f"a program for {name}", got=shortened(value), fix=fix)
+                expected=f"a program for {name}", got=shortened(value), fix=how.made_by or "check the path"
+            )
 
 
 def check_place(name: str, path: Path, as_folder: bool) -> None:

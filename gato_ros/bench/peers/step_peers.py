@@ -17,7 +17,7 @@ import numpy as np
 
 from gato_ros.core.bounds import LARGEST_COUNT, Within, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.evaluation.option_checks import Program
+from gato_ros.evaluation.option_checks import Run
 
 PROGRAM = Path(__file__).with_name("step_peers_program.py")
 
@@ -26,7 +26,7 @@ PROGRAM = Path(__file__).with_name("step_peers_program.py")
 class Options:
     """Which size, and the peer's Python."""
 
-    peer_python: Program
+    peer_python: Annotated[Path, Run("run `make bench-peers`, or check the path")]
     """Python of an environment with torch and transformers; `make bench-peers` makes one."""
     preset: str = "gato_79m"
     """An autoregressive preset."""
