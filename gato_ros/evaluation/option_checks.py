@@ -58,8 +58,6 @@ def check_options(options: Any) -> None:
         elif isinstance(how, Run) and value != field.default and not (value.is_file() and os.access(value, os.X_OK)):
             fix = how.made_by or "check the path"
             raise SetupError(expected=f"a program for {name}", got=shortened(value), fix=fix)
-                expected=f"a program for {name}", got=shortened(value), fix=how.made_by or "check the path"
-            )
 
 
 def check_place(name: str, path: Path, as_folder: bool) -> None:
