@@ -19,7 +19,7 @@ NODES = (
     "view_node",
 )
 
-VERSION = re.search(r'^__version__ = "(.+)"$', Path("gato_ros/__init__.py").read_text(), re.MULTILINE).group(1)
+VERSION = re.search(r'^__version__ = "(.+)"$', Path("gato_ros/version.py").read_text(), re.MULTILINE).group(1)
 """One place says it; importing the package here would need its dependencies."""
 
 data_files = [

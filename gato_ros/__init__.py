@@ -16,16 +16,17 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from gato_ros.version import __version__
+
 if TYPE_CHECKING:
     from gato_ros.api import generate, load_episode, load_policy, make, run_episode, tokenize
 
-__version__ = "0.2.0"
-__all__ = ["generate", "load_episode", "load_policy", "make", "run_episode", "tokenize"]
+__all__ = ["__version__", "generate", "load_episode", "load_policy", "make", "run_episode", "tokenize"]
 
 
 def __getattr__(name: str) -> Any:
     # PEP 562: JAX and PyBullet are imported by the function that needs them, and not by `import gato_ros`.
-    if name in __all__:
+    if name in __all__:  # `__version__` is here already
         return getattr(importlib.import_module("gato_ros.api"), name)
     raise AttributeError(f"module 'gato_ros' has no attribute {name!r}")
 

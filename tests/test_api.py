@@ -20,7 +20,7 @@ def test_import_loads_nothing_heavy():
 
 def test_every_name_is_there_typed_and_documented():
     assert set(gato_ros.__all__) <= set(dir(gato_ros))
-    for name in gato_ros.__all__:
+    for name in set(gato_ros.__all__) - {"__version__"}:
         function = getattr(gato_ros, name)
         kinds = [parameter.annotation for parameter in inspect.signature(function).parameters.values()]
         assert function.__doc__ and inspect.Parameter.empty not in kinds

@@ -28,7 +28,6 @@ PRESENT = {
     "gato_ros.core.motion": "gato_ros.core.guard.motion",
     "gato_ros.core.pace": "gato_ros.core.timing.pace",
     "gato_ros.core.proposal": "gato_ros.core.guard.proposal",
-    "gato_ros.core.repeat_watch": "gato_ros.core.teleop.repeat_watch",
     "gato_ros.core.seal": "gato_ros.core.checksummed_json",
     "gato_ros.core.sensor_checks": "gato_ros.core.timing.sensor_checks",
     "gato_ros.core.singularity": "gato_ros.core.guard.singularity",

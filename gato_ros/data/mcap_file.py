@@ -10,10 +10,10 @@ from pathlib import Path
 
 from mcap.writer import CompressionType, Writer
 
-from gato_ros import __version__
 from gato_ros.core.errors import SetupError
 from gato_ros.data import messages
 from gato_ros.data.atomic_blocks import WholeBlocks
+from gato_ros.version import __version__
 
 SUFFIX = ".mcap"
 PARTIAL = ".partial"

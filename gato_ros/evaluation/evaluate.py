@@ -151,10 +151,10 @@ def _by_condition(outcomes: dict) -> dict[str, dict[str, list]]:
 
 
 def _result(options: Options, plan: Plan, outcomes: dict) -> dict:
-    from gato_ros import __version__
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.comparison import compare, compare_with
     from gato_ros.evaluation.episode import PROMPTS, condition
+    from gato_ros.version import __version__
 
     by_condition = _by_condition(outcomes)
     first = condition(plan.perturbations[0], options.level)

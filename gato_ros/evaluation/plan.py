@@ -114,10 +114,10 @@ def _other(options: Options, sets: tuple[str, ...], perturbations: tuple[str | N
 def _with_policy(
     options: Options, sets: tuple[str, ...], perturbations: tuple[str | None, ...], other: EvaluationResult | None
 ) -> Plan:
-    from gato_ros import __version__
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.policy_source import WEIGHTS_FILE, make_policy, weights_folder
     from gato_ros.sim.task import stack_task
+    from gato_ros.version import __version__
 
     embodiment = load_embodiment(options.embodiment)
     policy = make_policy(options.policy, embodiment, stack_task(options.task))

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from gato_ros import __version__
 from gato_ros.core.errors import SetupError
 from gato_ros.data.cache_place import cache_folder, cached_file
 from gato_ros.data.checks.problem import FORBIDS, TRAINING, Problem
@@ -23,6 +22,7 @@ from gato_ros.data.episodes.label import label_problems
 from gato_ros.data.episodes.writer import SCHEMA_VERSION
 from gato_ros.data.fingerprint import fingerprint
 from gato_ros.embodiments import Embodiment
+from gato_ros.version import __version__
 
 SUFFIX = ".check.json"
 CHECK_VERSION = 1

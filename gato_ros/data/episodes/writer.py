@@ -20,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from gato_ros import __version__
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.data import messages
 from gato_ros.data.episodes import channel_roles as roles
 from gato_ros.data.mcap_file import SUFFIX, McapFile, as_text
 from gato_ros.embodiments import Embodiment
+from gato_ros.version import __version__
 
 SCHEMA_VERSION = 1
 OBSERVATION_TOPIC, PRIVILEGED_TOPIC, TICK_TOPIC = "aligned/observation", "aligned/privileged", "aligned/tick"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gato_ros import __version__
 from gato_ros.data.disk_file import DiskFile
 from gato_ros.data.exports.selection import ACTION_NAMES, Selection, Take, value_names, write_whole
+from gato_ros.version import __version__
 
 
 def export_hdf5(selection: Selection, target: Path, done: Callable[[str], None] = lambda name: None) -> int:

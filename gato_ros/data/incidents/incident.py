@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gato_ros import __version__
 from gato_ros.data.episodes.mcap_channels import Track, Tracks, load_tracks, unusable
 from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.data.mcap_file import McapFile, as_text
+from gato_ros.version import __version__
 
 SCHEMA_VERSION = 1
 WHAT, FIX = "a whole incident", "name a file that incident_node wrote; what lies in .partial was never finished"
