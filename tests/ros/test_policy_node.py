@@ -196,7 +196,7 @@ def test_proposals_follow_good_inputs_and_stop_with_bad_ones(processes, probe, w
     # Joint angles that are not numbers are refused, and soon there are no fresh ones.
     scene.angle = float("nan")
     scene.sense_until(
-        lambda: "joint_states: a value is not finite" in scene.said() and "stale" in scene.said(),
+        lambda: "joint_states: not finite: position of right_j0" in scene.said() and "stale" in scene.said(),
         "the complaint about NaN and about joint states that are old by then",
     )
     assert scene.proposals_in(1.0) == 0
