@@ -10,11 +10,12 @@ import jax.numpy as jnp
 from jaxtyping import Float, Int
 
 from gato_ros.models.arrays import Array
+from gato_ros.models.choices import choice_rows, legal
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import action_queries, dense, embed_actions, embed_observation, layer_norm, product
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.loss import masked_cross_entropy
-from gato_ros.models.parameters import Parameters, continuous_rows, count_parameters, init, parameter_shapes, table_row
+from gato_ros.models.parameters import Parameters, count_parameters, init, parameter_shapes, table_row
 from gato_ros.models.tokenizer import StepTokens
 from gato_ros.models.transformer import decoder
 
@@ -35,8 +36,8 @@ class Output(NamedTuple):
     """What control steps give; `...` is [batch], or [batch steps] of sequences."""
 
     action_logits: Array
-    """[... actions 1024] over the bins of each action, the only legal ids; of sequences [... actions rows], over the
-    whole table."""
+    """[... actions choices] over the bins or values of each action, the only legal ids; of sequences
+    [... actions rows], over the whole table."""
     auxiliary: Array | None = None
     """[... n] the named auxiliary numbers from the separator's last feature; None without the head."""
     auxiliary_early: Array | None = None
@@ -69,7 +70,7 @@ def forward_step(
     queries = action_queries(params, config, layout, observation.shape[0])
     x = jnp.concatenate([observation, queries], 1)
     features, early = decoder(params, config, x, outputs=layout.actions + 1, rng=layer_rng)
-    logits = product(config, features[:, 1:], continuous_rows(config, params["table"]).T)
+    logits = legal(layout, product(config, features[:, 1:], choice_rows(config, layout, params["table"]).T))
     return _with_auxiliary(params, config, layout, logits, features[:, 0], early)
 
 

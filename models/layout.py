@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from gato_ros.core.errors import SetupError
-from gato_ros.core.spec import Spec, StepSpec
+from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, Spec, StepSpec
 from gato_ros.models.config import Crop, GatoConfig
 
 CONTINUOUS_START = 32000
@@ -53,6 +53,18 @@ class TokenLayout:
     action_units: tuple[str, ...]
     vocabulary: str | None = None
     """sha256 of the SentencePiece model that texts are cut by."""
+    action_values: tuple[int, ...] = ()
+    """Of discrete actions: how many values each can take; empty for continuous ones."""
+
+    @property
+    def action_start(self) -> int:
+        """The id of an action's first choice: discrete values are their own ids, bins follow the text."""
+        return 0 if self.action_values else CONTINUOUS_START
+
+    @property
+    def choices(self) -> int:
+        """Ids among which an action is chosen; of discrete actions as many as the one with the most values."""
+        return max(self.action_values, default=BINS)
 
     @cached_property
     def images(self) -> tuple[LayoutItem, ...]:
@@ -152,8 +164,8 @@ def token_layout(spec: StepSpec, config: GatoConfig) -> TokenLayout:
     """The layout of one step of `spec` as `config` sees it.
 
     Raises:
-        SetupError: a key that the spec lacks, an action that is no bounded number, or an image that crop and patch
-            size do not divide.
+        SetupError: a key that the spec lacks, actions that are neither all bounded numbers nor all discrete, or an
+            image that crop and patch size do not divide.
     """
     if not config.observation_keys:
         raise SetupError(
@@ -163,24 +175,13 @@ def token_layout(spec: StepSpec, config: GatoConfig) -> TokenLayout:
     for key in sorted(set(config.observation_keys)):
         items.append(_observation_item(key, spec.observation(key), first, config))
         first += items[-1].tokens
-    for key, action in spec.actions.items():
-        if action.kind != "continuous" or not action.bounded:
-            raise SetupError(
-                expected="actions that are continuous and bounded",
-                got=f"{key}, {action.kind}",
-                fix="train it in mixed sequences (models/segments.py)",
-            )
-    parts = spec.actions.values()
     layout = TokenLayout(
         tuple(items),
         config.patch_size,
         config.crop,
         config.continuous_encoding,
-        tuple(v for part in parts for v in part.lower),
-        tuple(v for part in parts for v in part.upper),
-        tuple(part.binary for part in parts for _ in part.lower),
-        tuple(u for part in parts for u in part.units),
-        config.vocabulary,
+        vocabulary=config.vocabulary,
+        **_actions(spec, config),
     )
     if config.context_tokens is not None and config.context_tokens < layout.step_tokens:
         raise SetupError(
@@ -189,6 +190,39 @@ def token_layout(spec: StepSpec, config: GatoConfig) -> TokenLayout:
             fix="lengthen the context or drop observation keys",
         )
     return layout
+
+
+def _actions(spec: StepSpec, config: GatoConfig) -> dict[str, Any]:
+    """The fields of a layout that say what the action tokens are."""
+    parts = tuple(spec.actions.values())
+    if parts and all(isinstance(part, DiscreteSpec) for part in parts):
+        values = tuple(part.values for part in parts for _ in range(part.size))
+        if max(values) > config.text_rows:
+            raise SetupError(
+                expected=f"text_rows of at least {max(values)} for the actions",
+                got=str(config.text_rows),
+                fix="raise text_rows in the model's configuration",
+            )
+        return {
+            "action_lower": (0.0,) * len(values),
+            "action_upper": tuple(count - 1.0 for count in values),
+            "action_binary": (False,) * len(values),
+            "action_units": ("1",) * len(values),
+            "action_values": values,
+        }
+    for key, part in spec.actions.items():
+        if not isinstance(part, ContinuousSpec) or not part.bounded:
+            raise SetupError(
+                expected="actions that are all continuous and bounded, or all discrete",
+                got=f"{key}, {part.kind}",
+                fix="train it in mixed sequences (models/segments.py)",
+            )
+    return {
+        "action_lower": tuple(v for part in parts for v in part.lower),
+        "action_upper": tuple(v for part in parts for v in part.upper),
+        "action_binary": tuple(part.binary for part in parts for _ in part.lower),
+        "action_units": tuple(u for part in parts for u in part.units),
+    }
 
 
 def _observation_item(key: str, spec: Spec, first: int, config: GatoConfig) -> LayoutItem:

@@ -148,22 +148,38 @@ def to_patches(layout: TokenLayout, item: LayoutItem, image: np.ndarray) -> np.n
 
 
 def tokenize_actions(layout: TokenLayout, actions: ArrayLike) -> np.ndarray:
-    """Ids int32 [... actions] of actions in SI units: the contract's bounds map to [-1, 1], not companded (App. B)."""
+    """Ids int32 [... actions] of actions in SI units: the spec's bounds map to [-1, 1], not companded (App. B).
+
+    A discrete action is its own id.
+
+    Raises:
+        ValueError: a wrong shape, or a discrete action out of range.
+        NonFiniteError: a NaN or an infinity.
+    """
     actions = np.asarray(actions)
     if actions.shape[-1:] != (layout.actions,):
         raise ValueError(f"expected actions [... {layout.actions}], got shape {actions.shape}")
     if not np.isfinite(actions).all():
         raise NonFiniteError(f"an action is not finite: {actions[~np.isfinite(actions).all(-1)][:1]}")
+    if layout.action_values:
+        if ((actions != np.round(actions)) | (actions < 0) | (actions >= layout.action_values)).any():
+            raise ValueError(f"expected integers below {layout.action_values}, got {actions.reshape(-1)[:4]}")
+        return actions.astype(np.int32)
     return CONTINUOUS_START + bin_index(to_unit(actions, layout.action_lower, layout.action_upper))
 
 
 def decode_actions(layout: TokenLayout, ids: ArrayLike) -> np.ndarray:
-    """Actions [... actions] in SI units: bin centres; binary values snap to the nearer bound."""
-    index = np.asarray(ids) - CONTINUOUS_START
-    if index.min(initial=0) < 0 or index.max(initial=0) >= BINS:
-        raise ValueError(
-            f"action ids lie in [{CONTINUOUS_START}, {CONTINUOUS_START + BINS}), got {index + CONTINUOUS_START}"
-        )
+    """Actions [... actions] in SI units: bin centres; binary values snap to the nearer bound.
+
+    Raises:
+        ValueError: an id that no action has.
+    """
+    index = np.asarray(ids) - layout.action_start
+    if (index < 0).any() or (index >= (layout.action_values or BINS)).any():
+        first = layout.action_start
+        raise ValueError(f"action ids lie in [{first}, {first + layout.choices}), got {index + first}")
+    if layout.action_values:
+        return index.astype(np.float64)
     lower, upper = np.array(layout.action_lower), np.array(layout.action_upper)
     snapped = np.where(index < BINS // 2, lower, upper)
     return np.where(layout.action_binary, snapped, from_unit(bin_centre(index), lower, upper))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ import safetensors.numpy
 from flax.traverse_util import unflatten_dict
 
 from gato_ros.core import checksummed_json as seal
+from gato_ros.core.contract import Contract
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.embodiments import Embodiment
 from gato_ros.models.config import GatoConfig, config_from_dict
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import Parameters, count_parameters, flat_names, parameter_shapes
@@ -32,7 +31,7 @@ GOLDEN = "golden"
 
 @dataclass(frozen=True)
 class Weights:
-    """A loaded policy: finite, complete, and made for the embodiment it was loaded for."""
+    """A loaded policy: finite, complete, and made for the contract it was loaded for."""
 
     params: Parameters
     config: GatoConfig
@@ -47,45 +46,16 @@ class Weights:
 ANOTHER_ROBOT = "use weights of this embodiment, or train some"
 
 
-def policy_contract(embodiment: Embodiment, config: GatoConfig) -> dict[str, Any]:
-    """What robot and weights must agree on: channels used, action ranges, control rate, tool kinematics.
-
-    Topics, age limits and texts may differ: they do not change what a number means.
-    """
-    observations = {}
-    for key in sorted(config.observation_keys):
-        observations[key] = embodiment.channel(key).model_dump(mode="json", exclude={"topic", "frame_id", "max_age_s"})
-    return {
-        "control_rate_hz": embodiment.control_rate_hz,
-        "observations": observations,
-        "actions": embodiment.actions.model_dump(mode="json"),
-        "tool": _tool_chain(embodiment),
-    }
-
-
 def contract_digest(contract: dict[str, Any]) -> str:
     """sha256 over the canonical JSON of a policy contract."""
     return seal.digest(contract)
-
-
-def _tool_chain(embodiment: Embodiment) -> list[dict[str, Any]]:
-    """The joints from the base to the tool frame: what turns joint angles into a tool pose."""
-    urdf = ElementTree.parse(embodiment.urdf_path).getroot()
-    joints = {joint.find("child").get("link"): joint for joint in urdf.iter("joint")}
-    chain, link = [], embodiment.tool_frame
-    while link in joints and link != embodiment.base_frame:
-        joint = joints[link]
-        parts = {tag: dict(joint.find(tag).attrib) for tag in ("origin", "axis") if joint.find(tag) is not None}
-        chain.append({"name": joint.get("name"), "type": joint.get("type"), **parts})
-        link = joint.find("parent").get("link")
-    return chain[::-1]
 
 
 def save_weights(
     directory: str | Path,
     params: Parameters,
     config: GatoConfig,
-    embodiment: Embodiment,
+    contract: Contract,
     extra: dict[str, Any] | None = None,
 ) -> None:
     """Write a policy for deployment; auxiliary heads are left out. A crash leaves the files before or refused ones.
@@ -97,18 +67,18 @@ def save_weights(
     directory, config = Path(directory), config.deployed()
     flat = flat_names({name: value for name, value in params.items() if name != "auxiliary"})
     flat = {name: np.asarray(jax.device_get(value), np.float32) for name, value in sorted(flat.items())}
-    problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(embodiment.spec, config))))
+    problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(contract.spec, config))))
     if problem:
         raise ValueError(f"these parameters cannot be saved: {problem}")
-    contract, content = policy_contract(embodiment, config), safetensors.numpy.save(flat)
+    agreed, content = contract.policy_contract(config.observation_keys), safetensors.numpy.save(flat)
     record = {
         "schema": 1,
         "model": config.to_dict(),
         "embodiment": {
-            "name": embodiment.name,
-            "digest": embodiment.digest,
-            "policy_digest": contract_digest(contract),
-            "policy_contract": contract,
+            "name": contract.name,
+            "digest": contract.digest,
+            "policy_digest": contract_digest(agreed),
+            "policy_contract": agreed,
         },
         "parameters": {"count": count_parameters(flat), "sha256": hashlib.sha256(content).hexdigest()},
         "extra": extra or {},
@@ -162,7 +132,7 @@ def weights_config(directory: str | Path) -> GatoConfig:
     return config_from_dict(_read_record(weights_folder(directory))["model"])
 
 
-def load_weights(directory: str | Path, embodiment: Embodiment) -> Weights:
+def load_weights(directory: str | Path, contract: Contract) -> Weights:
     """The policy in `directory`, or the shipped one of that name, checked from end to end.
 
     Raises:
@@ -171,14 +141,14 @@ def load_weights(directory: str | Path, embodiment: Embodiment) -> Weights:
     directory = weights_folder(directory)
     record, content = _read_record(directory), (directory / PARAMETERS_FILE).read_bytes()
     config = config_from_dict(record["model"])
-    check_contract(directory, record["embodiment"], embodiment, config)
+    check_contract(directory, record["embodiment"], contract, config)
     check_vocabulary(directory, config)
     _check_parameters(directory, record, content)
     try:
         flat = safetensors.numpy.load(content)
     except safetensors.SafetensorError as error:
         raise _refused(directory, f"a safetensors file {PARAMETERS_FILE}", str(error)) from None
-    problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(embodiment.spec, config))))
+    problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(contract.spec, config))))
     if problem:
         raise _refused(directory, "the parameters of its config.json", problem)
     digest = seal.digest({"model": record["model"], "parameters": record["parameters"]["sha256"]})
@@ -201,22 +171,22 @@ def check_vocabulary(directory: Path, config: GatoConfig) -> None:
         vocabulary_of(config)
 
 
-def check_contract(directory: Path, made_for: dict[str, Any], embodiment: Embodiment, config: GatoConfig) -> None:
+def check_contract(directory: Path, made_for: dict[str, Any], contract: Contract, config: GatoConfig) -> None:
     """Refuse weights whose robot differs in anything that changes the meaning of a number."""
     for key in config.observation_keys:
-        if key not in embodiment.observations:
+        if key not in contract.spec.observations:
             raise SetupError(
                 expected=f"the embodiment of {directory}, {made_for['name']} with {key}",
-                got=f"{embodiment.name} without it",
+                got=f"{contract.name} without it",
                 fix=ANOTHER_ROBOT,
             )
-    wanted, have = made_for["policy_contract"], policy_contract(embodiment, config)
+    wanted, have = made_for["policy_contract"], contract.policy_contract(config.observation_keys)
     if contract_digest(wanted) == contract_digest(have):
         return
     where, expected, got = _difference(wanted, have)
     raise SetupError(
         expected=f"the embodiment of {directory}, {made_for['name']} with {where} = {expected}",
-        got=f"{embodiment.name} with {where} = {got}",
+        got=f"{contract.name} with {where} = {got}",
         fix=ANOTHER_ROBOT,
     )
 

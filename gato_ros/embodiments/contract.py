@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, Union
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field, FiniteFloat, PrivateAttr, model_validator
@@ -19,7 +20,16 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.guard.motion import MotionLimits
 from gato_ros.core.spec import StepSpec
 from gato_ros.embodiments.base_model import Misfit, Strict, ordered
+from gato_ros.embodiments.channels import (
+    ActionPart,
+    Channel,
+    ContinuousChannel,
+    DiscreteChannel,
+    ImageChannel,
+    TextChannel,
+)
 from gato_ros.embodiments.guard_bounds import GuardBounds
+from gato_ros.embodiments.policy_contract import policy_contract
 from gato_ros.embodiments.simulation import Simulation
 from gato_ros.embodiments.step_spec import step_spec
 
@@ -27,91 +37,7 @@ FOLDER = Path(__file__).parent
 GROUND_TRUTH = "ground_truth"
 """Source of the channels that `with_privileged` adds; no robot has it, and no file may name it."""
 OPENING = "gripper/opening"
-SOURCES = Literal[
-    "joint_position", "joint_velocity", "gripper_opening", "gripper_grasp", "tool_pose", "wrist_pose", "ground_truth"
-]
-
-
-class ImageChannel(Strict):
-    """A camera: uint8 [height width 3], RGB."""
-
-    kind: Literal["image"]
-    topic: str
-    frame_id: str
-    height: int = Field(gt=0, multiple_of=16)
-    width: int = Field(gt=0, multiple_of=16)
-    max_age_s: FiniteFloat = Field(gt=0)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (self.height, self.width, 3)
-
-
-class ContinuousChannel(Strict):
-    """A vector of float32 in SI units with its working range."""
-
-    kind: Literal["continuous"]
-    source: SOURCES
-    units: list[str] = Field(min_length=1)
-    lower: list[FiniteFloat]
-    upper: list[FiniteFloat]
-
-    @model_validator(mode="after")
-    def _check(self) -> "ContinuousChannel":
-        ordered(self.lower, self.upper, self.source)
-        if len(self.units) != len(self.lower):
-            raise Misfit(f"{len(self.lower)} values need as many units, got {len(self.units)}", ("units",))
-        return self
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (len(self.lower),)
-
-
-class DiscreteChannel(Strict):
-    """One integer in [0, values)."""
-
-    kind: Literal["discrete"]
-    source: SOURCES
-    values: int = Field(ge=2, le=1024)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (1,)
-
-
-class TextChannel(Strict):
-    """A text, such as the task in words: its UTF-8 bytes as float32, then zeros (`core.text`)."""
-
-    kind: Literal["text"]
-    source: Literal["task"]
-    size_bytes: int = Field(gt=0, le=4096)
-    tokens: int = Field(gt=0, le=512)
-    """It always takes so many: a control step has one length."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (self.size_bytes,)
-
-
 ChannelKind = TypeVar("ChannelKind", ImageChannel, ContinuousChannel, DiscreteChannel, TextChannel)
-Channel = Annotated[Union[ImageChannel, ContinuousChannel, DiscreteChannel, TextChannel], Field(discriminator="kind")]
-
-
-class ActionPart(Strict):
-    """A group of action values with their range; `binary` snaps each to the nearer bound."""
-
-    units: list[str] = Field(min_length=1)
-    lower: list[FiniteFloat]
-    upper: list[FiniteFloat]
-    binary: bool = False
-
-    @model_validator(mode="after")
-    def _check(self) -> "ActionPart":
-        ordered(self.lower, self.upper, "action")
-        if len(self.units) != len(self.lower):
-            raise Misfit(f"{len(self.lower)} values need as many units, got {len(self.units)}", ("units",))
-        return self
 
 
 class Actions(Strict):
@@ -277,6 +203,10 @@ class Embodiment(Strict):
     def spec(self) -> StepSpec:
         """What a policy of this robot observes and does in one step."""
         return step_spec(self.observations, {"twist": self.actions.twist, "gripper": self.actions.gripper})
+
+    def policy_contract(self, observation_keys: Iterable[str]) -> dict[str, Any]:
+        """What this robot and weights that read these keys must agree on; SetupError for an unknown key."""
+        return policy_contract(self, observation_keys)
 
     @cached_property
     def observation_keys(self) -> tuple[str, ...]:

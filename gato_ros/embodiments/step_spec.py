@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, ImageSpec, Spec, StepSpec, TextSpec
 
 if TYPE_CHECKING:
-    from gato_ros.embodiments.contract import ActionPart, Channel
+    from gato_ros.embodiments.channels import ActionPart, Channel
 
 
 def step_spec(observations: Mapping[str, Channel], actions: Mapping[str, ActionPart]) -> StepSpec:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from gato_ros.data.frames import Frames
-from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
+from gato_ros.models.layout import TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize, tokenize_actions
 from gato_ros.training.auxiliary import Faces
 from gato_ros.training.mirror import ACTION_SIGN, can_mirror, mirror_pixels, mirror_vectors
@@ -28,7 +28,7 @@ class Batch(NamedTuple):
 
     tokens: StepTokens
     action_bins: np.ndarray
-    """[batch actions] int32 in [0, 1024)."""
+    """[batch actions] int32, the number of each choice: a bin in [0, 1024), or a discrete value."""
     asked: Asked
     """Of the auxiliary heads."""
 
@@ -77,7 +77,7 @@ class Examples:
         actions = self.frames.actions[rows]
         if mirrored is not None and len(mirrored):
             actions[mirrored] *= ACTION_SIGN
-        bins = (tokenize_actions(self.layout, actions) - CONTINUOUS_START).astype(np.int32)
+        bins = (tokenize_actions(self.layout, actions) - self.layout.action_start).astype(np.int32)
         return Batch(tokens, bins, self.truth.asked(rows, mirrored))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import forward_step
-from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
+from gato_ros.models.layout import TokenLayout
 from gato_ros.models.parameters import Parameters
 from gato_ros.models.serving import streaming
 from gato_ros.models.tokenizer import StepTokens
@@ -28,7 +28,7 @@ class Decision(NamedTuple):
     finite if any logit is not. One array: each copy from the device costs a wait."""
 
 
-def _confidence(logits: jax.Array, ids: jax.Array) -> jax.Array:
+def _confidence(layout: TokenLayout, logits: jax.Array, ids: jax.Array) -> jax.Array:
     # Not top_k: it sorts, which on a CPU costs more than the whole transformer.
     best = logits.max(-1)
     others = jnp.where(jnp.arange(logits.shape[-1]) == logits.argmax(-1)[..., None], -jnp.inf, logits)
@@ -36,7 +36,7 @@ def _confidence(logits: jax.Array, ids: jax.Array) -> jax.Array:
     entropy = -(jnp.exp(log_probability) * log_probability).sum(-1)
     # An infinite logit can hide behind the softmax: carry it out.
     poison = 0.0 * logits.sum(-1)
-    chosen = jnp.take_along_axis(log_probability, (ids - CONTINUOUS_START)[..., None], -1)[..., 0]
+    chosen = jnp.take_along_axis(log_probability, (ids - layout.action_start)[..., None], -1)[..., 0]
     return jnp.stack([best - others.max(-1), entropy, jnp.exp(chosen)]) + poison
 
 
@@ -62,8 +62,8 @@ class OnePass:
 def _one_pass(config: GatoConfig, layout: TokenLayout) -> Any:
     def step(params: Parameters, patches: Any, ids: Any, rng: jax.Array, tick: Any, likeliest: Any) -> Decision:
         logits = forward_step(params, config, layout, StepTokens(patches[None], ids[None])).action_logits[0]
-        ids = streaming.choose(config, logits, jax.random.fold_in(rng, tick), likeliest)
-        return Decision(ids, _confidence(logits, ids))
+        ids = streaming.choose(config, layout, logits, jax.random.fold_in(rng, tick), likeliest)
+        return Decision(ids, _confidence(layout, logits, ids))
 
     return step
 
@@ -79,7 +79,7 @@ class Streaming:
 
     def reset(self) -> None:
         self._memory = streaming.empty_memory(self._config, self._layout)
-        self.steps, self._last = 0, np.int32(CONTINUOUS_START)
+        self.steps, self._last = 0, np.int32(self._layout.action_start)
 
     def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32, likeliest: bool = False) -> Decision:
         config, layout = self._config, self._layout
@@ -91,7 +91,7 @@ class Streaming:
                 *inputs, rng, tick, likeliest = arguments
                 rng = jax.random.fold_in(rng, tick)
                 output, memory = streaming.stream_step(*inputs, rng, likeliest, config=config, layout=layout)
-                return Decision(output.action_ids, _confidence(output.logits, output.action_ids)), memory
+                return Decision(output.action_ids, _confidence(layout, output.logits, output.action_ids)), memory
 
             self.compilations += 1
             self._compiled = jax.jit(step, donate_argnums=2).lower(*arguments).compile()

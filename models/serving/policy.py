@@ -11,13 +11,13 @@ import jax
 import numpy as np
 
 from gato_ros.core.action import Action
+from gato_ros.core.contract import Contract
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.prompt import Prompt
-from gato_ros.embodiments import Embodiment
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.errors import NonFiniteError
-from gato_ros.models.layout import CONTINUOUS_START, token_layout
+from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import Parameters
 from gato_ros.models.serving.control_step import OnePass, Streaming
 from gato_ros.models.serving.precision import on_gpu, serving
@@ -33,7 +33,7 @@ class GatoPolicy:
         self,
         params: Parameters,
         config: GatoConfig,
-        embodiment: Embodiment,
+        contract: Contract,
         *,
         seed: int = 0,
         takes_prompts: bool = False,
@@ -50,8 +50,8 @@ class GatoPolicy:
             params, config = serving(params, config, precision)
         if jax.default_backend() == "gpu" and config.compute == "bfloat16":
             params = on_gpu(params)
-        self.config, self.embodiment = config, embodiment
-        self.layout = token_layout(embodiment.spec, config)
+        self.config, self.contract = config, contract
+        self.layout = token_layout(contract.spec, config)
         self.observation_keys = tuple(item.key for item in self.layout.items)
         self.last_logit_margin = np.zeros(self.layout.actions)
         """[actions] of the last tick: logit of the likeliest bin minus that of the second."""
@@ -84,7 +84,7 @@ class GatoPolicy:
 
     @staticmethod
     def from_directory(
-        directory: str | Path, embodiment: Embodiment, *, seed: int = 0, precision: str | None = None
+        directory: str | Path, contract: Contract, *, seed: int = 0, precision: str | None = None
     ) -> "GatoPolicy":
         """The policy saved in `directory`, or the shipped one of that name.
 
@@ -93,12 +93,12 @@ class GatoPolicy:
         Raises:
             SetupError: it is damaged or made for another robot; no such precision.
         """
-        weights = load_weights(directory, embodiment)
+        weights = load_weights(directory, contract)
         share = weights.extra.get("training", {}).get("prompt_share", 0.0)
         return GatoPolicy(
             weights.params,
             weights.config,
-            embodiment,
+            contract,
             seed=seed,
             takes_prompts=share > 0,
             precision=precision,
@@ -182,7 +182,7 @@ class GatoPolicy:
             ]
         except (KeyError, ValueError) as error:
             raise SetupError(
-                expected=f"a prompt with the values of {self.embodiment.name}",
+                expected=f"a prompt with the values of {self.contract.name}",
                 got=str(error),
                 fix="take a demonstration that was recorded with this contract, images included",
             ) from None
@@ -194,13 +194,13 @@ class GatoPolicy:
             SetupError: the weights were sealed with golden decisions, and this machine decides otherwise.
         """
         zeros = {
-            key: np.zeros(self.embodiment.channel(key).shape, np.uint8 if item.kind == "image" else np.float32)
+            key: np.zeros(self.contract.spec.observation(key).shape, np.uint8 if item.kind == "image" else np.float32)
             for key, item in zip(self.observation_keys, self.layout.items)
         }
         tokens = tokenize(self.layout, zeros)
         self._step.run(tokens, self._rng, np.uint32(0))
         if self.prompt_steps:
-            self._step.absorb(tokens, np.full(self.layout.actions, CONTINUOUS_START, np.int32))
+            self._step.absorb(tokens, np.full(self.layout.actions, self.layout.action_start, np.int32))
             self._step.restore(self._step.snapshot())
         self._step.reset()
         if self._golden is not None:

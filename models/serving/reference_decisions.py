@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gato_ros.core.errors import SetupError
-from gato_ros.embodiments import Embodiment
+from gato_ros.core.spec import StepSpec
 from gato_ros.models.tokenizer import StepTokens, tokenize
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ LOGITS = ("entropy_nat", "logit_margin")
 """What is compared of the logits; files from before they were taken down hold ids only."""
 
 
-def golden_observation(embodiment: Embodiment, keys: tuple[str, ...], number: int) -> dict[str, np.ndarray]:
-    """Contract key -> value of the `number`-th observation, within the contract's ranges.
+def golden_observation(spec: StepSpec, keys: tuple[str, ...], number: int) -> dict[str, np.ndarray]:
+    """Key -> value of the `number`-th observation, within the spec's ranges.
 
     Integer arithmetic alone: no library's random numbers, which may change with its versions.
     """
     values: dict[str, np.ndarray] = {}
     for place, key in enumerate(sorted(keys)):
-        channel = embodiment.channel(key)
+        channel = spec.observation(key)
         size = int(np.prod(channel.shape))
         # Blocks as coarse as objects are; noise of single pixels would be nothing to a network that has seen scenes.
         cells = _pseudo_random(size, 97 * number + place) / 2.0**BITS
@@ -75,7 +75,7 @@ def golden_decisions(policy: GatoPolicy) -> list[dict[str, Any]]:
     policy.reset()
     found = []
     for number in range(OBSERVATIONS):
-        tokens = tokenize(policy.layout, golden_observation(policy.embodiment, policy.observation_keys, number))
+        tokens = tokenize(policy.layout, golden_observation(policy.contract.spec, policy.observation_keys, number))
         found.append(_decision(policy, tokens))
     policy.reset()
     return found

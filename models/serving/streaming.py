@@ -16,10 +16,11 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from gato_ros.models.arrays import Array
+from gato_ros.models.choices import choice_rows, legal
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import embed_actions, embed_observation, product
-from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
-from gato_ros.models.parameters import Parameters, continuous_rows
+from gato_ros.models.layout import TokenLayout
+from gato_ros.models.parameters import Parameters
 from gato_ros.models.serving.kv_cache import Memory, advance, empty, position_keys
 from gato_ros.models.serving.kv_cache_attention import PositionKeys
 from gato_ros.models.tokenizer import StepTokens
@@ -78,19 +79,20 @@ def stream_step(
     run = partial(_advance, params, relative, config=config)
     observed = _observation_chunk(params, config, layout, tokens, last_action_id)
     features, memory = _prefill(params, relative, memory, observed, start, filled, config=config)
-    head = continuous_rows(config, params["table"]).T
-    logits = product(config, features[0, -1], head)
+    head = choice_rows(config, layout, params["table"]).T
+    logits = legal(layout, product(config, features[0, -1], head), 0)
     chunk = layout.observation_tokens + 2
 
     def decode_next(carry: tuple, index: Array) -> tuple:
         memory, logits = carry
-        chosen = choose(config, logits, jax.random.fold_in(rng, index), likeliest)
+        chosen = choose(config, layout, logits, jax.random.fold_in(rng, index), likeliest)
         x = embed_actions(params, config, jnp.reshape(chosen, (1, 1)), index)
         features, memory = run(memory, x, start + chunk + index, filled + chunk + index)
-        return (memory, product(config, features[0, 0], head)), (chosen, logits)
+        after = legal(layout, product(config, features[0, 0], head), index + 1)
+        return (memory, after), (chosen, logits)
 
     (memory, logits), (ids, before) = jax.lax.scan(decode_next, (memory, logits), jnp.arange(layout.actions - 1))
-    final = choose(config, logits, jax.random.fold_in(rng, layout.actions - 1), likeliest)
+    final = choose(config, layout, logits, jax.random.fold_in(rng, layout.actions - 1), likeliest)
     return StreamOutput(jnp.append(ids, final), jnp.concatenate([before, logits[None]])), memory
 
 
@@ -147,17 +149,23 @@ def _observation_chunk(
     return jnp.concatenate([last, observation], 1)
 
 
-def choose(config: GatoConfig, logits: Float[Array, "*batch bins"], rng: Array, likeliest: Any = False) -> Any:
+def choose(
+    config: GatoConfig,
+    layout: TokenLayout,
+    logits: Float[Array, "*batch choices"],
+    rng: Array,
+    likeliest: Any = False,
+) -> Any:
     """The id drawn at the config's temperature; the likeliest at 0.
 
     Args:
         likeliest: true takes the likeliest at any temperature. An argument of the compiled step and not another step:
             what a check finds is then true of what drives.
     """
-    best = CONTINUOUS_START + jnp.argmax(logits, -1).astype(jnp.int32)
+    best = layout.action_start + jnp.argmax(logits, -1).astype(jnp.int32)
     if config.temperature == 0:
         return best
-    drawn = CONTINUOUS_START + jax.random.categorical(rng, logits / config.temperature).astype(jnp.int32)
+    drawn = layout.action_start + jax.random.categorical(rng, logits / config.temperature).astype(jnp.int32)
     return jnp.where(likeliest, best, drawn)
 
 

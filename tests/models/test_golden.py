@@ -61,7 +61,7 @@ def policy(sealed, embodiment):
 def test_observations_are_the_contracts_and_never_change(embodiment):
     keys = embodiment.observation_keys
     for number in range(OBSERVATIONS):
-        for key, value in golden_observation(embodiment, keys, number).items():
+        for key, value in golden_observation(embodiment.spec, keys, number).items():
             channel = embodiment.channel(key)
             assert value.shape == channel.shape
             if channel.kind == "continuous":
@@ -70,7 +70,7 @@ def test_observations_are_the_contracts_and_never_change(embodiment):
                 assert value.dtype == np.uint8 and value.std() > 50
             else:
                 assert 0 <= value[0] < channel.values
-    first, second = (golden_observation(embodiment, keys, number) for number in (0, 1))
+    first, second = (golden_observation(embodiment.spec, keys, number) for number in (0, 1))
     assert all((first[key] != second[key]).any() for key in embodiment.image_keys)
     # Numbers that were written down once: weights that are sealed today have to be checked in years.
     assert first["gripper/opening"].tolist() == pytest.approx([0.052205537], abs=1e-9)
@@ -110,7 +110,7 @@ def test_drawing_at_a_temperature_passes_the_golden_check(drawing, embodiment):
     assert distance(golden, golden_decisions(policy)) < TOLERANCE_NAT["float32"] / 10
     # It draws all the same, with the very step that was checked.
     policy.reset()
-    tokens = tokenizer.tokenize(policy.layout, golden_observation(embodiment, policy.observation_keys, 0))
+    tokens = tokenizer.tokenize(policy.layout, golden_observation(embodiment.spec, policy.observation_keys, 0))
     drawn = [policy.act_on_tokens(tokens) and policy.last_ids.tolist() for _ in range(4)]
     assert len({tuple(ids) for ids in drawn}) > 1 and policy.compilations == 1
 
