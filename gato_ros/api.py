@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from gato_ros.core.policy import Policy
     from gato_ros.core.prompt import Prompt
     from gato_ros.data.episodes.episode import Episode
+    from gato_ros.evaluation.outcomes import EpisodeOutcome
     from gato_ros.models.serving.policy import GatoPolicy
     from gato_ros.models.tokenizer import StepTokens
-    from gato_ros.training.evaluation import EpisodeOutcome
 
 DOMAINS = ("rgb_stacking",)
 """What `make` knows."""
@@ -92,7 +92,7 @@ def run_episode(policy: Policy, env: gymnasium.Env, seed: int = 0, *, prompt: Pr
     Returns:
         The outcome: `success`, `steps`, `failure`, `progress`.
     """
-    from gato_ros.training.evaluation import run_episode as run
+    from gato_ros.evaluation.outcomes import run_episode as run
 
     return run(env.unwrapped, policy, seed, prompt=prompt)
 

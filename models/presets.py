@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.embodiments import Embodiment
 from gato_ros.models.config import Convolution, Crop, GatoConfig
 
-_IMAGES = ("basket_front_left/pixels", "basket_front_right/pixels")
-_PAPER_KEYS = (*_IMAGES, "gripper/opening", "sawyer/joints/angle", "sawyer/pinch/pose", "sawyer/tcp/pose")
+IMAGE_KEYS = ("basket_front_left/pixels", "basket_front_right/pixels")
+_PAPER_KEYS = (*IMAGE_KEYS, "gripper/opening", "sawyer/joints/angle", "sawyer/pinch/pose", "sawyer/tcp/pose")
 """128 patches, 22 numbers, a separator and 5 actions: the 156 tokens per step of the paper's Table 1."""
 
 _PROPRIOCEPTION = ("gripper/grasp", "gripper/opening", "sawyer/pinch/pose")
@@ -38,7 +36,7 @@ _SMALL = GatoConfig(
     heads=4,
     head_size=32,
     feed_forward=512,
-    observation_keys=(*_IMAGES, *_PROPRIOCEPTION),
+    observation_keys=(*IMAGE_KEYS, *_PROPRIOCEPTION),
     step_attention="full",
     attention_positions="none",
     action_positions="distinct",
@@ -104,41 +102,6 @@ PRESETS: dict[str, GatoConfig] = {
         auxiliary_early_layer=1,
     ),
 }
-
-_SOURCES = {
-    "gripper/grasp": "gripper_grasp",
-    "sawyer/joints/angle": "joint_position",
-    "sawyer/pinch/pose": "tool_pose",
-    "sawyer/tcp/pose": "wrist_pose",
-}
-"""What the Sawyer's keys in PRESETS stand for."""
-
-
-def preset_for(name: str, robot: Embodiment) -> GatoConfig:
-    """The preset as this robot's contract calls what it observes: cameras in their order, all else by its source.
-
-    A robot with fewer cameras than the preset gives those that it has, and one that observes no grasp is not asked for
-    it.
-
-    Raises:
-        SetupError: no such preset, or no camera for one that looks, or a source that the robot lacks.
-    """
-    if name not in PRESETS:
-        raise unknown_name("a preset", name, PRESETS)
-    config = PRESETS[name]
-    images = [key for key in config.observation_keys if key in _IMAGES]
-    wanted = [key for key in config.observation_keys if key not in images]
-    if not robot.observes_grasp:
-        wanted = [key for key in wanted if _SOURCES.get(key) != "gripper_grasp"]
-    called = {key: robot.key_of(_SOURCES[key]) for key in wanted if key in _SOURCES and key not in robot.observations}
-    if images and not robot.image_keys:
-        raise SetupError(
-            expected=f"a camera in the contract {robot.name} for the preset {name}",
-            got="none",
-            fix="add one to the contract's `observations`, or choose a preset that sees poses: sawyer_state",
-        )
-    cameras = images if set(images) <= set(robot.image_keys) else robot.image_keys[: len(images)]
-    return replace(config, observation_keys=(*cameras, *(called.get(key, key) for key in wanted)))
 
 
 def single_step_presets() -> list[str]:

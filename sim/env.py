@@ -177,6 +177,7 @@ class RgbStackingEnv(gymnasium.Env):
 
     def _info(self) -> dict[str, Any]:
         return {
+            "success": self._progress.stacked,
             "stacked": self._progress.stacked,
             "progress": self._progress.stage,
             "failure": self._progress.failure,

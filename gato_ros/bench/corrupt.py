@@ -130,6 +130,7 @@ def _policy(options: Options, folder: Path) -> _Target:
 
 
 def _checkpoint(options: Options, folder: Path) -> _Target:
+    from gato_ros.domains.rgb_stacking.training_model import training_model
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.analysis.uncached_step import random_parameters
@@ -137,7 +138,6 @@ def _checkpoint(options: Options, folder: Path) -> _Target:
     from gato_ros.training.checkpoint import load_checkpoint, run_record, save_checkpoint
     from gato_ros.training.config import TrainingConfig
     from gato_ros.training.optimiser import start
-    from gato_ros.training.training_model import training_model
 
     model, training = training_model(options.preset), TrainingConfig()
     layout = token_layout(contract_for(load_embodiment(), model.observation_keys).spec, model)

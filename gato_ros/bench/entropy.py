@@ -92,7 +92,7 @@ def run(options: Options) -> dict:
 def trace_job(job: Job) -> Trace:
     """One episode with what the policy thought of every step."""
     from gato_ros.evaluation.episode import parts
-    from gato_ros.training.evaluation import run_episode
+    from gato_ros.evaluation.outcomes import run_episode
 
     environment, policy = parts(job)
     seen: list[tuple[np.ndarray, np.ndarray]] = []

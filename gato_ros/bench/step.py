@@ -66,9 +66,10 @@ class _Side:
 def run(options: Options) -> dict:
     """Measure; returns milliseconds per control step of every side, and ratios, for each preset."""
     from gato_ros.bench.ladder import ladder, largest_at
+    from gato_ros.domains.robot_presets import preset_for
     from gato_ros.embodiments import load_embodiment
     from gato_ros.models.analysis.roofline import device_name, measured_rates
-    from gato_ros.models.presets import PRESETS, preset_for
+    from gato_ros.models.presets import PRESETS
 
     rungs = ladder()
     known = {**PRESETS, **rungs}

@@ -15,8 +15,8 @@ import tyro
 
 from gato_ros.core.bounds import Processes, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.domains.rgb_stacking.stage import CollectStage, Stage, TrainStage, product, reads, stated
 from gato_ros.evaluation.option_checks import OutFolder
-from gato_ros.training.stage import CollectStage, Stage, TrainStage, product, reads, stated
 
 SET_ASIDE = "set_aside"
 
@@ -46,7 +46,7 @@ class Options:
 def run(options: Options) -> dict:
     """Do the stages that are left, in order; their states and figures."""
     from gato_ros.cli.policy_ledger import Ledger, alone, at_work
-    from gato_ros.training.recipe import recipe
+    from gato_ros.domains.rgb_stacking.recipe import recipe
 
     check_bounds(options)
     stages = recipe(options.recipe, options.preset)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gato_ros.cli.policy_ledger import Ledger
 from gato_ros.core.files import write_json
-from gato_ros.training.stage import RESULT_FILE, CardStage, CollectStage, EvaluateStage, Stage, TrainStage
+from gato_ros.domains.rgb_stacking.stage import RESULT_FILE, CardStage, CollectStage, EvaluateStage, Stage, TrainStage
 
 
 def run_stage(stage: Stage, out: Path, workers: int, ledger: Ledger) -> dict[str, Any]:

@@ -37,11 +37,11 @@ class Options:
 def run(options: Options) -> dict:
     """Tokenise one step with the function that training and the robot use."""
     from gato_ros.data.episodes.episode import read_episode
+    from gato_ros.domains.robot_presets import preset_for
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for, privileged_values
     from gato_ros.evaluation.policy_source import weights_folder
     from gato_ros.models.layout import token_layout
-    from gato_ros.models.presets import preset_for
     from gato_ros.models.weights import check_vocabulary, weights_config
 
     episode = read_episode(options.episode)

@@ -24,13 +24,15 @@ from gato_ros.cli import train_closed_loop
 from gato_ros.cli.train_sequences import SequenceOptions
 from gato_ros.core.bounds import CountOrNone, Episodes, Processes, Seed, ShareBelowOne
 from gato_ros.core.errors import SetupError
+from gato_ros.domains.rgb_stacking.training_model import training_model
 from gato_ros.evaluation.option_checks import OutFolder
 from gato_ros.training.config import FINE_TUNING, FINE_TUNING_DROPOUT, TrainingConfig, fine_tuning
-from gato_ros.training.training_model import training_model
 
 if TYPE_CHECKING:
+    from gato_ros.core.contract import Contract
     from gato_ros.embodiments import Embodiment
     from gato_ros.models.config import GatoConfig
+    from gato_ros.training.supervision import Supervision
 
 VALIDATION_SHARE = 20
 """One in so many files (an episode, a hundred scenes) is held out."""
@@ -107,6 +109,7 @@ def parse(args: list[str], **more: Any) -> Options:
 def run(options: Options) -> dict:
     """Train with a live picture; returns the final figures."""
     from gato_ros.cli.train_check import check_data
+    from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.training.dashboard import Dashboard
@@ -121,10 +124,10 @@ def run(options: Options) -> dict:
     model = replace(model, dropout=_dropout(options, model))
     _check_kind(options, model)
     check_data(options.data, options.failures, robot, model.observation_keys)
-    embodiment = contract_for(robot, model.observation_keys)
-    initial = starting_weights(options.init, model, embodiment) if options.init else None
+    contract, supervision = contract_for(robot, model.observation_keys), StackingSupervision()
+    initial = starting_weights(options.init, model, contract) if options.init else None
     make = _single_step if model.action_decoding == "one_pass" else _sequences
-    objective, data = make(options, model, embodiment)
+    objective, data = make(options, model, contract, supervision)
     steps = objective.config.steps
     if options.init:
         print(f"train: from {options.init}: {_in_words(objective.config)}, dropout {model.dropout:g}", flush=True)
@@ -139,7 +142,8 @@ def run(options: Options) -> dict:
     with dashboard.shown():
         result = train(
             objective,
-            embodiment,
+            contract,
+            supervision,
             data,
             options.out,
             schedule,
@@ -203,58 +207,40 @@ def _mesh(options: Options):
     return make_mesh(shape) if shape else None
 
 
-def _single_step(options: Options, model, embodiment):
+def _single_step(options: Options, model: GatoConfig, contract: Contract, supervision: Supervision):
     """The objective of a single-step model, and the count of frames per folder."""
     from gato_ros.models.layout import token_layout
-    from gato_ros.sim.grasp import object_faces
     from gato_ros.training.examples import Examples
     from gato_ros.training.mixing import mixing_weights, step_weights, unless_equal
     from gato_ros.training.objective import SingleStep
 
-    layout = token_layout(embodiment.spec, model)
+    layout = token_layout(contract.spec, model)
     weights = mixing_weights(options.weights)
     training, validation, data = _frames(options, weights)
-    faces, views = object_faces(), _views(layout)
     examples = [
-        Examples.of(frames, layout, faces, views, unless_equal(step_weights(frames.teachers, weights)))
+        Examples.of(frames, layout, supervision, unless_equal(step_weights(frames.teachers, weights)))
         for frames in (training, validation)
     ]
     return SingleStep(_training(options.training, model), model, layout, *examples), data
 
 
-def _sequences(options: Options, model, embodiment):
+def _sequences(options: Options, model: GatoConfig, contract: Contract, supervision: Supervision):
     """The objective of an autoregressive model, and the count of frames per folder."""
     from gato_ros.cli.train_sequences import chosen, load
     from gato_ros.models.layout import token_layout
-    from gato_ros.sim.grasp import object_faces
     from gato_ros.training.mixing import mixing_weights
     from gato_ros.training.resident import ResidentSequences
     from gato_ros.training.sequence import Sequences
-    from gato_ros.training.truth import Truth
     from gato_ros.training.windows import Windows
 
-    layout, config = token_layout(embodiment.spec, model), chosen(options.sequence, options.preset, bool(options.init))
+    layout, config = token_layout(contract.spec, model), chosen(options.sequence, options.preset, bool(options.init))
     weights = mixing_weights(options.weights)
     training, validation, data = load(
         options.data, options.limit, config.return_share, VALIDATION_SHARE, weights, options.failures
     )
-    faces, views = object_faces(), _views(layout)
-    truth = (lambda frames: Truth.of(frames, layout, faces, views)) if model.auxiliary else None
-    windows = [Windows.of(part, layout, weights, truth) for part in (training, validation)]
+    auxiliary = bool(model.auxiliary)
+    windows = [Windows.of(part, layout, supervision, weights, auxiliary) for part in (training, validation)]
     return (ResidentSequences if options.resident else Sequences)(config, model, layout, *windows), data
-
-
-def _views(layout) -> dict | None:
-    """The simulator's cameras behind the model's images; None where one is a robot's own."""
-    from gato_ros.sim.camera import CAMERAS
-    from gato_ros.training.sight import View
-
-    if any(item.key.split("/")[0] not in CAMERAS for item in layout.images):
-        return None
-    cameras = {item.key: (CAMERAS[item.key.split("/")[0]], item.shape[1] / item.shape[0]) for item in layout.images}
-    return {
-        key: View(np.array(camera.position), camera.clip_from_base(aspect)) for key, (camera, aspect) in cameras.items()
-    }
 
 
 def _check_kind(options: Options, model: GatoConfig) -> None:

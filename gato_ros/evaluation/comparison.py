@@ -13,7 +13,7 @@ from typing import Any
 from gato_ros.core.errors import SetupError
 from gato_ros.core.statistics import PairedCounts
 from gato_ros.evaluation.episode import PROMPTS, condition
-from gato_ros.training.evaluation import EpisodeOutcome, outcome_from_row, pair_up
+from gato_ros.evaluation.outcomes import EpisodeOutcome, outcome_from_row, pair_up
 
 Outcomes = Mapping[str, Iterable[EpisodeOutcome]]
 """Object set -> episodes."""

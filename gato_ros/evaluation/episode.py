@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gato_ros.core.policy import Policy
     from gato_ros.core.prompt import Prompt
+    from gato_ros.evaluation.outcomes import EpisodeOutcome
     from gato_ros.sim.env import RgbStackingEnv
-    from gato_ros.training.evaluation import EpisodeOutcome
 
 PLAIN = "plain"
 PROMPTS = {"start": "demonstration prompt", "end": "goal prompt"}
@@ -113,7 +113,7 @@ def _prompt(job: Job, policy: Policy) -> Prompt | None:
 
 def run_job(job: Job) -> EpisodeOutcome:
     """The episode's outcome."""
-    from gato_ros.training.evaluation import run_episode
+    from gato_ros.evaluation.outcomes import run_episode
 
     environment, policy = parts(job)
     return run_episode(environment, policy, job.seed, prompt=_prompt(job, policy))
@@ -124,7 +124,7 @@ def film_job(job: Job) -> Clip:
     import cv2
 
     from gato_ros.data.exports.video import side_by_side
-    from gato_ros.training.evaluation import run_episode
+    from gato_ros.evaluation.outcomes import run_episode
 
     environment, policy = parts(job)
     frames: list[bytes] = []

@@ -205,7 +205,7 @@ def _report(options: Options, plan: Plan, outcomes: dict, result: dict, pool: Ex
 
 
 def _rates(sets: dict[str, list]) -> dict:
-    from gato_ros.training.evaluation import summarise
+    from gato_ros.evaluation.outcomes import summarise
 
     rows = {name: summarise(outcomes) for name, outcomes in sets.items()}
     return {"sets": rows, "mean_rate": sum(row["rate"] for row in rows.values()) / len(rows)}

@@ -13,7 +13,7 @@ import numpy as np
 
 from gato_ros.data.exports.video import write_film
 from gato_ros.evaluation.episode import PLAIN, Clip, Job, film_job
-from gato_ros.training.evaluation import EpisodeOutcome
+from gato_ros.evaluation.outcomes import EpisodeOutcome
 
 FILM, PICTURE = "failures.mp4", "failures.png"
 BAR_HEIGHT_PX = 24

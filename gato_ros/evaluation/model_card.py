@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gato_ros.core.statistics import wilson95
+from gato_ros.domains.rgb_stacking.stage import RESULT_FILE, CardStage, reads
 from gato_ros.evaluation.training_curves import draw_curves
-from gato_ros.training.stage import RESULT_FILE, CardStage, reads
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 CARD_FILE, CURVES_FILE = "MODEL_CARD.md", "training.png"

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from gato_ros.core.errors import SetupError
 from gato_ros.evaluation.episode import Job
-from gato_ros.training.evaluation import EpisodeOutcome, outcome_from_row
+from gato_ros.evaluation.outcomes import EpisodeOutcome, outcome_from_row
 
 _SCHEMA = 1
 

@@ -1,91 +1,62 @@
-"""Simulator ground truth that shapes the features while training, and is absent at deployment."""
+"""Auxiliary heads: what they should predict, and what their errors add to the loss. They are absent at deployment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
+import optax
 
-from gato_ros.core.rotation import matrix_from_quat_xyzw
+from gato_ros.models.gato import Output
 
-COLOURS = ("red", "green", "blue")
-POSITIONS = tuple(f"{colour}_{axis}" for colour in COLOURS for axis in "xyz")
-HARMONICS = (2, 4, 6)
-FACES = tuple(f"{colour}_faces_{part}{k}" for colour in COLOURS for k in HARMONICS for part in ("sin", "cos"))
-"""Which way a prop's upright faces look: of each harmonic k the mean of sin(k angle) and cos(k angle), weighed by area.
-
-Even ones only, as fingers close on opposite faces. A lying cube has k = 4 of length 1 and no other; a cylinder has
-none, and no yaw. Unlike the expert's choice of a grasp they are continuous in pose and shape.
-"""
-GRASP = ("grasp_x", "grasp_y", "grasp_z", "grasp_sin2", "grasp_cos2")
-"""Where the expert would close the fingers, and twice its yaw there; counts only while a grasp is sought."""
-PLACE = ("place_x", "place_y", "place_z", "underside_z")
-"""Where on the base it would stand the top object, and that object's lowest point, which must come there [m]."""
-NAMES = (*POSITIONS, *FACES, *GRASP, *PLACE)
-PLAN_KEY = "privileged/plan"
-"""GRASP, PLACE, and 1 while a grasp is sought; recorded by `collect`."""
-LENGTH_M = 0.1
-"""Lengths are predicted in this unit, from CENTRE."""
-CENTRE = {"x": 0.6, "y": 0.0, "z": 0.12}
-MILLIMETRES = np.array([1.0 if "_sin" in name or "_cos" in name else LENGTH_M * 1000 for name in NAMES])
-"""An error in units of the prediction times this is in mm; sines and cosines stay as they are."""
-Faces = Sequence[tuple[np.ndarray, np.ndarray]]
-"""Of every object, by its number: outward normals [faces 3] in its own frame, and areas [faces]."""
+SEEN = "_seen"
+"""A patch's number whose name ends so is a probability: whether something lies in the patch."""
 
 
-def has_truth(privileged: Mapping[str, np.ndarray], count: int) -> np.ndarray:
-    """[count] bool: frames whose objects are known. A recording of a real robot has none such."""
-    keys = [f"privileged/{colour}/{what}" for colour in COLOURS for what in ("pose", "object")]
-    if not all(key in privileged for key in keys):
-        return np.zeros(count, bool)
-    return np.all([np.isfinite(privileged[key]).all(1) for key in keys], 0)
+class AuxiliaryTargets(NamedTuple):
+    """Targets of some frames, with as many leading axes as these have; weights are 0 where there is no truth."""
+
+    numbers: np.ndarray
+    """[... n] of the model's `auxiliary` names."""
+    weight: np.ndarray
+    """[... n]"""
+    patch: np.ndarray
+    """[... patches m] of the model's `patch_auxiliary` names; no patches if nothing is predicted of them."""
+    patch_weight: np.ndarray
+    """[... patches m]"""
 
 
-def auxiliary_targets(privileged: Mapping[str, np.ndarray], faces: Faces) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and weights [N len(NAMES)]; the weight is 0 where there is no truth.
-
-    Args:
-        privileged: `privileged/<colour>/pose` [N 7] and `privileged/<colour>/object` [N 1] of the three colours,
-            and PLAN_KEY [N 10], NaN in frames that have none.
-        faces: of the objects that the object numbers stand for.
-    """
-    poses = {colour: privileged[f"privileged/{colour}/pose"] for colour in COLOURS}
-    positions = np.concatenate([pose[:, :3] for pose in poses.values()], 1)
-    looks = [
-        face_harmonics(pose[:, 3:], privileged[f"privileged/{colour}/object"][:, 0].astype(int), faces)
-        for colour, pose in poses.items()
-    ]
-    plan = privileged.get(PLAN_KEY, np.full((len(positions), len(GRASP) + len(PLACE) + 1), np.nan))
-    known = np.isfinite(plan).all(1, keepdims=True)
-    seeks = known & (plan[:, -1:] > 0.5)
-    targets = _to_units(np.concatenate([positions, *looks, np.where(known, plan[:, :-1], np.nan)], 1))
-    given = np.ones((len(positions), len(POSITIONS) + len(FACES)))
-    weights = np.concatenate([given, np.repeat(seeks, len(GRASP), 1), np.repeat(known, len(PLACE), 1)], 1)
-    return np.nan_to_num(targets), weights.astype(np.float32)
+def auxiliary_losses(
+    output: Output, targets: AuxiliaryTargets, weight: float, patch_weight: float, patch_names: Sequence[str]
+) -> tuple[Any, dict[str, Any]]:
+    """What the heads add to the loss, and its parts; nothing for a model without heads."""
+    total, values = 0.0, {}
+    heads = [head for head in (output.auxiliary, output.auxiliary_early) if head is not None]
+    if heads:
+        errors = [(jnp.abs(head - targets.numbers) * targets.weight).mean() for head in heads]
+        values["auxiliary_loss"] = sum(errors) / len(heads)
+        total = weight * values["auxiliary_loss"]
+    if output.patch_auxiliary is not None and targets.patch.size:
+        values["patch_loss"] = patch_loss(output.patch_auxiliary, targets.patch, targets.patch_weight, patch_names)
+        total = total + patch_weight * values["patch_loss"]
+    return total, values
 
 
-def face_harmonics(quat_xyzw: np.ndarray, numbers: np.ndarray, faces: Faces) -> np.ndarray:
-    """[N 2 * len(HARMONICS)] of N orientations [N 4] of objects by number [N]: sin, cos of each harmonic."""
-    out = np.zeros((len(numbers), 2 * len(HARMONICS)))
-    for number in np.unique(numbers):
-        rows = numbers == number
-        normals, areas = faces[number]
-        normals = np.einsum("fj,nij->nfi", normals, _matrices(quat_xyzw[rows]))
-        # A face that leans is met less squarely: its weight falls with the square of its tilt.
-        weight = areas * np.square(1 - np.square(normals[..., 2]))
-        angle = np.arctan2(normals[..., 1], normals[..., 0])
-        total = weight.sum(-1) + 1e-9
-        parts = [(weight * wave(k * angle)).sum(-1) / total for k in HARMONICS for wave in (np.sin, np.cos)]
-        out[rows] = np.stack(parts, -1)
-    return out
+def auxiliary_error(output: Output, targets: AuxiliaryTargets) -> dict[str, Any]:
+    """ "auxiliary_error" [n], the mean absolute error of each number where it is known; nothing without a head."""
+    if output.auxiliary is None:
+        return {}
+    error, axes = jnp.abs(output.auxiliary - targets.numbers) * targets.weight, tuple(range(targets.weight.ndim - 1))
+    return {"auxiliary_error": error.sum(axes) / (targets.weight.sum(axes) + 1e-6)}
 
 
-def _matrices(quat_xyzw: np.ndarray) -> np.ndarray:
-    return np.moveaxis(matrix_from_quat_xyzw(np.asarray(quat_xyzw, np.float64).T), -1, 0)
-
-
-def _to_units(values: np.ndarray) -> np.ndarray:
-    """Lengths [m] to (length - centre) / LENGTH_M; sines and cosines unchanged."""
-    is_length = MILLIMETRES > 1
-    centre = np.array([CENTRE[name.split("_")[1]] if length else 0.0 for name, length in zip(NAMES, is_length)])
-    return ((values - centre) / np.where(is_length, LENGTH_M, 1.0)).astype(np.float32)
+def patch_loss(predicted: Any, target: Any, weight: Any, names: Sequence[str]) -> Any:
+    """Cross-entropy of what is seen in each patch, and the L1 error of what is known of it."""
+    seen = jnp.array([name.endswith(SEEN) for name in names])
+    presence = optax.sigmoid_binary_cross_entropy(predicted, target)
+    error = jnp.where(seen, 0.0, jnp.abs(predicted - target) * weight)
+    known = jnp.maximum(jnp.where(seen, 0.0, weight).sum(), 1.0)
+    counted = jnp.where(seen, weight, 0.0)
+    return (counted * presence).sum() / jnp.maximum(counted.sum(), 1.0) + error.sum() / known

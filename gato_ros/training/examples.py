@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +13,9 @@ import numpy as np
 from gato_ros.data.frames import Frames
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize, tokenize_actions
-from gato_ros.training.auxiliary import Faces
-from gato_ros.training.mirror import ACTION_SIGN, can_mirror, mirror_pixels, mirror_vectors
+from gato_ros.training.auxiliary import AuxiliaryTargets
 from gato_ros.training.mixing import drawn_in_proportion
-from gato_ros.training.privileged import MIRROR_SIGN, mirror_privileged, with_all_vectors
-from gato_ros.training.sight import View
-from gato_ros.training.truth import Asked, Truth
+from gato_ros.training.supervision import GroundTruth, Reflection, Supervision, can_mirror, with_all_vectors
 
 Made = TypeVar("Made")
 
@@ -29,7 +26,7 @@ class Batch(NamedTuple):
     tokens: StepTokens
     action_bins: np.ndarray
     """[batch actions] int32, the number of each choice: a bin in [0, 1024), or a discrete value."""
-    asked: Asked
+    auxiliary: AuxiliaryTargets
     """Of the auxiliary heads."""
 
 
@@ -39,7 +36,8 @@ class Examples:
 
     frames: Frames
     layout: TokenLayout
-    truth: Truth
+    truth: GroundTruth
+    reflection: Reflection | None = None
     weights: np.ndarray | None = None
     """[N] how often each frame counts, relative to the others; None: all alike."""
 
@@ -47,18 +45,19 @@ class Examples:
     def of(
         frames: Frames,
         layout: TokenLayout,
-        faces: Faces,
-        views: Mapping[str, View] | None = None,
+        supervision: Supervision,
         weights: np.ndarray | None = None,
     ) -> Examples:
-        """Frames with their auxiliary targets, where the objects are known.
+        """Frames with what their domain knows of them.
 
         Args:
-            faces: of the simulator's objects, by number.
-            views: image key -> camera of the simulator; None asks nothing of single patches.
             weights: [N] how often each frame counts; None: all alike.
+
+        Raises:
+            SetupError: frames without some key of the layout.
         """
-        return Examples(with_all_vectors(frames, layout), layout, Truth.of(frames, layout, faces, views), weights)
+        truth = supervision.truth(frames, layout)
+        return Examples(with_all_vectors(frames, layout, supervision), layout, truth, supervision.reflection, weights)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -66,35 +65,38 @@ class Examples:
     @cached_property
     def can_mirror(self) -> bool:
         """Whether all that the model sees has a known reflection."""
-        return can_mirror_frames(self.frames, self.layout)
+        return can_mirror(self.reflection, self.frames, self.layout)
 
     def batch(self, rows: np.ndarray, mirrored: np.ndarray | None = None) -> Batch:
         """The frames of `rows` [batch], tokenised by the same function that serves the robot.
 
         `mirrored` [n] are places in the batch whose frame is reflected left to right.
         """
-        tokens = tokens_of(self.frames, self.layout, rows, mirrored)
+        tokens = tokens_of(self.frames, self.layout, rows, self.reflection, mirrored)
         actions = self.frames.actions[rows]
         if mirrored is not None and len(mirrored):
-            actions[mirrored] *= ACTION_SIGN
+            actions[mirrored] *= self.reflection.action_sign
         bins = (tokenize_actions(self.layout, actions) - self.layout.action_start).astype(np.int32)
-        return Batch(tokens, bins, self.truth.asked(rows, mirrored))
+        return Batch(tokens, bins, self.truth.targets(rows, mirrored))
 
 
-def can_mirror_frames(frames: Frames, layout: TokenLayout) -> bool:
-    """Whether all that a model with this layout sees of the frames has a known reflection."""
-    plain = tuple(item.key for item in layout.vectors if item.key not in MIRROR_SIGN)
-    return can_mirror(frames.image_keys, plain)
+def tokens_of(
+    frames: Frames,
+    layout: TokenLayout,
+    rows: np.ndarray,
+    reflection: Reflection | None = None,
+    mirrored: np.ndarray | None = None,
+) -> StepTokens:
+    """The observation tokens of `rows` [n]; no picture of another row is unpacked, and none that has no token.
 
-
-def tokens_of(frames: Frames, layout: TokenLayout, rows: np.ndarray, mirrored: np.ndarray | None = None) -> StepTokens:
-    """The observation tokens of `rows` [n]; no picture of another row is unpacked, and none that has no token."""
+    `mirrored` are places in `rows` whose frame is reflected by `reflection`.
+    """
     pixels = frames.pixels(rows) if layout.images else None
     vectors = {item.key: frames.vectors[item.key][rows] for item in layout.vectors}
-    if mirrored is not None and len(mirrored):
+    if reflection is not None and mirrored is not None and len(mirrored):
         if pixels is not None:
-            mirror_pixels(pixels, mirrored)
-        vectors = mirror_privileged(mirror_vectors(vectors, mirrored), mirrored)
+            reflection.pixels(pixels, mirrored)
+        vectors = reflection.vectors(vectors, mirrored)
     values = {} if pixels is None else {key: pixels[:, i] for i, key in enumerate(frames.image_keys)}
     return tokenize(layout, {**values, **vectors})
 

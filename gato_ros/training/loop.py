@@ -15,15 +15,16 @@ import numpy as np
 from jax.sharding import Mesh
 from tensorboardX import SummaryWriter
 
-from gato_ros.embodiments import Embodiment
+from gato_ros.core.contract import Contract
 from gato_ros.models.gato import count_parameters, init
+from gato_ros.models.layout import TokenLayout
 from gato_ros.models.weights import save_weights
-from gato_ros.training.auxiliary import MILLIMETRES, NAMES
 from gato_ros.training.checkpoint import load_checkpoint, portable, run_record, save_checkpoint
 from gato_ros.training.objective import Objective
 from gato_ros.training.optimiser import TrainingState, start
 from gato_ros.training.sharding import agreed, gathered, on_mesh, place_state
 from gato_ros.training.starting_weights import taken_over
+from gato_ros.training.supervision import Supervision
 
 CURVES = "curves.jsonl"
 
@@ -50,7 +51,8 @@ class Progress:
 
 def train(
     objective: Objective,
-    embodiment: Embodiment,
+    contract: Contract,
+    supervision: Supervision,
     data: dict[str, int],
     folder: Path,
     schedule: Schedule,
@@ -66,6 +68,8 @@ def train(
 
     Args:
         objective: what is learned from what.
+        contract: of the robot or game; goes into the weights.
+        supervision: names what is reported.
         data: frames per folder, for the record.
         closed_loop: measures saved weights; must return {"rate": share of successes, ...}.
         initial: parameters to start from instead of random ones.
@@ -81,7 +85,8 @@ def train(
         fresh = place_state(fresh, mesh)
     state = load_checkpoint(folder / "checkpoint", fresh, record) or fresh
     advance = objective.step if mesh is None else on_mesh(objective.step, state, mesh)
-    run = _Run(folder, objective, embodiment, record, report, closed_loop)
+    run = _Run(folder, objective, contract, record, report, closed_loop)
+    figures = lambda: named(objective.measure(gathered(state.average)), objective.layout, supervision)  # noqa: E731
     first, began = int(state.step), time.monotonic()
     sums: dict[str, Any] = {}
     for step, batch in enumerate(objective.batches(first), first + 1):
@@ -94,7 +99,7 @@ def train(
             run.write("train", step, means)
             sums = {}
         if _due(schedule.validate, step, config.steps):
-            run.write("validation", step, named(objective.measure(gathered(state.average)), embodiment))
+            run.write("validation", step, figures())
         if closed_loop is not None and _due(schedule.closed_loop, step, config.steps):
             run.measure_closed_loop(step, state)
         if _due(schedule.checkpoint, step, config.steps):  # comes last: what a kill cut off is done again
@@ -105,7 +110,7 @@ def train(
         "steps": int(state.step),
         "parameters": count_parameters(params),
         "best_rate": run.best,
-        **named(objective.measure(gathered(state.average)), embodiment),
+        **figures(),
     }
 
 
@@ -113,16 +118,22 @@ def _due(every: int, step: int, last: int) -> bool:
     return every > 0 and (step % every == 0 or step == last)
 
 
-def named(values: dict[str, Any], embodiment: Embodiment) -> dict[str, float]:
-    """Validation figures under readable names: velocities in SI units, positions in millimetres."""
-    half = (embodiment.action_upper - embodiment.action_lower)[:4] / 2
+def named(values: dict[str, Any], layout: TokenLayout, supervision: Supervision) -> dict[str, float]:
+    """Validation figures under readable names: errors in SI units, or shares where an action is one of few values.
+
+    Auxiliary errors are in the domain's unit of report, like mm.
+    """
     out = {key: float(value) for key, value in values.items() if np.ndim(value) == 0}
-    errors = np.asarray(values["twist_error"]) * half
-    out.update({f"error_{name}": float(error) for name, error in zip(("vx", "vy", "vz", "wz"), errors)})
+    half = (np.array(layout.action_upper) - np.array(layout.action_lower)) / 2
+    for place, name in enumerate(supervision.action_names):
+        if layout.action_values or layout.action_binary[place]:
+            out[f"{name}_accuracy"] = float(values["action_accuracy"][place])
+        else:
+            out[f"error_{name}"] = float(values["action_error"][place] * half[place])
     if "auxiliary_error" in values:
-        errors = np.asarray(values["auxiliary_error"]) * MILLIMETRES
+        errors = np.asarray(values["auxiliary_error"]) * supervision.auxiliary_scale
         # Exactly zero is no figure but the absence of one: nothing was known of it in a single frame.
-        out.update({f"error_{name}": float(error) for name, error in zip(NAMES, errors) if error})
+        out.update({f"error_{name}": float(error) for name, error in zip(supervision.auxiliary_names, errors) if error})
     return out
 
 
@@ -133,14 +144,14 @@ class _Run:
         self,
         folder: Path,
         objective: Objective,
-        embodiment: Embodiment,
+        contract: Contract,
         record: dict[str, Any],
         report: Callable[[Progress], None],
         closed_loop: Callable[[Path], dict[str, float]] | None,
     ):
         folder.mkdir(parents=True, exist_ok=True)
         self._writes = jax.process_index() == 0
-        self._folder, self._model, self._embodiment = folder, objective.model, embodiment
+        self._folder, self._model, self._contract = folder, objective.model, contract
         self._closed_loop, self._record, self._report = closed_loop, record, report
         self._writer = SummaryWriter(str(folder / "tensorboard"), write_to_disk=self._writes)
         self.best = self._best_so_far()
@@ -169,7 +180,7 @@ class _Run:
         directory, average = self._folder / name, gathered(state.average)
         if self._writes:
             record = {"step": step, "training": self._record["training"], "data": portable(self._record["data"])}
-            save_weights(directory, average, self._model, self._embodiment, record)
+            save_weights(directory, average, self._model, self._contract, record)
         return directory
 
     def measure_closed_loop(self, step: int, state: TrainingState) -> None:

@@ -43,7 +43,7 @@ class Objective(Protocol):
         """The state after one batch (the one before is used up), and the losses."""
 
     def measure(self, params: Any) -> dict[str, Any]:
-        """Losses and errors on what is held out: "loss", "twist_error" [4], "gripper_accuracy" and others."""
+        """Losses and errors on what is held out: "loss", "action_error" and "action_accuracy" [actions], and others."""
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ import numpy as np
 
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.tokenizer import StepTokens, to_patches
+from gato_ros.training.auxiliary import AuxiliaryTargets
 from gato_ros.training.examples import made_ahead
 from gato_ros.training.optimiser import TrainingState
 from gato_ros.training.sequence import Sequences
-from gato_ros.training.truth import Asked
 from gato_ros.training.windows import Plan, SequenceBatch, Windows
 
 ROWS_AT_ONCE = 4096
@@ -39,7 +39,7 @@ class Tables(NamedTuple):
     """[sides N actions]"""
     lessons: Any
     """[N] bool, or None: all are."""
-    asked: Asked | None
+    auxiliary: AuxiliaryTargets | None
     """Leading axes [sides N]; None for a model without auxiliary heads."""
 
 
@@ -65,7 +65,7 @@ def tables(windows: Windows) -> Tables:
         both.done_ids,
         both.label_ids,
         None if both.lessons is None else both.lessons[0],
-        both.asked,
+        both.auxiliary,
     )
 
 
@@ -85,7 +85,7 @@ def gathered(held: Tables, plan: Plan, *, layout: TokenLayout, image_keys: tuple
         of_side(held.label_ids),
         plan.pieces,
         None if held.lessons is None else held.lessons[rows],
-        jax.tree.map(of_side, held.asked),
+        jax.tree.map(of_side, held.auxiliary),
     )
 
 

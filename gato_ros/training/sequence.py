@@ -13,15 +13,16 @@ import numpy as np
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data.data_digest import frames_digest
+from gato_ros.models.choices import first_row, legal
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import Output, sequence_output
-from gato_ros.models.layout import BINS, CONTINUOUS_START, TokenLayout
+from gato_ros.models.layout import TokenLayout
 from gato_ros.models.loss import masked_action_loss
 from gato_ros.models.tokenizer import StepTokens
+from gato_ros.training.auxiliary import auxiliary_error, auxiliary_losses
 from gato_ros.training.optimiser import TrainingState, descended
 from gato_ros.training.sequence_config import SequenceConfig
-from gato_ros.training.step import augment, hidden
-from gato_ros.training.truth import auxiliary_error, auxiliary_losses
+from gato_ros.training.step import action_errors, augment, hidden, spread
 from gato_ros.training.windows import SequenceBatch, Windows, sequence_batches
 
 VALIDATION_BATCHES = 4
@@ -108,11 +109,11 @@ def sequence_step(
         blind = jax.random.bernoulli(blind_rng, config.blind_share, (lessons.shape[0], 1, 1))
         lessons = lessons & ~blind[..., 0]
         tokens = tokens._replace(ids=jnp.where(blind, hidden(tokens.ids, layout), tokens.ids))
-        batch = batch._replace(done_ids=jnp.where(blind, CONTINUOUS_START + BINS // 2, batch.done_ids))
+        batch = batch._replace(done_ids=jnp.where(blind, layout.action_start + layout.choices // 2, batch.done_ids))
 
     def loss(params: Any) -> tuple[Any, dict[str, Any]]:
         output = sequence_output(params, model, layout, tokens, batch.done_ids, pieces=batch.pieces, rng=model_rng)
-        return _losses(output, batch, lessons, config, model)
+        return _losses(output, batch, lessons, config, model, layout)
 
     (_, values), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
     return descended(state, gradients, config), values
@@ -124,16 +125,27 @@ def _lessons(batch: SequenceBatch) -> Any:
 
 
 def _losses(
-    output: Output, batch: SequenceBatch, lessons: Any, config: SequenceConfig, model: GatoConfig
+    output: Output,
+    batch: SequenceBatch,
+    lessons: Any,
+    config: SequenceConfig,
+    model: GatoConfig,
+    layout: TokenLayout,
 ) -> tuple[Any, dict[str, Any]]:
     """The weighted sum, and its parts."""
     mask = jnp.broadcast_to(lessons[..., None], batch.label_ids.shape)
     action = masked_action_loss(
-        output.action_logits, batch.label_ids - CONTINUOUS_START, mask, model.text_rows, config.soft_sigma_bins
+        output.action_logits,
+        batch.label_ids - layout.action_start,
+        mask,
+        first_row(model, layout),
+        spread(config.soft_sigma_bins, layout),
     )
     more, values = 0.0, {}
-    if batch.asked is not None:
-        more, values = auxiliary_losses(output, batch.asked, config.auxiliary_weight, config.patch_weight)
+    if batch.auxiliary is not None:
+        more, values = auxiliary_losses(
+            output, batch.auxiliary, config.auxiliary_weight, config.patch_weight, model.patch_auxiliary
+        )
     return action + more, {"action_loss": action, **values, "loss": action + more}
 
 
@@ -144,20 +156,21 @@ def measure_sequences(
     """The loss and the errors of the likeliest actions, each given what was done before it."""
     output = sequence_output(params, model, layout, batch.tokens, batch.done_ids, pieces=batch.pieces)
     lessons = _lessons(batch)
-    _, values = _losses(output, batch, lessons, config, model)
+    _, values = _losses(output, batch, lessons, config, model, layout)
     logits = output.action_logits
-    bins = logits[..., model.text_rows : model.text_rows + BINS].argmax(-1)
-    wanted = batch.label_ids - CONTINUOUS_START
-    error = jnp.abs(bins - wanted) * 2.0 / BINS
-    sides = (bins >= BINS // 2) == (wanted >= BINS // 2)
+    first = first_row(model, layout)
+    chosen = legal(layout, logits[..., first : first + layout.choices]).argmax(-1)
+    errors = action_errors(layout, chosen, batch.label_ids - layout.action_start)
     count = jnp.maximum(lessons.sum(), 1)
     mean = lambda of_steps: jnp.where(lessons, of_steps, 0).sum() / count  # noqa: E731
-    known = {} if batch.asked is None else auxiliary_error(output, batch.asked)
+    known = {} if batch.auxiliary is None else auxiliary_error(output, batch.auxiliary)
     return {
         **values,
-        "gripper_accuracy": mean(sides[..., 4]),
         **known,
-        "twist_error": jnp.stack([mean(error[..., place]) for place in range(4)]),
+        **{
+            name: jnp.stack([mean(each[..., place]) for place in range(layout.actions)])
+            for name, each in errors.items()
+        },
     }
 
 

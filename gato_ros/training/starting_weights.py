@@ -8,8 +8,8 @@ from typing import Any
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from gato_ros.core.contract import Contract
 from gato_ros.core.errors import SetupError
-from gato_ros.embodiments import Embodiment
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.parameters import Parameters
 from gato_ros.models.weights import load_weights
@@ -32,13 +32,13 @@ def different(found: GatoConfig, model: GatoConfig) -> list[str]:
     return [key for key, value in wanted.items() if key not in MAY_DIFFER and has.get(key) != value]
 
 
-def starting_weights(folder: Path, model: GatoConfig, embodiment: Embodiment) -> Parameters:
+def starting_weights(folder: Path, model: GatoConfig, contract: Contract) -> Parameters:
     """The parameters in `folder`, or of the shipped policy of that name.
 
     Raises:
         SetupError: they are those of another model, by more than MAY_DIFFER, or no weights.
     """
-    weights = load_weights(folder, embodiment)
+    weights = load_weights(folder, contract)
     if names := different(weights.config, model):
         raise SetupError(
             expected=f"--init with weights of the model to train in {folder}",

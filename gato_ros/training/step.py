@@ -14,10 +14,10 @@ from gato_ros.models.gato import forward_step
 from gato_ros.models.layout import BINS, CONTINUOUS_START, TokenLayout
 from gato_ros.models.loss import action_loss
 from gato_ros.models.tokenizer import StepTokens
+from gato_ros.training.auxiliary import auxiliary_error, auxiliary_losses
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Batch
 from gato_ros.training.optimiser import TrainingState, descended
-from gato_ros.training.truth import auxiliary_error, auxiliary_losses
 
 
 @partial(jax.jit, static_argnames=("config", "model", "layout"), donate_argnames=("state",))
@@ -33,7 +33,7 @@ def train_step(
 
     def loss(params: Any) -> tuple[Any, dict[str, Any]]:
         output = forward_step(params, model, layout, tokens, rng=model_rng, train=True)
-        return losses(output, batch, config, 1.0 - blind.astype(jnp.float32))
+        return losses(output, batch, config, model, layout, 1.0 - blind.astype(jnp.float32))
 
     (_, values), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
     return descended(state, gradients, config), values
@@ -45,23 +45,41 @@ def measure(
 ) -> dict[str, Any]:
     """The losses and errors of a batch without augmentation."""
     output = forward_step(params, model, layout, batch.tokens)
-    _, values = losses(output, batch, config, jnp.ones(batch.action_bins.shape[0]))
-    bins = output.action_logits.argmax(-1)
-    error = jnp.abs(bins - batch.action_bins) * 2.0 / BINS
-    sides = (bins >= BINS // 2) == (batch.action_bins >= BINS // 2)
+    _, values = losses(output, batch, config, model, layout, jnp.ones(batch.action_bins.shape[0]))
+    errors = action_errors(layout, output.action_logits.argmax(-1), batch.action_bins)
     return {
         **values,
-        "twist_error": error[:, :4].mean(0),
-        "gripper_accuracy": sides[:, 4].mean(),
-        **auxiliary_error(output, batch.asked),
+        **{name: each.mean(0) for name, each in errors.items()},
+        **auxiliary_error(output, batch.auxiliary),
     }
 
 
-def losses(output: Any, batch: Batch, config: TrainingConfig, acts: Any) -> tuple[Any, dict[str, Any]]:
+def spread(sigma_bins: float, layout: TokenLayout) -> float:
+    """The spread of the targets over the choices: discrete values next to each other need not be alike."""
+    return 0.0 if layout.action_values else sigma_bins
+
+
+def action_errors(layout: TokenLayout, chosen: Any, wanted: Any) -> dict[str, Any]:
+    """ "action_error", in half ranges, and "action_accuracy" of choices [... actions].
+
+    A continuous action is right on the right side of the middle, which is what counts of one that is binary.
+    """
+    if layout.action_values:
+        right = (chosen == wanted).astype(jnp.float32)
+        return {"action_error": 1.0 - right, "action_accuracy": right}
+    sides = (chosen >= BINS // 2) == (wanted >= BINS // 2)
+    return {"action_error": jnp.abs(chosen - wanted) * 2.0 / BINS, "action_accuracy": sides.astype(jnp.float32)}
+
+
+def losses(
+    output: Any, batch: Batch, config: TrainingConfig, model: GatoConfig, layout: TokenLayout, acts: Any
+) -> tuple[Any, dict[str, Any]]:
     """The weighted sum, and its parts. `acts` [batch] is 1 where the action counts, 0 for hidden proprioception."""
-    each = action_loss(output.action_logits, batch.action_bins, config.soft_sigma_bins)
+    each = action_loss(output.action_logits, batch.action_bins, spread(config.soft_sigma_bins, layout))
     action = (each * acts).sum() / jnp.maximum(acts.sum(), 1.0)
-    more, values = auxiliary_losses(output, batch.asked, config.auxiliary_weight, config.patch_weight)
+    more, values = auxiliary_losses(
+        output, batch.auxiliary, config.auxiliary_weight, config.patch_weight, model.patch_auxiliary
+    )
     total = action + more
     return total, {"action_loss": action, **values, "loss": total}
 

@@ -15,11 +15,11 @@ from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import init, sequence_loss
 from gato_ros.models.layout import BINS, CONTINUOUS_START, TokenLayout
 from gato_ros.models.tokenizer import StepTokens
+from gato_ros.training.auxiliary import AuxiliaryTargets
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Batch
 from gato_ros.training.optimiser import optimiser, start
 from gato_ros.training.step import train_step
-from gato_ros.training.truth import Asked
 
 
 def time_cloning(model: GatoConfig, layout: TokenLayout, batch: int, repetitions: int) -> dict[str, Any]:
@@ -29,8 +29,8 @@ def time_cloning(model: GatoConfig, layout: TokenLayout, batch: int, repetitions
     truth = np.zeros((batch, len(model.auxiliary)), np.float32)
     frames = Batch(
         _tokens(layout, batch),
-        rng.integers(0, BINS, (batch, layout.actions), dtype=np.int32),
-        Asked(truth, truth, nothing, nothing),
+        rng.integers(0, layout.choices, (batch, layout.actions), dtype=np.int32),
+        AuxiliaryTargets(truth, truth, nothing, nothing),
     )
     state = start(config, init(jax.random.key(0), model, layout))
     return _timed(partial(train_step, config=config, model=model, layout=layout), state, frames, repetitions)

@@ -7,7 +7,7 @@ part of it: that is how a prompt is met at run time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -19,12 +19,11 @@ from gato_ros.data.episodes.recording import Recording
 from gato_ros.data.frames import Frames, join
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize_actions
-from gato_ros.training.examples import can_mirror_frames, made_ahead, tokens_of
-from gato_ros.training.mirror import ACTION_SIGN
+from gato_ros.training.auxiliary import AuxiliaryTargets
+from gato_ros.training.examples import made_ahead, tokens_of
 from gato_ros.training.mixing import step_weights, unless_equal
-from gato_ros.training.privileged import with_all_vectors
 from gato_ros.training.sequence_config import SequenceConfig
-from gato_ros.training.truth import Asked, Truth
+from gato_ros.training.supervision import GroundTruth, Reflection, Supervision, can_mirror, with_all_vectors
 
 
 class Plan(NamedTuple):
@@ -51,7 +50,7 @@ class SequenceBatch(NamedTuple):
     """[batch length] int32 number of the piece that each step belongs to."""
     lessons: np.ndarray | None = None
     """[batch length] bool: steps that are learned from; the others are what came before. None: all."""
-    asked: Asked | None = None
+    auxiliary: AuxiliaryTargets | None = None
     """Of the auxiliary heads, leading axes [batch length]."""
 
 
@@ -83,21 +82,23 @@ class Windows:
     layout: TokenLayout
     weights: np.ndarray | None = None
     """[N] how often windows are drawn around each row; rows with 0 are context only. None: all alike."""
-    truth: Truth | None = None
-    """What the auxiliary heads are asked; None for a model without."""
+    truth: GroundTruth | None = None
+    """What the auxiliary heads should predict; None for a model without."""
+    reflection: Reflection | None = None
 
     @staticmethod
     def of(
         recordings: Sequence[Recording],
         layout: TokenLayout,
+        supervision: Supervision,
         weights: Mapping[str, float] | None = None,
-        truth: Callable[[Frames], Truth] | None = None,
+        auxiliary: bool = True,
     ) -> Windows:
         """The recordings one after another, divided where a step was not rendered.
 
         Args:
             weights: source -> how often its steps count (`mixing.mixing_weights`); None: all alike.
-            truth: what the auxiliary heads are asked of frames; None for a model without.
+            auxiliary: whether the model has auxiliary heads.
         """
         stretches: list[Stretch] = []
         first = 0
@@ -107,10 +108,11 @@ class Windows:
                 stretches.append(Stretch(first + int(part[0]), len(part), number, ends, one.source))
             first += len(one.steps)
         joined = join([one.frames for one in recordings])
-        frames = with_all_vectors(joined, layout)
+        frames = with_all_vectors(joined, layout, supervision)
         executed = np.concatenate([one.executed for one in recordings])
         each = None if weights is None else unless_equal(step_weights(frames.teachers, weights))
-        return Windows(frames, executed, tuple(stretches), layout, each, truth(joined) if truth else None)
+        truth = supervision.truth(joined, layout) if auxiliary else None
+        return Windows(frames, executed, tuple(stretches), layout, each, truth, supervision.reflection)
 
     def __len__(self) -> int:
         return len(self.executed)
@@ -187,15 +189,17 @@ class Windows:
         """The sequences of a plan."""
         batch, length = plan.rows.shape
         flat, places = plan.rows.reshape(-1), np.flatnonzero(np.repeat(plan.mirrored, length))
-        tokens = tokens_of(self.frames, self.layout, flat, places)
+        tokens = tokens_of(self.frames, self.layout, flat, self.reflection, places)
         labels, done = self.frames.actions[flat], self.executed[flat]
-        labels[places] *= ACTION_SIGN
-        done[places] *= ACTION_SIGN
+        if len(places):
+            labels[places] *= self.reflection.action_sign
+            done[places] *= self.reflection.action_sign
         shaped = lambda array: array.reshape(batch, length, *array.shape[1:])  # noqa: E731
         ids = [shaped(tokenize_actions(self.layout, actions).astype(np.int32)) for actions in (done, labels)]
         lessons = None if self.weights is None else shaped(self.weights[flat] > 0)
-        asked = None if self.truth is None else Asked(*map(shaped, self.truth.asked(flat, places)))
-        return SequenceBatch(StepTokens(shaped(tokens.patches), shaped(tokens.ids)), *ids, plan.pieces, lessons, asked)
+        auxiliary = None if self.truth is None else AuxiliaryTargets(*map(shaped, self.truth.targets(flat, places)))
+        tokens = StepTokens(shaped(tokens.patches), shaped(tokens.ids))
+        return SequenceBatch(tokens, *ids, plan.pieces, lessons, auxiliary)
 
     def draw(self, rng: np.random.Generator, config: SequenceConfig, longest_prompt: int, mirror: bool = False) -> Plan:
         """The plan of a batch; half of the sequences reflected if asked for and possible."""
@@ -210,7 +214,7 @@ class Windows:
     @cached_property
     def can_mirror(self) -> bool:
         """Whether all that the model sees has a known reflection."""
-        return can_mirror_frames(self.frames, self.layout)
+        return can_mirror(self.reflection, self.frames, self.layout)
 
 
 def sequence_batches(

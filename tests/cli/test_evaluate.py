@@ -32,10 +32,10 @@ from gato_ros.evaluation import evaluate
 from gato_ros.evaluation.comparison import OVER_ROS, read_result
 from gato_ros.evaluation.episode import Clip, Job
 from gato_ros.evaluation.failure_video import failures_to_film, film_failures, write_sheet
+from gato_ros.evaluation.outcomes import EpisodeOutcome
 from gato_ros.evaluation.partial_result import PartialResult
 from gato_ros.evaluation.plan import Plan, check
 from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS, PLAIN, perturbation
-from gato_ros.training.evaluation import EpisodeOutcome
 
 
 def gato_ros(*arguments, cwd, timeout=500):

@@ -11,9 +11,9 @@ from gato_ros.core.statistics import wilson95
 from gato_ros.evaluation import evaluate
 from gato_ros.evaluation.comparison import compare_with, read_result
 from gato_ros.evaluation.episode import Job
+from gato_ros.evaluation.outcomes import EpisodeOutcome
 from gato_ros.evaluation.provenance import SOURCE, git_commit, versions
 from gato_ros.evaluation.report import episodes_to_film, write_report
-from gato_ros.training.evaluation import EpisodeOutcome
 
 
 def outcome(seed, success, failure="dropped"):

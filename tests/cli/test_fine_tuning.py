@@ -14,6 +14,8 @@ from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.frames import SUFFIX, make_frames, save_frames
+from gato_ros.domains.rgb_stacking.recipe import recipe
+from gato_ros.domains.rgb_stacking.stage import TrainStage
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import parameter_shapes
@@ -22,9 +24,7 @@ from gato_ros.models.weights import save_weights
 from gato_ros.training import loop
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.optimiser import learning_rates
-from gato_ros.training.recipe import recipe
 from gato_ros.training.sequence_config import sequence_config
-from gato_ros.training.stage import TrainStage
 
 INIT = ["--init", "sawyer_mastery"]
 USUAL = TrainingConfig()

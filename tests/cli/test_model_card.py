@@ -7,6 +7,7 @@ import pytest
 
 from gato_ros.cli.policy_ledger import Ledger
 from gato_ros.core.files import write_json
+from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, TrainStage
 from gato_ros.embodiments import load_embodiment
 from gato_ros.evaluation import model_card
 from gato_ros.models.gato import init
@@ -15,7 +16,6 @@ from gato_ros.models.presets import PRESETS
 from gato_ros.models.weights import save_weights
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.loop import CURVES
-from gato_ros.training.stage import CardStage, CollectStage, EvaluateStage, TrainStage
 
 DATA = CollectStage("some_episodes", "data/some", "episodes", "train", 40, 0)
 RUN = TrainStage("run", "runs/one", ("data/some",), "debug_one_pass", 20, 8, 1e-3)

@@ -15,10 +15,10 @@ from gato_ros.cli import policy, train, train_closed_loop
 from gato_ros.cli.policy_ledger import Ledger, alone
 from gato_ros.core.errors import SetupError
 from gato_ros.core.statistics import wilson95
+from gato_ros.domains.rgb_stacking.recipe import recipe
+from gato_ros.domains.rgb_stacking.stage import TrainStage
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.weights import load_weights
-from gato_ros.training.recipe import recipe
-from gato_ros.training.stage import TrainStage
 
 STAGES = [stage.name for stage in recipe("smoke")]
 KILLED = "generalization_dagger_1_data"

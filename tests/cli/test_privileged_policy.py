@@ -8,6 +8,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.privileged import contract_for, privileged_values
+from gato_ros.evaluation.outcomes import run_episode
 from gato_ros.evaluation.policy_source import make_environment, make_policy
 from gato_ros.models.gato import init
 from gato_ros.models.layout import token_layout
@@ -15,7 +16,6 @@ from gato_ros.models.presets import PRESETS
 from gato_ros.models.serving.policy import GatoPolicy
 from gato_ros.models.weights import save_weights
 from gato_ros.sim.expert import StackingExpert
-from gato_ros.training.evaluation import run_episode
 
 CONTROLS = ("sawyer_state", "sawyer_plan")
 

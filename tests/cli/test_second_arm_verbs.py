@@ -13,12 +13,13 @@ from gato_ros.cli import collect, contract, main, train
 from gato_ros.core.errors import SetupError
 from gato_ros.data.checks.verification import verify_episode
 from gato_ros.data.episodes.episode import episode_paths, read_episode
+from gato_ros.domains.rgb_stacking.mirror import can_mirror
+from gato_ros.domains.robot_presets import preset_for
 from gato_ros.embodiments import load_embodiment
 from gato_ros.evaluation import evaluate
 from gato_ros.evaluation.policy_source import DEFAULT, make_policy
-from gato_ros.models.presets import PRESETS, preset_for
+from gato_ros.models.presets import PRESETS
 from gato_ros.training.config import TrainingConfig
-from gato_ros.training.mirror import can_mirror
 
 PANDA = "panda_rgb_stacking"
 ROBOT = load_embodiment(PANDA)

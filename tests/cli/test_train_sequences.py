@@ -9,8 +9,8 @@ from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.episodes.episode import EpisodeWriter
+from gato_ros.domains.rgb_stacking.auxiliary import NAMES
 from gato_ros.embodiments import load_embodiment
-from gato_ros.training.auxiliary import NAMES
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.resident import ResidentSequences
 from gato_ros.training.sequence_config import PAPER, RECIPES, sequence_config

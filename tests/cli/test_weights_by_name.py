@@ -6,12 +6,12 @@ import pytest
 
 from gato_ros.cli import main
 from gato_ros.core.errors import SetupError
+from gato_ros.domains.rgb_stacking.training_model import training_model
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.serving.policy import GatoPolicy
 from gato_ros.models.shipped import CONFIG_FILE, PARAMETERS_FILE, shipped_policies, weights_folder
 from gato_ros.models.weights import load_weights, reseal, weights_config
 from gato_ros.training.starting_weights import starting_weights
-from gato_ros.training.training_model import training_model
 
 ROBOT = load_embodiment()
 WRONG = "sawyer_mastry"

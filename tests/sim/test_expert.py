@@ -5,12 +5,12 @@ import pytest
 
 from gato_ros.core.errors import SetupError
 from gato_ros.core.policy import HoldPolicy
+from gato_ros.evaluation.outcomes import run_episode
 from gato_ros.sim.demonstration import SEGMENT_TICKS, Noise, demonstrate
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import PLAN_KEY, PLAN_NAMES, StackingExpert
 from gato_ros.sim.snapshot import snapshots
 from gato_ros.sim.task import TASKS, StackTask, stack_task
-from gato_ros.training.evaluation import run_episode
 
 
 def make_env(objects, wanted=TASKS["red_on_blue"]):

@@ -6,12 +6,12 @@ import yaml
 
 from gato_ros.core.errors import SetupError
 from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation.outcomes import run_episode
 from gato_ros.sim import world
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
 from gato_ros.sim.snapshot import snapshots
 from gato_ros.sim.world import StackingWorld
-from gato_ros.training.evaluation import run_episode
 
 PANDA = load_embodiment("panda_rgb_stacking")
 

@@ -20,18 +20,19 @@ import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import optax  # noqa: E402
 
+from gato_ros.domains.rgb_stacking.supervision import StackingSupervision  # noqa: E402
 from gato_ros.embodiments import load_embodiment  # noqa: E402
 from gato_ros.models.gato import init, sequence_loss  # noqa: E402
 from gato_ros.models.layout import BINS, CONTINUOUS_START, token_layout  # noqa: E402
 from gato_ros.models.presets import PRESETS  # noqa: E402
 from gato_ros.models.tokenizer import StepTokens  # noqa: E402
 from gato_ros.training import checkpoint, sharding  # noqa: E402
+from gato_ros.training.auxiliary import AuxiliaryTargets  # noqa: E402
 from gato_ros.training.config import TrainingConfig  # noqa: E402
 from gato_ros.training.examples import Batch  # noqa: E402
 from gato_ros.training.loop import Schedule, train  # noqa: E402
 from gato_ros.training.optimiser import optimiser, start  # noqa: E402
 from gato_ros.training.step import measure, train_step  # noqa: E402
-from gato_ros.training.truth import Asked  # noqa: E402
 
 jax.config.update("jax_disable_most_optimizations", True)
 sharding.LEAST_SPLIT = 64  # debug sizes are small
@@ -60,7 +61,7 @@ def cloning():
     batch = Batch(
         some_tokens(layout, BATCH),
         rng.integers(0, BINS, (BATCH, layout.actions), dtype=np.int32),
-        Asked(truth, np.ones_like(truth), nothing, nothing),
+        AuxiliaryTargets(truth, np.ones_like(truth), nothing, nothing),
     )
     fresh = lambda: start(CONFIG, init(jax.random.key(0), model, layout))
     return fresh, partial(train_step, config=CONFIG, model=model, layout=layout), batch
@@ -179,7 +180,16 @@ def whole_loop(shape, stop):
 
     mesh = sharding.make_mesh(sharding.MeshShape.parse(shape)) if shape != "none" else None
     try:
-        result = train(Same(), load_embodiment(), {"some": BATCH}, FOLDER, Schedule(1, 4, 4), report, mesh=mesh)
+        result = train(
+            Same(),
+            load_embodiment(),
+            StackingSupervision(),
+            {"some": BATCH},
+            FOLDER,
+            Schedule(1, 4, 4),
+            report,
+            mesh=mesh,
+        )
     except KeyboardInterrupt:
         return {"stopped": True}
     return {"steps": result["steps"], "loss": result["loss"]}

@@ -14,10 +14,10 @@ from gato_ros.data.episodes.recording import load_recordings
 from gato_ros.data.episodes.trash import trash
 from gato_ros.data.frame_cache import frame_parts
 from gato_ros.data.frames import Frames, join
+from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import init
 from gato_ros.models.presets import PRESETS
-from gato_ros.sim.grasp import object_faces
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import BatchMaker, Examples
 from gato_ros.training.mixing import DEFAULTS, drawn_in_proportion, mixing_weights, step_weights, unless_equal
@@ -134,21 +134,22 @@ def test_recordings_without_ground_truth_train_beside_those_with_it(folder, tmp_
     """Nothing is asked of what nobody knows: not where an object is, and not that there is none."""
     real = frame_parts(folder)[3]
     layout = token_layout(ROBOT.spec, train.training_model("debug_one_pass"))
-    views = train._views(layout)
-    alone = Examples.of(real, layout, object_faces(), views)
-    assert alone.truth.sightings is None and not alone.truth.weight.any()
-    assert alone.batch(np.arange(4)).asked.patch_weight.shape == (4, 0, 0)
+    alone = Examples.of(real, layout, StackingSupervision())
+    assert alone.truth.patch_labels is None and not alone.truth.weight.any()
+    assert alone.batch(np.arange(4)).auxiliary.patch_weight.shape == (4, 0, 0)
     truth = {
         f"privileged/{colour}/{what}": np.tile(value, (len(real), 1)).astype(np.float32)
         for colour in ("red", "green", "blue")
         for what, value in (("pose", [0.6, 0.0, 0.1, 0, 0, 0, 1]), ("object", [0]))
     }
-    both = Examples.of(join([real, replace(real, privileged=truth)]), layout, object_faces(), views)
-    known = both.batch(np.array([0, len(real)])).asked
+    both = Examples.of(join([real, replace(real, privileged=truth)]), layout, StackingSupervision())
+    known = both.batch(np.array([0, len(real)])).auxiliary
     assert not known.patch_weight[0].any() and known.patch_weight[1].any()
     assert not known.weight[0].any() and known.weight[1].any()
     assert np.isfinite(known.patch).all() and np.isfinite(known.numbers).all()
-    simulated = Examples.of(replace(real, privileged=truth), layout, object_faces(), views).batch(np.array([0])).asked
+    simulated = (
+        Examples.of(replace(real, privileged=truth), layout, StackingSupervision()).batch(np.array([0])).auxiliary
+    )
     np.testing.assert_array_equal(simulated.patch, known.patch[1:])
     np.testing.assert_array_equal(simulated.patch_weight, known.patch_weight[1:])
 
@@ -186,7 +187,9 @@ def test_who_was_in_command_survives_the_cache(folder):
 def windows(tmp_path_factory):
     folder = tmp_path_factory.mktemp("windows")
     write(folder, "a", facts=OPERATED, source=intervention), write(folder, "b", facts=OPERATED, source=intervention)
-    return Windows.of(load_recordings(folder), token_layout(ROBOT.spec, PRESETS["debug"]), DEFAULTS)
+    return Windows.of(
+        load_recordings(folder), token_layout(ROBOT.spec, PRESETS["debug"]), StackingSupervision(), DEFAULTS
+    )
 
 
 def sequences(folder, tmp_path, **options):

@@ -7,13 +7,15 @@ import jax
 import numpy as np
 import pytest
 
-from gato_ros.cli import train as train_verb
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.prompt import Prompt
 from gato_ros.data.episodes.recording import Recording
 from gato_ros.data.frames import Frames, make_frames
+from gato_ros.domains.rgb_stacking.auxiliary import NAMES
+from gato_ros.domains.rgb_stacking.patch_labels import PATCH_NAMES
+from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.config import Convolution
 from gato_ros.models.gato import init, sequence_logits
@@ -25,16 +27,12 @@ from gato_ros.models.tokenizer import tokenize_actions
 from gato_ros.models.weights import load_weights
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
-from gato_ros.sim.grasp import object_faces
-from gato_ros.training.auxiliary import NAMES
 from gato_ros.training.loop import CURVES, Schedule, train
 from gato_ros.training.optimiser import learning_rates, start
 from gato_ros.training.resident import ResidentSequences, gathered, tables
 from gato_ros.training.sequence import Sequences, sequence_step
 from gato_ros.training.sequence_config import PAPER, SequenceConfig, sequence_config
-from gato_ros.training.sight import PATCH_NAMES
 from gato_ros.training.starting_weights import taken_over
-from gato_ros.training.truth import Truth
 from gato_ros.training.windows import Plan, Windows, expert_return, good_enough, sequence_batches
 
 MODEL = replace(PRESETS["debug"], stochastic_depth=0.1)
@@ -51,6 +49,7 @@ CONFIG = SequenceConfig(
     token_noise_bins=2,
 )
 ROBOT = load_embodiment()
+SUPERVISION = StackingSupervision()
 LAYOUT = token_layout(ROBOT.spec, MODEL)
 
 
@@ -80,7 +79,7 @@ def recording(number, steps=range(9), length=None, source=("red_on_blue", "cubes
 
 @pytest.fixture(scope="module")
 def windows():
-    return Windows.of([recording(number) for number in range(4)], LAYOUT)
+    return Windows.of([recording(number) for number in range(4)], LAYOUT, SUPERVISION, auxiliary=False)
 
 
 def test_weights_without_positions_start_a_model_with_relative_ones_as_what_they_were(windows):
@@ -130,7 +129,9 @@ def test_a_quarter_follows_a_prompt_of_another_episode_half_of_them_goals(window
 
 def test_prompts_come_from_the_same_source_or_not_at_all():
     sources = [(task, "cubes", "expert") for task in ("red_on_blue", "red_on_blue", "blue_on_green")]
-    windows = Windows.of([recording(i, source=source) for i, source in enumerate(sources)], LAYOUT)
+    windows = Windows.of(
+        [recording(i, source=source) for i, source in enumerate(sources)], LAYOUT, SUPERVISION, auxiliary=False
+    )
     config, rng = replace(CONFIG, length=12, prompt_share=1.0), np.random.default_rng(2)
     for _ in range(100):
         rows, pieces = windows.plan(rng, config, 2)
@@ -168,10 +169,14 @@ def test_a_batch_shows_what_was_done_asks_for_the_label_and_unpacks_no_other_pic
 
 
 def test_steps_that_were_not_rendered_divide_an_episode():
-    windows = Windows.of([recording(0, steps=[0, 1, 2, 5, 6], length=9), recording(1)], LAYOUT)
+    windows = Windows.of(
+        [recording(0, steps=[0, 1, 2, 5, 6], length=9), recording(1)], LAYOUT, SUPERVISION, auxiliary=False
+    )
     found = [(one.first, one.length, one.episode, one.ends) for one in windows.stretches]
     assert found == [(0, 3, 0, False), (3, 2, 0, False), (5, 9, 1, True)]
-    sparse = Windows.of([recording(0, steps=[0, 2, 4, 6]), recording(1, steps=range(6))], LAYOUT)
+    sparse = Windows.of(
+        [recording(0, steps=[0, 2, 4, 6]), recording(1, steps=range(6))], LAYOUT, SUPERVISION, auxiliary=False
+    )
     assert Sequences(CONFIG, MODEL, LAYOUT, sparse, sparse)  # most steps lie in long stretches
     with pytest.raises(SetupError, match="--image-share 1"):
         Sequences(replace(CONFIG, length=7), MODEL, LAYOUT, sparse, sparse)
@@ -212,7 +217,7 @@ def run(objective, folder, stop_after=10**9):
         if progress.step > stop_after:
             raise _Stop
 
-    return train(objective, ROBOT, {"some": 36}, folder, Schedule(log=1, validate=3, checkpoint=3), report)
+    return train(objective, ROBOT, SUPERVISION, {"some": 36}, folder, Schedule(log=1, validate=3, checkpoint=3), report)
 
 
 def test_it_trains_resumes_to_the_same_weights_and_streams(windows, tmp_path):
@@ -265,7 +270,6 @@ TEACHING = replace(CONFIG, soft_sigma_bins=8.0, auxiliary_weight=5.0, patch_weig
 @pytest.fixture(scope="module")
 def told():
     """Windows of two episodes of the simulator, and what it knows of each frame."""
-    views, faces = train_verb._views(TOLD_LAYOUT), object_faces()
     env, recordings = RgbStackingEnv("cubes", privileged=PRIVILEGED_KEYS), []
     expert = StackingExpert(env.embodiment)
     for seed in (0, 1):
@@ -279,7 +283,7 @@ def told():
         frames = make_frames(ROBOT.image_keys, rows)
         recordings.append(Recording(frames, np.arange(7), frames.actions, 7, ("red_on_blue", "cubes", "expert"), 1.0))
     env.close()
-    return Windows.of(recordings, TOLD_LAYOUT, None, lambda frames: Truth.of(frames, TOLD_LAYOUT, faces, views))
+    return Windows.of(recordings, TOLD_LAYOUT, SUPERVISION)
 
 
 def test_frames_that_lie_on_the_device_make_the_same_batches(told):

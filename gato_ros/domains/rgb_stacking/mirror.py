@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gato_ros.training.auxiliary import NAMES
+from gato_ros.domains.rgb_stacking.auxiliary import NAMES
+from gato_ros.domains.rgb_stacking.privileged import MIRROR_SIGN, mirror_privileged
 
 MIRROR_KEYS = ("basket_front_left/pixels", "basket_front_right/pixels")
 ACTION_SIGN = np.array([1, -1, 1, -1, 1], np.float32)
@@ -23,6 +24,24 @@ SYMMETRIC_KEYS = ("gripper/grasp", "gripper/opening", "task/text")
 """The tasks' words name colours, no sides."""
 AUXILIARY_SIGN = np.array([-1 if name.endswith("_y") or "_sin" in name else 1 for name in NAMES], np.float32)
 """Reflection of `auxiliary.NAMES`: y and every angle change sign."""
+
+
+class StackingReflection:
+    """The `Reflection` of the cell, ground truth included."""
+
+    action_sign = ACTION_SIGN
+
+    def possible(self, image_keys: tuple[str, ...], vector_keys: tuple[str, ...]) -> bool:
+        """Whether every observation that a model sees has a known reflection."""
+        return can_mirror(image_keys, tuple(key for key in vector_keys if key not in MIRROR_SIGN))
+
+    def pixels(self, pixels: np.ndarray, rows: np.ndarray) -> None:
+        """Reflect, in place, the rows [n] of pixels [batch 2 height width 3]."""
+        mirror_pixels(pixels, rows)
+
+    def vectors(self, values: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The vectors {key: [batch size]} with the rows [n] reflected; new arrays where anything changes."""
+        return mirror_privileged(mirror_vectors(values, rows), rows)
 
 
 def can_mirror(image_keys: tuple[str, ...], vector_keys: tuple[str, ...]) -> bool:

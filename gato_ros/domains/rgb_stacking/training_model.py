@@ -16,11 +16,12 @@ def training_model(preset: str, robot: Embodiment | None = None, observe: tuple[
         robot: whose observations it sees, and `observe` names; None: the Sawyer's, as PRESETS calls them.
         observe: what it sees besides; with a text, it knows the published vocabulary.
     """
+    from gato_ros.domains.rgb_stacking.auxiliary import NAMES
+    from gato_ros.domains.rgb_stacking.patch_labels import PATCH_NAMES
+    from gato_ros.domains.robot_presets import preset_for
     from gato_ros.embodiments.privileged import reads_privileged
-    from gato_ros.models.presets import PRESETS, preset_for
-    from gato_ros.training.auxiliary import NAMES
+    from gato_ros.models.presets import PRESETS
     from gato_ros.training.sequence_config import sequence_config
-    from gato_ros.training.sight import PATCH_NAMES
 
     if preset not in PRESETS:
         raise unknown_name("a preset", preset, PRESETS)

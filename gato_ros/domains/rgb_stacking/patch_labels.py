@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gato_ros.domains.rgb_stacking.auxiliary import COLOURS, HARMONICS, Faces, face_harmonics
 from gato_ros.models.layout import TokenLayout
-from gato_ros.training.auxiliary import COLOURS, HARMONICS, Faces, face_harmonics
 
 OF_EACH = ("seen", "across", "down", *(f"{part}{k}" for k in HARMONICS for part in ("sin", "cos")))
 """Of each colour: 1 where its centre lies in the patch; where in the patch it is [patches, from its middle]; the
@@ -33,7 +33,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Sightings:
+class PatchLabels:
     """N frames' objects in C cameras."""
 
     patch: np.ndarray
@@ -46,14 +46,14 @@ class Sightings:
     """[N] bool: where the objects are known; of other frames nothing is asked."""
 
     @staticmethod
-    def where(truth: np.ndarray, found: Sightings) -> Sightings:
-        """The sightings of the frames with `truth` [N], n of them true, from those of these n alone."""
+    def where(truth: np.ndarray, found: PatchLabels) -> PatchLabels:
+        """The labels of the frames with `truth` [N], n of them true, from those of these n alone."""
         if truth.all():
             return found
         patch = np.full((len(truth), *found.patch.shape[1:]), -1, found.patch.dtype)
         values = np.zeros((len(truth), *found.values.shape[1:]), found.values.dtype)
         patch[truth], values[truth] = found.patch, found.values
-        return Sightings(patch, values, found.grid, truth)
+        return PatchLabels(patch, values, found.grid, truth)
 
     def targets(self, rows: np.ndarray, mirrored: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Targets and weights [len(rows) patches len(PATCH_NAMES)], patches camera by camera.
@@ -81,9 +81,9 @@ class Sightings:
         return np.where(patch >= 0, row * self.grid[1] + self.grid[1] - 1 - column, -1)
 
 
-def sightings(
+def patch_labels(
     privileged: Mapping[str, np.ndarray], faces: Faces, views: Mapping[str, View], layout: TokenLayout
-) -> Sightings:
+) -> PatchLabels:
     """Where the undisturbed cameras see the centres of the objects.
 
     Args:
@@ -107,7 +107,8 @@ def sightings(
             told.append(np.column_stack([column % 1 - 0.5, row % 1 - 0.5, _turned_back(harmonics, bearing)]))
         patches.append(np.stack(found, 1))
         values.append(np.stack(told, 1))
-    return Sightings(np.stack(patches, 1), np.stack(values, 1).astype(np.float32), grid, np.ones(len(patches[0]), bool))
+    known = np.ones(len(patches[0]), bool)
+    return PatchLabels(np.stack(patches, 1), np.stack(values, 1).astype(np.float32), grid, known)
 
 
 def _pixels(view: View, points: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import HoldPolicy, ReplayPolicy
 from gato_ros.core.statistics import PairedCounts, wilson95
-from gato_ros.training.evaluation import STAGES, EpisodeOutcome, outcome_from_row, pair_up, run_episode, summarise
+from gato_ros.evaluation.outcomes import STAGES, EpisodeOutcome, outcome_from_row, pair_up, run_episode, summarise
 
 
 class CountingEnvironment:

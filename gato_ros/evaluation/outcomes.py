@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gato_ros.core.action import Action
@@ -27,7 +27,7 @@ class Environment(Protocol):
         """What the policy sees now."""
 
     def step_action(self, action: Action) -> tuple[float, bool, bool, dict[str, Any]]:
-        """Reward, terminated, truncated, info; `info["stacked"]` tells whether the episode is a success.
+        """Reward, terminated, truncated, info; `info["success"]` tells whether the episode is a success.
 
         An environment that knows more says so: `info["progress"]`, one of STAGES or "none"; `info["failure"]`, what
         went wrong so far; `info["objects"]`.
@@ -48,6 +48,8 @@ class EpisodeOutcome:
     """The objects of the episode, red green blue, if the environment tells."""
     told_failure: str | None = None
     """What went wrong, in the environment's own word (`info["failure"]`), if it tells."""
+    reward: float = field(default=0.0, compare=False)
+    """The sum over the episode; not kept in files."""
 
     def got_to(self, stage: str) -> bool | None:
         """Whether the episode got as far as `stage`, one of STAGES; None if unknown."""
@@ -105,13 +107,13 @@ def run_episode(
     policy.reset(prompt)
     watch = watch or (lambda: None)
     watch()
-    steps, ended = 0, False
-    while not (ended or info["stacked"]):
+    steps, ended, total = 0, False, 0.0
+    while not (ended or info["success"]):
         action = policy.act(environment.observe())
-        _, terminated, truncated, info = environment.step_action(action)
+        reward, terminated, truncated, info = environment.step_action(action)
         watch()
-        steps, ended = steps + 1, terminated or truncated
-    success = bool(info["stacked"])
+        steps, ended, total = steps + 1, terminated or truncated, total + float(reward)
+    success = bool(info["success"])
     return EpisodeOutcome(
         seed,
         success,
@@ -119,6 +121,7 @@ def run_episode(
         info.get("progress"),
         tuple(info.get("objects", ())),
         None if success else info.get("failure"),
+        total,
     )
 
 

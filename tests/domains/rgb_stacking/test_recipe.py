@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from gato_ros.core.errors import SetupError
+from gato_ros.domains.rgb_stacking.recipe import RECIPES, recipe
+from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, TrainStage, reads, stated
 from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS
 from gato_ros.sim.task import OBJECT_SETS
-from gato_ros.training.recipe import RECIPES, recipe
-from gato_ros.training.stage import CardStage, CollectStage, EvaluateStage, TrainStage, reads, stated
 
 FIRST_CLOSED_LOOP_SEED, FIRST_EVALUATION_SEED = 800_000, 900_000
 

@@ -12,8 +12,8 @@ from typing import Literal
 
 from gato_ros.core.errors import unknown_name
 from gato_ros.core.observation import PRIVILEGED_PREFIX
+from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, Stage, TrainStage
 from gato_ros.models.presets import PRESETS, single_step_presets
-from gato_ros.training.stage import CardStage, CollectStage, EvaluateStage, Stage, TrainStage
 
 SNAPSHOT_SEED, GENERALIZATION_DAGGER_SEED, MASTERY_DAGGER_SEED = 100_000, 200_000, 300_000
 SEEDS_PER_ROUND = 10_000

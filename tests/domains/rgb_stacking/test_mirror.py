@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from gato_ros.domains.rgb_stacking.auxiliary import NAMES, auxiliary_targets
+from gato_ros.domains.rgb_stacking.mirror import ACTION_SIGN, AUXILIARY_SIGN, can_mirror, mirror_pixels, mirror_vectors
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
 from gato_ros.sim.grasp import object_faces
-from gato_ros.training.auxiliary import NAMES, auxiliary_targets
-from gato_ros.training.mirror import ACTION_SIGN, AUXILIARY_SIGN, can_mirror, mirror_pixels, mirror_vectors
 
 
 def observe(world_changes):

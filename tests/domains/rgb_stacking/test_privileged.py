@@ -8,6 +8,8 @@ import pytest
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.data.frames import make_frames
+from gato_ros.domains.rgb_stacking.privileged import mirror_privileged
+from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.privileged import PLAN, contract_for, privileged_values
 from gato_ros.models.layout import token_layout
@@ -15,9 +17,7 @@ from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import decode
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
-from gato_ros.sim.grasp import object_faces
 from gato_ros.training.examples import Examples
-from gato_ros.training.privileged import mirror_privileged
 
 
 def observe(position, yaw, reflect):
@@ -62,7 +62,7 @@ def test_batches_hold_the_poses_and_read_no_pixels(pair, preset):
     frames = make_frames(load_embodiment().image_keys, [(one, Action(np.full(4, 0.01), 0.0)) for one in pair])
     frames = replace(frames, images=(b"not an image",) * len(frames))
     layout = layout_of(preset)
-    examples = Examples.of(frames, layout, object_faces())
+    examples = Examples.of(frames, layout, StackingSupervision())
     assert examples.can_mirror
     batch = examples.batch(np.array([1, 0]), np.array([0]))
     assert batch.tokens.patches.shape[:2] == (2, 0)
@@ -77,6 +77,6 @@ def test_batches_hold_the_poses_and_read_no_pixels(pair, preset):
 def test_data_without_the_plan_is_refused_by_the_preset_that_needs_it(pair):
     frames = make_frames(load_embodiment().image_keys, [(one, Action(np.zeros(4), 0.0)) for one in pair])
     frames = replace(frames, privileged={key: value for key, value in frames.privileged.items() if key != PLAN})
-    Examples.of(frames, layout_of("sawyer_state"), object_faces())
+    Examples.of(frames, layout_of("sawyer_state"), StackingSupervision())
     with pytest.raises(SetupError, match="collect the data again"):
-        Examples.of(frames, layout_of("sawyer_plan"), object_faces())
+        Examples.of(frames, layout_of("sawyer_plan"), StackingSupervision())

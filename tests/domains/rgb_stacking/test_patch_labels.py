@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from gato_ros.cli.train import _views
+from gato_ros.domains.rgb_stacking.patch_labels import OF_EACH, PATCH_NAMES, patch_labels
+from gato_ros.domains.rgb_stacking.supervision import camera_views
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.grasp import object_faces
-from gato_ros.training.sight import OF_EACH, PATCH_NAMES, sightings
 
 KEYS = ("basket_front_left/pixels", "basket_front_right/pixels")
 LAYOUT = token_layout(load_embodiment().spec, PRESETS["sawyer_small"])
@@ -38,7 +38,7 @@ def seen():
 
 @pytest.fixture(scope="module")
 def found(seen):
-    return sightings(seen[1], object_faces(), _views(LAYOUT), LAYOUT)
+    return patch_labels(seen[1], object_faces(), camera_views(LAYOUT), LAYOUT)
 
 
 def test_an_object_is_where_its_colour_is(seen, found):
@@ -82,7 +82,7 @@ def test_what_looks_alike_has_like_numbers(found):
 def test_seen_from_two_sides_the_harmonics_differ_by_the_angle_between(found, seen):
     both = np.flatnonzero((found.patch[:, :, 0] >= 0).all(1))
     left, right = found.values[both, 0, 0], found.values[both, 1, 0]
-    eyes = [view.position for view in _views(LAYOUT).values()]
+    eyes = [view.position for view in camera_views(LAYOUT).values()]
     red = seen[1]["privileged/red/pose"][both, :2]
     angle = [np.arctan2(red[:, 1] - eye[1], red[:, 0] - eye[0]) for eye in eyes]
     phase = [np.arctan2(one[:, 4], one[:, 5]) for one in (left, right)]

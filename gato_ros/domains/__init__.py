@@ -1,0 +1,1 @@
+"""What Gato can see and do: one room for each domain, imported where somebody asks for it."""

@@ -1,0 +1,57 @@
+"""What training receives of the stacking cell: the simulator's ground truth, and the cell in a mirror."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from gato_ros.data.frames import Frames
+from gato_ros.domains.rgb_stacking.auxiliary import MILLIMETRES, NAMES, Faces
+from gato_ros.domains.rgb_stacking.mirror import StackingReflection
+from gato_ros.domains.rgb_stacking.patch_labels import View
+from gato_ros.domains.rgb_stacking.truth import Truth
+from gato_ros.embodiments.privileged import privileged_values
+from gato_ros.models.layout import TokenLayout
+
+ACTION_NAMES = ("vx", "vy", "vz", "wz", "gripper")
+
+
+@dataclass(frozen=True)
+class StackingSupervision:
+    """The `Supervision` of frames from the simulator, and of a robot's, of which no ground truth is known."""
+
+    sees_patches: bool = True
+    """Whether single patches have targets, where the images are those of the simulator's cameras."""
+    action_names: tuple[str, ...] = ACTION_NAMES
+    auxiliary_names: tuple[str, ...] = NAMES
+    auxiliary_scale: np.ndarray = field(default_factory=lambda: MILLIMETRES)
+    reflection: StackingReflection = StackingReflection()
+
+    @cached_property
+    def _faces(self) -> Faces:
+        from gato_ros.sim.grasp import object_faces
+
+        return object_faces()
+
+    def vectors(self, frames: Frames, layout: TokenLayout) -> dict[str, np.ndarray]:
+        """The privileged channels among the layout's keys; SetupError where the frames lack them."""
+        return privileged_values(tuple(item.key for item in layout.vectors), frames.privileged)
+
+    def truth(self, frames: Frames, layout: TokenLayout) -> Truth:
+        """Of the frames whose objects are known."""
+        return Truth.of(frames, layout, self._faces, camera_views(layout) if self.sees_patches else None)
+
+
+def camera_views(layout: TokenLayout) -> Mapping[str, View] | None:
+    """The simulator's cameras behind the model's images; None where one is a robot's own."""
+    from gato_ros.sim.camera import CAMERAS
+
+    if any(item.key.split("/")[0] not in CAMERAS for item in layout.images):
+        return None
+    cameras = {item.key: (CAMERAS[item.key.split("/")[0]], item.shape[1] / item.shape[0]) for item in layout.images}
+    return {
+        key: View(np.array(camera.position), camera.clip_from_base(aspect)) for key, (camera, aspect) in cameras.items()
+    }

@@ -1,0 +1,104 @@
+"""What a domain knows of its frames beside the actions: ground truth for auxiliary heads, and reflections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from gato_ros.core.errors import SetupError
+from gato_ros.data.frames import Frames
+from gato_ros.models.layout import TokenLayout
+from gato_ros.training.auxiliary import AuxiliaryTargets
+
+
+class GroundTruth(Protocol):
+    """Auxiliary targets of N frames."""
+
+    def targets(self, rows: np.ndarray, mirrored: np.ndarray | None = None) -> AuxiliaryTargets:
+        """Of the frames of `rows` [batch]; `mirrored` [n] are places in it that are reflected left to right."""
+
+
+class NoTruth:
+    """Of frames of which nothing is known."""
+
+    def targets(self, rows: np.ndarray, mirrored: np.ndarray | None = None) -> AuxiliaryTargets:
+        """No numbers and no patches."""
+        numbers, patch = np.zeros((len(rows), 0), np.float32), np.zeros((len(rows), 0, 0), np.float32)
+        return AuxiliaryTargets(numbers, numbers, patch, patch)
+
+
+class Reflection(Protocol):
+    """A world in a mirror: left and right change places, which doubles what a policy can learn from."""
+
+    action_sign: np.ndarray
+    """[actions] what an action is multiplied by."""
+
+    def possible(self, image_keys: tuple[str, ...], vector_keys: tuple[str, ...]) -> bool:
+        """Whether every observation that a model sees has a known reflection."""
+
+    def pixels(self, pixels: np.ndarray, rows: np.ndarray) -> None:
+        """Reflect, in place, the rows [n] of pixels [batch cameras height width 3]."""
+
+    def vectors(self, values: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The vectors {key: [batch size]} with the rows [n] reflected; new arrays where anything changes."""
+
+
+class Supervision(Protocol):
+    """What training receives of a domain, beside frames and spec."""
+
+    action_names: tuple[str, ...]
+    """One for each value of the action, for curves and reports."""
+    auxiliary_names: tuple[str, ...]
+    """Of the numbers that auxiliary heads predict; () without."""
+    auxiliary_scale: np.ndarray
+    """[n] a predicted error times this is what is reported, like mm."""
+    reflection: Reflection | None
+
+    def vectors(self, frames: Frames, layout: TokenLayout) -> dict[str, np.ndarray]:
+        """Vectors [N size] that the layout has tokens for and the frames hold as ground truth only."""
+
+    def truth(self, frames: Frames, layout: TokenLayout) -> GroundTruth:
+        """Of these frames."""
+
+
+@dataclass(frozen=True)
+class ActionsOnly:
+    """A domain of which nothing but its actions is known."""
+
+    action_names: tuple[str, ...]
+    auxiliary_names: tuple[str, ...] = ()
+    auxiliary_scale: np.ndarray = np.zeros(0)
+    reflection: Reflection | None = None
+
+    def vectors(self, frames: Frames, layout: TokenLayout) -> dict[str, np.ndarray]:
+        """None."""
+        return {}
+
+    def truth(self, frames: Frames, layout: TokenLayout) -> GroundTruth:
+        """Nothing is known."""
+        return NoTruth()
+
+
+def with_all_vectors(frames: Frames, layout: TokenLayout, supervision: Supervision) -> Frames:
+    """The frames with all that the layout has tokens for.
+
+    Raises:
+        SetupError: frames that were recorded without some of it.
+    """
+    vectors = {**frames.vectors, **supervision.vectors(frames, layout)}
+    recorded = (*frames.image_keys, *vectors)
+    if missing := [item.key for item in layout.items if item.key not in recorded]:
+        raise SetupError(
+            expected=f"data with {', '.join(missing)}",
+            got=f"data with {', '.join(recorded)}",
+            fix="collect with a contract that has it (--embodiment), or choose another preset",
+        )
+    return replace(frames, vectors=vectors)
+
+
+def can_mirror(reflection: Reflection | None, frames: Frames, layout: TokenLayout) -> bool:
+    """Whether all that a model with this layout sees of the frames has a known reflection."""
+    return reflection is not None and reflection.possible(frames.image_keys, tuple(item.key for item in layout.vectors))
