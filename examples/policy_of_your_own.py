@@ -3,7 +3,7 @@
 import numpy as np
 
 import gato_ros
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 
 
 class Circle:
@@ -17,7 +17,7 @@ class Circle:
     def act(self, observation):
         self.step += 1
         angle = 2 * np.pi * self.step / 100
-        return Action(np.array([0.03 * np.cos(angle), 0.03 * np.sin(angle), 0.0, 0.0]), gripper_opening_m=0.085)
+        return ArmAction(np.array([0.03 * np.cos(angle), 0.03 * np.sin(angle), 0.0, 0.0]), gripper_opening_m=0.085)
 
 
 policy = Circle()

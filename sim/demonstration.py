@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
 from gato_ros.embodiments.contract import OPENING
@@ -37,9 +37,9 @@ class Step:
 
     observation: Observation
     """What was seen; without images where this tick was not rendered."""
-    label: Action
+    label: ArmAction
     """What the expert would do here."""
-    executed: Action
+    executed: ArmAction
     """What was done."""
 
 
@@ -53,7 +53,7 @@ class Disturbance:
         self._burst_left = self._flip_left = 0
         self._burst = np.zeros(4)
 
-    def apply(self, action: Action) -> Action:
+    def apply(self, action: ArmAction) -> ArmAction:
         """The action to execute in place of `action`."""
         if self._clean:
             return action
@@ -72,7 +72,7 @@ class Disturbance:
         if self._flip_left:
             self._flip_left -= 1
             opening = self._lower[4] + self._upper[4] - opening
-        return Action(np.clip(twist, self._lower[:4], self._upper[:4]), opening)
+        return ArmAction(np.clip(twist, self._lower[:4], self._upper[:4]), opening)
 
 
 SEGMENT_TICKS = 20
@@ -119,7 +119,7 @@ def demonstrate(
             rescued = rng.random() < expert_share
         by_expert = rescued or driver is labeller
         seen = env.observe() if kept or (driver_sees and not by_expert) else bare
-        executed = disturbance.apply(label if by_expert else driver.act(seen))
+        executed = disturbance.apply(label if by_expert else ArmAction.of(driver.act(seen)))
         yield Step(labeller.with_plan(seen if kept else bare), label, executed)
         opening_before, tick = opening, tick + 1
         _, _, truncated, info = env.step_action(executed)

@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 
 from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import unknown_name
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.rotation import quat_xyzw_from_matrix
@@ -28,8 +29,8 @@ class RgbStackingEnv(gymnasium.Env):
     """Stack one prop on another, red on blue if not told otherwise, within 400 ticks of 50 ms.
 
     The interface is that of google-deepmind/rgb_stacking, but for the gripper, which the peer commands in +-255.
-    Action: float32 [5] = vx vy vz [m/s], wz [rad/s], gripper opening [m]: the contract's action and what
-    `Action.as_vector` gives, so that `step(policy.act(observation).as_vector())` does what the policy asks for.
+    ArmAction: float32 [5] = vx vy vz [m/s], wz [rad/s], gripper opening [m]: the contract's action and what
+    `ArmAction.as_vector` gives, so that `step(policy.act(observation).as_vector())` does what the policy asks for.
     Observation: a dict of the contract's channels, and of privileged keys only where asked for by name.
     Reward: 1 while the sparse success holds, else 0; never terminates, truncates at `max_steps`.
     """
@@ -111,7 +112,7 @@ class RgbStackingEnv(gymnasium.Env):
     def _begin(self, conditions: Conditions) -> None:
         self.conditions = conditions
         self._noise = np.random.default_rng(self.np_random.integers(2**63)) if conditions is not PLAIN else None
-        self._late: list[Action] = []
+        self._late: list[ArmAction] = []
         self._pictures: dict[str, np.ndarray] = {}
         self._stale = False
         if conditions is not PLAIN:
@@ -124,17 +125,17 @@ class RgbStackingEnv(gymnasium.Env):
         action = np.asarray(action, np.float64)
         if action.shape != (5,) or not np.isfinite(action).all():
             raise ValueError(f"an action is 5 finite numbers (vx vy vz wz opening), got {action}")
-        reward, terminated, truncated, info = self.step_action(Action.from_vector(action))
+        reward, terminated, truncated, info = self.step_action(ArmAction.from_vector(action))
         return self._values(), reward, terminated, truncated, info
 
     def step_action(self, action: Action) -> tuple[float, bool, bool, dict[str, Any]]:
-        """One control tick with an `Action`; reward, terminated, truncated, info. Renders nothing."""
+        """One control tick with twist and gripper; reward, terminated, truncated, info. Renders nothing."""
         if not self._started:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
         if not np.isfinite(action.as_vector()).all():  # before the clip, which passes NaN
             raise ValueError(f"an action is 5 finite numbers, got {action}")
         lower, upper = self.embodiment.action_lower, self.embodiment.action_upper
-        action = self._disturbed(action)
+        action = self._disturbed(ArmAction.of(action))
         wanted = np.clip(action.twist, lower[:4], upper[:4])
         self.world.set_gripper(action.gripper_opening_m)
         period = 1.0 / self.embodiment.control_rate_hz
@@ -155,18 +156,18 @@ class RgbStackingEnv(gymnasium.Env):
         )
         return float(success), False, self._tick >= self.max_steps, self._info()
 
-    def _disturbed(self, action: Action) -> Action:
+    def _disturbed(self, action: ArmAction) -> ArmAction:
         """What reaches the robot under this episode's conditions, and whether the next pictures are late."""
         conditions = self.conditions
         if conditions is PLAIN:
             return action
         if conditions.latency_ticks:
-            still = Action(np.zeros(4), self.world.gripper_opening_m)
+            still = ArmAction(np.zeros(4), self.world.gripper_opening_m)
             self._late.append(action)
             action = self._late.pop(0) if len(self._late) > conditions.latency_ticks else still
         if conditions.action_noise:
             noise = conditions.action_noise * self.embodiment.action_upper[:4] * self._noise.normal(size=4)
-            action = Action(action.twist + noise, action.gripper_opening_m)
+            action = ArmAction(action.twist + noise, action.gripper_opening_m)
         self._stale = self._noise.random() < conditions.dropped_frames
         return action
 

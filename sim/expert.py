@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.prompt import Prompt
 from gato_ros.core.rotation import matrix_from_quat_xyzw
@@ -110,7 +110,7 @@ class StackingExpert:
     def reset(self, prompt: Prompt | None = None) -> None:
         self._plan = None
 
-    def act(self, observation: Observation) -> Action:
+    def act(self, observation: Observation) -> ArmAction:
         scene = self._unpack(observation)
         if self._should_release(scene):
             return self._let_go(scene)
@@ -194,7 +194,7 @@ class StackingExpert:
 
     # --- the three funnels ---
 
-    def _approach(self, scene: _Scene) -> Action:
+    def _approach(self, scene: _Scene) -> ArmAction:
         gates, grasp = self._gates, best_grasp(self._grasps(scene), scene.yaw)
         goal = scene.top.centre + grasp.offset
         goal[2] = max(goal[2], self._floor)
@@ -266,7 +266,7 @@ class StackingExpert:
             and not scene.on_ground
         )
 
-    def _carry(self, scene: _Scene) -> Action:
+    def _carry(self, scene: _Scene) -> ArmAction:
         gates = self._gates
         goal, top, bottom = self._place(scene)
         error = goal - scene.top.centre[:2]
@@ -290,7 +290,7 @@ class StackingExpert:
         relative = scene.other.centre[:2] - scene.top.centre[:2]
         return bool(-0.04 < relative @ unit < length + 0.04 and abs(relative @ np.array([-unit[1], unit[0]])) < 0.075)
 
-    def _let_go(self, scene: _Scene) -> Action:
+    def _let_go(self, scene: _Scene) -> ArmAction:
         """It stands on the base: open, and leave upwards once the fingers are clear of it."""
         cosine, sine = np.cos(scene.yaw), np.sin(scene.yaw)
         width = float(np.ptp(scene.top.surface @ np.array([sine, -cosine, 0.0])))
@@ -302,10 +302,10 @@ class StackingExpert:
         aside = 0.02 * (float(scene.left) - float(scene.right)) if stuck else 0.0
         return self._action(np.array([aside * sine, -aside * cosine, max(up, 0.01 if stuck else 0.0)]), 0.0, self._open)
 
-    def _action(self, linear: np.ndarray, turn: float, opening: float) -> Action:
+    def _action(self, linear: np.ndarray, turn: float, opening: float) -> ArmAction:
         twist = np.append(linear, turn)
         # One factor for the whole vector keeps the direction, and so the funnel's shape.
         excess = np.max(np.abs(twist[:3]) / self._speed[:3])
         twist[:3] /= max(1.0, excess)
         twist[3] = np.clip(twist[3], -self._speed[3], self._speed[3])
-        return Action(twist, opening)
+        return ArmAction(twist, opening)

@@ -86,7 +86,7 @@ def write_contract(root: Path, height: int = HEIGHT, width: int = WIDTH) -> Path
 
 def write_episodes(folder: Path, contract: Path, minutes: float) -> None:
     """`b.mcap` of that length, and a second of `a.mcap`, which `train` holds out."""
-    from gato_ros.core.action import Action
+    from gato_ros.core.arm_action import ArmAction
     from gato_ros.core.observation import Observation
     from gato_ros.data.episodes.writer import EpisodeWriter
     from gato_ros.embodiments import load_embodiment
@@ -110,7 +110,7 @@ def write_episodes(folder: Path, contract: Path, minutes: float) -> None:
                     else:
                         low, high = np.array(channel.lower), np.array(channel.upper)
                         values[key] = (low + (high - low) * (0.5 + 0.4 * np.sin(step / 50))).astype(np.float32)
-                action = Action(np.array([0.05 * np.sin(step / 30), 0.0, 0.0, 0.0]), 0.04)
+                action = ArmAction(np.array([0.05 * np.sin(step / 30), 0.0, 0.0, 0.0]), 0.04)
                 writer.add(step, Observation(values, step / RATE_HZ), action, action)
             writer.close({"success": True})
 

@@ -93,7 +93,7 @@ class _Ours:
         self._tick, self._camera, self._wall, self._ticks = [], [], 0.0, 0
 
     def measure(self, ticks: int) -> None:
-        from gato_ros.core.action import Action
+        from gato_ros.core.arm_action import ArmAction
 
         lower, upper = self._env.embodiment.action_lower, self._env.embodiment.action_upper
         began = time.perf_counter()
@@ -101,7 +101,7 @@ class _Ours:
             if self._left == 0:
                 self._env.reset()
                 self._left = self._env.max_steps
-            action = Action.from_vector(self._rng.uniform(lower, upper))
+            action = ArmAction.from_vector(self._rng.uniform(lower, upper))
             start = time.process_time()
             self._env.step_action(action)
             self._tick.append((time.process_time() - start) * 1e3)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from gato_ros.core.bounds import Count, Episodes, Processes, Seed, ShareAboveZero, ShareBelowOne, check_bounds
 from gato_ros.core.errors import SetupError
+from gato_ros.domains.registry import STACKING
 from gato_ros.evaluation.option_checks import OutFolder
 from gato_ros.evaluation.progress import counted
 from gato_ros.evaluation.worker_pool import worker_pool
@@ -28,12 +29,15 @@ class Options:
 
     out: OutFolder
     """Folder for the episodes (one MCAP each) or the snapshot files."""
+    domain: str = "rgb_stacking"
+    """rgb_stacking (the robot), or babyai (`pip install minigrid`), of which only --task, --episodes, --seed and
+    --workers count."""
     kind: Literal["episodes", "snapshots"] = "episodes"
     """`episodes`: the expert acts, with noise; `snapshots`: random situations without physics, labelled."""
     objects: str = "cubes"
     """Object set: cubes, triplet1..triplet5, train."""
     task: str = "red_on_blue"
-    """What to stack on what: red_on_blue or blue_on_green."""
+    """What to stack on what: red_on_blue or blue_on_green. Of another domain its own, like go_to_local."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract; sawyer_rgb_stacking_told records the task in words, too."""
     episodes: Episodes = 100
@@ -62,6 +66,14 @@ class Options:
 
 def run(options: Options) -> dict:
     """Collect, with a progress bar; returns counts."""
+    if options.domain != STACKING:
+        from gato_ros.evaluation.foreign.collection import collect
+        from gato_ros.evaluation.foreign.options import given_task, only
+
+        only(options, ("out", "task", "episodes", "seed", "workers"))
+        return collect(
+            options.domain, given_task(options), options.out, options.episodes, options.seed, options.workers
+        )
     from gato_ros.evaluation.policy_source import choose_compilation_cache
 
     choose_compilation_cache(options.compilation_cache)

@@ -1,29 +1,46 @@
-"""What a policy asks of the arm at one control tick."""
+"""What a policy does at one control tick."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
+from gato_ros.core.spec import SpecMapping
 
-@dataclass(frozen=True)
+
 class Action:
-    """A Cartesian velocity of the pinch point and a gripper opening."""
+    """Values by key, as the actions of a step's spec name them. Of an arm that is moved by a twist: `ArmAction`."""
 
-    twist: np.ndarray
-    """[vx vy vz wz]: linear velocity [m/s] and rotation about the vertical [rad/s], both in the base frame."""
-    gripper_opening_m: float
-    """Wanted distance between the finger pads [m]."""
+    __slots__ = ("values",)
+
+    def __init__(self, values: Mapping[str, np.ndarray]):
+        """`values`: key -> float [size], in the spec's order."""
+        self.values: dict[str, np.ndarray] = {key: np.atleast_1d(np.asarray(value)) for key, value in values.items()}
 
     def as_vector(self) -> np.ndarray:
-        """The five numbers in the contract's order: vx vy vz [m/s], wz [rad/s], opening [m]."""
-        return np.append(np.asarray(self.twist, np.float64), self.gripper_opening_m)
+        """All numbers in the spec's order, float64 [n]: what `env.step` takes and what is recorded."""
+        return np.concatenate([np.asarray(value, np.float64) for value in self.values.values()])
 
     @staticmethod
-    def from_vector(vector: np.ndarray) -> "Action":
-        """Inverse of `as_vector`; `vector` is [5]."""
+    def of_vector(vector: np.ndarray, actions: SpecMapping) -> Action:
+        """Inverse of `as_vector` for a spec's actions.
+
+        Raises:
+            ValueError: `vector` has another length than these actions.
+        """
         vector = np.asarray(vector, np.float64)
-        if vector.shape != (5,):
-            raise ValueError(f"an action has 5 values (vx vy vz wz opening), got shape {vector.shape}")
-        return Action(vector[:4].copy(), float(vector[4]))
+        sizes = [int(np.prod(spec.shape)) for spec in actions.values()]
+        if vector.shape != (sum(sizes),):
+            raise ValueError(f"an action of {', '.join(actions)} has {sum(sizes)} values, got shape {vector.shape}")
+        return Action(dict(zip(actions, np.split(vector.copy(), np.cumsum(sizes)[:-1]))))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Action)
+            and list(self.values) == list(other.values)
+            and all(np.array_equal(value, other.values[key]) for key, value in self.values.items())
+        )
+
+    def __repr__(self) -> str:
+        return f"Action({', '.join(f'{key}={value.tolist()}' for key, value in self.values.items())})"

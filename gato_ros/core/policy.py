@@ -8,8 +8,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
 from gato_ros.core.prompt import Prompt
+from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, Spec, SpecMapping
 
 
 @runtime_checkable
@@ -40,7 +42,33 @@ class HoldPolicy:
     def act(self, observation: Observation) -> Action:
         if self._opening_m is None:
             self._opening_m = float(observation.values["gripper/opening"][0])
-        return Action(np.zeros(4), self._opening_m)
+        return ArmAction(np.zeros(4), self._opening_m)
+
+
+class RandomPolicy:
+    """Draws every value evenly from what its spec allows; what a domain's scale begins with (Gato section 4.1)."""
+
+    observation_keys: tuple[str, ...] = ()
+
+    def __init__(self, actions: SpecMapping, seed: int = 0):
+        """`actions` are discrete, or continuous and bounded; texts cannot be drawn (ValueError)."""
+        for key, spec in actions.items():
+            if not isinstance(spec, DiscreteSpec) and not (isinstance(spec, ContinuousSpec) and spec.bounded):
+                raise ValueError(f"{key} is {spec.kind} without bounds: nothing can be drawn")
+        self._actions, self._seed, self._episode = actions, seed, 0
+        self._rng = np.random.default_rng([seed, 0])
+
+    def reset(self, prompt: Prompt | None = None) -> None:
+        self._episode += 1
+        self._rng = np.random.default_rng([self._seed, self._episode])
+
+    def act(self, observation: Observation) -> Action:
+        return Action({key: self._draw(spec) for key, spec in self._actions.items()})
+
+    def _draw(self, spec: Spec) -> np.ndarray:
+        if isinstance(spec, DiscreteSpec):
+            return self._rng.integers(spec.values, size=spec.size).astype(np.float64)
+        return self._rng.uniform(spec.lower, spec.upper)
 
 
 class ReplayPolicy:
@@ -48,7 +76,7 @@ class ReplayPolicy:
 
     observation_keys: tuple[str, ...] = ()
 
-    def __init__(self, actions: Sequence[Action]):
+    def __init__(self, actions: Sequence[ArmAction]):
         if not actions:
             raise ValueError("nothing to replay: the list of actions is empty")
         self._actions, self._next = list(actions), 0
@@ -60,4 +88,4 @@ class ReplayPolicy:
         if self._next < len(self._actions):
             self._next += 1
             return self._actions[self._next - 1]
-        return Action(np.zeros(4), self._actions[-1].gripper_opening_m)
+        return ArmAction(np.zeros(4), self._actions[-1].gripper_opening_m)

@@ -26,7 +26,7 @@ SUFFIX = ".frames.npz"
 
 @dataclass(frozen=True)
 class Frames:
-    """N frames of one embodiment."""
+    """N frames of one robot or game."""
 
     image_keys: tuple[str, ...]
     image_shape: tuple[int, int, int]
@@ -36,7 +36,7 @@ class Frames:
     vectors: dict[str, np.ndarray]
     """Contract key -> [N size] float32."""
     actions: np.ndarray
-    """[N 5] float32 labels, `Action.as_vector`."""
+    """[N n] float32 labels, `Action.as_vector`."""
     privileged: dict[str, np.ndarray]
     """Privileged key -> [N size] float32."""
     sources: np.ndarray | None = None
@@ -96,7 +96,7 @@ def make_frames(image_keys: Sequence[str], rows: Iterable[tuple[Observation, Act
         tuple(int(n) for n in shape),
         blocks,
         _stack(vectors),
-        np.array(actions, np.float32).reshape(-1, 5),
+        np.array(actions, np.float32) if actions else np.zeros((0, 0), np.float32),
         _stack(privileged),
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gato_ros.core.bounds import Clips, CountOrNone, Episodes, Processes, Seed
 from gato_ros.core.errors import SetupError
+from gato_ros.domains.registry import STACKING
 from gato_ros.evaluation.option_checks import OutFile, OutFolder
 from gato_ros.evaluation.progress import counted
 from gato_ros.evaluation.worker_pool import worker_pool
@@ -24,7 +25,11 @@ class Options:
     """Which policy, on what."""
 
     policy: str = "expert"
-    """`expert` (scripted, sees ground truth), `hold`, a folder with weights, or the name of shipped ones."""
+    """`expert` (scripted, sees ground truth), `hold` (in another domain `random`), a folder with weights, or the name
+    of shipped ones."""
+    domain: str = "rgb_stacking"
+    """rgb_stacking (the robot), or babyai (`pip install minigrid`), of which only --policy, --task, --episodes, --seed,
+    --workers and --quiet count."""
     set: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, train; triplets (the five one after another), or all (all seven)."""
     task: str = "red_on_blue"
@@ -69,6 +74,8 @@ class Options:
 
 def run(options: Options) -> dict:
     """Evaluate with a progress bar; the rates by set."""
+    if options.domain != STACKING:
+        return _foreign(options)
     if options.result:
         return _compare_files(options)
     from gato_ros.evaluation.plan import check
@@ -95,6 +102,22 @@ def run(options: Options) -> dict:
 
         print_result(result)
     return result
+
+
+def _foreign(options: Options) -> dict:
+    from gato_ros.evaluation.foreign.evaluation import evaluate
+    from gato_ros.evaluation.foreign.options import given_task, only
+
+    only(options, ("policy", "task", "episodes", "seed", "workers", "quiet"))
+    return evaluate(
+        options.domain,
+        given_task(options),
+        options.policy,
+        options.episodes,
+        options.seed,
+        options.workers,
+        options.quiet,
+    )
 
 
 def _episodes(options: Options, plan: Plan, pool: Executor) -> dict:

@@ -13,7 +13,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import unknown_name
 from gato_ros.core.teleop.operator_input import DeadMan, Hand
 from gato_ros.core.teleop.stick import twist_of
@@ -143,7 +143,7 @@ class TeleopNode:
         heading_rad = self._heading_rad if self._frame == "tool" and self._heading_rad is not None else 0.0
         twist = twist_of(deflection, self._full, self._speed_scale, heading_rad)
         stamp = self._node.get_clock().now().to_msg()
-        messages = proposal_messages(self._robot, Action(twist, self._gripper.opening_m), stamp)
+        messages = proposal_messages(self._robot, ArmAction(twist, self._gripper.opening_m), stamp)
         for publisher, message in zip((self._twist, self._opening), messages):
             publisher.publish(message)
         self._proposed += 1

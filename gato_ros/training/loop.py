@@ -131,7 +131,7 @@ def named(values: dict[str, Any], layout: TokenLayout, supervision: Supervision)
         else:
             out[f"error_{name}"] = float(values["action_error"][place] * half[place])
     if "auxiliary_error" in values:
-        errors = np.asarray(values["auxiliary_error"]) * supervision.auxiliary_scale
+        errors = np.asarray(values["auxiliary_error"]) * np.array(supervision.auxiliary_scale)
         # Exactly zero is no figure but the absence of one: nothing was known of it in a single frame.
         out.update({f"error_{name}": float(error) for name, error in zip(supervision.auxiliary_names, errors) if error})
     return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -53,7 +53,7 @@ class Supervision(Protocol):
     """One for each value of the action, for curves and reports."""
     auxiliary_names: tuple[str, ...]
     """Of the numbers that auxiliary heads predict; () without."""
-    auxiliary_scale: np.ndarray
+    auxiliary_scale: Sequence[float]
     """[n] a predicted error times this is what is reported, like mm."""
     reflection: Reflection | None
 
@@ -70,7 +70,7 @@ class ActionsOnly:
 
     action_names: tuple[str, ...]
     auxiliary_names: tuple[str, ...] = ()
-    auxiliary_scale: np.ndarray = np.zeros(0)
+    auxiliary_scale: tuple[float, ...] = ()
     reflection: Reflection | None = None
 
     def vectors(self, frames: Frames, layout: TokenLayout) -> dict[str, np.ndarray]:

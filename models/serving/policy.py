@@ -240,4 +240,4 @@ class GatoPolicy:
         if not np.isfinite(confidence).all():
             raise NonFiniteError("the model's logits are not finite: the weights or the inputs are damaged")
         self.last_logit_margin, self.last_entropy, self.last_probability = confidence
-        return Action.from_vector(decode_actions(self.layout, self.last_ids))
+        return Action.of_vector(decode_actions(self.layout, self.last_ids), self.contract.spec.actions)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
 from gato_ros.data.episodes.episode import EpisodeWriter
 from gato_ros.embodiments import load_embodiment
@@ -39,7 +39,7 @@ def piped(tmp_path_factory):
         else np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
         for key, channel in robot.observations.items()
     }
-    writer, action = EpisodeWriter(folder, NAME, robot, {}), Action(np.array([0.01, -0.02, 0.03, 0.5]), 0.085)
+    writer, action = EpisodeWriter(folder, NAME, robot, {}), ArmAction(np.array([0.01, -0.02, 0.03, 0.5]), 0.085)
     for i in range(2):
         writer.add(i, Observation(values, 0.05 * (i + 1)), action, action)
     path = writer.close({"success": True})

@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.checksummed_json import sealed_text
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
@@ -625,7 +625,7 @@ def prompted(tmp_path_factory):
                     else np.zeros(channel.shape, np.float32)
                     for key, channel in robot.observations.items()
                 }
-                action = Action(np.zeros(4), 0.085)
+                action = ArmAction(np.zeros(4), 0.085)
                 writer.add(step, Observation(values, step / 20), action, action)
             writer.close({"success": True})
     return str(folder / "weights"), folder / "demonstrations"

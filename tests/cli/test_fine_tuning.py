@@ -10,7 +10,7 @@ import pytest
 
 from gato_ros.cli import main, policy_stage, study, study_cell, train
 from gato_ros.cli.train_sequences import SequenceOptions, chosen
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.frames import SUFFIX, make_frames, save_frames
@@ -86,7 +86,7 @@ def toy(tmp_path_factory):
         key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
         for key, channel in robot.observations.items()
     }
-    row = (Observation(values, 0.0, {}), Action(np.full(4, 0.01), 0.0))
+    row = (Observation(values, 0.0, {}), ArmAction(np.full(4, 0.01), 0.0))
     (folder / "data").mkdir()
     for number in range(3):
         file = folder / "data" / f"cubes-snapshots-{number:06d}{SUFFIX}"

@@ -12,7 +12,7 @@ import pytest
 
 from gato_ros.cli import main, study, study_cell, train
 from gato_ros.cli.study_plots import markdown, plot
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.statistics import wilson95
@@ -40,7 +40,7 @@ def data(tmp_path_factory):
             for colour in ("red", "green", "blue")
             for what, value in (("pose", [0.6, 0, 0.08, 0, 0, 0, 1]), ("object", [0]))
         }
-        row = (Observation(values, 0.0, privileged), Action(np.full(4, 0.01 * number), 0.0))
+        row = (Observation(values, 0.0, privileged), ArmAction(np.full(4, 0.01 * number), 0.0))
         save_frames(
             folder / f"cubes-snapshots-{number:06d}{SUFFIX}",
             make_frames(embodiment.image_keys, [row] * FRAMES_PER_FILE),

@@ -5,7 +5,7 @@ import pytest
 
 from gato_ros.cli import train
 from gato_ros.cli.train_sequences import SequenceOptions
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.episodes.episode import EpisodeWriter
@@ -30,7 +30,7 @@ def episodes(tmp_path_factory):
                     key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
                     for key, channel in ROBOT.observations.items()
                 }
-                action = Action(np.zeros(4), 0.085)
+                action = ArmAction(np.zeros(4), 0.085)
                 writer.add(step, Observation(values, step / 20), action, action)
             writer.close({"success": number != 2})
     return folder

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.embodiments import load_embodiment
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
@@ -103,13 +103,13 @@ def test_a_seed_fixes_the_episode_in_this_process_and_in_another(make):
 def test_it_ends_at_its_time_limit_and_not_before(make):
     environment = make("cubes", observation_keys=("gripper/opening",), max_steps=5)
     environment.reset(seed=0)
-    ends = [environment.step_action(Action(np.zeros(4), 0.085))[1:3] for _ in range(5)]
+    ends = [environment.step_action(ArmAction(np.zeros(4), 0.085))[1:3] for _ in range(5)]
     assert ends == [(False, False)] * 4 + [(False, True)]
 
 
 def test_a_policys_action_goes_into_step_as_it_is(make):
     both = [make("cubes", observation_keys=("gripper/opening",)) for _ in range(2)]
-    for action in (Action(np.array([0.03, 0.0, -0.02, 0.4]), 0.0), Action(np.zeros(4), 0.085)):
+    for action in (ArmAction(np.array([0.03, 0.0, -0.02, 0.4]), 0.0), ArmAction(np.zeros(4), 0.085)):
         for environment in both:
             environment.reset(seed=3)
         for _ in range(12):

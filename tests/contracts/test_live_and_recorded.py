@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.data.checks.verification import verify_episode
 from gato_ros.data.episodes.episode import EpisodeWriter, read_episode
 from gato_ros.models.layout import token_layout
@@ -23,7 +23,7 @@ def live_and_recorded(tmp_path_factory):
     with EpisodeWriter(tmp_path_factory.mktemp("episodes"), "one", environment.embodiment, {}) as writer:
         for tick in range(TICKS):
             live.append(environment.observe(images=tick % 2 == 0))
-            actions.append(Action(random.uniform(-0.07, 0.07, 4), 0.085 * (tick % 2)))
+            actions.append(ArmAction(random.uniform(-0.07, 0.07, 4), 0.085 * (tick % 2)))
             writer.add(tick, live[-1], actions[-1], actions[-1])
             environment.step_action(actions[-1])
         path = writer.close({})

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.policy import HoldPolicy, Policy, ReplayPolicy
 from gato_ros.embodiments import load_embodiment
@@ -36,7 +36,7 @@ def observations(embodiment):
     seen = []
     for tick in range(TICKS):
         seen.append(environment.observe())
-        environment.step_action(Action(np.array([0.05, 0.02, -0.03, 0.1 * tick]), 0.085))
+        environment.step_action(ArmAction(np.array([0.05, 0.02, -0.03, 0.1 * tick]), 0.085))
     environment.close()
     return seen
 
@@ -53,7 +53,9 @@ def fed_with_ground_truth(preset, embodiment):
 
 MAKERS = {
     "hold": lambda embodiment: HoldPolicy(),
-    "replay": lambda embodiment: ReplayPolicy([Action(np.array([0.01, 0, 0, 0]), 0.0), Action(np.zeros(4), 0.085)]),
+    "replay": lambda embodiment: ReplayPolicy(
+        [ArmAction(np.array([0.01, 0, 0, 0]), 0.0), ArmAction(np.zeros(4), 0.085)]
+    ),
     "expert": StackingExpert,
     "gato, a window of steps": lambda embodiment: gato("debug", embodiment),
     "gato, one step": lambda embodiment: gato("debug_one_pass", embodiment),

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.rotation import matrix_from_quat_xyzw, quat_xyzw_from_matrix, wrap_angle
 from gato_ros.core.statistics import wilson95
@@ -20,7 +20,7 @@ quaternions = (
 
 def test_an_action_comes_back_from_its_vector():
     vector = np.array([0.01, -0.02, 0.03, 0.4, 0.05])
-    action = Action.from_vector(vector)
+    action = ArmAction.from_vector(vector)
     assert action.gripper_opening_m == 0.05
     np.testing.assert_array_equal(action.as_vector(), vector)
     vector[0] = 9.0
@@ -30,7 +30,7 @@ def test_an_action_comes_back_from_its_vector():
 @pytest.mark.parametrize("shape", [(4,), (6,), (1, 5), ()])
 def test_an_action_of_another_size_is_refused(shape):
     with pytest.raises(ValueError, match="5 values"):
-        Action.from_vector(np.zeros(shape))
+        ArmAction.from_vector(np.zeros(shape))
 
 
 @settings(deadline=None)  # a busy machine is no fault

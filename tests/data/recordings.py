@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
 from gato_ros.data.episodes.episode import EpisodeWriter
 from gato_ros.embodiments import load_embodiment
@@ -29,13 +29,13 @@ def observation(step: int, rendered: bool = True, robot=ROBOT) -> Observation:
     return Observation(values, step / 20)
 
 
-def label(step: int) -> Action:
+def label(step: int) -> ArmAction:
     part = step % 60  # within the contract's range, however long the episode
-    return Action(np.array([0.001 * part, -0.001 * part, 0.0, 0.01 * part]), 0.085 * (step % 2))
+    return ArmAction(np.array([0.001 * part, -0.001 * part, 0.0, 0.01 * part]), 0.085 * (step % 2))
 
 
-def executed(step: int) -> Action:
-    return Action(0.5 * label(step).twist, label(step).gripper_opening_m)
+def executed(step: int) -> ArmAction:
+    return ArmAction(0.5 * label(step).twist, label(step).gripper_opening_m)
 
 
 def write(
@@ -48,7 +48,7 @@ def write(
     source: Callable[[int], str] | None = None,
     raw=(),
     stamp_s: Callable[[int], float] = lambda step: step / 20,
-    action: Callable[[int], Action] | None = None,
+    action: Callable[[int], ArmAction] | None = None,
     change: Callable[[int, dict], None] = lambda step, values: None,
     privileged: Callable[[int], dict] = lambda step: {},
     stamps_s: Callable[[int], dict] | None = None,

@@ -10,7 +10,7 @@ import pytest
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.checks.verification import verify_episode
@@ -46,8 +46,8 @@ def observation(embodiment, step: int, images: bool = True) -> Observation:
     return Observation(values, stamp_s=step / 20, privileged=privileged)
 
 
-def action(step: int) -> Action:
-    return Action(np.random.default_rng(1000 + step).uniform(-0.07, 0.07, 4), 0.085 * (step % 2))
+def action(step: int) -> ArmAction:
+    return ArmAction(np.random.default_rng(1000 + step).uniform(-0.07, 0.07, 4), 0.085 * (step % 2))
 
 
 def write(folder, embodiment, name="one", steps=range(STEPS)):
@@ -140,7 +140,7 @@ def test_a_killed_writer_leaves_nothing_that_lists_as_an_episode(tmp_path, embod
     program = textwrap.dedent("""
         import sys, time
         import numpy as np
-        from gato_ros.core.action import Action
+        from gato_ros.core.arm_action import ArmAction
         from gato_ros.core.observation import Observation
         from gato_ros.data.episodes.episode import EpisodeWriter
         from gato_ros.embodiments import load_embodiment
@@ -148,7 +148,7 @@ def test_a_killed_writer_leaves_nothing_that_lists_as_an_episode(tmp_path, embod
         values = {"basket_front_left/pixels": np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)}
         values["basket_front_right/pixels"] = values["basket_front_left/pixels"]
         for step in range(200):
-            writer.add(step, Observation(values, step / 20), Action(np.zeros(4), 0.0), Action(np.zeros(4), 0.0))
+            writer.add(step, Observation(values, step / 20), ArmAction(np.zeros(4), 0.0), ArmAction(np.zeros(4), 0.0))
         print("written", flush=True)
         time.sleep(60)
     """)
@@ -200,7 +200,7 @@ def test_gaps_and_digests_are_found(tmp_path, embodiment):
 def test_values_that_are_not_finite_are_found(tmp_path, embodiment):
     with EpisodeWriter(tmp_path, "bad", embodiment, {}) as writer:
         for step in range(2):
-            writer.add(step, observation(embodiment, step), Action(np.array([np.nan, 0, 0, 0]), 0.0), action(0))
+            writer.add(step, observation(embodiment, step), ArmAction(np.array([np.nan, 0, 0, 0]), 0.0), action(0))
         path = writer.close({})
     assert verify_episode(path) == ["action: not finite at 2 steps: 0-1 (step 0: vx_m_s nan; step 1: vx_m_s nan)"]
 

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.data.checks import episode as episode_check
 from gato_ros.data.checks.episode import checked, checked_all, refuse_snapshots, refuse_training
@@ -48,7 +48,10 @@ def test_what_would_teach_something_wrong_stops_with_file_step_channel_and_a_way
     write(tmp_path, "good")
     cases = {
         "nan": ({"change": spoil("gripper/grasp", 3, np.nan)}, "gripper/grasp: not finite at 1 step: 3"),
-        "label": ({"action": lambda step: Action(np.array([0.49, 0, 0, 0]), 0.0)}, r"action: out .* at 12 steps: 0-11"),
+        "label": (
+            {"action": lambda step: ArmAction(np.array([0.49, 0, 0, 0]), 0.0)},
+            r"action: out .* at 12 steps: 0-11",
+        ),
         "slow": ({"stamp_s": lambda step: step / 10}, "recorded at 10 Hz, .* says 20 Hz"),
         "stands": ({"stamp_s": lambda step: 1.0}, "stamps stand at 11 steps: 1-11"),
     }

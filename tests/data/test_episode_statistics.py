@@ -3,14 +3,14 @@ import json
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
 from gato_ros.data import messages
 from gato_ros.data.episodes.episode import EpisodeWriter
 from gato_ros.data.episodes.statistics import describe, read_figures
 from tests.data.recordings import FACTS, OPERATED, ROBOT, observation, write
 
-HOLD = Action(np.zeros(4), 0.0)
+HOLD = ArmAction(np.zeros(4), 0.0)
 
 
 def test_rates_losses_sources_and_ages_are_those_of_the_recording(tmp_path):
@@ -43,7 +43,7 @@ def test_values_out_of_the_contracts_range_and_far_actions_are_counted(tmp_path)
                 "sawyer/joints/angle": np.zeros(7, np.float32),
             }
             twist = np.array([0.14 if step == 0 else 0.07, 0.01 * step, 0, np.nan if step == 5 else 0])
-            writer.add(step, Observation(values, step / 20), Action(twist, 0.0), Action(np.zeros(4), 0.0))
+            writer.add(step, Observation(values, step / 20), ArmAction(twist, 0.0), ArmAction(np.zeros(4), 0.0))
         path = writer.close({})
     found = describe([read_figures(path)])
     assert found["out_of_range"] == {"gripper/opening": {"values": 10, "outside": [3], "share": 0.3}}

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.cache_place import BESIDE
@@ -29,8 +29,8 @@ def write(folder, name, rendered, steps=6, robot=ROBOT, outcome=None):
                 for key, channel in robot.observations.items()
                 if channel.kind != "image" or step in rendered
             }
-            label = Action(np.full(4, 0.01 * step), 0.085)
-            writer.add(step, Observation(values, step / 20), label, Action(np.full(4, -0.01 * step), 0.0))
+            label = ArmAction(np.full(4, 0.01 * step), 0.085)
+            writer.add(step, Observation(values, step / 20), label, ArmAction(np.full(4, -0.01 * step), 0.0))
         return writer.close(outcome or {"success": True})
 
 

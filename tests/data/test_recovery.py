@@ -10,7 +10,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.checks.verification import verify_episode
@@ -19,7 +19,7 @@ from gato_ros.data.episodes.recovery import TORN, partial_paths, recover_partial
 from gato_ros.embodiments import load_embodiment
 
 ROBOT = load_embodiment()
-HOLD = Action(np.zeros(4), 0.0)
+HOLD = ArmAction(np.zeros(4), 0.0)
 
 
 def observation(step: int) -> Observation:

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.data import messages
 from gato_ros.data.checks.problem import EXPORT, TRAINING
 from gato_ros.data.checks.verification import inspect_episode, verify_episode
@@ -41,7 +41,7 @@ def test_an_action_that_is_not_finite_is_named(tmp_path, place):
     def action(step):
         vector = label(step).as_vector()
         vector[place] = np.nan if step == 7 else vector[place]
-        return Action.from_vector(vector)
+        return ArmAction.from_vector(vector)
 
     path = write(tmp_path, action=action)
     assert problem(path, "not_finite").channel == "action" and problem(path, "not_finite").steps == (7,)
@@ -67,7 +67,7 @@ def test_labels_out_of_range_are_named_with_value_and_range(tmp_path, place, fac
     def action(step):
         vector = label(step).as_vector()
         vector[place] = factor * most if 5 <= step < 8 else vector[place]
-        return Action.from_vector(vector)
+        return ArmAction.from_vector(vector)
 
     found = problem(write(tmp_path, action=action), "label_range")
     assert found.steps == (5, 6, 7) and f"{factor * most:.6g} of" in found.text and found.forbids(TRAINING)
@@ -76,7 +76,7 @@ def test_labels_out_of_range_are_named_with_value_and_range(tmp_path, place, fac
 def test_labels_at_the_bound_or_rounded_are_no_problem(tmp_path):
     most = np.float32(ROBOT.action_upper).astype(float) * (1 + 1e-6)
     least = np.append(-most[:4], 0.0)
-    path = write(tmp_path, action=lambda step: Action.from_vector(most if step % 2 else least))
+    path = write(tmp_path, action=lambda step: ArmAction.from_vector(most if step % 2 else least))
     assert verify_episode(path) == []
 
 
@@ -127,7 +127,7 @@ def test_one_finding_hides_no_other(tmp_path):
     """A dropped step, NaN, a label out of range, a wrong rate, skew, and a sensor without stamps, all at once."""
 
     def action(step):
-        return Action(np.array([0.49 if step == 8 else 0.0, 0, 0, 0]), 0.0)
+        return ArmAction(np.array([0.49 if step == 8 else 0.0, 0, 0, 0]), 0.0)
 
     raw = [("/joint_states", messages.JOINT_STATE, messages.joint_state(["a"], 0, np.zeros(1)), ns) for ns in range(5)]
     path = write(
@@ -148,7 +148,7 @@ def test_one_finding_hides_no_other(tmp_path):
 
 def test_what_repeats_is_summed_up(tmp_path):
     path = write(
-        tmp_path, "x", range(300), rendered=lambda step: False, action=lambda step: Action(np.full(4, 0.5), 0.0)
+        tmp_path, "x", range(300), rendered=lambda step: False, action=lambda step: ArmAction(np.full(4, 0.5), 0.0)
     )
     (text,) = verify_episode(path)
     assert "at 300 steps: 0-299" in text and text.count("step ") == 5 and len(text) < 400

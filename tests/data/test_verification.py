@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.data import messages
 from gato_ros.data.checks.gaps import gaps_in_time, header_stamps_s, missing_numbers, usual_period_s
 from gato_ros.data.checks.verification import spans, verify_episode
@@ -186,7 +186,9 @@ def test_another_rate_than_the_contracts_is_said(tmp_path):
     with EpisodeWriter(tmp_path, "slow", ROBOT, FACTS) as writer:
         for step in range(5):
             seen = observation(step)
-            writer.add(step, type(seen)(seen.values, step / 10), Action(np.zeros(4), 0.0), Action(np.zeros(4), 0.0))
+            writer.add(
+                step, type(seen)(seen.values, step / 10), ArmAction(np.zeros(4), 0.0), ArmAction(np.zeros(4), 0.0)
+            )
         path = writer.close({"success": True})
     assert verify_episode(path) == ["recorded at 10 Hz, sawyer_rgb_stacking says 20 Hz"]
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import HoldPolicy, ReplayPolicy
 from gato_ros.core.statistics import PairedCounts, wilson95
@@ -32,7 +32,7 @@ class CountingEnvironment:
 
     def _info(self):
         stacked = self.stacked_at is not None and self.tick >= self.stacked_at
-        return {"stacked": stacked, "progress": "stacked" if stacked else self.progress, "objects": ("r3", "s0", "b2")}
+        return {"success": stacked, "progress": "stacked" if stacked else self.progress, "objects": ("r3", "s0", "b2")}
 
 
 def test_an_episode_runs_to_success_and_no_further():
@@ -52,7 +52,7 @@ def test_a_success_on_the_last_tick_counts():
 
 
 def test_the_policy_is_reset_for_every_episode():
-    policy = ReplayPolicy([Action(np.array([0.01, 0, 0, 0]), 0.0)])
+    policy = ReplayPolicy([ArmAction(np.array([0.01, 0, 0, 0]), 0.0)])
     environment = CountingEnvironment(length=2)
     for seed in range(3):
         run_episode(environment, policy, seed)

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
@@ -194,7 +194,7 @@ def prompted(embodiment, fresh):
 def demonstration(observations, policy, length, keys=None):
     rng, contract = np.random.default_rng(length), policy.embodiment
     frames = [Observation(observations(keys or policy.observation_keys, seed=70 + i)) for i in range(length)]
-    actions = [Action.from_vector(rng.uniform(contract.action_lower, contract.action_upper)) for _ in range(length)]
+    actions = [ArmAction.from_vector(rng.uniform(contract.action_lower, contract.action_upper)) for _ in range(length)]
     return Prompt(tuple(frames), tuple(actions), "some.mcap")
 
 

@@ -8,7 +8,7 @@ import pytest
 from gato_ros.bench.ladder import ladder, largest_at
 from gato_ros.bench.step import Options, _interleaved, _Side
 from gato_ros.cli import main
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
 from gato_ros.data.episodes.episode import EpisodeWriter
 from gato_ros.models.analysis.flops import core_parameters
@@ -161,7 +161,7 @@ def episode(tmp_path, embodiment, observations):
     writer = EpisodeWriter(tmp_path, "one", embodiment, {})
     for i in range(3):
         frame = {key: value[i] for key, value in values.items() if i == 1 or key not in embodiment.image_keys}
-        action = Action(np.array([0.01, -0.02, 0.03, 0.5]), 0.085)
+        action = ArmAction(np.array([0.01, -0.02, 0.03, 0.5]), 0.085)
         writer.add(i, Observation(frame, 0.05 * (i + 1)), action, action)
     return writer.close({"success": True}), values
 

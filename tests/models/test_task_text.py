@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from gato_ros.cli import main
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.text import text_from_value, value_from_text
@@ -107,7 +107,7 @@ def test_the_simulator_says_its_task_and_a_recording_gives_the_same_tokens(told,
 
     environment = RgbStackingEnv(embodiment=told, wanted=stack_task("blue_on_green"))
     environment.start(3)
-    seen, hold = environment.observe(), Action(np.zeros(4), 0.0)
+    seen, hold = environment.observe(), ArmAction(np.zeros(4), 0.0)
     environment.close()
     assert text_from_value(seen.values["task/text"]) == "stack the blue object on the green one"
     with EpisodeWriter(tmp_path, "one", told, {}) as writer:
@@ -172,7 +172,7 @@ def test_tokens_verb_shows_the_pieces_of_the_text(weights, contract, told, small
 
     environment = RgbStackingEnv(embodiment=told)
     environment.start(3)
-    hold = Action(np.zeros(4), 0.0)
+    hold = ArmAction(np.zeros(4), 0.0)
     with EpisodeWriter(tmp_path, "one", told, {}) as writer:
         writer.add(0, environment.observe(), hold, hold)
         path = writer.close({})

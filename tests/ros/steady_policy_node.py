@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.nodes import policy_node
 
 TWIST = np.array([float(value) for value in os.environ["GATO_ROS_TEST_TWIST"].split(",")])
@@ -24,9 +24,9 @@ class SteadyPolicy:
     def reset(self, prompt=None) -> None:
         pass
 
-    def act(self, observation) -> Action:
+    def act(self, observation) -> ArmAction:
         self._steps += 1
-        return Action(TWIST if (self._steps - 1) // THERE % 2 == 0 else -TWIST, 0.01)
+        return ArmAction(TWIST if (self._steps - 1) // THERE % 2 == 0 else -TWIST, 0.01)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from sensor_msgs.msg import Image, JointState, TimeReference
 from std_msgs.msg import Float32MultiArray
 from std_srvs.srv import SetBool, Trigger
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
 from gato_ros.data.episodes.episode import EpisodeWriter
 from gato_ros.embodiments import load_embodiment
@@ -87,7 +87,7 @@ def record(folder, name, steps=4):
                 else np.zeros(channel.shape, np.float32)
                 for key, channel in ROBOT.observations.items()
             }
-            action = Action(np.full(4, 0.01 * step), 0.085)
+            action = ArmAction(np.full(4, 0.01 * step), 0.085)
             writer.add(step, Observation(values, 0.05 * (step + 1)), action, action)
         return writer.close({"success": True})
 

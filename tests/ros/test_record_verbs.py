@@ -120,7 +120,7 @@ def test_live_and_recorded_tokens_are_the_same_over_dds(tmp_path):
 
 def rewritten(path, folder, shift: int, flip: int):
     """The episode with each step showing what another did, or with a pixel changed in each picture."""
-    from gato_ros.core.action import Action
+    from gato_ros.core.arm_action import ArmAction
     from gato_ros.core.observation import Observation
 
     episode, tracks = read_episode(path), load_tracks(path, "", "")
@@ -131,7 +131,7 @@ def rewritten(path, folder, shift: int, flip: int):
             values = {key: value[row + shift].copy() for key, value in episode.values.items()}
             for key in ROBOT.image_keys:
                 values[key][64, 64] ^= 255 * flip
-            hold = Action(np.zeros(4), 0.0)
+            hold = ArmAction(np.zeros(4), 0.0)
             writer.add(row, Observation(values, episode.stamps_s[row]), hold, hold, tick=episode.ticks[row])
         for name, track in tracks.tracks.items():
             if track.metadata["role"] == roles.RAW and track.metadata["of"] == "policy_journal":

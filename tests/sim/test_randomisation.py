@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.sim.camera import CAMERAS, moved
 from gato_ros.sim.env import RgbStackingEnv
@@ -149,7 +149,7 @@ def test_friction_and_mass_are_the_bodys(plain):
 
 def test_latency_moves_the_arm_one_tick_later(plain):
     env = varied(latency_ticks=2)
-    forward = Action(np.array([0.05, 0, 0, 0]), 0.085)
+    forward = ArmAction(np.array([0.05, 0, 0, 0]), 0.085)
     ways = []
     for one in (plain, env):
         one.reset(seed=1)
@@ -170,7 +170,7 @@ def test_dropped_frames_show_the_picture_before(plain):
     env.reset(seed=1)
     first = pictures(env)
     for _ in range(10):
-        env.step_action(Action(np.array([0.07, 0, -0.07, 0]), 0.085))
+        env.step_action(ArmAction(np.array([0.07, 0, -0.07, 0]), 0.085))
     np.testing.assert_array_equal(pictures(env), first)
     assert env.observe().values["sawyer/pinch/pose"][2] < 0.5
     env.close()
@@ -181,7 +181,7 @@ def test_action_noise_is_seeded_by_the_episode():
     for _ in range(2):
         env.reset(seed=4)
         for _ in range(5):
-            env.step_action(Action(np.zeros(4), 0.085))
+            env.step_action(ArmAction(np.zeros(4), 0.085))
         ends.append(env.observe(images=False).values["sawyer/pinch/pose"])
     np.testing.assert_array_equal(*ends)
     env.reset(seed=4)

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.sim import scene, task
 from gato_ros.sim.camera import CAMERAS, render
@@ -17,13 +17,13 @@ from gato_ros.sim.world import PhysicsError, StackingWorld
 DIGEST_PROGRAM = """
 import hashlib, sys
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 env = RgbStackingEnv("train", privileged=PRIVILEGED_KEYS)
 for seed in map(int, sys.argv[1:]):
     env.reset(seed=seed)
 digest = hashlib.sha256()
 for _ in range(10):
-    env.step_action(Action.from_vector([0.05, -0.03, -0.07, 0.8, 0.0]))
+    env.step_action(ArmAction.from_vector([0.05, -0.03, -0.07, 0.8, 0.0]))
 observation = env.observe()
 for key, value in sorted({**observation.values, **observation.privileged}.items()):
     digest.update(key.encode() + value.tobytes())
@@ -207,7 +207,7 @@ def test_a_policys_nan_is_refused_before_the_arm_moves():
     before = env.world.joint_positions
     for vector in ([np.nan, 0, 0, 0, 0.085], [0, 0, 0, 0, np.inf]):
         with pytest.raises(ValueError, match="finite"):
-            env.step_action(Action.from_vector(vector))
+            env.step_action(ArmAction.from_vector(vector))
     np.testing.assert_array_equal(env.world.joint_positions, before)
     env.close()
 
@@ -238,10 +238,10 @@ def test_pictures_are_the_same_as_with_whole_basket_faces(monkeypatch):
 def test_physics_that_blows_up_voids_the_episode(speed):
     env = RgbStackingEnv("cubes")
     env.start(seed=1)
-    env.step_action(Action(np.zeros(4), 0.085))
+    env.step_action(ArmAction(np.zeros(4), 0.085))
     world = env.world
     world._client.resetBaseVelocity(world._props["red"], (0.0, 0.0, speed), (0.0, 0.0, 0.0))
     with pytest.raises(PhysicsError, match="red prop"):
         for _ in range(2):
-            env.step_action(Action(np.zeros(4), 0.085))
+            env.step_action(ArmAction(np.zeros(4), 0.085))
     env.close()

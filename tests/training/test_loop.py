@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.frames import load_frames, make_frames, save_frames
@@ -55,7 +55,7 @@ def some_frames(count, seed):
         for colour in ("red", "green", "blue"):
             privileged[f"privileged/{colour}/object"] = np.array([1], np.float32)
         speed = 0.05 if bright else -0.05
-        rows.append((Observation(values, 0.0, privileged), Action(np.full(4, speed), 0.085 if bright else 0.0)))
+        rows.append((Observation(values, 0.0, privileged), ArmAction(np.full(4, speed), 0.085 if bright else 0.0)))
     return make_frames(embodiment.image_keys, rows)
 
 

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.prompt import Prompt
@@ -71,7 +71,7 @@ def recording(number, steps=range(9), length=None, source=("red_on_blue", "cubes
             for key, channel in ROBOT.observations.items()
         }
         values["gripper/opening"] = np.array([number * 0.01 + step * 0.0005], np.float32)
-        rows.append((Observation(values), Action(np.full(4, 0.01 * number), 0.085)))
+        rows.append((Observation(values), ArmAction(np.full(4, 0.01 * number), 0.085)))
     frames = make_frames(ROBOT.image_keys, rows)
     steps = np.array(list(steps))
     return Recording(frames, steps, 0.5 * frames.actions, length or int(steps[-1]) + 1, source, outcome)
@@ -245,7 +245,9 @@ def test_it_trains_resumes_to_the_same_weights_and_streams(windows, tmp_path):
         )
         for row in range(6)
     ]
-    policy.reset(Prompt(tuple(observations[:2]), tuple(Action.from_vector(action) for action in windows.executed[:2])))
+    policy.reset(
+        Prompt(tuple(observations[:2]), tuple(ArmAction.from_vector(action) for action in windows.executed[:2]))
+    )
     for observation in observations:
         assert np.isfinite(policy.act(observation).as_vector()).all()
 

@@ -91,12 +91,12 @@ class GatoRos:
         self._writer = EpisodeWriter(self._root, f"{episode:04d}", self._robot, {"task": "stack"})
 
     def add(self, step: int, pictures, state, action) -> None:
-        from gato_ros.core.action import Action
+        from gato_ros.core.arm_action import ArmAction
         from gato_ros.core.observation import Observation
 
         values = dict(zip(self._robot.image_keys, pictures.values()))
         values |= {"sawyer/joints/angle": state[:7], "gripper/opening": state[7:]}
-        action = Action.from_vector(action)
+        action = ArmAction.from_vector(action)
         self._writer.add(step, Observation(values, step / self._fps), action, action, tick={"source": "human"})
         self._writer.file.flush()
 

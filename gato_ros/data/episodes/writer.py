@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
 from gato_ros.data import messages
 from gato_ros.data.episodes import channel_roles as roles
@@ -73,8 +73,8 @@ class EpisodeWriter:
         self,
         step: int,
         observation: Observation,
-        action: Action,
-        executed: Action,
+        action: ArmAction,
+        executed: ArmAction,
         privileged: Mapping[str, np.ndarray] | None = None,
         tick: Mapping[str, object] | None = None,
     ) -> None:
@@ -185,7 +185,7 @@ class EpisodeWriter:
                 role="state",
             )
 
-    def _put_action(self, twist_topic: str, gripper_topic: str, action: Action, role: str) -> None:
+    def _put_action(self, twist_topic: str, gripper_topic: str, action: ArmAction, role: str) -> None:
         stamp_ns = self._at[1]
         twist = messages.twist_stamped(action.twist, stamp_ns, self._embodiment.base_frame)
         opening = messages.joint_state([self._embodiment.gripper.joint], stamp_ns, [action.gripper_opening_m])

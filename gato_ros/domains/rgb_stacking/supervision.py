@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -27,7 +27,7 @@ class StackingSupervision:
     """Whether single patches have targets, where the images are those of the simulator's cameras."""
     action_names: tuple[str, ...] = ACTION_NAMES
     auxiliary_names: tuple[str, ...] = NAMES
-    auxiliary_scale: np.ndarray = field(default_factory=lambda: MILLIMETRES)
+    auxiliary_scale: tuple[float, ...] = tuple(MILLIMETRES.tolist())
     reflection: StackingReflection = StackingReflection()
 
     @cached_property

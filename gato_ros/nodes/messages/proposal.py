@@ -6,11 +6,11 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import JointState
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.embodiments import Embodiment
 
 
-def proposal_messages(robot: Embodiment, action: Action, stamp: Time) -> tuple[TwistStamped, JointState]:
+def proposal_messages(robot: Embodiment, action: ArmAction, stamp: Time) -> tuple[TwistStamped, JointState]:
     """Twist in the base frame and gripper opening, under one stamp."""
     twist = TwistStamped()
     twist.header.stamp, twist.header.frame_id = stamp, robot.base_frame

@@ -11,6 +11,7 @@ from rclpy.qos import qos_policy_name_from_kind
 from sensor_msgs.msg import JointState, TimeReference
 
 from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.messages.clocks import stamp_of
 from gato_ros.nodes.messages.proposal import proposal_messages
@@ -22,7 +23,7 @@ class ProposalPublisher:
 
     def __init__(self, node: Node, robot: Embodiment):
         self._node, self._robot = node, robot
-        self._standing: Action | None = None
+        self._standing: ArmAction | None = None
         self.mismatch = ""
         """What a subscriber asks for that we do not offer: it gets no proposals."""
         wire = robot.wire
@@ -42,6 +43,7 @@ class ProposalPublisher:
 
     def publish(self, action: Action, observed_s: float) -> Time:
         """Propose `action`, made from the observation stamped `observed_s` [s]; the proposal's stamp."""
+        action = ArmAction.of(action)
         stamp = self._send(action)
         timing = TimeReference(time_ref=stamp_of(observed_s), source="observation")
         timing.header.stamp = stamp
@@ -56,9 +58,9 @@ class ProposalPublisher:
         """
         if self._standing is not None:
             opening_m, self._standing = self._standing.gripper_opening_m, None
-            self._send(Action(np.zeros(4), opening_m))
+            self._send(ArmAction(np.zeros(4), opening_m))
 
-    def _send(self, action: Action) -> Time:
+    def _send(self, action: ArmAction) -> Time:
         stamp = self._node.get_clock().now().to_msg()
         twist, gripper = proposal_messages(self._robot, action, stamp)
         self._twist.publish(twist)

@@ -17,7 +17,7 @@ from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.timing.arrivals import Timing
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.preflight.nodes import commands
@@ -174,7 +174,7 @@ class DoctorClient:
         end_s = time.monotonic() + NUDGE_S
         while time.monotonic() < end_s:
             stamp = self._node.get_clock().now().to_msg()
-            for hand, message in zip(hands, proposal_messages(self._robot, Action(np.zeros(4), opening_m), stamp)):
+            for hand, message in zip(hands, proposal_messages(self._robot, ArmAction(np.zeros(4), opening_m), stamp)):
                 hand.publish(message)
             self._spin(lambda: False, PROPOSAL_PERIOD_S)
         now = self._preflight.newest_gripper()

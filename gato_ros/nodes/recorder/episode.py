@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.episodes.episode import EpisodeWriter
@@ -175,7 +175,7 @@ def warm_up(robot: Embodiment) -> None:
         key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
         for key, channel in robot.observations.items()
     }
-    hold = Action(np.zeros(4), 0.0)
+    hold = ArmAction(np.zeros(4), 0.0)
     with tempfile.TemporaryDirectory() as place, EpisodeWriter(Path(place), "warm_up", robot, {}) as writer:
         writer.add(0, Observation(values), hold, hold, tick={})
         writer.file.flush()

@@ -17,7 +17,7 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image, JointState, TimeReference
 from std_msgs.msg import String
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.guard.arbiter import HUMAN, IDLE, POLICY
 from gato_ros.core.timing.freshness import Instant, Sample
 from gato_ros.data.incidents.incident import Topic
@@ -94,9 +94,9 @@ class StepMaker:
         """What a step waits for."""
         self._pairs = {source: ProposalPair(source, self._robot) for source in OUT_OF}
         self._unpaired: Counter[str] = Counter()
-        self._newest: dict[str, Action] = {}
+        self._newest: dict[str, ArmAction] = {}
         self._answers: dict[int, int] = {}
-        self._by_stamp: deque[tuple[int, Action]] = deque(maxlen=HISTORY)
+        self._by_stamp: deque[tuple[int, ArmAction]] = deque(maxlen=HISTORY)
         self._opening_m: float | None = None
         self._open: OpenStep | None = None
         self._newest_verdict = ("", IDLE)
@@ -243,7 +243,7 @@ class StepMaker:
                 raise ProposalRefused(f"no {other} carries its stamp: twist and gripper are one proposal")
             if not whole:
                 return
-            action = Action(pair.newest.twist, pair.newest.gripper_opening_m)
+            action = ArmAction(pair.newest.twist, pair.newest.gripper_opening_m)
             if not np.isfinite(action.as_vector()).all():
                 raise ProposalRefused("a value is not finite")
             self._newest[source] = action
@@ -319,17 +319,17 @@ class StepMaker:
         label, label_from = self._label(step, observation.stamp_s, executed.gripper_opening_m)
         return Step(observation, label, executed, step.tick(label_from, faults))
 
-    def _executed(self, step: OpenStep) -> Action:
+    def _executed(self, step: OpenStep) -> ArmAction:
         """The mean motion that the guard commanded, and the opening that the gripper holds."""
         position, opening_m = step.samples[JOINTS].value[0], self._opening_m
         if opening_m is None:
             opening_m = float(step.samples[GRIPPER].value[0][0])
         if not step.commands:
-            return Action(np.zeros(4), opening_m)
+            return ArmAction(np.zeros(4), opening_m)
         velocity = self._kinematics.tool(position).jacobian @ np.mean(step.commands, axis=0)
-        return Action(velocity[[0, 1, 2, 5]], opening_m)
+        return ArmAction(velocity[[0, 1, 2, 5]], opening_m)
 
-    def _label(self, step: OpenStep, stamp_s: float, opening_m: float) -> tuple[Action, str]:
+    def _label(self, step: OpenStep, stamp_s: float, opening_m: float) -> tuple[ArmAction, str]:
         """What whoever was in command wanted, and where it is taken from."""
         source = step.source
         if source == POLICY:
@@ -341,4 +341,4 @@ class StepMaker:
             return step.proposals[source], source
         if source in self._newest:
             return self._newest[source], "held"
-        return Action(np.zeros(4), opening_m), "none"
+        return ArmAction(np.zeros(4), opening_m), "none"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.data.frames import make_frames
 from gato_ros.domains.rgb_stacking.privileged import mirror_privileged
@@ -59,7 +59,7 @@ def test_the_mirror_of_ground_truth_is_ground_truth_of_the_mirrored_world(pair):
 
 @pytest.mark.parametrize("preset", ["sawyer_state", "sawyer_plan"])
 def test_batches_hold_the_poses_and_read_no_pixels(pair, preset):
-    frames = make_frames(load_embodiment().image_keys, [(one, Action(np.full(4, 0.01), 0.0)) for one in pair])
+    frames = make_frames(load_embodiment().image_keys, [(one, ArmAction(np.full(4, 0.01), 0.0)) for one in pair])
     frames = replace(frames, images=(b"not an image",) * len(frames))
     layout = layout_of(preset)
     examples = Examples.of(frames, layout, StackingSupervision())
@@ -75,7 +75,7 @@ def test_batches_hold_the_poses_and_read_no_pixels(pair, preset):
 
 
 def test_data_without_the_plan_is_refused_by_the_preset_that_needs_it(pair):
-    frames = make_frames(load_embodiment().image_keys, [(one, Action(np.zeros(4), 0.0)) for one in pair])
+    frames = make_frames(load_embodiment().image_keys, [(one, ArmAction(np.zeros(4), 0.0)) for one in pair])
     frames = replace(frames, privileged={key: value for key, value in frames.privileged.items() if key != PLAN})
     Examples.of(frames, layout_of("sawyer_state"), StackingSupervision())
     with pytest.raises(SetupError, match="collect the data again"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gato_ros.core.action import Action
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS
@@ -38,7 +38,7 @@ class ScriptedPolicy:
     def reset(self, prompt=None) -> None:
         pass
 
-    def act(self, observation) -> Action:
+    def act(self, observation) -> ArmAction:
         fault = SWITCH.read_text()
         if fault != self._fault:
             self._fault = fault
@@ -60,7 +60,7 @@ class ScriptedPolicy:
         elif fault == "hangs":
             while SWITCH.read_text() == "hangs":
                 time.sleep(0.01)
-        return Action(twist, 0.01)
+        return ArmAction(twist, 0.01)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,69 @@
+"""BabyAI as a domain: its levels, its bot, and a model for a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gato_ros.core.contract import SpecContract
+from gato_ros.core.errors import unknown_name
+from gato_ros.domains.babyai.bot import BotPolicy
+from gato_ros.domains.babyai.environment import MISSION, MOVE, SPEC, TILE_PX, VIEW, BabyAiEnv
+from gato_ros.domains.domain import Scores
+from gato_ros.models.config import Convolution, GatoConfig
+from gato_ros.models.layout import CONTINUOUS_START
+from gato_ros.models.vocabulary import PUBLISHED
+from gato_ros.training.supervision import ActionsOnly, Supervision
+
+LEVELS = {"go_to_local": "BabyAI-GoToLocal-v0"}
+SMALL = GatoConfig(
+    layers=3,
+    width=96,
+    heads=4,
+    head_size=24,
+    feed_forward=384,
+    observation_keys=(MISSION, VIEW),
+    step_attention="full",
+    patch_size=TILE_PX,
+    stem=(Convolution(TILE_PX, TILE_PX, 64),),
+    text_rows=CONTINUOUS_START,
+    vocabulary=PUBLISHED,
+)
+"""One step of context: 49 tiles, 12 tokens of mission, one move. Half a million parameters beside the text table."""
+
+
+class BabyAi:
+    """Missions of one room."""
+
+    name = "babyai"
+    tasks: tuple[str, ...] = tuple(LEVELS)
+    metric = "return"
+    presets: Mapping[str, GatoConfig] = {"babyai_small": SMALL}
+
+    def contract(self, task: str) -> SpecContract:
+        """Name and spec; all levels have one spec."""
+        return SpecContract(f"{self.name}_{self._known(task)}", SPEC)
+
+    def supervision(self, task: str) -> Supervision:
+        """Nothing but the moves is known."""
+        return ActionsOnly((MOVE,))
+
+    def environment(self, task: str) -> BabyAiEnv:
+        """The level."""
+        return BabyAiEnv(LEVELS[self._known(task)])
+
+    def expert(self, task: str, environment: BabyAiEnv) -> BotPolicy:
+        """minigrid's bot."""
+        return BotPolicy(environment)
+
+    def scores(self, task: str) -> Scores:
+        """Mean returns of random moves and of the bot: `evaluate --domain babyai --policy random` or `expert`."""
+        return _SCORES[self._known(task)]
+
+    def _known(self, task: str) -> str:
+        if task not in LEVELS:
+            raise unknown_name("a task of babyai", task, LEVELS)
+        return task
+
+
+_SCORES = {"go_to_local": Scores(random=0.0, expert=0.0, episodes=0)}
+DOMAIN = BabyAi()

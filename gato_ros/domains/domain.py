@@ -1,0 +1,71 @@
+"""The Domain seam: what collection, training and evaluation receive of a world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gato_ros.core.action import Action
+from gato_ros.core.contract import Contract
+from gato_ros.core.observation import Observation
+from gato_ros.core.policy import Policy
+from gato_ros.models.config import GatoConfig
+from gato_ros.training.supervision import Supervision
+
+
+class Environment(Protocol):
+    """A `gymnasium.Env` that also speaks in observations and actions of a spec."""
+
+    def reset(self, *, seed: int | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin the episode of that seed; the info has `success`."""
+
+    def observe(self) -> Observation:
+        """What a policy sees now."""
+
+    def step_action(self, action: Action) -> tuple[float, bool, bool, dict[str, Any]]:
+        """Reward, terminated, truncated, info; `info["success"]` tells whether the episode is a success."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What nobody and the expert reach, in the domain's metric: the ends of the paper's scale (Gato section 4.1)."""
+
+    random: float
+    expert: float
+    episodes: int
+    """Of each of the two."""
+
+    def share(self, score: float) -> float:
+        """A score on the scale where random play is 0 and the expert is 1."""
+        return (score - self.random) / (self.expert - self.random)
+
+
+class Domain(Protocol):
+    """One kind of world. Its module imports the world lazily: a domain that is not installed costs nothing."""
+
+    name: str
+    tasks: tuple[str, ...]
+    """The first is the default."""
+    metric: str
+    """What a score is, like "success" (share of episodes) or "return" (mean sum of rewards)."""
+    presets: Mapping[str, GatoConfig]
+    """Model sizes that fit its observations; the first is the default. Empty: those of `models/presets.py`."""
+
+    def contract(self, task: str) -> Contract:
+        """Name, spec and digest of a task; SetupError for an unknown one."""
+
+    def supervision(self, task: str) -> Supervision:
+        """What is known of its frames beside the actions."""
+
+    def environment(self, task: str) -> Environment:
+        """The world of a task; SetupError where a package is missing."""
+
+    def expert(self, task: str, environment: Environment) -> Policy:
+        """Whoever shows how it is done in that environment."""
+
+    def scores(self, task: str) -> Scores:
+        """As they were measured."""

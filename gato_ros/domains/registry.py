@@ -1,0 +1,29 @@
+"""The domains by name. Asking for one imports it, and nothing else."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from gato_ros.core.errors import unknown_name
+from gato_ros.domains.domain import Domain
+
+STACKING = "rgb_stacking"
+"""The robot's own domain; its verbs have options of their own and do not come through here."""
+_FOREIGN = {"babyai": "gato_ros.domains.babyai.domain"}
+DOMAINS = (STACKING, *_FOREIGN)
+
+
+def load_domain(name: str) -> Domain:
+    """The foreign domain of that name; SetupError with the nearest one if there is none."""
+    if name not in _FOREIGN:
+        raise unknown_name("a domain", name, DOMAINS)
+    return import_module(_FOREIGN[name]).DOMAIN
+
+
+def task_of(domain: Domain, task: str | None) -> str:
+    """The task of that name, or the first where none is named; SetupError for an unknown one."""
+    if task is None:
+        return domain.tasks[0]
+    if task not in domain.tasks:
+        raise unknown_name(f"a task of {domain.name}", task, domain.tasks)
+    return task

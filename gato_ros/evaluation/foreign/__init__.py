@@ -1,0 +1,1 @@
+"""Collection and evaluation in domains other than the robot's own."""

@@ -1,0 +1,31 @@
+"""Which options of a verb a foreign domain has."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from gato_ros.core.errors import SetupError
+
+
+def only(options: Any, allowed: tuple[str, ...]) -> None:
+    """Refuse options that count for nothing in `options.domain`.
+
+    Raises:
+        SetupError: one that is not among `allowed` and is not at its default.
+    """
+    for field in dataclasses.fields(options):
+        if field.name in (*allowed, "domain", "json"):
+            continue
+        default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        if getattr(options, field.name) != default:
+            raise SetupError(
+                expected=f"options of --domain {options.domain}: {', '.join(f'--{name}' for name in allowed)}",
+                got=f"--{field.name.replace('_', '-')}",
+                fix="leave it out",
+            )
+
+
+def given_task(options: Any) -> str | None:
+    """The task that was asked for; None where the option stands at its default, a task of stacking."""
+    return None if options.task == type(options).task else options.task
