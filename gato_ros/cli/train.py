@@ -24,13 +24,12 @@ from gato_ros.cli import train_closed_loop
 from gato_ros.cli.train_sequences import SequenceOptions
 from gato_ros.core.bounds import CountOrNone, Episodes, Processes, Seed, ShareBelowOne
 from gato_ros.core.errors import SetupError
-from gato_ros.domains.rgb_stacking.training_model import training_model
+from gato_ros.domains.registry import STACKING
 from gato_ros.evaluation.option_checks import OutFolder
 from gato_ros.training.config import FINE_TUNING, FINE_TUNING_DROPOUT, TrainingConfig, fine_tuning
 
 if TYPE_CHECKING:
     from gato_ros.core.contract import Contract
-    from gato_ros.embodiments import Embodiment
     from gato_ros.models.config import GatoConfig
     from gato_ros.training.supervision import Supervision
 
@@ -46,8 +45,12 @@ class Options:
     """Folders with episodes by `collect` or a recorder, or snapshots by `collect`."""
     out: OutFolder
     """Folder of the run."""
+    domain: str = STACKING
+    """rgb_stacking (the robot), or babyai; the data are those of `collect --domain`."""
+    task: str | None = None
+    """Of another domain than the robot's: what is to be learned; its first task where none is named."""
     preset: str = "sawyer_small"
-    """A model size (see `presets`)."""
+    """A model size (see `presets`); another domain has its own."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract that the data was collected with."""
     observe: tuple[str, ...] = ()
@@ -92,11 +95,15 @@ class Options:
 
 
 def parse(args: list[str], **more: Any) -> Options:
-    """The options of a command line. With --init, what it leaves out is the fine-tuning's.
+    """The options of a command line. What it leaves out is the domain's, and with --init the fine-tuning's.
 
     A program that makes `Options` by itself says with `training` what it wants.
     """
     options = tyro.cli(Options, args=args, **more)
+    if options.domain != STACKING:
+        from gato_ros.cli.train_start import with_defaults
+
+        options = tyro.cli(Options, args=args, default=with_defaults(options), **more)
     if options.init is None:
         return options
     # What comes out the same from other defaults was given.
@@ -108,47 +115,40 @@ def parse(args: list[str], **more: Any) -> Options:
 
 def run(options: Options) -> dict:
     """Train with a live picture; returns the final figures."""
-    from gato_ros.cli.train_check import check_data
-    from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
-    from gato_ros.embodiments import load_embodiment
-    from gato_ros.embodiments.privileged import contract_for
+    from gato_ros.cli.train_start import closed_loop, start
     from gato_ros.training.dashboard import Dashboard
     from gato_ros.training.loop import Schedule, train
     from gato_ros.training.starting_weights import starting_weights
 
     train_closed_loop.check(options)
     mesh = _mesh(options)
-    robot = load_embodiment(options.embodiment)
-    _check_arm(options.data, robot)
-    model = training_model(options.preset, robot, options.observe)
-    model = replace(model, dropout=_dropout(options, model))
+    begun = start(options)
+    model = replace(begun.model, dropout=_dropout(options, begun.model))
     _check_kind(options, model)
-    check_data(options.data, options.failures, robot, model.observation_keys)
-    contract, supervision = contract_for(robot, model.observation_keys), StackingSupervision()
-    initial = starting_weights(options.init, model, contract) if options.init else None
+    initial = starting_weights(options.init, model, begun.contract) if options.init else None
     make = _single_step if model.action_decoding == "one_pass" else _sequences
-    objective, data = make(options, model, contract, supervision)
+    objective, data = make(options, model, begun.contract, begun.supervision)
     steps = objective.config.steps
     if options.init:
         print(f"train: from {options.init}: {_in_words(objective.config)}, dropout {model.dropout:g}", flush=True)
-    dashboard = Dashboard(steps, objective.frames_per_step, options.out)
+    dashboard = Dashboard(steps, objective.frames_per_step, options.out, begun.supervision.curves)
 
-    def closed_loop(directory: Path) -> dict[str, float]:
-        dashboard.note(f"measuring success on {options.closed_loop_set}")
-        return train_closed_loop.measured(options, directory)
+    def measured(directory: Path) -> dict[str, float]:
+        dashboard.note("measuring success")
+        return (train_closed_loop.measured if options.domain == STACKING else closed_loop)(options, directory)
 
     every = max(1, min(500, steps))
     schedule = Schedule(min(50, every), every, every, options.closed_loop_every)
     with dashboard.shown():
         result = train(
             objective,
-            contract,
-            supervision,
+            begun.contract,
+            begun.supervision,
             data,
             options.out,
             schedule,
             dashboard.report,
-            closed_loop if options.closed_loop_every else None,
+            measured if options.closed_loop_every else None,
             initial,
             mesh,
         )
@@ -171,24 +171,6 @@ def _in_words(config: Any) -> str:
         f"{config.steps} steps of {config.batch}, {rate} after {config.warmup_steps} steps of warm-up, "
         f"then down to {config.final_share:g} of it"
     )
-
-
-def _check_arm(folders: tuple[Path, ...], robot: Embodiment) -> None:
-    """SetupError for episodes of another arm: a preset that sees no joints and no pose would not notice."""
-    from gato_ros.data.episodes.episode import episode_paths
-    from gato_ros.data.episodes.statistics import contract_of
-    from gato_ros.data.episodes.summary import summarise
-
-    for folder in folders:
-        names = {str(summarise(path).metadata.get("embodiment")) for path in episode_paths(folder)}
-        for name in sorted(names):
-            other = contract_of(name)
-            if other and other.arm.joints != robot.arm.joints:
-                raise SetupError(
-                    expected=f"episodes of {robot.name} in {folder}",
-                    got=f"some of {name}",
-                    fix=f"train with --embodiment {name}, or on other data",
-                )
 
 
 def _mesh(options: Options):

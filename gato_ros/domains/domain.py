@@ -55,6 +55,9 @@ class Domain(Protocol):
     presets: Mapping[str, GatoConfig]
     """Model sizes that fit its observations; the first is the default. Empty: those of `models/presets.py`."""
 
+    training: Mapping[str, Any]
+    """Numbers of `TrainingConfig` that its presets are trained with, where they are not the usual ones."""
+
     def contract(self, task: str) -> Contract:
         """Name, spec and digest of a task; SetupError for an unknown one."""
 

@@ -16,23 +16,16 @@ from rich.table import Table
 from rich.text import Text
 
 from gato_ros.training.loop import CURVES, Progress
+from gato_ros.training.supervision import Curve
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
 """Characters of a sparkline."""
-ROWS = (
-    ("train", "loss", "training loss", "", 1.0),
-    ("validation", "loss", "validation loss", "", 1.0),
-    ("validation", "gripper_accuracy", "gripper accuracy", "%", 100.0),
-    ("validation", ("error_red_x", "error_red_y", "error_red_z"), "red's position", "mm", 1.0),
-    ("validation", ("error_blue_x", "error_blue_y", "error_blue_z"), "blue's position", "mm", 1.0),
-    ("validation", ("error_grasp_x", "error_grasp_y", "error_grasp_z"), "where to grasp", "mm", 1.0),
-    ("validation", ("error_vx", "error_vy", "error_vz"), "velocity", "mm/s", 1000.0),
-    ("validation", "error_wz", "turning", "rad/s", 1.0),
-    ("validation", ("error_grasp_sin2", "error_grasp_cos2"), "grasp's yaw, sin and cos of 2 x", "", 1.0),
-    ("closed_loop", "rate", "closed-loop success", "%", 100.0),
+LOSSES = (
+    Curve("train", ("loss",), "training loss"),
+    Curve("validation", ("loss",), "validation loss"),
 )
-"""Kind of report, key or keys (their mean is shown), name, unit, factor."""
+CLOSED_LOOP = Curve("closed_loop", ("rate",), "closed-loop success", "%", 100.0)
 
 
 def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
@@ -49,7 +42,11 @@ def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
 class Dashboard:
     """The curves of one run, those of earlier sittings included."""
 
-    def __init__(self, steps: int, batch: int, folder: Path, console: Console | None = None):
+    def __init__(
+        self, steps: int, batch: int, folder: Path, curves: Sequence[Curve] = (), console: Console | None = None
+    ):
+        """`curves` are the domain's (`Supervision.curves`), shown between the losses and the closed loop."""
+        self._curves = curves
         self._steps, self._batch, self._began, self._note = steps, batch, time.monotonic(), "compiling"
         self._console = console or Console()
         self._step, self._frames_per_s = 0, None
@@ -95,10 +92,10 @@ class Dashboard:
         minutes = (time.monotonic() - self._began) / 60
         head = Text(f"train {self._step} of {self._steps}{speed}{self._left()}; {minutes:.0f} min here; {self._note}")
         table = Table("", "latest", "", "course", box=None, padding=(0, 1))
-        for kind, keys, name, unit, factor in ROWS:
-            values = self._course(kind, (keys,) if isinstance(keys, str) else keys)
-            if values and (kind == "closed_loop" or any(values)):  # an error of 0 all along: there is no such truth
-                table.add_row(name, f"{values[-1] * factor:.3g}", unit, sparkline(values))
+        for curve in (*LOSSES, *self._curves, CLOSED_LOOP):
+            values = self._course(curve.kind, curve.keys)
+            if values and (curve is CLOSED_LOOP or any(values)):  # an error of 0 all along: there is no such truth
+                table.add_row(curve.name, f"{values[-1] * curve.factor:.3g}", curve.unit, sparkline(values))
         bar = Padding(ProgressBar(self._steps, self._step, width=WIDTH + 32), (0, 0))  # alone it ends no line
         return Group(head, bar, table)
 

@@ -46,6 +46,19 @@ class Reflection(Protocol):
         """The vectors {key: [batch size]} with the rows [n] reflected; new arrays where anything changes."""
 
 
+@dataclass(frozen=True)
+class Curve:
+    """One line of the picture of a training."""
+
+    kind: str
+    """Of report: "train", "validation" or "closed_loop"."""
+    keys: tuple[str, ...]
+    """Their mean is shown."""
+    name: str
+    unit: str = ""
+    factor: float = 1.0
+
+
 class Supervision(Protocol):
     """What training receives of a domain, beside frames and spec."""
 
@@ -56,6 +69,8 @@ class Supervision(Protocol):
     auxiliary_scale: Sequence[float]
     """[n] a predicted error times this is what is reported, like mm."""
     reflection: Reflection | None
+    curves: Sequence[Curve]
+    """What to show of the validation."""
 
     def vectors(self, frames: Frames, layout: TokenLayout) -> dict[str, np.ndarray]:
         """Vectors [N size] that the layout has tokens for and the frames hold as ground truth only."""
@@ -72,6 +87,7 @@ class ActionsOnly:
     auxiliary_names: tuple[str, ...] = ()
     auxiliary_scale: tuple[float, ...] = ()
     reflection: Reflection | None = None
+    curves: tuple[Curve, ...] = ()
 
     def vectors(self, frames: Frames, layout: TokenLayout) -> dict[str, np.ndarray]:
         """None."""

@@ -5,6 +5,7 @@ import json
 
 from rich.console import Console
 
+from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
 from gato_ros.training.dashboard import Dashboard, read_curves, sparkline
 from gato_ros.training.loop import CURVES, Progress
 
@@ -19,7 +20,9 @@ def test_a_sparkline_follows_its_values():
 def test_a_terminal_shows_the_latest_figures_and_their_course(tmp_path):
     (tmp_path / CURVES).write_text(json.dumps({"kind": "train", "step": 50, "loss": 6.0}) + "\n")
     screen = io.StringIO()
-    dashboard = Dashboard(1000, 64, tmp_path, Console(file=screen, force_terminal=True, width=120))
+    dashboard = Dashboard(
+        1000, 64, tmp_path, StackingSupervision.curves, Console(file=screen, force_terminal=True, width=120)
+    )
     with dashboard.shown():
         dashboard.report(Progress("train", 100, {"loss": 4.0, "frames_per_s": 32.0}))
         dashboard.report(Progress("validation", 100, {"error_vx": 0.012, "error_vy": 0.006, "error_vz": 0.006}))
@@ -33,7 +36,7 @@ def test_a_terminal_shows_the_latest_figures_and_their_course(tmp_path):
 
 
 def test_a_log_file_gets_one_line_per_report(tmp_path, capsys):
-    dashboard = Dashboard(1000, 64, tmp_path, Console(file=io.StringIO()))
+    dashboard = Dashboard(1000, 64, tmp_path, StackingSupervision.curves, Console(file=io.StringIO()))
     with dashboard.shown():
         dashboard.report(Progress("train", 100, {"loss": 4.0}))
         dashboard.note("measuring success on cubes")

@@ -10,6 +10,8 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.episodes.episode import EpisodeWriter
 from gato_ros.domains.rgb_stacking.auxiliary import NAMES
+from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
+from gato_ros.domains.rgb_stacking.training_model import training_model
 from gato_ros.embodiments import load_embodiment
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.resident import ResidentSequences
@@ -38,7 +40,7 @@ def episodes(tmp_path_factory):
 
 def objective(episodes, tmp_path, **changes):
     options = train.Options(data=(episodes,), out=tmp_path, preset="debug", sequence=SequenceOptions(**changes))
-    return train._sequences(options, train.training_model(options.preset), ROBOT)
+    return train._sequences(options, training_model(options.preset), ROBOT, StackingSupervision())
 
 
 def test_the_presets_recipe_counts_where_nothing_is_asked_for(episodes, tmp_path):
@@ -50,14 +52,14 @@ def test_the_presets_recipe_counts_where_nothing_is_asked_for(episodes, tmp_path
 
 def test_the_frames_lie_on_the_device_where_that_is_asked_for(episodes, tmp_path):
     options = train.Options(data=(episodes,), out=tmp_path, preset="debug", resident=True)
-    made, _ = train._sequences(options, train.training_model("debug"), ROBOT)
+    made, _ = train._sequences(options, training_model("debug"), ROBOT, StackingSupervision())
     assert isinstance(made, ResidentSequences) and made.held.pixels.shape[0] == len(made.training)
 
 
 def test_a_robots_preset_has_heads_for_what_the_simulator_knows():
-    assert train.training_model("sawyer_streaming").auxiliary == NAMES and RECIPES["sawyer_streaming"].auxiliary_weight
+    assert training_model("sawyer_streaming").auxiliary == NAMES and RECIPES["sawyer_streaming"].auxiliary_weight
     for name in ("debug", "gato_79m"):
-        assert not train.training_model(name).auxiliary and not sequence_config(name).auxiliary_weight
+        assert not training_model(name).auxiliary and not sequence_config(name).auxiliary_weight
 
 
 def test_options_change_the_recipe(episodes, tmp_path):

@@ -192,7 +192,7 @@ def prompted(embodiment, fresh):
 
 
 def demonstration(observations, policy, length, keys=None):
-    rng, contract = np.random.default_rng(length), policy.embodiment
+    rng, contract = np.random.default_rng(length), policy.contract
     frames = [Observation(observations(keys or policy.observation_keys, seed=70 + i)) for i in range(length)]
     actions = [ArmAction.from_vector(rng.uniform(contract.action_lower, contract.action_upper)) for _ in range(length)]
     return Prompt(tuple(frames), tuple(actions), "some.mcap")

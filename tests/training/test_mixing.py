@@ -15,6 +15,7 @@ from gato_ros.data.episodes.trash import trash
 from gato_ros.data.frame_cache import frame_parts
 from gato_ros.data.frames import Frames, join
 from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
+from gato_ros.domains.rgb_stacking.training_model import training_model
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import init
 from gato_ros.models.presets import PRESETS
@@ -60,7 +61,7 @@ def single_step(folder, tmp_path, **options):
         training=TrainingConfig(batch=8, steps=40),
         **options,
     )
-    return train._single_step(given, train.training_model("debug_one_pass"), ROBOT)
+    return train._single_step(given, training_model("debug_one_pass"), ROBOT, StackingSupervision())
 
 
 def test_the_human_is_learned_from_and_the_policy_is_not(folder, tmp_path, capsys):
@@ -133,7 +134,7 @@ def test_unknown_sources_count_for_nothing_and_equal_weights_are_none():
 def test_recordings_without_ground_truth_train_beside_those_with_it(folder, tmp_path):
     """Nothing is asked of what nobody knows: not where an object is, and not that there is none."""
     real = frame_parts(folder)[3]
-    layout = token_layout(ROBOT.spec, train.training_model("debug_one_pass"))
+    layout = token_layout(ROBOT.spec, training_model("debug_one_pass"))
     alone = Examples.of(real, layout, StackingSupervision())
     assert alone.truth.patch_labels is None and not alone.truth.weight.any()
     assert alone.batch(np.arange(4)).auxiliary.patch_weight.shape == (4, 0, 0)
@@ -200,7 +201,7 @@ def sequences(folder, tmp_path, **options):
         sequence=SequenceOptions(prompt_share=0.0, batch=4, length=5),
         **options,
     )
-    return train._sequences(given, train.training_model("debug"), ROBOT)
+    return train._sequences(given, training_model("debug"), ROBOT, StackingSupervision())
 
 
 def test_a_window_shows_what_the_policy_did_and_teaches_what_the_human_did(windows):

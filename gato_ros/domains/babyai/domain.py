@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from gato_ros.core.contract import SpecContract
 from gato_ros.core.errors import unknown_name
@@ -12,19 +13,19 @@ from gato_ros.domains.domain import Scores
 from gato_ros.models.config import Convolution, GatoConfig
 from gato_ros.models.layout import CONTINUOUS_START
 from gato_ros.models.vocabulary import PUBLISHED
-from gato_ros.training.supervision import ActionsOnly, Supervision
+from gato_ros.training.supervision import ActionsOnly, Curve, Supervision
 
 LEVELS = {"go_to_local": "BabyAI-GoToLocal-v0"}
 SMALL = GatoConfig(
     layers=3,
-    width=96,
+    width=64,
     heads=4,
-    head_size=24,
-    feed_forward=384,
+    head_size=16,
+    feed_forward=256,
     observation_keys=(MISSION, VIEW),
     step_attention="full",
     patch_size=TILE_PX,
-    stem=(Convolution(TILE_PX, TILE_PX, 64),),
+    stem=(Convolution(TILE_PX, TILE_PX, 48),),
     text_rows=CONTINUOUS_START,
     vocabulary=PUBLISHED,
 )
@@ -39,13 +40,18 @@ class BabyAi:
     metric = "return"
     presets: Mapping[str, GatoConfig] = {"babyai_small": SMALL}
 
+    # Nothing is blanked or recoloured: a tile is a symbol, and colours are what missions are about.
+    training: Mapping[str, Any] = {"blind_share": 0.0, "patch_dropout": 0.0, "brightness": 0.0, "mirror": False}
+
     def contract(self, task: str) -> SpecContract:
         """Name and spec; all levels have one spec."""
         return SpecContract(f"{self.name}_{self._known(task)}", SPEC)
 
     def supervision(self, task: str) -> Supervision:
         """Nothing but the moves is known."""
-        return ActionsOnly((MOVE,))
+        return ActionsOnly(
+            (MOVE,), curves=(Curve("validation", (f"{MOVE}_accuracy",), "moves of the bot", "%", 100.0),)
+        )
 
     def environment(self, task: str) -> BabyAiEnv:
         """The level."""

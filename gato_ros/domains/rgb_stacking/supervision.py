@@ -15,8 +15,20 @@ from gato_ros.domains.rgb_stacking.patch_labels import View
 from gato_ros.domains.rgb_stacking.truth import Truth
 from gato_ros.embodiments.privileged import privileged_values
 from gato_ros.models.layout import TokenLayout
+from gato_ros.training.supervision import Curve
 
 ACTION_NAMES = ("vx", "vy", "vz", "wz", "gripper")
+
+
+CURVES = (
+    Curve("validation", ("gripper_accuracy",), "gripper accuracy", "%", 100.0),
+    Curve("validation", ("error_red_x", "error_red_y", "error_red_z"), "red's position", "mm"),
+    Curve("validation", ("error_blue_x", "error_blue_y", "error_blue_z"), "blue's position", "mm"),
+    Curve("validation", ("error_grasp_x", "error_grasp_y", "error_grasp_z"), "where to grasp", "mm"),
+    Curve("validation", ("error_vx", "error_vy", "error_vz"), "velocity", "mm/s", 1000.0),
+    Curve("validation", ("error_wz",), "turning", "rad/s"),
+    Curve("validation", ("error_grasp_sin2", "error_grasp_cos2"), "grasp's yaw, sin and cos of 2 x"),
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,7 @@ class StackingSupervision:
     auxiliary_names: tuple[str, ...] = NAMES
     auxiliary_scale: tuple[float, ...] = tuple(MILLIMETRES.tolist())
     reflection: StackingReflection = StackingReflection()
+    curves: tuple[Curve, ...] = CURVES
 
     @cached_property
     def _faces(self) -> Faces:

@@ -68,6 +68,17 @@ def evaluate(
     return result
 
 
+def score(name: str, task: str, policy: str, episodes: int, seed: int) -> dict[str, Any]:
+    """The score of one policy in this process, while a training goes on."""
+    domain = load_domain(name)
+    environment = domain.environment(task)
+    try:
+        actor = make_policy(domain, task, policy, environment)
+        return _score(domain, [run_episode(environment, actor, one) for one in range(seed, seed + episodes)])
+    finally:
+        environment.close()
+
+
 def _score(domain: Domain, outcomes: list[EpisodeOutcome]) -> dict[str, Any]:
     count, successes = len(outcomes), sum(outcome.success for outcome in outcomes)
     rate = successes / count
