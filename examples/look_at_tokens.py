@@ -11,8 +11,9 @@ policy.reset()
 for step in range(3):
     observation = env.unwrapped.observe()
     tokens = gato_ros.tokenize(policy, observation)
-    action = policy.act(observation)
-    env.step(action.as_vector())
+    decision = policy.act(observation)
+    action, trace = decision.action.as_vector(), decision.trace
+    env.step(action)
     print(f"step {step}: {len(tokens.patches)} image patches, ids {tokens.ids.tolist()}")
-    for unit, value, entropy in zip(policy.layout.action_units, action.as_vector(), policy.last_entropy):
+    for unit, value, entropy in zip(policy.layout.action_units, action, trace.entropy_nat):
         print(f"  {value:+.4f} {unit:5} entropy {entropy:.2f} of {np.log(1024):.2f} nat")

@@ -4,12 +4,15 @@ import numpy as np
 
 import gato_ros
 from gato_ros.core.arm_action import ArmAction
+from gato_ros.core.decision import Decision
+from gato_ros.core.policy import PolicyInfo
 
 
 class Circle:
     """The tool goes round in a circle with the gripper open."""
 
     observation_keys = ("gripper/opening", "sawyer/pinch/pose")
+    info = PolicyInfo()
 
     def reset(self, prompt=None):
         self.step = 0
@@ -17,7 +20,8 @@ class Circle:
     def act(self, observation):
         self.step += 1
         angle = 2 * np.pi * self.step / 100
-        return ArmAction(np.array([0.03 * np.cos(angle), 0.03 * np.sin(angle), 0.0, 0.0]), gripper_opening_m=0.085)
+        twist = np.array([0.03 * np.cos(angle), 0.03 * np.sin(angle), 0.0, 0.0])
+        return Decision(ArmAction(twist, gripper_opening_m=0.085))
 
 
 policy = Circle()

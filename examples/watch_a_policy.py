@@ -11,7 +11,7 @@ observation, info = env.reset(seed=900_000)
 policy.reset()
 pictures = []
 for _ in range(int(sys.argv[2]) if len(sys.argv) > 2 else 400):
-    action = policy.act(env.unwrapped.observe())
+    action = policy.act(env.unwrapped.observe()).action
     observation, reward, terminated, truncated, info = env.step(action.as_vector())
     pictures.append(env.render())
     if info["stacked"]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.core.errors import SetupError
 
 if TYPE_CHECKING:
     import gymnasium
@@ -20,20 +20,33 @@ if TYPE_CHECKING:
     from gato_ros.models.serving.policy import GatoPolicy
     from gato_ros.models.tokenizer import StepTokens
 
-DOMAINS = ("rgb_stacking",)
-"""What `make` knows."""
 
-
-def load_policy(name: str | Path = "sawyer_mastery", *, embodiment: str = "sawyer_rgb_stacking") -> Policy:
+def load_policy(
+    name: str | Path = "sawyer_mastery",
+    *,
+    embodiment: str = "sawyer_rgb_stacking",
+    domain: str = "rgb_stacking",
+    task: str | None = None,
+) -> Policy:
     """A policy, ready to act.
 
     Args:
-        name: a shipped policy, a folder with weights, `expert` (scripted, sees ground truth) or `hold`.
+        name: a shipped policy, a folder with weights, `expert` (scripted, sees ground truth) or `hold`; of another
+            domain than the robot's a folder with weights or `random`.
         embodiment: name or path of the robot's contract.
+        domain: where it acts, as for `make`.
+        task: of another domain than the robot's, as for `make`.
 
     Raises:
         SetupError: no such policy, damaged weights, or weights of another robot.
     """
+    from gato_ros.domains.registry import STACKING, load_domain, task_of
+
+    if domain != STACKING:
+        from gato_ros.evaluation.foreign.evaluation import make_policy as of_domain
+
+        world = load_domain(domain)
+        return of_domain(world, task_of(world, task), str(name))
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.policy_source import make_policy
 
@@ -43,7 +56,7 @@ def load_policy(name: str | Path = "sawyer_mastery", *, embodiment: str = "sawye
 def make(
     domain: str = "rgb_stacking",
     *,
-    task: str = "red_on_blue",
+    task: str | None = None,
     objects: str = "cubes",
     policy: Policy | None = None,
     embodiment: str = "sawyer_rgb_stacking",
@@ -52,18 +65,21 @@ def make(
     """A domain's environment, as Gymnasium knows them.
 
     Args:
-        domain: one of DOMAINS.
-        task: what to do there; of rgb_stacking what goes on what, `red_on_blue` or `blue_on_green`.
+        domain: `rgb_stacking`, or `babyai` (`pip install minigrid`).
+        task: what to do there; of rgb_stacking what goes on what, `red_on_blue` (the default) or `blue_on_green`.
         objects: of rgb_stacking the object set: cubes, triplet1 .. triplet5, train.
         policy: who will act: the environment then shows what this policy reads, and nothing else.
         embodiment: name or path of the robot's contract.
         render_mode: `human` opens a window, `rgb_array` makes `render` give a picture.
 
     Raises:
-        SetupError: an unknown domain, task or object set.
+        SetupError: an unknown domain, task or object set, or a package that is not installed.
     """
-    if domain not in DOMAINS:
-        raise unknown_name("a domain", domain, DOMAINS)
+    from gato_ros.domains.registry import STACKING, load_domain, task_of
+
+    if domain != STACKING:
+        world = load_domain(domain)
+        return world.environment(task_of(world, task), render_mode=render_mode)
     from gato_ros.core.observation import PRIVILEGED_PREFIX
     from gato_ros.embodiments import load_embodiment
     from gato_ros.sim.env import RgbStackingEnv
@@ -76,7 +92,7 @@ def make(
         privileged=tuple(key for key in keys or () if key.startswith(PRIVILEGED_PREFIX)),
         embodiment=load_embodiment(embodiment),
         render_mode=render_mode,
-        wanted=stack_task(task),
+        wanted=stack_task(task or "red_on_blue"),
     )
 
 
@@ -101,7 +117,7 @@ def load_episode(path: str | Path) -> Episode:
     """A recorded episode, every checksum checked.
 
     Returns:
-        Arrays over its N steps: `values` by key, `actions` [N 5], `executed` [N 5], `stamps_s` [N].
+        Arrays over its N steps: `values` by key, `actions` [N n], `executed` [N n], `stamps_s` [N].
 
     Raises:
         SetupError: the file is missing, cut short, altered, or not an episode.

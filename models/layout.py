@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -37,6 +38,11 @@ class LayoutItem:
     units: tuple[str, ...] = ()
     values: int = 0
     """Of a discrete key: how many values it can take; of a text: how many pieces the model's table has."""
+
+    @cached_property
+    def bounded(self) -> bool:
+        """Whether it has a range; values without one are companded, whatever the encoding is."""
+        return all(map(math.isfinite, (*self.lower, *self.upper)))
 
 
 @dataclass(frozen=True)

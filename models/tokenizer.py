@@ -125,7 +125,9 @@ def text_ids(layout: TokenLayout, item: LayoutItem, value: np.ndarray) -> np.nda
 
 def encode(layout: TokenLayout, item: LayoutItem, value: ArrayLike) -> np.ndarray:
     """A continuous value [... size] in [-1, 1], by the layout's encoding."""
-    return mu_law(value) if layout.continuous_encoding == "mu_law" else to_unit(value, item.lower, item.upper)
+    if layout.continuous_encoding == "mu_law" or not item.bounded:
+        return mu_law(value)
+    return to_unit(value, item.lower, item.upper)
 
 
 def decode(layout: TokenLayout, item: LayoutItem, ids: ArrayLike) -> np.ndarray:
@@ -133,7 +135,9 @@ def decode(layout: TokenLayout, item: LayoutItem, ids: ArrayLike) -> np.ndarray:
     if item.kind in ("discrete", "text"):
         return np.asarray(ids, np.float64)
     y = bin_centre(np.asarray(ids) - CONTINUOUS_START)
-    return inverse_mu_law(y) if layout.continuous_encoding == "mu_law" else from_unit(y, item.lower, item.upper)
+    if layout.continuous_encoding == "mu_law" or not item.bounded:
+        return inverse_mu_law(y)
+    return from_unit(y, item.lower, item.upper)
 
 
 def to_patches(layout: TokenLayout, item: LayoutItem, image: np.ndarray) -> np.ndarray:

@@ -111,7 +111,7 @@ def demonstrate(
     while not (stacked or truncated):
         bare = env.observe(images=False)
         opening = float(bare.values[OPENING][0])
-        label = labeller.act(bare)
+        label = ArmAction.of(labeller.act(bare).action)
         moving = opening_before is not None and abs(opening - opening_before) > 5e-4
         slow = np.abs(label.twist[:2]).max() < 0.03
         kept = rng.random() < image_share * (3.0 if moving or slow else 1.0)
@@ -119,7 +119,7 @@ def demonstrate(
             rescued = rng.random() < expert_share
         by_expert = rescued or driver is labeller
         seen = env.observe() if kept or (driver_sees and not by_expert) else bare
-        executed = disturbance.apply(label if by_expert else ArmAction.of(driver.act(seen)))
+        executed = disturbance.apply(label if by_expert else ArmAction.of(driver.act(seen).action))
         yield Step(labeller.with_plan(seen if kept else bare), label, executed)
         opening_before, tick = opening, tick + 1
         _, _, truncated, info = env.step_action(executed)

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gato_ros.core.arm_action import ArmAction
+from gato_ros.core.decision import Decision
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
+from gato_ros.core.policy import PolicyInfo
 from gato_ros.core.prompt import Prompt
 from gato_ros.core.rotation import matrix_from_quat_xyzw
 from gato_ros.embodiments import Embodiment, load_embodiment
@@ -94,6 +96,8 @@ class _Scene:
 class StackingExpert:
     """Does a StackTask from privileged state. A `Policy`; its only memory is a cache of the possible grasps."""
 
+    info = PolicyInfo()
+
     def __init__(self, embodiment: Embodiment | None = None, task: StackTask = RED_ON_BLUE, gates: Gates = Gates()):
         self.task = task
         self._embodiment = embodiment or load_embodiment()
@@ -110,8 +114,10 @@ class StackingExpert:
     def reset(self, prompt: Prompt | None = None) -> None:
         self._plan = None
 
-    def act(self, observation: Observation) -> ArmAction:
-        scene = self._unpack(observation)
+    def act(self, observation: Observation) -> Decision:
+        return Decision(self._act(self._unpack(observation)))
+
+    def _act(self, scene: _Scene) -> ArmAction:
         if self._should_release(scene):
             return self._let_go(scene)
         if scene.left and scene.right:

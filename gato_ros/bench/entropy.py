@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gato_ros.core.bounds import Episodes, Processes, Seed, check_bounds
+from gato_ros.core.decision import Decision
+from gato_ros.core.decision import Trace as CoreTrace
 from gato_ros.core.errors import unknown_name
+from gato_ros.core.observation import Observation
+from gato_ros.core.policy import Policy
+from gato_ros.core.prompt import Prompt
 
 if TYPE_CHECKING:
     from gato_ros.evaluation.episode import Job
@@ -89,21 +94,31 @@ def run(options: Options) -> dict:
     }
 
 
+class _Traced:
+    """The policy, and what it thought of every step of one episode."""
+
+    def __init__(self, policy: Policy):
+        self._policy, self.observation_keys, self.info = policy, policy.observation_keys, policy.info
+        self.traces: list[CoreTrace] = []
+
+    def reset(self, prompt: Prompt | None = None) -> None:
+        self._policy.reset(prompt)
+
+    def act(self, observation: Observation) -> Decision:
+        decision = self._policy.act(observation)
+        self.traces.append(decision.trace)
+        return decision
+
+
 def trace_job(job: Job) -> Trace:
     """One episode with what the policy thought of every step."""
     from gato_ros.evaluation.episode import parts
     from gato_ros.evaluation.outcomes import run_episode
 
     environment, policy = parts(job)
-    seen: list[tuple[np.ndarray, np.ndarray]] = []
-    # The first call comes before the first action: what it finds is of the episode before.
-    outcome = run_episode(
-        environment,
-        policy,
-        job.seed,
-        lambda: seen.append((policy.last_entropy.copy(), policy.last_logit_margin.copy())),
-    )
-    entropy, margin = (np.array(part) for part in zip(*seen[1:]))
+    traced = _Traced(policy)
+    outcome = run_episode(environment, traced, job.seed)
+    entropy, margin = (np.array(part) for part in zip(*((one.entropy_nat, one.logit_margin) for one in traced.traces)))
     return Trace(job.object_set, job.seed, outcome.success, entropy, margin)
 
 

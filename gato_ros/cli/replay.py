@@ -129,7 +129,7 @@ def _policy(options: Options, who: dict[str, Any], robot: Embodiment, notes: lis
 
     keep_compiled()
     policy = GatoPolicy.from_directory(weights_folder(name), robot, precision=who["precision"] or None)
-    _same(options, "the weights", who["weights"], policy.digest, name, "--policy", notes)
+    _same(options, "the weights", who["weights"], policy.info.digest, name, "--policy", notes)
     policy.warm_up()
     return policy
 

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from gato_ros.core.action import Action
 from gato_ros.core.arm_action import ArmAction
+from gato_ros.core.decision import Decision
 from gato_ros.core.observation import Observation
 from gato_ros.core.prompt import Prompt
 from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, Spec, SpecMapping
+
+
+@dataclass(frozen=True)
+class PolicyInfo:
+    """What a policy is, for whoever runs, records or replays it."""
+
+    digest: str = ""
+    """Of the weights that it was made of; nothing where they come from no folder."""
+    remembers: bool = False
+    """Whether an action depends on the steps before."""
+    prompt_steps: int = 0
+    """Control steps of the longest prompt; 0: no prompts."""
+    reach_steps: int = 0
+    """Steps back that an action can depend on; 0 without a memory."""
 
 
 @runtime_checkable
@@ -20,18 +36,21 @@ class Policy(Protocol):
 
     observation_keys: tuple[str, ...]
     """The contract keys (and `privileged/...` keys) that `act` reads."""
+    info: PolicyInfo
+    """What does not change from tick to tick; `PolicyInfo()` says that there is nothing to say."""
 
     def reset(self, prompt: Prompt | None = None) -> None:
         """Forget everything about the episode before; `prompt` conditions the next one, where it takes one."""
 
-    def act(self, observation: Observation) -> Action:
-        """The action for this tick."""
+    def act(self, observation: Observation) -> Decision:
+        """The action for this tick, and what was thought."""
 
 
 class HoldPolicy:
     """Stands still and keeps the gripper where the first observation found it."""
 
     observation_keys = ("gripper/opening",)
+    info = PolicyInfo()
 
     def __init__(self) -> None:
         self._opening_m: float | None = None
@@ -39,16 +58,17 @@ class HoldPolicy:
     def reset(self, prompt: Prompt | None = None) -> None:
         self._opening_m = None
 
-    def act(self, observation: Observation) -> Action:
+    def act(self, observation: Observation) -> Decision:
         if self._opening_m is None:
             self._opening_m = float(observation.values["gripper/opening"][0])
-        return ArmAction(np.zeros(4), self._opening_m)
+        return Decision(ArmAction(np.zeros(4), self._opening_m))
 
 
 class RandomPolicy:
     """Draws every value evenly from what its spec allows; what a domain's scale begins with (Gato section 4.1)."""
 
     observation_keys: tuple[str, ...] = ()
+    info = PolicyInfo()
 
     def __init__(self, actions: SpecMapping, seed: int = 0):
         """`actions` are discrete, or continuous and bounded; texts cannot be drawn (ValueError)."""
@@ -62,8 +82,8 @@ class RandomPolicy:
         self._episode += 1
         self._rng = np.random.default_rng([self._seed, self._episode])
 
-    def act(self, observation: Observation) -> Action:
-        return Action({key: self._draw(spec) for key, spec in self._actions.items()})
+    def act(self, observation: Observation) -> Decision:
+        return Decision(Action({key: self._draw(spec) for key, spec in self._actions.items()}))
 
     def _draw(self, spec: Spec) -> np.ndarray:
         if isinstance(spec, DiscreteSpec):
@@ -75,6 +95,7 @@ class ReplayPolicy:
     """Plays recorded actions once, then holds the last opening without moving."""
 
     observation_keys: tuple[str, ...] = ()
+    info = PolicyInfo()
 
     def __init__(self, actions: Sequence[ArmAction]):
         if not actions:
@@ -84,8 +105,8 @@ class ReplayPolicy:
     def reset(self, prompt: Prompt | None = None) -> None:
         self._next = 0
 
-    def act(self, observation: Observation) -> Action:
+    def act(self, observation: Observation) -> Decision:
         if self._next < len(self._actions):
             self._next += 1
-            return self._actions[self._next - 1]
-        return ArmAction(np.zeros(4), self._actions[-1].gripper_opening_m)
+            return Decision(self._actions[self._next - 1])
+        return Decision(ArmAction(np.zeros(4), self._actions[-1].gripper_opening_m))

@@ -80,7 +80,8 @@ def make_frames(image_keys: Sequence[str], rows: Iterable[tuple[Observation, Act
         nonlocal shape
         for observation, action in rows:
             check_one_size({key: observation.values[key].shape for key in image_keys})
-            stacked = np.stack([observation.values[key] for key in image_keys])
+            pictures_of = [observation.values[key] for key in image_keys]
+            stacked = np.stack(pictures_of) if pictures_of else np.zeros((0, *shape), np.uint8)
             shape = stacked.shape[1:]
             for key, value in observation.values.items():
                 if key not in image_keys:

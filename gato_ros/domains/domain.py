@@ -64,8 +64,8 @@ class Domain(Protocol):
     def supervision(self, task: str) -> Supervision:
         """What is known of its frames beside the actions."""
 
-    def environment(self, task: str) -> Environment:
-        """The world of a task; SetupError where a package is missing."""
+    def environment(self, task: str, render_mode: str | None = None) -> Environment:
+        """The world of a task, with Gymnasium's render modes; SetupError where a package is missing."""
 
     def expert(self, task: str, environment: Environment) -> Policy:
         """Whoever shows how it is done in that environment."""

@@ -104,7 +104,7 @@ def _prompt(job: Job, policy: Policy) -> Prompt | None:
             Path(job.prompt),
             load_embodiment(job.embodiment),
             policy.observation_keys,
-            policy.prompt_steps,
+            policy.info.prompt_steps,
             job.prompt_part,
         )
         _MADE.update(prompt_name=wanted, prompt=prompt)

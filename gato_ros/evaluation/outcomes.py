@@ -109,7 +109,7 @@ def run_episode(
     watch()
     steps, ended, total = 0, False, 0.0
     while not (ended or info["success"]):
-        action = policy.act(environment.observe())
+        action = policy.act(environment.observe()).action
         reward, terminated, truncated, info = environment.step_action(action)
         watch()
         steps, ended, total = steps + 1, terminated or truncated, total + float(reward)

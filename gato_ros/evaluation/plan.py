@@ -148,7 +148,7 @@ def _with_policy(
         PartialResult(path, identity),
         other,
         prompts,
-        getattr(policy, "prompt_steps", 0),
+        policy.info.prompt_steps,
     )
 
 
@@ -156,7 +156,7 @@ def _check_prompts(options: Options, policy: Policy, embodiment: Embodiment) -> 
     """The files to take prompts from; SetupError if the policy or one of them is not fit for it."""
     from gato_ros.data.episodes.prompt import prompt_files, read_prompt
 
-    if not getattr(policy, "prompt_steps", 0):
+    if not policy.info.prompt_steps:
         raise SetupError(
             expected="weights that were trained with prompts",
             got=options.policy,
@@ -165,5 +165,5 @@ def _check_prompts(options: Options, policy: Policy, embodiment: Embodiment) -> 
     files = tuple(prompt_files(options.prompt))[: options.episodes]
     for path in files:
         for part in PROMPTS:
-            policy.check_prompt(read_prompt(path, embodiment, policy.observation_keys, policy.prompt_steps, part))
+            policy.check_prompt(read_prompt(path, embodiment, policy.observation_keys, policy.info.prompt_steps, part))
     return files

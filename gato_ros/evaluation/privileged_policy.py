@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gato_ros.core.action import Action
+from gato_ros.core.decision import Decision
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.policy import Policy
 from gato_ros.core.prompt import Prompt
@@ -22,7 +22,7 @@ class PrivilegedPolicy:
 
     def __init__(self, policy: Policy, expert: StackingExpert | None = None):
         """`expert` makes the plan; needed only by a policy that reads it (`reads_plan`)."""
-        self._policy, self._keys = policy, policy.observation_keys
+        self._policy, self._keys, self.info = policy, policy.observation_keys, policy.info
         self._expert = expert if reads_plan(self._keys) else None
         plain = [key for key in self._keys if not key.startswith(PRIVILEGED_PREFIX)]
         shown = [key for key in simulator_keys(self._keys) if key != PLAN]
@@ -34,7 +34,7 @@ class PrivilegedPolicy:
             self._expert.reset()
         self._policy.reset(prompt)
 
-    def act(self, observation: Observation) -> Action:
+    def act(self, observation: Observation) -> Decision:
         """The action for this tick; SetupError where the environment does not show what `observation_keys` names."""
         if self._expert:
             observation = self._expert.with_plan(observation)

@@ -73,7 +73,7 @@ class PolicyNode:
         self._silent: tuple[str, ...] = ()
         self._proposals = ProposalPublisher(node, robot)
         journal = PolicyJournal(node, self._policy, robot, parameters)
-        self._introspection = Introspection(node, self._policy, parameters.hold_above_entropy)
+        self._introspection = Introspection(node, parameters.hold_above_entropy)
         self._thread = InferenceThread(
             node,
             robot,

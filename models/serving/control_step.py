@@ -18,7 +18,7 @@ from gato_ros.models.tokenizer import StepTokens
 from gato_ros.models.transformer import with_position_keys
 
 
-class Decision(NamedTuple):
+class Chosen(NamedTuple):
     """What one step gives."""
 
     ids: Any
@@ -51,7 +51,7 @@ class OnePass:
     def reset(self) -> None:
         """There is no memory."""
 
-    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32, likeliest: bool = False) -> Decision:
+    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32, likeliest: bool = False) -> Chosen:
         arguments = (self._params, *tokens, rng, tick, np.bool_(likeliest))
         if self._compiled is None:
             self.compilations += 1
@@ -60,10 +60,10 @@ class OnePass:
 
 
 def _one_pass(config: GatoConfig, layout: TokenLayout) -> Any:
-    def step(params: Parameters, patches: Any, ids: Any, rng: jax.Array, tick: Any, likeliest: Any) -> Decision:
+    def step(params: Parameters, patches: Any, ids: Any, rng: jax.Array, tick: Any, likeliest: Any) -> Chosen:
         logits = forward_step(params, config, layout, StepTokens(patches[None], ids[None])).action_logits[0]
         ids = streaming.choose(config, layout, logits, jax.random.fold_in(rng, tick), likeliest)
-        return Decision(ids, _confidence(layout, logits, ids))
+        return Chosen(ids, _confidence(layout, logits, ids))
 
     return step
 
@@ -81,7 +81,7 @@ class Streaming:
         self._memory = streaming.empty_memory(self._config, self._layout)
         self.steps, self._last = 0, np.int32(self._layout.action_start)
 
-    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32, likeliest: bool = False) -> Decision:
+    def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32, likeliest: bool = False) -> Chosen:
         config, layout = self._config, self._layout
         inputs = (self._params, self._relative, self._memory, tokens, self._last, self._place())
         arguments = (*inputs, rng, tick, np.bool_(likeliest))
@@ -91,7 +91,7 @@ class Streaming:
                 *inputs, rng, tick, likeliest = arguments
                 rng = jax.random.fold_in(rng, tick)
                 output, memory = streaming.stream_step(*inputs, rng, likeliest, config=config, layout=layout)
-                return Decision(output.action_ids, _confidence(layout, output.logits, output.action_ids)), memory
+                return Chosen(output.action_ids, _confidence(layout, output.logits, output.action_ids)), memory
 
             self.compilations += 1
             self._compiled = jax.jit(step, donate_argnums=2).lower(*arguments).compile()

@@ -12,8 +12,10 @@ import numpy as np
 
 from gato_ros.core.action import Action
 from gato_ros.core.contract import Contract
+from gato_ros.core.decision import Decision, Trace
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
+from gato_ros.core.policy import PolicyInfo
 from gato_ros.core.prompt import Prompt
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.errors import NonFiniteError
@@ -53,32 +55,23 @@ class GatoPolicy:
         self.config, self.contract = config, contract
         self.layout = token_layout(contract.spec, config)
         self.observation_keys = tuple(item.key for item in self.layout.items)
-        self.last_logit_margin = np.zeros(self.layout.actions)
-        """[actions] of the last tick: logit of the likeliest bin minus that of the second."""
-        self.last_entropy = np.zeros(self.layout.actions)
-        """[actions] of the last tick: entropy of the bins [nat]; ln 1024 = 6.9 knows nothing."""
-        self.last_probability = np.zeros(self.layout.actions)
-        """[actions] of the last tick: probability of the chosen bin."""
-        self.last_tokenise_s = self.last_forward_s = 0.0
-        """How long the last tick took to make tokens of the observation, and ids of those [s]."""
-        self.digest = digest
-        """Of the weights that it was made of (`Weights.digest`); nothing where they come from no folder."""
         self.ticks = 0
         """Actions so far; what is drawn at a temperature above 0 depends on it."""
-        self.last_tokens: StepTokens | None = None
-        """What the last action was made of; None where the observation was refused."""
-        self.last_ids: np.ndarray | None = None
-        """[actions] int32 of the last action."""
         deployed = {name: value for name, value in params.items() if name != "auxiliary"}
         self._rng = jax.random.key(seed)
         kind = OnePass if config.action_decoding == "one_pass" else Streaming
         self._params = jax.device_put(deployed)
         self._step = kind(self._params, config, self.layout)
-        self.remembers = config.context_tokens is not None
-        """Whether an action depends on the steps before."""
-        prompted = takes_prompts and self.remembers
-        self.prompt_steps = config.context_tokens // self.layout.step_tokens if prompted else 0
-        """Control steps of the longest prompt, which fills the window; 0: no prompts."""
+        remembers = config.context_tokens is not None
+        per_step = self.layout.step_tokens
+        self.info = PolicyInfo(
+            digest,
+            remembers,
+            # The longest prompt fills the window.
+            config.context_tokens // per_step if takes_prompts and remembers else 0,
+            # Each layer reaches one window further.
+            -(-config.layers * config.context_tokens // per_step) + 1 if remembers else 0,
+        )
         self._prompt: Prompt | None = None
         self._prompted: Any = None
 
@@ -131,23 +124,14 @@ class GatoPolicy:
         """How often anything was compiled: 1 after `warm_up`, 2 where prompts are taken, for ever."""
         return self._step.compilations
 
-    @property
-    def reach_steps(self) -> int:
-        """Steps back that an action can depend on: each layer reaches one window further; 0 without a memory."""
-        if not self.remembers:
-            return 0
-        return -(-self.config.layers * self.config.context_tokens // self.layout.step_tokens) + 1
-
-    @property
-    def context_tokens(self) -> tuple[int, int]:
-        """Tokens that the last action could see, its own step's included, and how many the window holds."""
+    def _context_tokens(self) -> tuple[int, int]:
         window = self.config.context_tokens or self.layout.step_tokens
         return min(self._step.steps * self.layout.step_tokens, window), window
 
     def take_up(self, step: int) -> None:
         """Go on as `step` steps after a reset, with an empty memory: for a replay that begins in the middle.
 
-        What is remembered is as it was after `reach_steps` of `absorb`, up to rounding; after as many of `act`
+        What is remembered is as it was after `info.reach_steps` of `absorb`, up to rounding; after as many of `act`
         again, exactly.
         """
         self._step.reset()
@@ -161,17 +145,17 @@ class GatoPolicy:
         """The tokens and action ids of each step of a prompt.
 
         Raises:
-            SetupError: weights that never saw a prompt; one longer than `prompt_steps`; not the contract's values.
+            SetupError: weights that never saw a prompt; one longer than `info.prompt_steps`; not the contract's values.
         """
-        if not self.prompt_steps:
+        if not self.info.prompt_steps:
             raise SetupError(
                 expected="weights that were trained with prompts",
                 got="weights without",
                 fix="leave the prompt out, or train an autoregressive preset with a prompt share above 0",
             )
-        if len(prompt) > self.prompt_steps:
+        if len(prompt) > self.info.prompt_steps:
             raise SetupError(
-                expected=f"a prompt of at most {self.prompt_steps} control steps, what the window holds",
+                expected=f"a prompt of at most {self.info.prompt_steps} control steps, what the window holds",
                 got=f"{len(prompt)}",
                 fix="take a shorter part of the demonstration",
             )
@@ -199,7 +183,7 @@ class GatoPolicy:
         }
         tokens = tokenize(self.layout, zeros)
         self._step.run(tokens, self._rng, np.uint32(0))
-        if self.prompt_steps:
+        if self.info.prompt_steps:
             self._step.absorb(tokens, np.full(self.layout.actions, self.layout.action_start, np.int32))
             self._step.restore(self._step.snapshot())
         self._step.reset()
@@ -212,32 +196,43 @@ class GatoPolicy:
             if item.kind == "text":
                 text_ids(self.layout, item, values[item.key])
 
-    def act(self, observation: Observation) -> Action:
+    def act(self, observation: Observation) -> Decision:
         """The action for this tick.
 
         Raises:
             NonFiniteError: a sensor value or a logit is not finite; the caller must stop the arm.
             KeyError, ValueError: the observation is not the contract's.
         """
-        self.last_tokens = self.last_ids = None
         begin_s = time.perf_counter()
         tokens = tokenize(self.layout, observation.values)
-        self.last_tokenise_s = time.perf_counter() - begin_s
-        return self.act_on_tokens(tokens)
+        return self.act_on_tokens(tokens, tokenise_s=time.perf_counter() - begin_s)
 
-    def act_on_tokens(self, tokens: StepTokens, likeliest: bool = False) -> Action:
+    def act_on_tokens(self, tokens: StepTokens, likeliest: bool = False, tokenise_s: float = 0.0) -> Decision:
         """As `act`, for an observation that is tokenised already (benchmarks).
 
-        `likeliest` takes the likeliest bins whatever the temperature is (golden decisions).
+        Args:
+            likeliest: take the likeliest choices whatever the temperature is (golden decisions).
+            tokenise_s: how long it took to make the tokens [s].
         """
-        begin_s, self.last_tokens = time.perf_counter(), tokens
-        decision = self._step.run(tokens, self._rng, np.uint32(self.ticks % 2**32), likeliest)
+        begin_s, compiled = time.perf_counter(), self._step.compilations
+        chosen = self._step.run(tokens, self._rng, np.uint32(self.ticks % 2**32), likeliest)
         self.ticks += 1
-        decision.confidence.copy_to_host_async()  # one wait for both
-        self.last_ids = np.asarray(decision.ids)
-        confidence = np.asarray(decision.confidence)
-        self.last_forward_s = time.perf_counter() - begin_s
+        chosen.confidence.copy_to_host_async()  # one wait for both
+        ids = np.asarray(chosen.ids)
+        margin, entropy, probability = confidence = np.asarray(chosen.confidence)
+        forward_s = time.perf_counter() - begin_s
+        trace = Trace(
+            tokens,
+            ids,
+            entropy,
+            probability,
+            margin,
+            self._context_tokens(),
+            tokenise_s,
+            forward_s,
+            self.ticks,
+            self._step.compilations != compiled,
+        )
         if not np.isfinite(confidence).all():
-            raise NonFiniteError("the model's logits are not finite: the weights or the inputs are damaged")
-        self.last_logit_margin, self.last_entropy, self.last_probability = confidence
-        return Action.of_vector(decode_actions(self.layout, self.last_ids), self.contract.spec.actions)
+            raise NonFiniteError("the model's logits are not finite: the weights or the inputs are damaged", trace)
+        return Decision(Action.of_vector(decode_actions(self.layout, ids), self.contract.spec.actions), trace)

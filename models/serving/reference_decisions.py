@@ -82,14 +82,15 @@ def golden_decisions(policy: GatoPolicy) -> list[dict[str, Any]]:
 
 
 def _decision(policy: GatoPolicy, tokens: StepTokens) -> dict[str, Any]:
-    action = policy.act_on_tokens(tokens, likeliest=True)
+    decided = policy.act_on_tokens(tokens, likeliest=True)
+    trace = decided.trace
     return {
         "patches_crc32": zlib.crc32(np.ascontiguousarray(tokens.patches).tobytes()),
         "ids": tokens.ids.tolist(),
-        "action_ids": policy.last_ids.tolist(),
-        "action": action.as_vector().tolist(),
-        "entropy_nat": [round(float(value), 6) for value in policy.last_entropy],
-        "logit_margin": [round(float(value), 6) for value in policy.last_logit_margin],
+        "action_ids": trace.ids.tolist(),
+        "action": decided.action.as_vector().tolist(),
+        "entropy_nat": [round(float(value), 6) for value in trace.entropy_nat],
+        "logit_margin": [round(float(value), 6) for value in trace.logit_margin],
     }
 
 

@@ -52,8 +52,8 @@ def test_the_environment_shows_what_the_policy_reads_and_renders_nothing(saved):
             else observation
         )
         values = {**observation.values, **privileged_values(config.observation_keys, planned.privileged)}
-        expected = inner.act(Observation(values)).as_vector()
-        np.testing.assert_array_equal(policy.act(observation).as_vector(), expected)
+        expected = inner.act(Observation(values)).action.as_vector()
+        np.testing.assert_array_equal(policy.act(observation).action.as_vector(), expected)
         environment.max_steps = 3
         outcome = run_episode(environment, policy, 4)
         assert outcome.steps == 3

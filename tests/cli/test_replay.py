@@ -250,7 +250,7 @@ def test_a_memory_from_before_the_recording_is_filled_before_it_is_judged(tmp_pa
     policy = GatoPolicy.from_directory(tmp_path / "weights", ROBOT)
     about = {
         "policy": str(tmp_path / "weights"),
-        "weights": policy.digest,
+        "weights": policy.info.digest,
         "precision": "",
         "versions": {},
         "embodiment": ROBOT.name,
@@ -258,9 +258,10 @@ def test_a_memory_from_before_the_recording_is_filled_before_it_is_judged(tmp_pa
         "prompt": None,
     }
     kept, judged = [], 4
-    for step in range(7 + 2 * policy.reach_steps + judged):
+    for step in range(7 + 2 * policy.info.reach_steps + judged):
         stamp_ns, image, gripper, values = sensed(step)
-        action = policy.act(Observation(values)).as_vector()
+        decision = policy.act(Observation(values))
+        action, trace = decision.action.as_vector(), decision.trace
         stamp_s = stamp_ns // 10**9 + stamp_ns % 10**9 * 1e-9
         entry = {
             "n": step,
@@ -270,9 +271,9 @@ def test_a_memory_from_before_the_recording_is_filled_before_it_is_judged(tmp_pa
             "failure": None,
             "about": about,
             "sources": {"basket_front_left/pixels": stamp_s, "gripper_states": stamp_s},
-            "ids": policy.last_tokens.ids.tolist(),
-            "action_ids": policy.last_ids.tolist(),
-            "patches_crc32": zlib.crc32(policy.last_tokens.patches.tobytes()),
+            "ids": trace.tokens.ids.tolist(),
+            "action_ids": trace.ids.tolist(),
+            "patches_crc32": zlib.crc32(trace.tokens.patches.tobytes()),
             "stamp_ns": stamp_ns,
             "action": encode(action),
         }
@@ -286,11 +287,11 @@ def test_a_memory_from_before_the_recording_is_filled_before_it_is_judged(tmp_pa
                 )
             ]
     code, layers = replay(tmp_path, "--part", "policy", kept=kept)
-    assert code == 0 and layers["tokens"]["compared"] == 2 * policy.reach_steps + judged
+    assert code == 0 and layers["tokens"]["compared"] == 2 * policy.info.reach_steps + judged
     assert layers["proposal"]["compared"] == judged and sum(layers["proposal"]["not_compared"].values()) == 2 * (
-        policy.reach_steps
+        policy.info.reach_steps
     )
     assert replay(tmp_path, "--part", "policy", "--policy", str(tmp_path / "other"), kept=kept)[0] == 2
     code, layers = replay(tmp_path, "--part", "policy", "--policy", str(tmp_path / "other"), "--anyway", kept=kept)
     assert code == 1 and layers["proposal"]["different"] > 0 and not layers["tokens"]["different"]
-    assert layers["proposal"]["compared"] == policy.reach_steps + judged
+    assert layers["proposal"]["compared"] == policy.info.reach_steps + judged

@@ -80,7 +80,7 @@ def narrowed(observation, keys):
 
 def play(policy, observations):
     policy.reset()
-    return np.array([policy.act(narrowed(one, policy.observation_keys)).as_vector() for one in observations])
+    return np.array([policy.act(narrowed(one, policy.observation_keys)).action.as_vector() for one in observations])
 
 
 def test_it_is_a_policy(policy):
@@ -120,7 +120,7 @@ def test_it_leaves_the_observation_as_it_was(policy, observations):
 
 def test_earlier_actions_do_not_change_later(policy, observations):
     policy.reset()
-    first = policy.act(narrowed(observations[0], policy.observation_keys))
+    first = policy.act(narrowed(observations[0], policy.observation_keys)).action
     kept = first.as_vector().copy()
     for one in observations[1:]:
         policy.act(narrowed(one, policy.observation_keys))

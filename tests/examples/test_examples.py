@@ -9,12 +9,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = {
+    "domain_of_your_own": ("out", "20"),
     "fine_tune": ("out", "2", "2"),
     "look_at_tokens": (),
     "policy_of_your_own": (),
     "watch_a_policy": ("film.mp4", "20"),
 }
 SAYS = {
+    "domain_of_your_own": "the pole stayed up for",
     "fine_tune": "stacked",
     "look_at_tokens": "24 image patches",
     "policy_of_your_own": "stacked: False",

@@ -49,7 +49,7 @@ def decisions(policy: GatoPolicy, robot: Embodiment, seeds: list[int] | None = N
     if seeds is not None:
         return _decided(policy, robot, seeds)
     sure = lambda seeds: np.min(_decided(policy, robot, seeds)["margins"]) >= LEAST_MARGIN  # noqa: E731
-    if policy.remembers:
+    if policy.info.remembers:
         runs = ([first + step for step in range(STEPS)] for first in range(100))
         return _decided(policy, robot, next(filter(sure, runs)))
     return _decided(policy, robot, [seed for seed in range(100) if sure([seed])][:STEPS])
@@ -59,9 +59,10 @@ def _decided(policy: GatoPolicy, robot: Embodiment, seeds: list[int]) -> dict[st
     policy.reset()
     found: dict[str, list] = {"seeds": list(seeds), "actions": [], "margins": [], "entropies": []}
     for seed in seeds:
-        found["actions"].append(policy.act(Observation(_draw_observation(policy, robot, seed))).as_vector().tolist())
-        found["margins"].append(np.asarray(policy.last_logit_margin, float).round(6).tolist())
-        found["entropies"].append(np.asarray(policy.last_entropy, float).round(6).tolist())
+        decision = policy.act(Observation(_draw_observation(policy, robot, seed)))
+        found["actions"].append(decision.action.as_vector().tolist())
+        found["margins"].append(np.asarray(decision.trace.logit_margin, float).round(6).tolist())
+        found["entropies"].append(np.asarray(decision.trace.entropy_nat, float).round(6).tolist())
     return found
 
 

@@ -37,25 +37,26 @@ def frames(policy, observations):
 def test_it_is_a_policy_within_the_contract(policy, frames, embodiment):
     assert isinstance(policy, Policy)
     for frame in frames:
-        action = policy.act(frame).as_vector()
+        decision = policy.act(frame)
+        action, trace = decision.action.as_vector(), decision.trace
         assert (action >= embodiment.action_lower).all() and (action <= embodiment.action_upper).all()
         assert action[4] in (0.0, 0.085)
-    assert (policy.last_logit_margin >= 0).all()
-    assert ((policy.last_entropy > 0) & (policy.last_entropy <= np.log(1024) + 1e-5)).all()
+    assert (trace.logit_margin >= 0).all()
+    assert ((trace.entropy_nat > 0) & (trace.entropy_nat <= np.log(1024) + 1e-5)).all()
     # The likeliest of 1024 bins, at temperature 0; and no bin can be likelier than the entropy leaves room for.
-    assert ((policy.last_probability >= 1 / 1024) & (policy.last_probability <= 1)).all()
-    assert (-np.log(policy.last_probability) <= policy.last_entropy + 1e-5).all()
+    assert ((trace.probability >= 1 / 1024) & (trace.probability <= 1)).all()
+    assert (-np.log(trace.probability) <= trace.entropy_nat + 1e-5).all()
 
 
 def test_it_tells_how_much_it_remembers_and_where_the_time_goes(policy, frames):
     policy.reset()
     seen = []
     for frame in frames:
-        policy.act(frame)
-        seen.append(policy.context_tokens)
+        trace = policy.act(frame).trace
+        seen.append(trace.context_tokens)
     step, window = policy.layout.step_tokens, policy.config.context_tokens or policy.layout.step_tokens
     assert seen == [(min(number * step, window), window) for number in range(1, len(frames) + 1)]
-    assert policy.last_tokenise_s > 0 and policy.last_forward_s > 0
+    assert trace.tokenise_s > 0 and trace.forward_s > 0
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_after_warm_up_nothing_is_compiled_again(embodiment, observations, fresh
         policy.act(frame)
     policy.reset()
     policy.act(frame)
-    for length in range(1, policy.prompt_steps + 1):
+    for length in range(1, policy.info.prompt_steps + 1):
         policy.reset(demonstration(observations, policy, length))
         policy.act(frame)
         policy.reset()
@@ -93,48 +94,56 @@ def test_after_warm_up_nothing_is_compiled_again(embodiment, observations, fresh
 
 def test_reset_forgets(policy, frames):
     policy.reset()
-    first = [policy.act(frame).as_vector() for frame in frames]
+    first = [policy.act(frame).action.as_vector() for frame in frames]
     policy.reset()
-    again = [policy.act(frame).as_vector() for frame in frames]
+    again = [policy.act(frame).action.as_vector() for frame in frames]
     np.testing.assert_array_equal(first, again)
 
 
 def test_warm_up_leaves_no_memory(policy, frames):
     policy.reset()
-    expected = policy.act(frames[0]).as_vector()
+    expected = policy.act(frames[0]).action.as_vector()
     policy.warm_up()
-    np.testing.assert_array_equal(policy.act(frames[0]).as_vector(), expected)
+    np.testing.assert_array_equal(policy.act(frames[0]).action.as_vector(), expected)
 
 
 def test_a_memory_taken_up_in_the_middle_becomes_the_same_to_the_bit(policy, observations):
-    reach = policy.reach_steps
-    assert (reach > 0) == policy.remembers
+    reach = policy.info.reach_steps
+    assert (reach > 0) == policy.info.remembers
     frames = [Observation(observations(policy.observation_keys, seed=seed)) for seed in range(5 + 2 * reach + 8)]
     policy.reset()
     known = []
     for frame in frames:
-        policy.act(frame)
-        known.append((policy.last_tokens, policy.last_ids, policy.last_entropy.tobytes()))
+        trace = policy.act(frame).trace
+        known.append((trace.tokens, trace.ids, trace.entropy_nat.tobytes()))
     policy.reset()
-    if policy.remembers:
+    if policy.info.remembers:
         policy.take_up(5)
     for i, (tokens, ids, entropy) in enumerate(known[5:]):
         if i < reach:
             policy.absorb(tokens, ids)
             continue
-        policy.act(frames[5 + i])
-        assert policy.last_ids.tolist() == ids.tolist()
+        trace = policy.act(frames[5 + i]).trace
+        assert trace.ids.tolist() == ids.tolist()
         if i >= 2 * reach:
-            assert policy.last_entropy.tobytes() == entropy
+            assert trace.entropy_nat.tobytes() == entropy
 
 
-def test_what_was_refused_leaves_no_tokens_behind(policy, frames):
-    policy.act(frames[0])
-    ticks = policy.ticks
-    assert policy.last_tokens is not None and len(policy.last_ids) == policy.layout.actions
+def test_a_refused_observation_is_no_tick(policy, frames):
+    trace = policy.act(frames[0]).trace
+    assert trace.tokens is not None and len(trace.ids) == policy.layout.actions and trace.ticks == policy.ticks
     with pytest.raises(KeyError):
         policy.act(Observation({}))
-    assert policy.last_tokens is None and policy.last_ids is None and policy.ticks == ticks
+    assert policy.act(frames[0]).trace.ticks == trace.ticks + 1
+
+
+def test_damaged_weights_raise_with_what_was_thought(embodiment, observations, fresh):
+    config = PRESETS["debug_one_pass"]
+    params = fresh(config, token_layout(embodiment.spec, config))
+    params = {**params, "table": params["table"] * np.nan}
+    with pytest.raises(NonFiniteError, match="logits") as raised:
+        GatoPolicy(params, config, embodiment).act(Observation(observations(config.observation_keys)))
+    assert raised.value.trace.tokens is not None and len(raised.value.trace.ids) == 5
 
 
 def test_act_is_the_likeliest_bin_of_the_forward_pass(embodiment, observations, fresh):
@@ -147,16 +156,17 @@ def test_act_is_the_likeliest_bin_of_the_forward_pass(embodiment, observations, 
     logits = jax.jit(forward_step, static_argnums=(1, 2))(params, config, layout, batch).action_logits[0]
     expected = decode_actions(layout, 32000 + np.asarray(logits).argmax(-1))
     made = GatoPolicy(params, config, embodiment)
-    np.testing.assert_array_equal(made.act(Observation(values)).as_vector(), expected)
+    decision = made.act(Observation(values))
+    np.testing.assert_array_equal(decision.action.as_vector(), expected)
     ordered = np.sort(np.asarray(logits), -1)
-    np.testing.assert_allclose(made.last_logit_margin, ordered[:, -1] - ordered[:, -2], atol=1e-5)
+    np.testing.assert_allclose(decision.trace.logit_margin, ordered[:, -1] - ordered[:, -2], atol=1e-5)
 
 
 def test_sampling_is_deterministic_by_seed(embodiment, observations, fresh):
     config = replace(PRESETS["debug_one_pass"], temperature=1.0)
     params = fresh(config, token_layout(embodiment.spec, config))
     frame = Observation(observations(config.observation_keys))
-    acts = lambda seed: [GatoPolicy(params, config, embodiment, seed=seed).act(frame).as_vector()]
+    acts = lambda seed: [GatoPolicy(params, config, embodiment, seed=seed).act(frame).action.as_vector()]
     np.testing.assert_array_equal(acts(1), acts(1))
     assert not np.array_equal(acts(1), acts(2))
 
@@ -200,12 +210,12 @@ def demonstration(observations, policy, length, keys=None):
 
 def test_an_episode_after_a_prompt_goes_on_as_if_the_prompt_had_just_happened(prompted, observations, embodiment):
     """Against one forward pass over the prompt, what was seen and what was done."""
-    prompt = demonstration(observations, prompted, prompted.prompt_steps)
+    prompt = demonstration(observations, prompted, prompted.info.prompt_steps)
     frame = Observation(observations(prompted.observation_keys))
     prompted.reset(prompt)
     # The last action's token is decoded to one of two values; no other token of the step sees it.
-    ids = tokenize_actions(prompted.layout, prompted.act(frame).as_vector())
-    margin = prompted.last_logit_margin
+    decision = prompted.act(frame)
+    ids, margin = tokenize_actions(prompted.layout, decision.action.as_vector()), decision.trace.logit_margin
     params, layout = prompted._params, prompted.layout
     seen = [*prompt.observations, frame]
     tokens = StepTokens(*(np.stack(part)[None] for part in zip(*(tokenize(layout, one.values) for one in seen))))
@@ -218,8 +228,7 @@ def test_an_episode_after_a_prompt_goes_on_as_if_the_prompt_had_just_happened(pr
     ordered = np.sort(logits, -1)
     np.testing.assert_allclose(margin, ordered[:, -1] - ordered[:, -2], atol=1e-4)
     prompted.reset()
-    prompted.act(frame)
-    assert np.abs(prompted.last_logit_margin - margin).max() > 1e-3  # it mattered
+    assert np.abs(prompted.act(frame).trace.logit_margin - margin).max() > 1e-3  # it mattered
 
 
 def test_a_reset_gives_the_prompted_start_again_and_none_gives_a_fresh_policy(prompted, observations, embodiment):
@@ -231,7 +240,8 @@ def test_a_reset_gives_the_prompted_start_again_and_none_gives_a_fresh_policy(pr
     fresh_one._step._compiled, fresh_one._step._absorb = prompted._step._compiled, prompted._step._absorb
     first, second = demonstration(observations, prompted, 2), demonstration(observations, prompted, 1)
     play = lambda policy: [
-        (policy.act(frame).as_vector(), policy.last_logit_margin, policy.last_entropy) for frame in frames
+        (decision.action.as_vector(), decision.trace.logit_margin, decision.trace.entropy_nat)
+        for decision in map(policy.act, frames)
     ]
     plain = play(fresh_one)
     fresh_one.reset(first)
@@ -255,7 +265,7 @@ def test_hours_later_it_is_the_same_to_the_last_bit(prompted, observations):
         for frame in frames[:8]:
             prompted.act(frame)
         prompted._step.steps += 4 * turns
-        margins[turns] = [(prompted.act(frame), prompted.last_logit_margin)[1] for frame in frames[8:]]
+        margins[turns] = [prompted.act(frame).trace.logit_margin for frame in frames[8:]]
     np.testing.assert_array_equal(margins[0], margins[2**31])
 
 
@@ -281,4 +291,4 @@ def test_from_directory_acts_like_the_original(tmp_path, policy, frames, embodim
     loaded = GatoPolicy.from_directory(tmp_path, embodiment)
     policy.reset()
     for frame in frames:
-        np.testing.assert_array_equal(loaded.act(frame).as_vector(), policy.act(frame).as_vector())
+        np.testing.assert_array_equal(loaded.act(frame).action.as_vector(), policy.act(frame).action.as_vector())

@@ -111,7 +111,7 @@ def test_drawing_at_a_temperature_passes_the_golden_check(drawing, embodiment):
     # It draws all the same, with the very step that was checked.
     policy.reset()
     tokens = tokenizer.tokenize(policy.layout, golden_observation(embodiment.spec, policy.observation_keys, 0))
-    drawn = [policy.act_on_tokens(tokens) and policy.last_ids.tolist() for _ in range(4)]
+    drawn = [policy.act_on_tokens(tokens).trace.ids.tolist() for _ in range(4)]
     assert len({tuple(ids) for ids in drawn}) > 1 and policy.compilations == 1
 
 

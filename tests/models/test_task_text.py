@@ -126,8 +126,7 @@ def test_a_policy_does_what_it_is_told(weights, told):
     felt = []
     for task in (STACK, STACK, "left"):
         policy.reset()
-        policy.act(Observation(values(task)))
-        felt.append(policy.last_entropy)
+        felt.append(policy.act(Observation(values(task))).trace.entropy_nat)
     assert policy.compilations == 1
     np.testing.assert_array_equal(felt[0], felt[1])
     assert np.abs(felt[0] - felt[2]).max() > 1e-4

@@ -39,14 +39,14 @@ def test_expert_has_no_memory():
     seen = []
     for _ in range(120):
         observation = env.observe()
-        action = expert.act(observation)
+        action = expert.act(observation).action
         seen.append((observation, action))
         env.step_action(action)
     for index in np.random.default_rng(0).permutation(len(seen))[:40]:
         observation, action = seen[index]
         fresh = StackingExpert()
-        np.testing.assert_allclose(fresh.act(observation).twist, action.twist, atol=0.02)
-        assert fresh.act(observation).gripper_opening_m == action.gripper_opening_m
+        np.testing.assert_allclose(fresh.act(observation).action.twist, action.twist, atol=0.02)
+        assert fresh.act(observation).action.gripper_opening_m == action.gripper_opening_m
     env.close()
 
 
@@ -57,7 +57,7 @@ def test_noise_changes_what_is_executed_and_not_the_label():
     assert any(np.abs(step.label.twist - step.executed.twist).max() > 1e-3 for step in steps)
     fresh = StackingExpert()
     for step in steps[::10]:
-        np.testing.assert_allclose(fresh.act(step.observation).twist, step.label.twist, atol=0.02)
+        np.testing.assert_allclose(fresh.act(step.observation).action.twist, step.label.twist, atol=0.02)
     env.close()
 
 
@@ -89,7 +89,7 @@ def test_the_plan_is_where_the_expert_goes():
     while closed_at is None:
         observation = expert.with_plan(env.observe())
         plans.append(dict(zip(PLAN_NAMES, observation.privileged[PLAN_KEY])))
-        action = expert.act(observation)
+        action = expert.act(observation).action
         if action.gripper_opening_m == 0:
             closed_at = observation.values["sawyer/pinch/pose"][:3]
         env.step_action(action)
@@ -117,7 +117,7 @@ def test_expert_and_policy_take_turns_and_every_label_is_the_experts():
     held = [all(not step.executed.twist.any() for step in one) for one in segments]
     assert any(by_expert) and any(held) and all(a or b for a, b in zip(by_expert, held, strict=True))
     for step in steps[::15]:
-        np.testing.assert_allclose(rewound.act(step.observation).twist, step.label.twist, atol=0.02)
+        np.testing.assert_allclose(rewound.act(step.observation).action.twist, step.label.twist, atol=0.02)
     pictured = [env.embodiment.image_keys[0] in step.observation.values for step in steps]
     assert 0 < sum(pictured) < len(steps)
     env.close()

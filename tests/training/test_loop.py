@@ -86,7 +86,7 @@ def test_loss_falls_and_the_weights_act(examples, tmp_path):
     pixels = frames.pixels([0])[0]
     values = {key: value[0] for key, value in frames.vectors.items()}
     values.update(zip(frames.image_keys, pixels))
-    assert np.isfinite(policy.act(Observation(values)).as_vector()).all()
+    assert np.isfinite(policy.act(Observation(values)).action.as_vector()).all()
 
 
 @pytest.mark.parametrize(

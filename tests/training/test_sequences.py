@@ -249,7 +249,7 @@ def test_it_trains_resumes_to_the_same_weights_and_streams(windows, tmp_path):
         Prompt(tuple(observations[:2]), tuple(ArmAction.from_vector(action) for action in windows.executed[:2]))
     )
     for observation in observations:
-        assert np.isfinite(policy.act(observation).as_vector()).all()
+        assert np.isfinite(policy.act(observation).action.as_vector()).all()
 
 
 TOLD = replace(
@@ -279,9 +279,9 @@ def told():
         rows = []
         for _ in range(7):
             observation = expert.with_plan(env.observe())
-            rows.append((observation, expert.act(observation)))
+            rows.append((observation, expert.act(observation).action))
             for _ in range(4):
-                env.step_action(expert.act(env.observe(images=False)))
+                env.step_action(expert.act(env.observe(images=False)).action)
         frames = make_frames(ROBOT.image_keys, rows)
         recordings.append(Recording(frames, np.arange(7), frames.actions, 7, ("red_on_blue", "cubes", "expert"), 1.0))
     env.close()

@@ -34,11 +34,13 @@ class PolicyReplay:
         self._prompt_file, self._prompts = prompt_file, {}
         self.tokens = Layer("tokens", "what the tokeniser makes of the recorded sensors")
         self.proposal = Layer("proposal", "what the model proposes, and what was sent")
-        self._remembers = getattr(policy, "remembers", True)
-        self._reach = getattr(policy, "reach_steps", None)
+        self._remembers = policy.info.remembers
+        self._reach = policy.info.reach_steps
         self._known, self._warm = False, 0
+        self._ids: list[int] | None = None
+        """Of the newest action."""
         # To the bit only for the recorded weights: of others nobody asks for the last digit.
-        self._exact = who["weights"] == getattr(policy, "digest", "")
+        self._exact = who["weights"] == policy.info.digest
         # Which policy the entries at hand are of; before the first that says so, the one that comes next.
         self._about = next(
             (
@@ -155,7 +157,7 @@ class PolicyReplay:
         self._known = self._warm > self._reach * (2 if self._exact else 1)
         if not self._known:
             self._act(entry, observation)
-            if self._policy.last_ids is None or self._policy.last_ids.tolist() != entry["action_ids"]:
+            if self._ids != entry["action_ids"]:
                 self._warm = 0  # what it now remembers is not what was done
         return self._known
 
@@ -163,8 +165,10 @@ class PolicyReplay:
         """The action [5], or the failure, of one step."""
         if hasattr(self._policy, "ticks"):
             self._policy.ticks = entry["ticks"] - (entry["action_ids"] is not None)
+        self._ids = None
         try:
-            vector = self._policy.act(observation).as_vector()
+            decision = self._policy.act(observation)
+            vector, self._ids = decision.action.as_vector(), decision.trace and decision.trace.ids.tolist()
             if not np.isfinite(vector).all():
                 raise FloatingPointError(f"the policy returned {vector}")
         except Exception as error:  # as policy_node catches it
@@ -201,7 +205,7 @@ class PolicyReplay:
 
         path = self._prompt_file or Path(wanted["file"])
         for part in ("start", "end"):
-            prompt = read_prompt(path, self._robot, self._policy.observation_keys, self._policy.prompt_steps, part)
+            prompt = read_prompt(path, self._robot, self._policy.observation_keys, self._policy.info.prompt_steps, part)
             if prompt.digest == wanted["sha256"] and prompt.taken == wanted["taken"]:
                 return prompt
         raise SetupError(

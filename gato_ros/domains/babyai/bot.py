@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gato_ros.core.action import Action
+from gato_ros.core.decision import Decision
 from gato_ros.core.observation import Observation
+from gato_ros.core.policy import PolicyInfo
 from gato_ros.core.prompt import Prompt
 from gato_ros.domains.babyai.environment import MOVE, BabyAiEnv
 
@@ -14,6 +16,7 @@ class BotPolicy:
     """The expert of one environment: reset it after the environment."""
 
     observation_keys: tuple[str, ...] = ()
+    info = PolicyInfo()
 
     def __init__(self, environment: BabyAiEnv):
         self._environment = environment
@@ -26,7 +29,7 @@ class BotPolicy:
 
         self._bot, self._last = BabyAIBot(self._environment.level), None
 
-    def act(self, observation: Observation) -> Action:
+    def act(self, observation: Observation) -> Decision:
         """The bot's move. It takes for granted that its move before was made."""
         self._last = int(self._bot.replan(self._last))
-        return Action({MOVE: self._last})
+        return Decision(Action({MOVE: self._last}))

@@ -53,9 +53,9 @@ class BabyAi:
             (MOVE,), curves=(Curve("validation", (f"{MOVE}_accuracy",), "moves of the bot", "%", 100.0),)
         )
 
-    def environment(self, task: str) -> BabyAiEnv:
+    def environment(self, task: str, render_mode: str | None = None) -> BabyAiEnv:
         """The level."""
-        return BabyAiEnv(LEVELS[self._known(task)])
+        return BabyAiEnv(LEVELS[self._known(task)], render_mode)
 
     def expert(self, task: str, environment: BabyAiEnv) -> BotPolicy:
         """minigrid's bot."""

@@ -69,7 +69,7 @@ def _play(name: str, task: str, out: Path, first: int, count: int) -> dict:
         episode, ended = [], False
         while not ended:
             observation = environment.observe()
-            action = expert.act(observation)
+            action = expert.act(observation).action
             episode.append((observation, action))
             _, terminated, truncated, info = environment.step_action(action)
             ended = terminated or truncated

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from gato_ros.core.errors import SetupError
 from gato_ros.core.policy import Policy, RandomPolicy
 from gato_ros.core.statistics import wilson95
 from gato_ros.domains.domain import Domain, Environment, Scores
@@ -92,10 +93,23 @@ def _score(domain: Domain, outcomes: list[EpisodeOutcome]) -> dict[str, Any]:
     }
 
 
-def make_policy(domain: Domain, task: str, policy: str, environment: Environment) -> Policy:
-    """The policy of that name in this environment; SetupError for weights that are damaged or of another domain."""
+def make_policy(domain: Domain, task: str, policy: str, environment: Environment | None = None) -> Policy:
+    """The policy of that name.
+
+    Args:
+        environment: that the expert looks into; nobody else needs it.
+
+    Raises:
+        SetupError: weights that are damaged or of another domain, or an expert without environment.
+    """
     contract = domain.contract(task)
     if policy == EXPERT:
+        if environment is None:
+            raise SetupError(
+                expected=f"weights, or `{RANDOM}`",
+                got=EXPERT,
+                fix=f"it looks into one environment: load_domain({domain.name!r}).expert({task!r}, environment)",
+            )
         return domain.expert(task, environment)
     if policy == RANDOM:
         return RandomPolicy(contract.spec.actions)

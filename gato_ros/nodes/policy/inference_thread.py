@@ -18,7 +18,7 @@ from gato_ros.core.timing.pace import Pace
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.messages.clocks import instant, seconds
 from gato_ros.nodes.policy.introspection import Introspection
-from gato_ros.nodes.policy.journal import PolicyJournal
+from gato_ros.nodes.policy.journal import PolicyJournal, in_words
 from gato_ros.nodes.policy.observation_assembler import ObservationAssembler
 from gato_ros.nodes.policy.proposal_publisher import ProposalPublisher
 
@@ -147,7 +147,7 @@ class InferenceThread:
     def _think(self) -> None:
         period_s, used = 1.0 / self._robot.control_rate_hz, ()
         pace, aligned, acted, gap = Pace(period_s, time.monotonic()), False, False, False
-        remembers = getattr(self._policy, "remembers", False)
+        remembers = self._policy.info.remembers
         while True:
             with self.changed:
                 new = self._wait_for_tick(pace, aligned, used)
@@ -189,7 +189,7 @@ class InferenceThread:
         try:
             self._policy.reset(prompt)
         except Exception as error:
-            self.fail(f"{type(error).__name__}: {error}")
+            self.fail(in_words(error))
             return False
         self.prompt_in_use = prompt
         self._journal.began(prompt)
@@ -221,21 +221,21 @@ class InferenceThread:
         return False
 
     def _act(self, observation: Observation) -> None:
-        started_s, compiled = time.monotonic(), getattr(self._policy, "compilations", 0)
+        started_s = time.monotonic()
         try:
-            action = self._policy.act(observation)
-            if not np.isfinite(action.as_vector()).all():
-                raise FloatingPointError(f"the policy returned {action.as_vector()}")
-            if getattr(self._policy, "compilations", 0) != compiled:
+            decision = self._policy.act(observation)
+            vector = decision.action.as_vector()
+            if not np.isfinite(vector).all():
+                raise FloatingPointError(f"the policy returned {vector}")
+            if decision.trace and decision.trace.compiled:
                 raise RuntimeError("the policy compiled in mid-episode: its warm-up missed a shape")
         except Exception as error:
-            failure = f"{type(error).__name__}: {error}"
-            self.fail(failure)
-            return self._journal.write(observation, self._sources, failure=failure)
+            self.fail(in_words(error))
+            return self._journal.write(observation, self._sources, failure=error)
         took_s, stamp = time.monotonic() - started_s, None
         self.act_ms.append(took_s * 1e3)
         with self.changed:
-            if self._introspection.look():
+            if self._introspection.look(decision):
                 self._tell()
             if self._introspection.doubt:
                 self._proposals.withdraw()
@@ -244,7 +244,7 @@ class InferenceThread:
                 # An answer to what was two ticks ago; under a fresh stamp the guard could not tell.
                 self.counts["late_proposals"] += 1
             elif self.failure is None and self.active:
-                stamp = self._proposals.publish(action, observation.stamp_s)
+                stamp = self._proposals.publish(decision.action, observation.stamp_s)
                 self.counts["proposed"] += 1
-        self._introspection.write(action, self._assemble_s, took_s, time.monotonic() - started_s - took_s)
-        self._journal.write(observation, self._sources, action, stamp)
+        self._introspection.write(decision, self._assemble_s, took_s, time.monotonic() - started_s - took_s)
+        self._journal.write(observation, self._sources, decision, stamp)

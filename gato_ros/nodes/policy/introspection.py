@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import array
-from typing import Any
 
 import numpy as np
 from rclpy.node import Node
 from std_msgs.msg import Float32MultiArray, MultiArrayDimension
 
-from gato_ros.core.action import Action
-from gato_ros.core.policy import Policy
+from gato_ros.core.decision import Decision
 from gato_ros.core.prompt import Prompt
 from gato_ros.core.uncertainty import UncertaintyHold
 from gato_ros.nodes.runtime.qos import REPORT
@@ -32,8 +30,8 @@ def labelled(parts: dict[str, np.ndarray], prompt: str) -> Float32MultiArray:
 class Introspection:
     """Publishes `~/introspection` after every step, and only where somebody listens. One thread."""
 
-    def __init__(self, node: Node, policy: Policy, hold_above_entropy: float):
-        self._policy, self._hold = policy, UncertaintyHold(hold_above_entropy)
+    def __init__(self, node: Node, hold_above_entropy: float):
+        self._hold = UncertaintyHold(hold_above_entropy)
         self._publisher = node.create_publisher(Float32MultiArray, "~/introspection", REPORT)
         self._prompt = "none"
         self._message: Float32MultiArray | None = None
@@ -45,13 +43,14 @@ class Introspection:
         self._prompt, self.doubt, self._message = str(prompt or "none"), "", None
         self._hold.reset()
 
-    def look(self) -> bool:
-        """Judge the step that the policy has just made; whether a doubt began or ended with it."""
-        before, self.doubt = self.doubt, self._hold.look(self._of_policy("last_entropy"))
+    def look(self, decision: Decision) -> bool:
+        """Judge a step that the policy has just made; whether a doubt began or ended with it."""
+        entropy = decision.trace and decision.trace.entropy_nat
+        before, self.doubt = self.doubt, self._hold.look(entropy)
         return bool(before) != bool(self.doubt)
 
-    def write(self, action: Action, assemble_s: float, act_s: float, publish_s: float) -> None:
-        """Tell the step; of a policy without tokens all that is not known is NaN.
+    def write(self, decision: Decision, assemble_s: float, act_s: float, publish_s: float) -> None:
+        """Publish the step; of a policy without tokens all that is not known is NaN.
 
         Args:
             assemble_s: the time that it took to make the observation [s].
@@ -60,31 +59,20 @@ class Introspection:
         """
         if not self._publisher.get_subscription_count():
             return
-        values = action.as_vector()
+        values, trace = decision.action.as_vector(), decision.trace
         unknown = np.full(len(values), np.nan)
-        latency_s = (
-            assemble_s,
-            self._of_policy("last_tokenise_s", 0.0),
-            self._of_policy("last_forward_s", act_s),
-            publish_s,
-        )
-        told = {
-            "token": "last_ids",
-            "probability": "last_probability",
-            "entropy_nat": "last_entropy",
-            "logit_margin": "last_logit_margin",
-        }
+        tokenise_s, forward_s = (trace.tokenise_s, trace.forward_s) if trace else (0.0, act_s)
         parts = {
             "action": values,
-            **{label: self._of_policy(name, unknown) for label, name in told.items()},
-            "context_tokens": np.array(self._of_policy("context_tokens", (np.nan, np.nan))),
-            "latency_ms": 1e3 * np.array(latency_s),
+            "token": trace.ids if trace else unknown,
+            "probability": trace.probability if trace else unknown,
+            "entropy_nat": trace.entropy_nat if trace else unknown,
+            "logit_margin": trace.logit_margin if trace else unknown,
+            "context_tokens": np.array(trace.context_tokens if trace else (np.nan, np.nan)),
+            "latency_ms": 1e3 * np.array((assemble_s, tokenise_s, forward_s, publish_s)),
             "held": np.array([float(bool(self.doubt))]),
         }
         if self._message is None:  # once an episode: to make the labels takes longer than all the rest
             self._message = labelled(parts, self._prompt)
         self._message.data = array.array("f", np.concatenate(list(parts.values())).astype(np.float32).tobytes())
         self._publisher.publish(self._message)
-
-    def _of_policy(self, name: str, otherwise: Any = None) -> Any:
-        return getattr(self._policy, name, otherwise)

@@ -11,7 +11,7 @@ from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from gato_ros.core.action import Action
+from gato_ros.core.decision import Decision
 from gato_ros.core.exact_json import encode
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
@@ -28,15 +28,20 @@ PACKAGES = ("jax", "jaxlib", "numpy")
 """Another version of these may round otherwise."""
 
 
+def in_words(error: Exception) -> str:
+    """As a failure is published and recorded."""
+    return f"{type(error).__name__}: {error}"
+
+
 class PolicyJournal:
     """Publishes `~/journal`: JSON for every step, after its proposal, and only where somebody listens. One thread."""
 
     def __init__(self, node: Node, policy: Policy, robot: Embodiment, parameters: PolicyParameters):
-        self._policy, self._robot = policy, robot
+        self._robot, self._ticks = robot, 0
         self._publisher = node.create_publisher(String, "~/journal", JOURNAL)
         self._about = {
             "policy": parameters.policy,
-            "weights": getattr(policy, "digest", ""),
+            "weights": policy.info.digest,
             "precision": parameters.precision,
             "embodiment": parameters.embodiment,
             "contract": robot.digest,
@@ -55,32 +60,34 @@ class PolicyJournal:
         self,
         observation: Observation,
         sources: Mapping[str, float],
-        action: Action | None = None,
+        decision: Decision | None = None,
         stamp: Time | None = None,
-        failure: str | None = None,
+        failure: Exception | None = None,
     ) -> None:
-        """Tell one step; `sources` are the stamps of what it was made of, `stamp` the proposal's."""
+        """Publish one step; `sources` are the stamps of what it was made of, `stamp` the proposal's."""
+        trace = decision.trace if decision else getattr(failure, "trace", None)
+        self._ticks = trace.ticks if trace else self._ticks
+        tokens = trace and trace.tokens
         self._number, since_reset = self._number + 1, self._since_reset
         self._since_reset += 1
         if not self._publisher.get_subscription_count():
             self._until_about = 0
             return
-        tokens, ids = getattr(self._policy, "last_tokens", None), getattr(self._policy, "last_ids", None)
         texts = {
             key: value for key, value in observation.values.items() if self._robot.observations[key].kind == "text"
         }
         entry = {
             "n": self._number,
             "since_reset": since_reset,
-            "ticks": getattr(self._policy, "ticks", 0),
+            "ticks": self._ticks,
             "sources": dict(sources),
             "texts": {key: text_from_value(value) for key, value in texts.items()},
             "ids": tokens and tokens.ids.tolist(),
             "patches_crc32": tokens and zlib.crc32(tokens.patches.tobytes()),
-            "action_ids": None if ids is None else ids.tolist(),
-            "action": action and encode(action.as_vector()),
+            "action_ids": trace and trace.ids.tolist(),
+            "action": decision and encode(decision.action.as_vector()),
             "stamp_ns": stamp and nanoseconds(stamp),
-            "failure": failure,
+            "failure": failure and in_words(failure),
         }
         if self._until_about <= 0:
             entry["about"], self._until_about = {**self._about, "prompt": self._prompt}, ABOUT_EVERY

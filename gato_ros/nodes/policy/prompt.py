@@ -22,7 +22,7 @@ def load_prompt(name: str, part: str, policy: Policy, robot: Embodiment) -> Prom
         raise unknown_name("prompt_part", part, get_args(Part))
     if not name:
         return None
-    steps = getattr(policy, "prompt_steps", 0)
+    steps = policy.info.prompt_steps
     if not steps:
         raise SetupError(
             expected="a policy that was trained with prompts",

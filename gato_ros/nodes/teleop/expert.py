@@ -15,6 +15,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
+from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.teleop.operator_input import Hand
 from gato_ros.core.timing.freshness import Sample
@@ -75,7 +76,8 @@ class ExpertDevice:
             return
         observation = self._assembler.observation()
         privileged = {key: np.array(value, np.float32) for key, value in truth["values"].items()}
-        action = self._expert.act(Observation(observation.values, observation.stamp_s, privileged))
+        seen = Observation(observation.values, observation.stamp_s, privileged)
+        action = ArmAction.of(self._expert.act(seen).action)
         self._hand = Hand(action.twist / self._full, held=True, opening_m=action.gripper_opening_m)
         self._thought_s = time.monotonic()
 

@@ -52,9 +52,9 @@ def test_vectors_labels_and_ground_truth(pair):
     mirrored = mirror_vectors({key: before.values[key][None]}, np.array([0]))[key][0]
     np.testing.assert_allclose(mirrored, after.values[key], atol=1e-3)
     expert = StackingExpert()
-    label = expert.act(before).as_vector()
+    label = expert.act(before).action.as_vector()
     expert.reset()
-    np.testing.assert_allclose(label * ACTION_SIGN, expert.act(after).as_vector(), atol=5e-3)
+    np.testing.assert_allclose(label * ACTION_SIGN, expert.act(after).action.as_vector(), atol=5e-3)
     planned = [expert.with_plan(observation).privileged for observation in pair]
     (left, weight), (right, _) = (
         auxiliary_targets({key: value[None] for key, value in one.items()}, object_faces()) for one in planned

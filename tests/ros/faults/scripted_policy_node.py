@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from gato_ros.core.arm_action import ArmAction
+from gato_ros.core.decision import Decision, Trace
+from gato_ros.core.policy import PolicyInfo
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS
@@ -32,13 +34,15 @@ class ScriptedPolicy:
         "sawyer/pinch/pose",
     )
 
+    info = PolicyInfo()
+
     def __init__(self) -> None:
-        self.compilations, self._fault, self.last_entropy = 1, "", np.zeros(5)
+        self._fault, self._ticks = "", 0
 
     def reset(self, prompt=None) -> None:
         pass
 
-    def act(self, observation) -> ArmAction:
+    def act(self, observation) -> Decision:
         fault = SWITCH.read_text()
         if fault != self._fault:
             self._fault = fault
@@ -46,7 +50,7 @@ class ScriptedPolicy:
                 mark = SWITCH.with_suffix(".at")
                 mark.with_suffix(".partial").write_text(str(time.monotonic()))
                 mark.with_suffix(".partial").replace(mark)
-        twist, self.last_entropy = np.array([0.05, 0.0, 0.0, 0.5]), np.full(5, 6.0 if fault == "uncertain" else 3.0)
+        twist, entropy = np.array([0.05, 0.0, 0.0, 0.5]), np.full(5, 6.0 if fault == "uncertain" else 3.0)
         if fault == "nan":
             twist[0] = np.nan
         elif fault == "out_of_memory":
@@ -55,12 +59,24 @@ class ScriptedPolicy:
             decode_actions(LAYOUT, np.full(LAYOUT.actions, 31_999))
         elif fault == "late":
             time.sleep(0.15)
-        elif fault == "compiles":
-            self.compilations += 1
         elif fault == "hangs":
             while SWITCH.read_text() == "hangs":
                 time.sleep(0.01)
-        return ArmAction(twist, 0.01)
+        self._ticks += 1
+        unknown = np.full(5, np.nan)
+        trace = Trace(
+            None,
+            np.zeros(5, np.int32),
+            entropy,
+            unknown,
+            unknown,
+            (0, 0),
+            0.0,
+            0.0,
+            self._ticks,
+            compiled=fault == "compiles",
+        )
+        return Decision(ArmAction(twist, 0.01), trace)
 
 
 if __name__ == "__main__":
