@@ -53,6 +53,7 @@ setup(
         "gato_ros.cli.episode_verbs": ["*.jinja"],
         "gato_ros.embodiments": ["*.yaml", "*.urdf"],
         "gato_ros.evaluation": ["*.jinja"],
+        "gato_ros.evaluation.loop": ["*.jinja"],
         "gato_ros.models": ["weights/*/*"],
         "gato_ros.nodes.runtime": ["*.xml"],
         "gato_ros.nodes.teleop": ["joysticks/*.yaml"],
@@ -74,7 +75,6 @@ setup(
         "flax",
         "optax",
         "orbax-checkpoint",
-        "grain",
         "safetensors",
         "sentencepiece",
         "protobuf",
@@ -92,6 +92,7 @@ setup(
     # The next three are what `episodes export` writes each format with; view_node shows itself in the last.
     extras_require={
         "sim": ["pybullet"],
+        "babyai": ["minigrid"],
         "text": ["mistral-common"],
         "hdf5": ["h5py"],
         "lerobot": ["pyarrow"],

@@ -15,9 +15,9 @@ import safetensors
 import safetensors.numpy
 from flax.traverse_util import unflatten_dict
 
-from gato_ros.core import checksummed_json as seal
 from gato_ros.core.contract import Contract
 from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.core.records import checksummed_json as seal
 from gato_ros.models.config import GatoConfig, config_from_dict
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import Parameters, count_parameters, flat_names, parameter_shapes

@@ -52,7 +52,6 @@ OPTIONAL = {
     "google.protobuf": "protobuf",
     "tensorboardX": "tensorboardX",
     "orbax.checkpoint": "orbax-checkpoint",
-    "grain": "grain",
     "cv_bridge": "",
     "launch.actions": "",
     "trajectory_msgs.msg": "ros-trajectory-msgs",

@@ -13,7 +13,7 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.evaluation.option_checks import OutFile, OutFolder
 
 if TYPE_CHECKING:
-    from gato_ros.evaluation.loop_report import Report
+    from gato_ros.evaluation.loop.loop_report import Report
     from gato_ros.nodes.runtime.episode_runner import EpisodeRunner
 
 INCIDENTS = "incidents"
@@ -92,7 +92,7 @@ def _progress() -> Iterator:
 def run(options: Options) -> dict:
     policy = _check(options)
     from gato_ros.embodiments import load_embodiment
-    from gato_ros.evaluation.loop_report import Report
+    from gato_ros.evaluation.loop.loop_report import Report
     from gato_ros.nodes.runtime.episode_runner import EpisodeRunner
     from gato_ros.nodes.runtime.node_specs import MANAGER, loop_plan
     from gato_ros.nodes.runtime.process_group import Children

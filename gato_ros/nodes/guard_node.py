@@ -19,7 +19,7 @@ from gato_ros.core.guard.guard import NOT_ARMED
 from gato_ros.core.guard.incident_filter import DEACTIVATED, SHUTDOWN
 from gato_ros.core.guard.settings import PARTS
 from gato_ros.core.guard.verdict import Command, Level, Verdict
-from gato_ros.core.journal import Journaled
+from gato_ros.core.records.journal import Journaled
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.guard import make_guard
 from gato_ros.nodes.guard.command_publisher import CommandPublisher

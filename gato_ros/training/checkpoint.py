@@ -21,8 +21,8 @@ import jax
 from flax import serialization
 from jax.experimental import multihost_utils
 
-from gato_ros.core import checksummed_json as seal
 from gato_ros.core.errors import SetupError
+from gato_ros.core.records import checksummed_json as seal
 from gato_ros.models.config import GatoConfig
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.optimiser import TrainingState

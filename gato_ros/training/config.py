@@ -54,8 +54,8 @@ class TrainingConfig:
     token_noise_bins: CountOrNone = 4
     """Continuous observation tokens move by up to so many bins."""
     blind_share: Share = 0.25
-    """Share of frames whose proprioception is hidden; they train perception only. Without them red's yaw is read
-    off the gripper that is about to grasp it, and not seen."""
+    """Share of frames whose proprioception is hidden; they train perception only. Without them an object's yaw is
+    read off the gripper that is about to grasp it, and not seen."""
     mirror: bool = True
     """Reflect half of the frames left to right, where every observation of the model has a known reflection."""
     seed: Seed = 0

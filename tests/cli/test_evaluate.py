@@ -22,10 +22,10 @@ import psutil
 import pytest
 
 from gato_ros.core.arm_action import ArmAction
-from gato_ros.core.checksummed_json import sealed_text
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import HoldPolicy
+from gato_ros.core.records.checksummed_json import sealed_text
 from gato_ros.data.exports.video import write_film
 from gato_ros.embodiments import load_embodiment
 from gato_ros.evaluation import evaluate

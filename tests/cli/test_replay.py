@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gato_ros.cli import main
-from gato_ros.core.exact_json import encode
 from gato_ros.core.guard.proposal import Proposal
-from gato_ros.core.journal import Journaled
+from gato_ros.core.records.exact_json import encode
+from gato_ros.core.records.journal import Journaled
 from gato_ros.core.timing.freshness import Instant
 from gato_ros.data import messages
 from gato_ros.data.incidents.incident import Topic, write_incident

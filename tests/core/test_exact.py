@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gato_ros.core.exact_json import decode, difference, encode, to_text
 from gato_ros.core.guard.proposal import Proposal
 from gato_ros.core.guard.verdict import Level, Verdict
+from gato_ros.core.records.exact_json import decode, difference, encode, to_text
 from gato_ros.core.timing.pace import Pace
 
 
@@ -62,10 +62,10 @@ def test_a_numpy_scalar_stays_one():
     [
         "os:system",
         "gato_ros.cli:main",
-        "gato_ros.core.checksummed_json:hashlib.sha256",
+        "gato_ros.core.records.checksummed_json:hashlib.sha256",
         "gato_ros.core.guard:Path",
         "gato_ros.core.guard:np",
-        "gato_ros.core.checksummed_json:digest",
+        "gato_ros.core.records.checksummed_json:digest",
     ],
 )
 def test_a_file_can_name_nothing_but_the_values_of_core(name):

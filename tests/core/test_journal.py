@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from gato_ros.core.exact_json import decode, difference, encode
 from gato_ros.core.guard.proposal import Proposal
-from gato_ros.core.journal import STATE_EVERY, Journaled, repeat
+from gato_ros.core.records.exact_json import decode, difference, encode
+from gato_ros.core.records.journal import STATE_EVERY, Journaled, repeat
 from gato_ros.core.timing.freshness import Instant
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.guard import make_guard

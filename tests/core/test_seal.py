@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gato_ros.core.checksummed_json import open_sealed, sealed_text
+from gato_ros.core.records.checksummed_json import open_sealed, sealed_text
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from gato_ros.cli import main
-from gato_ros.core.exact_json import decode, encode
-from gato_ros.core.journal import repeat
+from gato_ros.core.records.exact_json import decode, encode
+from gato_ros.core.records.journal import repeat
 from gato_ros.data import messages
 from gato_ros.data.checks.verification import verify_episode
 from gato_ros.data.episodes.episode import read_episode

@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from gato_ros.core.checksummed_json import sealed_text
 from gato_ros.core.errors import SetupError
+from gato_ros.core.records.checksummed_json import sealed_text
 from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.weights import load_weights, save_weights

@@ -7,8 +7,8 @@ import pytest
 import safetensors.numpy
 
 from gato_ros.cli import main
-from gato_ros.core.checksummed_json import sealed_text
 from gato_ros.core.errors import SetupError
+from gato_ros.core.records.checksummed_json import sealed_text
 from gato_ros.evaluation.policy_source import shipped_policies
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import flat_names

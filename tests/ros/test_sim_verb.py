@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gato_ros.evaluation.loop_record import EpisodeRecord, jerk_figures
+from gato_ros.evaluation.loop.loop_record import EpisodeRecord, jerk_figures
 
 COMMAND = [sys.executable, "-m", "gato_ros", "sim"]
 

@@ -13,7 +13,7 @@ from std_srvs.srv import SetBool, Trigger
 from gato_ros.bench.guard.episode import Trace
 from gato_ros.bench.guard.fault_catalogue import load_catalogue
 from gato_ros.bench.guard.oracle import Oracle
-from gato_ros.core.exact_json import decode
+from gato_ros.core.records.exact_json import decode
 from gato_ros.nodes.messages.clocks import seconds
 from gato_ros.nodes.messages.diagnosis import values_of
 from gato_ros.nodes.runtime.qos import JOURNAL, REPORT

@@ -23,11 +23,10 @@ from gato_ros.models.serving.policy import GatoPolicy
 from gato_ros.sim.grasp import object_faces
 from gato_ros.sim.task import OBJECT_NAMES
 from gato_ros.training.config import TrainingConfig
-from gato_ros.training.examples import BatchMaker, Examples, batches
+from gato_ros.training.examples import Examples, batches
 from gato_ros.training.loop import CURVES, Schedule, portable, train
 from gato_ros.training.objective import SingleStep
 from gato_ros.training.optimiser import start
-from gato_ros.training.pipeline import grain_batches
 
 SUPERVISION = StackingSupervision(sees_patches=False)
 CONFIG = TrainingConfig(steps=8, batch=8, warmup_steps=2)
@@ -173,8 +172,6 @@ def test_batches_are_a_function_of_seed_and_step(examples):
     tail = [batch.action_bins for batch in batches(examples[0], 8, 7, 12, seed=3)]
     for left, right in zip(whole[7:], tail, strict=True):
         np.testing.assert_array_equal(left, right)
-    for left, right in zip(whole[7:], grain_batches(BatchMaker(examples[0], 8, 3), 7, 12, threads=3), strict=True):
-        np.testing.assert_array_equal(left, right.action_bins)
     other = next(iter(batches(examples[0], 8, 0, 1, seed=4))).action_bins
     assert not np.array_equal(whole[0], other)
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gato_ros.cli.replay_parts.layer import Layer
-from gato_ros.core.exact_json import decode, difference
 from gato_ros.core.guard.arbiter import HUMAN
 from gato_ros.core.guard.proposal import Proposal
 from gato_ros.core.guard.verdict import Command
-from gato_ros.core.journal import repeat
+from gato_ros.core.records.exact_json import decode, difference
+from gato_ros.core.records.journal import repeat
 from gato_ros.core.timing.freshness import Instant
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import numpy as np
 
 from gato_ros.cli.replay_parts.layer import Layer
 from gato_ros.core.errors import SetupError
-from gato_ros.core.exact_json import decode
 from gato_ros.core.observation import Observation
+from gato_ros.core.records.exact_json import decode
 from gato_ros.core.timing.freshness import Sample
 
 if TYPE_CHECKING:

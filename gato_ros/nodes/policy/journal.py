@@ -12,10 +12,10 @@ from rclpy.node import Node
 from std_msgs.msg import String
 
 from gato_ros.core.decision import Decision
-from gato_ros.core.exact_json import encode
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
 from gato_ros.core.prompt import Prompt
+from gato_ros.core.records.exact_json import encode
 from gato_ros.core.text import text_from_value
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.messages.clocks import nanoseconds

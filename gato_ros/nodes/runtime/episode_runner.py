@@ -10,9 +10,9 @@ from sensor_msgs.msg import Image, TimeReference
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
-from gato_ros.core.exact_json import decode
+from gato_ros.core.records.exact_json import decode
 from gato_ros.embodiments import Embodiment
-from gato_ros.evaluation.loop_record import EpisodeRecord
+from gato_ros.evaluation.loop.loop_record import EpisodeRecord
 from gato_ros.nodes.messages.clocks import nanoseconds
 from gato_ros.nodes.messages.image import ImageRefused, rgb_from_message
 from gato_ros.nodes.runtime.node_client import FIRST_MOTION_LIMIT_S, LoopClient

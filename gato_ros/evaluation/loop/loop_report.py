@@ -14,7 +14,7 @@ import numpy as np
 from gato_ros.core.files import write_json
 from gato_ros.data.exports.video import side_by_side, write_film
 from gato_ros.embodiments import Embodiment
-from gato_ros.evaluation.loop_record import EpisodeRecord, jerk_figures, percentiles
+from gato_ros.evaluation.loop.loop_record import EpisodeRecord, jerk_figures, percentiles
 
 TEMPLATE = Path(__file__).with_name("loop_report.html.jinja")
 PACKAGES = ("numpy", "jax", "pybullet", "ros-rclpy", "ros-rmw-fastrtps-cpp")

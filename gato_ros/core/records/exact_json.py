@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from gato_ros.core.recorded_names import present_module, recorded_module
+from gato_ros.core.records.recorded_names import present_module, recorded_module
 
 PACKAGE = "gato_ros.core."
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gato_ros.core.exact_json import decode, encode, to_text
+from gato_ros.core.records.exact_json import decode, encode, to_text
 
 STATE_EVERY = 20
 """Calls between two records of the whole object: where doing it again can begin."""

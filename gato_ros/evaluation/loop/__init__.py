@@ -1,0 +1,1 @@
+"""What the verb `sim` saw of the whole loop, and its page."""
