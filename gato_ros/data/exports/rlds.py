@@ -1,10 +1,11 @@
 """Episodes in RLDS form as a TensorFlow Datasets folder of array_records: written and read without TensorFlow.
 
-`tfds.builder_from_directory(FOLDER).as_data_source("train")` reads it; with TensorFlow, `.as_dataset` does.
+`tfds.builder_from_directory(FOLDER).as_data_source("train")` reads it.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,13 @@ import numpy as np
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data.disk_error import disk_error
+from gato_ros.data.exports.example_spool import ExampleSpool
 from gato_ros.data.exports.selection import ACTION_NAMES, Selection, Take, value_names, write_whole
+from gato_ros.data.exports.split_files import SplitFiles
 
 SPLIT, VERSION = "train", "1.0.0"
-EPISODES_PER_FILE = 100
 RECORD_BYTES = 2**30
-"""An episode is one record: three copies of it are in memory at once, and the format ends at 2 GiB."""
+"""An episode is one record. Readers hold it as a whole, several times over, and the format ends at 2 GiB."""
 EARLY = 20
 """After this share of an episode it is clear whether it will have far too much."""
 
@@ -40,6 +42,8 @@ def export_rlds(selection: Selection, target: Path, done: Callable[[str], None] 
             total = _write(folder, selection, done)
         except RuntimeError as error:  # array_record says in words what the disk refused
             raise disk_error(str(error), target) or error from None
+        except OSError as error:  # a file that is open or has no name does not say where it is
+            raise error if error.filename else OSError(error.errno, error.strerror, str(target)) from None
 
     write_whole(target, write)
     return total
@@ -47,28 +51,22 @@ def export_rlds(selection: Selection, target: Path, done: Callable[[str], None] 
 
 def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> int:
     import tensorflow_datasets as tfds
-    from array_record.python.array_record_module import ArrayRecordWriter
     from etils import epath
     from tensorflow_datasets.core.naming import ShardedFileTemplate
 
-    count = len(selection.summaries)
-    files = -(-count // EPISODES_PER_FILE)
+    files, encoder, steps = SplitFiles(folder), None, 0
+    for take in selection.takes():
+        encoder = encoder or _Encoder(selection, take)
+        with encoder.example(take, folder) as example:
+            files.write(example)
+        steps += len(take)
+        done(take.name)
+    files.close()
     names = ShardedFileTemplate(
         data_dir=epath.Path(folder), dataset_name="gato_ros", split=SPLIT, filetype_suffix="array_record"
     )
-    takes = selection.takes()
-    encoder, lengths, size, steps = None, [], 0, 0
-    for number in range(files):
-        writer = ArrayRecordWriter(str(names.sharded_filepath(shard_index=number, num_shards=files)), "group_size:1")
-        lengths.append(min(EPISODES_PER_FILE, count - number * EPISODES_PER_FILE))
-        for _ in range(lengths[-1]):
-            take = next(takes)
-            encoder = encoder or _Encoder(selection, take)
-            record = encoder.record(take)
-            writer.write(record)
-            size, steps = size + len(record), steps + len(take)
-            done(take.name)
-        writer.close()
+    for number, path in enumerate(files.paths):
+        path.rename(names.sharded_filepath(shard_index=number, num_shards=len(files.paths)))
     robot = selection.robot
     info = tfds.core.DatasetInfo(
         builder=tfds.core.DatasetIdentity(name="gato_ros", version=VERSION, data_dir=str(folder), module_name=""),
@@ -78,7 +76,11 @@ def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> i
     info.set_file_format(tfds.core.FileFormat.ARRAY_RECORD)
     info.set_splits(
         tfds.core.splits.SplitDict(
-            [tfds.core.SplitInfo(name=SPLIT, shard_lengths=lengths, num_bytes=size, filename_template=names)]
+            [
+                tfds.core.SplitInfo(
+                    name=SPLIT, shard_lengths=files.lengths, num_bytes=files.bytes, filename_template=names
+                )
+            ]
         )
     )
     info.write_to_directory(str(folder))
@@ -86,7 +88,7 @@ def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> i
 
 
 class _Encoder:
-    """Episodes to records: all by TensorFlow Datasets but the pictures, of which it would make six copies."""
+    """Episodes to examples: all by TensorFlow Datasets but the pictures, of which it would make six copies."""
 
     def __init__(self, selection: Selection, take: Take):
         from tensorflow_datasets.core.example_serializer import ExampleSerializer
@@ -95,27 +97,34 @@ class _Encoder:
         self._rest = _features(selection, replace(take, cameras={}))
         self._serializer = ExampleSerializer(self._rest.get_serialized_info())
 
-    def record(self, take: Take) -> bytes:
-        """Raises SetupError: more pictures than a record can hold."""
-        example = self._serializer.get_tf_example(self._rest.encode_example(_episode(take)))
-        columns = {
-            key: example.features.feature[f"steps/observation/{_flat(key)}"].bytes_list.value for key in take.cameras
-        }
-        size = 0
-        for step, pictures in enumerate(take.pictures() if columns else ()):
-            for key, pixels in pictures.items():
-                png = _png(pixels)
-                columns[key].append(png)
-                size += len(png)
-            # What would end far above the limit is not carried up to it.
-            early = step + 1 == len(take) // EARLY and EARLY * size > 2 * RECORD_BYTES
-            if size > RECORD_BYTES or early:
-                raise SetupError(
-                    expected=f"at most {RECORD_BYTES >> 20} MiB of PNGs in {take.name}, which is one record in RLDS",
-                    got=f"about {size * len(take) // (step + 1) >> 20} MiB, by its first {step + 1} steps",
-                    fix="take --format lerobot or hdf5, or leave the pictures out with --no-images",
-                )
-        return example.SerializeToString()
+    @contextlib.contextmanager
+    def example(self, take: Take, folder: Path) -> Iterator[ExampleSpool]:
+        """The episode's example, its pictures in `folder` while it is needed.
+
+        Raises:
+            SetupError: more pictures than a record can hold.
+            OSError: the disk refuses.
+        """
+        rest = self._serializer.get_tf_example(self._rest.encode_example(_episode(take)))
+        columns = {key: f"steps/observation/{_flat(key)}" for key in take.cameras}
+        with ExampleSpool(rest, columns.values(), folder) as example:
+            for step, pictures in enumerate(take.pictures() if columns else ()):
+                for key, pixels in pictures.items():
+                    example.add(columns[key], _png(pixels))
+                _check_size(take, step + 1, len(example))
+            yield example
+
+
+def _check_size(take: Take, steps: int, size: int) -> None:
+    """Raises SetupError: `size` bytes after so many steps are more than a record should hold, or will be by far."""
+    # What would end far above the limit is not carried up to it.
+    early = steps == len(take) // EARLY and EARLY * size > 2 * RECORD_BYTES
+    if size > RECORD_BYTES or early:
+        raise SetupError(
+            expected=f"at most {RECORD_BYTES >> 20} MiB of PNGs in {take.name}, which is one record in RLDS",
+            got=f"about {size * len(take) // steps >> 20} MiB, by its first {steps} steps",
+            fix="take --format lerobot or hdf5, or leave the pictures out with --no-images",
+        )
 
 
 def _features(selection: Selection, take: Take) -> Any:
