@@ -26,9 +26,12 @@ def writer(kind: str, path: Path):
         from gato_ros.data.exports.hdf5 import export_hdf5
 
         return lambda out: export_hdf5(selection, out / "x.hdf5")
-    if kind == "rlds":
+    if kind.startswith("rlds"):
+        from gato_ros.data.exports import split_files
         from gato_ros.data.exports.rlds import export_rlds
 
+        if kind == "rlds_streamed":
+            split_files.LIBRARY_BYTES = 0
         return lambda out: export_rlds(selection, out / "x")
     from gato_ros.data.exports.lerobot import export_lerobot
 

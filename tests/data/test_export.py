@@ -16,6 +16,8 @@ from gato_ros.data.exports.selection import select, value_names, write_whole
 from tests.data.recordings import FACTS, OPERATED, ROBOT, write
 
 KEY = "basket_front_left/pixels"
+SEVEN_STEPS = 90_000
+"""Bytes of an example between those of four steps and of seven."""
 READER = Path(__file__).with_name("lerobot_reader.py")
 LEROBOT_PYTHON = os.environ.get("LEROBOT_PYTHON", ".venv-peer-lerobot-reader/bin/python")
 """An environment with LeRobot and torch; `make export-readers` makes it."""
@@ -56,12 +58,20 @@ def test_hdf5_is_what_h5py_finds_in_robomimics_places(recorded, tmp_path):
         assert file["data/demo_0/command_source"][:].tolist() == [b"policy"] * 3 + [b"human"] * 4
 
 
-def test_rlds_is_what_tensorflow_datasets_finds(recorded, tmp_path):
+@pytest.mark.parametrize("streamed, files", [(0, 1), (1, 2), (2, 2)])
+def test_rlds_is_what_tensorflow_datasets_finds(recorded, tmp_path, monkeypatch, streamed, files):
+    """With none, the longer, or both of the episodes too large for the library: streamed, each in a file of its own."""
     tfds = pytest.importorskip("tensorflow_datasets", reason="the extra `rlds` is not installed")
+    from gato_ros.data.exports import split_files
     from gato_ros.data.exports.rlds import export_rlds
 
     paths, episodes = recorded
+    streams, write_one = [], split_files.write_one_record
+    monkeypatch.setattr(split_files, "write_one_record", lambda *one: (streams.append(one), write_one(*one)))
+    monkeypatch.setattr(split_files, "LIBRARY_BYTES", (2**28, SEVEN_STEPS, 0)[streamed])
     assert export_rlds(select(paths), tmp_path / "rlds") == 11
+    assert len(streams) == streamed and len(list((tmp_path / "rlds").glob("*.array_record*"))) == files
+    assert not [path for path in (tmp_path / "rlds").iterdir() if path.suffix == ".records"]
     builder = tfds.builder_from_directory(tmp_path / "rlds")
     assert builder.info.splits["train"].num_examples == 2 and ROBOT.digest in builder.info.description
     for episode, found in zip(episodes, builder.as_data_source("train"), strict=True):
