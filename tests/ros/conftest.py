@@ -229,7 +229,7 @@ class Probe:
 
     def call(self, kind, name: str, request):
         client = self.node.create_client(kind, name)
-        self.wait(client.service_is_ready, name)
+        self.wait(client.service_is_ready, f"the service {name}")
         futures, end_s = [client.call_async(request)], time.monotonic() + ANSWER_S
 
         def ask_again() -> None:
@@ -238,7 +238,7 @@ class Probe:
                 futures.append(client.call_async(request))
                 end_s += ANSWER_S
 
-        self.wait(lambda: any(future.done() for future in futures), name, meanwhile=ask_again)
+        self.wait(lambda: any(future.done() for future in futures), f"an answer of {name}", meanwhile=ask_again)
         self.node.destroy_client(client)
         return next(future.result() for future in futures if future.done())
 

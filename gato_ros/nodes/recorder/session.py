@@ -124,8 +124,10 @@ class RecordSession(LoopClient):
         return Take(told["last"].split(":")[0], path, told["last_end"], told["last_flags"], int(told["steps"]))
 
     def _verb(self, verb: str) -> None:
-        answer = self._call(self._verbs[verb], Trigger.Request(), f"the recorder to {verb}")
-        if not answer.success and self._over() == self._finished:
+        # A stop that is repeated is refused, and harmless; a start that is repeated is refused while it records.
+        recording = (lambda: bool(self._told.get("episode"))) if verb == "start" else None
+        answer = self._call(self._verbs[verb], Trigger.Request(), f"the recorder to {verb}", recording)
+        if answer is not None and not answer.success and self._over() == self._finished:
             raise LoopFailed(f"recorder_node refused to {verb}: {answer.message}")
 
     def _hands(self, on: bool) -> None:

@@ -19,6 +19,8 @@ from gato_ros.nodes.runtime.qos import REPORT
 START_LIMIT_S = 90.0
 """Nodes may take this long to come up: the policy compiles first."""
 CALL_LIMIT_S = 30.0
+ANSWER_LIMIT_S = 5.0
+"""No node takes so long over an answer; it may have got lost [s]."""
 FIRST_MOTION_LIMIT_S = 10.0
 
 
@@ -67,10 +69,34 @@ class LoopClient:
             if time.monotonic() > end_s:
                 raise LoopFailed(f"waited {limit_s:g} s for {what}")
 
-    def _call(self, client, request, what: str):
-        future = client.call_async(request)
-        self._wait(future.done, what, CALL_LIMIT_S)
-        return future.result()
+    def _call(self, client, request, what: str, carried_out: Callable[[], bool] | None = None):
+        """The answer to a request.
+
+        On a busy machine a node may answer before it has discovered this client, and the middleware drops that answer.
+        Then the request is made again. What must not be done twice has `carried_out`: whether the node's state shows
+        that it was done; then the answer is None.
+        """
+        futures, asked_s = [client.call_async(request)], time.monotonic()
+
+        def answered() -> bool:
+            nonlocal asked_s
+            if any(future.done() for future in futures):
+                return True
+            if time.monotonic() - asked_s < ANSWER_LIMIT_S:
+                return False
+            if carried_out is not None:
+                return carried_out()
+            futures.append(client.call_async(request))
+            asked_s = time.monotonic()
+            return False
+
+        try:
+            self._wait(answered, what, CALL_LIMIT_S)
+        finally:
+            for future in futures:
+                if not future.done():
+                    client.remove_pending_request(future)
+        return next((future.result() for future in futures if future.done()), None)
 
     def _set(self, client, what: str, **values: object) -> None:
         request = SetParameters.Request(
@@ -91,10 +117,11 @@ class LoopClient:
         """The simulator begins the episode that `seed` draws."""
         self._set(self._set_sim, "the seed", seed=seed)
         before = self._task["episode"]
-        answer = self._call(self._reset_sim, Trigger.Request(), "the simulator to start an episode")
-        if not answer.success:
+        begun = lambda: self._task["episode"] > before
+        answer = self._call(self._reset_sim, Trigger.Request(), "the simulator to start an episode", begun)
+        if answer is not None and not answer.success:
             raise LoopFailed(f"sim_node could not start an episode: {answer.message}")
-        self._wait(lambda: self._task["episode"] > before, "the new episode's state", CALL_LIMIT_S)
+        self._wait(begun, "the new episode's state", CALL_LIMIT_S)
 
     def _arm(self) -> None:
         """The guard refuses until joint states arrive, so ask until it agrees."""
