@@ -6,6 +6,7 @@ A process of its own that nobody waits for: killed, stopped or slow, it costs th
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -189,7 +190,10 @@ class RecorderNode:
         self._sensors.look_anew()
         self._listen_until(lambda: self._sensors.looked_anew, LOOK_LIMIT_S)
         self._sensors.findings(anew=True)
-        self._listen_until(lambda: not self._unheard() and not self._unusable(), HEARING_LIMIT_S - LOOK_LIMIT_S)
+        ready = lambda: self._sensors.come_anew and not self._unheard() and not self._unusable()
+        self._listen_until(ready, HEARING_LIMIT_S - LOOK_LIMIT_S)
+        if not self._sensors.come_anew:
+            self._sensors.findings(anew=True)  # one that has just fallen silent is so for long enough by now
         unheard, unusable = self._unheard(), self._unusable()
         if unheard or unusable:
             # An episode that begins without a sensor loses its first steps, or all of them.
@@ -245,7 +249,9 @@ class RecorderNode:
         for finding in self._sensors.findings():
             if finding.unusable:
                 self._bad[finding.what] = finding
-            self._log_once(finding.what, f"{finding.what}: {finding.found}; {finding.fix}")
+            # The same complaint comes with other figures every time; another one about the same thing is new.
+            words = re.sub(r"[\d.]+", "", finding.found)
+            self._log_once(f"{finding.what}: {words}", f"{finding.what}: {finding.found}; {finding.fix}")
         for topic, (_, why) in self._thread.progress.refused.items():
             self._log_once(f"{topic}: {why}", f"{topic}: a message is refused: {why}")
 

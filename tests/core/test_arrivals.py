@@ -31,6 +31,16 @@ def test_stamps_that_are_missing_repeated_or_go_back_are_counted():
     assert (timing.unstamped, timing.repeated, timing.backwards) == (1, 1, 1)
 
 
+def test_a_stamp_that_stands_is_timed_from_its_first_message_to_its_last():
+    moving = [(1000.0 + 0.1 * i, 0.1 * i) for i in range(5)]
+    standing = [(1000.4, 0.1 * i) for i in range(5, 8)]
+    assert (heard(*moving).timing(0.4).standing, heard(*moving).timing(0.4).stands_s) == (1, 0.0)
+    timing = heard(*moving, *standing).timing(0.8)
+    assert timing.standing == 4 and timing.stands_s == pytest.approx(0.3)
+    assert heard(*moving, *standing, (1000.5, 0.8)).timing(0.8).standing == 1
+    assert heard(*standing).timing(0.8).standing == 3
+
+
 def test_only_the_window_counts():
     arrivals = heard((5000.0, 0.0), *((1000.0 + 0.1 * i, 0.1 * i) for i in range(50, 60)), window_s=1.0)
     assert arrivals.timing(5.9).backwards == 0 and arrivals.timing(5.9).heard == 10

@@ -100,6 +100,14 @@ MISCONFIGURATIONS = [
         BOTH,
     ),
     ("stamps stand still", timed(JOINTS, repeated=399), RED, f"{JOINTS}: stamps", "stand still", BOTH),
+    (
+        "stamps that stopped",
+        timed(JOINTS, repeated=60, standing=61, stands_s=0.6),
+        RED,
+        f"{JOINTS}: stamps",
+        "stand still over 61",
+        BOTH,
+    ),
     ("stamps go back", timed(LEFT, 20.0, backwards=3), RED, f"{LEFT}: stamps", "go back 3 times", P),
     ("old messages repeated", timed(GRIPPER, repeated=100), RED, f"{GRIPPER}: stamps", "100 of 400 repeat", P),
     ("clock ahead", timed(JOINTS, age_s=-0.3), RED, f"{JOINTS}: stamps", "0.300 s in the future", BOTH),
@@ -432,8 +440,15 @@ def test_quality_fits_as_dds_judges_it(offered, asked, said):
 
 UNUSABLE = {
     *("camera missing", "camera in another namespace", "joint states missing", "gripper states missing", "camera mute"),
-    *("no stamps", "stamps stand still", "clock behind", "one side on simulated time"),
-    *("cameras swapped", "frame with a slash", "picture of another size", "joint missing", "joints with a prefix"),
+    *("no stamps", "stamps stand still", "stamps that stopped", "clock behind", "one side on simulated time"),
+    *(
+        "joint states stopped",
+        "cameras swapped",
+        "frame with a slash",
+        "picture of another size",
+        "joint missing",
+        "joints with a prefix",
+    ),
     *("joint doubled", "velocities missing", "joint not a number", "velocity infinite", "gripper of another name"),
     *("gripper not a number", "gripper without force", "simulated time without a clock"),
 }

@@ -173,6 +173,19 @@ def test_a_reason_to_refuse_is_said_by_status_log_stop_and_start(session, name):
         assert names(session.log()[before:], topic, reason)
 
 
+@pytest.mark.parametrize("name", ["silent", "old", "gone"])
+def test_a_start_right_behind_a_sensor_that_stopped_is_refused(session, name):
+    """A message that was under way when it stopped may still pass for a new one, once."""
+    broken, topic, _ = REFUSED[name]
+    session.well()
+    with broken(session), session.ended():
+        start = session.call("start")
+        if start.success:
+            session.call("discard")
+            start = session.call("start")
+        assert not start.success and names(start.message, topic, "no"), start.message
+
+
 @pytest.mark.parametrize("name", POINTED_OUT)
 def test_what_can_be_recorded_all_the_same_is_said_by_start(session, name):
     broken, topic, reason = POINTED_OUT[name]

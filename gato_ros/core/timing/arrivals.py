@@ -28,6 +28,10 @@ class Timing:
     """Stamps that were those of the message before."""
     backwards: int = 0
     """Stamps before those of the message before."""
+    standing: int = 0
+    """Messages at the end that have one stamp."""
+    stands_s: float = 0.0
+    """From the first of these to the last, by receipt [s]."""
 
     @property
     def rate_hz(self) -> float:
@@ -57,6 +61,8 @@ class Arrivals:
             return Timing()
         received, stamps, clock = np.array(self._rows).T
         steps, several = np.diff(stamps), len(received) > 1
+        moved = np.flatnonzero(steps)
+        first = moved[-1] + 1 if moved.size else 0
         return Timing(
             heard=len(received),
             silent_s=float(now_s - received[-1]),
@@ -66,4 +72,6 @@ class Arrivals:
             unstamped=int((stamps == 0.0).sum()),
             repeated=int((steps == 0.0).sum()),
             backwards=int((steps < 0.0).sum()),
+            standing=len(received) - int(first),
+            stands_s=float(received[-1] - received[first]),
         )

@@ -153,10 +153,16 @@ def obeys(listener: Endpoint, seen: Sighting) -> bool:
     return listener.node not in seen.observers and name not in seen.observers and not name.startswith("_ros2cli")
 
 
+def _silence_s(max_age_s: float) -> float:
+    """A sensor that says nothing new for longer than this [s] has stopped."""
+    return max(SILENT_S, 3.0 * max_age_s)
+
+
 def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Finding]:
     what, period_s = f"{sensor.topic}: rate", timing.period_s
-    if timing.silent_s > max(SILENT_S, 3.0 * sensor.max_age_s):
-        return [red(what, f"nothing for {timing.silent_s:.1f} s", "the sensor has stopped: look at its driver")]
+    if timing.silent_s > _silence_s(sensor.max_age_s):
+        said, fix = f"nothing for {timing.silent_s:.1f} s", "the sensor has stopped: look at its driver"
+        return [red(what, said, fix, unusable=True)]
     if timing.heard < 2:
         return [red(what, "one message in all", "raise the sensor's rate: is it published on change only?")]
     said, fix = f"{timing.rate_hz:.1f} Hz", "raise the sensor's rate, or relieve the machine"
@@ -205,11 +211,12 @@ def judge_stamps(topic: str, max_age_s: float, timing: Timing, simulated: bool =
         return [red(what, said, CLOCK_FIX, unusable=True)]
     if simulated and not timing.backwards:
         return []
-    if heard > 2 and timing.repeated == heard - 1:
+    stand = timing.repeated == heard - 1 or timing.stands_s > _silence_s(max_age_s)
+    if heard > 2 and stand:
         return [
             red(
                 what,
-                f"stand still over {heard} messages",
+                f"stand still over {timing.standing or heard} messages",
                 "the driver repeats its last message, or its clock stands: look at both",
                 unusable=True,
             )

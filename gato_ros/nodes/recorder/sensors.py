@@ -53,6 +53,8 @@ class SensorWatch:
         relative = [sensor.topic for sensor in sensors(robot)]
         self._relative = {node.resolve_topic_name(name): name for name in relative}
         self._looked_s: dict[str, float] = {}
+        self._come: set[str] = set()
+        """Topics that something has come on since `look_anew`."""
         self._waiting: list[tuple[Topic, Kept, int]] = []
         self._behind = False
         self._shared = set(relative)
@@ -65,9 +67,12 @@ class SensorWatch:
     def offer(self, heard: Sequence[tuple[Topic, Kept, int]]) -> None:
         """Messages as for `take`; in a process that is behind they wait, for what is recorded may not."""
         self._waiting += heard
+        self._come.update(topic.name for topic, _, _ in heard)
         self._behind = time.monotonic() - heard[0][1].received_s > BEHIND_S
-        if self._behind and len(self._waiting) < MOST_WAITING:
-            return
+        if not self._behind or len(self._waiting) >= MOST_WAITING:
+            self._take_waiting()
+
+    def _take_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             self.take(*one)
@@ -89,19 +94,26 @@ class SensorWatch:
         self._preflight.hear_values(name, message, now)
 
     def look_anew(self) -> None:
-        """Look at the next message of each sensor; `looked_anew` when that is done."""
+        """Look at the next message of each sensor; `looked_anew` when that is done, `come_anew` when all are there."""
         self._looked_s.clear()
+        self._come.clear()
 
     @property
     def looked_anew(self) -> bool:
         """Whether a message of every sensor was looked at since `look_anew`."""
         return len(self._looked_s) == len(self._relative)
 
+    @property
+    def come_anew(self) -> bool:
+        """Whether a message of every sensor has come since `look_anew`; while simulated time stands, none has to."""
+        return self._simulated or self._come >= self._relative.keys()
+
     def findings(self, anew: bool = False) -> list[Finding]:
         """What is not as the contract has it now, as of a moment ago; what is `unusable` comes first."""
         now_s = time.monotonic()
         if anew or now_s - self._judged_s >= (LATEST_S if self._behind else JUDGE_S):
             self._judged_s = now_s
+            self._take_waiting()  # or a sensor would be called silent whose messages are here
             seen = self._preflight.sighting()
             self._shared = {name for name, topic in seen.topics.items() if len(topic.publishers) > 1}
             self._findings = for_recording(self._robot, self._own(seen)) + self._standing_time(seen, now_s)
