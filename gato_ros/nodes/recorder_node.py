@@ -187,6 +187,13 @@ class RecorderNode:
     def _start(self) -> str:
         if self._thread.recording:
             raise SetupError(expected="no running episode", got=self._name, fix="stop, discard or redo it first")
+        free = free_bytes(self._folder) >> 20
+        if free < (needed := self._parameters.start_above_megabytes):
+            raise SetupError(
+                expected=f"{needed} MiB free on the disk of {self._folder}",
+                got=f"{free} MiB",
+                fix="make room, or record to another disk",
+            )
         self._sensors.look_anew()
         self._listen_until(lambda: self._sensors.looked_anew, LOOK_LIMIT_S)
         self._sensors.findings(anew=True)
@@ -205,13 +212,6 @@ class RecorderNode:
             )
             self._node.get_logger().warning(f"no episode begun: {refusal}")
             raise refusal
-        free = free_bytes(self._folder) >> 20
-        if free < (needed := self._parameters.start_above_megabytes):
-            raise SetupError(
-                expected=f"{needed} MiB free on the disk of {self._folder}",
-                got=f"{free} MiB",
-                fix="make room, or record to another disk",
-            )
         task = self._parameter("task")
         now_ns = time.time_ns()
         self._name = (
