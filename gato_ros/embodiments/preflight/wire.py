@@ -153,14 +153,14 @@ def obeys(listener: Endpoint, seen: Sighting) -> bool:
     return listener.node not in seen.observers and name not in seen.observers and not name.startswith("_ros2cli")
 
 
-def _silence_s(max_age_s: float) -> float:
+def silence_s(max_age_s: float) -> float:
     """A sensor that says nothing new for longer than this [s] has stopped."""
     return max(SILENT_S, 3.0 * max_age_s)
 
 
 def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Finding]:
     what, period_s = f"{sensor.topic}: rate", timing.period_s
-    if timing.silent_s > _silence_s(sensor.max_age_s):
+    if timing.silent_s > silence_s(sensor.max_age_s):
         said, fix = f"nothing for {timing.silent_s:.1f} s", "the sensor has stopped: look at its driver"
         return [red(what, said, fix, unusable=True)]
     if timing.heard < 2:
@@ -211,7 +211,7 @@ def judge_stamps(topic: str, max_age_s: float, timing: Timing, simulated: bool =
         return [red(what, said, CLOCK_FIX, unusable=True)]
     if simulated and not timing.backwards:
         return []
-    stand = timing.repeated == heard - 1 or timing.stands_s > _silence_s(max_age_s)
+    stand = timing.repeated == heard - 1 or timing.stands_s > silence_s(max_age_s)
     if heard > 2 and stand:
         return [
             red(

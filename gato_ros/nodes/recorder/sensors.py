@@ -21,7 +21,7 @@ from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.preflight.judge import for_recording
 from gato_ros.embodiments.preflight.robot_snapshot import Sighting
-from gato_ros.embodiments.preflight.wire import sensors
+from gato_ros.embodiments.preflight.wire import sensors, silence_s
 from gato_ros.nodes.preflight.gate import Preflight
 from gato_ros.nodes.recorder.step_segmenter import SENSORS
 
@@ -55,6 +55,11 @@ class SensorWatch:
         self._looked_s: dict[str, float] = {}
         self._come: set[str] = set()
         """Topics that something has come on since `look_anew`."""
+        self._silence_s = {node.resolve_topic_name(one.topic): silence_s(one.max_age_s) for one in sensors(robot)}
+        self._newest_s: dict[str, float] = {}
+        """Topic -> receipt of the newest message of a sensor."""
+        self._fallen_silent: set[str] = set()
+        """Those of which that was judged."""
         self._waiting: list[tuple[Topic, Kept, int]] = []
         self._behind = False
         self._shared = set(relative)
@@ -68,6 +73,7 @@ class SensorWatch:
         """Messages as for `take`; in a process that is behind they wait, for what is recorded may not."""
         self._waiting += heard
         self._come.update(topic.name for topic, _, _ in heard)
+        self._newest_s |= {topic.name: kept.received_s for topic, kept, _ in heard if topic.name in self._silence_s}
         self._behind = time.monotonic() - heard[0][1].received_s > BEHIND_S
         if not self._behind or len(self._waiting) >= MOST_WAITING:
             self._take_waiting()
@@ -111,6 +117,9 @@ class SensorWatch:
     def findings(self, anew: bool = False) -> list[Finding]:
         """What is not as the contract has it now, as of a moment ago; what is `unusable` comes first."""
         now_s = time.monotonic()
+        silent = {name for name, newest_s in self._newest_s.items() if now_s - newest_s > self._silence_s[name]}
+        # Silence takes longest to show: nothing is added to that.
+        anew, self._fallen_silent = anew or bool(silent - self._fallen_silent), silent
         if anew or now_s - self._judged_s >= (LATEST_S if self._behind else JUDGE_S):
             self._judged_s = now_s
             self._take_waiting()  # or a sensor would be called silent whose messages are here
