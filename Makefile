@@ -124,7 +124,7 @@ guard-mutants: venv  ## changes of the guard's mathematics that its tests must n
 # How often each measured fault is injected, and the policy killed; about half an hour. Wants a quiet machine.
 FAULT_REPEAT ?= 35
 FAULT_KILLS ?= 200
-guard-faults: venv  ## every row of docs/safety.md, each reaction timed many times; out/guard/faults.json
+guard-faults: venv  ## every row of docs/reference/safety.md, each reaction timed many times; out/guard/faults.json
 	@$(VENV)/bin/python -m pytest -p no:xdist -m fault --timed --timeout 3600 --fault-repeat $(FAULT_REPEAT) \
 	  --fault-kills $(FAULT_KILLS) --fault-json out/guard/faults.json tests $(ARGS)
 

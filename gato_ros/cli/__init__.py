@@ -30,7 +30,7 @@ VERBS = {
     "tokens": "one step of an episode as a readable table of tokens",
     "episodes": "recordings: `episodes ls`, `verify`, `repair`, `label`, `trash`, `stats`, `view`, `export`",
     "replay": "an incident again: tokens, proposals, verdicts and commands, and where the first differs",
-    "faults": "the fault catalogue: what is noticed, what happens then, what has no test; writes docs/safety.md",
+    "faults": "the fault catalogue: what is noticed, what happens then, what has no test (docs/reference/safety.md)",
     "seal": "seal weights anew whose config.json was edited on purpose, or that are from before seals",
     "contract": "a robot's contract: whether its arm reaches its workspace, and how near it comes to its own bounds",
     "presets": "the model sizes and their parameter counts",

@@ -1,4 +1,4 @@
-"""The fault catalogue: every row, and which have no test; `--page FILE` writes docs/safety.md from it."""
+"""The fault catalogue: every row, and which have no test; `--page FILE` writes docs/reference/safety.md from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Options:
     """What to do with the catalogue."""
 
     page: OutFile | None = None
-    """Write the page for people here (docs/safety.md)."""
+    """Write the page for people here (docs/reference/safety.md)."""
     json: Path | None = None
     """Write the rows here as JSON."""
 
@@ -33,7 +33,7 @@ def run(options: Options) -> dict:
 
 
 def safety_page(rows: dict[str, Fault]) -> str:
-    """docs/safety.md."""
+    """docs/reference/safety.md."""
     import jinja2
 
     groups: dict[str, list[Fault]] = {}

@@ -1,7 +1,8 @@
 """Demonstrations over ROS 2: an operator drives the arm through the guard, a recorder writes one MCAP file per episode.
 
 With a person: 1 starts an episode, 2 ends it as a success, 3 as a failure, 4 throws it away, 5 does it again, 6 marks a
-moment (docs/recording.md has the services, docs/teleop.md the keys and buttons). With the expert that is automatic.
+moment (docs/how-to/recording.md has the services, docs/how-to/teleop.md the keys and buttons). With the expert that is
+automatic.
 """
 
 from __future__ import annotations

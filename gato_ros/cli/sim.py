@@ -44,7 +44,7 @@ class Options:
     json: Path | None = None
     """Write the result to this file too."""
     strip: OutFile | None = None
-    """Also write a PNG of the first episode that stacks: eight moments of both cameras (docs/run.png is one)."""
+    """Also write a PNG of the first episode that stacks: eight moments of both cameras (docs/images/run.png is one)."""
     incidents: bool = True
     """Keep the last 30 s and write them to OUT/incidents when the guard latches; `replay` reads them."""
     managed: bool = False

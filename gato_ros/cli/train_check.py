@@ -9,7 +9,7 @@ from gato_ros.embodiments import Embodiment
 
 
 def check_data(folders: tuple[Path, ...], failures: bool, robot: Embodiment, keys: Iterable[str]) -> None:
-    """Refuse data that would teach something wrong, and say once what is worth knowing (docs/episodes.md).
+    """Refuse data that would teach something wrong, and say once what is worth knowing (docs/how-to/episodes.md).
 
     Args:
         failures: episodes that failed are learned from, too.

@@ -1,4 +1,4 @@
-"""Our side of the Sawyer: one TCP connection to the agent on the robot's ROS 1 side (docs/drivers.md)."""
+"""Our side of the Sawyer: one TCP connection to the agent on the robot's ROS 1 side (docs/how-to/drivers.md)."""
 
 from __future__ import annotations
 

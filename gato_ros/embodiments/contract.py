@@ -270,7 +270,7 @@ class Embodiment(Strict):
             raise SetupError(
                 expected=f"a contract of {self.name} with a section `simulation`",
                 got="none",
-                fix="add it (docs/your_robot.md), or choose another --embodiment",
+                fix="add it (docs/tutorials/your_robot.md), or choose another --embodiment",
             )
         return self.simulation
 

@@ -48,8 +48,8 @@ if UNTESTED := [row for row in ROWS.values() if row.untested]:  # none: no skip 
 def test_the_page_for_people_is_what_the_command_writes(tmp_path):
     with pytest.raises(SystemExit, match="0"):
         main(["faults", "--page", str(tmp_path / "safety.md")])
-    assert (tmp_path / "safety.md").read_text() == (ROOT / "docs/safety.md").read_text(), (
-        "python -m gato_ros faults --page docs/safety.md"
+    assert (tmp_path / "safety.md").read_text() == (ROOT / "docs/reference/safety.md").read_text(), (
+        "python -m gato_ros faults --page docs/reference/safety.md"
     )
     assert all(f"| {name} |" in safety_page(ROWS) for name in ROWS)
 

@@ -121,7 +121,7 @@ def test_no_command_to_it_gets_out_of_its_envelope():
 def test_the_page_about_an_arm_of_ones_own_works_as_it_is_pasted(tmp_path):
     """Its two files, and the checks that take no minute."""
     source = Path(__file__).parents[2]
-    files, checks = re.findall(r"```\n(.*?)```", (source / "docs" / "your_robot.md").read_text(), re.DOTALL)[:2]
+    files, checks = re.findall(r"```\n(.*?)```", (source / "docs/tutorials/your_robot.md").read_text(), re.DOTALL)[:2]
     checks = "".join(line for line in checks.splitlines(True) if "guard fuzz" not in line)
     assert "my_arm.urdf" in files and "contract my_arm" in checks and "presets" in checks
     (tmp_path / "gato_ros").symlink_to(source / "gato_ros")

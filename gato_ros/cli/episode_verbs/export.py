@@ -1,6 +1,6 @@
 """Take episodes to other formats: a LeRobot dataset (v3.0), a TensorFlow Datasets folder in RLDS form, or HDF5.
 
-The recordings stay the archive; an export can be made again at any time. What each keeps: docs/episodes.md.
+The recordings stay the archive; an export can be made again at any time. What each keeps: docs/how-to/episodes.md.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ FORBIDS: dict[str, frozenset[str]] = {
     "unknown_contract": frozenset({EXPORT}),
     "label": frozenset(),
 }
-"""Kind of problem -> what nobody should do with such an episode (docs/episodes.md)."""
+"""Kind of problem -> what nobody should do with such an episode (docs/how-to/episodes.md)."""
 SHOWN = 5
 """Of what repeats, so many are shown with their numbers."""
 

@@ -125,7 +125,11 @@ def judge_guard(robot: Embodiment, seen: Sighting) -> list[Finding]:
     ]
     if guard.message == "latched" and (not waits or speaks_against):
         found.append(
-            red(GUARD, f"latched: {reasons}", f"mend that, then call {GUARD}/reset; docs/safety.md has the reasons")
+            red(
+                GUARD,
+                f"latched: {reasons}",
+                f"mend that, then call {GUARD}/reset; docs/reference/safety.md has the reasons",
+            )
         )
     if off := guard.values.get("off", ""):
         found.append(yellow(f"{GUARD}: parts", f"switched off: {off}", "empty its parameter switched_off"))
@@ -169,7 +173,7 @@ def judge_latency(robot: Embodiment, seen: Sighting) -> list[Finding]:
     if took_ms is None:
         return []
     what, said = "time for an action", f"{took_ms:.1f} ms (99th percentile) of {period_ms:.0f} ms"
-    fix = "a smaller model, another precision, a quicker or quieter machine: docs/scale.md"
+    fix = "a smaller model, another precision, a quicker or quieter machine: docs/benchmarks/scale.md"
     if not took_ms <= period_ms:  # NaN too
         return [red(what, said, fix)]
     return [yellow(what, said, fix) if took_ms > NARROW_SHARE * period_ms else green(what, said)]
