@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv hooks sim test test-jazzy lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance clean
+.PHONY: help venv hooks sim test test-jazzy lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance docs clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -183,6 +183,16 @@ $(JAZZY)/.gato_ros-installed: $(JAZZY_REQUIREMENTS)
 
 test-jazzy: $(JAZZY)/.gato_ros-installed  ## all tests on ROS 2 Jazzy's set of packages (makes .venv-jazzy, about 2 GB)
 	@$(JAZZY)/bin/python -m pytest $(PYTEST_ARGS) $(JAZZY_TESTS)
+
+# An environment of its own: the site's packages need nothing of ours, and ours nothing of theirs.
+DOCS := .venv-docs
+$(DOCS)/.gato_ros-installed: requirements/docs.txt
+	@test -x $(DOCS)/bin/pip || $(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/docs.txt
+	@touch $@
+
+docs: $(DOCS)/.gato_ros-installed  ## these pages as a site in out/site, every warning an error (makes .venv-docs)
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet && echo "open out/site/index.html"
 
 clean:  ## caches and build results; the environment and out/ stay
 	@rm -rf build install log *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

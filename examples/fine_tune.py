@@ -1,6 +1,6 @@
 """Fine-tune a shipped policy on a few demonstrations of another task: fine_tune.py [FOLDER] [DEMONSTRATIONS] [STEPS].
 
-The defaults are quick and show the way; docs/explanation/training.md has what 100 demonstrations and 1,500 steps reach.
+The defaults are quick and show the way; docs/benchmarks/studies.md has what 100 demonstrations and 1,500 steps reach.
 """
 
 import sys

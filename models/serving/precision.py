@@ -97,7 +97,7 @@ def on_gpu(params: dict[str, Any]) -> dict[str, Any]:
     """The same weights as a GPU serves them: queries, keys and values as one matrix, and all matrices outputs first.
 
     A control step has hundreds of small products, and each kernel has its price; and of a matrix with its inputs
-    first XLA makes one row's product by writing all the terms of the sum to memory (docs/benchmarks/scale.md).
+    first XLA makes one row's product by writing all the terms of the sum to memory (docs/benchmarks/speed.md).
     """
 
     def turned(kernel: Any) -> OutputsFirst:

@@ -1,10 +1,11 @@
 """What README and tutorials tell a newcomer to type is typed here, in one folder, page after page.
 
-A comment above a block makes it smaller (`<!-- test: "1000" becomes "2" -->`) or says why it is not run. `make sim` runs
-what the Makefile has for it, with the interpreter of the tests. A block that an earlier page has run is not run again.
+A comment above a block makes it smaller (`<!-- test: "1000" becomes "2" -->`) or says why it is not run. `make sim`
+runs what the Makefile has for it, with the interpreter of the tests. A line of an earlier page is not run again.
 """
 
 import os
+import re
 import subprocess
 import sys
 
@@ -32,29 +33,33 @@ make() {{
 def place(tmp_path_factory):
     """A folder with links to what a clone holds, and the blocks that were run in it."""
     folder = tmp_path_factory.mktemp("newcomer")
-    for name in ("gato_ros", "models", "sim", "launch", "examples"):
+    for name in ("gato_ros", "models", "sim", "launch", "examples", "tests"):
         (folder / name).symlink_to(ROOT / name)
     return folder, set()
 
 
-def script(page_blocks) -> str:
-    """One shell program of a page's blocks, which says where it is."""
+def pieces(block) -> list[str]:
+    """What is not run twice: a Python block, or a line of a shell block that is a whole command."""
+    if block.language == "python":
+        return [f"python - <<'END_OF_BLOCK'\n{block.quick}END_OF_BLOCK"]
+    return block.quick.replace(".venv/bin/python", "python").splitlines()
+
+
+def script(page_blocks, done: set[str]) -> str:
+    """One shell program of a page's blocks, which says where it is; without what was run before."""
     parts = [PRELUDE]
     for block in page_blocks:
-        text = block.quick.replace(".venv/bin/python", "python")
-        if block.language == "python":
-            text = f"python - <<'END_OF_BLOCK'\n{text}END_OF_BLOCK\n"
-        parts.append(f"echo '@@ {block.place}'\n{text}")
-    return "\n".join(parts)
+        parts += [f"echo '@@ {block.place}'", *(piece for piece in pieces(block) if piece not in done)]
+    return "\n".join([*parts, ""])
 
 
 @pytest.mark.ros
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page_runs_as_pasted(page, place):
     folder, done = place
-    todo = [b for b in blocks(page) if b.language in ("bash", "python") and not b.not_run and b.quick not in done]
+    todo = [block for block in blocks(page) if block.language in ("bash", "python") and not block.not_run]
     program = folder / "page.sh"
-    program.write_text(script(todo))
+    program.write_text(script(todo, done))
     ended = subprocess.run(
         ["bash", program.name],
         cwd=folder,
@@ -71,7 +76,7 @@ def test_page_runs_as_pasted(page, place):
     )
     where = [line for line in ended.stdout.splitlines() if line.startswith("@@ ")]
     assert ended.returncode == 0, f"{where[-1:]}\n{ended.stdout[-1500:]}\n{ended.stderr[-3000:]}"
-    done.update(block.quick for block in todo)
+    done |= {piece for block in todo for piece in pieces(block) if re.match(r"make |python ", piece)}
 
 
 @pytest.mark.parametrize("block", [b for b in BLOCKS if b.not_run], ids=lambda block: block.place)

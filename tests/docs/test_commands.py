@@ -1,5 +1,6 @@
-"""Commands that the pages name and no test runs: the verbs' own parsers know every option, ROS's names exist."""
+"""Commands and Python that the pages show and no test runs: options, nodes, parameters and imports exist."""
 
+import ast
 import dataclasses
 import importlib
 import re
@@ -13,6 +14,7 @@ from gato_ros.cli import VERBS
 from gato_ros.nodes.runtime import launch_plan, parameters
 from tests.docs.pages import ROOT, all_pages, blocks, inline_code, makefile_targets
 
+OURS = re.compile(r"\s*(\.venv/bin/)?(python -m gato_ros|make [a-z]|ros2 (run|launch) gato)")
 SHELL = ("bash", "sh", "")
 NODES = {path.stem for path in (ROOT / "gato_ros/nodes").glob("*.py")} - {"__init__"}
 
@@ -68,3 +70,21 @@ def test_command_is_known(page, line):
         parse_verb(words[3:])
     else:
         check_node(words[2].rsplit(".", 1)[1], words)
+
+
+def test_wrong_option_is_found():
+    with pytest.raises(SystemExit):
+        parse_verb(["sim", "--episode-count", "3"])
+    with pytest.raises(AssertionError):
+        check_node("guard_node", ["-p", "rate:=20"])
+
+
+PYTHON = [block for page in all_pages() for block in blocks(page) if block.language == "python"]
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.place)
+def test_python_block_imports_what_exists(block):
+    for node in ast.walk(ast.parse(block.text)):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("gato_ros"):
+            module = importlib.import_module(node.module)
+            assert [name.name for name in node.names if not hasattr(module, name.name)] == []

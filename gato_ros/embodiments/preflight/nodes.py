@@ -173,7 +173,7 @@ def judge_latency(robot: Embodiment, seen: Sighting) -> list[Finding]:
     if took_ms is None:
         return []
     what, said = "time for an action", f"{took_ms:.1f} ms (99th percentile) of {period_ms:.0f} ms"
-    fix = "a smaller model, another precision, a quicker or quieter machine: docs/benchmarks/scale.md"
+    fix = "a smaller model, another precision, a quicker or quieter machine: docs/benchmarks/speed.md"
     if not took_ms <= period_ms:  # NaN too
         return [red(what, said, fix)]
     return [yellow(what, said, fix) if took_ms > NARROW_SHARE * period_ms else green(what, said)]
