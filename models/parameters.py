@@ -134,7 +134,7 @@ def _convolution(kernel: int, inputs: int, outputs: int, gain: float = 1.4) -> _
 def _embedding(config: GatoConfig, layout: TokenLayout) -> _Starts:
     width, scale = config.width, config.width**-0.5
     actions = _Start((1, width)) if config.action_positions == "shared" else _Start((layout.actions, width), scale)
-    starts = {
+    return {
         "table": _Start((table_rows(config), width), scale),
         **(
             {name: _Start((PATCH_POSITIONS, width), scale) for name in ("patch_row", "patch_column")}
@@ -144,9 +144,6 @@ def _embedding(config: GatoConfig, layout: TokenLayout) -> _Starts:
         "local_position": _Start((max(LOCAL_POSITIONS, layout.observation_tokens + 1), width), scale),
         "action_position": actions,
     }
-    if config.attention_positions == "learned":
-        starts["sequence_position"] = _Start((config.context_tokens or layout.step_tokens, width), scale)
-    return starts
 
 
 def _fourier(width: int) -> Float[np.ndarray, "bins width"]:

@@ -47,8 +47,6 @@ def decoder(
     if pieces is not None:
         mask = mask & (pieces[:, None, :, None] == pieces[:, None, None, :])
     codes = distance_codes(config, length)
-    if config.attention_positions == "learned":
-        x = x + params["sequence_position"][:length]
     early = None
     for i in range(config.layers):
         keep = outputs if i == config.layers - 1 else None

@@ -39,10 +39,10 @@ class Sequences:
     validation: Windows
 
     def __post_init__(self) -> None:
-        if self.model.action_decoding != "autoregressive" or self.model.attention_positions == "learned":
+        if self.model.action_decoding != "autoregressive":
             raise SetupError(
-                expected="an autoregressive model with relative positions or none",
-                got=f"{self.model.action_decoding}, {self.model.attention_positions}",
+                expected="an autoregressive model",
+                got=self.model.action_decoding,
                 fix="choose another preset",
             )
         window = self.model.context_tokens / self.layout.step_tokens

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from gato_ros.core.errors import SetupError
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import layer_norm
@@ -36,17 +35,7 @@ def empty(config: GatoConfig, slots: int) -> Memory:
 
 
 def position_keys(params: Parameters, config: GatoConfig, slots: int) -> tuple[PositionKeys, ...] | None:
-    """Per layer the codes of all distances; they depend on weights only. None for a model without positions.
-
-    Raises:
-        SetupError: learned positions, which change as the window slides.
-    """
-    if config.attention_positions == "learned":
-        raise SetupError(
-            expected="attention_positions relative or none where tokens are remembered",
-            got="learned",
-            fix="learned positions change as the window slides: use another configuration",
-        )
+    """Per layer the codes of all distances; they depend on weights only. None for a model without positions."""
     if config.attention_positions == "none":
         return None
     codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)

@@ -162,7 +162,7 @@ def test_skew_is_the_relative_distance(attention):
     [
         {},
         {"attention_positions": "none", "separator_position": "local"},
-        {"attention_positions": "learned", "action_positions": "distinct"},
+        {"action_positions": "distinct"},
         {"dropout": 0.1, "stochastic_depth": 0.1, "rematerialise": True},
         {"compute": "bfloat16", "continuous_rows": "random"},
     ],

@@ -115,7 +115,6 @@ def test_the_seed_decides_and_the_end_piece_stops(text_config, text_params, smal
 def test_what_cannot_generate_is_refused(text_config, text_params, small_vocabulary, prompt):
     for changed, message in (
         (replace(text_config, vocabulary=None), "knows text"),
-        (replace(text_config, attention_positions="learned"), "relative or none"),
         (replace(text_config, action_positions="distinct"), "action_positions"),
     ):
         with pytest.raises(SetupError, match=message):

@@ -100,6 +100,7 @@ def test_configs_survive_json(name):
     [
         ({"widht": 3}, "width"),
         ({"step_attention": "casual"}, "causal"),
+        ({"attention_positions": "learned"}, "none, relative"),
         ({"crop": {"botom": 3}}, "botom"),
         ({"action_decoding": "autoregressive"}, "one_pass"),
         ({"auxiliary_early_layer": 9}, "auxiliary_early_layer"),

@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import pytest
 
-from gato_ros.core.errors import SetupError
 from gato_ros.models.analysis.uncached_step import RecomputedStep
 from gato_ros.models.gato import sequence_features
 from gato_ros.models.layout import token_layout
@@ -158,12 +157,6 @@ def test_ring_of_the_paper(embodiment):
     layout = token_layout(embodiment.spec, config)
     slots = streaming.ring_slots(config, layout)
     assert slots % layout.step_tokens == 0 and slots >= 1024 + 152 - 1
-
-
-def test_learned_positions_do_not_stream(episode):
-    params, config, layout, _ = episode
-    with pytest.raises(SetupError, match="learned"):
-        streaming.relative_keys(params, replace(config, attention_positions="learned"), layout)
 
 
 def test_recomputing_chooses_what_streaming_chooses(episode):
