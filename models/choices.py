@@ -12,7 +12,7 @@ from jaxtyping import Float
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import TokenLayout
-from gato_ros.models.parameters import continuous_rows
+from gato_ros.models.table import continuous_rows
 
 
 def choice_rows(

@@ -16,13 +16,15 @@ from jaxtyping import Bool, Float, Int
 from gato_ros.core.errors import SetupError
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.embedding import product
 from gato_ros.models.errors import NonFiniteError
+from gato_ros.models.layers import product
 from gato_ros.models.mixed_sequence import embed_sequence, place_vectors, require_mixed
-from gato_ros.models.parameters import Parameters, table_row
+from gato_ros.models.network import Gato
 from gato_ros.models.segments import SequenceTokens, Step, pack
 from gato_ros.models.serving.kv_cache import Memory, advance, empty, position_keys
 from gato_ros.models.serving.kv_cache_attention import PositionKeys
+from gato_ros.models.state import Parameters, merge
+from gato_ros.models.table import table_row
 from gato_ros.models.vocabulary import vocabulary_of
 
 PROMPT_MULTIPLE = 64
@@ -105,9 +107,10 @@ def read_prompt(
 
     The keys of its padding are written too; each is overwritten by the token that takes its slot before any sees it.
     """
-    nothing = Context(empty(config, slots), position_keys(params, config, slots))
-    features, context = _advance(params, config, nothing, embed_sequence(params, config, tokens), jnp.int32(0))
-    return _logits(params, config, features[0, tokens.count[0] - 1]), context
+    model = merge(params, config)
+    nothing = Context(empty(config, slots), position_keys(model, slots))
+    features, context = _advance(model, nothing, embed_sequence(model.embedding, tokens), jnp.int32(0))
+    return _logits(model, features[0, tokens.count[0] - 1]), context
 
 
 @partial(jax.jit, static_argnames="config", donate_argnames="context")
@@ -122,9 +125,10 @@ def read_token(
 ) -> tuple[Float[Array, " pieces"], Context]:
     """Logits of the token after the text token `chosen`, which is the `index`-th of the sequence and the `place`-th of
     its time-step, and the context with it."""
-    x = params["table"][table_row(config, chosen)] + place_vectors(params, place)
-    features, context = _advance(params, config, context, x[None, None], index)
-    return _logits(params, config, features[0, 0]), context
+    model = merge(params, config)
+    x = model.embedding.table.array[table_row(config, chosen)] + place_vectors(model.embedding, place)
+    features, context = _advance(model, context, x[None, None], index)
+    return _logits(model, features[0, 0]), context
 
 
 @partial(jax.jit, static_argnames="sampling")
@@ -146,15 +150,16 @@ def choose(
 
 
 def _advance(
-    params: Parameters, config: GatoConfig, context: Context, x: Float[Array, "1 length width"], start: Array
+    model: Gato, context: Context, x: Float[Array, "1 length width"], start: Array
 ) -> tuple[Float[Array, "1 length width"], Context]:
     """Features of the tokens from `start` on, and the context with them."""
     slots = context.memory.keys[0].shape[1]
     distance = start + jnp.arange(x.shape[1])[:, None] - jnp.arange(slots)[None]
-    mask = (distance >= 0) & (distance < config.context_tokens)
-    features, memory = advance(params, config, context.relative, context.memory, x, start, mask)
+    mask = (distance >= 0) & (distance < model.config.context_tokens)
+    features, memory = advance(model, context.relative, context.memory, x, start, mask)
     return features, context._replace(memory=memory)
 
 
-def _logits(params: Parameters, config: GatoConfig, feature: Float[Array, " width"]) -> Float[Array, " pieces"]:
-    return product(config, feature[None], params["table"][: config.text_rows].T)[0]
+def _logits(model: Gato, feature: Float[Array, " width"]) -> Float[Array, " pieces"]:
+    table, config = model.embedding.table.array, model.config
+    return product(config, feature[None], table[: config.text_rows].T)[0]

@@ -10,11 +10,13 @@ from jaxtyping import Float
 from gato_ros.core.errors import SetupError
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.embedding import normalise_pixels, patch_block, patch_codes, product
+from gato_ros.models.embedding import Embedding
 from gato_ros.models.loss import masked_cross_entropy
-from gato_ros.models.parameters import Parameters, table_row
+from gato_ros.models.network import Gato
+from gato_ros.models.patches import normalise_pixels
 from gato_ros.models.segments import ACTION, SequenceTokens
-from gato_ros.models.transformer import decoder
+from gato_ros.models.state import Parameters, merge
+from gato_ros.models.table import table_row
 
 
 def require_mixed(config: GatoConfig) -> None:
@@ -29,28 +31,28 @@ def require_mixed(config: GatoConfig) -> None:
 
 
 def embed_sequence(
-    params: Parameters, config: GatoConfig, tokens: SequenceTokens, rng: Array | None = None
+    embedding: Embedding, tokens: SequenceTokens, rng: Array | None = None
 ) -> Float[Array, "batch length width"]:
     """Vectors of a batch of packed sequences; with `rng`, patch positions are drawn from their interval (App. C.3)."""
-    x = params["table"][table_row(config, jnp.asarray(tokens.ids))]
+    x = embedding.table.array[table_row(embedding.config, jnp.asarray(tokens.ids))]
     if tokens.patches.shape[1]:
-        if "stem" not in params:
+        if embedding.stem is None:
             raise SetupError(expected="a model that sees images", got="one without", fix="leave the images out")
         low, high = (jnp.asarray(tokens.patch_intervals)[..., i] for i in (0, 1))
         index = (low + high) // 2 if rng is None else jax.random.randint(rng, low.shape, low, high)
-        patches = patch_block(params["stem"], config, normalise_pixels(config, tokens.patches))
+        patches = embedding.stem(normalise_pixels(embedding.config, tokens.patches))
         batch = jnp.arange(x.shape[0])[:, None]
         # An unused patch stands at `length`, which is outside.
-        x = x.at[batch, tokens.patch_tokens].set(patches + patch_codes(params, index), mode="drop")
-    return x + place_vectors(params, tokens.place)
+        x = x.at[batch, tokens.patch_tokens].set(patches + embedding.patch_codes(index), mode="drop")
+    return x + place_vectors(embedding, tokens.place)
 
 
-def place_vectors(params: Parameters, place: Array) -> Float[Array, "... width"]:
+def place_vectors(embedding: Embedding, place: Array) -> Float[Array, "... width"]:
     """The local position of each place; observations longer than the table share its last row."""
-    local, place = params["local_position"], jnp.asarray(place)
+    local, place = embedding.local_position.array, jnp.asarray(place)
     vectors = local[jnp.clip(place, 0, local.shape[0] - 1)]
     # Neither the padding nor, by default, the separator has one.
-    others = jnp.where((place == ACTION)[..., None], params["action_position"][0], 0.0)
+    others = jnp.where((place == ACTION)[..., None], embedding.action_position.array[0], 0.0)
     return jnp.where((place >= 0)[..., None], vectors, others)
 
 
@@ -59,9 +61,7 @@ def mixed_features(
 ) -> Float[Array, "batch length width"]:
     """Normed features of every token. With `rng` the pass is a training pass."""
     require_mixed(config)
-    position_rng, layer_rng = (None, None) if rng is None else jax.random.split(rng)
-    features, _ = decoder(params, config, embed_sequence(params, config, tokens, position_rng), rng=layer_rng)
-    return features
+    return _features(merge(params, config), tokens, rng)
 
 
 def mixed_loss(
@@ -73,8 +73,14 @@ def mixed_loss(
     """
     if train and rng is None:
         raise ValueError("training draws patch positions and dropout: give rng")
-    features = mixed_features(params, config, tokens, rng if train else None)
-    logits = product(config, features[:, :-1], params["table"].T)
+    require_mixed(config)
+    model = merge(params, config)
+    logits = model.row_logits(_features(model, tokens, rng if train else None)[:, :-1])
     return masked_cross_entropy(
         logits, table_row(config, jnp.asarray(tokens.ids)[:, 1:]), jnp.asarray(tokens.predicted)[:, 1:]
     )
+
+
+def _features(model: Gato, tokens: SequenceTokens, rng: Array | None) -> Float[Array, "batch length width"]:
+    position_rng, layer_rng = (None, None) if rng is None else jax.random.split(rng)
+    return model.transformer(embed_sequence(model.embedding, tokens, position_rng), rng=layer_rng)[0]

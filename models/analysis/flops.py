@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import BINS, TokenLayout
-from gato_ros.models.parameters import table_rows
 from gato_ros.models.serving.streaming import ring_slots
+from gato_ros.models.table import table_rows
 
 _WEIGHT_BYTES = {"float32": (4, 4), "bfloat16": (2, 2), "bfloat16_weights": (2, 2), "mixed": (2, 4), "int8": (1, 1)}
 """Bytes of a weight in many rows at once, and in a decode."""

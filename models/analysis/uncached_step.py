@@ -12,7 +12,8 @@ import numpy as np
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import sequence_features
 from gato_ros.models.layout import CONTINUOUS_START, TokenLayout
-from gato_ros.models.parameters import Parameters, continuous_rows, init
+from gato_ros.models.parameters import Parameters, init
+from gato_ros.models.table import continuous_rows
 from gato_ros.models.tokenizer import StepTokens
 
 

@@ -9,13 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gato_ros.models.attention import split_heads
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import forward_step
+from gato_ros.models.layers import product
 from gato_ros.models.layout import TokenLayout
-from gato_ros.models.parameters import Parameters
+from gato_ros.models.positions import distance_codes
 from gato_ros.models.serving import streaming
+from gato_ros.models.state import Parameters
 from gato_ros.models.tokenizer import StepTokens
-from gato_ros.models.transformer import with_position_keys
 
 
 class Chosen(NamedTuple):
@@ -38,6 +40,20 @@ def _confidence(layout: TokenLayout, logits: jax.Array, ids: jax.Array) -> jax.A
     poison = 0.0 * logits.sum(-1)
     chosen = jnp.take_along_axis(log_probability, (ids - layout.action_start)[..., None], -1)[..., 0]
     return jnp.stack([best - others.max(-1), entropy, jnp.exp(chosen)]) + poison
+
+
+def with_position_keys(params: Parameters, config: GatoConfig, length: int) -> Parameters:
+    """The parameters with every layer's `position_keys` of a fixed length: they depend on the weights only."""
+    codes = distance_codes(config, length)
+    if codes is None:
+        return params
+    keys_of = jax.jit(lambda kernel, codes: split_heads(config, product(config, codes, kernel)))
+
+    def of_layer(layer: Parameters) -> Parameters:
+        known = keys_of(layer["relative"], codes).astype(config.compute)
+        return {**{name: value for name, value in layer.items() if name != "relative"}, "position_keys": known}
+
+    return {**params, "layers": {name: of_layer(layer) for name, layer in params["layers"].items()}}
 
 
 class OnePass:

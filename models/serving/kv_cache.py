@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from gato_ros.models.arrays import Array
+from gato_ros.models.attention import split_heads
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.embedding import layer_norm
-from gato_ros.models.parameters import Parameters
+from gato_ros.models.network import Gato
+from gato_ros.models.positions import sinusoids
 from gato_ros.models.serving.kv_cache_attention import PositionKeys, attend_slots
-from gato_ros.models.transformer import feed_forward, projections, sinusoids, split_heads
-from gato_ros.models.transformer import position_keys as of_distances
+from gato_ros.models.transformer import Block
 
 
 class Memory(NamedTuple):
@@ -34,23 +34,23 @@ def empty(config: GatoConfig, slots: int) -> Memory:
     return Memory(zeros(), zeros())
 
 
-def position_keys(params: Parameters, config: GatoConfig, slots: int) -> tuple[PositionKeys, ...] | None:
+def position_keys(model: Gato, slots: int) -> tuple[PositionKeys, ...] | None:
     """Per layer the codes of all distances; they depend on weights only. None for a model without positions."""
+    config = model.config
     if config.attention_positions == "none":
         return None
     codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
 
-    def of_layer(layer: Parameters) -> PositionKeys:
-        once = of_distances(layer, config, codes).swapaxes(0, 1).astype(config.compute)
+    def of_block(block: Block) -> PositionKeys:
+        once = block.attention.distances(codes).swapaxes(0, 1).astype(config.compute)
         # Not in the prefill's bfloat16: XLA would make float32 of all of it in every call, 38 MiB that fault.
         return PositionKeys(once, jnp.concatenate([once, once], 1))
 
-    return tuple(of_layer(layer) for _, layer in sorted(params["layers"].items()))
+    return tuple(of_block(block) for block in model.transformer.layers)
 
 
 def advance(
-    params: Parameters,
-    config: GatoConfig,
+    model: Gato,
     relative: tuple[PositionKeys, ...] | None,
     memory: Memory,
     x: Float[Array, "1 length width"],
@@ -63,15 +63,15 @@ def advance(
         mask: True where a new token (row) sees a slot.
     """
     keys, values, x = list(memory.keys), list(memory.values), x[0]
-    for i, (_, layer) in enumerate(sorted(params["layers"].items())):
-        normed = layer_norm(layer["norm_attention"], x)
-        query, key, value = (_heads_first(config, part) for part in projections(layer, config, normed))
+    for i, block in enumerate(model.transformer.layers):
+        normed = block.norm_attention(x)
+        query, key, value = (_heads_first(model.config, part) for part in block.attention.projections(normed))
         keys[i] = jax.lax.dynamic_update_slice_in_dim(keys[i], key.astype(keys[i].dtype), start, 1)
         values[i] = jax.lax.dynamic_update_slice_in_dim(values[i], value.astype(values[i].dtype), start, 1)
         codes = None if relative is None else relative[i]
-        x = x + attend_slots(layer, config, query, keys[i], values[i], mask, codes, start)
-        x = x + feed_forward(layer, config, x)
-    return layer_norm(params["final_norm"], x)[None], Memory(tuple(keys), tuple(values))
+        x = x + attend_slots(block.attention, query, keys[i], values[i], mask, codes, start)
+        x = x + block.feed_forward(block.norm_feed_forward(x))
+    return model.transformer.final_norm(x)[None], Memory(tuple(keys), tuple(values))
 
 
 def _heads_first(config: GatoConfig, x: Float[Array, "length inner"]) -> Float[Array, "heads length size"]:

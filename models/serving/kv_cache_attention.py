@@ -16,10 +16,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from gato_ros.models.arrays import Array
+from gato_ros.models.attention import MASKED, Attention, fused
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.embedding import product
-from gato_ros.models.parameters import Parameters
-from gato_ros.models.transformer import MASKED, einsum, fused, skew
+from gato_ros.models.layers import einsum
+from gato_ros.models.positions import skew
 
 
 class PositionKeys(NamedTuple):
@@ -37,8 +37,7 @@ above 32 MiB it takes from the system anew in every call; the page faults alone 
 
 
 def attend_slots(
-    layer: Parameters,
-    config: GatoConfig,
+    attention: Attention,
     queries: Float[Array, "heads length size"],
     keys: Float[Array, "heads slots size"],
     values: Float[Array, "heads slots size"],
@@ -51,14 +50,15 @@ def attend_slots(
     Args:
         relative: None where only content counts.
     """
-    content, biased, codes = queries, None, None
+    config, content, biased, codes = attention.config, queries, None, None
     if relative is not None:
-        content, biased = (queries + layer[name][:, None] for name in ("content_bias", "position_bias"))
+        content = queries + attention.content_bias.array[:, None]
+        biased = queries + attention.position_bias.array[:, None]
         codes = relative.once if queries.shape[1] < config.head_size else relative.twice
     heads, mix = (content, biased, keys, values, codes), partial(_mix, config, mask, start)
     count = _heads_at_once(config, *mask.shape)
     mixed = mix(heads) if count == config.heads else _in_turns(mix, heads, count)
-    return product(config, mixed.swapaxes(0, 1).reshape(queries.shape[1], -1), layer["output"])
+    return attention.output(mixed.swapaxes(0, 1).reshape(queries.shape[1], -1))
 
 
 def _heads_at_once(config: GatoConfig, length: int, slots: int) -> int:

@@ -8,7 +8,6 @@ actions are decoded one by one. The last action's key is written by the next chu
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -18,11 +17,12 @@ from jaxtyping import Float
 from gato_ros.models.arrays import Array
 from gato_ros.models.choices import choice_rows, legal
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.embedding import embed_actions, embed_observation, product
+from gato_ros.models.layers import product
 from gato_ros.models.layout import TokenLayout
-from gato_ros.models.parameters import Parameters
+from gato_ros.models.network import Gato
 from gato_ros.models.serving.kv_cache import Memory, advance, empty, position_keys
 from gato_ros.models.serving.kv_cache_attention import PositionKeys
+from gato_ros.models.state import Parameters, merge
 from gato_ros.models.tokenizer import StepTokens
 
 
@@ -46,7 +46,7 @@ def ring_slots(config: GatoConfig, layout: TokenLayout) -> int:
 
 def relative_keys(params: Parameters, config: GatoConfig, layout: TokenLayout) -> tuple[PositionKeys, ...] | None:
     """`position_keys` of the ring's slots."""
-    return position_keys(params, config, ring_slots(config, layout))
+    return position_keys(merge(params, config), ring_slots(config, layout))
 
 
 def empty_memory(config: GatoConfig, layout: TokenLayout) -> Memory:
@@ -76,18 +76,18 @@ def stream_step(
         likeliest: as for `choose`.
     """
     start, filled = _place(config, layout, step)
-    run = partial(_advance, params, relative, config=config)
-    observed = _observation_chunk(params, config, layout, tokens, last_action_id)
-    features, memory = _prefill(params, relative, memory, observed, start, filled, config=config)
-    head = choice_rows(config, layout, params["table"]).T
+    model = merge(params, config)
+    observed = _observation_chunk(model, layout, tokens, last_action_id)
+    features, memory = _advance(_prefilling(params, config), relative, memory, observed, start, filled)
+    head = choice_rows(config, layout, model.embedding.table.array).T
     logits = legal(layout, product(config, features[0, -1], head), 0)
     chunk = layout.observation_tokens + 2
 
     def decode_next(carry: tuple, index: Array) -> tuple:
         memory, logits = carry
         chosen = choose(config, layout, logits, jax.random.fold_in(rng, index), likeliest)
-        x = embed_actions(params, config, jnp.reshape(chosen, (1, 1)), index)
-        features, memory = run(memory, x, start + chunk + index, filled + chunk + index)
+        x = model.embedding.actions(jnp.reshape(chosen, (1, 1)), index)
+        features, memory = _advance(model, relative, memory, x, start + chunk + index, filled + chunk + index)
         after = legal(layout, product(config, features[0, 0], head), index + 1)
         return (memory, after), (chosen, logits)
 
@@ -114,19 +114,21 @@ def absorb_step(
         action_ids: [actions]; the last one is written by the step after, as its `last_action_id`.
     """
     start, filled = _place(config, layout, step)
-    chunk = _observation_chunk(params, config, layout, tokens, last_action_id)
+    model = merge(params, config)
+    chunk = _observation_chunk(model, layout, tokens, last_action_id)
     # Two chunks, as in decoding: the whole step at once would need a larger ring.
-    _, memory = _prefill(params, relative, memory, chunk, start, filled, config=config)
-    length, actions = chunk.shape[1], embed_actions(params, config, jnp.asarray(action_ids)[None, :-1])
-    return _advance(params, relative, memory, actions, start + length, filled + length, config=config)[1]
+    _, memory = _advance(_prefilling(params, config), relative, memory, chunk, start, filled)
+    length, actions = chunk.shape[1], model.embedding.actions(jnp.asarray(action_ids)[None, :-1])
+    return _advance(model, relative, memory, actions, start + length, filled + length)[1]
 
 
-def _prefill(params: Parameters, *inputs: Any, config: GatoConfig) -> tuple[Array, Memory]:
-    """Many rows at once may be worth another precision than the decodes (models/serving/precision.py)."""
+def _prefilling(params: Parameters, config: GatoConfig) -> Gato:
+    """The model for many rows at once, which may be worth another precision than the decodes
+    (models/serving/precision.py)."""
     params = {**params, **params.get("prefill", {})}
     if getattr(params["layers"]["00"].get("query"), "dtype", None) == jnp.bfloat16:
         config = replace(config, compute="bfloat16")
-    return _advance(params, *inputs, config=config)
+    return merge(params, config)
 
 
 def same_place(config: GatoConfig, layout: TokenLayout, step: int) -> int:
@@ -142,10 +144,10 @@ def _place(config: GatoConfig, layout: TokenLayout, step: Any) -> tuple[Any, Any
 
 
 def _observation_chunk(
-    params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens, last_action_id: Any
+    model: Gato, layout: TokenLayout, tokens: StepTokens, last_action_id: Any
 ) -> Float[Array, "1 length width"]:
-    observation = embed_observation(params, config, layout, StepTokens(tokens.patches[None], tokens.ids[None]))
-    last = embed_actions(params, config, jnp.reshape(last_action_id, (1, 1)), layout.actions - 1)
+    observation = model.embedding.observation(layout, StepTokens(tokens.patches[None], tokens.ids[None]))
+    last = model.embedding.actions(jnp.reshape(last_action_id, (1, 1)), layout.actions - 1)
     return jnp.concatenate([last, observation], 1)
 
 
@@ -170,14 +172,12 @@ def choose(
 
 
 def _advance(
-    params: Parameters,
+    model: Gato,
     relative: tuple[PositionKeys, ...] | None,
     memory: Memory,
     x: Array,
     start: Array,
     filled: Array,
-    *,
-    config: GatoConfig,
 ) -> tuple[Array, Memory]:
     """Features [1 length width] of new tokens whose keys go to the slots from `start`.
 
@@ -188,5 +188,5 @@ def _advance(
     index = jnp.arange(length)[:, None]
     distance = start + index - jnp.arange(slots)[None]
     distance = jnp.where(distance < 0, distance + slots, distance)
-    mask = (distance < config.context_tokens) & (distance < filled + index)
-    return advance(params, config, relative, memory, x, start, mask)
+    mask = (distance < model.config.context_tokens) & (distance < filled + index)
+    return advance(model, relative, memory, x, start, mask)

@@ -9,14 +9,19 @@ import pytest
 from jaxtyping import install_import_hook
 
 CHECKED = [
+    "attention",
     "embedding",
     "gato",
     "generation",
+    "layers",
     "loss",
     "mixed_sequence",
-    "parameters",
+    "network",
+    "patches",
+    "positions",
     "serving.kv_cache_attention",
     "serving.streaming",
+    "table",
     "transformer",
 ]
 with install_import_hook([f"gato_ros.models.{name}" for name in CHECKED], "beartype.beartype"):

@@ -11,9 +11,9 @@ from gato_ros.models import gato
 from gato_ros.models.config import Convolution
 from gato_ros.models.layout import token_layout
 from gato_ros.models.loss import action_loss, loss_mask, masked_cross_entropy
+from gato_ros.models.positions import distance_codes, position_scores, skew
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import StepTokens, tokenize, tokenize_actions
-from gato_ros.models.transformer import distance_codes, position_scores, skew
 
 ONE, MANY = PRESETS["debug_one_pass"], PRESETS["debug"]
 forward_step = jax.jit(gato.forward_step, static_argnums=(1, 2), static_argnames="train")
@@ -77,13 +77,14 @@ def test_training_pass_draws_and_evaluation_does_not(one):
 
 def test_stem_sees_the_neighbouring_patch(embodiment, observations, fresh):
     """A cube on a patch border must not be cut in two: the convolutional stem overlaps, the paper's block does not."""
-    from gato_ros.models.embedding import embed_patches, normalise_pixels
+    from gato_ros.models.patches import normalise_pixels
+    from gato_ros.models.state import merge
 
     for stem, overlaps in (((Convolution(6, 4, 8), Convolution(3, 2, 8)), True), ((), False)):
         config = replace(ONE, stem=stem, patch_block_channels=8, group_norm_groups=4)
         layout = token_layout(embodiment.spec, config)
-        params = fresh(config, layout)["stem"]
-        embed = jax.jit(lambda patches: embed_patches(params, config, layout, normalise_pixels(config, patches)))  # noqa: B023
+        vectors = merge(fresh(config, layout), config).embedding.patches
+        embed = jax.jit(lambda patches: vectors(layout, normalise_pixels(config, patches)))  # noqa: B023
         patches = tokenize(layout, observations(config.observation_keys, (1,))).patches
         changed = patches.copy()
         changed[0, 1, 16, 0] ^= 255

@@ -12,9 +12,9 @@ from gato_ros.core.prompt import Prompt
 from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.gato import forward_step, sequence_features
 from gato_ros.models.layout import token_layout
-from gato_ros.models.parameters import continuous_rows
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.serving.policy import GatoPolicy
+from gato_ros.models.table import continuous_rows
 from gato_ros.models.tokenizer import StepTokens, decode_actions, tokenize, tokenize_actions
 from gato_ros.models.weights import save_weights
 

@@ -15,9 +15,9 @@ from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import flat_names
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.serving import streaming
+from gato_ros.models.serving.control_step import with_position_keys
 from gato_ros.models.serving.precision import PRECISIONS, Quantised, multiply, on_gpu, quantised, serving
 from gato_ros.models.tokenizer import StepTokens, tokenize
-from gato_ros.models.transformer import with_position_keys
 
 STEPS = 5
 

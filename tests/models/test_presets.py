@@ -11,9 +11,10 @@ from gato_ros.embodiments.privileged import contract_for
 from gato_ros.models.config import config_from_dict
 from gato_ros.models.gato import count_parameters, forward_step, parameter_shapes
 from gato_ros.models.layout import BINS, token_layout
-from gato_ros.models.parameters import flat_names, table_rows
+from gato_ros.models.parameters import flat_names
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.serving import streaming
+from gato_ros.models.table import table_rows
 from gato_ros.models.tokenizer import StepTokens
 from tests.robots_of_others import GRASP, LEFT, RIGHT, robot_of_others
 

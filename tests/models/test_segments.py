@@ -12,7 +12,6 @@ from gato_ros.models import gato
 from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.layout import PAD, SEPARATOR, token_layout
 from gato_ros.models.mixed_sequence import mixed_features, mixed_loss, place_vectors
-from gato_ros.models.parameters import table_row
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.segments import (
     ACTION,
@@ -26,6 +25,8 @@ from gato_ros.models.segments import (
     pack,
     robot_step,
 )
+from gato_ros.models.state import merge
+from gato_ros.models.table import table_row
 from gato_ros.models.tokenizer import tokenize, tokenize_actions
 
 features = jax.jit(mixed_features, static_argnums=1)
@@ -205,7 +206,7 @@ def test_every_token_matters_to_those_after_it_and_to_no_others(text_config, tex
 def test_a_long_text_shares_the_last_local_position(text_config, text_params):
     tokens = pack([Step((Text("\0" * 600),))], text_config)
     assert tokens.place.max() == 600
-    vectors = np.asarray(place_vectors(text_params, tokens.place))
+    vectors = np.asarray(place_vectors(merge(text_params, text_config).embedding, tokens.place))
     np.testing.assert_array_equal(vectors[:512], text_params["local_position"])
     assert (vectors[512:] == vectors[511]).all()
 

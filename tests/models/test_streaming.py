@@ -9,10 +9,9 @@ import pytest
 from gato_ros.models.analysis.uncached_step import RecomputedStep
 from gato_ros.models.gato import sequence_features
 from gato_ros.models.layout import token_layout
-from gato_ros.models.parameters import continuous_rows
 from gato_ros.models.presets import PRESETS
-from gato_ros.models.serving import kv_cache_attention as slot_attention
-from gato_ros.models.serving import streaming
+from gato_ros.models.serving import kv_cache_attention, streaming
+from gato_ros.models.table import continuous_rows
 from gato_ros.models.tokenizer import StepTokens, tokenize
 
 STEPS = 48
@@ -88,7 +87,7 @@ def test_some_heads_after_the_others_are_all_heads_at_once(embodiment, observati
     params = fresh(config, layout, 0, 0.1)
     together, ids = stream(params, config, layout, tokens)
     scores = (layout.observation_tokens + 2) * streaming.ring_slots(config, layout)
-    monkeypatch.setattr(slot_attention, "SCORES_AT_ONCE", at_once * scores)
+    monkeypatch.setattr(kv_cache_attention, "SCORES_AT_ONCE", at_once * scores)
     # Dropout is for training only; but another model is compiled anew.
     apart, same_ids = stream(params, replace(config, dropout=0.1 * at_once), layout, tokens)
     np.testing.assert_allclose(apart, together, atol=1e-5 * np.abs(together).max())
