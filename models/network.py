@@ -50,8 +50,8 @@ class Gato(nnx.Module):
         queries = self.embedding.action_queries(layout, observation.shape[0])
         x = jnp.concatenate([observation, queries], 1)
         features, early = self.transformer(x, outputs=layout.actions + 1, rng=layer_rng)
-        rows = choice_rows(self.config, layout, self.embedding.table.array)
-        logits = legal(layout, product(self.config, features[:, 1:], rows.T))
+        table = self.embedding.table.array
+        logits = legal(layout, product(self.config, features[:, 1:], choice_rows(self.config, layout, table).T))
         return self.with_auxiliary(layout, logits, features[:, 0], early)
 
     def sequence(
