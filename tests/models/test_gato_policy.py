@@ -283,7 +283,7 @@ def test_prompts_that_do_not_fit_are_refused(prompted, observations, length, key
 )
 def test_the_training_record_knows_whether_prompts_were_seen(prompted, tmp_path, embodiment, extra, steps):
     save_weights(tmp_path, jax.device_get(prompted._params), prompted.config, embodiment, extra)
-    assert GatoPolicy.from_directory(tmp_path, embodiment).prompt_steps == steps
+    assert GatoPolicy.from_directory(tmp_path, embodiment).info.prompt_steps == steps
 
 
 def test_from_directory_acts_like_the_original(tmp_path, policy, frames, embodiment):
