@@ -21,12 +21,16 @@ class GroundTruth(Protocol):
         """Of the frames of `rows` [batch]; `mirrored` [n] are places in it that are reflected left to right."""
 
 
+@dataclass(frozen=True)
 class NoTruth:
     """Of frames of which nothing is known."""
 
+    names: int = 0
+    """How many numbers the model's auxiliary heads predict."""
+
     def targets(self, rows: np.ndarray, mirrored: np.ndarray | None = None) -> AuxiliaryTargets:
-        """No numbers and no patches."""
-        numbers, patch = np.zeros((len(rows), 0), np.float32), np.zeros((len(rows), 0, 0), np.float32)
+        """Weights of zero, and no patches."""
+        numbers, patch = np.zeros((len(rows), self.names), np.float32), np.zeros((len(rows), 0, 0), np.float32)
         return AuxiliaryTargets(numbers, numbers, patch, patch)
 
 

@@ -8,12 +8,13 @@ from typing import Any
 from gato_ros.core.contract import SpecContract
 from gato_ros.core.errors import unknown_name
 from gato_ros.domains.babyai.bot import BotPolicy
-from gato_ros.domains.babyai.environment import MISSION, MOVE, SPEC, TILE_PX, VIEW, BabyAiEnv
+from gato_ros.domains.babyai.environment import MISSION, SPEC, TILE_PX, VIEW, BabyAiEnv
+from gato_ros.domains.babyai.supervision import NAMES, PATCH_NAMES, BabyAiSupervision
 from gato_ros.domains.domain import Scores
 from gato_ros.models.config import Convolution, GatoConfig
 from gato_ros.models.layout import CONTINUOUS_START
 from gato_ros.models.vocabulary import PUBLISHED
-from gato_ros.training.supervision import ActionsOnly, Curve, Supervision
+from gato_ros.training.supervision import Supervision
 
 LEVELS = {"go_to_local": "BabyAI-GoToLocal-v0"}
 SMALL = GatoConfig(
@@ -28,6 +29,9 @@ SMALL = GatoConfig(
     stem=(Convolution(TILE_PX, TILE_PX, 48),),
     text_rows=CONTINUOUS_START,
     vocabulary=PUBLISHED,
+    auxiliary=NAMES,
+    auxiliary_early_layer=2,
+    patch_auxiliary=PATCH_NAMES,
 )
 """One step of context: 49 tiles, 12 tokens of mission, one move. Half a million parameters beside the text table."""
 
@@ -41,17 +45,22 @@ class BabyAi:
     presets: Mapping[str, GatoConfig] = {"babyai_small": SMALL}
 
     # Nothing is blanked or recoloured: a tile is a symbol, and colours are what missions are about.
-    training: Mapping[str, Any] = {"blind_share": 0.0, "patch_dropout": 0.0, "brightness": 0.0, "mirror": False}
+    training: Mapping[str, Any] = {
+        "blind_share": 0.0,
+        "patch_dropout": 0.0,
+        "brightness": 0.0,
+        "mirror": False,
+        "auxiliary_weight": 1.0,
+        "patch_weight": 1.0,
+    }
 
     def contract(self, task: str) -> SpecContract:
         """Name and spec; all levels have one spec."""
         return SpecContract(f"{self.name}_{self._known(task)}", SPEC)
 
     def supervision(self, task: str) -> Supervision:
-        """Nothing but the moves is known."""
-        return ActionsOnly(
-            (MOVE,), curves=(Curve("validation", (f"{MOVE}_accuracy",), "moves of the bot", "%", 100.0),)
-        )
+        """The bot's moves, and which tiles show the target."""
+        return BabyAiSupervision()
 
     def environment(self, task: str, render_mode: str | None = None) -> BabyAiEnv:
         """The level."""

@@ -11,13 +11,15 @@ import numpy as np
 
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
-from gato_ros.core.observation import Observation
+from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.spec import DiscreteSpec, ImageSpec, StepSpec, TextSpec
 from gato_ros.core.text import value_from_text
 
 TILES, TILE_PX = 7, 8
 """The agent sees 7 x 7 tiles; drawn so large, a tile is one patch of 8 px."""
 VIEW, MISSION, MOVE = "view/pixels", "mission/text", "move"
+TARGET = f"{PRIVILEGED_PREFIX}target"
+"""Ground truth, for learning only: float32 [tiles], 1 where a tile in view shows what the mission names."""
 MOVES = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
 SPEC = StepSpec.of(
     {VIEW: ImageSpec(TILES * TILE_PX, TILES * TILE_PX), MISSION: TextSpec(size_bytes=64, tokens=12)},
@@ -73,10 +75,21 @@ class BabyAiEnv(gymnasium.Env):
         return dict(self.observe().values), {"success": False}
 
     def observe(self) -> Observation:
-        """The tiles in front of the agent, and its mission."""
+        """The tiles in front of the agent and its mission; among the privileged values TARGET."""
         picture = self.level.get_frame(tile_size=TILE_PX, agent_pov=True)
         mission = value_from_text(self._mission, SPEC.observation(MISSION).shape[0])
-        return Observation({VIEW: np.ascontiguousarray(picture, np.uint8), MISSION: mission}, self.level.step_count)
+        values = {VIEW: np.ascontiguousarray(picture, np.uint8), MISSION: mission}
+        return Observation(values, self.level.step_count, {TARGET: self._targets()})
+
+    def _targets(self) -> np.ndarray:
+        grid, visible = self.level.gen_obs_grid()
+        wanted = tuple(self._mission.split()[-2:])
+        tiles = np.zeros(TILES**2, np.float32)
+        for place in range(TILES**2):
+            row, column = divmod(place, TILES)
+            thing = grid.get(column, row) if visible[column, row] else None
+            tiles[place] = thing is not None and (thing.color, thing.type) == wanted
+        return tiles
 
     def step(self, action: SupportsFloat | np.ndarray):
         """One move; ValueError for what is none."""
