@@ -12,7 +12,8 @@ from gato_ros.core.policy import Policy, RandomPolicy
 from gato_ros.core.text import text_from_value
 from gato_ros.data.frames import SUFFIX, load_frames
 from gato_ros.domains.babyai.domain import DOMAIN
-from gato_ros.domains.babyai.environment import MISSION, MOVE, MOVES, SPEC, TILE_PX, VIEW
+from gato_ros.domains.babyai.environment import MISSION, MOVE, MOVES, SPEC, TARGET, TILE_PX, TILES, VIEW
+from gato_ros.domains.babyai.supervision import TargetTruth
 from gato_ros.domains.registry import DOMAINS, load_domain, task_of
 from gato_ros.evaluation.outcomes import run_episode
 from gato_ros.models.layout import token_layout
@@ -52,6 +53,19 @@ def test_the_bot_solves_every_level_and_random_moves_do_not(environment):
     assert all(outcome.success and outcome.reward > 0.7 for outcome in shown)
     assert np.mean([outcome.reward for outcome in drawn]) < 0.6
     assert {outcome.failure for outcome in drawn if not outcome.success} == {"time_limit"}
+
+
+def test_who_has_reached_the_target_has_it_in_the_tile_ahead(environment):
+    """Ground truth of the tiles in view, and what the heads should make of it."""
+    bot, ahead, seen = DOMAIN.expert("go_to_local", environment), (TILES - 2) * TILES + TILES // 2, []
+    for seed in range(6):
+        assert run_episode(environment, bot, seed).success
+        seen.append(environment.observe().privileged[TARGET])
+    assert all(tiles[ahead] == 1 for tiles in seen)
+    targets = TargetTruth(np.stack([*seen, np.zeros(TILES**2), np.full(TILES**2, np.nan)])).targets(np.arange(8))
+    np.testing.assert_allclose(targets.numbers[:6], [[1, 0, 1 / TILES]] * 6)
+    assert targets.weight[6].tolist() == [1, 0, 0] and not targets.weight[7].any()
+    assert targets.patch.shape == (8, TILES**2, 1) and not targets.patch_weight[7].any()
 
 
 @pytest.mark.parametrize("move", [-1, len(MOVES), 0.5, np.nan])
@@ -100,10 +114,12 @@ def test_it_is_collected_trained_and_evaluated_by_the_same_verbs(tmp_path, capsy
     assert verb(*collect, "--json", tmp_path / "again.json") in (0, None)
     assert json.loads((tmp_path / "again.json").read_text())["skipped"] == 3
     files = sorted(data.glob(f"*{SUFFIX}"))
-    assert len(files) == 2 and load_frames(files[0]).actions.shape[1] == 1
+    frames = load_frames(files[0])
+    assert len(files) == 2 and frames.actions.shape[1] == 1 and frames.privileged[TARGET].shape[1] == TILES**2
     train = ("train", "--domain", "babyai", "--data", data, "--out", run, "--training.steps", 4, "--training.batch", 4)
     assert verb(*train, "--json", tmp_path / "train.json") in (0, None)
     assert 0 <= json.loads((tmp_path / "train.json").read_text())["move_accuracy"] <= 1
+    assert "auxiliary" not in json.loads((run / "last" / "config.json").read_text())["model"].get("auxiliary", ())
     evaluate = ("evaluate", "--domain", "babyai", "--episodes", 2, "--workers", 1)
     assert verb(*evaluate, "--policy", run / "last", "--json", tmp_path / "score.json") in (0, None)
     result = json.loads((tmp_path / "score.json").read_text())
