@@ -87,6 +87,11 @@ class Session:
             self.probe.wait(lambda: self.told()["episode"] and int(self.told()["steps"]) >= STEPS, "steps", LIMIT_S)
             yield
 
+    def not_yet(self, topic: str, reason: str):
+        """Until the status names no such fault any more: that of the test before lasts for a moment."""
+        self.probe.wait(lambda: not self.says(topic, reason), f"{topic} to be well", LIMIT_S)
+        return contextlib.nullcontext()
+
     def says(self, topic: str, reason: str) -> bool:
         """Whether the status names topic and reason."""
         told = self.told()
@@ -164,7 +169,7 @@ POINTED_OUT = {
 def test_a_reason_to_refuse_is_said_by_status_log_stop_and_start(session, name):
     broken, topic, reason = REFUSED[name]
     before = len(session.log())
-    with session.recording(), broken(session):
+    with session.recording(), session.not_yet(topic, reason), broken(session):
         session.probe.wait(lambda: session.says(topic, reason), f"a status that names {topic} and {reason}", LIMIT_S)
         stop = session.call("stop_success")
         start = session.call("start")
@@ -190,7 +195,7 @@ def test_a_start_right_behind_a_sensor_that_stopped_is_refused(session, name):
 def test_what_can_be_recorded_all_the_same_is_said_by_start(session, name):
     broken, topic, reason = POINTED_OUT[name]
     session.well()
-    with broken(session):
+    with session.not_yet(topic, reason), broken(session):
         session.probe.wait(lambda: session.says(topic, reason), f"a status that names {topic} and {reason}", LIMIT_S)
         before = len(session.log())
         with session.ended():
