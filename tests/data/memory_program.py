@@ -38,7 +38,7 @@ def main(root: Path) -> None:
     contract = write_contract(root, 240, 320)
     os.environ["GATO_ROS_EMBODIMENTS"] = str(contract.parent)
     peaks = []
-    for name, seconds in (("short", 2), ("long", 9)):
+    for name, seconds in (("short", 2), ("long", 12)):
         write_episodes(root / name, contract, seconds / 60)
         use(root / name, root / f"{name}_out")
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

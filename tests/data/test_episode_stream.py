@@ -88,5 +88,5 @@ def test_memory_does_not_grow_with_the_length_of_an_episode(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     short, long = map(float, done.stdout.split()[-2:])
-    # The long one has 62 MiB of pixels more than the short one.
-    assert long - short < 35, f"{short:.0f} MiB for 2 s, and {long:.0f} MiB for 9 s"
+    # The long one has 88 MiB of pixels more than the short one. What fills up only once was 24 to 42 MiB, by the load.
+    assert long - short < 60, f"{short:.0f} MiB for 2 s, and {long:.0f} MiB for 12 s"

@@ -11,7 +11,7 @@ from gato_ros.data.exports.record_file import write_one_record
 
 EPISODES_PER_FILE = 100
 LIBRARY_BYTES = 2**28
-"""The library is quick, but holds a record twice. A larger record is streamed, which takes 0.1 s for a MiB."""
+"""The library is quick, but holds a record twice. A larger record is streamed, which takes 0.15 s for a MiB."""
 
 
 class SplitFiles:
