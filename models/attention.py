@@ -23,8 +23,10 @@ class QueryKeyValue(nnx.Module):
     """The three projections of a token."""
 
     def __init__(self, config: GatoConfig):
-        for name in ("query", "key", "value"):
-            setattr(self, name, Linear(config, config.width, config.heads * config.head_size))
+        inner = config.heads * config.head_size
+        self.query = Linear(config, config.width, inner)
+        self.key = Linear(config, config.width, inner)
+        self.value = Linear(config, config.width, inner)
 
     def __call__(self, x: Array) -> list[Float[Array, "... inner"]]:
         return [self.query(x), self.key(x), self.value(x)]
@@ -67,9 +69,9 @@ class Attention(nnx.Module):
     def __init__(self, config: GatoConfig):
         inner = config.heads * config.head_size
         self.config = config
-        self.projections = QueryKeyValue(config)
+        self.projections: QueryKeyValue | JoinedQueryKeyValue = QueryKeyValue(config)
         relative = config.attention_positions == "relative"
-        self.distances = DistanceKeys(config) if relative else None
+        self.distances: DistanceKeys | KnownDistanceKeys | None = DistanceKeys(config) if relative else None
         if relative:
             self.content_bias, self.position_bias = (weight(config.heads, config.head_size) for _ in range(2))
         # Residual branches start small so that depth does not change the scale of the stream.

@@ -81,7 +81,9 @@ class Embedding(nnx.Module):
         self, layout: TokenLayout, pixels: Float[Array, "batch patches size size 3"]
     ) -> Float[Array, "batch patches width"]:
         """One vector per patch: by convolutions over the whole image, or by the paper's block inside each patch."""
-        if not self.config.stem:
+        if self.stem is None:
+            raise ValueError("these parameters have no stem: their model sees no images")
+        if isinstance(self.stem, PatchBlock):
             return self.stem(pixels)
         parts, start = [], 0
         # Images of one size go through the convolutions as one batch.

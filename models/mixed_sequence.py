@@ -13,7 +13,7 @@ from gato_ros.models.config import GatoConfig
 from gato_ros.models.embedding import Embedding
 from gato_ros.models.loss import masked_cross_entropy
 from gato_ros.models.network import Gato
-from gato_ros.models.patches import normalise_pixels
+from gato_ros.models.patches import PatchBlock, normalise_pixels
 from gato_ros.models.segments import ACTION, SequenceTokens
 from gato_ros.models.state import Parameters, merge
 from gato_ros.models.table import table_row
@@ -36,7 +36,7 @@ def embed_sequence(
     """Vectors of a batch of packed sequences; with `rng`, patch positions are drawn from their interval (App. C.3)."""
     x = embedding.table.array[table_row(embedding.config, jnp.asarray(tokens.ids))]
     if tokens.patches.shape[1]:
-        if embedding.stem is None:
+        if not isinstance(embedding.stem, PatchBlock):
             raise SetupError(expected="a model that sees images", got="one without", fix="leave the images out")
         low, high = (jnp.asarray(tokens.patch_intervals)[..., i] for i in (0, 1))
         index = (low + high) // 2 if rng is None else jax.random.randint(rng, low.shape, low, high)

@@ -116,7 +116,7 @@ class AuxiliaryHeads(nnx.Module):
     ) -> tuple[Array, Array | None, Array | None]:
         """By the names of `Output`: auxiliary, auxiliary_early, patch_auxiliary."""
         final = self.final(separator)
-        if self.early is None:
+        if self.early is None or early is None:
             return final, None, None
         patches = None if self.patch is None else self.patch(early[..., layout.patch_tokens, :])
         return final, self.early(early[..., layout.observation_tokens, :]), patches

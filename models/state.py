@@ -2,7 +2,9 @@
 
 This is the one place that knows both. Outside, parameters are a plain nested dict by the names in weight files
 ({"layers": {"00": {"query": ...}}, ...}): what is trained, averaged, sharded, saved and served. Inside a compiled
-function `merge` makes a module of them. That costs while a function is traced and nothing when it runs.
+function `merge` makes a module of them. That costs while a function is traced and nothing when it runs. It is the dict
+that crosses the compiled seam, for on a CPU `nnx.jit` made a control step two to five times slower, and flax 0.12's
+`nnx.State` 4 to 7 % (docs/explanation/architecture.md).
 """
 
 from __future__ import annotations
