@@ -41,7 +41,7 @@ env.reset(seed=int(sys.argv[2]) if len(sys.argv) > 2 else 900_000)
 policy.reset()
 frames = [frame(env)]
 for tick in range(400):
-    stacked = env.step_action(policy.act(env.observe()))[3]["stacked"]
+    stacked = env.step_action(policy.act(env.observe()).action)[3]["stacked"]
     if tick % EVERY == 0 or stacked:
         frames.append(frame(env))
     if stacked:

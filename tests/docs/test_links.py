@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT, all_pages, parsed
+from tests.docs.pages import ROOT, all_pages, inline_code, parsed
 
 PATH_IN_SOURCE = re.compile(r"\bdocs/[\w/-]+\.(?:md|png|gif)\b")
 TREE = ("gato_ros", "models", "sim", "tests", "launch", "examples", "requirements", ".github")
+ROOMS = {path.name for path in (ROOT / "gato_ros").iterdir() if path.is_dir()}
 TOP = (
     "Makefile",
     "CHANGELOG.md",
@@ -79,6 +80,13 @@ def test_source_names_pages_that_exist():
                 named.setdefault(page, path)
     assert {page: str(path) for page, path in named.items() if not (ROOT / page).exists()} == {}
     assert len(named) > 10
+
+
+@pytest.mark.parametrize("page", all_pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_named_in_code_font_exist(page):
+    named = [code for code in inline_code(page) if re.fullmatch(r"[\w.-]+(/[\w.-]+)+/?", code)]
+    ours = [code for code in named if code.split("/")[0] in TREE or code.split("/")[0] in ROOMS]
+    assert [code for code in ours if not ((ROOT / code).exists() or (ROOT / "gato_ros" / code).exists())] == []
 
 
 def test_site_shows_every_page():
