@@ -187,6 +187,7 @@ test-jazzy: $(JAZZY)/.gato_ros-installed  ## all tests on ROS 2 Jazzy's set of p
 # An environment of its own: the site's packages need nothing of ours, and ours nothing of theirs.
 DOCS := .venv-docs
 $(DOCS)/.gato_ros-installed: requirements/docs.txt
+	$(CHECK_PYTHON)
 	@test -x $(DOCS)/bin/pip || $(PYTHON) -m venv $(DOCS)
 	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/docs.txt
 	@touch $@
