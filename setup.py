@@ -22,6 +22,9 @@ NODES = (
 VERSION = re.search(r'^__version__ = "(.+)"$', Path("gato_ros/version.py").read_text(), re.MULTILINE).group(1)
 """One place says it; importing the package here would need its dependencies."""
 
+ONLY_IN_THE_REPOSITORY = ["gato_ros.bench.guard", "gato_ros.bench.peers"]
+"""Evidence about the guard, and other programs to compare with: they need tests/ and the peers' environments."""
+
 data_files = [
     ("share/ament_index/resource_index/packages", ["resource/gato_ros"]),
     ("share/gato_ros", ["package.xml"]),
@@ -45,11 +48,10 @@ setup(
     maintainer_email="maintainers@gato-ros.example",
     python_requires=">=3.10",
     # gato_ros/models and gato_ros/sim are symlinks that setuptools follows.
-    packages=find_packages(include=["gato_ros", "gato_ros.*"]),
+    packages=find_packages(include=["gato_ros", "gato_ros.*"], exclude=ONLY_IN_THE_REPOSITORY),
     # Level by level: old setuptools drop files matched by `**` without a word.
     package_data={
         "gato_ros": ["py.typed"],
-        "gato_ros.bench.guard": ["*.jinja", "*.yaml"],
         "gato_ros.cli.episode_verbs": ["*.jinja"],
         "gato_ros.embodiments": ["*.yaml", "*.urdf"],
         "gato_ros.evaluation": ["*.jinja"],

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from functools import partial
+from importlib.util import find_spec
+from typing import Annotated, Any, Union
 
 from gato_ros.cli.door import EXIT_CODES, REFUSED, REPORTED, SUCCESS, TRACEBACK, passed
 from gato_ros.core.errors import SetupError, unknown_name
@@ -36,6 +39,9 @@ VERBS = {
     "presets": "the model sizes and their parameter counts",
     "doctor": "what this machine has and what is missing; --robot: whether a running robot is ready to move",
 }
+
+ONLY_IN_THE_REPOSITORY = ("gato_ros.bench.guard", "gato_ros.bench.peers")
+"""Packages that setup.py does not install."""
 
 
 def help_text() -> str:
@@ -76,3 +82,36 @@ def _run(arguments: list[str]) -> int:
     if getattr(options, "json", None):
         write_json(options.json, result)
     return SUCCESS if result.get("ok", True) else REPORTED
+
+
+def options_of(modules: Mapping[str, str]) -> Any:
+    """The options of a verb that has verbs of its own: one of those of the installed modules.
+
+    Args:
+        modules: name of such a verb -> its module, which has `Options` and `run` as every verb has.
+    """
+    import tyro
+
+    found = {name: importlib.import_module(module) for name, module in modules.items() if is_installed(module)}
+    return Union[
+        tuple(
+            Annotated[module.Options, tyro.conf.subcommand(name, description=module.__doc__)]
+            for name, module in found.items()
+        )
+    ]
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module's package is here; those that only the repository holds may not be."""
+    package = next((one for one in ONLY_IN_THE_REPOSITORY if module.startswith(one)), None)
+    return package is None or find_spec(package) is not None
+
+
+def require_installed(verb: str, module: str) -> None:
+    """SetupError where the module of `verb` is one that only the repository holds, and this is not it."""
+    if not is_installed(module):
+        raise SetupError(
+            expected=f"a checkout of the repository for `{verb}`",
+            got=f"an installed package, which leaves {module.rpartition('.')[0]} out",
+            fix="clone the repository and run the same command there",
+        )

@@ -1,12 +1,19 @@
-"""The fault catalogue: every row, and which have no test; `--page FILE` writes docs/reference/safety.md from it."""
+"""The fault catalogue: every row, and which have no test; `--page FILE` writes docs/reference/safety.md from it.
+
+The catalogue belongs to the repository: an installed package does not hold it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gato_ros.bench.guard.fault_catalogue import Fault, load_catalogue
+from gato_ros.cli import require_installed
 from gato_ros.evaluation.option_checks import OutFile
+
+if TYPE_CHECKING:
+    from gato_ros.bench.guard.fault_catalogue import Fault
 
 TEMPLATE = Path(__file__).parents[1] / "bench/guard/safety.md.jinja"
 
@@ -23,6 +30,9 @@ class Options:
 
 def run(options: Options) -> dict:
     """Print the catalogue, or write its page."""
+    require_installed("faults", "gato_ros.bench.guard.fault_catalogue")
+    from gato_ros.bench.guard.fault_catalogue import load_catalogue
+
     rows = load_catalogue()
     if options.page:
         options.page.write_text(safety_page(rows))

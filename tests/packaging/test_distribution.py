@@ -38,6 +38,9 @@ PARTS = (
 )
 
 
+ONLY_IN_THE_REPOSITORY = ("gato_ros/bench/guard/", "gato_ros/bench/peers/")
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """A copy of the source, so that building leaves nothing in the checkout."""
@@ -63,7 +66,7 @@ def package_files() -> set[str]:
     for folder, _, names in os.walk(ROOT / "gato_ros", followlinks=True):
         for name in names:
             path = Path(folder, name).relative_to(ROOT)
-            if "__pycache__" not in path.parts and not name.startswith("."):
+            if "__pycache__" not in path.parts and not f"{path}".startswith(ONLY_IN_THE_REPOSITORY) and name[0] != ".":
                 found.add(str(path))
     return found
 
@@ -82,6 +85,33 @@ def wheel(source, tmp_path_factory):
 
 def test_the_wheel_holds_every_file_of_the_package(wheel):
     assert package_files() - set(wheel.namelist()) == set()
+
+
+def test_the_wheel_holds_no_test_no_peer_and_no_evidence(wheel):
+    names = wheel.namelist()
+    assert [name for name in names if name.startswith(ONLY_IN_THE_REPOSITORY)] == []
+    assert [name for name in names if "tests" in Path(name).parts or Path(name).name.startswith("test_")] == []
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """A folder with what the wheel installs, to run Python in."""
+    folder = tmp_path_factory.mktemp("installed")
+    wheel.extractall(folder)
+    return folder
+
+
+@pytest.mark.parametrize("verb", ["guard fuzz --help", "faults", "bench guard-peers --help"])
+def test_an_installed_package_says_what_it_leaves_out(installed, verb):
+    command = [sys.executable, "-m", "gato_ros", *verb.split()]
+    done = subprocess.run(command, cwd=installed, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1, done.stderr
+    assert "expected a checkout of the repository" in done.stderr and "clone the repository" in done.stderr
+
+
+def test_an_installed_package_keeps_its_benchmarks(installed):
+    done = run("-m", "gato_ros", "bench", "--help", cwd=installed)
+    assert "record-kill" in done.stdout and "peers" not in done.stdout
 
 
 def test_the_wheel_holds_what_ros_looks_for(wheel):
@@ -212,5 +242,5 @@ def test_what_setup_asks_for_is_what_is_pinned(source):
         for line in requires.read_text().splitlines()
         if line and not line.startswith("[")
     }
-    pinned = set().union(*(_pins(name) for name in ("runtime.txt", "text.txt", "export.txt", "rerun.txt")))
+    pinned = set().union(*(_pins(name) for name in ("runtime.txt", "text.txt", "export.txt", "rerun.txt", "dev.txt")))
     assert asked - {"setuptools"} - pinned == set()
