@@ -38,7 +38,7 @@ MODULES = [
     "evaluation.report",
     "evaluation.failure_video",
     "cli.policy_ledger",
-    "cli.replay_parts.policy",
+    "nodes.replay.policy",
     "cli.study_cell",
     "cli.study_plots",
     "cli.train_sequences",

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gato_ros.cli.replay_parts.layer import Layer
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.records.exact_json import decode
 from gato_ros.core.timing.freshness import Sample
+from gato_ros.nodes.replay.layer import Layer
 
 if TYPE_CHECKING:
-    from gato_ros.cli.replay_parts.wire import Wire
     from gato_ros.core.policy import Policy
     from gato_ros.core.prompt import Prompt
     from gato_ros.embodiments import Embodiment
+    from gato_ros.nodes.replay.wire import Wire
 
 WHO = ("policy", "weights", "precision", "embodiment", "contract")
 UNKNOWN_MEMORY = "the policy remembers steps from before the recording"

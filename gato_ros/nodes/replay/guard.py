@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gato_ros.cli.replay_parts.layer import Layer
 from gato_ros.core.guard.arbiter import HUMAN
 from gato_ros.core.guard.proposal import Proposal
 from gato_ros.core.guard.verdict import Command
 from gato_ros.core.records.exact_json import decode, difference
 from gato_ros.core.records.journal import repeat
 from gato_ros.core.timing.freshness import Instant
+from gato_ros.nodes.replay.layer import Layer
 
 if TYPE_CHECKING:
-    from gato_ros.cli.replay_parts.wire import Wire
+    from gato_ros.nodes.replay.wire import Wire
 
 SAME_MOMENT_S = 1e-6
 

@@ -1,1 +1,0 @@
-"""The parts of `replay`, one per layer of the loop."""

@@ -1,0 +1,1 @@
+"""An incident again, one module per layer of the loop."""
