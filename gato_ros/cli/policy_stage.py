@@ -89,8 +89,8 @@ def _evaluate(stage: EvaluateStage, out: Path, workers: int) -> dict[str, Any]:
 
     disturbed = {"perturb": stage.perturbation, "level": stage.level} if stage.perturbation else {}
     file = out / stage.folder / RESULT_FILE
-    result = evaluate.run(
-        evaluate.Options(
+    result = evaluate.evaluate_policy(
+        evaluate.Evaluation(
             policy=str(out / stage.policy),
             set=stage.objects,
             episodes=stage.episodes,

@@ -45,7 +45,7 @@ def evaluation(cell: Cell, options: Options, policy: str) -> Any:
     """The Options of `evaluate` for this cell."""
     from gato_ros.evaluation import evaluate
 
-    return evaluate.Options(
+    return evaluate.Evaluation(
         policy=policy,
         task=cell.task,
         set=options.set,
@@ -125,7 +125,7 @@ def evaluate_cell(cell: Cell, options: Options) -> None:
 
     folder = options.out / cell.name
     if not (folder / EVALUATED).exists():
-        result = evaluate.run(evaluation(cell, options, str(folder / "run" / "last")))
+        result = evaluate.evaluate_policy(evaluation(cell, options, str(folder / "run" / "last")))
         write_json(folder / EVALUATED, result)
 
 

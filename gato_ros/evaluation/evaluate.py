@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Options:
+class Evaluation:
     """Which policy, on what."""
 
     policy: str = "expert"
@@ -72,7 +72,7 @@ class Options:
     """Write the result here as JSON, every episode's outcome included."""
 
 
-def run(options: Options) -> dict:
+def evaluate_policy(options: Evaluation) -> dict:
     """Evaluate with a progress bar; the rates by set."""
     if options.domain != STACKING:
         return _foreign(options)
@@ -104,7 +104,7 @@ def run(options: Options) -> dict:
     return result
 
 
-def _foreign(options: Options) -> dict:
+def _foreign(options: Evaluation) -> dict:
     from gato_ros.evaluation.foreign.evaluation import evaluate
     from gato_ros.evaluation.foreign.options import given_task, only
 
@@ -120,7 +120,7 @@ def _foreign(options: Options) -> dict:
     )
 
 
-def _episodes(options: Options, plan: Plan, pool: Executor) -> dict:
+def _episodes(options: Evaluation, plan: Plan, pool: Executor) -> dict:
     """Outcome of every job, those that an interrupted run left included, in the order of the jobs."""
     from gato_ros.evaluation.episode import Job, run_job
 
@@ -173,7 +173,7 @@ def _by_condition(outcomes: dict) -> dict[str, dict[str, list]]:
     return sorted_out
 
 
-def _result(options: Options, plan: Plan, outcomes: dict) -> dict:
+def _result(options: Evaluation, plan: Plan, outcomes: dict) -> dict:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.comparison import compare, compare_with
     from gato_ros.evaluation.episode import PROMPTS, condition
@@ -210,7 +210,7 @@ def _result(options: Options, plan: Plan, outcomes: dict) -> dict:
     return result
 
 
-def _report(options: Options, plan: Plan, outcomes: dict, result: dict, pool: Executor) -> None:
+def _report(options: Evaluation, plan: Plan, outcomes: dict, result: dict, pool: Executor) -> None:
     from gato_ros.evaluation.comparison import ABOUT, EvaluationResult
     from gato_ros.evaluation.episode import PROMPTS, condition
     from gato_ros.evaluation.report import NONE_WANTED, film_episodes, write_report
@@ -234,7 +234,7 @@ def _rates(sets: dict[str, list]) -> dict:
     return {"sets": rows, "mean_rate": sum(row["rate"] for row in rows.values()) / len(rows)}
 
 
-def _compare_files(options: Options) -> dict:
+def _compare_files(options: Evaluation) -> dict:
     """The comparison of two files, without an episode."""
     from gato_ros.evaluation.comparison import check_common, compare_with, read_result
     from gato_ros.evaluation.plan import check_report

@@ -16,7 +16,7 @@ from gato_ros.evaluation.partial_result import PartialResult
 if TYPE_CHECKING:
     from gato_ros.core.policy import Policy
     from gato_ros.embodiments import Embodiment
-    from gato_ros.evaluation.evaluate import Options
+    from gato_ros.evaluation.evaluate import Evaluation
 
 ALL = "all"
 TRIPLETS = "triplets"
@@ -46,7 +46,7 @@ class Plan:
         return (None, *PROMPTS) if self.prompts else (None,)
 
 
-def check(options: Options) -> Plan:
+def check(options: Evaluation) -> Plan:
     """The episodes to run; SetupError for anything that cannot work, before anything is started."""
     from gato_ros.sim.randomisation import PERTURBATIONS
     from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS, stack_task
@@ -64,7 +64,7 @@ def check(options: Options) -> Plan:
     return _with_policy(options, sets, perturbations, other)
 
 
-def _check_numbers_and_places(options: Options) -> None:
+def _check_numbers_and_places(options: Evaluation) -> None:
     if options.perturb is None and options.level != "medium":
         raise SetupError(
             expected="--perturb with --level",
@@ -97,7 +97,9 @@ def check_report(path: Path | None) -> None:
         raise SetupError(expected="a file that can be written for --report", got=str(path), fix="choose another place")
 
 
-def _other(options: Options, sets: tuple[str, ...], perturbations: tuple[str | None, ...]) -> EvaluationResult | None:
+def _other(
+    options: Evaluation, sets: tuple[str, ...], perturbations: tuple[str | None, ...]
+) -> EvaluationResult | None:
     """The result to compare with; SetupError if nothing could be compared."""
     if options.against is None:
         return None
@@ -112,7 +114,7 @@ def _other(options: Options, sets: tuple[str, ...], perturbations: tuple[str | N
 
 
 def _with_policy(
-    options: Options, sets: tuple[str, ...], perturbations: tuple[str | None, ...], other: EvaluationResult | None
+    options: Evaluation, sets: tuple[str, ...], perturbations: tuple[str | None, ...], other: EvaluationResult | None
 ) -> Plan:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.policy_source import WEIGHTS_FILE, make_policy, weights_folder
@@ -152,7 +154,7 @@ def _with_policy(
     )
 
 
-def _check_prompts(options: Options, policy: Policy, embodiment: Embodiment) -> tuple[Path, ...]:
+def _check_prompts(options: Evaluation, policy: Policy, embodiment: Embodiment) -> tuple[Path, ...]:
     """The files to take prompts from; SetupError if the policy or one of them is not fit for it."""
     from gato_ros.data.episodes.prompt import prompt_files, read_prompt
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gato_ros.cli import main, train
-from gato_ros.cli.train_check import check_data
-from gato_ros.cli.train_sequences import load
+from gato_ros.evaluation.training_run.data import training_frames, training_recordings
+from gato_ros.evaluation.training_run.data_check import check_data
 from tests.data.others import all_kinds
 from tests.data.recordings import FACTS, ROBOT, write
 
@@ -54,10 +54,10 @@ def test_training_leaves_files_of_others_out_with_a_line(mixed, capsys):
     folder, kinds = mixed
     for failures in (False, True):
         check_data((folder,), failures, ROBOT, ROBOT.observation_keys)
-        training, validation, _ = load((folder,), None, 0.0, 20, {"expert": 1.0}, failures)
+        training, validation, _ = training_recordings((folder,), None, 0.0, 20, {"expert": 1.0}, failures)
         assert len(training) + len(validation) == 2
         options = train.Options((folder,), folder / "out", failures=failures)
-        training, validation, _ = train._frames(options, {"expert": 1.0})
+        training, validation, _ = training_frames(options, {"expert": 1.0})
         assert len(training) + len(validation) == 18
         said = capsys.readouterr().out
         assert all(f"{name}.mcap" in said and word in said for name, word in kinds.items())

@@ -106,7 +106,7 @@ def plan(sets, perturbations=(None,)):
 
 
 def test_triplets_are_the_five_sets_and_their_mean():
-    options = evaluate.Options(policy="hold", set="triplets", episodes=4)
+    options = evaluate.Evaluation(policy="hold", set="triplets", episodes=4)
     names = check(options).sets
     assert names == tuple(f"triplet{number}" for number in range(1, 6))
     outcomes = {
@@ -120,7 +120,7 @@ def test_triplets_are_the_five_sets_and_their_mean():
 
 
 def test_all_are_cubes_triplets_and_training_objects():
-    sets = check(evaluate.Options(policy="hold", set="all", episodes=1)).sets
+    sets = check(evaluate.Evaluation(policy="hold", set="all", episodes=1)).sets
     assert sets == ("cubes", *(f"triplet{number}" for number in range(1, 6)), "train")
 
 
@@ -212,9 +212,9 @@ def test_what_cannot_work_is_refused_before_anything_runs(tmp_path, changes, exp
     (tmp_path / "cubes.json").write_text(json.dumps({**head, "sets": {"cubes": {"outcomes": rows}}}))
     (tmp_path / "empty.json").write_text(json.dumps({**head, "sets": {"cubes": {"outcomes": []}}}))
     paths = {key: tmp_path / value for key, value in changes.items() if key in ("video", "against", "result")}
-    options = evaluate.Options(**{"policy": "hold", "episodes": 1, **changes, **paths})
+    options = evaluate.Evaluation(**{"policy": "hold", "episodes": 1, **changes, **paths})
     with pytest.raises(SetupError, match=re.escape(expected)):
-        evaluate.run(options)
+        evaluate.evaluate_policy(options)
 
 
 def test_the_help_names_every_perturbation_and_level(tmp_path):
@@ -405,8 +405,8 @@ def test_what_else_differs_between_two_results_is_said(tmp_path, capsys):
             "sets": {"cubes": {"outcomes": rows}},
         }
         (tmp_path / f"{name}.json").write_text(json.dumps(result))
-    options = evaluate.Options(result=tmp_path / "this.json", against=tmp_path / "that.json")
-    assert evaluate.run(options)["against"]["differs_in"] == ["weights_sha256", "task"]
+    options = evaluate.Evaluation(result=tmp_path / "this.json", against=tmp_path / "that.json")
+    assert evaluate.evaluate_policy(options)["against"]["differs_in"] == ["weights_sha256", "task"]
     assert "not made alike: task of the two differ" in capsys.readouterr().out
 
 
@@ -504,12 +504,12 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(tmp_path):
 
 def test_what_is_kept_is_not_run_again(tmp_path):
     """With every episode kept there is nothing to run, even for a policy whose episodes would end in another way."""
-    options = evaluate.Options(policy="hold", episodes=3, seed=7, quiet=True, json=tmp_path / "result.json")
+    options = evaluate.Evaluation(policy="hold", episodes=3, seed=7, quiet=True, json=tmp_path / "result.json")
     kept = check(options).partial
     for seed in (7, 8, 9):
         kept.add(Job("hold", "cubes", seed), EpisodeOutcome(seed, True, 11, "stacked"))
     kept.close()
-    result = evaluate.run(options)
+    result = evaluate.evaluate_policy(options)
     assert result["sets"]["cubes"]["successes"] == 3 and result["sets"]["cubes"]["mean_steps"] == 11
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
@@ -558,7 +558,7 @@ def test_weights_that_changed_are_another_evaluation(tmp_path):
     source = Path(__file__).parents[2] / "models" / "weights" / "sawyer_mastery"
     weights = tmp_path / "weights"
     shutil.copytree(source, weights)
-    options = evaluate.Options(policy=str(weights), episodes=1, json=tmp_path / "result.json")
+    options = evaluate.Evaluation(policy=str(weights), episodes=1, json=tmp_path / "result.json")
     kept = check(options)
     kept.partial.add(Job(str(weights), "cubes", 900000), EpisodeOutcome(900000, True, 11, "stacked"))
     kept.partial.close()
@@ -590,14 +590,16 @@ def test_a_report_over_ros_pairs_with_an_evaluation_in_process(tmp_path):
             {"policy": "p", "perturbation": None, "sets": {"cubes": {"outcomes": [one.row() for one in outcomes]}}}
         )
     )
-    result = evaluate.run(evaluate.Options(result=over_ros, against=in_process, quiet=True))
+    result = evaluate.evaluate_policy(evaluate.Evaluation(result=over_ros, against=in_process, quiet=True))
     block = result["against"]["conditions"][OVER_ROS]
     assert block["that"] == "plain"
     row = block["sets"]["cubes"]
     assert (row["both"], row["only_this"], row["only_that"], row["neither"]) == (2, 0, 1, 1)
     assert row["difference"] == -0.25
     with pytest.raises(SetupError, match="no episodes"):
-        evaluate.run(evaluate.Options(result=report_of_sim(tmp_path / "e.json", []), against=in_process, quiet=True))
+        evaluate.evaluate_policy(
+            evaluate.Evaluation(result=report_of_sim(tmp_path / "e.json", []), against=in_process, quiet=True)
+        )
 
 
 @pytest.fixture(scope="module")
@@ -638,7 +640,7 @@ def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, mo
     from gato_ros.models.serving.policy import GatoPolicy
 
     weights, demonstrations = prompted
-    options = evaluate.Options(
+    options = evaluate.Evaluation(
         policy=weights, prompt=demonstrations, episodes=2, seed=900_000, json=tmp_path / "result.json", quiet=True
     )
     monkeypatch.setattr(evaluate_episode, "_MADE", {})
@@ -683,4 +685,4 @@ def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, mo
 def test_prompts_that_cannot_be_given_are_refused(prompted, changes, words):
     options = {"policy": prompted[0], "prompt": prompted[1], "episodes": 1, **changes}
     with pytest.raises(SetupError, match=words):
-        check(evaluate.Options(**options))
+        check(evaluate.Evaluation(**options))

@@ -108,7 +108,9 @@ def compared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     this = evaluation(folder / "this.json", "weights/new", {"cubes": [1, 1, 1, 0], "triplet1": [1, 0, 0, 0]})
     that = evaluation(folder / "that.json", "weights/old", {"cubes": [1, 0, 1, 0], "triplet1": [0, 1, 0, 0]})
-    result = evaluate.run(evaluate.Options(result=this, against=that, quiet=True, report=folder / "page.html"))
+    result = evaluate.evaluate_policy(
+        evaluate.Evaluation(result=this, against=that, quiet=True, report=folder / "page.html")
+    )
     return (folder / "page.html").read_text(), result["against"]
 
 
@@ -140,7 +142,7 @@ def test_the_page_has_rates_intervals_pairs_and_hashes(compared):
 
 def test_a_run_over_ros_shows_times_guard_and_jerk_beside_one_that_has_none(tmp_path):
     this, that = over_ros(tmp_path / "report.json", [1, 0]), evaluation(tmp_path / "e.json", "m", {"cubes": [1, 1]})
-    evaluate.run(evaluate.Options(result=this, against=that, quiet=True, report=tmp_path / "p.html"))
+    evaluate.evaluate_policy(evaluate.Evaluation(result=this, against=that, quiet=True, report=tmp_path / "p.html"))
     page = Page(text := (tmp_path / "p.html").read_text())
     assert page.row("Camera to command, p99")[1] == "21.5 ms" and page.row("Missed ticks")[1] == "2 of 300"
     assert page.row("Guard ticks: limited")[1] == "10.0%" and page.row("Guard ticks because of workspace")[1] == "80"
@@ -155,7 +157,7 @@ def test_names_are_no_markup_and_a_page_that_cannot_be_written_is_refused_first(
     assert "<script>" not in text and "&lt;script&gt;" in text and not list((tmp_path / "deep").glob("*.partial"))
     for options in ({"policy": "hold"}, {"result": this.path, "against": this.path}):
         with pytest.raises(SetupError, match="--report"):
-            evaluate.run(evaluate.Options(report=tmp_path, quiet=True, **options))
+            evaluate.evaluate_policy(evaluate.Evaluation(report=tmp_path, quiet=True, **options))
 
 
 def test_conditions_have_a_row_each_and_are_paired_with_the_plain_world(tmp_path):

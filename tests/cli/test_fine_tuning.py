@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from gato_ros.cli import main, policy_stage, study, study_cell, train
-from gato_ros.cli.train_sequences import SequenceOptions, chosen
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
@@ -17,12 +16,13 @@ from gato_ros.data.frames import SUFFIX, make_frames, save_frames
 from gato_ros.domains.rgb_stacking.recipe import recipe
 from gato_ros.domains.rgb_stacking.stage import TrainStage
 from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation.training_run.settings import SequenceOptions, chosen
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import parameter_shapes
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.weights import save_weights
 from gato_ros.training import loop
-from gato_ros.training.config import TrainingConfig
+from gato_ros.training.config import FINE_TUNING, FINE_TUNING_DROPOUT, TrainingConfig
 from gato_ros.training.optimiser import learning_rates
 from gato_ros.training.sequence_config import sequence_config
 
@@ -53,7 +53,7 @@ def parsed(*more):
 def test_fine_tuning_is_the_default_and_an_option_wins(more, expected):
     config = parsed(*more)
     assert {key: getattr(config, key) for key in expected} == expected
-    untouched = asdict(replace(config, **{key: getattr(USUAL, key) for key in train.FINE_TUNING}))
+    untouched = asdict(replace(config, **{key: getattr(USUAL, key) for key in FINE_TUNING}))
     assert untouched == asdict(USUAL)
 
 
@@ -66,7 +66,7 @@ def test_fine_tuning_keeps_its_rate_from_first_to_last_step():
 def test_fine_tuning_of_sequences_is_the_same():
     tuned, usual = (chosen(SequenceOptions(), "sawyer_streaming", from_weights) for from_weights in (True, False))
     assert usual == sequence_config("sawyer_streaming")
-    assert tuned == replace(usual, **train.FINE_TUNING)
+    assert tuned == replace(usual, **FINE_TUNING)
     asked = chosen(SequenceOptions(batch=3, learning_rate=1e-3), "sawyer_streaming", from_weights=True)
     assert asked == replace(usual, batch=3, learning_rate=1e-3, steps=10_000)
 
@@ -94,7 +94,7 @@ def toy(tmp_path_factory):
     shapes = parameter_shapes(model, token_layout(robot.spec, model))
     params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, np.float32), shapes)
     save_weights(folder / "weights", params, model, robot)
-    save_weights(folder / "tuned", params, replace(model, dropout=train.FINE_TUNING_DROPOUT), robot)
+    save_weights(folder / "tuned", params, replace(model, dropout=FINE_TUNING_DROPOUT), robot)
     return folder
 
 

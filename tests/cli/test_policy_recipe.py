@@ -11,13 +11,14 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from gato_ros.cli import policy, train, train_closed_loop
+from gato_ros.cli import policy, train
 from gato_ros.cli.policy_ledger import Ledger, alone
 from gato_ros.core.errors import SetupError
 from gato_ros.core.statistics import wilson95
 from gato_ros.domains.rgb_stacking.recipe import recipe
 from gato_ros.domains.rgb_stacking.stage import TrainStage
 from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation.training_run import closed_loop
 from gato_ros.models.weights import load_weights
 
 STAGES = [stage.name for stage in recipe("smoke")]
@@ -219,7 +220,7 @@ def test_the_closed_loop_of_several_sets_is_their_mean(tmp_path):
     options = train.Options(
         data=(), out=tmp_path, closed_loop_set="cubes,triplet2", closed_loop_episodes=2, closed_loop_seed=800_003
     )
-    values = train_closed_loop.measured(options, "expert")
+    values = closed_loop.measured(options, "expert")
     assert values["episodes"] == 4 and values["rate_cubes"] == 1.0
     assert values["rate"] == (values["rate_cubes"] + values["rate_triplet2"]) / 2
     assert values["stage_stacked"] == values["rate"]

@@ -48,10 +48,10 @@ def test_demonstrations_hold_the_robots_own_channels(trained):
 
 def test_its_policy_is_evaluated_with_it_and_refused_for_the_other(trained):
     folder = str(trained[1])
-    result = evaluate.run(evaluate.Options(folder, embodiment=PANDA, episodes=1, workers=1, quiet=True))
+    result = evaluate.evaluate_policy(evaluate.Evaluation(folder, embodiment=PANDA, episodes=1, workers=1, quiet=True))
     assert result["embodiment"] == PANDA and result["sets"]["cubes"]["episodes"] == 1
     with pytest.raises(SetupError) as error:
-        evaluate.run(evaluate.Options(folder, episodes=1, workers=1, quiet=True))
+        evaluate.evaluate_policy(evaluate.Evaluation(folder, episodes=1, workers=1, quiet=True))
     assert f"{PANDA} with panda/pinch/pose" in str(error.value) and "sawyer_rgb_stacking" in str(error.value)
     assert "use weights of this embodiment" in str(error.value)
 

@@ -19,6 +19,7 @@ from gato_ros.core.statistics import wilson95
 from gato_ros.data.episodes.episode import episode_paths, read_episode
 from gato_ros.data.frames import SUFFIX, make_frames, save_frames
 from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation.training_run.data import training_frames
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.mixing import mixing_weights
 
@@ -51,7 +52,7 @@ def data(tmp_path_factory):
 def test_a_limit_takes_the_first_files_and_smaller_ones_are_part_of_larger_ones(data):
     def files(limit):
         options = train.Options((data,), Path("nowhere"), limit=limit)
-        training, validation, counts = train._frames(options, mixing_weights(()))
+        training, validation, counts = training_frames(options, mixing_weights(()))
         assert counts == {str(data): FRAMES_PER_FILE * (limit or 5)}
         return [sorted({round(float(vx) / 0.01) for vx in part.actions[:, 0]}) for part in (training, validation)]
 
@@ -60,7 +61,7 @@ def test_a_limit_takes_the_first_files_and_smaller_ones_are_part_of_larger_ones(
     assert files(None) == [[1, 2, 3, 4], [0]]
     for limit in (6, 1, 0):
         with pytest.raises(SetupError, match="the 5 files"):
-            train._frames(train.Options((data,), Path("nowhere"), limit=limit), mixing_weights(()))
+            training_frames(train.Options((data,), Path("nowhere"), limit=limit), mixing_weights(()))
 
 
 @pytest.fixture(scope="module")

@@ -70,12 +70,12 @@ def test_what_was_told_travels_with_the_weights(run):
     assert np.isfinite(load_weights(folder, robot).params["table"]).all()
     with pytest.raises(SetupError, match="did you mean|task/text"):
         load_weights(folder, load_embodiment())
-    result = evaluate.run(
-        evaluate.Options(str(folder), task="blue_on_green", embodiment=TOLD, episodes=1, workers=1, quiet=True)
+    result = evaluate.evaluate_policy(
+        evaluate.Evaluation(str(folder), task="blue_on_green", embodiment=TOLD, episodes=1, workers=1, quiet=True)
     )
     assert result["embodiment"] == TOLD and result["sets"]["cubes"]["episodes"] == 1
     with pytest.raises(SetupError, match="task/text"):
-        evaluate.run(evaluate.Options(str(folder), episodes=1, workers=1, quiet=True))
+        evaluate.evaluate_policy(evaluate.Evaluation(str(folder), episodes=1, workers=1, quiet=True))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from gato_ros.cli import train
-from gato_ros.cli.train_sequences import SequenceOptions
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
@@ -13,6 +12,8 @@ from gato_ros.domains.rgb_stacking.auxiliary import NAMES
 from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
 from gato_ros.domains.rgb_stacking.training_model import training_model
 from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation.training_run.objectives import sequence_objective
+from gato_ros.evaluation.training_run.settings import SequenceOptions
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.resident import ResidentSequences
 from gato_ros.training.sequence_config import PAPER, RECIPES, sequence_config
@@ -40,7 +41,7 @@ def episodes(tmp_path_factory):
 
 def objective(episodes, tmp_path, **changes):
     options = train.Options(data=(episodes,), out=tmp_path, preset="debug", sequence=SequenceOptions(**changes))
-    return train._sequences(options, training_model(options.preset), ROBOT, StackingSupervision())
+    return sequence_objective(options, training_model(options.preset), ROBOT, StackingSupervision())
 
 
 def test_the_presets_recipe_counts_where_nothing_is_asked_for(episodes, tmp_path):
@@ -52,7 +53,7 @@ def test_the_presets_recipe_counts_where_nothing_is_asked_for(episodes, tmp_path
 
 def test_the_frames_lie_on_the_device_where_that_is_asked_for(episodes, tmp_path):
     options = train.Options(data=(episodes,), out=tmp_path, preset="debug", resident=True)
-    made, _ = train._sequences(options, training_model("debug"), ROBOT, StackingSupervision())
+    made, _ = sequence_objective(options, training_model("debug"), ROBOT, StackingSupervision())
     assert isinstance(made, ResidentSequences) and made.held.pixels.shape[0] == len(made.training)
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from gato_ros.cli import train
-from gato_ros.cli.train_sequences import SequenceOptions
 from gato_ros.core.errors import SetupError
 from gato_ros.data.episodes.label import add_label
 from gato_ros.data.episodes.recording import load_recordings
@@ -16,6 +15,8 @@ from gato_ros.data.frame_cache import frame_parts
 from gato_ros.data.frames import Frames, join
 from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
 from gato_ros.domains.rgb_stacking.training_model import training_model
+from gato_ros.evaluation.training_run.objectives import sequence_objective, single_step_objective
+from gato_ros.evaluation.training_run.settings import SequenceOptions
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import init
 from gato_ros.models.presets import PRESETS
@@ -61,7 +62,7 @@ def single_step(folder, tmp_path, **options):
         training=TrainingConfig(batch=8, steps=40),
         **options,
     )
-    return train._single_step(given, training_model("debug_one_pass"), ROBOT, StackingSupervision())
+    return single_step_objective(given, training_model("debug_one_pass"), ROBOT, StackingSupervision())
 
 
 def test_the_human_is_learned_from_and_the_policy_is_not(folder, tmp_path, capsys):
@@ -201,7 +202,7 @@ def sequences(folder, tmp_path, **options):
         sequence=SequenceOptions(prompt_share=0.0, batch=4, length=5),
         **options,
     )
-    return train._sequences(given, training_model("debug"), ROBOT, StackingSupervision())
+    return sequence_objective(given, training_model("debug"), ROBOT, StackingSupervision())
 
 
 def test_a_window_shows_what_the_policy_did_and_teaches_what_the_human_did(windows):

@@ -14,8 +14,8 @@ from gato_ros.training.supervision import Supervision
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gato_ros.cli.train import Options
     from gato_ros.embodiments import Embodiment
+    from gato_ros.evaluation.training_run.settings import TrainingRun
 
 OWN = (
     "data out task preset training limit init dropout closed_loop_every closed_loop_episodes closed_loop_seed mesh "
@@ -33,55 +33,46 @@ class Start:
     supervision: Supervision
 
 
-def start(options: Options) -> Start:
+def start(run: TrainingRun) -> Start:
     """What the options ask for, and the data looked at; SetupError for what does not fit together."""
-    return _stacking(options) if options.domain == STACKING else _foreign(options)
+    return _stacking(run) if run.domain == STACKING else _foreign(run)
 
 
-def _foreign(options: Options) -> Start:
+def _foreign(run: TrainingRun) -> Start:
     from gato_ros.evaluation.foreign.options import only
 
-    only(options, tuple(OWN.split()))
-    domain = load_domain(options.domain)
-    task = task_of(domain, options.task)
-    preset = next(iter(domain.presets)) if options.preset == type(options).preset else options.preset
+    only(run, tuple(OWN.split()))
+    domain = load_domain(run.domain)
+    task = task_of(domain, run.task)
+    preset = next(iter(domain.presets)) if run.preset == type(run).preset else run.preset
     if preset not in domain.presets:
         raise unknown_name(f"a preset of {domain.name}", preset, domain.presets)
     return Start(domain.contract(task), domain.presets[preset], domain.supervision(task))
 
 
-def _stacking(options: Options) -> Start:
-    from gato_ros.cli.train_check import check_data
+def _stacking(run: TrainingRun) -> Start:
     from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
     from gato_ros.domains.rgb_stacking.training_model import training_model
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
+    from gato_ros.evaluation.training_run.data_check import check_data
 
-    if options.task is not None:
+    if run.task is not None:
         raise SetupError(
             expected="--task with another --domain",
-            got=options.task,
+            got=run.task,
             fix="leave it out: the data says what the task is",
         )
-    robot = load_embodiment(options.embodiment)
-    _check_arm(options.data, robot)
-    model = training_model(options.preset, robot, options.observe)
-    check_data(options.data, options.failures, robot, model.observation_keys)
+    robot = load_embodiment(run.embodiment)
+    _check_arm(run.data, robot)
+    model = training_model(run.preset, robot, run.observe)
+    check_data(run.data, run.failures, robot, model.observation_keys)
     return Start(contract_for(robot, model.observation_keys), model, StackingSupervision())
 
 
-def closed_loop(options: Options, directory: Path) -> dict[str, float]:
-    """Success of saved weights of a foreign domain; `rate` is its score, which tells the best weights."""
-    from gato_ros.evaluation.foreign.evaluation import score
-
-    task = task_of(load_domain(options.domain), options.task)
-    row = score(options.domain, task, str(directory), options.closed_loop_episodes, options.closed_loop_seed)
-    return {"rate": row["score"], "success": row["rate"], "episodes": row["episodes"], "mean_steps": row["mean_steps"]}
-
-
-def with_defaults(options: Options) -> Options:
+def with_defaults(run: TrainingRun) -> TrainingRun:
     """The options with the domain's own numbers of training in place of those of stacking."""
-    return replace(options, training=replace(options.training, **load_domain(options.domain).training))
+    return replace(run, training=replace(run.training, **load_domain(run.domain).training))
 
 
 def _check_arm(folders: tuple[Path, ...], robot: Embodiment) -> None:

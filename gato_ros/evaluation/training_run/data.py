@@ -1,57 +1,64 @@
-"""`train` for autoregressive presets: which recipe, which episodes."""
+"""The demonstrations of a training: which files count, which are held out, and what is said about them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gato_ros.core.bounds import Batch, Count, CountOrNone, Positive, Seed, Share
+import numpy as np
+
 from gato_ros.core.errors import SetupError
 
 if TYPE_CHECKING:
     from gato_ros.data.episodes.recording import Recording
     from gato_ros.data.frames import Frames
-    from gato_ros.training.sequence_config import SequenceConfig
+    from gato_ros.evaluation.training_run.settings import TrainingRun
+
+VALIDATION_SHARE = 20
+"""One in so many files (an episode, a hundred scenes) is held out."""
 
 
-@dataclass(frozen=True)
-class SequenceOptions:
-    """Of autoregressive presets only; what is left out is the preset's own (`training/sequence_config.py`), or with
-    --init the paper's fine-tuning."""
+def training_frames(run: TrainingRun, weights: Mapping[str, float]) -> tuple[Frames, Frames, dict[str, int]]:
+    """Training frames, held-out frames, and the count of frames per folder: those that count for something.
 
-    steps: Count | None = None
-    """Gradient steps in all; the learning rate's cosine ends there."""
-    batch: Batch | None = None
-    """Sequences per step."""
-    length: Count | None = None
-    """Control steps of a sequence; more than the window."""
-    learning_rate: Positive | None = None
-    """Peak of the schedule."""
-    final_share: Share | None = None
-    """What is left of the learning rate at the last step."""
-    warmup_steps: CountOrNone | None = None
-    """Of the learning rate."""
-    prompt_share: Share | None = None
-    """Share of episodes that follow a prompt from another one; 0: the weights will refuse prompts."""
-    return_share: Share | None = None
-    """Episodes count from this share of the best average return on; 0 takes all, for on-policy ones (DAgger)."""
-    seed: Seed | None = None
-    """Of weights, batches and noise."""
+    Raises:
+        SetupError: too few files to hold one out, or fewer than the limit.
+    """
+    from gato_ros.data.frame_cache import frame_parts
+    from gato_ros.data.frames import join
+    from gato_ros.training.mixing import step_weights
+
+    folders, limit = run.data, run.limit
+    training, validation, data = [], [], {}
+    for folder in folders:
+        found = frame_parts(folder, told_left_out(folder, run.failures))
+        told_sources(folder, found, weights)
+        counts = [step_weights(part.teachers, weights) > 0 for part in found]
+        parts = [part if count.all() else part.only(np.flatnonzero(count)) for part, count in zip(found, counts)]
+        parts = [part for part in parts if len(part)]
+        if limit is not None and not 2 <= limit <= len(parts):
+            raise SetupError(
+                expected=f"--limit of 2 to the {len(parts)} files with frames in {folder}",
+                got=str(limit),
+                fix="collect more, or take fewer",
+            )
+        parts = parts[:limit]
+        data[str(folder)] = sum(len(part) for part in parts)
+        held_out = parts[::VALIDATION_SHARE] if len(parts) > 1 else []
+        validation += held_out
+        training += [part for i, part in enumerate(parts) if i % VALIDATION_SHARE or not held_out]
+    if not validation:
+        raise SetupError(
+            expected="at least two episodes or snapshot files, one of them to hold out",
+            got=f"{len(training)} in {', '.join(map(str, folders))}",
+            fix="collect more",
+        )
+    return join(training), join(validation), data
 
 
-def chosen(options: SequenceOptions, preset: str, from_weights: bool = False) -> SequenceConfig:
-    """The preset's recipe, from weights with the paper's fine-tuning, and with what the options change."""
-    from gato_ros.training.config import fine_tuning
-    from gato_ros.training.sequence_config import sequence_config
-
-    given = {key: value for key, value in asdict(options).items() if value is not None}
-    return replace(sequence_config(preset), **{**(fine_tuning(given) if from_weights else {}), **given})
-
-
-def load(
+def training_recordings(
     folders: tuple[Path, ...],
     limit: int | None,
     return_share: float,
