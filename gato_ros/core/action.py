@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gato_ros.core.spec import SpecMapping
 
@@ -14,7 +15,7 @@ class Action:
 
     __slots__ = ("values",)
 
-    def __init__(self, values: Mapping[str, np.ndarray]):
+    def __init__(self, values: Mapping[str, ArrayLike]):
         """`values`: key -> float [size], in the spec's order."""
         self.values: dict[str, np.ndarray] = {key: np.atleast_1d(np.asarray(value)) for key, value in values.items()}
 

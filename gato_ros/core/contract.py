@@ -16,17 +16,21 @@ class Contract(Protocol):
     @property
     def name(self) -> str:
         """Of the robot or the game."""
+        ...
 
     @property
     def digest(self) -> str:
         """sha256 of all that the contract says."""
+        ...
 
     @property
     def spec(self) -> StepSpec:
         """What is observed and done in one step."""
+        ...
 
     def policy_contract(self, observation_keys: Iterable[str]) -> dict[str, Any]:
         """What weights that read these keys depend on, as plain values for JSON; SetupError for an unknown key."""
+        ...
 
 
 @dataclass(frozen=True)

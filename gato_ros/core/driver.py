@@ -72,6 +72,7 @@ class RobotDriver(Protocol):
 
     def report(self) -> RobotReport:
         """What is known now. It does what has to be done regularly as well: call it at 100 Hz or more."""
+        ...
 
     def move(self, velocity: Mapping[str, float]) -> None:
         """Turn the joints of these names, all of them, at these speeds [rad/s]."""
@@ -91,6 +92,7 @@ class RobotDriver(Protocol):
         Returns:
             Done when the robot is ready (an empty text) or is not going to be (the reason).
         """
+        ...
 
     def stop(self) -> None:
         """Zero speed at once; then nothing moves until `enable`."""

@@ -65,7 +65,7 @@ def setup_error_from(error: BaseException) -> SetupError | None:
 
 
 def _of_system(error: OSError) -> SetupError:
-    expected, fix = _DISK.get(error.errno, _OTHER)
+    expected, fix = _DISK.get(error.errno or 0, _OTHER)
     said = error.strerror or str(error) or type(error).__name__
     places = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
     if places and os.path.islink(places[0]) and error.errno == errno.ENOENT:

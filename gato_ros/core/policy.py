@@ -13,7 +13,7 @@ from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.decision import Decision
 from gato_ros.core.observation import Observation
 from gato_ros.core.prompt import Prompt
-from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, Spec, SpecMapping
+from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, SpecMapping
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,11 @@ class Policy(Protocol):
 
     def reset(self, prompt: Prompt | None = None) -> None:
         """Forget everything about the episode before; `prompt` conditions the next one, where it takes one."""
+        ...
 
     def act(self, observation: Observation) -> Decision:
         """The action for this tick, and what was thought."""
+        ...
 
 
 class HoldPolicy:
@@ -72,10 +74,12 @@ class RandomPolicy:
 
     def __init__(self, actions: SpecMapping, seed: int = 0):
         """`actions` are discrete, or continuous and bounded; texts cannot be drawn (ValueError)."""
+        self._actions: dict[str, DiscreteSpec | ContinuousSpec] = {}
         for key, spec in actions.items():
-            if not isinstance(spec, DiscreteSpec) and not (isinstance(spec, ContinuousSpec) and spec.bounded):
+            if not (isinstance(spec, DiscreteSpec) or (isinstance(spec, ContinuousSpec) and spec.bounded)):
                 raise ValueError(f"{key} is {spec.kind} without bounds: nothing can be drawn")
-        self._actions, self._seed, self._episode = actions, seed, 0
+            self._actions[key] = spec
+        self._seed, self._episode = seed, 0
         self._rng = np.random.default_rng([seed, 0])
 
     def reset(self, prompt: Prompt | None = None) -> None:
@@ -85,7 +89,7 @@ class RandomPolicy:
     def act(self, observation: Observation) -> Decision:
         return Decision(Action({key: self._draw(spec) for key, spec in self._actions.items()}))
 
-    def _draw(self, spec: Spec) -> np.ndarray:
+    def _draw(self, spec: DiscreteSpec | ContinuousSpec) -> np.ndarray:
         if isinstance(spec, DiscreteSpec):
             return self._rng.integers(spec.values, size=spec.size).astype(np.float64)
         return self._rng.uniform(spec.lower, spec.upper)

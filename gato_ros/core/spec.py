@@ -37,7 +37,7 @@ class ImageSpec:
         _require(self.height > 0 and self.width > 0, "an image of at least one pixel", f"{self.height} x {self.width}")
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> tuple[int, int, int]:
         """Of one value."""
         return (self.height, self.width, 3)
 

@@ -19,15 +19,19 @@ class Environment(Protocol):
 
     def reset(self, *, seed: int | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin the episode of that seed; the info has `success`."""
+        ...
 
     def observe(self) -> Observation:
         """What a policy sees now."""
+        ...
 
     def step_action(self, action: Action) -> tuple[float, bool, bool, dict[str, Any]]:
         """Reward, terminated, truncated, info; `info["success"]` tells whether the episode is a success."""
+        ...
 
     def close(self) -> None:
         """Free what it holds."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,20 @@ class Domain(Protocol):
 
     def contract(self, task: str) -> Contract:
         """Name, spec and digest of a task; SetupError for an unknown one."""
+        ...
 
     def supervision(self, task: str) -> Supervision:
         """What is known of its frames beside the actions."""
+        ...
 
     def environment(self, task: str, render_mode: str | None = None) -> Environment:
         """The world of a task, with Gymnasium's render modes; SetupError where a package is missing."""
+        ...
 
     def expert(self, task: str, environment: Environment) -> Policy:
         """Whoever shows how it is done in that environment."""
+        ...
 
     def scores(self, task: str) -> Scores:
         """As they were measured."""
+        ...

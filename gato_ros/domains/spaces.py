@@ -45,8 +45,8 @@ def spec_of(space: spaces.Space, key: str = ONLY) -> Spec:
         if space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[2] == 3:
             return ImageSpec(*space.shape[:2])
         if len(space.shape) == 1:
-            bounds = (tuple(map(float, side)) for side in (space.low, space.high))
-            return ContinuousSpec(*bounds, ("1",) * space.shape[0])
+            lower, upper = (tuple(map(float, side)) for side in (space.low, space.high))
+            return ContinuousSpec(lower, upper, ("1",) * space.shape[0])
     if isinstance(space, spaces.Discrete) and space.start == 0:
         return DiscreteSpec(int(space.n))
     if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1 and len(set(space.nvec.tolist())) == 1:

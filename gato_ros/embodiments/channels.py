@@ -75,6 +75,11 @@ class TextChannel(Strict):
         return (self.size_bytes,)
 
 
+def source_of(channel: "Channel") -> str:
+    """What of the robot it is made of; nothing of a picture, which has a topic of its own."""
+    return "" if isinstance(channel, ImageChannel) else channel.source
+
+
 Channel = Annotated[Union[ImageChannel, ContinuousChannel, DiscreteChannel, TextChannel], Field(discriminator="kind")]
 
 

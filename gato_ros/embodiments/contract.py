@@ -27,11 +27,13 @@ from gato_ros.embodiments.channels import (
     DiscreteChannel,
     ImageChannel,
     TextChannel,
+    source_of,
 )
 from gato_ros.embodiments.guard_bounds import GuardBounds
 from gato_ros.embodiments.policy_contract import policy_contract
 from gato_ros.embodiments.simulation import Simulation
 from gato_ros.embodiments.step_spec import step_spec
+from gato_ros.embodiments.urdf_parts import attribute, child_of, joints_of
 
 FOLDER = Path(__file__).parent
 GROUND_TRUTH = "ground_truth"
@@ -158,11 +160,12 @@ class Embodiment(Strict):
             "wrist_pose": 7,
         }
         for key, channel in self.observations.items():
-            wanted = sizes.get(getattr(channel, "source", None), channel.shape[0])
+            source = source_of(channel)
+            wanted = sizes.get(source, channel.shape[0])
             if channel.shape[0] != wanted:
-                raise Misfit(f"{channel.source} has {wanted} values, got {channel.shape[0]}", ("observations", key))
+                raise Misfit(f"{source} has {wanted} values, got {channel.shape[0]}", ("observations", key))
         opening = self.observations.get(OPENING)
-        if getattr(opening, "source", None) != "gripper_opening":
+        if opening is None or source_of(opening) != "gripper_opening":
             raise Misfit(
                 f"{OPENING} with source gripper_opening is missing, which every policy that holds still reads",
                 ("observations", OPENING) if OPENING in self.observations else ("observations",),
@@ -244,7 +247,7 @@ class Embodiment(Strict):
     @cached_property
     def observes_grasp(self) -> bool:
         """Whether an observation is made of the gripper's effort; without one a gripper need not report it."""
-        return any(getattr(channel, "source", None) == "gripper_grasp" for channel in self.observations.values())
+        return any(source_of(channel) == "gripper_grasp" for channel in self.observations.values())
 
     def channel(self, key: str) -> Channel:
         """The channel named `key`; SetupError with the nearest name if there is none."""
@@ -255,7 +258,7 @@ class Embodiment(Strict):
     def key_of(self, source: str) -> str:
         """The first observation with that source, by name; SetupError if there is none."""
         for key in self.observation_keys:
-            if getattr(self.observations[key], "source", None) == source:
+            if source_of(self.observations[key]) == source:
                 return key
         raise SetupError(
             expected=f"an observation of {self.name} with source {source}",
@@ -288,10 +291,10 @@ class Embodiment(Strict):
     def joint_limits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Lower [rad], upper [rad] and speed [rad/s] of the arm's joints, in the contract's order."""
         found = {}
-        for joint in ElementTree.parse(self.urdf_path).getroot().iter("joint"):
-            if joint.get("name") in self.arm.joints:
-                limit = joint.find("limit").attrib
-                found[joint.get("name")] = [float(limit["lower"]), float(limit["upper"]), float(limit["velocity"])]
+        for joint in joints_of(ElementTree.parse(self.urdf_path).getroot()):
+            if (name := attribute(joint, "name")) in self.arm.joints:
+                limit = child_of(joint, "limit")
+                found[name] = [float(attribute(limit, key)) for key in ("lower", "upper", "velocity")]
         for name, (lower, upper) in self.arm.position_overrides_rad.items():
             found[name][:2] = [max(lower, found[name][0]), min(upper, found[name][1])]
         rows = np.array([found[name] for name in self.arm.joints])

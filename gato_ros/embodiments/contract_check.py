@@ -14,7 +14,7 @@ from gato_ros.embodiments.kinematics import Kinematics, joints_for_tool
 
 STEPS = (5, 5, 3)
 """Grid over the workspace, walls included."""
-YAWS_DEG = (0, -30, 30, -60, 60, -90, 90)
+YAWS_DEG: tuple[int, ...] = (0, -30, 30, -60, 60, -90, 90)
 """Turns of the tool at each of them."""
 UPRIGHT_RAD = 0.3
 
@@ -64,7 +64,7 @@ class Survey:
                 f"{self.singular_value:.3f}: the guard would slow down there"
             )
         room = embodiment.guard.clearance and embodiment.guard.clearance.distance_m
-        if self.gap_m is not None and self.gap_m < room:
+        if self.gap_m is not None and room is not None and self.gap_m < room:
             yield (
                 f"guard.clearance.distance_m is {room:g} m, and in the workspace parts come as near as "
                 f"{self.gap_m:.3f} m: the guard would stop there"
@@ -91,7 +91,7 @@ def survey(embodiment: Embodiment) -> Survey:
     """Look at a grid of the workspace, each place with the tool turned by YAWS_DEG, by inverse kinematics."""
     kinematics, limits, clearance = Kinematics(embodiment), embodiment.motion_limits, guard_limits(embodiment).clearance
     lower, upper, speed = embodiment.joint_limits
-    axes = [np.linspace(*ends, n) for *ends, n in zip(limits.workspace_lower, limits.workspace_upper, STEPS)]
+    axes = [np.linspace(low, high, n) for low, high, n in zip(limits.workspace_lower, limits.workspace_upper, STEPS)]
     places = [np.array(place) for place in product(*axes)]
     reached, values, gaps, room, shares = dict.fromkeys(YAWS_DEG, 0), [], [], [], []
     most = np.abs([embodiment.action_lower[:4], embodiment.action_upper[:4]]).max(0)
@@ -104,7 +104,8 @@ def survey(embodiment: Embodiment) -> Survey:
         reached[yaw] += 1
         state = kinematics.state(q, np.zeros_like(q), 0.0, 0.0)
         values.append(np.linalg.svd(state.jacobian, compute_uv=False)[-1])
-        gaps += [] if clearance is None else [clearance.gaps(state.capsule_ends).min()]
+        if clearance is not None and state.capsule_ends is not None:
+            gaps.append(clearance.gaps(state.capsule_ends).min())
         room.append(np.minimum(q - lower, upper - q).min())
         needed = np.insert(corners, [3, 3], 0.0, axis=1) @ np.linalg.pinv(state.jacobian).T
         shares.append((np.abs(needed) / speed).max())

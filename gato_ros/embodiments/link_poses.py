@@ -10,6 +10,7 @@ import pinocchio
 
 from gato_ros.core.rotation import quat_xyzw_from_matrix
 from gato_ros.embodiments.contract import Embodiment
+from gato_ros.embodiments.urdf_parts import attribute, child_of, joints_of
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,16 @@ class LinkPoses:
         self._neutral = pinocchio.neutral(self._model)
         self._rows = [self._row(name) for name in embodiment.arm.joints]
         # The wire has one opening; in the URDF each sliding finger goes half of it.
-        joints = list(ElementTree.parse(embodiment.urdf_path).getroot().iter("joint"))
+        joints = joints_of(ElementTree.parse(embodiment.urdf_path).getroot())
         self._fingers = [
-            self._row(joint.get("name"))
+            self._row(attribute(joint, "name"))
             for joint in joints
             if joint.get("type") == "prismatic" and joint.get("name") not in embodiment.arm.joints
         ]
-        self._links = [(joint.find("parent").get("link"), joint.find("child").get("link")) for joint in joints]
+        self._links = [
+            (attribute(child_of(joint, "parent"), "link"), attribute(child_of(joint, "child"), "link"))
+            for joint in joints
+        ]
 
     def _row(self, name: str) -> int:
         return self._model.joints[self._model.getJointId(name)].idx_q

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.embodiments.channels import source_of
 from gato_ros.embodiments.contract import FOLDER, GROUND_TRUTH, Embodiment
 from gato_ros.embodiments.extension import check_nothing_dropped, laid_over
 from gato_ros.embodiments.urdf import check_urdf
@@ -94,7 +95,7 @@ def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
     if named and embodiment.name != path.stem:  # recordings hold the name, and find the file by it
         raise SetupError(expected=f"name: {path.stem} in {path}", got=embodiment.name, fix="give both one name")
     for key, channel in embodiment.observations.items():
-        if getattr(channel, "source", None) == GROUND_TRUTH:
+        if source_of(channel) == GROUND_TRUTH:
             raise SetupError(
                 expected=f"a sensor as the source of {key} in {path}",
                 got=GROUND_TRUTH,

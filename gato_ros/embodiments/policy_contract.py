@@ -6,6 +6,8 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from gato_ros.embodiments.urdf_parts import attribute, child_of, joints_of
+
 if TYPE_CHECKING:
     from gato_ros.embodiments.contract import Embodiment
 
@@ -32,11 +34,11 @@ def policy_contract(robot: Embodiment, observation_keys: Iterable[str]) -> dict[
 def _tool_chain(robot: Embodiment) -> list[dict[str, Any]]:
     """The joints from the base to the tool frame: what turns joint angles into a tool pose."""
     urdf = ElementTree.parse(robot.urdf_path).getroot()
-    joints = {joint.find("child").get("link"): joint for joint in urdf.iter("joint")}
+    joints = {attribute(child_of(joint, "child"), "link"): joint for joint in joints_of(urdf)}
     chain, link = [], robot.tool_frame
     while link in joints and link != robot.base_frame:
         joint = joints[link]
-        parts = {tag: dict(joint.find(tag).attrib) for tag in ("origin", "axis") if joint.find(tag) is not None}
+        parts = {tag: dict(found.attrib) for tag in ("origin", "axis") if (found := joint.find(tag)) is not None}
         chain.append({"name": joint.get("name"), "type": joint.get("type"), **parts})
-        link = joint.find("parent").get("link")
+        link = attribute(child_of(joint, "parent"), "link")
     return chain[::-1]

@@ -6,6 +6,8 @@ import xml.etree.ElementTree as ElementTree
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments.contract import Embodiment
+from gato_ros.embodiments.simulation import Simulation
+from gato_ros.embodiments.urdf_parts import attribute, child_of, joints_of
 
 STROKE_M = 1e-6
 """Rounding that a finger's travel may lack."""
@@ -20,8 +22,8 @@ def check_urdf(embodiment: Embodiment) -> None:
         raise SetupError(
             expected=f"XML in {embodiment.urdf_path}", got=str(error), fix="give the URDF itself, as xacro writes it"
         ) from None
-    joints = {joint.get("name"): joint for joint in root.findall("joint")}
-    links = [link.get("name") for link in root.findall("link")]
+    joints = {attribute(joint, "name"): joint for joint in joints_of(root)}
+    links = [attribute(link, "name") for link in root.findall("link")]
     for joint in [*embodiment.arm.joints, *embodiment.arm.position_overrides_rad]:
         if joint not in joints:
             raise unknown_name(f"a joint of {name}", joint, joints)
@@ -41,7 +43,7 @@ def check_urdf(embodiment: Embodiment) -> None:
             fix="name that one, or take out of the URDF what lies before the base",
         )
     if embodiment.simulation:
-        _check_fingers(embodiment, joints)
+        _check_fingers(embodiment, embodiment.simulation, joints)
 
 
 def _check_joint(urdf: str, joint: ElementTree.Element, kind: str, needed: tuple[str, ...]) -> None:
@@ -57,13 +59,14 @@ def _check_joint(urdf: str, joint: ElementTree.Element, kind: str, needed: tuple
         )
 
 
-def _check_fingers(embodiment: Embodiment, joints: dict[str, ElementTree.Element]) -> None:
-    for finger in embodiment.simulation.finger_joints:
+def _check_fingers(embodiment: Embodiment, simulation: Simulation, joints: dict[str, ElementTree.Element]) -> None:
+    for finger in simulation.finger_joints:
         if finger not in joints:
             raise unknown_name(f"a finger joint of {embodiment.urdf}", finger, joints)
         _check_joint(embodiment.urdf, joints[finger], "prismatic", ("lower", "upper", "effort"))
-        limit = joints[finger].find("limit")
-        lower, upper, half = float(limit.get("lower")), float(limit.get("upper")), embodiment.gripper.stroke_m / 2
+        limit = child_of(joints[finger], "limit")
+        lower, upper = float(attribute(limit, "lower")), float(attribute(limit, "upper"))
+        half = embodiment.gripper.stroke_m / 2
         if abs(lower) > STROKE_M or upper < half - STROKE_M:
             raise SetupError(
                 expected=f"{finger} of {embodiment.urdf} from 0 (closed) to {half:g} m, half the stroke",

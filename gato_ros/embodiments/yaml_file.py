@@ -68,7 +68,7 @@ class _Refused(Exception):
 class _Composer(yaml.SafeLoader):
     """Nodes only: what a plain word means is decided below."""
 
-    def compose_node(self, parent: Any, index: Any) -> yaml.Node:
+    def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or event.anchor:
             mark = "*" if isinstance(event, yaml.AliasEvent) else "&"
@@ -107,7 +107,7 @@ def read_yaml(path: Path, what: str, example: str, *, may_be_empty: bool = False
             data = file.read(LARGEST_BYTES + 1)
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
+        line = error.object[: error.start].count(b"\n") + 1
         raise SetupError(expected=expected, got=f"no UTF-8 text, line {line}", fix="save it as UTF-8") from None
     except FileNotFoundError as error:
         raise SetupError(expected=expected, got=f"no file {path} ({error.strerror})", fix="check the path") from None
@@ -154,6 +154,7 @@ def _value(node: yaml.Node, keys: Keys, path: Path, places: dict[Keys, Place]) -
         for i, item in enumerate(node.value):
             places[(*keys, i)] = Place(path, _line(item))
         return [_value(item, (*keys, i), path, places) for i, item in enumerate(node.value)]
+    assert isinstance(node, yaml.ScalarNode)  # YAML has no fourth kind
     return _scalar(node, f"{shown(keys)}: " if keys else "")
 
 
@@ -217,6 +218,8 @@ def _fault(error: yaml.YAMLError, text: str) -> tuple[str, str]:
         line = text[:position].count("\n") + 1
         return f"a character that may not be there, {text[position : position + 1]!r}, line {line}", "take it out"
     mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return str(error.problem), "mend the file"
     lines = text.splitlines()
     before = lines[mark.line][: mark.column + 1] if mark.line < len(lines) else ""
     where = f"line {mark.line + 1}, column {mark.column + 1}"

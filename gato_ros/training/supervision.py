@@ -66,21 +66,38 @@ class Curve:
 class Supervision(Protocol):
     """What training receives of a domain, beside frames and spec."""
 
-    action_names: tuple[str, ...]
-    """One for each value of the action, for curves and reports."""
-    auxiliary_names: tuple[str, ...]
-    """Of the numbers that auxiliary heads predict; () without."""
-    auxiliary_scale: Sequence[float]
-    """[n] a predicted error times this is what is reported, like mm."""
-    reflection: Reflection | None
-    curves: Sequence[Curve]
-    """What to show of the validation."""
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """One for each value of the action, for curves and reports."""
+        ...
+
+    @property
+    def auxiliary_names(self) -> tuple[str, ...]:
+        """Of the numbers that auxiliary heads predict; () without."""
+        ...
+
+    @property
+    def auxiliary_scale(self) -> Sequence[float]:
+        """[n] a predicted error times this is what is reported, like mm."""
+        ...
+
+    @property
+    def reflection(self) -> Reflection | None:
+        """The world in a mirror; None where it has none."""
+        ...
+
+    @property
+    def curves(self) -> Sequence[Curve]:
+        """What to show of the validation."""
+        ...
 
     def vectors(self, frames: Frames, layout: TokenLayout) -> dict[str, np.ndarray]:
         """Vectors [N size] that the layout has tokens for and the frames hold as ground truth only."""
+        ...
 
     def truth(self, frames: Frames, layout: TokenLayout) -> GroundTruth:
         """Of these frames."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -226,6 +226,8 @@ def test_a_state_without_the_capsules_is_refused_where_they_are_checked():
     arm = Arm().arm()
     bare = replace(robot_state(arm.q, arm.now_s + TICK_S), capsule_ends=None, capsule_jacobians=None)
     assert arm.tick(proposal(arm.now_s + TICK_S), bare)[1].reasons == ("state_without_capsules",)
+    half = replace(robot_state(arm.q, arm.now_s + TICK_S), capsule_jacobians=None)
+    assert arm.tick(proposal(arm.now_s + TICK_S), half)[1].reasons == ("state_without_capsules",)
     free = Arm(off=("clearance",)).arm()
     bare = replace(robot_state(free.q, free.now_s + TICK_S), capsule_ends=None, capsule_jacobians=None)
     assert free.tick(proposal(free.now_s + TICK_S), bare)[1].following

@@ -133,7 +133,10 @@ class Guard:
             faults.append(ROBOT_GONE)
         limits: tuple[str, ...] = ()
         if not faults and self._latch is None and self._owed_s >= SHORTEST_S:
-            fault, limits = self._follow(choice, state, min(self._owed_s, 2 * self._settings.tick_s))
+            # Either one missing is a fault.
+            assert choice.proposal is not None and state is not None
+            dt = min(self._owed_s, 2 * self._settings.tick_s)
+            fault, limits = self._follow(choice.proposal, choice.share, state, dt)
             faults += [fault] if fault else []
             if not faults:
                 self._owed_s = 0.0
@@ -163,7 +166,7 @@ class Guard:
             return "missing_state"
         if not all(np.isfinite(array).all() for array in state.arrays()):
             return "non_finite_state"
-        if self._clearance is not None and state.capsule_ends is None:
+        if self._clearance is not None and (state.capsule_ends is None or state.capsule_jacobians is None):
             return "state_without_capsules"
         fault = timing_fault(
             Sample(None, state.stamp_s, state.received_s),
@@ -173,12 +176,15 @@ class Guard:
         )
         return f"{fault}_state" if fault else None
 
-    def _jump_fault(self, state: RobotState) -> str | None:
-        return "joint_position_jump" if self._on["joint_jump"] and self._watch.jumped(state) else None
+    def _jump_fault(self, state: RobotState | None) -> str | None:
+        jumped = state is not None and self._on["joint_jump"] and self._watch.jumped(state)
+        return "joint_position_jump" if jumped else None
 
-    def _follow(self, choice: Choice, state: RobotState, dt: float) -> tuple[str | None, tuple[str, ...]]:
-        """Move towards what was chosen; what went wrong, or None, and the limits that acted."""
-        wanted = np.asarray(choice.proposal.twist, np.float64) * choice.share
+    def _follow(
+        self, proposal: Proposal, share: float, state: RobotState, dt: float
+    ) -> tuple[str | None, tuple[str, ...]]:
+        """Move towards that share of what is proposed; what went wrong, or None, and the limits that acted."""
+        wanted = np.asarray(proposal.twist, np.float64) * share
         # Finite inputs can still overflow on the way (1e308 squared); the check on the result catches it.
         with np.errstate(all="ignore"):
             self._slew.resume()
@@ -203,7 +209,7 @@ class Guard:
             velocity = self._slew.stoppable(velocity, state.jacobian)
             if self._slew.follow(velocity, state.jacobian, dt):
                 limits += ("acceleration",)
-            if choice.share < 1.0:
+            if share < 1.0:
                 limits += ("hand_back_ramp",)
             return None, self._limits_met(wanted, slow, short, position) + limits
 
@@ -240,6 +246,8 @@ class Guard:
             velocity = velocity * share
             limits.append("singularity")
         if self._clearance is not None:
+            # A state without them is a fault.
+            assert state.capsule_ends is not None and state.capsule_jacobians is not None
             ends = state.capsule_ends + state.capsule_jacobians @ ahead
             share = self._clearance.share(ends, state.capsule_jacobians, velocity, min(self._ik.limit_gain, gain))
             if share < 1.0:
@@ -268,10 +276,7 @@ class Guard:
     def _verdict(
         self, faults: list[str], limits: tuple[str, ...], choice: Choice, state: RobotState | None, now: Instant
     ) -> Verdict:
-        ages = [
-            math.inf if item is None else Sample(None, item.stamp_s, item.received_s).age_s(now)
-            for item in (choice.proposal, state)
-        ]
+        ages = (_age_s(choice.proposal, now), _age_s(state, now))
         source = EMERGENCY_STOP if self._emergency else choice.source
         if self._latch is not None:
             reasons = (self._latch, *(fault for fault in faults if fault != self._latch))
@@ -279,3 +284,7 @@ class Guard:
         if faults:
             return Verdict(Level.STOPPING, tuple(faults), *ages, source, self.off)
         return Verdict(Level.LIMITED if limits else Level.OK, limits, *ages, source, self.off)
+
+
+def _age_s(item: Proposal | RobotState | None, now: Instant) -> float:
+    return math.inf if item is None else Sample(None, item.stamp_s, item.received_s).age_s(now)

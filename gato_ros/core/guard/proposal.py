@@ -55,4 +55,5 @@ class RobotState:
     def arrays(self) -> tuple[np.ndarray, ...]:
         """Every number that the guard computes with."""
         own = (self.joint_position, self.joint_velocity, self.tool_position, self.tool_rotation, self.jacobian)
-        return own if self.capsule_ends is None else (*own, self.capsule_ends, self.capsule_jacobians)
+        capsules = (self.capsule_ends, self.capsule_jacobians)
+        return (*own, *(array for array in capsules if array is not None))

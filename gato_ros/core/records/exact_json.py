@@ -43,7 +43,7 @@ def to_text(value: Any) -> str:
     if kind is np.ndarray and value.dtype.kind in "fiub":
         # Not a list: a guard's tick holds 70 numbers, and to spell them costs three times as much.
         return f'{{"array": "{value.dtype.str} {"x".join(map(str, value.shape))} {value.tobytes().hex()}"}}'
-    if isinstance(value, np.generic) and value.dtype.kind in "fiub":
+    if issubclass(kind, np.generic) and value.dtype.kind in "fiub":
         # Not as a Python number: the two divide by zero differently.
         return f'{{"scalar": "{value.dtype.str} {value.tobytes().hex()}"}}'
     if kind in (tuple, list):
@@ -117,7 +117,7 @@ def _decode(value: dict[str, Any]) -> Any:
         return kind(decode(value["value"]))
     parts = {key: decode(item) for key, item in value["of"].items()}
     if not dataclasses.is_dataclass(kind):
-        made = kind.__new__(kind)
+        made = object.__new__(kind)
         vars(made).update(parts)
         return made
     given = {item.name for item in dataclasses.fields(kind) if item.init}

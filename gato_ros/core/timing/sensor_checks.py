@@ -35,7 +35,7 @@ class PictureWatch:
 
     def look(self, pixels: np.ndarray, tool_speed_m_s: float) -> None:
         """A new frame, uint8 [height width 3], and how fast the tool moves meanwhile [m/s]."""
-        changed = 1.0 if self._last is None else np.count_nonzero(pixels != self._last) / pixels.size
+        changed = 1.0 if self._last is None else float(np.count_nonzero(pixels != self._last) / pixels.size)
         self._noisy |= self._last is not None and changed > NOISY_SHARE
         self._last = pixels
         # Standing still explains equal frames: they count only in a row of a moving arm.

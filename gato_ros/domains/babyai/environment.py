@@ -104,10 +104,10 @@ class BabyAiEnv(gymnasium.Env):
         if vector.shape != (1,) or vector[0] not in range(len(MOVES)):
             raise ValueError(f"a move is one of the integers 0 to {len(MOVES) - 1}, got {vector}")
         self._mission = (found := self._env.step(int(vector[0])))[0]["mission"]
-        _, reward, terminated, truncated, _ = found
+        reward, terminated, truncated = float(found[1]), bool(found[2]), bool(found[3])
         success = reward > 0
         failure = None if success or not (terminated or truncated) else "time_limit" if truncated else "mission_failed"
-        return float(reward), bool(terminated), bool(truncated), {"success": success, "failure": failure}
+        return reward, terminated, truncated, {"success": success, "failure": failure}
 
     def render(self) -> np.ndarray | None:
         """The whole world from above in `rgb_array` mode."""

@@ -111,7 +111,7 @@ def patch_labels(
     return PatchLabels(np.stack(patches, 1), np.stack(values, 1).astype(np.float32), grid, known)
 
 
-def _pixels(view: View, points: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def _pixels(view: View, points: np.ndarray, size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Pixels across and down of points [N 3] in a picture of that height and width."""
     clip = np.column_stack([points, np.ones(len(points))]) @ view.clip_from_base.T
     return (clip[:, 0] / clip[:, 3] + 1) / 2 * size[1], (1 - clip[:, 1] / clip[:, 3]) / 2 * size[0]

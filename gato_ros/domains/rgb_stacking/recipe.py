@@ -6,7 +6,7 @@ weights and learns the test objects, too. `smoke` is all of it at toy sizes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -150,12 +150,12 @@ def mastery(sizes: Sizes) -> tuple[Stage, ...]:
             ),
             CollectStage(f"{objects}_episodes", f"data/{objects}_episodes", "episodes", objects, sizes.set_episodes, 0),
         ]
-    earlier = [stage for stage in before if isinstance(stage, TrainStage)]
+    earlier = _trainings(before)
     runs = list(_runs(sizes, "mastery", [*data, *more], sizes.mastery_sets, earlier[-1], MASTERY_DAGGER_SEED))
     perturbed = EvaluateStage(
         "mastery_perturbed",
         "mastery/evaluation/perturbed",
-        _weights(sizes, runs[-1]),
+        _weights(sizes, _trainings(runs)[-1]),
         sizes.perturbed_set,
         sizes.perturbed_episodes,
         sizes.evaluation_seed,
@@ -163,6 +163,10 @@ def mastery(sizes: Sizes) -> tuple[Stage, ...]:
         sizes.level,
     )
     return (*before, *more, *runs, *_measured(sizes, "mastery", [*earlier, *runs], sizes.seen_sets, perturbed))
+
+
+def _trainings(stages: Iterable[Stage]) -> list[TrainStage]:
+    return [stage for stage in stages if isinstance(stage, TrainStage)]
 
 
 def _weights(sizes: Sizes, run: TrainStage) -> str:
@@ -222,7 +226,7 @@ def _measured(
     sizes: Sizes, name: str, stages: list[Stage], sets: tuple[str, ...], *more: EvaluateStage
 ) -> Iterator[Stage]:
     """The last run's success on each set, and the model card."""
-    trainings = [stage for stage in stages if isinstance(stage, TrainStage)]
+    trainings = _trainings(stages)
     policy = _weights(sizes, trainings[-1])
     evaluations = [
         EvaluateStage(

@@ -26,7 +26,10 @@ def training_model(preset: str, robot: Embodiment | None = None, observe: tuple[
     if preset not in PRESETS:
         raise unknown_name("a preset", preset, PRESETS)
     model = preset_for(preset, robot) if robot else PRESETS[preset]
-    model = _observing(model, robot, observe) if observe else model
+    if observe:
+        if robot is None:
+            raise ValueError(f"no robot whose {', '.join(observe)} could be observed")
+        model = _observing(model, robot, observe)
     streams = model.action_decoding == "autoregressive"
     if streams and not sequence_config(preset).auxiliary_weight or reads_privileged(model.observation_keys):
         return model

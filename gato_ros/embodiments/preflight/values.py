@@ -143,7 +143,7 @@ def judge_gripper(robot: Embodiment, seen: Sighting) -> list[Finding]:
 
 def judge_pictures(robot: Embodiment, key: str, seen: Sighting) -> list[Finding]:
     """Size, encoding, and whether the camera shows anything, and not one frame for ever."""
-    pictures, channel = seen.pictures.get(key), robot.observations[key]
+    pictures, channel = seen.pictures.get(key), robot.cameras[key]
     if pictures is None or not pictures.frames:
         return []
     what = f"{channel.topic}: picture"

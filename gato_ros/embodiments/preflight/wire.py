@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from gato_ros.core.check_result import Finding, green, red, yellow
 from gato_ros.core.timing.arrivals import Timing
+from gato_ros.embodiments.channels import source_of
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.preflight.robot_snapshot import Endpoint, Quality, Sighting, Topic
 
@@ -44,10 +45,8 @@ class Sensor:
 
 def sensors(robot: Embodiment, keys: tuple[str, ...] | None = None) -> tuple[Sensor, ...]:
     """The topics that the observations `keys` (None: all) are made of; joint states always, for the guard."""
-    cameras = [robot.observations[key] for key in robot.image_keys if keys is None or key in keys]
-    sources = {
-        getattr(robot.observations[key], "source", "") for key in (robot.observation_keys if keys is None else keys)
-    }
+    cameras = [camera for key, camera in robot.cameras.items() if keys is None or key in keys]
+    sources = {source_of(robot.observations[key]) for key in (robot.observation_keys if keys is None else keys)}
     joints, gripper = robot.wire.joint_states, robot.wire.gripper_states
     found = [Sensor(camera.topic, IMAGE, camera.max_age_s, camera.frame_id) for camera in cameras]
     found.append(Sensor(joints.topic, JOINT_STATE, joints.max_age_s))
@@ -274,7 +273,7 @@ def judge_sync(sensors_: Iterable[Sensor], seen: Sighting) -> list[Finding]:
     }
     if len(ages_s) < 2:
         return []
-    oldest, newest = max(ages_s, key=ages_s.get), min(ages_s, key=ages_s.get)
+    oldest, newest = max(ages_s, key=ages_s.__getitem__), min(ages_s, key=ages_s.__getitem__)
     spread_s = ages_s[oldest] - ages_s[newest]
     said = f"{oldest} is {spread_s * 1e3:.0f} ms older than {newest}"
     if spread_s > LARGEST_SPREAD_S:
@@ -286,7 +285,7 @@ def _judge_frames(robot: Embodiment, sensor: Sensor, topic: Topic) -> list[Findi
     wrong = sorted(topic.frame_ids - {sensor.frame_id})
     if not wrong:
         return []
-    others = {robot.observations[key].frame_id for key in robot.image_keys} - {sensor.frame_id}
+    others = {camera.frame_id for camera in robot.cameras.values()} - {sensor.frame_id}
     fix = (
         "the cameras are swapped: exchange their cables or topics"
         if set(wrong) & others
