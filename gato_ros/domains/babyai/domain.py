@@ -71,7 +71,7 @@ class BabyAi:
         return BotPolicy(environment)
 
     def scores(self, task: str) -> Scores:
-        """Mean returns of random moves and of the bot: `evaluate --domain babyai --policy random` or `expert`."""
+        """Mean returns of random moves and of the bot: `evaluate --domain babyai --policy random --episodes 300`."""
         return _SCORES[self._known(task)]
 
     def _known(self, task: str) -> str:
@@ -80,5 +80,5 @@ class BabyAi:
         return task
 
 
-_SCORES = {"go_to_local": Scores(random=0.0, expert=0.0, episodes=0)}
+_SCORES = {"go_to_local": Scores(random=0.132, expert=0.923, episodes=300)}
 DOMAIN = BabyAi()
