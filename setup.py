@@ -54,7 +54,7 @@ setup(
         "gato_ros": ["py.typed"],
         "gato_ros.cli.episode_verbs": ["*.jinja"],
         "gato_ros.embodiments": ["*.yaml", "*.urdf"],
-        "gato_ros.evaluation": ["*.jinja"],
+        "gato_ros.evaluation.reports": ["*.jinja"],
         "gato_ros.evaluation.loop": ["*.jinja"],
         "gato_ros.models": ["weights/*/*"],
         "gato_ros.nodes.runtime": ["*.xml"],

@@ -32,25 +32,12 @@ class Options:
 
 def run(options: Options) -> dict:
     """Seal each folder; the first that cannot be sealed ends it."""
-    from gato_ros.models.weights import reseal
+    from gato_ros.evaluation.sealing import seal_weights
 
     if options.embodiment != Options.embodiment and not options.golden:
         raise SetupError(expected="--golden with --embodiment", got="no --golden", fix="leave one out or give both")
 
     for folder in options.folders:
-        reseal(folder)
-        if options.golden:
-            reseal(folder, _decisions(folder, options.embodiment))
+        seal_weights(folder, options.golden, options.embodiment)
         print(f"sealed {folder}" + (" with golden decisions" if options.golden else ""))
     return {"sealed": [str(folder) for folder in options.folders]}
-
-
-def _decisions(folder: Path, embodiment: str) -> list[dict]:
-    from gato_ros.embodiments import load_embodiment
-    from gato_ros.embodiments.privileged import contract_for
-    from gato_ros.models.serving.policy import GatoPolicy
-    from gato_ros.models.serving.reference_decisions import golden_decisions
-    from gato_ros.models.weights import weights_config
-
-    robot = contract_for(load_embodiment(embodiment), weights_config(folder).observation_keys)
-    return golden_decisions(GatoPolicy.from_directory(folder, robot, precision="float32"))

@@ -138,7 +138,7 @@ def run(options: Options) -> dict:
     result = report.write(options.out, incidents=[f"{INCIDENTS}/{path.name}" for path in written], lost_nodes=lost)
     _print(result, options.out)
     if options.strip and report.strip_frames:
-        from gato_ros.evaluation.filmstrip import write_strip
+        from gato_ros.evaluation.reports.filmstrip import write_strip
 
         write_strip(options.strip, report.strip_frames, robot.control_rate_hz)
         print(f"strip: {options.strip}")

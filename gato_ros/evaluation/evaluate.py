@@ -92,13 +92,13 @@ def evaluate_policy(options: Evaluation) -> dict:
             write_json(options.json, result)
         plan.partial.delete()
         if options.video:
-            from gato_ros.evaluation.failure_video import film_failures
+            from gato_ros.evaluation.reports.failure_video import film_failures
 
             result["video"] = film_failures(outcomes, options.video, options.video_episodes, pool)
         if options.report:
             _report(options, plan, outcomes, result, pool)
     if not options.quiet:
-        from gato_ros.evaluation.table import print_result
+        from gato_ros.evaluation.reports.table import print_result
 
         print_result(result)
     return result
@@ -213,7 +213,7 @@ def _result(options: Evaluation, plan: Plan, outcomes: dict) -> dict:
 def _report(options: Evaluation, plan: Plan, outcomes: dict, result: dict, pool: Executor) -> None:
     from gato_ros.evaluation.comparison import ABOUT, EvaluationResult
     from gato_ros.evaluation.episode import PROMPTS, condition
-    from gato_ros.evaluation.report import NONE_WANTED, film_episodes, write_report
+    from gato_ros.evaluation.reports.report import NONE_WANTED, film_episodes, write_report
 
     about = {key: result[key] for key in ABOUT}
     this = EvaluationResult(options.report, options.policy, about, _by_condition(outcomes))
@@ -238,8 +238,8 @@ def _compare_files(options: Evaluation) -> dict:
     """The comparison of two files, without an episode."""
     from gato_ros.evaluation.comparison import check_common, compare_with, read_result
     from gato_ros.evaluation.plan import check_report
-    from gato_ros.evaluation.report import write_report
-    from gato_ros.evaluation.table import print_comparison
+    from gato_ros.evaluation.reports.report import write_report
+    from gato_ros.evaluation.reports.table import print_comparison
 
     check_report(options.report)
 

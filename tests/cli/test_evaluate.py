@@ -31,10 +31,10 @@ from gato_ros.embodiments import load_embodiment
 from gato_ros.evaluation import evaluate
 from gato_ros.evaluation.comparison import OVER_ROS, read_result
 from gato_ros.evaluation.episode import Clip, Job
-from gato_ros.evaluation.failure_video import failures_to_film, film_failures, write_sheet
 from gato_ros.evaluation.outcomes import EpisodeOutcome
 from gato_ros.evaluation.partial_result import PartialResult
 from gato_ros.evaluation.plan import Plan, check
+from gato_ros.evaluation.reports.failure_video import failures_to_film, film_failures, write_sheet
 from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS, PLAIN, perturbation
 
 
@@ -636,7 +636,7 @@ def prompted(tmp_path_factory):
 def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, monkeypatch, capsys):
     """The verb's own jobs, run here in four ticks each: what the policy is reset with, and what the result says."""
     from gato_ros.evaluation import episode as evaluate_episode
-    from gato_ros.evaluation.table import print_result
+    from gato_ros.evaluation.reports.table import print_result
     from gato_ros.models.serving.policy import GatoPolicy
 
     weights, demonstrations = prompted

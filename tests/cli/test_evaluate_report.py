@@ -13,7 +13,7 @@ from gato_ros.evaluation.comparison import compare_with, read_result
 from gato_ros.evaluation.episode import Job
 from gato_ros.evaluation.outcomes import EpisodeOutcome
 from gato_ros.evaluation.provenance import SOURCE, git_commit, versions
-from gato_ros.evaluation.report import episodes_to_film, write_report
+from gato_ros.evaluation.reports.report import episodes_to_film, write_report
 
 
 def outcome(seed, success, failure="dropped"):

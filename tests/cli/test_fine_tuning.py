@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from gato_ros.cli import main, policy_stage, study, study_cell, train
+from gato_ros.cli import main, study, train
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
@@ -16,6 +16,11 @@ from gato_ros.data.frames import SUFFIX, make_frames, save_frames
 from gato_ros.domains.rgb_stacking.recipe import recipe
 from gato_ros.domains.rgb_stacking.stage import TrainStage
 from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation.policy_build import stages
+from gato_ros.evaluation.studies import cell as study_cell
+from gato_ros.evaluation.studies import study as studies
+from gato_ros.evaluation.studies.checks import check_init
+from gato_ros.evaluation.training_run import training
 from gato_ros.evaluation.training_run.settings import SequenceOptions, chosen
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import parameter_shapes
@@ -109,7 +114,7 @@ def run(toy, tmp_path, monkeypatch):
     """A function (weights, options) -> what the run would record; the loop itself has tests of its own."""
     seen = []
 
-    def looped(objective, embodiment, data, folder, schedule, report, closed_loop, initial, mesh):
+    def looped(objective, contract, supervision, data, folder, schedule, report, closed_loop, initial, mesh):
         assert initial is not None
         seen.append(loop.run_record(objective.config, objective.model, data))
         return {}
@@ -142,9 +147,9 @@ def test_weights_that_were_fine_tuned_are_a_start_and_options_win(run, tuned, ca
 
 @pytest.fixture
 def asked_of_train(monkeypatch):
-    """The options that a program gives to `train`."""
+    """What a program asks of a training."""
     seen = []
-    monkeypatch.setattr(train, "run", lambda options: seen.append(options) or {})
+    monkeypatch.setattr(training, "train_policy", lambda run: seen.append(run) or {})
     return seen
 
 
@@ -152,7 +157,7 @@ def test_the_recipe_s_continued_runs_keep_their_numbers(asked_of_train):
     continued = [stage for stage in recipe("mastery") if isinstance(stage, TrainStage) and stage.init]
     assert len(continued) > 1
     for stage in continued:
-        policy_stage._train(stage, Path("out"))
+        stages._train(stage, Path("out"))
         asked = asked_of_train.pop()
         assert asked.training == TrainingConfig(steps=stage.steps, batch=64, learning_rate=1e-3)
         assert asked.init is not None and asked.dropout == 0 and asked.training.warmup_steps == 300
@@ -160,7 +165,7 @@ def test_the_recipe_s_continued_runs_keep_their_numbers(asked_of_train):
 
 def test_a_study_s_cells_learn_alike(asked_of_train, tmp_path):
     options = study.Options("few_shot", tmp_path, init=Path("sawyer_mastery"))
-    for cell in study.study_cells(options):
+    for cell in studies.study_cells(options):
         study_cell.train_cell(cell, options)
         asked = asked_of_train.pop()
         assert asked.training == TrainingConfig(steps=6000) and asked.dropout == 0
@@ -171,6 +176,6 @@ def test_a_study_s_cells_learn_alike(asked_of_train, tmp_path):
 
 def test_few_shot_takes_weights_that_were_fine_tuned(tuned, tmp_path):
     options = study.Options("few_shot", tmp_path / "out", init=tuned, preset="debug_one_pass")
-    study._check_init(options)
+    check_init(options)
     with pytest.raises(SetupError, match="weights of sawyer_tiny"):
-        study._check_init(replace(options, preset="sawyer_tiny"))
+        check_init(replace(options, preset="sawyer_tiny"))

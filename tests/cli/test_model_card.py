@@ -5,11 +5,11 @@ import json
 import jax
 import pytest
 
-from gato_ros.cli.policy_ledger import Ledger
 from gato_ros.core.files import write_json
 from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, TrainStage
 from gato_ros.embodiments import load_embodiment
-from gato_ros.evaluation import model_card
+from gato_ros.evaluation.policy_build.ledger import Ledger
+from gato_ros.evaluation.reports import model_card
 from gato_ros.models.gato import init
 from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS

@@ -11,13 +11,14 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from gato_ros.cli import policy, train
-from gato_ros.cli.policy_ledger import Ledger, alone
+from gato_ros.cli import train
 from gato_ros.core.errors import SetupError
 from gato_ros.core.statistics import wilson95
 from gato_ros.domains.rgb_stacking.recipe import recipe
 from gato_ros.domains.rgb_stacking.stage import TrainStage
 from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation.policy_build import build
+from gato_ros.evaluation.policy_build.ledger import Ledger, alone
 from gato_ros.evaluation.training_run import closed_loop
 from gato_ros.models.weights import load_weights
 
@@ -174,18 +175,18 @@ def test_what_is_done_again_takes_along_what_builds_on_it(tmp_path):
     for stage in stages[:8]:
         with begun.sitting(stage, found=0):
             pass
-    again = policy._again(stages, ("generalization_dagger_1_data",), begun)
+    again = build.again(stages, ("generalization_dagger_1_data",), begun)
     assert list(again) == STAGES[3:7]
-    assert list(policy._again(stages, ("train_episodes",), begun)) == STAGES[1:7]
+    assert list(build.again(stages, ("train_episodes",), begun)) == STAGES[1:7]
 
 
 def test_more_episodes_go_into_the_same_folder_and_other_ones_do_not(tmp_path):
     stage, begun = recipe("smoke")[0], Ledger(tmp_path)
     with begun.sitting(replace(stage, episodes=3), found=0):
         pass
-    assert policy._grows(stage, begun) and begun.changes(stage) == {"episodes": (3, 6)}
-    assert not policy._grows(replace(stage, episodes=2), begun)
-    assert not policy._grows(replace(stage, seed=5), begun)
+    assert build.grows(stage, begun) and begun.changes(stage) == {"episodes": (3, 6)}
+    assert not build.grows(replace(stage, episodes=2), begun)
+    assert not build.grows(replace(stage, seed=5), begun)
 
 
 def test_the_time_of_an_interrupted_sitting_counts(tmp_path):

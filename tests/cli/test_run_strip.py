@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gato_ros.evaluation.filmstrip import MOMENTS, run_strip, write_strip
+from gato_ros.evaluation.reports.filmstrip import MOMENTS, run_strip, write_strip
 
 
 def frames(count, still=0):

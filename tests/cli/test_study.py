@@ -10,8 +10,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from gato_ros.cli import main, study, study_cell, train
-from gato_ros.cli.study_plots import markdown, plot
+from gato_ros.cli import main, study, train
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
@@ -19,6 +18,9 @@ from gato_ros.core.statistics import wilson95
 from gato_ros.data.episodes.episode import episode_paths, read_episode
 from gato_ros.data.frames import SUFFIX, make_frames, save_frames
 from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation.studies import cell as study_cell
+from gato_ros.evaluation.studies import study as studies
+from gato_ros.evaluation.studies.plots import markdown, plot
 from gato_ros.evaluation.training_run.data import training_frames
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.mixing import mixing_weights
@@ -121,7 +123,7 @@ def test_the_same_data_under_another_path_goes_on(done, tmp_path, spell):
         place.symlink_to(data)
     if spell == "copy":
         shutil.copytree(data, place)
-    for cell in study.study_cells(replace(done[0], data=(place,))):
+    for cell in studies.study_cells(replace(done[0], data=(place,))):
         study_cell.check_cell(cell, done[0])
     if spell == "copy":
         min(place.glob(f"*{SUFFIX}")).unlink()
@@ -152,7 +154,7 @@ def test_list_shows_the_state_and_does_nothing(done, data, tmp_path, capsys):
 
 
 def test_few_shot_compares_two_starts_on_the_new_task(tmp_path):
-    cells = study.study_cells(study.Options("few_shot", tmp_path, init=tmp_path / "weights"))
+    cells = studies.study_cells(study.Options("few_shot", tmp_path, init=tmp_path / "weights"))
     assert [(cell.limit, cell.init is not None) for cell in cells] == [
         (10, True),
         (30, True),
@@ -168,7 +170,7 @@ def test_few_shot_compares_two_starts_on_the_new_task(tmp_path):
 
 def test_size_has_a_cell_per_model_in_order_of_size(tmp_path):
     options = study.Options("size", tmp_path, (tmp_path,))
-    sizes = [study_cell.figures(cell, options)["parameters"] for cell in study.study_cells(options)]
+    sizes = [study_cell.figures(cell, options)["parameters"] for cell in studies.study_cells(options)]
     assert len(sizes) == 3 and sizes[1] > 3 * sizes[0] and sizes[2] > 3 * sizes[1]
 
 
@@ -206,12 +208,12 @@ def test_few_shot_refuses_weights_of_another_model(done, tmp_path):
 @pytest.mark.slow
 def test_few_shot_collects_the_new_task_and_no_more_than_it_needs(tmp_path):
     options = study.Options("few_shot", tmp_path, demonstrations=(2,), **TOY)
-    study._collect(options)
+    studies.collect_new_task(options)
     episodes = [read_episode(path) for path in episode_paths(tmp_path / "demonstrations")]
     assert len(episodes) >= 2 and {one.metadata["task"] for one in episodes} == {"blue_on_green"}
     assert all(one.outcome["success"] for one in episodes)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "demonstrations").iterdir()}
-    study._collect(options)
+    studies.collect_new_task(options)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "demonstrations").iterdir()} == before
 
 

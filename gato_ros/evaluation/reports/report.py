@@ -14,9 +14,9 @@ from typing import Any
 from gato_ros.core.statistics import wilson95
 from gato_ros.evaluation.comparison import EvaluationResult
 from gato_ros.evaluation.episode import Clip, Job, film_job
-from gato_ros.evaluation.failure_video import failures_to_film
 from gato_ros.evaluation.outcomes import EpisodeOutcome
 from gato_ros.evaluation.provenance import git_commit, versions
+from gato_ros.evaluation.reports.failure_video import failures_to_film
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 PACKAGES = ("numpy", "jax", "jaxlib", "pybullet")

@@ -16,7 +16,8 @@ from gato_ros.data.data_digest import files_digest
 from gato_ros.evaluation.policy_source import WEIGHTS_FILE
 
 if TYPE_CHECKING:
-    from gato_ros.cli.study import Options
+    from gato_ros.evaluation.evaluate import Evaluation
+    from gato_ros.evaluation.studies.settings import Study
 
 CELL, TRAINED, EVALUATED = "cell.json", "train.json", "evaluate.json"
 CONTENT = {"data": "data_sha256", "init": "init_sha256"}
@@ -41,27 +42,27 @@ class Cell:
     """What to stack on what."""
 
 
-def evaluation(cell: Cell, options: Options, policy: str) -> Any:
-    """The Options of `evaluate` for this cell."""
+def evaluation(cell: Cell, study: Study, policy: str) -> Evaluation:
+    """What is evaluated of this cell."""
     from gato_ros.evaluation import evaluate
 
     return evaluate.Evaluation(
         policy=policy,
         task=cell.task,
-        set=options.set,
-        episodes=options.episodes,
-        seed=options.seed,
-        workers=options.workers,
-        json=options.out / cell.name / EVALUATED,
+        set=study.set,
+        episodes=study.episodes,
+        seed=study.seed,
+        workers=study.workers,
+        json=study.out / cell.name / EVALUATED,
     )
 
 
-def check_cell(cell: Cell, options: Options) -> None:
-    """SetupError if the folder holds the same cell of a study with other options."""
-    path = options.out / cell.name / CELL
+def check_cell(cell: Cell, study: Study) -> None:
+    """SetupError if the folder holds the same cell of a study with other study."""
+    path = study.out / cell.name / CELL
     if not path.exists():
         return
-    before, now = _read(path), _record(cell, options)
+    before, now = _read(path), _record(cell, study)
     # The same data and weights under another path are the same; a cell from before that was recorded goes by the path.
     for name, digest in CONTENT.items():
         if digest in before or _resolved(before.get(name)) == _resolved(now[name]):
@@ -70,9 +71,9 @@ def check_cell(cell: Cell, options: Options) -> None:
             now.pop(digest)
     if different := sorted(key.removesuffix("_sha256") for key in {**before, **now} if before.get(key) != now.get(key)):
         raise SetupError(
-            expected=f"the study in {options.out} to go on as it began",
+            expected=f"the study in {study.out} to go on as it began",
             got=f"different {', '.join(different)} in {cell.name}",
-            fix=f"give the same options, or another --out; `train --init {options.out / cell.name / 'run' / 'last'}` "
+            fix=f"give the same options, or another --out; `train --init {study.out / cell.name / 'run' / 'last'}` "
             "goes on from its weights",
         )
 
@@ -84,10 +85,10 @@ def _resolved(paths: Any) -> Any:
     return [os.path.realpath(path) for path in paths] if paths else paths
 
 
-def _record(cell: Cell, options: Options) -> dict[str, Any]:
+def _record(cell: Cell, study: Study) -> dict[str, Any]:
     """All that decides the cell's result."""
-    evaluated = {"set": options.set, "episodes": options.episodes, "seed": options.seed}
-    training = {f"training.{key}": value for key, value in asdict(options.training).items()}
+    evaluated = {"set": study.set, "episodes": study.episodes, "seed": study.seed}
+    training = {f"training.{key}": value for key, value in asdict(study.training).items()}
     content = {"data_sha256": files_digest(cell.data, cell.limit), "init_sha256": _weights_digest(cell.init)}
     return json.loads(json.dumps({**asdict(cell), **evaluated, **training, **content}, default=str))
 
@@ -97,21 +98,22 @@ def _weights_digest(folder: Path | None) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else None
 
 
-def train_cell(cell: Cell, options: Options) -> None:
+def train_cell(cell: Cell, study: Study) -> None:
     """Train, or go on training; nothing if it is done."""
-    from gato_ros.cli import train
+    from gato_ros.evaluation.training_run import training
+    from gato_ros.evaluation.training_run.settings import TrainingRun
 
-    folder = options.out / cell.name
+    folder = study.out / cell.name
     if (folder / TRAINED).exists():
         return
-    write_json(folder / CELL, _record(cell, options))
-    result = train.run(
-        train.Options(
+    write_json(folder / CELL, _record(cell, study))
+    result = training.train_policy(
+        TrainingRun(
             data=cell.data,
             out=folder / "run",
             preset=cell.preset,
             limit=cell.limit,
-            training=options.training,
+            training=study.training,
             init=cell.init,
             dropout=0.0,  # all cells learn alike, from weights or from nothing
         )
@@ -119,33 +121,33 @@ def train_cell(cell: Cell, options: Options) -> None:
     write_json(folder / TRAINED, result)
 
 
-def evaluate_cell(cell: Cell, options: Options) -> None:
+def evaluate_cell(cell: Cell, study: Study) -> None:
     """Measure the success of the last weights; nothing if it is done."""
     from gato_ros.evaluation import evaluate
 
-    folder = options.out / cell.name
+    folder = study.out / cell.name
     if not (folder / EVALUATED).exists():
-        result = evaluate.evaluate_policy(evaluation(cell, options, str(folder / "run" / "last")))
+        result = evaluate.evaluate_policy(evaluation(cell, study, str(folder / "run" / "last")))
         write_json(folder / EVALUATED, result)
 
 
-def state(cell: Cell, options: Options) -> str:
+def state(cell: Cell, study: Study) -> str:
     """How far the cell is, in a few words."""
-    row = figures(cell, options)
+    row = figures(cell, study)
     if row["episodes"]:
         return f"{row['successes']} of {row['episodes']} stacked"
-    if (options.out / cell.name / TRAINED).exists():
+    if (study.out / cell.name / TRAINED).exists():
         return "trained"
-    curves = options.out / cell.name / "run" / "curves.jsonl"
+    curves = study.out / cell.name / "run" / "curves.jsonl"
     if not curves.exists():
         return "to do"
     step = max((json.loads(line)["step"] for line in curves.read_text().splitlines()), default=0)
-    return f"training, step {step} of {options.training.steps}"
+    return f"training, step {step} of {study.training.steps}"
 
 
-def figures(cell: Cell, options: Options) -> dict[str, Any]:
+def figures(cell: Cell, study: Study) -> dict[str, Any]:
     """The cell's row in the result; counts of episodes are 0 until it is evaluated."""
-    folder = options.out / cell.name
+    folder = study.out / cell.name
     trained, evaluated = _read(folder / TRAINED), _read(folder / EVALUATED)
     sets = evaluated.get("sets", {}).values()
     successes, episodes = (sum(row[key] for row in sets) for key in ("successes", "episodes"))

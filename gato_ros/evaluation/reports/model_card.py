@@ -10,7 +10,7 @@ from typing import Any
 
 from gato_ros.core.statistics import wilson95
 from gato_ros.domains.rgb_stacking.stage import RESULT_FILE, CardStage, reads
-from gato_ros.evaluation.training_curves import draw_curves
+from gato_ros.evaluation.reports.training_curves import draw_curves
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 CARD_FILE, CURVES_FILE = "MODEL_CARD.md", "training.png"

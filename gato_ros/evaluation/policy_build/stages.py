@@ -1,13 +1,13 @@
-"""One stage of a recipe, done by the verb it stands for; each goes on where a kill left it."""
+"""One stage of a recipe, done; each goes on where a kill left it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from gato_ros.cli.policy_ledger import Ledger
 from gato_ros.core.files import write_json
 from gato_ros.domains.rgb_stacking.stage import RESULT_FILE, CardStage, CollectStage, EvaluateStage, Stage, TrainStage
+from gato_ros.evaluation.policy_build.ledger import Ledger
 
 
 def run_stage(stage: Stage, out: Path, workers: int, ledger: Ledger) -> dict[str, Any]:
@@ -45,10 +45,10 @@ def what(stage: Stage) -> str:
 
 
 def _collect(stage: CollectStage, out: Path, workers: int) -> dict[str, Any]:
-    from gato_ros.cli import collect
+    from gato_ros.evaluation import collection
 
-    result = collect.run(
-        collect.Options(
+    result = collection.collect(
+        collection.Collection(
             out=out / stage.folder,
             kind=stage.kind,
             objects=stage.objects,
@@ -65,16 +65,17 @@ def _collect(stage: CollectStage, out: Path, workers: int) -> dict[str, Any]:
 
 
 def _train(stage: TrainStage, out: Path) -> dict[str, Any]:
-    from gato_ros.cli import train
+    from gato_ros.evaluation.training_run import training
+    from gato_ros.evaluation.training_run.settings import TrainingRun
     from gato_ros.training.config import TrainingConfig
 
-    training = TrainingConfig(steps=stage.steps, batch=stage.batch, learning_rate=stage.learning_rate)
-    return train.run(
-        train.Options(
+    config = TrainingConfig(steps=stage.steps, batch=stage.batch, learning_rate=stage.learning_rate)
+    return training.train_policy(
+        TrainingRun(
             data=tuple(out / folder for folder in stage.data),
             out=out / stage.folder,
             preset=stage.preset,
-            training=training,
+            training=config,
             init=out / stage.init if stage.init else None,
             dropout=0.0,  # a run of the recipe that goes on from weights learns anew, at the stage's own rate
             closed_loop_every=stage.closed_loop_every,
@@ -110,10 +111,11 @@ def _evaluate(stage: EvaluateStage, out: Path, workers: int) -> dict[str, Any]:
 
 
 def _card(stage: CardStage, out: Path, ledger: Ledger) -> dict[str, Any]:
-    from gato_ros.cli import seal
-    from gato_ros.evaluation import model_card
+    from gato_ros.evaluation.reports import model_card
+    from gato_ros.evaluation.sealing import seal_weights
 
     card = model_card.write(stage, out, ledger.entries)
     # What the weights decide here is what every machine has to find that loads them.
-    seal.run(seal.Options((card.parent,), golden=True))
+    seal_weights(card.parent, golden=True)
+    print(f"sealed {card.parent} with golden decisions")
     return {"card": str(card.relative_to(out))}

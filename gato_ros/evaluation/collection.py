@@ -1,0 +1,224 @@
+"""Demonstrations by the scripted expert: episodes with noise in the executed action, or single-frame snapshots."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from gato_ros.core.bounds import Count, Episodes, Processes, Seed, ShareAboveZero, ShareBelowOne, check_bounds
+from gato_ros.core.errors import SetupError
+from gato_ros.domains.registry import STACKING
+from gato_ros.evaluation.option_checks import OutFolder
+from gato_ros.evaluation.progress import counted
+from gato_ros.evaluation.worker_pool import worker_pool
+
+FIRST_EVALUATION_SEED = 900_000
+SCENES_PER_FILE = 100
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What to collect, and where."""
+
+    out: OutFolder
+    """Folder for the episodes (one MCAP each) or the snapshot files."""
+    domain: str = "rgb_stacking"
+    """rgb_stacking (the robot), or babyai (`pip install minigrid`), of which only --task, --episodes, --seed and
+    --workers count."""
+    kind: Literal["episodes", "snapshots"] = "episodes"
+    """`episodes`: the expert acts, with noise; `snapshots`: random situations without physics, labelled."""
+    objects: str = "cubes"
+    """Object set: cubes, triplet1..triplet5, train."""
+    task: str = "red_on_blue"
+    """What to stack on what: red_on_blue or blue_on_green. Of another domain its own, like go_to_local."""
+    embodiment: str = "sawyer_rgb_stacking"
+    """Name or path of the contract; sawyer_rgb_stacking_told records the task in words, too."""
+    episodes: Episodes = 100
+    """Episodes to attempt, or scenes to draw (a scene gives `per_scene` frames)."""
+    seed: Seed = 0
+    """Seed of the first; the next ones count up."""
+    workers: Processes = os.cpu_count() or 1
+    """Processes."""
+    image_share: ShareAboveZero = 0.25
+    """Share of plain ticks that are rendered (up to three times as many where fingers move). 1 renders all."""
+    per_scene: Count = 4
+    """Snapshots per scene."""
+    keep_failures: bool = False
+    """Keep episodes that did not end in a stack, too."""
+    randomise: bool = False
+    """Vary light, colours, textures, cameras, friction, mass, delay and noise (sim/randomisation.py, TRAINING)."""
+    policy: str | None = None
+    """Weights, a folder or a shipped name, that drive while the expert labels (DAgger); default: the expert drives."""
+    expert_share: ShareBelowOne = 0.3
+    """With --policy: share of one-second segments that the expert drives, so that a jam ends."""
+    compilation_cache: str = ""
+    """Folder for compiled code of --policy, `off`, or nothing: the user's cache."""
+
+
+def collect(wanted: Collection) -> dict[str, Any]:
+    """Collect what is not there yet, with a progress bar; counts of what was attempted and kept.
+
+    Raises:
+        SetupError: what cannot be collected, before anything is made.
+    """
+    if wanted.domain != STACKING:
+        from gato_ros.evaluation.foreign.collection import collect as collect_foreign
+        from gato_ros.evaluation.foreign.options import given_task, only
+
+        only(wanted, ("out", "task", "episodes", "seed", "workers"))
+        return collect_foreign(
+            wanted.domain, given_task(wanted), wanted.out, wanted.episodes, wanted.seed, wanted.workers
+        )
+    from gato_ros.evaluation.policy_source import choose_compilation_cache
+
+    choose_compilation_cache(wanted.compilation_cache)
+    _check(wanted)
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    if wanted.kind == "episodes":
+        jobs = [(seed, 1) for seed in range(wanted.seed, wanted.seed + wanted.episodes) if not _done(wanted, seed)]
+    else:
+        starts = range(wanted.seed, wanted.seed + wanted.episodes, SCENES_PER_FILE)
+        jobs = [
+            (start, min(SCENES_PER_FILE, wanted.seed + wanted.episodes - start))
+            for start in starts
+            if not _done(wanted, start)
+        ]
+    counts = {"attempted": 0, "kept": 0, "frames": 0}
+    with worker_pool(wanted.workers) as pool, counted("collect", len(jobs)) as advance:
+        for future in as_completed([pool.submit(_work, wanted, *job) for job in jobs]):
+            for key, value in future.result().items():
+                counts[key] += value
+            advance(f"kept {counts['kept']} of {counts['attempted']}, {counts['frames']} frames")
+    skipped = wanted.episodes - sum(count for _, count in jobs)
+    print(f"{counts['kept']} of {counts['attempted']} kept, {counts['frames']} frames, {skipped} were there already")
+    return {**counts, "skipped": skipped, "out": str(wanted.out)}
+
+
+def _check(wanted: Collection) -> None:
+    from gato_ros.core.errors import unknown_name
+    from gato_ros.embodiments import load_embodiment
+    from gato_ros.sim.task import OBJECT_SETS, stack_task
+
+    check_bounds(wanted)
+    embodiment = load_embodiment(wanted.embodiment)
+    stack_task(wanted.task)
+    if wanted.objects not in OBJECT_SETS:
+        raise unknown_name("an object set", wanted.objects, OBJECT_SETS)
+    if wanted.seed + wanted.episodes > FIRST_EVALUATION_SEED:
+        raise SetupError(
+            expected=f"seeds from 0 up to {FIRST_EVALUATION_SEED}",
+            fix="higher seeds are for evaluation",
+            got=f"{wanted.seed} to {wanted.seed + wanted.episodes}",
+        )
+    if wanted.policy is not None:
+        from gato_ros.evaluation.policy_source import make_policy
+
+        if wanted.kind == "snapshots":
+            raise SetupError(
+                expected="--policy with --kind episodes", got="--kind snapshots", fix="nothing drives in a snapshot"
+            )
+        make_policy(wanted.policy, embodiment)
+
+
+def _name(wanted: Collection, seed: int) -> str:
+    """A file's name without its ending: what differs in one of its parts is other data, not done already."""
+    parts = [wanted.objects]
+    # Not said where they are the default: the names are those of before there was a choice.
+    parts += [wanted.task] if wanted.task != Collection.task else []
+    parts += [Path(wanted.embodiment).stem] if wanted.embodiment != Collection.embodiment else []
+    kind = "snapshots" if wanted.kind == "snapshots" else "dagger" if wanted.policy else "expert"
+    return "-".join([*parts, kind, f"{seed:06d}"])
+
+
+def _done(wanted: Collection, seed: int) -> bool:
+    from gato_ros.data.frames import SUFFIX
+
+    name = _name(wanted, seed)
+    marks = (wanted.out / f"{name}.mcap", wanted.out / ".failed" / name, wanted.out / f"{name}{SUFFIX}")
+    return any(path.exists() for path in marks)
+
+
+_SETUP: dict = {}
+
+
+def _parts(wanted: Collection) -> tuple:
+    """Environment, expert and driver of this worker process, made once."""
+    if not _SETUP:
+        from gato_ros.embodiments import load_embodiment
+        from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
+        from gato_ros.sim.expert import StackingExpert
+        from gato_ros.sim.randomisation import TRAINING
+        from gato_ros.sim.task import stack_task
+
+        env = RgbStackingEnv(
+            wanted.objects,
+            privileged=PRIVILEGED_KEYS,
+            embodiment=load_embodiment(wanted.embodiment),
+            randomisation=TRAINING if wanted.randomise else None,
+            wanted=stack_task(wanted.task),
+        )
+        expert = driver = StackingExpert(env.embodiment, stack_task(wanted.task))
+        if wanted.policy:
+            from gato_ros.evaluation.policy_source import make_policy
+
+            driver = make_policy(wanted.policy, env.embodiment)
+        _SETUP.update(env=env, expert=expert, driver=driver)
+    return _SETUP["env"], _SETUP["expert"], _SETUP["driver"]
+
+
+def _work(wanted: Collection, seed: int, count: int) -> dict:
+    env, expert, driver = _parts(wanted)
+    return (
+        _episode(wanted, seed, env, expert, driver)
+        if wanted.kind == "episodes"
+        else _scenes(wanted, seed, count, env, expert)
+    )
+
+
+def _episode(wanted: Collection, seed: int, env, expert, driver) -> dict:
+    from gato_ros.data.episodes.episode import EpisodeWriter
+    from gato_ros.sim.demonstration import Noise, demonstrate
+
+    noise = Noise()
+    name = _name(wanted, seed)
+    metadata = {
+        "seed": seed,
+        "object_set": wanted.objects,
+        "task": wanted.task,
+        "driver": wanted.policy or "expert",
+        "image_share": wanted.image_share,
+        "randomise": wanted.randomise,
+        "expert_share": wanted.expert_share if wanted.policy else None,
+    }
+    with EpisodeWriter(wanted.out, name, env.embodiment, metadata) as writer:
+        frames = tick = 0
+        expert_share = wanted.expert_share if wanted.policy else 0.0
+        steps = demonstrate(env, driver, expert, seed, noise, wanted.image_share, expert_share)
+        for tick, step in enumerate(steps):
+            frames += any(key in step.observation.values for key in env.embodiment.image_keys)
+            writer.add(tick, step.observation, step.label, step.executed, step.observation.privileged)
+        stacked = env.stacked
+        if stacked or wanted.keep_failures:
+            writer.close({"success": stacked, "steps": tick + 1, "objects": list(env.world.object_names)})
+            return {"attempted": 1, "kept": 1, "frames": frames}
+    mark = wanted.out / ".failed" / name  # so that a resumed run does not try it again
+    mark.parent.mkdir(exist_ok=True)
+    mark.touch()
+    return {"attempted": 1, "kept": 0, "frames": 0}
+
+
+def _scenes(wanted: Collection, first: int, count: int, env, expert) -> dict:
+    from gato_ros.data.frames import SUFFIX, make_frames, save_frames
+    from gato_ros.sim.snapshot import snapshots
+
+    rows = (
+        (step.observation, step.label)
+        for seed in range(first, first + count)
+        for step in snapshots(env, expert, seed, wanted.per_scene)
+    )
+    frames = make_frames(env.embodiment.image_keys, rows)
+    save_frames(wanted.out / f"{_name(wanted, first)}{SUFFIX}", frames)
+    return {"attempted": count, "kept": count, "frames": len(frames)}

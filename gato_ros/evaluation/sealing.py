@@ -1,0 +1,35 @@
+"""Weights whose record is made anew: checksums of a config.json that was edited on purpose, and golden decisions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gato_ros.embodiments.loading import DEFAULT
+
+
+def seal_weights(folder: Path, golden: bool = False, embodiment: str = DEFAULT) -> None:
+    """Seal the weights in `folder`, or shipped ones by name.
+
+    Args:
+        golden: write down this machine's decisions as those that every other has to make.
+        embodiment: contract of the weights, for `golden`.
+
+    Raises:
+        SetupError: a record that is not complete, or parameters that it does not name.
+    """
+    from gato_ros.models.weights import reseal
+
+    reseal(folder)
+    if golden:
+        reseal(folder, _decisions(folder, embodiment))
+
+
+def _decisions(folder: Path, embodiment: str) -> list[dict]:
+    from gato_ros.embodiments import load_embodiment
+    from gato_ros.embodiments.privileged import contract_for
+    from gato_ros.models.serving.policy import GatoPolicy
+    from gato_ros.models.serving.reference_decisions import golden_decisions
+    from gato_ros.models.weights import weights_config
+
+    robot = contract_for(load_embodiment(embodiment), weights_config(folder).observation_keys)
+    return golden_decisions(GatoPolicy.from_directory(folder, robot, precision="float32"))
