@@ -38,9 +38,8 @@ class WholeBlocks:
         Raises:
             OSError: no room, or the disk fails; the file is as before, and what waits goes on waiting.
         """
-        end = self._flushed
+        end, left = self._flushed, memoryview(self._waiting)
         try:
-            left = memoryview(self._waiting)
             while left:
                 count = self._file.write(left)
                 end, left = end + count, left[count:]

@@ -184,6 +184,7 @@ def _extent(file: zipfile.ZipFile, name: str) -> tuple[int, int]:
         header = member.tell()
     if about.compress_type != zipfile.ZIP_STORED or header + size != about.file_size:
         raise ValueError(f"{name} is not stored as it is")
+    assert file.fp is not None  # the file is open
     file.fp.seek(about.header_offset + 26)
     name_bytes, extra_bytes = struct.unpack("<HH", file.fp.read(4))
     return about.header_offset + 30 + name_bytes + extra_bytes + header, size

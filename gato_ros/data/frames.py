@@ -92,9 +92,10 @@ def make_frames(image_keys: Sequence[str], rows: Iterable[tuple[Observation, Act
             yield stacked
 
     blocks = Blocks.of(compressed(pictures()))
+    height, width, colours = map(int, shape)
     return Frames(
         tuple(image_keys),
-        tuple(int(n) for n in shape),
+        (height, width, colours),
         blocks,
         _stack(vectors),
         np.array(actions, np.float32) if actions else np.zeros((0, 0), np.float32),
@@ -116,7 +117,7 @@ def compressed(pictures: Iterable[np.ndarray]) -> Iterator[bytes]:
     """A zstd block for each [cameras height width 3]."""
     compressor = zstandard.ZstdCompressor(level=3)
     for stacked in pictures:
-        yield compressor.compress(stacked)
+        yield compressor.compress(stacked.data)
 
 
 def rendered_steps(recorded: EpisodeStream) -> Frames:

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO, cast
 
 from mcap.writer import CompressionType, Writer
 
@@ -63,7 +64,7 @@ class McapFile:
         self._file.truncate(0)
         self._blocks = WholeBlocks(self._file, reserve_bytes)
         self._writer = Writer(
-            self._blocks,
+            cast("IO[bytes]", self._blocks),  # it calls write, tell and flush
             chunk_size=CHUNK_BYTES,
             compression=CompressionType.ZSTD,
             enable_crcs=True,
@@ -94,6 +95,7 @@ class McapFile:
             self._channels[topic] = self._writer.register_channel(
                 topic, "cdr", self._schemas[message_type], dict(metadata)
             )
+        data = cast("bytes", data)  # any buffer will do
         self._writer.add_message(self._channels[topic], stamp_ns, data, stamp_ns, sequence)
         # Whoever flushes by himself is not to be stopped by a full disk in the middle of a step.
         if self._blocks.waiting > BLOCK_BYTES and not self._caller_flushes:

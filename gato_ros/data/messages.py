@@ -4,20 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from rosbags.typesys.store import Msg, Msgarg, Typestore
+    from rosbags.typesys.stores.ros2_kilted import (
+        geometry_msgs__msg__TwistStamped,
+        sensor_msgs__msg__Image,
+        sensor_msgs__msg__JointState,
+        std_msgs__msg__Float32MultiArray,
+        std_msgs__msg__Float64MultiArray,
+        std_msgs__msg__String,
+    )
+
 NANOSECONDS = 1_000_000_000
-IMAGE, JOINT_STATE, TWIST = "sensor_msgs/msg/Image", "sensor_msgs/msg/JointState", "geometry_msgs/msg/TwistStamped"
-STRING = "std_msgs/msg/String"
+IMAGE: Final = "sensor_msgs/msg/Image"
+JOINT_STATE: Final = "sensor_msgs/msg/JointState"
+TWIST: Final = "geometry_msgs/msg/TwistStamped"
+STRING: Final = "std_msgs/msg/String"
 HEADER_BYTES = 12
 """Of a message that begins with a header: encapsulation and stamp."""
-FLOAT32_ARRAY, FLOAT64_ARRAY = "std_msgs/msg/Float32MultiArray", "std_msgs/msg/Float64MultiArray"
+FLOAT32_ARRAY: Final = "std_msgs/msg/Float32MultiArray"
+FLOAT64_ARRAY: Final = "std_msgs/msg/Float64MultiArray"
+LabelledArray = Literal["std_msgs/msg/Float32MultiArray", "std_msgs/msg/Float64MultiArray"]
 _NONE = np.zeros(0)
 
 
 @cache
-def typestore():
+def typestore() -> Typestore:
     """The message definitions. rosbags' generated code takes 4-8 us a message, mcap-ros2-support 50 us and more."""
     from rosbags.typesys import Stores, get_typestore
 
@@ -30,14 +46,14 @@ def definition(message_type: str) -> bytes:
     return typestore().generate_msgdef(message_type, ros_version=2)[0].encode()
 
 
-def _header(stamp_ns: int, frame_id: str):
+def _header(stamp_ns: int, frame_id: str) -> Msg:
     types = typestore().types
     seconds, nanoseconds = divmod(stamp_ns, NANOSECONDS)
     stamp = types["builtin_interfaces/msg/Time"](sec=seconds, nanosec=nanoseconds)
     return types["std_msgs/msg/Header"](stamp=stamp, frame_id=frame_id)
 
 
-def _bytes(message_type: str, **fields) -> memoryview:
+def _bytes(message_type: str, **fields: Msgarg) -> memoryview:
     store = typestore()
     return store.serialize_cdr(store.types[message_type](**fields), message_type)
 
@@ -58,7 +74,10 @@ def image(pixels: np.ndarray, stamp_ns: int, frame_id: str) -> memoryview:
 
 
 def joint_state(
-    names: Sequence[str], stamp_ns: int, position: np.ndarray | None = None, velocity: np.ndarray | None = None
+    names: Sequence[str],
+    stamp_ns: int,
+    position: np.ndarray | Sequence[float] | None = None,
+    velocity: np.ndarray | Sequence[float] | None = None,
 ) -> memoryview:
     """Positions [rad or m] and velocities of the named joints; what is None stays empty."""
     filled = [_NONE if part is None else np.asarray(part, np.float64) for part in (position, velocity)]
@@ -84,7 +103,7 @@ def labelled_array(message_type: str, arrays: Mapping[str, np.ndarray]) -> memor
     """All `arrays` end to end in one multi-array; each layout dimension is labelled with its key."""
     types = typestore().types
     flat = [np.ravel(array) for array in arrays.values()]
-    dimensions = [
+    dimensions: list[Msg] = [
         types["std_msgs/msg/MultiArrayDimension"](label=key, size=part.size, stride=part.size)
         for key, part in zip(arrays, flat)
     ]
@@ -99,12 +118,26 @@ def text(content: str) -> memoryview:
     return _bytes(STRING, data=content)
 
 
-def read(message_type: str, data: bytes):
+@overload
+def read(message_type: Literal["sensor_msgs/msg/Image"], data: bytes) -> sensor_msgs__msg__Image: ...
+@overload
+def read(message_type: Literal["sensor_msgs/msg/JointState"], data: bytes) -> sensor_msgs__msg__JointState: ...
+@overload
+def read(message_type: Literal["geometry_msgs/msg/TwistStamped"], data: bytes) -> geometry_msgs__msg__TwistStamped: ...
+@overload
+def read(message_type: Literal["std_msgs/msg/String"], data: bytes) -> std_msgs__msg__String: ...
+@overload
+def read(
+    message_type: LabelledArray, data: bytes
+) -> std_msgs__msg__Float32MultiArray | std_msgs__msg__Float64MultiArray: ...
+@overload
+def read(message_type: str, data: bytes) -> object: ...
+def read(message_type: str, data: bytes) -> object:
     """The message in `data`; its arrays are views into `data`."""
     return typestore().deserialize_cdr(data, message_type)
 
 
-def read_labelled_array(message_type: str, data: bytes) -> dict[str, np.ndarray]:
+def read_labelled_array(message_type: LabelledArray, data: bytes) -> dict[str, np.ndarray]:
     """Inverse of `labelled_array`; every array comes back flat."""
     message = read(message_type, data)
     sizes = [dimension.size for dimension in message.layout.dim]

@@ -24,7 +24,7 @@ class ChannelTimes:
     steps: array = field(default_factory=lambda: array("q"))
     stamps_ns: array = field(default_factory=lambda: array("q"))
     """As the file has them: receipt in a recording over ROS, else the observation's."""
-    headers_ns: array = field(default_factory=lambda: array("q"))
+    headers_ns: array[int] = field(default_factory=lambda: array("q"))
     """Stamps in the messages' own headers; empty for a type without a header."""
 
     def add(self, step: int, stamp_ns: int, data: bytes) -> None:

@@ -41,7 +41,7 @@ def missing_numbers(steps: Sequence[int], count: int | None = None) -> list[int]
 
 
 def gaps_in_time(
-    stamps_s: Sequence[float], period_s: float, start_s: float | None = None, end_s: float | None = None
+    stamps_s: Sequence[float] | np.ndarray, period_s: float, start_s: float | None = None, end_s: float | None = None
 ) -> Gaps:
     """The holes of a channel that has a message every `period_s`.
 
@@ -75,7 +75,7 @@ def _lost(spans: np.ndarray) -> int:
     return max(0, round(late))
 
 
-def usual_period_s(stamps_s: Sequence[float]) -> float | None:
+def usual_period_s(stamps_s: Sequence[float] | np.ndarray) -> float | None:
     """The median distance of neighbours [s]: right as long as fewer than half are missing; None for fewer than 3."""
     spans = np.diff(np.asarray(stamps_s, np.float64))
     period = float(np.median(spans)) if len(spans) >= 2 else 0.0

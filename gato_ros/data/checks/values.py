@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,9 @@ class Allowed:
     """[K] bool: it must be a whole number."""
     slack: np.ndarray
     """[K] how far outside does not count."""
+    _low: np.ndarray = field(init=False, repr=False)
+    _high: np.ndarray = field(init=False, repr=False)
+    _any_whole: bool = field(init=False, repr=False)
 
     @staticmethod
     def unbounded(channels: Sequence[str], names: Sequence[str]) -> Allowed:
@@ -117,7 +120,7 @@ class ValueCheck:
             (~finite, "not_finite", "not finite"),
             (outside, kind, "out of the contract's range"),
         ):
-            places = np.flatnonzero(found)
+            places = np.flatnonzero(found).tolist()
             for channel in dict.fromkeys(allowed.channels[place] for place in places):
                 mine = [place for place in places if allowed.channels[place] == channel]
                 first = mine[0]
@@ -203,10 +206,10 @@ class ValueCheck:
         if len(picture.data) != picture.height * picture.step:
             detail = f"{len(picture.data)} bytes for {picture.width}x{picture.height}"
             return self._add("unreadable", key, "not a whole picture", message.step, detail)
-        channel = self._robot.observations.get(key) if self._robot else None
         if self._robot is None:
             return None
-        if getattr(channel, "kind", "") != "image":
+        channel = self._robot.cameras.get(key)
+        if channel is None:
             return self._add("contract", key, f"pictures that {self._robot.name} does not have", message.step, "")
         if (picture.height, picture.width) != (channel.height, channel.width):
             what = f"not the contract's {channel.width}x{channel.height} pictures"

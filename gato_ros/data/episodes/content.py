@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,10 @@ class EpisodeContent:
     def __init__(self) -> None:
         self._steps: list[int] = []
         self._stamps_ns: list[int] = []
-        self._arrays = {kind: _Rows(kind[1]) for kind in (OBSERVATION, PRIVILEGED)}
+        self._arrays: dict[tuple[str, str], _Rows] = {
+            OBSERVATION: _Rows(messages.FLOAT32_ARRAY),
+            PRIVILEGED: _Rows(messages.FLOAT64_ARRAY),
+        }
         self._twists: dict[str, list[np.ndarray]] = {role: [] for role in _ACTIONS}
         self._openings: dict[str, list[float]] = {role: [] for role in _ACTIONS}
         self._ticks: list[dict] = []
@@ -102,7 +105,7 @@ class EpisodeContent:
     def _vectors(self, role: str) -> np.ndarray:
         return np.column_stack([np.array(self._twists[role]), self._openings[role]]).astype(np.float32)
 
-    def _privileged(self, channels: Sequence[Channel], found: Sequence[tuple[str, str]]) -> dict[str, np.ndarray]:
+    def _privileged(self, channels: Iterable[Channel], found: Sequence[tuple[str, str]]) -> dict[str, np.ndarray]:
         if PRIVILEGED not in found:
             return {}
         _require_one(found, PRIVILEGED)
@@ -122,8 +125,8 @@ def _require_one(found: Sequence[tuple[str, str]], kind: tuple[str, str]) -> Non
 class _Rows:
     """Arrays with equal labels, kept as bytes: an array object for each would take ten times as much."""
 
-    def __init__(self, message_type: str):
-        self._message_type = message_type
+    def __init__(self, message_type: messages.LabelledArray):
+        self._message_type: messages.LabelledArray = message_type
         self._labels: tuple[tuple[str, int], ...] = ()
         self._data = bytearray()
         self._count = 0

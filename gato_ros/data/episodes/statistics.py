@@ -214,8 +214,9 @@ def _out_of_range(parts: Sequence[Figures], robots: dict[str, Embodiment | None]
     for key in _keys(one.values for one in parts):
         outside, total = None, 0
         for one in parts:
-            channel = robots[one.contract].observations.get(key) if robots[one.contract] else None
-            if key not in one.values or getattr(channel, "kind", "") != "continuous":
+            robot = robots[one.contract]
+            channel = robot.vectors.get(key) if robot else None
+            if key not in one.values or channel is None:
                 continue
             count = np.sum(_outside(one.values[key], channel.lower, channel.upper), 0)
             outside, total = count if outside is None else outside + count, total + len(one.values[key])

@@ -98,7 +98,7 @@ class EpisodeWriter:
             )
         self._at = (step, round(observation.stamp_s * messages.NANOSECONDS))
         for key, pixels in images.items():
-            channel = self._embodiment.channel(key)
+            channel = self._embodiment.cameras[key]
             self._put(
                 channel.topic,
                 messages.IMAGE,

@@ -87,11 +87,11 @@ class HighwayHash:
 
     def update(self, data: bytes) -> None:
         """Take in the next bytes."""
-        data = memoryview(self._rest + data)
-        whole = len(data) // _PACKET * _PACKET
+        waiting = memoryview(self._rest + data)
+        whole = len(waiting) // _PACKET * _PACKET
         for start in range(0, whole, _AT_ONCE):
-            self._state = _updated(self._state, data[start : min(start + _AT_ONCE, whole)])
-        self._rest = bytes(data[whole:])
+            self._state = _updated(self._state, waiting[start : min(start + _AT_ONCE, whole)])
+        self._rest = bytes(waiting[whole:])
 
     def value(self) -> int:
         """The hash of all bytes so far, 64 bits."""
@@ -104,7 +104,7 @@ class HighwayHash:
     def _padded(self) -> tuple[int, int, int, int]:
         """The state after the rest, which is less than a packet."""
         rest, size = self._rest, len(self._rest)
-        v0, v1, *multipliers = self._state
+        v0, v1, multiplier_0, multiplier_1 = self._state
         v0 = _wide([lane + (size << 32) + size & _WORD for lane in _lanes(v0)])
         turned = lambda half: (half << size | half >> 32 - size) & 0xFFFFFFFF
         v1 = _wide([turned(lane & 0xFFFFFFFF) | turned(lane >> 32) << 32 for lane in _lanes(v1)])
@@ -114,4 +114,4 @@ class HighwayHash:
             packet[28:] = rest[-4:]
         elif odd:
             packet[16:19] = rest[fours], rest[fours + (odd >> 1)], rest[-1]
-        return _updated((v0, v1, *multipliers), bytes(packet))
+        return _updated((v0, v1, multiplier_0, multiplier_1), bytes(packet))

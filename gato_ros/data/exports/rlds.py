@@ -53,6 +53,7 @@ def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> i
     import tensorflow_datasets as tfds
     from etils import epath
     from tensorflow_datasets.core.naming import ShardedFileTemplate
+    from tensorflow_datasets.core.splits import SplitDict
 
     files, encoder, steps = SplitFiles(folder), None, 0
     for take in selection.takes():
@@ -62,6 +63,8 @@ def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> i
         steps += len(take)
         done(take.name)
     files.close()
+    if encoder is None:
+        raise ValueError("no episodes to export")
     names = ShardedFileTemplate(
         data_dir=epath.Path(folder), dataset_name="gato_ros", split=SPLIT, filetype_suffix="array_record"
     )
@@ -69,13 +72,15 @@ def _write(folder: Path, selection: Selection, done: Callable[[str], None]) -> i
         path.rename(names.sharded_filepath(shard_index=number, num_shards=len(files.paths)))
     robot = selection.robot
     info = tfds.core.DatasetInfo(
-        builder=tfds.core.DatasetIdentity(name="gato_ros", version=VERSION, data_dir=str(folder), module_name=""),
+        builder=tfds.core.DatasetIdentity(
+            name="gato_ros", version=tfds.core.Version(VERSION), data_dir=str(folder), module_name=""
+        ),
         description=f"{robot.name} at {selection.fps:g} Hz, contract {robot.digest}",
         features=encoder.features,
     )
     info.set_file_format(tfds.core.FileFormat.ARRAY_RECORD)
     info.set_splits(
-        tfds.core.splits.SplitDict(
+        SplitDict(
             [
                 tfds.core.SplitInfo(
                     name=SPLIT, shard_lengths=files.lengths, num_bytes=files.bytes, filename_template=names

@@ -54,6 +54,7 @@ class Film:
         if self._ffmpeg is None:
             self._ffmpeg = self._start(*picture.shape[:2])
         self.pictures += 1
+        assert self._ffmpeg.stdin is not None  # a pipe
         try:
             self._ffmpeg.stdin.write(np.ascontiguousarray(picture).data)
         except BrokenPipeError:

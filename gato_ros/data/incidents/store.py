@@ -136,4 +136,4 @@ def _moment() -> str:
 
 def _plain(reason: str) -> str:
     """The reason as part of a file's name: it may hold the text of any exception."""
-    return re.match(r"[a-z0-9_]*", reason.lower()).group()[:40] or "latch"
+    return re.split(r"[^a-z0-9_]", reason.lower(), maxsplit=1)[0][:40] or "latch"
