@@ -16,7 +16,7 @@ from gato_ros.embodiments.preflight.judge import PARTS, judge
 
 if TYPE_CHECKING:
     from gato_ros.cli.doctor import Options
-    from gato_ros.embodiments.preflight.robot_snapshot import Sighting
+    from gato_ros.embodiments.preflight.robot_snapshot import RobotSnapshot
     from gato_ros.nodes.preflight.doctor_client import DoctorClient
 
 POLICY_PARAMETER = "policy"
@@ -72,7 +72,7 @@ def _parts(options: Options) -> set[str]:
     return set(PARTS) - set(options.without)
 
 
-def _sighting(options: Options, robot: Embodiment, client: DoctorClient, parts: set[str]) -> Sighting:
+def _sighting(options: Options, robot: Embodiment, client: DoctorClient, parts: set[str]) -> RobotSnapshot:
     name = options.policy or next(iter(client.parameters(POLICY_PARAMETER).values()), "") if "policy" in parts else ""
     keys, weights = _weights(name, robot)
     seen = client.listen(options.seconds, keys)

@@ -74,7 +74,7 @@ class SawyerDriver:
                 fix="set driver_node's parameter host",
             ) from None
         self._socket: socket.socket | None = None
-        self._connecting, self._tried_s, self._said_s, self._heard_s = False, -math.inf, -math.inf, -math.inf
+        self._connecting, self._tried_s, self._said_s, self._received_s = False, -math.inf, -math.inf, -math.inf
         self._state: tuple[float, State] | None = None
         self._requests: dict[int, Future[str]] = {}
         self._number = 0
@@ -169,7 +169,7 @@ class SawyerDriver:
             self._greet()
         else:
             self._receive()
-            if self._now() - self._heard_s > SILENCE_S:
+            if self._now() - self._received_s > SILENCE_S:
                 self._part("the agent says nothing")
             elif self._now() - self._said_s >= BEAT_S:
                 self._send(Beat(self._now_ns()))
@@ -193,8 +193,8 @@ class SawyerDriver:
             return
         if number := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             return self._part(f"no agent at {self._address[0]}:{self._address[1]}: {os.strerror(number)}")
-        self._connecting, self._heard_s = False, self._now()
-        self._reader, self._session, self._sequence, self._heard = FrameReader(), secrets.randbits(32), 0, 0
+        self._connecting, self._received_s = False, self._now()
+        self._reader, self._session, self._sequence, self._received = FrameReader(), secrets.randbits(32), 0, 0
         self._send(self._hello)
 
     def _receive(self) -> None:
@@ -219,9 +219,9 @@ class SawyerDriver:
         body = frame.body
         if isinstance(body, Bye):
             return self._part(f"the agent says: {body.text}")
-        if frame.session != self._session or frame.sequence <= self._heard:
+        if frame.session != self._session or frame.sequence <= self._received:
             return self._part(f"a {type(body).__name__} of another session, or out of order")
-        self._heard, self._heard_s = frame.sequence, self._now()
+        self._received, self._received_s = frame.sequence, self._now()
         if isinstance(body, State):
             if len(body.position) != len(self._names):
                 return self._part(f"a state of {len(body.position)} joints")

@@ -218,7 +218,7 @@ class DriverNode:
     def _tell(self) -> None:
         self._status.publish(self._message())
         if self._pressed:
-            # Again and again: a guard that starts later has to hear it, and another source must not undo it.
+            # Again and again: a guard that starts later has to receive it, and another source must not undo it.
             self._say_e_stop()
 
     def _diagnose(self) -> None:

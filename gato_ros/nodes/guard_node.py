@@ -122,7 +122,7 @@ class GuardNode:
         return None
 
     def _measured_speed(self) -> float:
-        """Of the fastest joint [rad/s]; zero where nothing is heard of them, which the log tells."""
+        """Of the fastest joint [rad/s]; zero where nothing is received of them, which the log tells."""
         # A transition is a callback: what arrives meanwhile has to be taken here.
         self._inputs.take_joints()
         state, now_s = self._inputs.state, time.monotonic()

@@ -24,7 +24,7 @@ from gato_ros.data.incidents.message_ring import Kept, Ring
 from gato_ros.data.incidents.store import IncidentStore, StoreSettings
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.messages.diagnosis import OK, WARN, Diagnosis, status, values_of
-from gato_ros.nodes.recorder.raw_topics import WireEars, recorded
+from gato_ros.nodes.recorder.raw_topics import RawTopics, recorded
 from gato_ros.nodes.runtime.parameters import IncidentParameters
 from gato_ros.nodes.runtime.process import Stop, run_node
 
@@ -52,8 +52,8 @@ class IncidentNode:
         self._watch = LatchWatch()
         self._due: tuple[float, str, int] | None = None
         self._read = {"guard_status": self._on_guard, "policy_status": self._on_policy}
-        self._ears = WireEars(node, recorded(robot), self._keep)
-        topics = self._ears.topics
+        self._inputs = RawTopics(node, recorded(robot), self._keep)
+        topics = self._inputs.topics
         for topic in topics.values():
             messages.definition(topic.message_type)  # the first one takes a while, and a latch should not wait for it
         folder = Path(parameters.folder).expanduser() if parameters.folder else default_folder()
@@ -97,7 +97,7 @@ class IncidentNode:
             "seconds": self._parameters.seconds,
             "after_s": self._parameters.after_s,
             "messages": len(kept),
-            "lost": {topic: count for topic, count in self._ears.lost.items() if count},
+            "lost": {topic: count for topic, count in self._inputs.lost.items() if count},
             "crowded_out": dict(self._ring.crowded_out),
         }
         return self._store.offer(reason, kept, about, time.monotonic(), asked)
@@ -109,7 +109,7 @@ class IncidentNode:
 
     def _diagnose(self) -> None:
         counts = self._store.counts
-        crowded, lost = sum(self._ring.crowded_out.values()), self._ears.lost.total()
+        crowded, lost = sum(self._ring.crowded_out.values()), self._inputs.lost.total()
         bad = counts.refused or counts.failed or crowded
         self._diagnosis.publish(
             status(
@@ -121,7 +121,7 @@ class IncidentNode:
                     "span_s": f"{self._ring.span_s():.1f}",
                     "held_mib": f"{self._ring.bytes / 2**20:.1f}",
                     "messages": len(self._ring),
-                    "received": self._ears.received,
+                    "received": self._inputs.received,
                     "lost": lost,
                     "crowded_out": crowded,
                     "incidents_written": counts.written,
@@ -136,11 +136,11 @@ class IncidentNode:
         executor = SingleThreadedExecutor()
         executor.add_node(self._node)
         while not stop:
-            self._ears.listen()
+            self._inputs.listen()
             executor.spin_once(timeout_sec=0.0)
             self._offer_if_due(time.monotonic())
             time.sleep(POLL_S)
-        self._ears.listen()
+        self._inputs.listen()
         self._offer_if_due(float("inf"))
         self._store.close(CLOSE_LIMIT_S)
 

@@ -103,8 +103,8 @@ class LifecycleManager:
     def _change(self, managed: ManagedClient, transition: int, limit_s: float, stop: Stop | None = None) -> bool:
         """Whether the transition was made.
 
-        On a busy machine a node may answer before it has found our ear, and then nothing is heard of it: its state is
-        asked for too. While it is on its way it says that of a transition, or nothing.
+        On a busy machine a node may answer before it has found our client, and then nothing is received of it: its
+        state is asked for too. While it is on its way it says that of a transition, or nothing.
         """
         request, end_s = ChangeState.Request(transition=Transition(id=transition)), time.monotonic() + limit_s
         future = managed.change.call_async(request)

@@ -29,7 +29,7 @@ from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.messages.diagnosis import OK, WARN, Diagnosis, status
 from gato_ros.nodes.recorder.episode import Outcome, free_bytes, warm_up
-from gato_ros.nodes.recorder.raw_topics import WireEars, recorded
+from gato_ros.nodes.recorder.raw_topics import RawTopics, recorded
 from gato_ros.nodes.recorder.sensors import SensorWatch, in_words
 from gato_ros.nodes.recorder.step_segmenter import SENSORS
 from gato_ros.nodes.recorder.thread import Begin, End, RecorderThread, ThreadSettings
@@ -81,7 +81,7 @@ class RecorderNode:
             ) from None
         self._recovered = self._recover()
         self._simulated_time = node.get_parameter("use_sim_time").value
-        self._heard: list[tuple[Topic, Kept, int]] = []
+        self._received: list[tuple[Topic, Kept, int]] = []
         self._sensors = SensorWatch(node, robot)
         self._said: set[str] = set()
         """What the log has said of sensors in the running episode."""
@@ -94,8 +94,8 @@ class RecorderNode:
             ("task", "", "sim_node/task", String, REPORT),
             ("policy_introspection", "", "policy_node/introspection", Float32MultiArray, REPORT),
         ]
-        self._ears = WireEars(node, [*recorded(robot), *more], self._hear)
-        for topic in self._ears.topics.values():
+        self._inputs = RawTopics(node, [*recorded(robot), *more], self._receive)
+        for topic in self._inputs.topics.values():
             messages.definition(topic.message_type)
         warm_up(robot)
         self._thread = RecorderThread(
@@ -147,22 +147,22 @@ class RecorderNode:
             self._node.get_logger().warning(found[-1])
         return found
 
-    def _hear(self, topic: Topic, kept: Kept) -> None:
+    def _receive(self, topic: Topic, kept: Kept) -> None:
         self._known.add(topic.name)
         clock_ns = self._node.get_clock().now().nanoseconds if self._simulated_time else kept.stamp_ns
         # By how much it waited for its turn here; a wall clock that is set meanwhile is not to be believed.
         waited_s = min(max((time.time_ns() - kept.stamp_ns) * 1e-9, 0.0), LONGEST_WAIT_S)
         kept = kept._replace(received_s=kept.received_s - waited_s)
-        self._heard.append((topic, kept, clock_ns))
+        self._received.append((topic, kept, clock_ns))
 
     def _listen(self) -> None:
-        self._ears.listen()
-        if heard := self._heard:
-            self._heard = []
+        self._inputs.listen()
+        if received := self._received:
+            self._received = []
             # Not in the order of the topics: as they arrived.
-            heard.sort(key=lambda one: one[1].stamp_ns)
-            self._thread.offer(heard, dict(self._ears.lost))
-            self._sensors.offer(heard)
+            received.sort(key=lambda one: one[1].stamp_ns)
+            self._thread.offer(received, dict(self._inputs.lost))
+            self._sensors.offer(received)
 
     def _parameter(self, name: str) -> str:
         return self._node.get_parameter(name).value
@@ -181,8 +181,10 @@ class RecorderNode:
             fix="""e.g. '{"object_set": "cubes"}'""",
         )
 
-    def _unheard(self) -> list[str]:
-        return [name for name, topic in self._ears.topics.items() if topic.role in SENSORS and name not in self._known]
+    def _missing_sensors(self) -> list[str]:
+        return [
+            name for name, topic in self._inputs.topics.items() if topic.role in SENSORS and name not in self._known
+        ]
 
     def _start(self) -> str:
         if self._thread.recording:
@@ -197,16 +199,16 @@ class RecorderNode:
         self._sensors.look_anew()
         self._listen_until(lambda: self._sensors.looked_anew, LOOK_LIMIT_S)
         self._sensors.findings(anew=True)
-        ready = lambda: self._sensors.come_anew and not self._unheard() and not self._unusable()
+        ready = lambda: self._sensors.come_anew and not self._missing_sensors() and not self._unusable()
         self._listen_until(ready, HEARING_LIMIT_S - LOOK_LIMIT_S)
         if not self._sensors.come_anew:
             self._sensors.findings(anew=True)  # one that has just fallen silent is so for long enough by now
-        unheard, unusable = self._unheard(), self._unusable()
+        unheard, unusable = self._missing_sensors(), self._unusable()
         if unheard or unusable:
             # An episode that begins without a sensor loses its first steps, or all of them.
             silent = [f"nothing on {', '.join(unheard)}"] * bool(unheard)
             refusal = SetupError(
-                expected="every sensor heard, and in messages that fit the contract, before an episode begins",
+                expected="every sensor received, and in messages that fit the contract, before an episode begins",
                 got="; ".join([*silent, *([in_words(unusable)] * bool(unusable))]),
                 fix="; ".join(dict.fromkeys(finding.fix for finding in unusable)) or "start the robot",
             )
@@ -230,7 +232,7 @@ class RecorderNode:
             **self._more(),
         }
         not_before_s = self._node.get_clock().now().nanoseconds * 1e-9
-        self._thread.order(Begin(self._name, metadata, not_before_s, dict(self._ears.lost)))
+        self._thread.order(Begin(self._name, metadata, not_before_s, dict(self._inputs.lost)))
         self._said, self._bad = set(), {}
         self._log_findings()
         return "; ".join([self._name, *filter(None, [in_words(self._sensors.findings())])])
@@ -276,7 +278,7 @@ class RecorderNode:
             )
         self._log_findings()
         before = self._thread.progress
-        self._thread.order(End(outcome, dict(self._ears.lost)))
+        self._thread.order(End(outcome, dict(self._inputs.lost)))
         self._listen_until(lambda: self._thread.progress.over > before.over, FINISH_LIMIT_S)
         now, bad = self._thread.progress, self._not_recorded()
         if now.failed > before.failed:
@@ -297,7 +299,7 @@ class RecorderNode:
 
     def _message(self) -> DiagnosticStatus:
         now, findings = self._thread.progress, self._sensors.findings()
-        bad = now.dropped or now.failed or now.last_flags or self._ears.lost or now.refused or findings
+        bad = now.dropped or now.failed or now.last_flags or self._inputs.lost or now.refused or findings
         return status(
             self._node,
             self._robot.name,
@@ -307,14 +309,14 @@ class RecorderNode:
                 "episode": now.episode,
                 "steps": now.steps,
                 "dropped": now.dropped,
-                "lost": self._ears.lost.total(),
+                "lost": self._inputs.lost.total(),
                 "free_mib": now.free_bytes >> 20 if now.free_bytes >= 0 else "",
                 "kept": now.kept,
                 "thrown_away": now.thrown_away,
                 "failed": now.failed,
                 "last": now.last,
                 "last_path": now.last_path,
-                "unheard": ",".join(self._unheard()),
+                "unheard": ",".join(self._missing_sensors()),
                 "unusable": in_words([finding for finding in findings if finding.unusable]),
                 "warnings": in_words([finding for finding in findings if not finding.unusable]),
                 "refused": "; ".join(f"{topic}: {why} ({count})" for topic, (count, why) in now.refused.items()),

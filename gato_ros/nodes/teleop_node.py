@@ -55,7 +55,7 @@ class TeleopNode:
         self._dead_man, self._gripper = DeadMan(parameters.ramp_s), HumanGripper(robot)
         self._kinematics, self._heading_rad = Kinematics(robot), None
         self._hand, self._due_s, self._proposed = Hand(), 0.0, 0
-        self._guard_source, self._guard_says, self._guard_heard_s = "nobody", "", -np.inf
+        self._guard_source, self._guard_says, self._guard_received_s = "nobody", "", -np.inf
         self._last_word, self._told = "", ""
 
         wire = robot.wire
@@ -78,7 +78,7 @@ class TeleopNode:
         node.create_timer(0.1, self._look_around, clock=steady)
         node.create_timer(1.0, self._diagnose, clock=steady)
 
-    # --- what is heard ---
+    # --- what is received ---
 
     def _on_joints(self, message: JointState) -> None:
         if self._frame == "base":
@@ -105,7 +105,7 @@ class TeleopNode:
         self._gripper.told(float(opening))
 
     def _on_guard(self, message: DiagnosticStatus) -> None:
-        values, self._guard_heard_s = values_of(message), time.monotonic()
+        values, self._guard_received_s = values_of(message), time.monotonic()
         self._guard_source, reasons = values["source"], values["reasons"]
         self._guard_says = f"{message.message} ({reasons})" if reasons else message.message
 
@@ -171,7 +171,7 @@ class TeleopNode:
 
     def _look_around(self) -> None:
         self._services.look()
-        if time.monotonic() - self._guard_heard_s > GUARD_SILENCE_S:
+        if time.monotonic() - self._guard_received_s > GUARD_SILENCE_S:
             self._guard_source, self._guard_says = "nobody", "SILENT: NOTHING MOVES"
         fault = self._fault(time.monotonic())
         self._display.show(self._line(fault), fault)

@@ -25,7 +25,7 @@ from gato_ros.nodes.runtime.process import Stop, run_node
 from gato_ros.nodes.runtime.qos import CAMERA, REPORT
 from gato_ros.nodes.view.debug_picture import Ranges, debug_picture
 from gato_ros.nodes.view.rerun_log import RerunLog
-from gato_ros.nodes.view.scene_state import SceneEars
+from gato_ros.nodes.view.scene_state import SceneState
 
 NAME = "view_node"
 TF_RATE_HZ = 20.0
@@ -44,7 +44,7 @@ class ViewNode:
     def __init__(self, node: Node, parameters: ViewParameters):
         self._node, self._robot = node, load_embodiment(parameters.embodiment)
         robot = self._robot
-        self._ears, self._links = SceneEars(node, robot), LinkPoses(robot)
+        self._inputs, self._links = SceneState(node, robot), LinkPoses(robot)
         self._sizes = {key: robot.observations[key].shape[:2] for key in robot.image_keys}
         twist = robot.actions.twist
         self._ranges = Ranges(float(max(twist.upper[:3])), float(twist.upper[3]), robot.gripper.stroke_m)
@@ -75,14 +75,14 @@ class ViewNode:
 
     def _draw(self) -> None:
         shown = self._image.get_subscription_count() > 0
-        self._ears.look(shown or self._rerun is not None)
+        self._inputs.look(shown or self._rerun is not None)
         marked = self._markers is not None and self._markers.get_subscription_count() > 0
         if not shown and not marked and self._rerun is None:
             return
-        tool, stamp = self._ears.tool(), self._node.get_clock().now().to_msg()
-        scene, rotation = self._ears.scene(tool), None if tool is None else tool.rotation
+        tool, stamp = self._inputs.tool(), self._node.get_clock().now().to_msg()
+        scene, rotation = self._inputs.scene(tool), None if tool is None else tool.rotation
         if self._rerun is not None:
-            self._rerun.add(scene, self._ears.joints, rotation, seconds(stamp))
+            self._rerun.add(scene, self._inputs.joints, rotation, seconds(stamp))
         if shown:
             message = message_from_rgb(debug_picture(scene, self._ranges, self._sizes), NAME)
             message.header.stamp = stamp
@@ -93,9 +93,9 @@ class ViewNode:
             self._markers.publish(scene_markers(self._robot, scene, rotation, stamp))
 
     def _place_links(self) -> None:
-        if (q := self._ears.joints) is None or not self._tf.get_subscription_count():
+        if (q := self._inputs.joints) is None or not self._tf.get_subscription_count():
             return
-        self._tf.publish(transforms(self._links, q, self._ears.opening_m, self._node.get_clock().now().to_msg()))
+        self._tf.publish(transforms(self._links, q, self._inputs.opening_m, self._node.get_clock().now().to_msg()))
 
     def run(self, stop: Stop) -> None:
         executor = SingleThreadedExecutor()

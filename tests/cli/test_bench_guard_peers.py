@@ -83,11 +83,11 @@ def test_our_guard_lets_nothing_through_and_moves():
 
 
 def test_a_reaction_is_read_off_commands_and_verdicts():
-    heard = [(9.9, 0.3), (10.05, 0.3), (10.11, 0.2), (10.12, 0.0), (10.13, 0.0)]
+    received = [(9.9, 0.3), (10.05, 0.3), (10.11, 0.2), (10.12, 0.0), (10.13, 0.0)]
     verdicts = [(10.05, "ok"), (10.11, "stopping"), (10.5, "latched")]
-    found = reaction(heard, verdicts, 10.0)
+    found = reaction(received, verdicts, 10.0)
     assert found["last_moving_ms"] == pytest.approx(110) and found["first_stopping_ms"] == pytest.approx(110)
-    assert reaction(heard[:3], [], 10.0) == {"last_moving_ms": None, "first_stopping_ms": None}  # it never stopped
+    assert reaction(received[:3], [], 10.0) == {"last_moving_ms": None, "first_stopping_ms": None}  # it never stopped
 
 
 def test_never_is_worse_than_any_time():

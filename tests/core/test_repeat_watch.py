@@ -13,7 +13,7 @@ def watch():
 def repeat(watch, message, since_s, until_s):
     """As a node that repeats at 50 Hz does."""
     for i in range(round((until_s - since_s) / 0.02) + 1):
-        watch.heard("joy", message, since_s + 0.02 * i)
+        watch.received("joy", message, since_s + 0.02 * i)
 
 
 def test_repeats_count_from_the_last_change(watch):
@@ -27,20 +27,20 @@ def test_repeats_count_from_the_last_change(watch):
 def test_any_change_of_the_whole_message_ends_it(watch, other):
     repeat(watch, (1.0, 0.0, 1), 0.0, 3.0)
     assert watch.stuck(3.0)
-    watch.heard("joy", other, 3.02)
+    watch.received("joy", other, 3.02)
     assert not watch.stuck(5.0) and watch.stuck(5.03)
 
 
 def test_a_stick_at_its_end_stop_beside_an_axis_that_moves(watch):
     for i in range(1000):
-        watch.heard("joy", (1.0, 0.01 * (i // 90 % 2)), 0.02 * i)
+        watch.received("joy", (1.0, 0.01 * (i // 90 % 2)), 0.02 * i)
         assert not watch.stuck(0.02 * i)
 
 
 def test_a_change_on_either_topic_counts(watch):
     for i in range(300):
-        watch.heard("joy", 1, 0.02 * i)
-        watch.heard("motion", i // 50, 0.02 * i)
+        watch.received("joy", 1, 0.02 * i)
+        watch.received("motion", i // 50, 0.02 * i)
     assert not watch.stuck(6.0)
     repeat(watch, 1, 6.0, 8.0)
     assert watch.stuck(8.0)

@@ -52,8 +52,8 @@ def test_independent_readers_read_it(tmp_path):
     with path.open("rb") as file:
         reader = make_reader(file, decoder_factories=[DecoderFactory()])
         assert reader.get_header().profile == "ros2"
-        heard = [(channel.topic, ros) for _, channel, _, ros in reader.iter_decoded_messages()]
-    assert len(heard) == 40 and [ros.position[0] for topic, ros in heard if topic == "/a/joints"][3] == 0.1 * 3
+        received = [(channel.topic, ros) for _, channel, _, ros in reader.iter_decoded_messages()]
+    assert len(received) == 40 and [ros.position[0] for topic, ros in received if topic == "/a/joints"][3] == 0.1 * 3
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ class Sawyer:
         elif mode == POSITION:
             self.goal = self.goal | dict(zip(message["names"], message["position"]))
 
-    def hear(self, message, now):
+    def receive(self, message, now):
         self.advance(now)
         topic = message["topic"]
         if topic == "control":
@@ -178,7 +178,7 @@ def main():
             if message.get("topic") == "hello":
                 listeners.add(sender)
             else:
-                robot.hear(message, time.monotonic())
+                robot.receive(message, time.monotonic())
         except (TimeoutError, ConnectionError):
             pass
         now_s = time.monotonic()

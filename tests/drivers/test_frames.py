@@ -96,12 +96,12 @@ def read(data: bytes):
 
 @given(st.lists(whole, max_size=5), st.lists(st.integers(1, 40), min_size=1))
 def test_what_goes_in_comes_out_in_whatever_pieces(sent, sizes):
-    data, reader, heard, at = b"".join(map(encode, sent)), FrameReader(), [], 0
+    data, reader, received, at = b"".join(map(encode, sent)), FrameReader(), [], 0
     while at < len(data):
         size = sizes[at % len(sizes)]
-        heard += reader.feed(data[at : at + size])
+        received += reader.feed(data[at : at + size])
         at += size
-    assert same(tuple(heard), tuple(sent)) and reader.broken is None
+    assert same(tuple(received), tuple(sent)) and reader.broken is None
 
 
 @given(whole, st.data())
@@ -119,7 +119,7 @@ def test_no_flipped_bits_are_believed(frame, data):
         if flip < bits:
             good[flip // 8] ^= 128 >> flip % 8
     # What follows must not be taken for a part of it either.
-    assert not [heard for heard in read(bytes(good) + encode(frame)) if not same(heard, frame)]
+    assert not [received for received in read(bytes(good) + encode(frame)) if not same(received, frame)]
     assert read(bytes(good)) == []
 
 
@@ -138,11 +138,11 @@ def test_noise_raises_nothing_but_a_frame_error(noise):
     reader = FrameReader()
     for byte in [noise[:7], noise[7:], b"", encode(Frame(1, 1, Beat(1)))]:
         try:
-            heard = reader.feed(byte)
+            received = reader.feed(byte)
         except FrameError:
             assert reader.broken
         else:
-            assert all(isinstance(frame.body, Beat) for frame in heard)
+            assert all(isinstance(frame.body, Beat) for frame in received)
     if reader.broken:
         with pytest.raises(FrameError):
             reader.feed(encode(Frame(1, 1, Beat(1))))

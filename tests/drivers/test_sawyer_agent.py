@@ -31,7 +31,7 @@ def talk(port: int, *bodies, raw: bytes = b"") -> list:
     """What the agent says to these, until it ends the connection or half a second has passed."""
     end_s = time.monotonic() + 60.0
     while True:  # it serves one at a time, and the one before may not have been seen off yet
-        heard, reader = [], FrameReader()
+        received, reader = [], FrameReader()
         with socket.create_connection(("127.0.0.1", port), 60.0) as wire:
             for i, body in enumerate(bodies):
                 wire.sendall(encode(Frame(7, i + 1, body)))
@@ -39,19 +39,19 @@ def talk(port: int, *bodies, raw: bytes = b"") -> list:
             wire.settimeout(0.4)
             try:
                 while data := wire.recv(65536):
-                    heard += [frame.body for frame in reader.feed(data)]
+                    received += [frame.body for frame in reader.feed(data)]
             except (TimeoutError, ConnectionError):
                 pass
-        if heard and heard[-1] == Bye("another driver is connected") and time.monotonic() < end_s:
+        if received and received[-1] == Bye("another driver is connected") and time.monotonic() < end_s:
             time.sleep(0.05)
             continue
-        return heard
+        return received
 
 
 def test_a_right_hello_is_welcomed_and_states_follow(cell):
-    heard = talk(cell.port, Hello(0.15, STROKE_M, JOINTS))
-    assert isinstance(heard[0], Welcome) and heard[0].velocity_timeout_s == 0.15
-    states = [body for body in heard if isinstance(body, State)]
+    received = talk(cell.port, Hello(0.15, STROKE_M, JOINTS))
+    assert isinstance(received[0], Welcome) and received[0].velocity_timeout_s == 0.15
+    states = [body for body in received if isinstance(body, State)]
     assert len(states) > 5 and len(states[-1].position) == 7 and states[-1].fault
     assert cell.truth()["timeout_s"] == 0.15
 

@@ -10,7 +10,7 @@ from gato_ros.core.timing.arrivals import Timing
 from gato_ros.embodiments.preflight.judge import against_activation, for_recording, judge
 from gato_ros.embodiments.preflight.robot_snapshot import Clipped, Endpoint, Joints, Nudge, Quality, Status
 from gato_ros.embodiments.preflight.wire import IMAGE, JOINT_STATE, TWIST, clash
-from tests.embodiments.sightings import (
+from tests.embodiments.robot_snapshots import (
     ANGLES,
     ARM,
     BEST_EFFORT,
@@ -85,7 +85,7 @@ MISCONFIGURATIONS = [
     ("joint states with gaps", timed(JOINTS, longest_gap_s=0.3), YELLOW, f"{JOINTS}: rate", "a gap of 300 ms", NOBODY),
     (
         "one message only",
-        on(JOINTS, timing=Timing(heard=1, silent_s=0.4, age_s=0.0)),
+        on(JOINTS, timing=Timing(received=1, silent_s=0.4, age_s=0.0)),
         RED,
         f"{JOINTS}: rate",
         "one message in all",
@@ -250,7 +250,7 @@ MISCONFIGURATIONS = [
         on(LEFT, subscribers=(Endpoint("/rviz", IMAGE),)),
         YELLOW,
         f"{LEFT}: quality",
-        "/rviz hears nothing",
+        "/rviz receives nothing",
         NOBODY,
     ),
     ("two policies", also(PROPOSED, "/sawyer/other", TWIST, LIVELY), RED, PROPOSED, "2 publishers", P),
@@ -474,8 +474,8 @@ def test_a_recorder_has_nothing_to_say_of_a_robot_that_is_well():
 
 def two_nodes(arm, *others):
     """Joint states from a publisher each."""
-    heard = replace(joints(arm, np.zeros(len(arm)) + 0.1), beside=others)
-    return replace(also(JOINTS, "/sawyer/head")(well()), joints=heard)
+    received = replace(joints(arm, np.zeros(len(arm)) + 0.1), beside=others)
+    return replace(also(JOINTS, "/sawyer/head")(well()), joints=received)
 
 
 def test_two_nodes_that_share_the_joint_topic_are_well():

@@ -159,7 +159,7 @@ def stalls(waker):
     return measure
 
 
-class Heard(tuple):
+class Received(tuple):
     """(steady receipt [s], message), to be unpacked, and what the middleware knows of the message.
 
     Receipt is when the test's own process came to it: on a busy machine that can be long after it was sent.
@@ -172,10 +172,10 @@ class Heard(tuple):
 
     def __new__(cls, message, info):
         received_s = time.monotonic()
-        heard = super().__new__(cls, (received_s, message))
-        heard.sent_s = received_s - (time.time() - info["source_timestamp"] * 1e-9)
-        heard.number = info["publication_sequence_number"]
-        return heard
+        received = super().__new__(cls, (received_s, message))
+        received.sent_s = received_s - (time.time() - info["source_timestamp"] * 1e-9)
+        received.number = info["publication_sequence_number"]
+        return received
 
 
 class Probe:
@@ -214,10 +214,12 @@ class Probe:
         self.context.try_shutdown()
 
     def listen(self, kind, topic: str, quality) -> list:
-        """A list that grows by (steady receipt [s], message), each a `Heard`."""
-        heard = []
-        self.node.create_subscription(kind, topic, lambda message, info: heard.append(Heard(message, info)), quality)
-        return heard
+        """A list that grows by (steady receipt [s], message), each a `Received`."""
+        received = []
+        self.node.create_subscription(
+            kind, topic, lambda message, info: received.append(Received(message, info)), quality
+        )
+        return received
 
     def spin(self, seconds: float) -> None:
         end_s = time.monotonic() + seconds

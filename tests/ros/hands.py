@@ -1,4 +1,4 @@
-"""What a person does, for the tests of teleop_node: a gamepad in the hand, and ears for what comes of it."""
+"""What a person does, for the tests of teleop_node: a gamepad in the hand, and inputs for what comes of it."""
 
 import time
 
@@ -88,18 +88,18 @@ class Pad:
     def wait(self, done, what: str) -> None:
         self.probe.wait(done, what, meanwhile=self.send, every_s=PERIOD_S)
 
-    def seen_released(self, ears: Ears) -> None:
+    def seen_released(self, inputs: Ears) -> None:
         """The dead man's button counts once it was seen released, by a node that knows of a gripper."""
 
         def be_there() -> None:
             self.send()
-            if ears.said and not ears.values()["gripper_opening_m"]:
-                ears.state_gripper()
+            if inputs.said and not inputs.values()["gripper_opening_m"]:
+                inputs.state_gripper()
 
         self.push(held=False)
         self.probe.wait(
-            lambda: ears.said and ears.message() == "hands off",
-            "a joystick that is heard",
+            lambda: inputs.said and inputs.message() == "hands off",
+            "a joystick that is received",
             meanwhile=be_there,
             every_s=PERIOD_S,
         )

@@ -1,6 +1,6 @@
 """A robot that stands still: joint states at 100 Hz, in an order that is not the contract's. A process of its own.
 
-It hears commands, as a robot does, and carries none out.
+It receives commands, as a robot does, and carries none out.
 """
 
 import rclpy

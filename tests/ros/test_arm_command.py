@@ -144,20 +144,20 @@ def test_the_form_of_commands_changes_no_digest_of_recordings(tmp_path):
 def test_a_running_guard_sends_it(processes, probe, tmp_path, kind):
     path = contract(tmp_path, kind)
     made = ArmCommands(load_embodiment(path))
-    heard = probe.listen(made.message, TOPIC, REPORT)
-    scene = Scene(processes, probe, "-p", f"embodiment:={path}", arm=heard)
+    received = probe.listen(made.message, TOPIC, REPORT)
+    scene = Scene(processes, probe, "-p", f"embodiment:={path}", arm=received)
     speeds = {
         "twist": lambda message: [message.twist.linear.x, message.twist.linear.y, message.twist.linear.z],
         "float64_multi_array": lambda message: list(message.data),
         "joint_trajectory": lambda message: list(message.points[0].velocities),
     }[kind]
-    fastest = lambda: max(map(abs, speeds(heard[-1][1])))
+    fastest = lambda: max(map(abs, speeds(received[-1][1])))
     assert fastest() == 0.0
     jacobian = Kinematics(load_embodiment()).tool(np.array(ANGLES)).jacobian[:3]
 
     def tool() -> np.ndarray:
         """How the tool would move [m/s]."""
-        said = np.array(speeds(heard[-1][1]))
+        said = np.array(speeds(received[-1][1]))
         return said if kind == "twist" else jacobian @ said
 
     # 0.05 m/s along x is proposed, and nothing limits that here.
@@ -170,8 +170,8 @@ def test_a_running_guard_sends_it(processes, probe, tmp_path, kind):
     )
     # The policy falls silent: explicit zeros, for none of these has a timeout that we know of.
     probe.wait(lambda: fastest() == 0.0, "zero", 10.0)
-    count = len(heard)
-    probe.wait(lambda: len(heard) > count + 20, "more zeros", 10.0)
+    count = len(received)
+    probe.wait(lambda: len(received) > count + 20, "more zeros", 10.0)
     assert fastest() == 0.0
     assert not probe.node.get_publishers_info_by_topic(f"/sawyer/{load_embodiment().wire.arm_command}")
     assert JointState is not made.message

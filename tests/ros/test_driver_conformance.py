@@ -76,8 +76,8 @@ def test_states_have_the_contracts_names_units_rates_and_stamps(arm, stalls):
     arm.stream(0.0, lambda: len(arm.joints) > 12 and len(arm.grippers) > 12, "states")
     now_s = seconds(arm.probe.stamp())
     lower, upper, _ = arm.robot.joint_limits
-    for heard in (arm.joints, arm.grippers):
-        stamps = [seconds(message.header.stamp) for _, message in heard]
+    for received in (arm.joints, arm.grippers):
+        stamps = [seconds(message.header.stamp) for _, message in received]
         assert all(a < b for a, b in zip(stamps, stamps[1:])), "repeated or in another order"
         # 100 Hz, or 50 from a gripper; a machine that is busy with other things loses some, and none comes twice.
         assert 10.0 < (len(stamps) - 1) / (stamps[-1] - stamps[0]) < 125.0
@@ -106,13 +106,13 @@ def test_velocities_are_followed_by_name_and_zero_is_a_stop(arm):
         arm.stream_for(dict(reversed(wanted.items())), 0.4)
         arm.joints.clear()
         arm.stream_for(dict(reversed(wanted.items())), 0.4)
-        heard = [dict(zip(message.name, message.velocity)) for _, message in arm.joints]
-        if len(heard) > 12 and all(max(map(abs, item.values())) > STILL_RAD_S for item in heard):
+        received = [dict(zip(message.name, message.velocity)) for _, message in arm.joints]
+        if len(received) > 12 and all(max(map(abs, item.values())) > STILL_RAD_S for item in received):
             break
     else:
         raise AssertionError("in 30 turns it did not once follow for 0.4 s without a break")
     for name, speed in wanted.items():
-        assert statistics.median(item[name] for item in heard) == pytest.approx(speed, rel=0.1, abs=0.01), name
+        assert statistics.median(item[name] for item in received) == pytest.approx(speed, rel=0.1, abs=0.01), name
     first, last = arm.joints[0][1], arm.joints[-1][1]
     passed_s = seconds(last.header.stamp) - seconds(first.header.stamp)
     if arm.kind != "sim":  # physics that cannot keep up loses time, and says so
@@ -362,10 +362,10 @@ def test_bytes_that_are_no_frames_end_the_session_and_nothing_moves_before_it_is
     alter, complaint = BROKEN[fault]
     begun = arm.cell.truth()
     arm.proxy.alter = alter
-    heard = len(arm.said)
+    received = len(arm.said)
     try:
         arm.stream(0.3, lambda: arm.says("linked") == "False", fault)
-        told = [message for _, message in arm.said[heard:]]
+        told = [message for _, message in arm.said[received:]]
         assert any(complaint in message.message for message in told), {message.message for message in told}
     finally:
         arm.proxy.alter = as_it_is

@@ -22,9 +22,9 @@ def scene(processes, probe):
     return Scene(processes, probe)
 
 
-def speeds_after(heard, instant_s):
+def speeds_after(received, instant_s):
     """(published so long after, largest speed) of every command since an instant."""
-    return [(one.sent_s - instant_s, max(map(abs, one[1].velocity))) for one in heard if one.sent_s >= instant_s]
+    return [(one.sent_s - instant_s, max(map(abs, one[1].velocity))) for one in received if one.sent_s >= instant_s]
 
 
 def test_a_killed_policy_is_answered_by_a_stop_a_latch_and_no_motion_until_a_reset(scene, stalls):
@@ -56,9 +56,9 @@ def test_a_killed_policy_is_answered_by_a_stop_a_latch_and_no_motion_until_a_res
 
 def test_a_proposal_is_answered_by_the_next_step_and_not_by_one_more(scene):
     scene.start_policy()
-    heard = len(scene.arm)
+    received = len(scene.arm)
     scene.probe.spin(3.0)
-    stamps_s = [seconds(message.header.stamp) for _, message in scene.arm[heard:]]
+    stamps_s = [seconds(message.header.stamp) for _, message in scene.arm[received:]]
     # 100 Hz are asked for; with steps of the timer between those that answer a policy at 20 Hz there would be 120.
     assert (len(stamps_s) - 1) / (stamps_s[-1] - stamps_s[0]) < 110.0
 

@@ -155,7 +155,7 @@ def test_a_callback_that_fails_latches_and_ends_in_exit_code_1(probe, gone):
     node = ManagedNode("guard_node", namespace="/sawyer", context=probe.context)
     guard = GuardNode(node, GuardParameters())
     guard.activate()
-    heard = probe.listen(JointState, WIRE.arm_command, COMMAND)
+    received = probe.listen(JointState, WIRE.arm_command, COMMAND)
     guard._latching(lambda message: 1 / 0)(None)
     assert guard._guard.latched.startswith("callback_failed: ZeroDivisionError")
     guard._guard.step = lambda *arguments: 1 / 0
@@ -164,8 +164,8 @@ def test_a_callback_that_fails_latches_and_ends_in_exit_code_1(probe, gone):
     assert not command.joint_velocity.any() and verdict.level.value == "latched"
     probe.wait(lambda: guard._commands.arm.get_subscription_count(), "the listener")
     assert guard.close() == 1
-    probe.wait(lambda: heard, "zeros")
-    assert all(not any(message.velocity) for _, message in heard)
+    probe.wait(lambda: received, "zeros")
+    assert all(not any(message.velocity) for _, message in received)
     node.destroy_node()
 
 

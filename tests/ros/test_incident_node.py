@@ -219,7 +219,7 @@ def test_a_recorder_that_is_stopped_or_killed_costs_the_guard_nothing(processes,
     scene = Guarded(processes, probe, tmp_path)
 
     def longest_silence_s(since: int) -> float:
-        """By the guard's stamps: what this process was too busy to hear in time was still said."""
+        """By the guard's stamps: what this process was too busy to receive in time was still said."""
         return float(np.diff([seconds(message.header.stamp) for _, message in scene.commands[since:]]).max())
 
     def watch(seconds: float) -> None:

@@ -125,15 +125,15 @@ def test_a_guard_is_led_through_its_states(processes, probe, arm, stalls):
     assert stood_s - asked_s < most_s and stood_s < answered_s, kept_waiting
     assert [speed(message) for _, message in arm[-2:]] == [0.0, 0.0]
     assert seconds(arm[-1][1].header.stamp) < answered_wall_s
-    heard = len(arm)
+    received = len(arm)
     probe.spin(0.3)
-    assert len(arm) == heard and not reset(probe).success
+    assert len(arm) == received and not reset(probe).success
 
     # Up again: the policy still proposes, and nothing moves before a reset.
     assert guard.change(ACTIVATE)
     guard.says("deactivated")
     probe.spin(0.3)
-    assert len(arm) > heard and not any(speed(message) for _, message in arm[heard:])
+    assert len(arm) > received and not any(speed(message) for _, message in arm[received:])
     be_moving(probe, guard, arm)
 
     # A second publisher of commands is a reason of the gate as well; cleanup takes the node off the topics.
@@ -172,7 +172,7 @@ class Recorder:
         ]
 
     def listen(self) -> None:
-        """Wait until both are heard: what they say before is said to nobody."""
+        """Wait until both are received: what they say before is said to nobody."""
         self._probe.wait(lambda: all(one.get_publisher_count() for one in self._subscriptions), "both nodes")
 
     def _take(self, name):
@@ -237,7 +237,7 @@ class Unserved(CallbackGroup):
 
 
 def test_a_node_whose_answer_is_lost_is_believed_by_its_state(processes, probe):
-    """The services of a managed node; what it is told to do it does, and nobody ever hears so."""
+    """The services of a managed node; what it is told to do it does, and nobody ever receives so."""
     state, asked = State(id=State.PRIMARY_STATE_UNCONFIGURED), []
     goals = {CONFIGURE: State.PRIMARY_STATE_INACTIVE, ACTIVATE: State.PRIMARY_STATE_ACTIVE}
     change = probe.node.create_service(ChangeState, "mute/change_state", None, callback_group=Unserved())

@@ -20,7 +20,7 @@ from gato_ros.core.check_result import Finding
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.preflight.judge import against_activation, judge
 from gato_ros.embodiments.preflight.nodes import judge_nudge
-from gato_ros.embodiments.preflight.robot_snapshot import Sighting
+from gato_ros.embodiments.preflight.robot_snapshot import RobotSnapshot
 from gato_ros.nodes.preflight.doctor_client import DoctorClient
 from gato_ros.nodes.preflight.gate import preflight
 from gato_ros.nodes.runtime.qos import COMMAND, REPORT, STATE_OUT
@@ -58,7 +58,7 @@ class Scene:
             "the robot's answer",
         )
 
-    def look_until(self, right) -> Sighting:
+    def look_until(self, right) -> RobotSnapshot:
         """A sighting for which `right` holds."""
         for _ in range(ATTEMPTS):
             seen = self.doctor.listen(LISTEN_S, None)
@@ -181,7 +181,7 @@ BROKEN = {
     "deaf robot": (
         lambda scene: scene.listener(JointState, WIRE.arm_command, KEPT),
         f"{WIRE.arm_command}: quality",
-        "/sawyer/probe hears nothing of /sawyer/guard_node",
+        "/sawyer/probe receives nothing from /sawyer/guard_node",
         "policy guard",
     ),
     "a clock": (lambda scene: scene.publisher(Clock, "/clock", REPORT), "time", "somebody publishes /clock", ""),
@@ -232,7 +232,7 @@ def test_the_gripper_is_nudged_through_the_guard_and_its_polarity_told(scene):
         scene.armed()
         scene.look_until(lambda seen: seen.guard and seen.guard.message in ("ok", "limited", "stopping"))
         nudge = scene.doctor.nudge()
-        (row,) = judge_nudge(Sighting(nudge=nudge))
+        (row,) = judge_nudge(RobotSnapshot(nudge=nudge))
         assert row.level == level, (nudge, row)
     assert scene.probe.node.count_publishers(WIRE.gripper_command) == 1
     scene.set_robot()

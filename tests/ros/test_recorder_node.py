@@ -84,10 +84,10 @@ class Bench:
         return self.told()
 
     def start(self) -> None:
-        """Begin an episode; a recorder that has only just been started may not have heard every sensor yet."""
+        """Begin an episode; a recorder that has only just been started may not have received every sensor yet."""
         end_s = time.monotonic() + 60.0
         while not (answer := self.call("start")).success:
-            assert "every sensor heard" in answer.message and time.monotonic() < end_s, answer.message
+            assert "every sensor received" in answer.message and time.monotonic() < end_s, answer.message
             self.probe.spin(0.1)
 
     def record(self, steps: int) -> None:
@@ -118,7 +118,7 @@ def test_an_episode_does_not_begin_deaf(processes, probe, tmp_path):
     assert not answer.success and "nothing on" in answer.message
     assert all(ROBOT.observations[key].topic in answer.message for key in ROBOT.image_keys)
     processes.node("sim_node")
-    probe.wait(lambda: start().success, "a recorder that hears the robot")
+    probe.wait(lambda: start().success, "a recorder that receives the robot")
     assert len(list((tmp_path / ".partial").glob("*.mcap"))) <= 1 and not episode_paths(tmp_path)
 
 

@@ -18,7 +18,7 @@ def test_the_would_be_command_moves_and_the_real_one_does_not_unless_a_human_dri
     processes.start("tests/ros/moving_policy.py")
     speed = lambda message: max(map(abs, message.velocity))
     probe.wait(lambda: would_be and speed(would_be[-1][1]) > 0.05, "the would-be command")
-    heard = len(scene.arm)
+    received = len(scene.arm)
     probe.spin(0.5)
     probe.wait(
         lambda: said[-1][1].message in ("ok", "limited") and values_of(said[-1][1])["source"] == "policy",
@@ -26,7 +26,7 @@ def test_the_would_be_command_moves_and_the_real_one_does_not_unless_a_human_dri
     )
     assert "cosine" not in values_of(said[-1][1])  # nobody to agree with
     assert values_of(scene.status[-1][1])["shadow"] == "on" and scene.source() != "policy"
-    assert len(scene.arm) > heard and not any(speed(message) for _, message in scene.arm)
+    assert len(scene.arm) > received and not any(speed(message) for _, message in scene.arm)
 
     # A human moves the real arm through the same guard, in the policy's direction, and then against it.
     twists = probe.node.create_publisher(TwistStamped, WIRE.human_twist, COMMAND)
@@ -60,6 +60,6 @@ def test_the_would_be_command_moves_and_the_real_one_does_not_unless_a_human_dri
     )
     # The human lets go: the arm comes to rest, and the policy does not take over.
     probe.wait(lambda: scene.largest() == 0.0, "rest")
-    heard = len(scene.arm)
+    received = len(scene.arm)
     probe.spin(0.7)
-    assert not any(speed(message) for _, message in scene.arm[heard:])
+    assert not any(speed(message) for _, message in scene.arm[received:])

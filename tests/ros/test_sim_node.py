@@ -52,8 +52,8 @@ def test_it_behaves_like_the_robot(processes, probe):
     scene = Scene(processes, probe, "-p", "seed:=5")
     images = {key: probe.listen(Image, ROBOT.observations[key].topic, CAMERA) for key in ROBOT.image_keys}
     probe.wait(lambda: scene.joints and all(images.values()), "sensors")
-    for key, heard in images.items():
-        message = heard[-1][1]
+    for key, received in images.items():
+        message = received[-1][1]
         assert rgb_from_message(message, 128, 128).std() > 5.0 and message.header.frame_id == key.split("/")[0]
     assert list(scene.joints[-1][1].name) == ROBOT.arm.joints
 

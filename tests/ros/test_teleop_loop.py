@@ -28,13 +28,13 @@ class GuardSteps:
     """Every step of the guard with its exact arguments and result, from its journal."""
 
     def __init__(self, probe):
-        self._heard, self._read = probe.listen(String, "guard_node/journal", JOURNAL), []
+        self._received, self._read = probe.listen(String, "guard_node/journal", JOURNAL), []
 
     def read(self) -> list[tuple]:
         """(proposals, state, now, command, verdict) of each."""
-        heard = self._heard[:]
-        del self._heard[: len(heard)]
-        entries = (json.loads(line) for _, message in heard for line in message.data.splitlines())
+        received = self._received[:]
+        del self._received[: len(received)]
+        entries = (json.loads(line) for _, message in received for line in message.data.splitlines())
         self._read += [
             (*decode(entry["arguments"]), *decode(entry["result"])) for entry in entries if entry.get("call") == "step"
         ]
@@ -63,20 +63,20 @@ def trace_of(steps: list[tuple]) -> Trace:
 
 @pytest.mark.fault("C11")
 def test_in_the_simulator_a_person_takes_over_at_the_next_tick_and_the_policy_eases_back_in(processes, probe):
-    ears, pad, guard = Ears(probe), Pad(probe), GuardSteps(probe)
+    inputs, pad, guard = Ears(probe), Pad(probe), GuardSteps(probe)
     said = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
     source = lambda: said and values_of(said[-1][1])["source"]
     processes.node("sim_node", "-p", "seed:=4")
     processes.node("guard_node")
     processes.node("teleop_node", "-p", "device:=joy")
     processes.start("tests/ros/moving_policy.py", "--ros-args", "-p", "sway_s:=1.0")
-    probe.wait(lambda: ears.said and guard.read(), "teleop_node, and the journal of a guard that stands")
+    probe.wait(lambda: inputs.said and guard.read(), "teleop_node, and the journal of a guard that stands")
     probe.wait(lambda: probe.call(Trigger, "guard_node/reset", Trigger.Request()).success, "the reset")
-    pad.seen_released(ears)
+    pad.seen_released(inputs)
     pad.wait(lambda: source() == "policy", "the policy in command")
     for _ in range(2):
         pad.push(left=1.0)
-        pad.wait(lambda: source() == "human" and ears.values()["in_command"] == "human", "the human in command")
+        pad.wait(lambda: source() == "human" and inputs.values()["in_command"] == "human", "the human in command")
         pad.play(40)
         pad.push(left=1.0, held=False)
         pad.wait(lambda: source() == "policy", "the hand-back")
@@ -118,14 +118,14 @@ class Held:
     """A guard that follows a joystick, and the time from a fault to its first slower command."""
 
     def __init__(self, processes, probe, stalls, timed):
-        self.scene, self.ears, self.pad = Scene(processes, probe), Ears(probe), Pad(probe)
+        self.scene, self.inputs, self.pad = Scene(processes, probe), Ears(probe), Pad(probe)
         self.probe, self._stalls, self._timed = probe, stalls, timed
         self.teleop = processes.node("teleop_node", "-p", "device:=joy", "-p", "ramp_s:=0.1")
-        self.ears.know_gripper()
+        self.inputs.know_gripper()
 
     def be_moving(self) -> float:
         """Hold and push until the motion is steady; its speed, the largest of all joints [rad/s]."""
-        self.pad.seen_released(self.ears)
+        self.pad.seen_released(self.inputs)
         if self.scene.level() == "latched":
             self.scene.reset()
         self.pad.push(forward=1.0)
@@ -139,7 +139,7 @@ class Held:
         return self.scene.largest()
 
     def reaction_ms(self, inject, hold_on=True) -> float:
-        moving, heard = self.be_moving(), len(self.scene.arm)
+        moving, received = self.be_moving(), len(self.scene.arm)
         kept_waiting = self._stalls(guard=self.scene.guard.pid, teleop=self.teleop.pid)
         self.pad.send()
         at_s = time.time()
@@ -149,7 +149,7 @@ class Held:
         slower = lambda: next(
             (
                 at
-                for _, message in self.scene.arm[heard:]
+                for _, message in self.scene.arm[received:]
                 if (at := seconds(message.header.stamp)) >= at_s and max(map(abs, message.velocity)) < 0.97 * moving
             ),
             None,
@@ -183,15 +183,15 @@ def test_whatever_takes_the_hand_away_the_arm_stops(processes, probe, record_inj
 
 
 def test_the_expert_in_the_operators_seat_stacks_through_the_guard(processes, probe):
-    ears = Ears(probe)
+    inputs = Ears(probe)
     task = probe.listen(String, "sim_node/task", REPORT)
     said = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
     stacked = lambda: task and json.loads(task[-1][1].data)["success"]
     processes.node("sim_node", "-p", "seed:=900000", "-p", "ground_truth:=true")
     processes.node("guard_node", "-p", "start_armed:=true")
     processes.node("teleop_node", "-p", "device:=expert", "-p", "hands_on:=false")
-    probe.wait(lambda: ears.said and ears.message() == "hands off", "an expert that sees")
-    assert not ears.twists
+    probe.wait(lambda: inputs.said and inputs.message() == "hands off", "an expert that sees")
+    assert not inputs.twists
     assert probe.call(SetBool, "teleop_node/hands_on", SetBool.Request(data=True)).success
     probe.wait(stacked, "the stack", limit_s=150.0)
     sources = Counter(values_of(message)["source"] for _, message in said)
@@ -199,17 +199,17 @@ def test_the_expert_in_the_operators_seat_stacks_through_the_guard(processes, pr
     twists = np.array(
         [
             [message.twist.linear.x, message.twist.linear.y, message.twist.linear.z, message.twist.angular.z]
-            for _, message in ears.twists
+            for _, message in inputs.twists
         ]
     )
     assert (np.abs(twists) <= ROBOT.action_upper[:4] + 1e-9).all() and not twists[0].any()
     assert probe.call(SetBool, "teleop_node/hands_on", SetBool.Request(data=False)).success
-    probe.wait(lambda: ears.message() == "hands off" and not any(ears.forward()[-1:]), "hands off")
+    probe.wait(lambda: inputs.message() == "hands off" and not any(inputs.forward()[-1:]), "hands off")
 
 
 def test_an_expert_without_ground_truth_says_where_it_would_come_from(processes, probe):
-    ears = Ears(probe)
+    inputs = Ears(probe)
     processes.node("teleop_node", "-p", "device:=expert")
-    probe.wait(lambda: ears.said and "start sim_node with ground_truth:=true" in ears.message(), "the reason")
+    probe.wait(lambda: inputs.said and "start sim_node with ground_truth:=true" in inputs.message(), "the reason")
     probe.spin(0.2)
-    assert not ears.twists
+    assert not inputs.twists

@@ -46,15 +46,15 @@ class Recorder:
 @pytest.fixture(scope="module")
 def joy(module_processes, module_probe):
     """teleop_node with a gamepad, before anybody publishes one."""
-    ears = Ears(module_probe)
+    inputs = Ears(module_probe)
     # As patient as it may be: on a busy machine the test's own joystick stutters.
-    ears.node = module_processes.node(
+    inputs.node = module_processes.node(
         "teleop_node",
         *("-p", "device:=joy", "-p", "ramp_s:=0.2", "-p", "input_timeout_s:=0.2"),
         *("-p", f"unchanged_timeout_s:={UNCHANGED_S}"),
     )
-    module_probe.wait(lambda: ears.said, "teleop_node")
-    return ears
+    module_probe.wait(lambda: inputs.said, "teleop_node")
+    return inputs
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +104,9 @@ def test_the_dead_man_begins_eased_in_and_ends_with_one_zero(joy, pad, module_pr
     assert {message.header.frame_id for _, message in joy.twists} == {ROBOT.base_frame}
     pad.push(forward=1.0, held=False)
     pad.wait(lambda: joy.forward()[-1] == 0.0, "the last word")
-    heard = len(joy.twists)
+    received = len(joy.twists)
     pad.play(10)
-    assert len(joy.twists) == heard and joy.forward()[-2] > 0.0
+    assert len(joy.twists) == received and joy.forward()[-2] > 0.0
 
 
 def test_it_speaks_at_the_control_rate(joy, pad):
@@ -247,7 +247,7 @@ def test_it_ends_with_a_zero(joy, pad):
 
 
 def test_a_spacemouse_gives_motion_as_a_twist_and_its_button_as_a_joy(processes, probe):
-    ears = Ears(probe)
+    inputs = Ears(probe)
     unchanged = ("-p", f"unchanged_timeout_s:={UNCHANGED_S}")
     processes.node("teleop_node", "-p", "device:=spacemouse", "-p", "ramp_s:=0.0", *unchanged)
     buttons = probe.node.create_publisher(Joy, "spacenav/joy", STATE_OUT)
@@ -259,43 +259,45 @@ def test_a_spacemouse_gives_motion_as_a_twist_and_its_button_as_a_joy(processes,
         motion.publish(twist)
         buttons.publish(Joy(axes=[0.0] * 6, buttons=[int(held)]))
 
-    ears.know_gripper()
-    probe.wait(lambda: ears.message() == "hands off", "the device", meanwhile=lambda: send(False), every_s=0.02)
-    probe.wait(lambda: ears.twists and ears.message() == "moving", "motion", meanwhile=lambda: send(True), every_s=0.02)
-    moved = ears.twists[-1][1].twist
+    inputs.know_gripper()
+    probe.wait(lambda: inputs.message() == "hands off", "the device", meanwhile=lambda: send(False), every_s=0.02)
+    probe.wait(
+        lambda: inputs.twists and inputs.message() == "moving", "motion", meanwhile=lambda: send(True), every_s=0.02
+    )
+    moved = inputs.twists[-1][1].twist
     assert [moved.linear.x, moved.linear.z, moved.angular.z] == pytest.approx([0.0, FULL[2] / 2, -FULL[3]])
     assert moved.angular.x == 0.0
-    probe.wait(lambda: "has not changed" in ears.message(), "the reason", meanwhile=lambda: send(True), every_s=0.02)
-    assert ears.twists[-1][1].twist.linear.z == 0.0
+    probe.wait(lambda: "has not changed" in inputs.message(), "the reason", meanwhile=lambda: send(True), every_s=0.02)
+    assert inputs.twists[-1][1].twist.linear.z == 0.0
     twist.twist.linear.z = 0.56
-    probe.wait(lambda: ears.message() == "moving", "motion again", meanwhile=lambda: send(True), every_s=0.02)
-    # The button alone does not move: a cap that is not heard of may be pushed any way.
+    probe.wait(lambda: inputs.message() == "moving", "motion again", meanwhile=lambda: send(True), every_s=0.02)
+    # The button alone does not move: a cap that is not received of may be pushed any way.
     probe.wait(
-        lambda: "twist_stamped is silent" in ears.message(),
+        lambda: "twist_stamped is silent" in inputs.message(),
         "the reason",
         every_s=0.02,
         meanwhile=lambda: buttons.publish(Joy(axes=[0.0] * 6, buttons=[1])),
     )
-    assert ears.forward()[-1] == 0.0 and ears.twists[-1][1].twist.linear.z == 0.0
+    assert inputs.forward()[-1] == 0.0 and inputs.twists[-1][1].twist.linear.z == 0.0
 
 
 def test_a_mapping_with_axes_and_a_dead_man_only_moves_the_arm(processes, probe, tmp_path):
     mapping = tmp_path / "pad.yaml"
     mapping.write_text("name: my_pad\naxes: {forward: {index: 1}}\ndead_man: 4\n")
-    ears, pad = Ears(probe), Pad(probe)
+    inputs, pad = Ears(probe), Pad(probe)
     arguments = ("-p", "device:=joy", "-p", f"mapping:={mapping}", "-p", "ramp_s:=0.0")
     node = processes.node("teleop_node", *arguments)
-    ears.know_gripper()
-    pad.seen_released(ears)
+    inputs.know_gripper()
+    pad.seen_released(inputs)
     pad.push(forward=1.0)
-    pad.wait(lambda: ears.twists and ears.message() == "moving", "motion")
-    assert node.poll() is None and ears.forward()[-1] == pytest.approx(FULL[0])
+    pad.wait(lambda: inputs.twists and inputs.message() == "moving", "motion")
+    assert node.poll() is None and inputs.forward()[-1] == pytest.approx(FULL[0])
 
 
 @pytest.fixture
 def keyboard(probe):
     """teleop_node on a terminal."""
-    ears = Ears(probe)
+    inputs = Ears(probe)
     screen = Screen(
         "-m",
         "gato_ros.nodes.teleop_node",
@@ -308,53 +310,53 @@ def keyboard(probe):
         "key_hold_s:=0.3",
     )
     screen.shows("emergency stop")
-    yield ears, screen
+    yield inputs, screen
     screen.close()
 
 
 def test_a_keyboard_in_a_plain_terminal(keyboard, probe):
-    ears, screen = keyboard
-    ears.know_gripper()
+    inputs, screen = keyboard
+    inputs.know_gripper()
 
     def hold(key, until, what):
         """As a terminal repeats a key that is held."""
         probe.wait(until, what, meanwhile=lambda: screen.type(key), every_s=0.033)
         screen.read()
 
-    assert not ears.twists
-    hold("w", lambda: ears.forward() and ears.forward()[-1] > 0.99 * FULL[0], "full speed")
-    assert ears.forward()[0] == 0.0 and (np.diff(ears.forward()) >= 0.0).all()
+    assert not inputs.twists
+    hold("w", lambda: inputs.forward() and inputs.forward()[-1] > 0.99 * FULL[0], "full speed")
+    assert inputs.forward()[0] == 0.0 and (np.diff(inputs.forward()) >= 0.0).all()
     # Released: a standstill that keeps the arm, and then silence.
-    released = len(ears.twists)
-    probe.wait(lambda: ears.message() == "hands off", "the end of the claim")
-    after = ears.forward(released)
+    released = len(inputs.twists)
+    probe.wait(lambda: inputs.message() == "hands off", "the end of the claim")
+    after = inputs.forward(released)
     assert after[-1] == 0.0 and sum(speed == 0.0 for speed in after) > 3
-    heard = len(ears.twists)
+    received = len(inputs.twists)
     probe.spin(0.3)
-    assert len(ears.twists) == heard
+    assert len(inputs.twists) == received
 
-    hold("\x1b[D", lambda: ears.twists[-1][1].twist.linear.y > 0.99 * FULL[1], "the left arrow")
+    hold("\x1b[D", lambda: inputs.twists[-1][1].twist.linear.y > 0.99 * FULL[1], "the left arrow")
     screen.type("x")
-    probe.wait(lambda: ears.message() == "hands off", "letting go")
+    probe.wait(lambda: inputs.message() == "hands off", "letting go")
 
     for _ in range(4):
         screen.type("-")
-    probe.wait(lambda: ears.values()["speed_scale"] == "0.410", "four steps slower")
-    hold("f", lambda: ears.twists[-1][1].twist.linear.z < -0.4 * FULL[2], "down")
-    assert min(message.twist.linear.z for _, message in ears.twists) == pytest.approx(-0.4096 * FULL[2])
+    probe.wait(lambda: inputs.values()["speed_scale"] == "0.410", "four steps slower")
+    hold("f", lambda: inputs.twists[-1][1].twist.linear.z < -0.4 * FULL[2], "down")
+    assert min(message.twist.linear.z for _, message in inputs.twists) == pytest.approx(-0.4096 * FULL[2])
     screen.type("g")
-    probe.wait(lambda: ears.openings[-1][1].position[0] == 0.0, "the gripper")
+    probe.wait(lambda: inputs.openings[-1][1].position[0] == 0.0, "the gripper")
 
     screen.type("1")
-    probe.wait(lambda: "NOTHING IS RECORDED" in ears.values()["last_word"], "the word about the recorder")
+    probe.wait(lambda: "NOTHING IS RECORDED" in inputs.values()["last_word"], "the word about the recorder")
     screen.shows("NOTHING IS RECORDED")
     recorder = Recorder(probe)
     recorder.open()
-    probe.wait(lambda: ears.values()["recorder"] == "there", "the recorder")
+    probe.wait(lambda: inputs.values()["recorder"] == "there", "the recorder")
     for key, name in zip("123456", RECORDER):
         screen.type(key)
         probe.wait(lambda: recorder.asked[-1:] == [name], name)  # noqa: B023
-    probe.wait(lambda: "mark it is" in ears.values()["last_word"], "the answer")
+    probe.wait(lambda: "mark it is" in inputs.values()["last_word"], "the answer")
     screen.shows("mark: mark it is")
 
     # The guard's services, for an operator who has no other screen.
@@ -377,18 +379,18 @@ def test_the_tool_frame_follows_the_gripper(processes, probe):
     """Forward is where the gripper's x axis points; up stays up."""
     from gato_ros.embodiments.kinematics import Kinematics
 
-    ears, pad = Ears(probe), Pad(probe)
+    inputs, pad = Ears(probe), Pad(probe)
     processes.start("tests/ros/still_robot.py")
     processes.node("teleop_node", "-p", "device:=joy", "-p", "frame:=tool", "-p", "ramp_s:=0.0")
-    ears.know_gripper()
-    pad.seen_released(ears)
+    inputs.know_gripper()
+    pad.seen_released(inputs)
     pad.push(forward=1.0)
-    pad.wait(lambda: ears.twists and ears.message() == "moving", "motion")
+    pad.wait(lambda: inputs.twists and inputs.message() == "moving", "motion")
     joints = probe.listen(JointState, WIRE.joint_states.topic, STATE_OUT)
     pad.wait(lambda: joints, "the robot")
     state = dict(zip(joints[-1][1].name, joints[-1][1].position))
     rotation = Kinematics(ROBOT).tool(np.array([state[name] for name in ROBOT.arm.joints])).rotation
-    linear = ears.twists[-1][1].twist.linear
+    linear = inputs.twists[-1][1].twist.linear
     direction = rotation[:2, 0] / np.linalg.norm(rotation[:2, 0])
     assert np.array([linear.x, linear.y]) / np.hypot(linear.x, linear.y) == pytest.approx(direction, abs=0.01)
     assert abs(direction[1]) > 0.05 and linear.z == 0.0

@@ -122,19 +122,19 @@ def thread_names(pid: int) -> set[str]:
     [{RANGE: "LOCALHOST"}, {"ROS_LOCALHOST_ONLY": "1"}, {RANGE: "SUBNET"}, {}],
     ids=["localhost", "localhost_only", "subnet", "nothing"],
 )
-def test_the_guard_has_no_thread_for_shared_memory_and_strangers_hear_it(processes, probe, environment):
+def test_the_guard_has_no_thread_for_shared_memory_and_strangers_receives_it(processes, probe, environment):
     guard, log = start(processes, environment, "-m", "gato_ros.nodes.guard_node", "--ros-args", "-r", "__ns:=/sawyer")
     # A stranger as ROS makes it: with shared memory, and so the check can fail.
     stranger, _ = start(processes, environment, "tests/ros/still_robot.py")
-    heard = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
-    probe.wait(lambda: heard and values(heard)["state_age_ms"] != "inf", "a guard that hears the stranger")
+    received = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
+    probe.wait(lambda: received and values(received)["state_age_ms"] != "inf", "a guard that receives the stranger")
     assert not any(name.startswith("dds.shm") for name in thread_names(guard.pid))
     assert any(name.startswith("dds.shm") for name in thread_names(stranger.pid))
     assert "shared memory" not in log.read_text()
 
 
-def values(heard) -> dict[str, str]:
-    return {item.key: item.value for item in heard[-1][1].values}
+def values(received) -> dict[str, str]:
+    return {item.key: item.value for item in received[-1][1].values}
 
 
 def test_shared_memory_that_the_user_asks_for_is_warned_of(processes, probe, tmp_path):

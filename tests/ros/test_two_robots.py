@@ -112,8 +112,8 @@ def test_two_loops_run_side_by_side_without_cross_talk(sides, probe):
     left, right = sides["left"], sides["right"]
     assert probe.call(SetBool, "/left/policy_node/propose", SetBool.Request(data=False)).success
     probe.wait(lambda: not any(left.commands[-1][1].velocity), "the left arm to stand")
-    heard = len(right.observed)
-    probe.wait(lambda: len(right.observed) > heard + 10, "the right policy")
+    received = len(right.observed)
+    probe.wait(lambda: len(right.observed) > received + 10, "the right policy")
     probe.wait(
         lambda: np.linalg.norm(right.tool_velocity()) > 0.005,
         "the right arm to move on",

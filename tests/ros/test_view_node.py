@@ -18,7 +18,7 @@ from gato_ros.nodes.messages.image import rgb_from_message
 from gato_ros.nodes.runtime.qos import CAMERA, REPORT
 from gato_ros.nodes.view.debug_picture import COLOURS, Scene
 from gato_ros.nodes.view_node import LATCHED
-from tests.ros.conftest import Heard
+from tests.ros.conftest import Received
 
 ROBOT = load_embodiment()
 CAMERA_TOPIC = ROBOT.observations[ROBOT.image_keys[0]].topic
@@ -39,7 +39,7 @@ def viewed(module_processes, module_probe):
 
 
 def cameras_of(probe) -> bool:
-    """Whether view_node hears the cameras."""
+    """Whether view_node receives the cameras."""
     return any(
         info.node_name == "view_node" for info in probe.node.get_subscriptions_info_by_topic(f"/sawyer/{CAMERA_TOPIC}")
     )
@@ -69,7 +69,7 @@ def test_the_picture_shows_the_loop_while_somebody_looks(viewed):
     thoughts = probe.node.create_publisher(Float32MultiArray, "policy_node/introspection", REPORT)
     seen = []
     watching = probe.node.create_subscription(
-        Image, "view_node/image", lambda message, info: seen.append(Heard(message, info)), CAMERA
+        Image, "view_node/image", lambda message, info: seen.append(Received(message, info)), CAMERA
     )
     probe.wait(lambda: thoughts.get_subscription_count(), "the node to listen to the policy")
 
@@ -103,10 +103,12 @@ def test_markers_are_published_in_the_base_frame(viewed):
     from visualization_msgs.msg import Marker, MarkerArray
 
     node, probe, _ = viewed
-    heard = probe.listen(MarkerArray, "view_node/markers", REPORT)
+    received = probe.listen(MarkerArray, "view_node/markers", REPORT)
     # The command is that of a robot whose joints all turn alike.
-    probe.wait(lambda: heard and {marker.id for marker in heard[-1][1].markers} >= {0, 1, 2, 3, 5, 6}, "all markers")
-    markers = {marker.id: marker for marker in heard[-1][1].markers}
+    probe.wait(
+        lambda: received and {marker.id for marker in received[-1][1].markers} >= {0, 1, 2, 3, 5, 6}, "all markers"
+    )
+    markers = {marker.id: marker for marker in received[-1][1].markers}
     assert {marker.header.frame_id for marker in markers.values()} == {ROBOT.base_frame}
     arrow, tool = markers[5], Kinematics(ROBOT).tool(np.array(ANGLES))
     start, end = (np.array([point.x, point.y, point.z]) for point in arrow.points)

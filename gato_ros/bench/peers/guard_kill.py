@@ -46,24 +46,24 @@ def kill_trial(policy: str, fault: str, observe_s: float) -> dict[str, float | s
         fault_s = time.monotonic()
         time.sleep(observe_s)
     return {
-        **reaction(listener.heard, listener.verdicts, fault_s),
+        **reaction(listener.received, listener.verdicts, fault_s),
         "control_back_ms": None,
         "how": "the guard goes on at 100 Hz",
     }
 
 
 def reaction(
-    heard: list[tuple[float, float]], verdicts: list[tuple[float, str]], fault_s: float
+    received: list[tuple[float, float]], verdicts: list[tuple[float, str]], fault_s: float
 ) -> dict[str, float | None]:
     """How commands and verdicts went on after a fault [ms]; None: not in the time observed.
 
     Args:
-        heard: receipt [s] and speed of the fastest joint of each command.
+        received: receipt [s] and speed of the fastest joint of each command.
         verdicts: receipt [s] and level of each verdict, which follows its command on the wire.
     """
-    moving = [at_s - fault_s for at_s, speed in heard if at_s > fault_s and speed > 0.0]
+    moving = [at_s - fault_s for at_s, speed in received if at_s > fault_s and speed > 0.0]
     stopping = [at_s - fault_s for at_s, level in verdicts if at_s > fault_s and level not in FOLLOWING]
-    still = bool(heard) and heard[-1][1] == 0.0
+    still = bool(received) and received[-1][1] == 0.0
     return {
         "last_moving_ms": 1e3 * max(moving, default=0.0) if still else None,
         "first_stopping_ms": 1e3 * stopping[0] if stopping else None,

@@ -24,18 +24,18 @@ class CommandListener:
         self._node = rclpy.create_node("command_listener", namespace=namespace)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
-        self.heard: list[tuple[float, float]] = []
+        self.received: list[tuple[float, float]] = []
         """Receipt [s] and speed of the fastest joint [rad/s]."""
         self.verdicts: list[tuple[float, str]] = []
         """Receipt [s] and level."""
         self._node.create_subscription(DiagnosticStatus, "guard_node/status", self._judge, REPORT)
         # Deeper than the robot's own subscription: not one command may escape.
-        self._node.create_subscription(JointState, robot.wire.arm_command, self._hear, REPORT)
+        self._node.create_subscription(JointState, robot.wire.arm_command, self._receive, REPORT)
         self._stopping = False
         self._thread = threading.Thread(target=self._spin, name="command_listener", daemon=True)
 
-    def _hear(self, message: JointState) -> None:
-        self.heard.append((time.monotonic(), float(np.abs(message.velocity).max())))
+    def _receive(self, message: JointState) -> None:
+        self.received.append((time.monotonic(), float(np.abs(message.velocity).max())))
 
     def _judge(self, message: DiagnosticStatus) -> None:
         self.verdicts.append((time.monotonic(), message.message))
@@ -57,5 +57,5 @@ class CommandListener:
     def moving(self, for_s: float) -> bool:
         """Whether every command of the last `for_s` moved the arm."""
         now_s = time.monotonic()
-        recent = [speed for at_s, speed in self.heard[-1000:] if at_s > now_s - for_s]
-        return bool(recent) and min(recent) > 0.0 and self.heard[0][0] < now_s - for_s
+        recent = [speed for at_s, speed in self.received[-1000:] if at_s > now_s - for_s]
+        return bool(recent) and min(recent) > 0.0 and self.received[0][0] < now_s - for_s

@@ -88,7 +88,7 @@ class RecorderProcess:
         client, end_s, tries = self._client(verb), time.monotonic() + LIMIT_S, 0
         self._wait(client.service_is_ready, verb)
         while True:
-            # A call may go to the one that was killed, or the answer come before our ears are known: made again.
+            # A call may go to the one that was killed, or the answer come before our inputs are known: made again.
             future, tries = client.call_async(Trigger.Request()), tries + 1
             asked_s = time.monotonic()
             self._wait(lambda: future.done() or time.monotonic() - asked_s > ANSWER_S, verb)  # noqa: B023

@@ -128,7 +128,7 @@ class Guard:
             self._back_s = now.steady_s
         faults = ["guard_gap"] if gap else []
         faults += [fault for fault in (self._state_fault(state, now) or self._jump_fault(state), choice.fault) if fault]
-        # While the guard was away it heard nothing: that is no fault of the robot's.
+        # While the guard was away it received nothing: that is no fault of the robot's.
         if state is not None and now.steady_s - max(state.received_s, self._back_s) > self._settings.robot_gone_s:
             faults.append(ROBOT_GONE)
         limits: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ class RepeatWatch:
         self._said: dict[str, Hashable] = {}
         self._changed_s = -math.inf
 
-    def heard(self, topic: str, message: Hashable, now_s: float) -> None:
+    def received(self, topic: str, message: Hashable, now_s: float) -> None:
         """The newest message of one of its topics, at `now_s` [s] on a clock that never jumps."""
         if topic not in self._said or self._said[topic] != message:
             self._said[topic], self._changed_s = message, now_s

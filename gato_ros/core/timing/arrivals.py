@@ -13,7 +13,7 @@ import numpy as np
 class Timing:
     """Messages of a window of time, reduced to figures; as it is made, that of a topic on which nothing came."""
 
-    heard: int = 0
+    received: int = 0
     silent_s: float = math.inf
     """Since the last one, by receipt [s]."""
     period_s: float = math.nan
@@ -64,7 +64,7 @@ class Arrivals:
         moved = np.flatnonzero(steps)
         first = moved[-1] + 1 if moved.size else 0
         return Timing(
-            heard=len(received),
+            received=len(received),
             silent_s=float(now_s - received[-1]),
             period_s=float((received[-1] - received[0]) / (len(received) - 1)) if several else math.nan,
             age_s=float(np.median(clock - stamps)),

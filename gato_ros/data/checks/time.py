@@ -63,7 +63,8 @@ def _holes(observation: ChannelTimes, period_s: float) -> Iterator[Problem]:
             looks_set = missing > JUMP_PERIODS and span_s > JUMP_S
             (jumps if looks_set else lost)[steps[place]] = span_s if looks_set else missing
     if lost:
-        text = f"{sum(lost.values())} steps dropped that the numbers do not show, by the stamps after step {spans(list(lost))}"
+        where = spans(list(lost))
+        text = f"{sum(lost.values())} steps dropped that the numbers do not show, by the stamps after step {where}"
         yield Problem("dropped", text, "observation", tuple(list(lost)[:SHOWN]))
     if jumps:
         by = "; ".join(f"after step {step}: {span_s:.6g} s" for step, span_s in list(jumps.items())[:SHOWN])

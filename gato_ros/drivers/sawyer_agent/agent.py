@@ -50,7 +50,7 @@ class Session:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket, self.peer, self.reader = connection, peer, FrameReader()
         self.number = None
-        self.heard, self.heard_ns, self.echo_ns = 0, time.monotonic_ns(), 0
+        self.received, self.received_ns, self.echo_ns = 0, time.monotonic_ns(), 0
         self._said, self._unsent = 0, bytearray()
 
     def send(self, body: tuple) -> None:
@@ -66,7 +66,7 @@ class Session:
         data = self.socket.recv(65536)
         if not data:
             raise ConnectionError("the driver closed the connection")
-        self.heard_ns = time.monotonic_ns()
+        self.received_ns = time.monotonic_ns()
         return self.reader.feed(data)
 
 
@@ -87,7 +87,7 @@ class Agent:
             sockets = [self._listener] + ([self._session.socket] if self._session else [])
             ready, _, _ = select.select(sockets, [], [], max(0.0, due_s - time.monotonic()))
             if self._session and self._session.socket in ready:
-                self._hear()
+                self._receive()
             if self._listener in ready:
                 self._meet()
             if time.monotonic() >= due_s:
@@ -125,7 +125,7 @@ class Agent:
             session.send(Bye(why))
         session.socket.close()
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         session = self._session
         try:
             for frame in session.receive():
@@ -148,9 +148,9 @@ class Agent:
             return self._on_hello(session, frame)
         if frame.session != session.number or isinstance(body, (Hello, Welcome, State, Answer)):
             return self._part(f"a {type(body).__name__} out of place")
-        if frame.sequence <= session.heard:
-            return self._gate.refuse(f"frame {frame.sequence} after {session.heard}: repeated or out of order")
-        session.heard = frame.sequence
+        if frame.sequence <= session.received:
+            return self._gate.refuse(f"frame {frame.sequence} after {session.received}: repeated or out of order")
+        session.received = frame.sequence
         if isinstance(body, Bye):
             return self._part(body.text)
         if isinstance(body, Request):
@@ -180,7 +180,7 @@ class Agent:
             )
         if why:
             return self._part(why)
-        session.number, session.heard, self._order = frame.session, frame.sequence, hello.joints
+        session.number, session.received, self._order = frame.session, frame.sequence, hello.joints
         self._gate.serve(hello.joints)
         self._robot.set_timeout(hello.velocity_timeout_s)
         session.send(Welcome(time.monotonic_ns(), hello.velocity_timeout_s))
@@ -231,7 +231,7 @@ class Agent:
         session = self._session
         if session is None:
             return
-        if now_ns - session.heard_ns > SILENCE_NS:
+        if now_ns - session.received_ns > SILENCE_NS:
             return self._part("the driver says nothing")
         if session.number is not None and condition is not None:
             try:
@@ -270,7 +270,7 @@ class Agent:
         return State(
             now_ns,
             session.echo_ns,
-            now_ns - session.heard_ns if session.echo_ns else 0,
+            now_ns - session.received_ns if session.echo_ns else 0,
             int(condition.joints_age_s * 1e9),
             int(fingers.age_s * 1e9),
             condition.joints_count,

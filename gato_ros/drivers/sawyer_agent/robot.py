@@ -125,7 +125,7 @@ class Sawyer:
         return Fingers(float(opening_m), float(force_n or 0.0), now_s - self._io_s, self._io_count)
 
     def condition(self) -> Condition | None:
-        """What is known now; None until all joints have been heard."""
+        """What is known now; None until all joints have been received."""
         joints, assembly, now_s = self._joints, self._assembly, time.monotonic()
         if joints is None:
             return None

@@ -9,7 +9,7 @@ from gato_ros.core.errors import unknown_name
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.preflight import nodes as loop
 from gato_ros.embodiments.preflight import values, wire
-from gato_ros.embodiments.preflight.robot_snapshot import Sighting
+from gato_ros.embodiments.preflight.robot_snapshot import RobotSnapshot
 
 PARTS = ("robot", "guard", "policy")
 """What may be expected to run."""
@@ -17,7 +17,7 @@ ROLES = ("policy", "guard")
 """Who asks before it gets active."""
 
 
-def judge(robot: Embodiment, seen: Sighting, parts: Iterable[str] = PARTS) -> list[Finding]:
+def judge(robot: Embodiment, seen: RobotSnapshot, parts: Iterable[str] = PARTS) -> list[Finding]:
     """Rows of the doctor's table.
 
     Args:
@@ -39,7 +39,7 @@ def judge(robot: Embodiment, seen: Sighting, parts: Iterable[str] = PARTS) -> li
     return found + loop.judge_weights(seen) + loop.judge_disk(seen) + loop.judge_nudge(seen)
 
 
-def against_activation(robot: Embodiment, seen: Sighting, role: str) -> list[Finding]:
+def against_activation(robot: Embodiment, seen: RobotSnapshot, role: str) -> list[Finding]:
     """What is red of all that concerns one node: the policy its sensors, the guard its robot."""
     if role not in ROLES:
         raise unknown_name("a role", role, ROLES)
@@ -56,7 +56,7 @@ def against_activation(robot: Embodiment, seen: Sighting, role: str) -> list[Fin
     return [finding for finding in found if finding.level == "red"]
 
 
-def for_recording(robot: Embodiment, seen: Sighting) -> list[Finding]:
+def for_recording(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     """What is not as the contract has it, for a recorder: first what makes a recording impossible (`unusable`)."""
     found = loop.judge_time(seen) + _sensors(robot, seen, None) + loop.judge_proposals(robot, seen)
     found += wire.judge_quality(seen, all_topics(robot), loop.commands(robot)) + values.judge_ranges(robot, seen)
@@ -68,7 +68,7 @@ def all_topics(robot: Embodiment) -> tuple[str, ...]:
     return (*(sensor.topic for sensor in wire.sensors(robot)), *loop.commands(robot), *loop.proposals(robot))
 
 
-def _sensors(robot: Embodiment, seen: Sighting, keys: tuple[str, ...] | None) -> list[Finding]:
+def _sensors(robot: Embodiment, seen: RobotSnapshot, keys: tuple[str, ...] | None) -> list[Finding]:
     wanted = wire.sensors(robot, keys)
     found = [row for sensor in wanted for row in wire.judge_sensor(robot, sensor, seen)]
     found += wire.judge_sync(wanted, seen)

@@ -8,7 +8,7 @@ from collections import Counter
 from gato_ros.core.check_result import Finding, green, red, yellow
 from gato_ros.core.guard.guard import NOT_ARMED
 from gato_ros.embodiments.contract import Embodiment
-from gato_ros.embodiments.preflight.robot_snapshot import Sighting, Topic
+from gato_ros.embodiments.preflight.robot_snapshot import RobotSnapshot, Topic
 from gato_ros.embodiments.preflight.wire import JOINT_STATE, TWIST, base_name, obeys, wrong_types
 
 GUARD, POLICY = "guard_node", "policy_node"
@@ -38,7 +38,7 @@ def commands(robot: Embodiment) -> dict[str, str]:
 
 
 def proposals(robot: Embodiment) -> dict[str, str]:
-    """Topics that the guard hears of a policy and of a person, and their type."""
+    """Topics that the guard receives of a policy and of a person, and their type."""
     wire = robot.wire
     return {
         wire.proposal_twist: TWIST,
@@ -48,7 +48,7 @@ def proposals(robot: Embodiment) -> dict[str, str]:
     }
 
 
-def judge_commands(robot: Embodiment, seen: Sighting) -> list[Finding]:
+def judge_commands(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     """Only the guard speaks to the robot, and the robot listens."""
     found = []
     for name, kind in commands(robot).items():
@@ -78,7 +78,7 @@ def judge_commands(robot: Embodiment, seen: Sighting) -> list[Finding]:
     return found or [green("commands", "guard_node alone commands, and a robot listens")]
 
 
-def judge_proposals(robot: Embodiment, seen: Sighting) -> list[Finding]:
+def judge_proposals(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     """One policy and one person at most, of the right types and frame."""
     found = []
     for name, kind in proposals(robot).items():
@@ -104,7 +104,7 @@ def judge_proposals(robot: Embodiment, seen: Sighting) -> list[Finding]:
     return found or [green("proposals", "at most one policy and one person propose")]
 
 
-def judge_guard(robot: Embodiment, seen: Sighting) -> list[Finding]:
+def judge_guard(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     """Alive, not latched but for want of a reset, whole, with this contract's limits."""
     guard = seen.guard
     if guard is None or guard.silent_s > SILENT_S:
@@ -147,7 +147,7 @@ def judge_guard(robot: Embodiment, seen: Sighting) -> list[Finding]:
     return found or [green(GUARD, f"alive, {state}, nothing switched off")]
 
 
-def judge_policy(robot: Embodiment, seen: Sighting) -> list[Finding]:
+def judge_policy(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     """Alive, without a complaint."""
     policy = seen.policy
     if policy is None or policy.silent_s > SILENT_S:
@@ -167,7 +167,7 @@ def judge_policy(robot: Embodiment, seen: Sighting) -> list[Finding]:
     return [green(POLICY, f"alive, {policy.message}")]
 
 
-def judge_latency(robot: Embodiment, seen: Sighting) -> list[Finding]:
+def judge_latency(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     """Time for an action against the control period."""
     took_ms, period_ms = seen.act_ms_p99, 1e3 / robot.control_rate_hz
     if took_ms is None:
@@ -179,7 +179,7 @@ def judge_latency(robot: Embodiment, seen: Sighting) -> list[Finding]:
     return [yellow(what, said, fix) if took_ms > NARROW_SHARE * period_ms else green(what, said)]
 
 
-def judge_time(seen: Sighting) -> list[Finding]:
+def judge_time(seen: RobotSnapshot) -> list[Finding]:
     """All nodes on one clock, and a clock that somebody publishes."""
     what, on = "time", seen.simulated_time
     if not on:
@@ -214,7 +214,7 @@ def judge_time(seen: Sighting) -> list[Finding]:
     return [green(what, f"{'simulated' if simulated else 'wall'} time on {len(on)} nodes")]
 
 
-def judge_nodes(seen: Sighting) -> list[Finding]:
+def judge_nodes(seen: RobotSnapshot) -> list[Finding]:
     """No name twice: services and parameters of two nodes with one name answer at random."""
     twice = sorted(name for name, count in Counter(seen.nodes).items() if count > 1)
     if twice:
@@ -228,7 +228,7 @@ def judge_nodes(seen: Sighting) -> list[Finding]:
     return [green("nodes", f"{len(seen.nodes)} in this namespace{seen.settings and ', '}{seen.settings}")]
 
 
-def judge_weights(seen: Sighting) -> list[Finding]:
+def judge_weights(seen: RobotSnapshot) -> list[Finding]:
     """Whether the policy was made for this robot."""
     if seen.weights is None:
         return []
@@ -240,7 +240,7 @@ def judge_weights(seen: Sighting) -> list[Finding]:
     )
 
 
-def judge_disk(seen: Sighting) -> list[Finding]:
+def judge_disk(seen: RobotSnapshot) -> list[Finding]:
     """Room for recordings."""
     if seen.disk is None:
         return []
@@ -253,7 +253,7 @@ def judge_disk(seen: Sighting) -> list[Finding]:
     return [green(what, said)]
 
 
-def judge_nudge(seen: Sighting) -> list[Finding]:
+def judge_nudge(seen: RobotSnapshot) -> list[Finding]:
     """Whether the gripper opens when it is told to open."""
     nudge, what = seen.nudge, "gripper nudge"
     if nudge is None:

@@ -113,7 +113,7 @@ class Nudge:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class RobotSnapshot:
     """Everything that was observed. What a collector does not look for stays as it is made here, and is not judged."""
 
     listened_s: float = 0.0

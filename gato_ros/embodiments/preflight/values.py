@@ -11,7 +11,7 @@ from gato_ros.core.check_result import Finding, green, red, yellow
 from gato_ros.core.guard.joint_watch import OUTSIDE_RAD
 from gato_ros.core.timing.sensor_checks import BRIGHTEST, DARKEST, FLATTEST, FROZEN_FRAMES
 from gato_ros.embodiments.contract import Embodiment
-from gato_ros.embodiments.preflight.robot_snapshot import Joints, Pictures, Sighting, Topic
+from gato_ros.embodiments.preflight.robot_snapshot import Joints, Pictures, RobotSnapshot, Topic
 from gato_ros.embodiments.preflight.wire import base_name
 
 OUTSIDE_STROKE = 0.05
@@ -23,7 +23,7 @@ STRONGEST = 10.0
 """A gripper that reports more than so many times its contract's force does not report newtons."""
 
 
-def judge_joints(robot: Embodiment, seen: Sighting) -> list[Finding]:
+def judge_joints(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     """Names, completeness, finite values, range and speed of the arm's joints."""
     what, joints = robot.wire.joint_states.topic, seen.joints
     if joints is None:
@@ -105,7 +105,7 @@ def _not_finite(what: str, names: list[str], *ranges: np.ndarray) -> list[Findin
     return [red(what, f"not finite: {', '.join(bad)}", "look at the encoder and the driver", True)] if bad else []
 
 
-def judge_gripper(robot: Embodiment, seen: Sighting) -> list[Finding]:
+def judge_gripper(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     """Name, finite values, and whether the opening can be metres and the force newtons."""
     what, gripper, own = robot.wire.gripper_states.topic, seen.gripper, robot.gripper
     if gripper is None:
@@ -141,7 +141,7 @@ def judge_gripper(robot: Embodiment, seen: Sighting) -> list[Finding]:
     return found or [green(f"{what}: values", f"open {high * 1e3:.1f} of {own.stroke_m * 1e3:.0f} mm")]
 
 
-def judge_pictures(robot: Embodiment, key: str, seen: Sighting) -> list[Finding]:
+def judge_pictures(robot: Embodiment, key: str, seen: RobotSnapshot) -> list[Finding]:
     """Size, encoding, and whether the camera shows anything, and not one frame for ever."""
     pictures, channel = seen.pictures.get(key), robot.cameras[key]
     if pictures is None or not pictures.frames:
@@ -185,7 +185,7 @@ def _rendered(topic: Topic | None) -> bool:
     return topic is not None and any(base_name(one.node) == "sim_node" for one in topic.publishers)
 
 
-def judge_ranges(robot: Embodiment, seen: Sighting) -> list[Finding]:
+def judge_ranges(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     """What the policy would be shown, against the ranges that it was trained on."""
     if seen.clipped is None:
         return []

@@ -10,12 +10,12 @@ from gato_ros.core.check_result import Finding, green, red, yellow
 from gato_ros.core.timing.arrivals import Timing
 from gato_ros.embodiments.channels import source_of
 from gato_ros.embodiments.contract import Embodiment
-from gato_ros.embodiments.preflight.robot_snapshot import Endpoint, Quality, Sighting, Topic
+from gato_ros.embodiments.preflight.robot_snapshot import Endpoint, Quality, RobotSnapshot, Topic
 
 IMAGE, JOINT_STATE = "sensor_msgs/msg/Image", "sensor_msgs/msg/JointState"
 TWIST = "geometry_msgs/msg/TwistStamped"
 LOOP = ("guard_node", "policy_node", "sim_node")
-"""Nodes of ours without which nothing moves: what they cannot hear is red."""
+"""Nodes of ours without which nothing moves: what they cannot receive is red."""
 FUTURE_TOLERANCE_S = 0.05
 """As the nodes' parameter `future_tolerance_s`."""
 SLIGHTLY_AHEAD_S = 0.005
@@ -60,13 +60,13 @@ def base_name(node: str) -> str:
     return node.rsplit("/", 1)[-1]
 
 
-def judge_sensor(robot: Embodiment, sensor: Sensor, seen: Sighting) -> list[Finding]:
+def judge_sensor(robot: Embodiment, sensor: Sensor, seen: RobotSnapshot) -> list[Finding]:
     """All that is wrong with a sensor's topic, or one green row."""
     topic = seen.topics.get(sensor.topic, Topic())
     if not topic.publishers:
         return [red(sensor.topic, "nobody publishes it", _where_else(sensor.topic, seen), unusable=True)]
     found = [
-        replace(row, unusable=not topic.timing.heard) for row in wrong_types(sensor.topic, sensor.kind, topic, seen)
+        replace(row, unusable=not topic.timing.received) for row in wrong_types(sensor.topic, sensor.kind, topic, seen)
     ]
     if len(topic.publishers) > 1 and not _share_a_topic(robot, sensor, topic, seen):
         found.append(
@@ -76,7 +76,7 @@ def judge_sensor(robot: Embodiment, sensor: Sensor, seen: Sighting) -> list[Find
                 "end all but the robot's; is one left over from an earlier start?",
             )
         )
-    if not topic.timing.heard:
+    if not topic.timing.received:
         if not found:
             found.append(
                 red(
@@ -100,16 +100,16 @@ def judge_sensor(robot: Embodiment, sensor: Sensor, seen: Sighting) -> list[Find
     ]
 
 
-def _share_a_topic(robot: Embodiment, sensor: Sensor, topic: Topic, seen: Sighting) -> bool:
+def _share_a_topic(robot: Embodiment, sensor: Sensor, topic: Topic, seen: RobotSnapshot) -> bool:
     """Whether several publishers each say the state of joints of their own: an arm's driver and a gripper's."""
-    heard = seen.joints if sensor.topic == robot.wire.joint_states.topic else seen.gripper
-    if sensor.kind != JOINT_STATE or heard is None:
+    received = seen.joints if sensor.topic == robot.wire.joint_states.topic else seen.gripper
+    if sensor.kind != JOINT_STATE or received is None:
         return False
-    lists = {frozenset(names) for names in (heard.names, *heard.beside)}
+    lists = {frozenset(names) for names in (received.names, *received.beside)}
     return len(lists) >= len(topic.publishers) and sum(map(len, lists)) == len(frozenset().union(*lists))
 
 
-def _where_else(topic: str, seen: Sighting) -> str:
+def _where_else(topic: str, seen: RobotSnapshot) -> str:
     if others := seen.elsewhere.get(topic):
         return f"there is {', '.join(others)}: name that namespace, or remap"
     return "start the robot or its driver; are namespace, ROS_DOMAIN_ID and discovery range the same on both sides?"
@@ -119,7 +119,7 @@ def _names(endpoints: tuple[Endpoint, ...]) -> str:
     return ", ".join(sorted(endpoint.node for endpoint in endpoints))
 
 
-def wrong_types(name: str, kind: str, topic: Topic, seen: Sighting, obeyed: bool = False) -> Iterator[Finding]:
+def wrong_types(name: str, kind: str, topic: Topic, seen: RobotSnapshot, obeyed: bool = False) -> Iterator[Finding]:
     """Publishers, and readers that matter, of another type than the contract's: DDS never connects them.
 
     Args:
@@ -136,17 +136,17 @@ def wrong_types(name: str, kind: str, topic: Topic, seen: Sighting, obeyed: bool
         if endpoint.kind != kind and _matters(endpoint, seen, obeyed):
             yield red(
                 name,
-                f"{endpoint.node} listens for {endpoint.kind}, expected {kind}: it hears nothing",
+                f"{endpoint.node} listens for {endpoint.kind}, expected {kind}: it receives nothing",
                 "mend the listener's type",
             )
 
 
-def _matters(listener: Endpoint, seen: Sighting, obeyed: bool) -> bool:
-    """Whether somebody who hears nothing keeps the loop from working: our own nodes, and whoever obeys commands."""
+def _matters(listener: Endpoint, seen: RobotSnapshot, obeyed: bool) -> bool:
+    """Whether somebody who receives nothing keeps the loop from working: our own nodes, and whoever obeys commands."""
     return base_name(listener.node) in LOOP or listener.node in seen.observers or (obeyed and obeys(listener, seen))
 
 
-def obeys(listener: Endpoint, seen: Sighting) -> bool:
+def obeys(listener: Endpoint, seen: RobotSnapshot) -> bool:
     """Whether a node that listens to commands carries them out."""
     name = base_name(listener.node)
     return listener.node not in seen.observers and name not in seen.observers and not name.startswith("_ros2cli")
@@ -162,7 +162,7 @@ def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Findi
     if timing.silent_s > silence_s(sensor.max_age_s):
         said, fix = f"nothing for {timing.silent_s:.1f} s", "the sensor has stopped: look at its driver"
         return [red(what, said, fix, unusable=True)]
-    if timing.heard < 2:
+    if timing.received < 2:
         return [red(what, "one message in all", "raise the sensor's rate: is it published on change only?")]
     said, fix = f"{timing.rate_hz:.1f} Hz", "raise the sensor's rate, or relieve the machine"
     if period_s > sensor.max_age_s:
@@ -195,12 +195,12 @@ def judge_stamps(topic: str, max_age_s: float, timing: Timing, simulated: bool =
 
     In simulated time they may stand still and be old: the simulator waits for a command.
     """
-    what, heard = f"{topic}: stamps", timing.heard
+    what, received = f"{topic}: stamps", timing.received
     if timing.unstamped:
         return [
             red(
                 what,
-                f"{timing.unstamped} of {heard} messages carry none",
+                f"{timing.unstamped} of {received} messages carry none",
                 "the driver has to stamp each with the time of its measurement",
                 unusable=True,
             )
@@ -210,12 +210,12 @@ def judge_stamps(topic: str, max_age_s: float, timing: Timing, simulated: bool =
         return [red(what, said, CLOCK_FIX, unusable=True)]
     if simulated and not timing.backwards:
         return []
-    stand = timing.repeated == heard - 1 or timing.stands_s > silence_s(max_age_s)
-    if heard > 2 and stand:
+    stand = timing.repeated == received - 1 or timing.stands_s > silence_s(max_age_s)
+    if received > 2 and stand:
         return [
             red(
                 what,
-                f"stand still over {timing.standing or heard} messages",
+                f"stand still over {timing.standing or received} messages",
                 "the driver repeats its last message, or its clock stands: look at both",
                 unusable=True,
             )
@@ -224,16 +224,16 @@ def judge_stamps(topic: str, max_age_s: float, timing: Timing, simulated: bool =
         return [
             red(
                 what,
-                f"go back {timing.backwards} times in {heard} messages",
+                f"go back {timing.backwards} times in {received} messages",
                 "are there two sources, a replay, or a clock that is being set?",
             )
         ]
     found = []
-    if timing.repeated > REPEATED_SHARE * heard:
+    if timing.repeated > REPEATED_SHARE * received:
         found.append(
             red(
                 what,
-                f"{timing.repeated} of {heard} repeat the one before",
+                f"{timing.repeated} of {received} repeat the one before",
                 "the driver sends old messages again: send each once",
             )
         )
@@ -262,7 +262,7 @@ def judge_stamps(topic: str, max_age_s: float, timing: Timing, simulated: bool =
     return found
 
 
-def judge_sync(sensors_: Iterable[Sensor], seen: Sighting) -> list[Finding]:
+def judge_sync(sensors_: Iterable[Sensor], seen: RobotSnapshot) -> list[Finding]:
     """Whether the sensors show one instant: the policy is shown their newest messages as one world."""
     if seen.simulated:
         return []
@@ -310,7 +310,7 @@ def clash(offered: Quality, asked: Quality) -> str:
     return ""
 
 
-def judge_quality(seen: Sighting, topics: Iterable[str], obeyed: Collection[str]) -> list[Finding]:
+def judge_quality(seen: RobotSnapshot, topics: Iterable[str], obeyed: Collection[str]) -> list[Finding]:
     """Publishers and subscriptions of one type that DDS will not connect; `obeyed` are the topics that are commands."""
     found, pairs = [], 0
     for name in topics:
@@ -324,7 +324,7 @@ def judge_quality(seen: Sighting, topics: Iterable[str], obeyed: Collection[str]
                     found.append(
                         row(
                             f"{name}: quality of service",
-                            f"{listener.node} hears nothing of {publisher.node}: {why}",
+                            f"{listener.node} receives nothing from {publisher.node}: {why}",
                             "give both the profile of gato_ros/nodes/runtime/qos.py",
                         )
                     )

@@ -22,7 +22,7 @@ class CommandWatch:
 
     def __init__(self, node: Node, publishers: Sequence[Publisher]):
         self._node, self._publishers = node, publishers
-        self._heard = [False] * len(publishers)
+        self._received = [False] * len(publishers)
 
     def fault(self) -> str | None:
         """Why the arm may not move, or None."""
@@ -31,9 +31,9 @@ class CommandWatch:
                 return SECOND_PUBLISHER
             listeners = self._node.get_subscriptions_info_by_topic(publisher.topic_name)
             carried_out = robot_among(one.node_name for one in listeners)
-            if self._heard[i] and carried_out is False:
+            if self._received[i] and carried_out is False:
                 return NOBODY_LISTENS
-            self._heard[i] |= bool(carried_out)
+            self._received[i] |= bool(carried_out)
         return None
 
 

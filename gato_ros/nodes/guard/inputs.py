@@ -1,4 +1,4 @@
-"""Everything that the guard hears: joint states, proposals of both sources, the emergency stop."""
+"""Everything that the guard receives: joint states, proposals of both sources, the emergency stop."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class GuardInputs:
         self._node, self._robot, self._latching, self._hurry = node, robot, latching, hurry
         self._kinematics = Kinematics(robot)
         self.pairs = {source: ProposalPair(source, robot) for source in (HUMAN, POLICY)}
-        self._joints_heard: tuple[np.ndarray, np.ndarray, float, float] | None = None
+        self._joints_received: tuple[np.ndarray, np.ndarray, float, float] | None = None
         self._state: RobotState | None = None
         self.counts = {"refused_joint_states": 0, "refused_proposals": 0, "deadlines_missed": 0, "liveliness_lost": 0}
         self.last_refusal, self._hurried_s = "", {True: 0.0, False: 0.0}
@@ -62,8 +62,8 @@ class GuardInputs:
     @property
     def state(self) -> RobotState | None:
         """The newest, with its kinematics; those that nobody asks for cost none: some robots speak at 1 kHz."""
-        if self._joints_heard is not None:
-            self._state, self._joints_heard = self._kinematics.state(*self._joints_heard), None
+        if self._joints_received is not None:
+            self._state, self._joints_received = self._kinematics.state(*self._joints_received), None
         return self._state
 
     def proposals(self) -> dict[str, Proposal | None]:
@@ -112,12 +112,12 @@ class GuardInputs:
             velocity = values_by_name(message, "velocity", names, closed=False)
         except OtherJoints as refusal:
             # Another device's state on the same topic, as long as somebody publishes the arm's: ages judge that.
-            if self._state is None and self._joints_heard is None:
+            if self._state is None and self._joints_received is None:
                 self._refuse("joint_states", str(refusal))
             return
         except JointsRefused as refusal:
             return self._refuse("joint_states", str(refusal))
-        self._joints_heard = (position, velocity, seconds(message.header.stamp), received_s)
+        self._joints_received = (position, velocity, seconds(message.header.stamp), received_s)
 
     def _half(self, pair: ProposalPair, take: Callable) -> Callable:
         def receive(message) -> None:

@@ -37,16 +37,16 @@ class SensorSubscriptions:
         """How many messages did not fit the contract."""
         self.last_refusal = ""
         """What was wrong with the last of them."""
-        self._unheard: dict[str, Subscription] = {}
+        self._waiting: dict[str, Subscription] = {}
         self._matched_s: dict[str, float] = {}
         self._read_before: set[str] = set()
 
         def subscribe(kind: type, topic: str, callback: Callable, quality: QoSProfile) -> None:
-            def heard(message) -> None:
-                self._unheard.pop(topic, None)
+            def received(message) -> None:
+                self._waiting.pop(topic, None)
                 callback(message)
 
-            self._unheard[topic] = node.create_subscription(kind, topic, heard, quality)
+            self._waiting[topic] = node.create_subscription(kind, topic, received, quality)
 
         for key in assembler.image_keys:
             subscribe(Image, robot.observations[key].topic, self._on_image(key), CAMERA)
@@ -58,7 +58,7 @@ class SensorSubscriptions:
     def silent(self) -> tuple[str, ...]:
         """Topics with a publisher and without a single message, in words; empty when there is none."""
         now_s, found = time.monotonic(), []
-        for topic, subscription in list(self._unheard.items()):
+        for topic, subscription in list(self._waiting.items()):
             if not subscription.get_publisher_count():
                 self._matched_s.pop(topic, None)
             elif now_s - self._matched_s.setdefault(topic, now_s) > SILENCE_S:

@@ -21,7 +21,7 @@ from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.timing.arrivals import Timing
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.preflight.nodes import commands
-from gato_ros.embodiments.preflight.robot_snapshot import Nudge, Sighting
+from gato_ros.embodiments.preflight.robot_snapshot import Nudge, RobotSnapshot
 from gato_ros.embodiments.preflight.wire import base_name, sensors
 from gato_ros.nodes.guard.command_watch import UNKNOWN
 from gato_ros.nodes.messages.proposal import proposal_messages
@@ -54,7 +54,7 @@ class DoctorClient:
 
     def _begin(self, keys: tuple[str, ...] | None) -> Preflight:
         collector = Preflight(self._node, self._robot, DOCTOR, window_s=self._window_s)
-        collector.keys = keys  # everything is heard, and what the policy reads is judged
+        collector.keys = keys  # everything is received, and what the policy reads is judged
         return collector
 
     def __enter__(self) -> DoctorClient:
@@ -74,8 +74,8 @@ class DoctorClient:
         return True
 
     def _there(self, parts: set[str]) -> bool:
-        """Whether every part that is expected has been heard, and all names are known."""
-        if "robot" in parts and not all(self._preflight.heard(one.topic) for one in sensors(self._robot)):
+        """Whether every part that is expected has been received, and all names are known."""
+        if "robot" in parts and not all(self._preflight.received(one.topic) for one in sensors(self._robot)):
             return False
         if not all(self._preflight.status(name) for name in ("guard", "policy") if name in parts):
             return False
@@ -85,7 +85,7 @@ class DoctorClient:
         return not any(base_name(end.node) == UNKNOWN for one in graph for end in (*one.publishers, *one.subscribers))
 
     def wait(self, parts: Iterable[str], limit_s: float) -> None:
-        """Until all `parts` have been heard, or the limit; then go by their clock."""
+        """Until all `parts` have been received, or the limit; then go by their clock."""
         wanted, looked_s = set(parts), 0.0
 
         def there() -> bool:
@@ -118,7 +118,7 @@ class DoctorClient:
             if values and values[0].type != ParameterType.PARAMETER_NOT_SET
         }
 
-    def listen(self, seconds: float, keys: tuple[str, ...] | None) -> Sighting:
+    def listen(self, seconds: float, keys: tuple[str, ...] | None) -> RobotSnapshot:
         """What is observed in so many seconds from now on; `keys` are what the policy reads."""
         times = self.parameters("use_sim_time")
         self._preflight.close()

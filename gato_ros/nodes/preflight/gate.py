@@ -1,4 +1,4 @@
-"""The preflight of a running robot: what is heard and seen of the graph, and the reasons against activation."""
+"""The preflight of a running robot: what is received and seen of the graph, and the reasons against activation."""
 
 from __future__ import annotations
 
@@ -19,19 +19,26 @@ from gato_ros.core.timing.arrivals import Timing
 from gato_ros.core.timing.freshness import Instant
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.preflight.judge import against_activation, all_topics
-from gato_ros.embodiments.preflight.robot_snapshot import Clipped, Sighting, Status
+from gato_ros.embodiments.preflight.robot_snapshot import Clipped, RobotSnapshot, Status
 from gato_ros.embodiments.preflight.wire import sensors
 from gato_ros.nodes.guard.command_watch import OBSERVERS
 from gato_ros.nodes.messages.diagnosis import values_of
 from gato_ros.nodes.messages.joint_state import JointsRefused, gripper_state
-from gato_ros.nodes.preflight.listeners import Ear, JointEars, PictureEars, RangeEars, StatusEars, TopicEars
+from gato_ros.nodes.preflight.listeners import (
+    CameraStats,
+    JointNames,
+    PolledSubscription,
+    StatusEars,
+    TopicTimings,
+    ValueRanges,
+)
 from gato_ros.nodes.preflight.ros_graph import DOCTOR, full_name, nodes_beside, same_name_elsewhere, topic_facts
 from gato_ros.nodes.runtime.qos import CAMERA, COMMAND, PROPOSAL, REPORT, STATE_IN
 from gato_ros.nodes.runtime.transport import FILES, PROFILE, RANGE
 
 LISTEN_S = {"policy": 0.8, "guard": 0.2}
-"""Role -> how much of every topic that has a publisher is heard before an activation [s]: for a policy enough frames to
-tell a frozen camera; for a guard so little that what it heard before is not old when it begins."""
+"""Role -> how much of every topic that has a publisher is received before an activation [s]: for a policy enough frames
+to tell a frozen camera; for a guard so little that what it received before is not old when it begins."""
 LONGEST_S = 1.4
 """How long an activation may wait for that [s]."""
 LOOK_S = 0.005
@@ -42,7 +49,7 @@ def preflight(
 ) -> list[str]:
     """Reasons against the activation of `node`, each in one line; empty: go.
 
-    For a transition's callback: it takes up to LONGEST_S [s], hears for itself, and needs no executor.
+    For a transition's callback: it takes up to LONGEST_S [s], receives for itself, and needs no executor.
 
     Args:
         role: "policy" or "guard".
@@ -52,7 +59,7 @@ def preflight(
     collector = Preflight(node, robot, role, keys, window_s=LONGEST_S)
     collector.act_ms_p99 = act_ms_p99
     try:
-        while collector.listened_s < LONGEST_S and not collector.has_heard(LISTEN_S[role]):
+        while collector.listened_s < LONGEST_S and not collector.has_received(LISTEN_S[role]):
             collector.look()
             time.sleep(LOOK_S)
         seen = collector.sighting()
@@ -62,7 +69,7 @@ def preflight(
 
 
 class Preflight:
-    """Hears what concerns `role`, from its creation on and until `close`; `look` takes what has come."""
+    """Receives what concerns `role`, from its creation on and until `close`; `look` takes what has come."""
 
     def __init__(
         self,
@@ -74,10 +81,10 @@ class Preflight:
         subscribe: bool = True,
         graph_s: float = 0.0,
     ):
-        """`role` is policy, guard, or doctor, which hears our own nodes too.
+        """`role` is policy, guard, or doctor, which receives our own nodes too.
 
-        Without `subscribe` it hears what it is given: `hear_header` of every message, `hear_values` of some. The graph,
-        which is dear to ask, is asked every `graph_s` [s] at most.
+        Without `subscribe` it receives what it is given: `receive_header` of every message, `receive_values` of some.
+        The graph, which is dear to ask, is asked every `graph_s` [s] at most.
         """
         self._graph_s, self._asked_s, self._graph = graph_s, -np.inf, {}
         self._node, self._robot, self._window_s = node, robot, window_s
@@ -85,41 +92,41 @@ class Preflight:
         """What of the observations is judged; the guard's are joint states alone."""
         self.act_ms_p99: float | None = None
         self._began_s = time.monotonic()
-        self._ears: list[Ear] = []
+        self._inputs: list[PolledSubscription] = []
         self._subscribe = subscribe
-        self._topics: dict[str, TopicEars] = {}
+        self._topics: dict[str, TopicTimings] = {}
         self._values: dict[str, tuple[Callable, ...]] = {}
-        self._pictures: dict[str, PictureEars] = {}
+        self._pictures: dict[str, CameraStats] = {}
         self._status = {"guard": StatusEars(), "policy": StatusEars()}
-        self._joints = JointEars(window_s, robot.arm.joints)
-        self._gripper = JointEars(window_s, [robot.gripper.joint])
+        self._joints = JointNames(window_s, robot.arm.joints)
+        self._gripper = JointNames(window_s, [robot.gripper.joint])
         self._guard_digest: str | None = None
         read = () if role == "guard" else robot.observation_keys if keys is None else self.keys
-        self._ranges = RangeEars(robot, read, window_s)
-        self._hear_sensors(read)
+        self._ranges = ValueRanges(robot, read, window_s)
+        self._receive_sensors(read)
         if role == DOCTOR:
-            self._hear_our_nodes()
+            self._receive_our_nodes()
 
-    def _hear_sensors(self, read: tuple[str, ...]) -> None:
+    def _receive_sensors(self, read: tuple[str, ...]) -> None:
         robot, wire = self._robot, self._robot.wire
         wanted = {sensor.topic for sensor in sensors(robot, read)}
         for key in robot.image_keys:
             channel = robot.observations[key]
             if channel.topic in wanted:
                 frames = int(np.ceil(self._window_s * robot.control_rate_hz))
-                self._pictures[key] = ears = PictureEars(channel.height, channel.width, frames)
-                self._hear(Image, channel.topic, CAMERA, ears.hear)
-        arm = [*robot.arm.joints], [self._joints.hear, self._ranges.hear_joints]
+                self._pictures[key] = inputs = CameraStats(channel.height, channel.width, frames)
+                self._receive(Image, channel.topic, CAMERA, inputs.receive)
+        arm = [*robot.arm.joints], [self._joints.receive, self._ranges.receive_joints]
         states: dict[str, tuple[list[str], list[Callable]]] = {wire.joint_states.topic: arm}
         if wire.gripper_states.topic in wanted:
             # A robot may say both on one topic.
-            names, hear = states.setdefault(wire.gripper_states.topic, ([], []))
+            names, receive = states.setdefault(wire.gripper_states.topic, ([], []))
             names.append(robot.gripper.joint)
-            hear += [self._gripper.hear, self._ranges.hear_gripper]
-        for topic, (names, hear) in states.items():
-            self._hear(JointState, topic, STATE_IN, *hear, names=names)
+            receive += [self._gripper.receive, self._ranges.receive_gripper]
+        for topic, (names, receive) in states.items():
+            self._receive(JointState, topic, STATE_IN, *receive, names=names)
 
-    def _hear_our_nodes(self) -> None:
+    def _receive_our_nodes(self) -> None:
         wire = self._robot.wire
         for topic, kind, quality in (
             (wire.proposal_twist, TwistStamped, PROPOSAL),
@@ -127,29 +134,33 @@ class Preflight:
             (wire.human_twist, TwistStamped, COMMAND),
             (wire.human_gripper, JointState, COMMAND),
         ):
-            self._hear(kind, topic, quality)
-        for name, ears in self._status.items():
-            self._ears.append(Ear(self._node, DiagnosticStatus, f"{name}_node/status", REPORT, ears.hear))
-        self._ears.append(Ear(self._node, DiagnosticArray, "/diagnostics", REPORT, self._on_diagnostics))
+            self._receive(kind, topic, quality)
+        for name, inputs in self._status.items():
+            self._inputs.append(
+                PolledSubscription(self._node, DiagnosticStatus, f"{name}_node/status", REPORT, inputs.receive)
+            )
+        self._inputs.append(
+            PolledSubscription(self._node, DiagnosticArray, "/diagnostics", REPORT, self._on_diagnostics)
+        )
 
-    def _hear(self, kind: type, topic: str, quality, *values: Callable, names: Sequence[str] = ()) -> None:
-        self._topics[topic], self._values[topic] = TopicEars(self._window_s, names), values
+    def _receive(self, kind: type, topic: str, quality, *values: Callable, names: Sequence[str] = ()) -> None:
+        self._topics[topic], self._values[topic] = TopicTimings(self._window_s, names), values
 
         def each(message, now: Instant) -> None:
-            self._topics[topic].hear(message, now)
-            self.hear_values(topic, message, now)
+            self._topics[topic].receive(message, now)
+            self.receive_values(topic, message, now)
 
         if self._subscribe:
-            self._ears.append(Ear(self._node, kind, topic, quality, each))
+            self._inputs.append(PolledSubscription(self._node, kind, topic, quality, each))
 
-    def hear_header(self, topic: str, message, now: Instant) -> None:
+    def receive_header(self, topic: str, message, now: Instant) -> None:
         """Take that a message came on a topic of the contract, with its header; of a state, with its names."""
-        self._topics[topic].hear(message, now)
+        self._topics[topic].receive(message, now)
 
-    def hear_values(self, topic: str, message, now: Instant) -> None:
+    def receive_values(self, topic: str, message, now: Instant) -> None:
         """Take what a message of a topic of the contract says."""
-        for hear in self._values[topic]:
-            hear(message, now)
+        for receive in self._values[topic]:
+            receive(message, now)
 
     def _on_diagnostics(self, message: DiagnosticArray, now: Instant) -> None:
         for item in message.status:
@@ -158,28 +169,30 @@ class Preflight:
 
     def look(self) -> None:
         """Take what has come since the last look; to be called more often than a queue fills, every 10 ms."""
-        for ear in self._ears:
+        for ear in self._inputs:
             ear.take()
 
     def close(self) -> None:
         """Hear nothing more."""
-        for ear in self._ears:
+        for ear in self._inputs:
             ear.close()
-        self._ears.clear()
+        self._inputs.clear()
 
     @property
     def listened_s(self) -> float:
         """For how long [s]."""
         return time.monotonic() - self._began_s
 
-    def has_heard(self, seconds: float) -> bool:
-        """Whether every topic that has a publisher has been heard for so long."""
+    def has_received(self, seconds: float) -> bool:
+        """Whether every topic that has a publisher has been received for so long."""
         now_s = time.monotonic()
         return all(
-            now_s - topic.first_s >= seconds for ear, topic in zip(self._ears, self._topics.values()) if ear.publishers
+            now_s - topic.first_s >= seconds
+            for one, topic in zip(self._inputs, self._topics.values())
+            if one.publishers
         )
 
-    def sighting(self) -> Sighting:
+    def sighting(self) -> RobotSnapshot:
         """Everything that was observed."""
         node, robot, topics = self._node, self._robot, {}
         if time.monotonic() - self._asked_s >= self._graph_s:
@@ -187,11 +200,11 @@ class Preflight:
             self._graph = {name: topic_facts(node, name, Timing(), ()) for name in all_topics(robot)}
         for name, facts in self._graph.items():
             topics[name] = facts
-            if ears := self._topics.get(name):
-                topics[name] = replace(facts, timing=ears.timing(), frame_ids=frozenset(ears.frame_ids()))
+            if inputs := self._topics.get(name):
+                topics[name] = replace(facts, timing=inputs.timing(), frame_ids=frozenset(inputs.frame_ids()))
         unheard = [name for name, topic in topics.items() if not topic.publishers]
         own, simulated = node.get_fully_qualified_name(), node.get_parameter("use_sim_time").value
-        return Sighting(
+        return RobotSnapshot(
             listened_s=self.listened_s,
             topics=topics,
             elsewhere=same_name_elsewhere(node, unheard),
@@ -199,7 +212,7 @@ class Preflight:
             observers=frozenset({*OBSERVERS, own}),
             joints=self._joints.joints(),
             gripper=self._gripper.joints(),
-            pictures={key: ears.pictures() for key, ears in self._pictures.items()},
+            pictures={key: inputs.pictures() for key, inputs in self._pictures.items()},
             guard=self._status["guard"].status(),
             policy=self._status["policy"].status(),
             guard_digest=self._guard_digest,
@@ -230,9 +243,9 @@ class Preflight:
         """Of "guard" or "policy": the newest."""
         return self._status[name].status()
 
-    def heard(self, topic: str) -> int:
+    def received(self, topic: str) -> int:
         """How many messages came on a topic that is listened to, of those remembered."""
-        return self._topics[topic].timing().heard
+        return self._topics[topic].timing().received
 
 
 def ros_settings() -> str:

@@ -1,4 +1,4 @@
-"""Hears a robot's topics for a preflight, and keeps of the last seconds what is to be judged."""
+"""Receives a robot's topics for a preflight, and keeps of the last seconds what is to be judged."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ LOOK_S = 0.05
 """Between two looks at what a policy would be shown [s]."""
 
 
-class Ear:
+class PolledSubscription:
     """One subscription that no executor sees: a node that asks from within a callback takes its messages itself."""
 
-    def __init__(self, node: Node, kind: type, topic: str, quality: QoSProfile, hear: Hear):
-        self._node, self._hear = node, hear
+    def __init__(self, node: Node, kind: type, topic: str, quality: QoSProfile, receive: Hear):
+        self._node, self._receive = node, receive
         self._subscription = node.create_subscription(
             kind, topic, lambda message: None, quality, callback_group=_Untouched()
         )
@@ -53,7 +53,7 @@ class Ear:
                     waited_s = max(0.0, time.time() - came_ns * 1e-9)
                     simulated = self._node.get_parameter("use_sim_time").value
                     now = Instant(now.steady_s - waited_s, now.clock_s if simulated else came_ns * 1e-9)
-                self._hear(message, now)
+                self._receive(message, now)
 
     @property
     def publishers(self) -> int:
@@ -63,7 +63,7 @@ class Ear:
         self._node.destroy_subscription(self._subscription)
 
 
-class TopicEars:
+class TopicTimings:
     """When the messages of a topic came, and the frames that their headers named."""
 
     def __init__(self, window_s: float, names: Sequence[str] = ()):
@@ -73,7 +73,7 @@ class TopicEars:
         self.first_s = np.inf
         """Receipt of the first [s], on the steady clock."""
 
-    def hear(self, message, now: Instant) -> None:
+    def receive(self, message, now: Instant) -> None:
         self.first_s = min(self.first_s, now.steady_s)
         own = not self._names or not self._names.isdisjoint(message.name)
         arrivals = self._arrivals if own else self._others
@@ -82,14 +82,14 @@ class TopicEars:
 
     def timing(self) -> Timing:
         own = self._arrivals.timing(time.monotonic())
-        return own if own.heard else self._others.timing(time.monotonic())
+        return own if own.received else self._others.timing(time.monotonic())
 
     def frame_ids(self) -> list[str]:
         now_s = time.monotonic()
         return [name for name, at_s in self._frames.items() if now_s - at_s <= self._window_s]
 
 
-class JointEars:
+class JointNames:
     """The values of JointState messages."""
 
     def __init__(self, window_s: float, names: Sequence[str]):
@@ -97,7 +97,7 @@ class JointEars:
         self._window_s, self._names = window_s, frozenset(names)
         self._rows: deque[tuple[float, JointState]] = deque()
 
-    def hear(self, message: JointState, now: Instant) -> None:
+    def receive(self, message: JointState, now: Instant) -> None:
         self._rows.append((now.steady_s, message))
         while now.steady_s - self._rows[0][0] > self._window_s:
             self._rows.popleft()
@@ -127,7 +127,7 @@ class JointEars:
         )
 
 
-class PictureEars:
+class CameraStats:
     """The frames of one camera."""
 
     def __init__(self, height: int, width: int, frames: int):
@@ -135,7 +135,7 @@ class PictureEars:
         self._sums: deque[int] = deque(maxlen=frames)
         self._refused, self._encoding, self._brightness, self._contrast = "", "", 0.0, 0.0
 
-    def hear(self, message: Image, now: Instant) -> None:
+    def receive(self, message: Image, now: Instant) -> None:
         self._encoding = message.encoding
         try:
             pixels = rgb_from_message(message, self._height, self._width)
@@ -158,7 +158,7 @@ class StatusEars:
     def __init__(self) -> None:
         self._newest: tuple[float, DiagnosticStatus] | None = None
 
-    def hear(self, message: DiagnosticStatus, now: Instant) -> None:
+    def receive(self, message: DiagnosticStatus, now: Instant) -> None:
         self._newest = now.steady_s, message
 
     def status(self) -> Status | None:
@@ -168,7 +168,7 @@ class StatusEars:
         return Status(LEVELS.get(message.level, "error"), message.message, values_of(message), time.monotonic() - at_s)
 
 
-class RangeEars:
+class ValueRanges:
     """What a policy would be shown of joints and gripper, against the contract's ranges."""
 
     def __init__(self, robot: Embodiment, keys: tuple[str, ...], window_s: float):
@@ -177,11 +177,11 @@ class RangeEars:
         self._assembler = ObservationAssembler(robot, self._keys, future_tolerance_s=np.inf)
         self._seen: deque[tuple[float, dict[str, np.ndarray]]] = deque()
 
-    def hear_joints(self, message: JointState, now: Instant) -> None:
+    def receive_joints(self, message: JointState, now: Instant) -> None:
         if self._assembler.needs_joints:
             self._offer(JOINTS, message, arm_state, now)
 
-    def hear_gripper(self, message: JointState, now: Instant) -> None:
+    def receive_gripper(self, message: JointState, now: Instant) -> None:
         if self._assembler.needs_gripper:
             self._offer(GRIPPER, message, gripper_state, now)
 

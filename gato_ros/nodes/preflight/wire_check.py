@@ -13,7 +13,7 @@ TIMEOUT_S = 10.0
 
 
 def main() -> None:
-    """Publish until our own subscription hears it; prints the time from start to arrival."""
+    """Publish until our own subscription receives it; prints the time from start to arrival."""
     # A domain that nothing else of this machine is likely to use, closed to the network.
     import rclpy
     from std_msgs.msg import Bool
@@ -25,17 +25,17 @@ def main() -> None:
     begin = time.monotonic()
     rclpy.init(domain_id=1 + os.getpid() % 100)
     node = rclpy.create_node("gato_ros_wire_check")
-    heard: list[Bool] = []
-    node.create_subscription(Bool, "~/check", heard.append, 1)
+    received: list[Bool] = []
+    node.create_subscription(Bool, "~/check", received.append, 1)
     publisher = node.create_publisher(Bool, "~/check", 1)
     try:
-        while not heard and time.monotonic() - begin < TIMEOUT_S:
+        while not received and time.monotonic() - begin < TIMEOUT_S:
             publisher.publish(Bool(data=True))
             rclpy.spin_once(node, timeout_sec=0.05)
     finally:
         node.destroy_node()
         rclpy.shutdown()
-    if not heard:
+    if not received:
         print(f"no message within {TIMEOUT_S:.0f} s", file=sys.stderr)
         raise SystemExit(1)
     print(f"a message came back {1e3 * (time.monotonic() - begin):.0f} ms after start")

@@ -24,7 +24,7 @@ MOST_AT_ONCE = 100
 LARGEST_OVERTAKING_NS = 10**9
 """A stamp further back than this means that the wall clock was set."""
 
-Heard = Callable[[Topic, Kept], None]
+Received = Callable[[Topic, Kept], None]
 
 
 def recorded(robot: Embodiment) -> list[tuple]:
@@ -73,12 +73,12 @@ class _Untouched(CallbackGroup):
         pass
 
 
-class WireEars:
+class RawTopics:
     """Subscribes to what is recorded; `listen` hands over what came since."""
 
-    def __init__(self, node: Node, wanted: Sequence[tuple], heard: Heard):
+    def __init__(self, node: Node, wanted: Sequence[tuple], received: Received):
         """`wanted` as `recorded` lists it."""
-        self._node, self._heard = node, heard
+        self._node, self._received = node, received
         self.topics: dict[str, Topic] = {}
         """By their absolute names."""
         self.received = 0
@@ -87,23 +87,23 @@ class WireEars:
         self._last_sequence: dict[tuple[str, bytes], int] = {}
         """By topic and publisher: each counts its own."""
         self._last_stamp_ns: dict[str, int] = {}
-        self._ears, group = [], _Untouched()
+        self._inputs, group = [], _Untouched()
         for role, key, name, kind, quality in wanted:
             full = node.resolve_topic_name(name)
             topic = Topic(full, f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}", role, key)
             self.topics[full] = topic
             # The callback is never called; `listen` takes the messages itself.
             ear = node.create_subscription(kind, name, lambda data: None, quality, raw=True, callback_group=group)
-            self._ears.append((ear, topic))
+            self._inputs.append((ear, topic))
 
     def close(self) -> None:
         """Unsubscribe."""
-        for ear, _ in self._ears:
+        for ear, _ in self._inputs:
             self._node.destroy_subscription(ear)
 
     def listen(self) -> None:
         """Hand over what the middleware has; of a flood, a part of it, in turn with the others."""
-        for ear, topic in self._ears:
+        for ear, topic in self._inputs:
             with ear.handle:
                 for _ in range(MOST_AT_ONCE):
                     if (taken := ear.handle.take_message(ear.msg_type, True)) is None:
@@ -118,7 +118,7 @@ class WireEars:
             self._count_lost(topic.name, publisher, info["publication_sequence_number"])
         # When the middleware had it, not when its turn came here.
         stamp_ns = self._in_line(topic.name, info["received_timestamp"] or time.time_ns())
-        self._heard(topic, Kept(time.monotonic(), stamp_ns, topic.name, data))
+        self._received(topic, Kept(time.monotonic(), stamp_ns, topic.name, data))
 
     def _in_line(self, topic: str, stamp_ns: int) -> int:
         """The stamp, or the one before on this topic where a message that was sent again had overtaken it."""

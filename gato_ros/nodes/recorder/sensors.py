@@ -20,7 +20,7 @@ from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.preflight.judge import for_recording
-from gato_ros.embodiments.preflight.robot_snapshot import Sighting
+from gato_ros.embodiments.preflight.robot_snapshot import RobotSnapshot
 from gato_ros.embodiments.preflight.wire import sensors, silence_s
 from gato_ros.nodes.preflight.gate import Preflight
 from gato_ros.nodes.recorder.step_segmenter import SENSORS
@@ -69,12 +69,12 @@ class SensorWatch:
         self._clock_ns, self._clock_moved_s = 0, time.monotonic()
         self._simulated = node.get_parameter("use_sim_time").value
 
-    def offer(self, heard: Sequence[tuple[Topic, Kept, int]]) -> None:
+    def offer(self, received: Sequence[tuple[Topic, Kept, int]]) -> None:
         """Messages as for `take`; in a process that is behind they wait, for what is recorded may not."""
-        self._waiting += heard
-        self._come.update(topic.name for topic, _, _ in heard)
-        self._newest_s |= {topic.name: kept.received_s for topic, kept, _ in heard if topic.name in self._silence_s}
-        self._behind = time.monotonic() - heard[0][1].received_s > BEHIND_S
+        self._waiting += received
+        self._come.update(topic.name for topic, _, _ in received)
+        self._newest_s |= {topic.name: kept.received_s for topic, kept, _ in received if topic.name in self._silence_s}
+        self._behind = time.monotonic() - received[0][1].received_s > BEHIND_S
         if not self._behind or len(self._waiting) >= MOST_WAITING:
             self._take_waiting()
 
@@ -93,11 +93,11 @@ class SensorWatch:
         # Whose state it is, of several on one topic, only its names say.
         if now.steady_s - self._looked_s.get(name, 0.0) < LOOK_S[topic.role] and name not in self._shared:
             message = SimpleNamespace(header=header_of(kept.data), name=self._own_names)
-            return self._preflight.hear_header(name, message, now)
+            return self._preflight.receive_header(name, message, now)
         self._looked_s[name] = now.steady_s
         message = deserialize_message(kept.data, Image if topic.role == "image" else JointState)
-        self._preflight.hear_header(name, message, now)
-        self._preflight.hear_values(name, message, now)
+        self._preflight.receive_header(name, message, now)
+        self._preflight.receive_values(name, message, now)
 
     def look_anew(self) -> None:
         """Look at the next message of each sensor; `looked_anew` when that is done, `come_anew` when all are there."""
@@ -128,8 +128,8 @@ class SensorWatch:
             self._findings = for_recording(self._robot, self._own(seen)) + self._standing_time(seen, now_s)
         return self._findings
 
-    def _own(self, seen: Sighting) -> Sighting:
-        """Of all subscriptions the recorder's own: whether others hear a sensor is not its business."""
+    def _own(self, seen: RobotSnapshot) -> RobotSnapshot:
+        """Of all subscriptions the recorder's own: whether others receive a sensor is not its business."""
         own = self._node.get_fully_qualified_name()
         return replace(
             seen,
@@ -139,7 +139,7 @@ class SensorWatch:
             },
         )
 
-    def _standing_time(self, seen: Sighting, now_s: float) -> list[Finding]:
+    def _standing_time(self, seen: RobotSnapshot, now_s: float) -> list[Finding]:
         """Under simulated time, which may stand while a simulator waits: that nothing is recorded meanwhile."""
         if not self._simulated:
             return []

@@ -120,18 +120,18 @@ class RecorderThread:
         """Whether an episode was begun and neither ended nor failed."""
         return bool(self._wanted)
 
-    def offer(self, heard: Sequence[tuple[Topic, Kept, int]], lost: Mapping[str, int]) -> None:
+    def offer(self, received: Sequence[tuple[Topic, Kept, int]], lost: Mapping[str, int]) -> None:
         """Messages of the episode, if there is one, in the order of their receipt, as far as there is room to wait.
 
         Args:
-            heard: topic, message, and its receipt on the clock that stamps messages [ns].
+            received: topic, message, and its receipt on the clock that stamps messages [ns].
             lost: as in `Begin`.
         """
         with self._changed:
             self._lost_now = lost
             if not self._wanted:
                 return
-            for one in heard:
+            for one in received:
                 topic, kept, _ = one
                 if self._waiting_bytes + len(kept.data) > self._settings.queue_bytes:
                     self._dropped[topic.name] += 1

@@ -36,8 +36,8 @@ class EpisodeRunner(LoopClient):
         self._needed += [self._reset_policy, self._propose]
         node.create_subscription(TimeReference, "policy_node/timing", self._on_proposal, REPORT)
         node.create_subscription(TimeReference, "guard_node/timing", self._on_command, REPORT)
-        # Its commands and verdicts, some steps a message: to hear the commands and the status themselves would cost the
-        # guard two more sends a step.
+        # Its commands and verdicts, some steps a message: to receive the commands and the status themselves would cost
+        # the guard two more sends a step.
         node.create_subscription(String, "guard_node/journal", self._on_journal, JOURNAL)
         for key in robot.image_keys:
             node.create_subscription(Image, robot.observations[key].topic, self._on_image(key), CAMERA)

@@ -51,7 +51,7 @@ def _kept_error(transition: Callable) -> Callable:
 def _events_executor(node: LifecycleNode) -> Executor:
     """The executor that is told of events: the others build a wait set at every one, a third of a busy node's work.
 
-    It knows no callback groups. The gate's ears, which no executor may hear, live and die within one callback.
+    It knows no callback groups. The gate's inputs, which no executor may receive, live and die within one callback.
     """
     try:
         from rclpy.experimental import EventsExecutor

@@ -40,7 +40,7 @@ class Device(Protocol):
 
 
 def make_device(node: Node, robot: Embodiment, given: TeleopParameters, wake: Callable[[], None]) -> Device:
-    """The device that the parameters name; `wake` is called when it has heard something that may not wait.
+    """The device that the parameters name; `wake` is called when it has received something that may not wait.
 
     Raises:
         SetupError: no such device, or it cannot work here.

@@ -60,7 +60,7 @@ class JoystickDevice:
 
     def _on_joy(self, message: Joy) -> None:
         now_s, axes = time.monotonic(), np.array(message.axes)
-        self._repeats.heard("joy", (message.axes.tobytes(), message.buttons.tobytes()), now_s)
+        self._repeats.received("joy", (message.axes.tobytes(), message.buttons.tobytes()), now_s)
         refusal = self._mapping.missing(len(axes)) or ("" if np.isfinite(axes).all() else "an axis is not finite")
         self._refusals[Joy] = refusal
         if refusal:
@@ -81,7 +81,7 @@ class JoystickDevice:
     def _on_motion(self, message: TwistStamped) -> None:
         linear, angular = message.twist.linear, message.twist.angular
         whole = (linear.x, linear.y, linear.z, angular.x, angular.y, angular.z)
-        self._repeats.heard("motion", whole, time.monotonic())
+        self._repeats.received("motion", whole, time.monotonic())
         moved = np.array([linear.x, linear.y, linear.z, angular.z])
         finite = bool(np.isfinite(moved).all())
         self._refusals[TwistStamped] = "" if finite else "a motion is not finite"
@@ -103,13 +103,13 @@ class JoystickDevice:
     def fault(self, now_s: float) -> str | None:
         for refusal in filter(None, self._refusals.values()):
             return refusal
-        for subscription, heard_s in self._needed:
-            if heard_s() is not None and now_s - heard_s() <= self._timeout_s:
+        for subscription, received_s in self._needed:
+            if received_s() is not None and now_s - received_s() <= self._timeout_s:
                 continue
             topic = subscription.topic_name
             if not subscription.get_publisher_count():
                 return f"nobody publishes {topic}: is the joystick's node running, in this namespace?"
-            if heard_s() is None:
+            if received_s() is None:
                 return f"{topic} has a publisher, but nothing has arrived: is the device plugged in?"
             return f"{topic} is silent: unplugged?"
         if self._held and self._deflection.any() and self._repeats.stuck(now_s):

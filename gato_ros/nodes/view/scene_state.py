@@ -26,12 +26,12 @@ FORGET_S = 1.0
 HUMAN = "human"
 
 
-class SceneEars:
+class SceneState:
     """Subscribes to the loop, gently: nothing is asked for again, and nobody waits for it. One thread."""
 
     def __init__(self, node: Node, robot: Embodiment):
         self._node, self._robot, self._kinematics = node, robot, Kinematics(robot)
-        self._heard: dict[str, tuple[float, Any]] = {}
+        self._received: dict[str, tuple[float, Any]] = {}
         self._pictures: list = []
         wire = robot.wire
         node.create_subscription(JointState, wire.joint_states.topic, self._on_joints, STATE_IN)
@@ -95,11 +95,11 @@ class SceneEars:
         )
 
     def _keep(self, name: str, value: Any) -> None:
-        self._heard[name] = (time.monotonic(), value)
+        self._received[name] = (time.monotonic(), value)
 
     def _newest(self, name: str, within_s: float = FORGET_S) -> Any:
-        heard_s, value = self._heard.get(name, (-np.inf, None))
-        return value if time.monotonic() - heard_s < within_s else None
+        received_s, value = self._received.get(name, (-np.inf, None))
+        return value if time.monotonic() - received_s < within_s else None
 
     def _keeper(self, name: str):
         return lambda message: self._keep(name, message)

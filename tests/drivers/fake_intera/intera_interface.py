@@ -24,7 +24,7 @@ class _Heard:
 
     def __init__(self, topic):
         self.last = None
-        rospy.hear(topic, self._on)
+        rospy.receive(topic, self._on)
 
     def _on(self, fields):
         self.last = dict(fields)
@@ -100,12 +100,12 @@ class Cuff:
 
 
 class _Io:
-    def __init__(self, heard):
-        self._heard = heard
+    def __init__(self, received):
+        self._received = received
 
     @property
     def state(self):
-        return self._heard.last
+        return self._received.last
 
 
 class Gripper:

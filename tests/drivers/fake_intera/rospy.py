@@ -35,14 +35,14 @@ def send(topic, fields):
         _wire.send(json.dumps({"topic": topic, **fields}).encode())
 
 
-def hear(topic, callback):
+def receive(topic, callback):
     """As Subscriber, for this package: the fields as they are."""
     _subscribers.setdefault(topic, []).append(callback)
 
 
 class Subscriber:
     def __init__(self, topic, kind, callback, queue_size=None, tcp_nodelay=False):
-        hear(topic, lambda fields: callback(kind(**{key: value for key, value in fields.items() if key != "topic"})))
+        receive(topic, lambda fields: callback(kind(**{key: value for key, value in fields.items() if key != "topic"})))
 
 
 class Publisher:

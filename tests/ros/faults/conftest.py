@@ -83,7 +83,7 @@ class Loop:
     def level(self) -> str:
         return self.guard_said[-1][1].message
 
-    def guard_reasons_heard(self) -> str:
+    def guard_reasons_received(self) -> str:
         """All reasons that the guard has given lately."""
         return " ".join({values_of(message)["reasons"] for _, message in self.guard_said[-50:]})
 
@@ -92,9 +92,9 @@ class Loop:
         return f"{message.message} {values_of(message)['last_refusal']}"
 
     def count(self, name: str) -> int:
-        """A counter of the policy's status; asks for a newer one than what has been heard."""
-        heard = len(self.policy_said)
-        self.probe.wait(lambda: len(self.policy_said) > heard, "the policy's status")
+        """A counter of the policy's status; asks for a newer one than what has been received."""
+        received = len(self.policy_said)
+        self.probe.wait(lambda: len(self.policy_said) > received, "the policy's status")
         return int(values_of(self.policy_said[-1][1])[name])
 
     def reset(self, policy: bool = True) -> None:
@@ -226,18 +226,18 @@ class Loop:
         Each command is compared with the one before it: an arm that was still getting faster is not slower than it
         was a moment ago. What falls no faster than it did by itself is no reaction yet.
         """
-        speed = lambda heard: max(map(abs, heard[1].velocity))
-        speeds = [speed(heard) for heard in before]
+        speed = lambda received: max(map(abs, received[1].velocity))
+        speeds = [speed(received) for received in before]
         by_itself = max([0.0, *(1.0 - slower / faster for faster, slower in pairwise(speeds) if faster)])
         # A machine that broke the motion off just now has hidden the fault's own answer: its stop is the fault's.
         by_itself = min(by_itself, STEADY)
         began, last, fastest = None, speeds[-1], speeds[-1]
-        for heard in after:
-            now = speed(heard)
+        for received in after:
+            now = speed(received)
             if now > (1.0 - WAVERING) * last:
                 began = None
             elif began is None and now < (1.0 - by_itself - WAVERING) * last:
-                began, fastest = heard, last
+                began, fastest = received, last
             last = now
             if began is not None and now < 0.97 * fastest:
                 return began
@@ -250,9 +250,9 @@ class Loop:
         """
         kept = []
         for _ in range(attempts):
-            moving, heard = self.be_moving(), len(self.arm)
+            moving, received = self.be_moving(), len(self.arm)
             self.probe.spin(seconds)
-            speeds = [max(map(abs, message.velocity)) for _, message in self.arm[heard:]]
+            speeds = [max(map(abs, message.velocity)) for _, message in self.arm[received:]]
             kept.append(sum(abs(speed - moving) < 0.01 * moving for speed in speeds) / max(len(speeds), 50 * seconds))
             if kept[-1] > share:
                 return
@@ -262,14 +262,14 @@ class Loop:
         assert self.probe.call(SetBool, "policy_node/propose", SetBool.Request(data=on)).success
 
     def restart_guard(self) -> None:
-        heard = len(self.guard_said)
+        received = len(self.guard_said)
         self.guard = self.processes.node("guard_node", *self._clock)
-        self.probe.wait(lambda: len(self.guard_said) > heard and self.level() == "latched", "the guard")
+        self.probe.wait(lambda: len(self.guard_said) > received and self.level() == "latched", "the guard")
 
     def restart_policy(self) -> None:
-        heard = len(self.policy_said)
+        received = len(self.policy_said)
         self.policy = self.processes.start(*self._policy_arguments)
-        self.probe.wait(lambda: len(self.policy_said) > heard, "the policy")
+        self.probe.wait(lambda: len(self.policy_said) > received, "the policy")
 
 
 class Stable:

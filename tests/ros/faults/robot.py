@@ -72,7 +72,7 @@ class Robot:
         self._done = node.create_publisher(String, "fault/done", REPORT)
         node.create_subscription(String, "fault/set", self._on_set, REPORT)
         node.create_subscription(JointState, wire.arm_command, self._on_command, COMMAND)
-        # Heard like a robot's: else a neighbour that listens for a while and goes is the robot that is gone.
+        # Received like a robot's: else a neighbour that listens for a while and goes is the robot that is gone.
         node.create_subscription(JointState, wire.gripper_command, self._on_gripper, COMMAND)
         node.create_timer(0.01, self._step)
 

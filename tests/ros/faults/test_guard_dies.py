@@ -16,9 +16,9 @@ STANDS_RAD_S = 0.01
 BOUND_MS = {row: fault.bound_ms for row, fault in load_catalogue().items()}
 
 
-def standing_since(probe, joints, heard: int):
+def standing_since(probe, joints, received: int):
     """The first joint state after those that says that the arm stands."""
-    stands = lambda: next((one for one in joints[heard:] if max(map(abs, one[1].velocity)) < STANDS_RAD_S), None)
+    stands = lambda: next((one for one in joints[received:] if max(map(abs, one[1].velocity)) < STANDS_RAD_S), None)
     probe.wait(lambda: stands() is not None, "the arm to stand", every_s=0.01)
     return stands()
 
@@ -34,10 +34,10 @@ def test_the_robot_holds_still_when_commands_end(
     for _ in range(1 if number == signal.SIGKILL else min(fault_repeat, 3)):
         probe.wait(lambda: scene.largest() > 0.05 and joints and max(map(abs, joints[-1][1].velocity)) > 0.05, "motion")
         kept_waiting = stalls(robot=scene.robot.pid)
-        at_s, heard = time.monotonic(), len(joints)
+        at_s, received = time.monotonic(), len(joints)
         scene.guard.send_signal(number)
         kept_waiting.has_done("the test")
-        stood = standing_since(probe, joints, heard)
+        stood = standing_since(probe, joints, received)
         record_injection(row, number.name, 1e3 * (stood[0] - at_s))
         took_s, most_s = stood[0] - at_s, 1.0
         if not timed:
@@ -48,7 +48,7 @@ def test_the_robot_holds_still_when_commands_end(
     if number == signal.SIGSTOP:
         return
     scene.guard.wait()
-    probe.wait(lambda: time.monotonic() - scene.arm[-1][0] > 0.5, "its last words to be heard, all of them")
+    probe.wait(lambda: time.monotonic() - scene.arm[-1][0] > 0.5, "its last words to be received, all of them")
     # Its successor starts latched, with the same policy still proposing.
     since = len(scene.arm)
     scene.processes.node("guard_node")

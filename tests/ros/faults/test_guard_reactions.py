@@ -32,7 +32,7 @@ STILL_S = 0.3
 def test_joint_states_that_make_no_sense_stop_the_arm(loop, fault_repeat, row, fault, reason):
     for _ in range(fault_repeat):
         loop.measure(row, lambda: loop.set_robot("joints", **fault), str(fault))
-        loop.probe.wait(lambda: reason in loop.guard_reasons_heard(), f"{reason!r}")
+        loop.probe.wait(lambda: reason in loop.guard_reasons_received(), f"{reason!r}")
         if row == "S9":
             loop.is_latched()
         loop.well_again()
@@ -44,7 +44,7 @@ def test_joint_states_that_make_no_sense_stop_the_arm(loop, fault_repeat, row, f
 def test_the_emergency_stop_stops_and_its_release_moves_nothing(loop, fault_kills, by):
     topic = loop.probe.node.create_publisher(Bool, "e_stop", COMMAND)
     service = loop.probe.node.create_client(SetBool, "guard_node/emergency_stop")
-    loop.probe.wait(lambda: topic.get_subscription_count() and service.service_is_ready(), "the guard's ears")
+    loop.probe.wait(lambda: topic.get_subscription_count() and service.service_is_ready(), "the guard's inputs")
 
     def press(down: bool) -> float:
         at_s = time.monotonic()
@@ -59,9 +59,9 @@ def test_the_emergency_stop_stops_and_its_release_moves_nothing(loop, fault_kill
         loop.is_latched()
         assert not loop.probe.call(Trigger, "guard_node/reset", Trigger.Request()).success
         press(False)
-        heard = len(loop.arm)
+        received = len(loop.arm)
         loop.probe.spin(STILL_S)
-        assert len(loop.arm) > heard and not any(any(message.velocity) for _, message in loop.arm[heard:])
+        assert len(loop.arm) > received and not any(any(message.velocity) for _, message in loop.arm[received:])
         assert loop.level() == "latched"
         loop.reset()
     loop.be_moving()
@@ -73,7 +73,7 @@ def intruder(running_loop):
     loop = running_loop
     twists = loop.probe.node.create_publisher(TwistStamped, ROBOT.wire.proposal_twist, PROPOSAL)
     grippers = loop.probe.node.create_publisher(JointState, ROBOT.wire.proposal_gripper, PROPOSAL)
-    loop.probe.wait(lambda: twists.get_subscription_count() and grippers.get_subscription_count(), "the guard's ears")
+    loop.probe.wait(lambda: twists.get_subscription_count() and grippers.get_subscription_count(), "the guard's inputs")
     loop.probe.spin(1.0)  # the guard finds the publishers later than they find it
     yield twists, grippers
     for publisher in (twists, grippers):
@@ -97,9 +97,9 @@ def test_a_proposal_that_is_not_finite_stops_the_arm_for_good(loop, intruder, fa
     def propose() -> float:
         # Where its two halves arrive around one of the policy's they make no proposal, and nothing has to be stopped.
         for _ in range(5):
-            heard, at_s = len(loop.guard_said), propose_once()
+            received, at_s = len(loop.guard_said), propose_once()
             loop.probe.spin(0.1)
-            if any("non_finite_proposal" in values_of(message)["reasons"] for _, message in loop.guard_said[heard:]):
+            if any("non_finite_proposal" in values_of(message)["reasons"] for _, message in loop.guard_said[received:]):
                 break
         return at_s
 
@@ -145,11 +145,11 @@ def test_a_guard_that_ends_leaves_zeros_and_one_that_starts_moves_nothing(loop, 
             loop.probe.spin(0.1)
             assert loop.guard.returncode == 0
             assert not any(any(message.velocity) for _, message in loop.arm[-3:])
-        heard = len(loop.arm)
+        received = len(loop.arm)
         loop.restart_guard()
         loop.probe.spin(STILL_S)
-        assert len(loop.arm) > heard
-        assert not any(any(message.velocity) for _, message in loop.arm[heard:])
+        assert len(loop.arm) > received
+        assert not any(any(message.velocity) for _, message in loop.arm[received:])
         assert loop.level() == "latched"
         loop.reset()
     loop.be_moving()

@@ -38,7 +38,7 @@ def test_the_arm_stops_on_a_sensor_fault_and_goes_on_after_it(loop, fault_repeat
         reasons = (reason,) if isinstance(reason, str) else reason
         loop.probe.wait(
             lambda: any(one in loop.policy_says() for one in reasons),  # noqa: B023
-            f"{reason!r}, heard: {loop.policy_says()!r}",
+            f"{reason!r}, received: {loop.policy_says()!r}",
         )
         loop.well_again()
     loop.be_moving()
@@ -55,7 +55,7 @@ def test_the_arm_stops_on_a_sensor_fault_and_goes_on_after_it(loop, fault_repeat
 def test_the_arm_stops_for_good_on_a_camera_that_lies(loop, fault_repeat, row, fault, reason):
     for _ in range(fault_repeat):
         loop.measure(row, lambda: loop.set_robot("camera", **fault), str(fault))
-        loop.probe.wait(lambda: reason in loop.policy_says(), f"{reason!r}, heard: {loop.policy_says()!r}")
+        loop.probe.wait(lambda: reason in loop.policy_says(), f"{reason!r}, received: {loop.policy_says()!r}")
         loop.well_again()
         if fault_repeat == 1:
             loop.is_latched()
@@ -93,7 +93,7 @@ def test_a_policy_that_fails_is_silent_until_it_is_reset(loop, fault_repeat, row
         else:
             loop.be_moving()
             loop.set_policy(fault)
-        loop.probe.wait(lambda: reason in loop.policy_says(), f"{reason!r}, heard: {loop.policy_says()!r}")
+        loop.probe.wait(lambda: reason in loop.policy_says(), f"{reason!r}, received: {loop.policy_says()!r}")
         loop.well_again()
         if fault_repeat == 1:
             loop.is_latched()
@@ -147,7 +147,7 @@ def test_a_stopped_policy_stops_the_arm(loop, fault_repeat, row, seconds):
 @pytest.mark.fault("P3", "G5", "K2")
 @pytest.mark.parametrize("kind", ["listen", "call", "big"])
 def test_neighbours_do_not_disturb(loop, kind):
-    heard = len(loop.policy_said)
+    received = len(loop.policy_said)
     loop.be_moving()
     neighbours = [loop.processes.start("tests/ros/faults/busybody.py", kind) for _ in range(1 + (kind == "call"))]
     try:
@@ -164,7 +164,7 @@ def test_neighbours_do_not_disturb(loop, kind):
             os.killpg(neighbour.pid, signal.SIGKILL)
             neighbour.wait()
     loop.goes_on(1.0)
-    assert len(loop.policy_said) > heard
+    assert len(loop.policy_said) > received
 
 
 @pytest.mark.fault("G2")
@@ -222,9 +222,9 @@ def test_the_real_policy_killed_and_started_again_moves_nothing_without_a_reset(
     loop.measure("P1", kill, "SIGKILL of policy_node")
     loop.is_latched()
     loop.restart_policy()
-    heard = len(loop.arm)
+    received = len(loop.arm)
     loop.probe.spin(0.5)
-    assert all(not any(message.velocity) for _, message in loop.arm[heard:])
+    assert all(not any(message.velocity) for _, message in loop.arm[received:])
     loop.reset()
     loop.be_moving()
 

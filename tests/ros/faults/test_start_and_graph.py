@@ -102,10 +102,10 @@ def test_a_motion_is_taken_back_once_and_then_there_is_silence(policy, probe, tm
         meanwhile=sensors.send,
     )
     probe.wait(lambda: still(proposals[-1][1]), "the standstill", meanwhile=sensors.send)
-    heard = len(proposals)
+    received = len(proposals)
     ticks = iter(range(10))
     probe.wait(lambda: next(ticks, None) is None, "time", meanwhile=sensors.send)
-    assert len(proposals) == heard
+    assert len(proposals) == received
     # Never twice in a row: a standstill that is repeated would keep the guard from seeing that nobody drives.
     twists = [still(message) for _, message in proposals]
     assert not any(a and b for a, b in zip(twists, twists[1:]))
@@ -114,15 +114,15 @@ def test_a_motion_is_taken_back_once_and_then_there_is_silence(policy, probe, tm
 @pytest.mark.fault("G2")
 @pytest.mark.parametrize("reliability", [ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE])
 @pytest.mark.parametrize("durability", [DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL])
-def test_sensors_of_every_quality_of_service_are_heard(processes, probe, reliability, durability):
+def test_sensors_of_every_quality_of_service_are_received(processes, probe, reliability, durability):
     quality = QoSProfile(depth=1, reliability=reliability, durability=durability)
     published = probe.node.create_publisher(Image, LEFT.topic, quality)
-    heard = probe.listen(Image, LEFT.topic, CAMERA)
+    received = probe.listen(Image, LEFT.topic, CAMERA)
     states = probe.node.create_publisher(JointState, ROBOT.wire.joint_states.topic, quality)
     joints = probe.listen(JointState, ROBOT.wire.joint_states.topic, STATE_IN)
     picture = message_from_rgb(np.zeros((128, 128, 3), np.uint8), LEFT.frame_id)
     probe.wait(
-        lambda: heard and joints,
+        lambda: received and joints,
         "messages",
         meanwhile=lambda: (published.publish(picture), states.publish(JointState())),
     )
@@ -161,7 +161,7 @@ def test_where_security_is_demanded_a_node_without_keys_does_not_start(tmp_path,
 
 
 def permitted(node: str) -> dict[str, set[str]]:
-    """What the security policy lets a node publish, hear and answer, as full names."""
+    """What the security policy lets a node publish, receive and answer, as full names."""
     profile = next(item for item in ElementTree.parse(SECURITY).iter("profile") if item.get("node") == node)
     place = profile.get("ns")
     found = {"publish": set(), "subscribe": set(), "reply": set(), "request": set()}
@@ -175,7 +175,7 @@ def permitted(node: str) -> dict[str, set[str]]:
 
 
 def doings(graph, node: str) -> dict[str, set[str]]:
-    """What a node of the running graph publishes, hears and answers."""
+    """What a node of the running graph publishes, receives and answers."""
     ask = {
         "publish": graph.get_publisher_names_and_types_by_node,
         "reply": graph.get_service_names_and_types_by_node,

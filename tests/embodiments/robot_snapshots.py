@@ -13,7 +13,7 @@ from gato_ros.embodiments.preflight.robot_snapshot import (
     Joints,
     Pictures,
     Quality,
-    Sighting,
+    RobotSnapshot,
     Status,
     Topic,
 )
@@ -36,7 +36,7 @@ def timing(rate_hz, **changed):
     period_s = 1.0 / rate_hz
     return replace(
         Timing(
-            heard=int(4 * rate_hz),
+            received=int(4 * rate_hz),
             silent_s=0.5 * period_s,
             period_s=period_s,
             age_s=0.005,
@@ -56,7 +56,7 @@ def gripper(opening_m=0.05, effort=(0.0,), name=ROBOT.gripper.joint):
     return joints((name,), (opening_m,), (), effort)
 
 
-def well() -> Sighting:
+def well() -> RobotSnapshot:
     topics = {}
     for sensor in sensors(ROBOT):
         camera = bool(sensor.frame_id)
@@ -75,7 +75,7 @@ def well() -> Sighting:
             (Endpoint(GUARD, kind, LIVELY if policy else Quality()),),
             frame_ids=frozenset({ROBOT.base_frame}) if policy else frozenset(),
         )
-    return Sighting(
+    return RobotSnapshot(
         listened_s=4.0,
         topics=topics,
         nodes=(DOCTOR, DRIVER, GUARD, POLICY),
