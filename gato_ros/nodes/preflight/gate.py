@@ -169,13 +169,13 @@ class Preflight:
 
     def look(self) -> None:
         """Take what has come since the last look; to be called more often than a queue fills, every 10 ms."""
-        for ear in self._inputs:
-            ear.take()
+        for one in self._inputs:
+            one.take()
 
     def close(self) -> None:
         """Hear nothing more."""
-        for ear in self._inputs:
-            ear.close()
+        for one in self._inputs:
+            one.close()
         self._inputs.clear()
 
     @property

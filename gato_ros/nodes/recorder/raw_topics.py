@@ -93,20 +93,22 @@ class RawTopics:
             topic = Topic(full, f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}", role, key)
             self.topics[full] = topic
             # The callback is never called; `listen` takes the messages itself.
-            ear = node.create_subscription(kind, name, lambda data: None, quality, raw=True, callback_group=group)
-            self._inputs.append((ear, topic))
+            subscription = node.create_subscription(
+                kind, name, lambda data: None, quality, raw=True, callback_group=group
+            )
+            self._inputs.append((subscription, topic))
 
     def close(self) -> None:
         """Unsubscribe."""
-        for ear, _ in self._inputs:
-            self._node.destroy_subscription(ear)
+        for subscription, _ in self._inputs:
+            self._node.destroy_subscription(subscription)
 
     def listen(self) -> None:
         """Hand over what the middleware has; of a flood, a part of it, in turn with the others."""
-        for ear, topic in self._inputs:
-            with ear.handle:
+        for subscription, topic in self._inputs:
+            with subscription.handle:
                 for _ in range(MOST_AT_ONCE):
-                    if (taken := ear.handle.take_message(ear.msg_type, True)) is None:
+                    if (taken := subscription.handle.take_message(subscription.msg_type, True)) is None:
                         break
                     self._take(topic, *taken)
 
