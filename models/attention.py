@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -28,7 +29,7 @@ class QueryKeyValue(nnx.Module):
         self.key = Linear(config, config.width, inner)
         self.value = Linear(config, config.width, inner)
 
-    def __call__(self, x: Array) -> list[Float[Array, "... inner"]]:
+    def __call__(self, x: Array) -> Sequence[Float[Array, "... inner"]]:
         return [self.query(x), self.key(x), self.value(x)]
 
 
@@ -38,7 +39,7 @@ class JoinedQueryKeyValue(nnx.Module):
     def __init__(self, config: GatoConfig):
         self.query_key_value = Linear(config, config.width, 3 * config.heads * config.head_size)
 
-    def __call__(self, x: Array) -> list[Float[Array, "... inner"]]:
+    def __call__(self, x: Array) -> Sequence[Float[Array, "... inner"]]:
         return jnp.split(self.query_key_value(x), 3, -1)
 
 

@@ -94,9 +94,9 @@ class Convolution(nnx.Module):
         self.bias = weight(outputs)
 
     def __call__(self, x: Array, padding: tuple[int, int]) -> Float[Array, "..."]:
-        x, kernel = (one.astype(self.config.compute) for one in (x, self.kernel.array))
+        one, kernel = (jnp.asarray(part).astype(self.config.compute) for part in (x, self.kernel.array))
         y = jax.lax.conv_general_dilated(
-            x, kernel, (self.stride, self.stride), [padding, padding], dimension_numbers=("NHWC", "HWIO", "NHWC")
+            one, kernel, (self.stride, self.stride), [padding, padding], dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
         return y.astype(jnp.float32) + self.bias.array
 

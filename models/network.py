@@ -66,7 +66,7 @@ class Gato(nnx.Module):
         `auxiliary_early_layer`."""
         batch, steps = action_ids.shape[:2]
         position_rng, layer_rng = (None, None) if rng is None else jax.random.split(rng)
-        flat = StepTokens(*(jnp.asarray(part).reshape(batch * steps, *part.shape[2:]) for part in tokens))
+        flat = jax.tree.map(lambda part: jnp.asarray(part).reshape(batch * steps, *part.shape[2:]), tokens)
         observation = self.embedding.observation(layout, flat, position_rng)
         actions = self.embedding.actions(jnp.asarray(action_ids).reshape(batch * steps, -1))
         x = jnp.concatenate([observation, actions], 1).reshape(batch, steps * layout.step_tokens, self.config.width)

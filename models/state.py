@@ -114,4 +114,4 @@ def _graph(config: GatoConfig, form: _Form) -> tuple[nnx.GraphDef, dict[str, Pla
 
 
 def _weights(model: Gato) -> dict[Place, Weight]:
-    return dict(nnx.to_flat_state(nnx.split(model)[1]))
+    return {tuple(map(str, place)): weight for place, weight in nnx.to_flat_state(nnx.split(model)[1])}

@@ -11,12 +11,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from gato_ros.models.arrays import Array
-from gato_ros.models.attention import split_heads
+from gato_ros.models.attention import DistanceKeys, KnownDistanceKeys, split_heads
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.network import Gato
 from gato_ros.models.positions import sinusoids
 from gato_ros.models.serving.kv_cache_attention import PositionKeys, attend_slots
-from gato_ros.models.transformer import Block
 
 
 class Memory(NamedTuple):
@@ -37,16 +36,15 @@ def empty(config: GatoConfig, slots: int) -> Memory:
 def position_keys(model: Gato, slots: int) -> tuple[PositionKeys, ...] | None:
     """Per layer the codes of all distances; they depend on weights only. None for a model without positions."""
     config = model.config
-    if config.attention_positions == "none":
-        return None
     codes = sinusoids(np.arange(slots - 1, -1, -1), config.width)
 
-    def of_block(block: Block) -> PositionKeys:
-        once = block.attention.distances(codes).swapaxes(0, 1).astype(config.compute)
+    def projected(distances: DistanceKeys | KnownDistanceKeys) -> PositionKeys:
+        once = jnp.asarray(distances(codes)).swapaxes(0, 1).astype(config.compute)
         # Not in the prefill's bfloat16: XLA would make float32 of all of it in every call, 38 MiB that fault.
         return PositionKeys(once, jnp.concatenate([once, once], 1))
 
-    return tuple(of_block(block) for block in model.transformer.layers)
+    of_layers = (block.attention.distances for block in model.transformer.layers)
+    return tuple(projected(distances) for distances in of_layers if distances is not None) or None
 
 
 def advance(
