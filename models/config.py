@@ -169,6 +169,13 @@ class GatoConfig:
             product *= layer.stride
         return product
 
+    @property
+    def window(self) -> int:
+        """`context_tokens` of a model with a memory; ValueError for one without."""
+        if self.context_tokens is None:
+            raise ValueError("a model of single steps has no attention window")
+        return self.context_tokens
+
     def deployed(self) -> GatoConfig:
         """Without the heads that only shape the features in training."""
         return dataclasses.replace(self, auxiliary=(), auxiliary_early_layer=0, patch_auxiliary=())

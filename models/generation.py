@@ -155,7 +155,7 @@ def _advance(
     """Features of the tokens from `start` on, and the context with them."""
     slots = context.memory.keys[0].shape[1]
     distance = start + jnp.arange(x.shape[1])[:, None] - jnp.arange(slots)[None]
-    mask = (distance >= 0) & (distance < model.config.context_tokens)
+    mask = (distance >= 0) & (distance < model.config.window)
     features, memory = advance(model, context.relative, context.memory, x, start, mask)
     return features, context._replace(memory=memory)
 

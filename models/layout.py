@@ -144,7 +144,7 @@ PATCH_POSITIONS = 128
 
 
 def grid_intervals(
-    resolution: tuple[int, int], grid: tuple[int, int], size: int, origin: tuple[int, int] = (0, 0)
+    resolution: tuple[int, ...], grid: tuple[int, int], size: int, origin: tuple[int, int] = (0, 0)
 ) -> np.ndarray:
     """int32 [patches 2 2], as `TokenLayout.patch_intervals`, of one image.
 
@@ -200,9 +200,9 @@ def token_layout(spec: StepSpec, config: GatoConfig) -> TokenLayout:
 
 def _actions(spec: StepSpec, config: GatoConfig) -> dict[str, Any]:
     """The fields of a layout that say what the action tokens are."""
-    parts = tuple(spec.actions.values())
-    if parts and all(isinstance(part, DiscreteSpec) for part in parts):
-        values = tuple(part.values for part in parts for _ in range(part.size))
+    discrete = [part for part in spec.actions.values() if isinstance(part, DiscreteSpec)]
+    if discrete and len(discrete) == len(spec.actions):
+        values = tuple(part.values for part in discrete for _ in range(part.size))
         if max(values) > config.text_rows:
             raise SetupError(
                 expected=f"text_rows of at least {max(values)} for the actions",
@@ -216,6 +216,7 @@ def _actions(spec: StepSpec, config: GatoConfig) -> dict[str, Any]:
             "action_units": ("1",) * len(values),
             "action_values": values,
         }
+    parts: list[ContinuousSpec] = []
     for key, part in spec.actions.items():
         if not isinstance(part, ContinuousSpec) or not part.bounded:
             raise SetupError(
@@ -223,6 +224,7 @@ def _actions(spec: StepSpec, config: GatoConfig) -> dict[str, Any]:
                 got=f"{key}, {part.kind}",
                 fix="train it in mixed sequences (models/segments.py)",
             )
+        parts.append(part)
     return {
         "action_lower": tuple(v for part in parts for v in part.lower),
         "action_upper": tuple(v for part in parts for v in part.upper),

@@ -84,7 +84,7 @@ class SequenceTokens(NamedTuple):
     """[... length] int32 place in the observation of its time-step, or ACTION, or NOWHERE."""
     predicted: np.ndarray
     """[... length] bool: text and actions, but for what the caller took out."""
-    count: np.ndarray
+    count: np.ndarray  # pyright: ignore[reportIncompatibleMethodOverride]  a field, as the others
     """[...] int32 how many tokens are not padding."""
     patches: np.ndarray
     """[... patches size size 3] uint8, in the order of the sequence."""
@@ -128,7 +128,7 @@ def pack(
         _padded(packed.ids, length, PAD),
         _padded(packed.place, length, NOWHERE),
         _padded(packed.predicted, length, False).astype(bool),
-        np.int32(tokens),
+        np.asarray(tokens, np.int32),
         pixels,
         _padded(packed.patch_tokens, patches, length),
         intervals.astype(np.int32),
@@ -156,7 +156,7 @@ class _Packing:
             self._append([SEPARATOR], [len(self.ids) - first if local else NOWHERE], False)
         for segment in step.action:
             ids = self._ids(segment, action=True)
-            self._append(ids, [ACTION] * len(ids), segment.predicted)
+            self._append(ids, [ACTION] * len(ids), not isinstance(segment, Image) and segment.predicted)
 
     def _append(self, ids: list[int], place: list[int], predicted: bool) -> None:
         self.ids += ids

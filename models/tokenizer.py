@@ -6,7 +6,7 @@ The same function serves the robot and the recorded data.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,15 +17,18 @@ from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.layout import BINS, CONTINUOUS_START, LayoutItem, TokenLayout
 from gato_ros.models.vocabulary import known_vocabulary
 
+if TYPE_CHECKING:
+    from gato_ros.models.arrays import Array
+
 MU, M = 100.0, 256.0
 
 
 class StepTokens(NamedTuple):
     """The observation of one or many control steps."""
 
-    patches: np.ndarray
+    patches: Array
     """[... patches size size 3] uint8 pixels (or float on the same 0..255 scale), raster order, images by key."""
-    ids: np.ndarray
+    ids: Array
     """[... values] int32 ids of the continuous, discrete and text observations, in token order."""
 
 
@@ -90,7 +93,7 @@ def tokenize(layout: TokenLayout, values: Mapping[str, np.ndarray]) -> StepToken
             ids.append(text_ids(layout, item, value))
         else:
             ids.append(value.astype(np.int32))
-    size = layout.patch_size
+    size, leading = layout.patch_size, leading or ()
     return StepTokens(
         np.concatenate(patches, -4) if patches else np.zeros((*leading, 0, size, size, 3), np.uint8),
         np.concatenate(ids, -1).astype(np.int32) if ids else np.zeros((*leading, 0), np.int32),
@@ -102,6 +105,8 @@ def text_ids(layout: TokenLayout, item: LayoutItem, value: np.ndarray) -> np.nda
 
     Filled with the end piece and not with PAD: all text ids lie below 32000.
     """
+    if layout.vocabulary is None:
+        raise ValueError(f"{item.key} is a text, and the layout names no vocabulary")
     vocabulary = known_vocabulary(layout.vocabulary)
     if vocabulary.pieces > item.values:
         raise SetupError(

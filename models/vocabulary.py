@@ -123,7 +123,9 @@ def _spelled(piece, kinds) -> bytes:
 
 def _parsed(content: bytes, where: str):
     from google.protobuf.message import DecodeError
-    from sentencepiece.sentencepiece_model_pb2 import ModelProto
+
+    # protobuf makes the class when the module is loaded.
+    from sentencepiece.sentencepiece_model_pb2 import ModelProto  # pyright: ignore[reportAttributeAccessIssue]
 
     model = ModelProto()
     try:
@@ -167,7 +169,7 @@ def load_vocabulary(path: str | Path | None = None) -> Vocabulary:
 @functools.cache
 def _published() -> Vocabulary:
     try:
-        path = Path(importlib.metadata.distribution(PUBLISHED_PACKAGE).locate_file(PUBLISHED_FILE))
+        path = Path(str(importlib.metadata.distribution(PUBLISHED_PACKAGE).locate_file(PUBLISHED_FILE)))
     except importlib.metadata.PackageNotFoundError:
         path = None
     install = f"pip install --no-deps {PUBLISHED_PACKAGE}=={PUBLISHED_VERSION}"

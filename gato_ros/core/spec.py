@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import ClassVar, Union
+from typing import ClassVar, Literal, Union
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class ImageSpec:
     """[px]"""
     width: int
     """[px]"""
-    kind: ClassVar[str] = "image"
+    kind: ClassVar[Literal["image"]] = "image"
 
     def __post_init__(self) -> None:
         _require(self.height > 0 and self.width > 0, "an image of at least one pixel", f"{self.height} x {self.width}")
@@ -61,7 +61,7 @@ class ContinuousSpec:
     """One for each value; "1" for a number without a unit."""
     binary: bool = False
     """Of an action: each value is one of its two bounds, and the nearer one is taken."""
-    kind: ClassVar[str] = "continuous"
+    kind: ClassVar[Literal["continuous"]] = "continuous"
 
     def __post_init__(self) -> None:
         sizes = (len(self.lower), len(self.upper), len(self.units))
@@ -96,7 +96,7 @@ class DiscreteSpec:
 
     values: int
     size: int = 1
-    kind: ClassVar[str] = "discrete"
+    kind: ClassVar[Literal["discrete"]] = "discrete"
 
     def __post_init__(self) -> None:
         _require(2 <= self.values <= LARGEST_DISCRETE, f"2 to {LARGEST_DISCRETE} discrete values", self.values)
@@ -121,7 +121,7 @@ class TextSpec:
     """Room for the bytes."""
     tokens: int
     """It always takes so many tokens: a step has one length."""
-    kind: ClassVar[str] = "text"
+    kind: ClassVar[Literal["text"]] = "text"
 
     def __post_init__(self) -> None:
         _require(self.size_bytes > 0 and self.tokens > 0, "room for a text", f"{self.size_bytes} B, {self.tokens}")

@@ -34,7 +34,7 @@ class RecomputedStep:
                 config, action_decoding="autoregressive", step_attention="causal", context_tokens=layout.step_tokens
             )
         self._params, self._layout = params, layout
-        self.steps = config.context_tokens // layout.step_tokens
+        self.steps = config.window // layout.step_tokens
         """Whole control steps that the context holds."""
 
         def next_action(params: Parameters, tokens: StepTokens, action_ids: Any, index: Any) -> Any:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gato_ros.models.arrays import Array
 from gato_ros.models.attention import split_heads
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import forward_step
@@ -30,7 +31,7 @@ class Chosen(NamedTuple):
     finite if any logit is not. One array: each copy from the device costs a wait."""
 
 
-def _confidence(layout: TokenLayout, logits: jax.Array, ids: jax.Array) -> jax.Array:
+def _confidence(layout: TokenLayout, logits: Array, ids: Array) -> jax.Array:
     # Not top_k: it sorts, which on a CPU costs more than the whole transformer.
     best = logits.max(-1)
     others = jnp.where(jnp.arange(logits.shape[-1]) == logits.argmax(-1)[..., None], -jnp.inf, logits)
@@ -104,9 +105,11 @@ class Streaming:
         if self._compiled is None:
 
             def step(*arguments: Any) -> tuple:
-                *inputs, rng, tick, likeliest = arguments
+                params, relative, memory, tokens, last, place, rng, tick, likeliest = arguments
                 rng = jax.random.fold_in(rng, tick)
-                output, memory = streaming.stream_step(*inputs, rng, likeliest, config=config, layout=layout)
+                output, memory = streaming.stream_step(
+                    params, relative, memory, tokens, last, place, rng, likeliest, config=config, layout=layout
+                )
                 return Chosen(output.action_ids, _confidence(layout, output.logits, output.action_ids)), memory
 
             self.compilations += 1

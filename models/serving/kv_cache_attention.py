@@ -84,8 +84,8 @@ def _mix(config: GatoConfig, mask: Array, start: Any, heads: tuple) -> Float[Arr
     content, biased, keys, values, codes = heads
     if config.attention == "fused":
         added = None if codes is None else _relative_scores(config, start, biased, codes, keys.shape[1])[None]
-        lengths_first = (x.swapaxes(0, 1)[None] for x in (content, keys, values))
-        return fused(config, *lengths_first, mask, added)[0].swapaxes(0, 1)
+        queries, memory, weighted = (x.swapaxes(0, 1)[None] for x in (content, keys, values))
+        return fused(config, queries, memory, weighted, mask, added)[0].swapaxes(0, 1)
     scores = einsum(config, "hqs,hks->hqk", content, keys)
     if codes is not None:
         scores = scores + _relative_scores(config, start, biased, codes, keys.shape[1])

@@ -59,7 +59,7 @@ class GatoPolicy:
         """Actions so far; what is drawn at a temperature above 0 depends on it."""
         deployed = {name: value for name, value in params.items() if name != "auxiliary"}
         self._rng = jax.random.key(seed)
-        kind = OnePass if config.action_decoding == "one_pass" else Streaming
+        kind: type[OnePass | Streaming] = OnePass if config.action_decoding == "one_pass" else Streaming
         self._params = jax.device_put(deployed)
         self._step = kind(self._params, config, self.layout)
         remembers = config.context_tokens is not None
@@ -68,9 +68,9 @@ class GatoPolicy:
             digest,
             remembers,
             # The longest prompt fills the window.
-            config.context_tokens // per_step if takes_prompts and remembers else 0,
+            config.window // per_step if takes_prompts and remembers else 0,
             # Each layer reaches one window further.
-            -(-config.layers * config.context_tokens // per_step) + 1 if remembers else 0,
+            -(-config.layers * config.window // per_step) + 1 if remembers else 0,
         )
         self._prompt: Prompt | None = None
         self._prompted: Any = None
@@ -115,9 +115,15 @@ class GatoPolicy:
             steps = self.check_prompt(prompt)
             self._step.reset()
             for tokens, action_ids in steps:
-                self._step.absorb(tokens, action_ids)
-            self._prompt, self._prompted = prompt, self._step.snapshot()
-        self._step.restore(self._prompted)
+                self._memory.absorb(tokens, action_ids)
+            self._prompt, self._prompted = prompt, self._memory.snapshot()
+        self._memory.restore(self._prompted)
+
+    @property
+    def _memory(self) -> Streaming:
+        if not isinstance(self._step, Streaming):
+            raise ValueError("a policy of single steps remembers nothing")
+        return self._step
 
     @property
     def compilations(self) -> int:
@@ -135,11 +141,11 @@ class GatoPolicy:
         again, exactly.
         """
         self._step.reset()
-        self._step.begin_at(step)
+        self._memory.begin_at(step)
 
     def absorb(self, tokens: StepTokens, action_ids: np.ndarray) -> None:
         """Remember a step whose actions are given."""
-        self._step.absorb(tokens, np.asarray(action_ids, np.int32))
+        self._memory.absorb(tokens, np.asarray(action_ids, np.int32))
 
     def check_prompt(self, prompt: Prompt) -> list[tuple[StepTokens, np.ndarray]]:
         """The tokens and action ids of each step of a prompt.
@@ -184,8 +190,8 @@ class GatoPolicy:
         tokens = tokenize(self.layout, zeros)
         self._step.run(tokens, self._rng, np.uint32(0))
         if self.info.prompt_steps:
-            self._step.absorb(tokens, np.full(self.layout.actions, self.layout.action_start, np.int32))
-            self._step.restore(self._step.snapshot())
+            self._memory.absorb(tokens, np.full(self.layout.actions, self.layout.action_start, np.int32))
+            self._memory.restore(self._memory.snapshot())
         self._step.reset()
         if self._golden is not None:
             check_machine(self, self._golden, self._precision)

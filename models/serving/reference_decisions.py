@@ -84,6 +84,7 @@ def golden_decisions(policy: GatoPolicy) -> list[dict[str, Any]]:
 def _decision(policy: GatoPolicy, tokens: StepTokens) -> dict[str, Any]:
     decided = policy.act_on_tokens(tokens, likeliest=True)
     trace = decided.trace
+    assert trace is not None  # of tokens there always is one
     return {
         "patches_crc32": zlib.crc32(np.ascontiguousarray(tokens.patches).tobytes()),
         "ids": tokens.ids.tolist(),

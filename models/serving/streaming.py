@@ -41,7 +41,7 @@ def ring_slots(config: GatoConfig, layout: TokenLayout) -> int:
     At least window + chunk - 1: with fewer, a chunk overwrites keys that its own first tokens still see.
     """
     chunk = layout.observation_tokens + 2
-    return -(-(config.context_tokens + chunk - 1) // layout.step_tokens) * layout.step_tokens
+    return -(-(config.window + chunk - 1) // layout.step_tokens) * layout.step_tokens
 
 
 def relative_keys(params: Parameters, config: GatoConfig, layout: TokenLayout) -> tuple[PositionKeys, ...] | None:
@@ -188,5 +188,5 @@ def _advance(
     index = jnp.arange(length)[:, None]
     distance = start + index - jnp.arange(slots)[None]
     distance = jnp.where(distance < 0, distance + slots, distance)
-    mask = (distance < model.config.context_tokens) & (distance < filled + index)
+    mask = (distance < model.config.window) & (distance < filled + index)
     return advance(model, relative, memory, x, start, mask)

@@ -28,7 +28,7 @@ class TargetTruth:
     def targets(self, rows: np.ndarray, mirrored: np.ndarray | None = None) -> AuxiliaryTargets:
         """Of the frames of `rows` [batch]."""
         tiles = self.tiles[rows]
-        known = np.isfinite(tiles).all(1)
+        known = np.all(np.isfinite(tiles), axis=1)
         tiles = np.where(known[:, None], tiles, 0.0).astype(np.float32)
         row, column = np.divmod(np.arange(TILES**2), TILES)
         across, ahead = column - TILES // 2, TILES - 1 - row
