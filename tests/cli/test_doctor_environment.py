@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gato_ros.cli.doctor import _guarded, _weights
+from gato_ros.nodes.preflight.machine import guarded, weights
 from tests.cli.test_doctor import gato_ros
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,14 +46,14 @@ def test_another_numpy_in_front_is_rows_that_name_the_variable(tmp_path, monkeyp
     (tmp_path / "numpy").mkdir()
     (tmp_path / "numpy" / "__init__.py").write_text("raise RuntimeError('numpy of another Python')")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
-    (row,) = _weights()
+    (row,) = weights()
     assert row.state == "missing" and "numpy of another Python" in row.found and "PYTHONPATH=" in row.fix
 
 
 def test_a_flag_that_ends_jaxs_process_is_a_row(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--nonsense")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    (row,) = _weights()
+    (row,) = weights()
     assert row.state == "missing" and "--nonsense" in row.found and "unset XLA_FLAGS=--nonsense" in row.fix
 
 
@@ -65,10 +65,10 @@ def test_a_middleware_that_is_none_is_a_row_of_the_robots_table(tmp_path):
 
 def test_a_check_that_fails_is_a_row_and_the_rows_before_it_stay():
     def check():
-        yield from _guarded("first", list)
+        yield from guarded("first", list)
         raise AssertionError("of\nseveral lines")
 
-    (row,) = _guarded("second", check)
+    (row,) = guarded("second", check)
     assert (row.what, row.state, row.found) == ("second", "missing", "AssertionError: of several lines")
 
 

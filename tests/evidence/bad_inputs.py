@@ -33,7 +33,7 @@ from tests.evidence.bad_input_cases import Case, cases
 from tests.evidence.bad_input_scene import SUBSTITUTES, copy_scene, make_scene
 
 MODULES = [
-    "cli.doctor_robot",
+    "nodes.preflight.robot_check",
     "evaluation.plan",
     "evaluation.reports.report",
     "evaluation.reports.failure_video",

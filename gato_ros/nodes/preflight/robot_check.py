@@ -1,4 +1,4 @@
-"""`doctor --robot`: whether a running robot is ready to move."""
+"""Whether a running robot is ready to move: listen, look at its weights, judge."""
 
 from __future__ import annotations
 
@@ -6,35 +6,38 @@ import shutil
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gato_ros.cli.doctor import one_line, ros_fault, suspects
 from gato_ros.core.check_result import Finding, red
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.preflight.judge import PARTS, judge
+from gato_ros.nodes.preflight.environment import one_line, ros_fault, suspects
+from gato_ros.nodes.preflight.robot_look import RobotLook
 
 if TYPE_CHECKING:
-    from gato_ros.cli.doctor import Options
     from gato_ros.embodiments.preflight.robot_snapshot import RobotSnapshot
     from gato_ros.nodes.preflight.doctor_client import DoctorClient
 
 POLICY_PARAMETER = "policy"
 
 
-def examine(options: Options) -> dict:
-    """Listen, judge, print a table; `ok` when all is green (or yellow, where that is accepted)."""
-    parts = _parts(options)
-    robot = load_embodiment(options.embodiment)
-    if options.policy not in ("", "hold"):
+def examine_robot(look: RobotLook) -> dict[str, Any]:
+    """Listen and judge; `ok` when all is green (or yellow, where that is accepted).
+
+    Raises:
+        SetupError: a contract, a policy or a part that is none.
+    """
+    parts = _parts(look)
+    robot = load_embodiment(look.embodiment)
+    if look.policy not in ("", "hold"):
         from gato_ros.evaluation.policy_source import weights_folder
 
-        weights_folder(options.policy)  # a name that is none is the user's to mend, and no finding
-    namespace = options.namespace or robot.wire.namespace
-    findings, listened_s = _look(options, robot, namespace, parts)
+        weights_folder(look.policy)  # a name that is none is the user's to mend, and no finding
+    namespace = look.namespace or robot.wire.namespace
+    findings, listened_s = _listen(look, robot, namespace, parts)
     levels = Counter(finding.level for finding in findings)
-    print_table(findings, f"{robot.name} in /{namespace.strip('/')}, listened for {listened_s:.1f} s")
-    ok = not levels["red"] and (options.accept_yellow or not levels["yellow"])
+    ok = not levels["red"] and (look.accept_yellow or not levels["yellow"])
     return {
         "ok": ok,
         "namespace": namespace,
@@ -47,7 +50,7 @@ def examine(options: Options) -> dict:
     }
 
 
-def _look(options: Options, robot: Embodiment, namespace: str, parts: set[str]) -> tuple[list[Finding], float]:
+def _listen(look: RobotLook, robot: Embodiment, namespace: str, parts: set[str]) -> tuple[list[Finding], float]:
     """The rows, and for how long was listened [s]; where nothing can be listened to, why not is the row."""
     if fault := ros_fault():
         fix = suspects("ROS") or "run `doctor` without --robot: it says what is missing"
@@ -55,9 +58,9 @@ def _look(options: Options, robot: Embodiment, namespace: str, parts: set[str]) 
     try:
         from gato_ros.nodes.preflight.doctor_client import DoctorClient
 
-        with DoctorClient(robot, namespace, options.seconds) as client:
-            client.wait(parts, options.patience)
-            seen = _sighting(options, robot, client, parts)
+        with DoctorClient(robot, namespace, look.seconds) as client:
+            client.wait(parts, look.patience)
+            seen = _snapshot(look, robot, client, parts)
         return judge(robot, seen, parts), seen.listened_s
     except SetupError:
         raise
@@ -65,25 +68,25 @@ def _look(options: Options, robot: Embodiment, namespace: str, parts: set[str]) 
         return [red("the look itself", one_line(error), suspects("ROS", "JAX") or "this is a fault of ours")], 0.0
 
 
-def _parts(options: Options) -> set[str]:
-    for name in options.without:
+def _parts(look: RobotLook) -> set[str]:
+    for name in look.without:
         if name not in PARTS:
             raise unknown_name("a part for --without", name, PARTS)
-    return set(PARTS) - set(options.without)
+    return set(PARTS) - set(look.without)
 
 
-def _sighting(options: Options, robot: Embodiment, client: DoctorClient, parts: set[str]) -> RobotSnapshot:
-    name = options.policy or next(iter(client.parameters(POLICY_PARAMETER).values()), "") if "policy" in parts else ""
+def _snapshot(look: RobotLook, robot: Embodiment, client: DoctorClient, parts: set[str]) -> RobotSnapshot:
+    name = look.policy or next(iter(client.parameters(POLICY_PARAMETER).values()), "") if "policy" in parts else ""
     keys, weights = _weights(name, robot)
-    seen = client.listen(options.seconds, keys)
+    seen = client.listen(look.seconds, keys)
     took = seen.policy.values.get("act_ms_p99") if seen.policy else None
     seen = replace(
         seen,
         weights=weights,
-        disk=_disk(options.recordings),
-        act_ms_p99=float(took) if took else _timed(options.policy, robot, weights),
+        disk=_disk(look.recordings),
+        act_ms_p99=float(took) if took else _timed(look.policy, robot, weights),
     )
-    return replace(seen, nudge=client.nudge()) if options.nudge_gripper else seen
+    return replace(seen, nudge=client.nudge()) if look.nudge_gripper else seen
 
 
 def _weights(name: str, robot: Embodiment) -> tuple[tuple[str, ...] | None, tuple[str, str] | None]:
@@ -123,17 +126,3 @@ def _timed(name: str, robot: Embodiment, weights: tuple[str, str] | None) -> flo
 def _disk(folder: Path) -> tuple[str, float]:
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     return str(folder), shutil.disk_usage(there).free / 2**20
-
-
-def print_table(findings: list[Finding], title: str) -> None:
-    """The findings, in the order in which they were made."""
-    from rich.table import Table
-
-    from gato_ros.evaluation.console import make_console
-
-    table = Table(title=title, show_edge=False)
-    for name in ("", "what", "found", "what to do"):
-        table.add_column(name, overflow="fold")  # a topic that is cut off cannot be searched for
-    for finding in findings:
-        table.add_row(f"[{finding.level}]{finding.level}[/]", finding.what, finding.found, finding.fix)
-    make_console().print(table)
