@@ -25,7 +25,7 @@ command goes on from there.
 
 from __future__ import annotations
 
-from gato_ros.evaluation.evaluate import Evaluation as Options
 from gato_ros.evaluation.evaluate import evaluate_policy as run
+from gato_ros.evaluation.settings import Evaluation as Options
 
 __all__ = ["Options", "run"]

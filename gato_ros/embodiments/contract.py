@@ -30,7 +30,7 @@ from gato_ros.embodiments.channels import (
     source_of,
 )
 from gato_ros.embodiments.guard_bounds import GuardBounds
-from gato_ros.embodiments.policy_contract import policy_contract
+from gato_ros.embodiments.policy_contract import policy_contract, tool_chain
 from gato_ros.embodiments.simulation import Simulation
 from gato_ros.embodiments.step_spec import step_spec
 from gato_ros.embodiments.urdf_parts import attribute, child_of, joints_of
@@ -209,7 +209,9 @@ class Embodiment(Strict):
 
     def policy_contract(self, observation_keys: Iterable[str]) -> dict[str, Any]:
         """What this robot and weights that read these keys must agree on; SetupError for an unknown key."""
-        return policy_contract(self, observation_keys)
+        channels = {key: self.channel(key) for key in sorted(observation_keys)}
+        tool = tool_chain(self.urdf_path, self.base_frame, self.tool_frame)
+        return policy_contract(self.control_rate_hz, channels, self.actions.model_dump(mode="json"), tool)
 
     @cached_property
     def observation_keys(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from gato_ros.evaluation.partial_result import PartialResult
 if TYPE_CHECKING:
     from gato_ros.core.policy import Policy
     from gato_ros.embodiments import Embodiment
-    from gato_ros.evaluation.evaluate import Evaluation
+    from gato_ros.evaluation.settings import Evaluation
 
 ALL = "all"
 TRIPLETS = "triplets"

@@ -23,7 +23,7 @@ from std_srvs.srv import Trigger
 from gato_ros.core.check_result import Finding
 from gato_ros.core.errors import SetupError
 from gato_ros.data import messages
-from gato_ros.data.episodes.recovery import partial_paths, recover_partial, set_aside
+from gato_ros.data.episodes.recovery import recover_all
 from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import load_embodiment
@@ -79,7 +79,9 @@ class RecorderNode:
             raise SetupError(
                 expected=f"a folder for recordings at {self._folder}", got=str(error), fix="set the parameter `folder`"
             ) from None
-        self._recovered = self._recover()
+        self._recovered = recover_all(self._folder)
+        for line in self._recovered:
+            node.get_logger().warning(line)
         self._simulated_time = node.get_parameter("use_sim_time").value
         self._received: list[tuple[Topic, Kept, int]] = []
         self._sensors = SensorWatch(node, robot)
@@ -131,21 +133,6 @@ class RecorderNode:
             return response
 
         return respond
-
-    def _recover(self) -> list[str]:
-        """Make episodes of what a killed recorder left in the folder; what became of each."""
-        found = []
-        for path in partial_paths(self._folder):
-            try:
-                found.append(f"{recover_partial(path).name}: recovered")
-            except SetupError as error:
-                if "being written" in error.got:
-                    continue  # another recorder's
-                found.append(f"{path.name}: {error.got}; kept in {set_aside(path)}")
-            except OSError as error:
-                found.append(f"{path.name}: not recovered: {error}")
-            self._node.get_logger().warning(found[-1])
-        return found
 
     def _receive(self, topic: Topic, kept: Kept) -> None:
         self._known.add(topic.name)

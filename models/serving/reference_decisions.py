@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from gato_ros.core.contract import Contract
+from gato_ros.core.decision import Decision
 from gato_ros.core.errors import SetupError
 from gato_ros.core.spec import StepSpec
+from gato_ros.models.layout import TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize
-
-if TYPE_CHECKING:
-    from gato_ros.models.serving.policy import GatoPolicy
 
 OBSERVATIONS = 4
 """One after another: a memory is looked at as well."""
@@ -70,7 +70,20 @@ def _pseudo_random(size: int, seed: int) -> np.ndarray:
     return (mixed >> np.uint64(64 - BITS)).astype(np.int64)
 
 
-def golden_decisions(policy: GatoPolicy) -> list[dict[str, Any]]:
+class TokenPolicy(Protocol):
+    """What decides on tokens: a `GatoPolicy`, which itself asks for `check_machine`."""
+
+    layout: TokenLayout
+    contract: Contract
+    observation_keys: tuple[str, ...]
+    ticks: int
+
+    def reset(self) -> None: ...
+
+    def act_on_tokens(self, tokens: StepTokens, likeliest: bool = False) -> Decision: ...
+
+
+def golden_decisions(policy: TokenPolicy) -> list[dict[str, Any]]:
     """What the policy makes of the golden observations, in order from a reset, ready for JSON."""
     policy.reset()
     found = []
@@ -81,7 +94,7 @@ def golden_decisions(policy: GatoPolicy) -> list[dict[str, Any]]:
     return found
 
 
-def _decision(policy: GatoPolicy, tokens: StepTokens) -> dict[str, Any]:
+def _decision(policy: TokenPolicy, tokens: StepTokens) -> dict[str, Any]:
     decided = policy.act_on_tokens(tokens, likeliest=True)
     trace = decided.trace
     assert trace is not None  # of tokens there always is one
@@ -104,7 +117,7 @@ def distance(sealed: list[dict[str, Any]], here: list[dict[str, Any]]) -> float:
     )
 
 
-def check_machine(policy: GatoPolicy, sealed: list[dict[str, Any]], precision: str) -> None:
+def check_machine(policy: TokenPolicy, sealed: list[dict[str, Any]], precision: str) -> None:
     """Have a compiled policy decide again; SetupError as of `check_golden`, or where it cannot decide at all."""
     ticks = policy.ticks
     try:

@@ -25,6 +25,21 @@ def partial_paths(folder: Path) -> list[Path]:
     return sorted((Path(folder) / PARTIAL).glob(f"*{SUFFIX}"))
 
 
+def recover_all(folder: Path) -> list[str]:
+    """Make episodes of what killed writers left in a folder; a line for each file says what became of it."""
+    found = []
+    for path in partial_paths(folder):
+        try:
+            found.append(f"{recover_partial(path).name}: recovered")
+        except SetupError as error:
+            if "being written" in error.got:
+                continue  # another recorder's
+            found.append(f"{path.name}: {error.got}; kept in {set_aside(path)}")
+        except OSError as error:
+            found.append(f"{path.name}: not recovered: {error}")
+    return found
+
+
 def recover_partial(path: Path) -> Path:
     """The episode that a cut or unfinished file holds, under its name in its folder; its outcome says `recovered`.
 

@@ -16,7 +16,7 @@ from gato_ros.data.data_digest import files_digest
 from gato_ros.evaluation.policy_source import WEIGHTS_FILE
 
 if TYPE_CHECKING:
-    from gato_ros.evaluation.evaluate import Evaluation
+    from gato_ros.evaluation.settings import Evaluation
     from gato_ros.evaluation.studies.settings import Study
 
 CELL, TRAINED, EVALUATED = "cell.json", "train.json", "evaluate.json"

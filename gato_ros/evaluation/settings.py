@@ -1,0 +1,63 @@
+"""What an evaluation is asked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gato_ros.core.bounds import Clips, CountOrNone, Episodes, Processes, Seed
+from gato_ros.evaluation.option_checks import OutFile, OutFolder
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Which policy, on what."""
+
+    policy: str = "expert"
+    """`expert` (scripted, sees ground truth), `hold` (in another domain `random`), a folder with weights, or the name
+    of shipped ones."""
+    domain: str = "rgb_stacking"
+    """rgb_stacking (the robot), or babyai (`pip install minigrid`), of which only --policy, --task, --episodes, --seed,
+    --workers and --quiet count."""
+    set: str = "cubes"
+    """Object set: cubes, triplet1 .. triplet5, train; triplets (the five one after another), or all (all seven)."""
+    task: str = "red_on_blue"
+    """What to stack on what: red_on_blue or blue_on_green."""
+    embodiment: str = "sawyer_rgb_stacking"
+    """Name or path of the contract; sawyer_rgb_stacking_told tells the policy the task in words."""
+    episodes: Episodes = 100
+    """Episodes of each set. The 95 % interval of 100 is about 20 points wide, of 400 about 10."""
+    seed: Seed = 900_000
+    """Seed of the first episode; the next ones count up. Policies never train on 900000 and above."""
+    perturb: str | None = None
+    """Disturb the world: camera_shift, light, colour, latency, dropped_frames, action_noise or physics; all runs
+    the plain world first and then each. Every episode gets the full magnitude; only its direction is chance."""
+    level: Literal["low", "medium", "high"] = "medium"
+    """How much: medium is camera_shift 5 mm and half a degree, light and colour well away from plain, latency 50 ms,
+    every fifth frame dropped, action_noise a tenth of the range, friction 1.3 and mass 1.5 times more or less. low is
+    half and high is twice of that (a delay in whole ticks of 50 ms: never less than one)."""
+    prompt: Path | None = None
+    """Also measure after prompts from this episode, or from those of this folder."""
+    against: Path | None = None
+    """Compare with this result, episode by episode, on the seeds and sets that both have."""
+    result: Path | None = None
+    """Run nothing: compare this result with the one of --against. Options on what to run are not read."""
+    video: OutFolder | None = None
+    """Film failed episodes again into this folder: failures.mp4 (both cameras of each, side by side) and
+    failures.png (how they ended)."""
+    video_episodes: Clips = 12
+    """At most so many, of as many kinds of failure as there are."""
+    report: OutFile | None = None
+    """Write all this as one HTML page, which needs no file beside it; works with --result, too."""
+    report_videos: CountOrNone = 4
+    """Successes to film for the page, and as many failures."""
+    workers: Processes = os.cpu_count() or 1
+    """Processes."""
+    compilation_cache: str = ""
+    """Folder for compiled code, `off`, or nothing: the user's cache."""
+    quiet: bool = False
+    """No progress bar and no table."""
+    json: Path | None = None
+    """Write the result here as JSON, every episode's outcome included."""
