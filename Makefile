@@ -157,10 +157,11 @@ doctor-starts: venv  ## 20 clean starts of the loop: the doctor's false alarms; 
 hooks: venv  ## pre-commit hooks for this clone: ruff, layout, import contracts, file ends, large files
 	@$(VENV)/bin/pre-commit install
 
-lint: venv  ## style, layout and layering
+lint: venv  ## style, layout, layering and types
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check --quiet || { echo "run $(VENV)/bin/ruff format" >&2; exit 1; }
 	@$(VENV)/bin/lint-imports --no-logo
+	@$(VENV)/bin/basedpyright --pythonpath $(VENV)/bin/python
 
 test: lint  ## lint, then all tests
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)

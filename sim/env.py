@@ -92,7 +92,9 @@ class RgbStackingEnv(gymnasium.Env):
         # Ranges of the contract are for encoding; a reading may leave them.
         return gymnasium.spaces.Box(-np.inf, np.inf, channel.shape, np.float32)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         self.start(seed)
         return self._values(), self._info()
 
@@ -121,7 +123,7 @@ class RgbStackingEnv(gymnasium.Env):
         self._twist = np.zeros(4)
         self._progress = Progress(self.world.prop(self.wanted.top).position[2])
 
-    def step(self, action: np.ndarray):
+    def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         action = np.asarray(action, np.float64)
         if action.shape != (5,) or not np.isfinite(action).all():
             raise ValueError(f"an action is 5 finite numbers (vx vy vz wz opening), got {action}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class SetupError(Exception):
@@ -16,7 +16,7 @@ class SetupError(Exception):
         self.expected, self.got, self.fix = expected, got, fix
         super().__init__(f"expected {expected}; got {got}; {fix}")
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[[str, str, str], SetupError], tuple[str, str, str]]:
         # Keyword-only arguments do not survive the default: a worker process could not send the error home.
         return _restored, (self.expected, self.got, self.fix)
 

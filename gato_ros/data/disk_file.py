@@ -95,7 +95,7 @@ class DiskFile(io.RawIOBase):
             self._file.close()
         super().close()
 
-    def __exit__(self, kind, *error) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self.close()
         if kind is None:
             self.check()

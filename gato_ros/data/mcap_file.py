@@ -153,7 +153,7 @@ class McapFile:
         return self._partial
 
 
-def lock(file) -> bool:
+def lock(file: IO[bytes]) -> bool:
     """Claim an open file until it is closed or its process is gone; False if another process has it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

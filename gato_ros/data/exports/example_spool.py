@@ -32,7 +32,7 @@ class ExampleSpool:
     def __enter__(self) -> ExampleSpool:
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         self._open.close()
 
     def add(self, name: str, value: bytes) -> None:

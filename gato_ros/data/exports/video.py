@@ -88,7 +88,7 @@ class Film:
     def __enter__(self) -> Film:
         return self
 
-    def __exit__(self, kind, *error) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if kind is None:
             self.close()
         elif self._ffmpeg is not None:

@@ -66,7 +66,9 @@ class BabyAiEnv(gymnasium.Env):
         """minigrid's own environment: what its bot looks at."""
         return self._env.unwrapped
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Begin the episode of that seed."""
         super().reset(seed=seed)
         with contextlib.redirect_stdout(io.StringIO()):  # it prints what it draws again
@@ -91,7 +93,9 @@ class BabyAiEnv(gymnasium.Env):
             tiles[place] = thing is not None and (thing.color, thing.type) == wanted
         return tiles
 
-    def step(self, action: SupportsFloat | np.ndarray):
+    def step(
+        self, action: SupportsFloat | np.ndarray
+    ) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """One move; ValueError for what is none."""
         reward, terminated, truncated, info = self._move(np.asarray(action, np.float64).reshape(-1))
         return dict(self.observe().values), reward, terminated, truncated, info

@@ -60,7 +60,7 @@ class DoctorClient:
     def __enter__(self) -> DoctorClient:
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._node.destroy_node()
         rclpy.try_shutdown()
 

@@ -54,7 +54,7 @@ class LoopClient:
     def __enter__(self):
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._node.destroy_node()
         rclpy.try_shutdown()
 

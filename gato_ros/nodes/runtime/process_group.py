@@ -51,7 +51,7 @@ class Children:
             raise
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
     def _log(self, name: str) -> Path:
