@@ -56,7 +56,7 @@ MODULES = [
     "sim.env",
     "sim.expert",
     "training.loop",
-    "training.recipe",
+    "domains.rgb_stacking.recipe",
 ]
 """Beside the verbs: what they import when they run."""
 BEGAN_WORK = 99
