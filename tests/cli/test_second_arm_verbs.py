@@ -29,9 +29,15 @@ def trained(tmp_path_factory):
     collect.run(
         collect.Options(data, embodiment=PANDA, episodes=1, seed=3, workers=1, image_share=0.05, keep_failures=True)
     )
-    collect.run(collect.Options(data, "snapshots", embodiment=PANDA, episodes=1, workers=1, per_scene=8))
+    collect.run(collect.Options(data, kind="snapshots", embodiment=PANDA, episodes=1, workers=1, per_scene=8))
     result = train.run(
-        train.Options((data,), out, "debug_one_pass", PANDA, training=TrainingConfig(steps=2, batch=4, mirror=True))
+        train.Options(
+            (data,),
+            out,
+            preset="debug_one_pass",
+            embodiment=PANDA,
+            training=TrainingConfig(steps=2, batch=4, mirror=True),
+        )
     )
     assert result["steps"] == 2
     return data, out / "last"
@@ -58,7 +64,7 @@ def test_its_policy_is_evaluated_with_it_and_refused_for_the_other(trained):
 
 def test_its_demonstrations_teach_no_other_arm(trained, tmp_path):
     with pytest.raises(SetupError, match=f"episodes of sawyer_rgb_stacking.*--embodiment {PANDA}"):
-        train.run(train.Options((trained[0],), tmp_path / "run", "debug"))
+        train.run(train.Options((trained[0],), tmp_path / "run", preset="debug"))
     assert not (tmp_path / "run").exists()
 
 
