@@ -15,7 +15,7 @@ from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.loss import masked_cross_entropy
-from gato_ros.models.network import Output
+from gato_ros.models.modules.network import Output
 from gato_ros.models.parameters import Parameters, count_parameters, init, parameter_shapes
 from gato_ros.models.state import merge
 from gato_ros.models.table import table_row

@@ -17,9 +17,9 @@ from gato_ros.core.errors import SetupError
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.errors import NonFiniteError
-from gato_ros.models.layers import product
 from gato_ros.models.mixed_sequence import embed_sequence, place_vectors, require_mixed
-from gato_ros.models.network import Gato
+from gato_ros.models.modules.layers import product
+from gato_ros.models.modules.network import Gato
 from gato_ros.models.segments import SequenceTokens, Step, pack
 from gato_ros.models.serving.kv_cache import Memory, advance, empty, position_keys
 from gato_ros.models.serving.kv_cache_attention import PositionKeys

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from gato_ros.core.errors import SetupError
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.embedding import Embedding
 from gato_ros.models.loss import masked_cross_entropy
-from gato_ros.models.network import Gato
-from gato_ros.models.patches import PatchBlock, normalise_pixels
+from gato_ros.models.modules.embedding import Embedding
+from gato_ros.models.modules.network import Gato
+from gato_ros.models.modules.patches import PatchBlock, normalise_pixels
 from gato_ros.models.segments import ACTION, SequenceTokens
 from gato_ros.models.state import Parameters, merge
 from gato_ros.models.table import table_row

@@ -12,8 +12,8 @@ from flax.traverse_util import unflatten_dict
 
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.layers import Start
 from gato_ros.models.layout import BINS, TokenLayout
+from gato_ros.models.modules.layers import Start
 from gato_ros.models.serving.compilation import require_device
 from gato_ros.models.state import Parameters, flat_names, weights_of
 from gato_ros.models.table import fourier_rows

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 from flax import nnx
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from gato_ros.models.attention import JoinedQueryKeyValue, KnownDistanceKeys
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.layers import Weight
 from gato_ros.models.layout import TokenLayout
-from gato_ros.models.network import Gato
+from gato_ros.models.modules.attention import JoinedQueryKeyValue, KnownDistanceKeys
+from gato_ros.models.modules.layers import Weight
+from gato_ros.models.modules.network import Gato
 
 Parameters = dict[str, Any]
 Place = tuple[str, ...]

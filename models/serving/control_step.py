@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from gato_ros.models.arrays import Array
-from gato_ros.models.attention import split_heads
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import forward_step
-from gato_ros.models.layers import product
 from gato_ros.models.layout import TokenLayout
-from gato_ros.models.positions import distance_codes
+from gato_ros.models.modules.attention import split_heads
+from gato_ros.models.modules.layers import product
+from gato_ros.models.modules.positions import distance_codes
 from gato_ros.models.serving import streaming
 from gato_ros.models.state import Parameters
 from gato_ros.models.tokenizer import StepTokens

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from gato_ros.models.arrays import Array
-from gato_ros.models.attention import DistanceKeys, KnownDistanceKeys, split_heads
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.network import Gato
-from gato_ros.models.positions import sinusoids
+from gato_ros.models.modules.attention import DistanceKeys, KnownDistanceKeys, split_heads
+from gato_ros.models.modules.network import Gato
+from gato_ros.models.modules.positions import sinusoids
 from gato_ros.models.serving.kv_cache_attention import PositionKeys, attend_slots
 
 

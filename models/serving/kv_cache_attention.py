@@ -16,10 +16,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from gato_ros.models.arrays import Array
-from gato_ros.models.attention import MASKED, Attention, fused
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.layers import einsum
-from gato_ros.models.positions import skew
+from gato_ros.models.modules.attention import MASKED, Attention, fused
+from gato_ros.models.modules.layers import einsum
+from gato_ros.models.modules.positions import skew
 
 
 class PositionKeys(NamedTuple):

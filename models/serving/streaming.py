@@ -17,9 +17,9 @@ from jaxtyping import Float
 from gato_ros.models.arrays import Array
 from gato_ros.models.choices import choice_rows, legal
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.layers import product
 from gato_ros.models.layout import TokenLayout
-from gato_ros.models.network import Gato
+from gato_ros.models.modules.layers import product
+from gato_ros.models.modules.network import Gato
 from gato_ros.models.serving.kv_cache import Memory, advance, empty, position_keys
 from gato_ros.models.serving.kv_cache_attention import PositionKeys
 from gato_ros.models.state import Parameters, merge

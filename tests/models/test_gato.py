@@ -11,7 +11,7 @@ from gato_ros.models import gato
 from gato_ros.models.config import Convolution
 from gato_ros.models.layout import token_layout
 from gato_ros.models.loss import action_loss, loss_mask, masked_cross_entropy
-from gato_ros.models.positions import distance_codes, position_scores, skew
+from gato_ros.models.modules.positions import distance_codes, position_scores, skew
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import StepTokens, tokenize, tokenize_actions
 
@@ -77,7 +77,7 @@ def test_training_pass_draws_and_evaluation_does_not(one):
 
 def test_stem_sees_the_neighbouring_patch(embodiment, observations, fresh):
     """A cube on a patch border must not be cut in two: the convolutional stem overlaps, the paper's block does not."""
-    from gato_ros.models.patches import normalise_pixels
+    from gato_ros.models.modules.patches import normalise_pixels
     from gato_ros.models.state import merge
 
     for stem, overlaps in (((Convolution(6, 4, 8), Convolution(3, 2, 8)), True), ((), False)):

@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float
 
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.layers import Linear, einsum, weight
-from gato_ros.models.positions import position_scores, skew
+from gato_ros.models.modules.layers import Linear, einsum, weight
+from gato_ros.models.modules.positions import position_scores, skew
 
 MASKED = -1e30
 

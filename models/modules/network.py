@@ -13,11 +13,11 @@ from jaxtyping import Float, Int
 from gato_ros.models.arrays import Array
 from gato_ros.models.choices import choice_rows, legal
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.embedding import Embedding
-from gato_ros.models.layers import LayerNorm, Linear, product
 from gato_ros.models.layout import TokenLayout
+from gato_ros.models.modules.embedding import Embedding
+from gato_ros.models.modules.layers import LayerNorm, Linear, product
+from gato_ros.models.modules.transformer import Transformer
 from gato_ros.models.tokenizer import StepTokens
-from gato_ros.models.transformer import Transformer
 
 
 class Output(NamedTuple):

@@ -12,10 +12,10 @@ from flax import nnx
 from jaxtyping import Bool, Float, Int
 
 from gato_ros.models.arrays import Array
-from gato_ros.models.attention import Attention
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.layers import LayerNorm, Linear
-from gato_ros.models.positions import distance_codes
+from gato_ros.models.modules.attention import Attention
+from gato_ros.models.modules.layers import LayerNorm, Linear
+from gato_ros.models.modules.positions import distance_codes
 
 
 def attention_mask(config: GatoConfig, length: int) -> Bool[np.ndarray, "length length"]:

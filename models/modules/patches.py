@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.layers import Convolution, GroupNorm, Linear
+from gato_ros.models.modules.layers import Convolution, GroupNorm, Linear
 
 
 def normalise_pixels(config: GatoConfig, patches: Any) -> Float[Array, "batch patches size size 3"]:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.layers import einsum
+from gato_ros.models.modules.layers import einsum
 
 
 def distance_codes(config: GatoConfig, length: int) -> Float[np.ndarray, "distances width"] | None:

@@ -14,9 +14,9 @@ from jaxtyping import Float, Int
 
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.layers import weight
 from gato_ros.models.layout import PATCH_POSITIONS, TokenLayout
-from gato_ros.models.patches import ConvolutionalStem, PatchBlock, normalise_pixels
+from gato_ros.models.modules.layers import weight
+from gato_ros.models.modules.patches import ConvolutionalStem, PatchBlock, normalise_pixels
 from gato_ros.models.table import separator_row, table_row, table_rows
 from gato_ros.models.tokenizer import StepTokens
 
