@@ -29,11 +29,12 @@ SMALL = GatoConfig(
     stem=(Convolution(TILE_PX, TILE_PX, 48),),
     text_rows=CONTINUOUS_START,
     vocabulary=PUBLISHED,
+    temperature=1.0,  # one step of context: who takes the likeliest move for ever turns to and fro
     auxiliary=NAMES,
     auxiliary_early_layer=2,
     patch_auxiliary=PATCH_NAMES,
 )
-"""One step of context: 49 tiles, 12 tokens of mission, one move. Half a million parameters beside the text table."""
+"""One step of context: 49 tiles, 12 tokens of mission, one move."""
 
 
 class BabyAi:
