@@ -25,9 +25,6 @@ class Collection:
 
     out: OutFolder
     """Folder for the episodes (one MCAP each) or the snapshot files."""
-    domain: str = "rgb_stacking"
-    """rgb_stacking (the robot), or babyai (`pip install minigrid`), of which only --task, --episodes, --seed and
-    --workers count."""
     kind: Literal["episodes", "snapshots"] = "episodes"
     """`episodes`: the expert acts, with noise; `snapshots`: random situations without physics, labelled."""
     objects: str = "cubes"
@@ -56,6 +53,9 @@ class Collection:
     """With --policy: share of one-second segments that the expert drives, so that a jam ends."""
     compilation_cache: str = ""
     """Folder for compiled code of --policy, `off`, or nothing: the user's cache."""
+    domain: str = "rgb_stacking"
+    """rgb_stacking (the robot), or babyai (`pip install minigrid`), of which only --task, --episodes, --seed and
+    --workers count."""
 
 
 def collect(wanted: Collection) -> dict[str, Any]:

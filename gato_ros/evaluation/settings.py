@@ -18,9 +18,6 @@ class Evaluation:
     policy: str = "expert"
     """`expert` (scripted, sees ground truth), `hold` (in another domain `random`), a folder with weights, or the name
     of shipped ones."""
-    domain: str = "rgb_stacking"
-    """rgb_stacking (the robot), or babyai (`pip install minigrid`), of which only --policy, --task, --episodes, --seed,
-    --workers and --quiet count."""
     set: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, train; triplets (the five one after another), or all (all seven)."""
     task: str = "red_on_blue"
@@ -59,5 +56,8 @@ class Evaluation:
     """Folder for compiled code, `off`, or nothing: the user's cache."""
     quiet: bool = False
     """No progress bar and no table."""
+    domain: str = "rgb_stacking"
+    """rgb_stacking (the robot), or babyai (`pip install minigrid`), of which only --policy, --task, --episodes, --seed,
+    --workers and --quiet count."""
     json: Path | None = None
     """Write the result here as JSON, every episode's outcome included."""

@@ -67,10 +67,6 @@ class TrainingRun:
     """Folders with episodes by `collect` or a recorder, or snapshots by `collect`."""
     out: OutFolder
     """Folder of the run."""
-    domain: str = STACKING
-    """rgb_stacking (the robot), or babyai; the data are those of `collect --domain`."""
-    task: str | None = None
-    """Of another domain than the robot's: what is to be learned; its first task where none is named."""
     preset: str = "sawyer_small"
     """A model size (see `presets`); another domain has its own."""
     embodiment: str = "sawyer_rgb_stacking"
@@ -112,3 +108,7 @@ class TrainingRun:
     """How many there are."""
     process: CountOrNone = 0
     """Which of them this one is, from 0."""
+    domain: str = STACKING
+    """rgb_stacking (the robot), or babyai; the data are those of `collect --domain`."""
+    task: str | None = None
+    """Of another domain than the robot's: what is to be learned; its first task where none is named."""
