@@ -12,6 +12,7 @@ from gato_ros.core.policy import Policy, RandomPolicy
 from gato_ros.core.statistics import wilson95
 from gato_ros.domains.domain import Domain, Environment, Scores
 from gato_ros.domains.registry import load_domain, task_of
+from gato_ros.evaluation.console import make_console
 from gato_ros.evaluation.outcomes import EpisodeOutcome, run_episode
 from gato_ros.evaluation.progress import counted
 from gato_ros.evaluation.worker_pool import worker_pool
@@ -134,7 +135,7 @@ def _play(name: str, task: str, policy: str, first: int, count: int) -> list[Epi
 
 
 def _print(result: dict[str, Any]) -> None:
-    from rich.console import Console
+
     from rich.table import Table
 
     title = f"{result['domain']} {result['task']}"
@@ -142,5 +143,5 @@ def _print(result: dict[str, Any]) -> None:
     for who, row in {Path(result["policy"]).name: result, RANDOM: result[RANDOM], EXPERT: result[EXPERT]}.items():
         interval = " to ".join(f"{bound:.1%}" for bound in row["wilson95"])
         table.add_row(who, f"{row['score']:.3f}", f"{row['rate']:.1%}", interval, f"{row['mean_steps']:.1f}")
-    Console().print(table)
+    make_console().print(table)
     print(f"{result['share_of_expert']:.1%} of the way from random play to the expert")
