@@ -21,6 +21,7 @@ PRESENT = {
     "gato_ros.core.guard": "gato_ros.core.guard.guard",
     "gato_ros.core.guard_settings": "gato_ros.core.guard.settings",
     "gato_ros.core.hand": "gato_ros.core.teleop.operator_input",
+    "gato_ros.core.journal": "gato_ros.core.records.journal",
     "gato_ros.core.joint_slew": "gato_ros.core.guard.joint_slew",
     "gato_ros.core.joint_watch": "gato_ros.core.guard.joint_watch",
     "gato_ros.core.key_hold": "gato_ros.core.teleop.key_hold",
