@@ -43,8 +43,10 @@ class Scores:
     episodes: int
     """Of each of the two."""
 
-    def share(self, score: float) -> float:
-        """A score on the scale where random play is 0 and the expert is 1."""
+    def share(self, score: float) -> float | None:
+        """A score on the scale where random play is 0 and the expert is 1; None where both score the same."""
+        if self.expert == self.random:
+            return None
         return (score - self.random) / (self.expert - self.random)
 
 

@@ -144,4 +144,6 @@ def _print(result: dict[str, Any]) -> None:
         interval = " to ".join(f"{bound:.1%}" for bound in row["wilson95"])
         table.add_row(who, f"{row['score']:.3f}", f"{row['rate']:.1%}", interval, f"{row['mean_steps']:.1f}")
     make_console().print(table)
-    print(f"{result['share_of_expert']:.1%} of the way from random play to the expert")
+    share = result["share_of_expert"]
+    said = "no scale: random play scored as the expert" if share is None else f"{share:.1%} of the way"
+    print(said if share is None else f"{said} from random play to the expert")

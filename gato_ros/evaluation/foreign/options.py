@@ -20,8 +20,8 @@ def only(options: Any, allowed: tuple[str, ...]) -> None:
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         if getattr(options, field.name) != default:
             raise SetupError(
-                expected=f"options of --domain {options.domain}: {', '.join(f'--{name}' for name in allowed)}",
-                got=f"--{field.name.replace('_', '-')}",
+                expected=f"options of --domain {options.domain}: {', '.join(map(_flag, allowed))}",
+                got=_flag(field.name),
                 fix="leave it out",
             )
 
@@ -29,3 +29,7 @@ def only(options: Any, allowed: tuple[str, ...]) -> None:
 def given_task(options: Any) -> str | None:
     """The task that was asked for; None where the option stands at its default, a task of stacking."""
     return None if options.task == type(options).task else options.task
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
