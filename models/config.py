@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.core.spec import StepSpec
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,9 @@ class GatoConfig:
     quadratic in the length. On a CPU it is slower than "plain"."""
     vocabulary: str | None = None
     """sha256 of the SentencePiece model that the text ids belong to; None: the model knows no text."""
+    generalist: bool = False
+    """One set of weights for several specs: of `observation_keys` a spec has its own, and the shapes of the parameters
+    depend on none of them."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -160,6 +164,11 @@ class GatoConfig:
     def _require(holds: bool, expected: str, got: Any) -> None:
         if not holds:
             raise SetupError(expected=expected, got=repr(got), fix="change the model's configuration")
+
+    def keys_of(self, spec: StepSpec) -> tuple[str, ...]:
+        """The observations of a step that the model reads, in token order; of a generalist those that the spec has."""
+        keys = sorted(set(self.observation_keys))
+        return tuple(key for key in keys if not self.generalist or key in spec.observations)
 
     @property
     def stem_stride(self) -> int:

@@ -128,9 +128,13 @@ def sequence_output(
     *,
     pieces: Any = None,
     rng: Array | None = None,
+    legal_only: bool = False,
 ) -> Output:
-    """`sequence_logits`, and what the auxiliary heads say of every step, if there are any."""
+    """`sequence_logits`, and what the auxiliary heads say of every step, if there are any.
+
+    `legal_only` leaves out the rows of the table that no action may be: of a large vocabulary that is most of the work.
+    """
     model = merge(params, config)
     features, early = model.sequence(layout, tokens, jnp.asarray(action_ids), rng, pieces)
-    logits = model.action_logits(layout, features)
+    logits = model.action_logits(layout, features, legal_only)
     return model.with_auxiliary(layout, logits, features[:, :, layout.observation_tokens], early)

@@ -18,6 +18,10 @@ CONTINUOUS_START = 32000
 BINS = 1024
 SEPARATOR = CONTINUOUS_START + BINS
 PAD = SEPARATOR + 1
+LOCAL_POSITIONS = 512
+"""Rows of the local observation positions ("in practice a large value like 512", App. C.3)."""
+GENERALIST_ACTIONS = 16
+"""Most action values of a step that weights for several specs can give."""
 TABLE_MULTIPLE = 128
 """The table's rows are rounded up to a multiple of this, for the matrix units."""
 
@@ -87,6 +91,15 @@ class TokenLayout:
     @property
     def patches(self) -> int:
         return sum(item.tokens for item in self.images)
+
+    @cached_property
+    def cells(self) -> np.ndarray:
+        """[cells] int32 places of the tokens that show a part of a picture: the patches, or without an image the
+        discrete values, as of a grid of symbols."""
+        if self.images:
+            return self.patch_tokens
+        grids = [item for item in self.items if item.kind == "discrete"]
+        return np.array([item.first + i for item in grids for i in range(item.tokens)], np.int32)
 
     @property
     def values(self) -> int:
@@ -173,21 +186,32 @@ def token_layout(spec: StepSpec, config: GatoConfig) -> TokenLayout:
         SetupError: a key that the spec lacks, actions that are neither all bounded numbers nor all discrete, or an
             image that crop and patch size do not divide.
     """
-    if not config.observation_keys:
+    keys = config.keys_of(spec)
+    if not keys:
         raise SetupError(
-            expected="at least one observation key", got="none", fix="set observation_keys in the model's configuration"
+            expected=f"at least one of {', '.join(spec.observations)} in the observation_keys of the model",
+            got=", ".join(config.observation_keys) or "none",
+            fix="set observation_keys in the model's configuration",
         )
     items, first = [], 0
-    for key in sorted(set(config.observation_keys)):
+    for key in keys:
         items.append(_observation_item(key, spec.observation(key), first, config))
         first += items[-1].tokens
+    actions = _actions(spec, config)
+    found = (len(actions["action_lower"]), first)
+    if config.generalist and (found[0] > GENERALIST_ACTIONS or found[1] >= LOCAL_POSITIONS):
+        raise SetupError(
+            expected=f"at most {GENERALIST_ACTIONS} action values and {LOCAL_POSITIONS - 1} observations in a step",
+            got=f"{found[0]} and {found[1]}",
+            fix="a generalist has no more positions: train weights of this spec alone",
+        )
     layout = TokenLayout(
         tuple(items),
         config.patch_size,
         config.crop,
         config.continuous_encoding,
         vocabulary=config.vocabulary,
-        **_actions(spec, config),
+        **actions,
     )
     if config.context_tokens is not None and config.context_tokens < layout.step_tokens:
         raise SetupError(

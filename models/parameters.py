@@ -58,7 +58,7 @@ def init(rng: Array, config: GatoConfig, layout: TokenLayout) -> Parameters:
     if config.continuous_rows == "fourier":
         rows = slice(config.text_rows, config.text_rows + BINS)
         parameters["table"] = parameters["table"].at[rows].set(fourier_rows(config.width))
-    if layout.patches:
+    if "stem" in weights:
         parameters["stem"] = _draw(weights["stem"], keys[1])
     parameters["layers"] = {name: _draw(layer, keys[3 + int(name)]) for name, layer in weights["layers"].items()}
     parameters["final_norm"] = _draw(weights["final_norm"], keys[2])

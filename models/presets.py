@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gato_ros.models.config import Convolution, Crop, GatoConfig
+from gato_ros.models.layout import CONTINUOUS_START
+from gato_ros.models.vocabulary import PUBLISHED
 
 IMAGE_KEYS = ("basket_front_left/pixels", "basket_front_right/pixels")
 _PAPER_KEYS = (*IMAGE_KEYS, "gripper/opening", "sawyer/joints/angle", "sawyer/pinch/pose", "sawyer/tcp/pose")
@@ -73,6 +75,18 @@ PRESETS: dict[str, GatoConfig] = {
         action_decoding="autoregressive",
         step_attention="causal",
         attention_positions="relative",
+    ),
+    "gato_generalist": replace(
+        _SMALL,
+        layers=6,
+        context_tokens=384,
+        action_decoding="autoregressive",
+        step_attention="causal",
+        attention_positions="relative",
+        observation_keys=(*IMAGE_KEYS, *_PROPRIOCEPTION, "task/text"),
+        text_rows=CONTINUOUS_START,
+        vocabulary=PUBLISHED,
+        generalist=True,
     ),
     "sawyer_state": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES)),
     "sawyer_plan": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES, "privileged/plan")),

@@ -16,7 +16,7 @@ from flax import nnx
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.layout import TokenLayout
+from gato_ros.models.layout import GENERALIST_ACTIONS, TokenLayout
 from gato_ros.models.modules.attention import JoinedQueryKeyValue, KnownDistanceKeys
 from gato_ros.models.modules.layers import Weight
 from gato_ros.models.modules.network import Gato
@@ -69,9 +69,9 @@ def weights_of(config: GatoConfig, layout: TokenLayout) -> dict[str, Any]:
     """The tree of `Weight`s that a Gato of this configuration learns: their shapes and how they start."""
     model = Gato(
         config,
-        images=layout.patches > 0,
-        actions=layout.actions,
-        observation_tokens=layout.observation_tokens,
+        images=layout.patches > 0 or config.generalist,
+        actions=GENERALIST_ACTIONS if config.generalist else layout.actions,
+        observation_tokens=0 if config.generalist else layout.observation_tokens,
     )
     return unflatten_dict({file_name(place): weight for place, weight in _weights(model).items()}, sep="/")
 

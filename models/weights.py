@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from gato_ros.models.vocabulary import PUBLISHED, VOCABULARY_FILE, load_vocabula
 _KEYS = {"schema", "model", "embodiment", "parameters", "extra"}
 GOLDEN = "golden"
 """The key of the golden decisions (models/serving/reference_decisions.py), which weights may lack."""
+OTHERS = "others"
+"""The key of what else than `embodiment` a generalist was made for; weights of one contract lack it."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,12 @@ def save_weights(
     config: GatoConfig,
     contract: Contract,
     extra: dict[str, Any] | None = None,
+    others: Sequence[Contract] = (),
 ) -> None:
     """Write a policy for deployment; auxiliary heads are left out. A crash leaves the files before or refused ones.
+
+    Args:
+        others: contracts beside the first that a generalist was made for.
 
     Raises:
         ValueError: a parameter that is not finite, or shapes that are not the config's.
@@ -70,16 +77,12 @@ def save_weights(
     problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(contract.spec, config))))
     if problem:
         raise ValueError(f"these parameters cannot be saved: {problem}")
-    agreed, content = contract.policy_contract(config.observation_keys), safetensors.numpy.save(flat)
+    content, made_for = safetensors.numpy.save(flat), _made_for((contract, *others), config)
     record = {
         "schema": 1,
         "model": config.to_dict(),
-        "embodiment": {
-            "name": contract.name,
-            "digest": contract.digest,
-            "policy_digest": contract_digest(agreed),
-            "policy_contract": agreed,
-        },
+        "embodiment": made_for[0],
+        **({OTHERS: made_for[1:]} if made_for[1:] else {}),
         "parameters": {"count": count_parameters(flat), "sha256": hashlib.sha256(content).hexdigest()},
         "extra": extra or {},
     }
@@ -93,6 +96,17 @@ def save_weights(
         _write_whole(directory / VOCABULARY_FILE, vocabulary)
     _write_whole(directory / PARAMETERS_FILE, content)
     _write_whole(directory / CONFIG_FILE, text.encode())
+
+
+def _made_for(contracts: Sequence[Contract], config: GatoConfig) -> list[dict[str, Any]]:
+    """What weights and each of these contracts agree on; of those that say the same, the first one."""
+    found: dict[str, dict[str, Any]] = {}
+    for contract in contracts:
+        agreed = contract.policy_contract(config.keys_of(contract.spec))
+        digest = contract_digest(agreed)
+        about = {"name": contract.name, "digest": contract.digest, "policy_digest": digest, "policy_contract": agreed}
+        found.setdefault(digest, about)
+    return list(found.values())
 
 
 def _write_whole(path: Path, content: bytes) -> None:
@@ -141,7 +155,7 @@ def load_weights(directory: str | Path, contract: Contract) -> Weights:
     directory = weights_folder(directory)
     record, content = _read_record(directory), (directory / PARAMETERS_FILE).read_bytes()
     config = config_from_dict(record["model"])
-    check_contract(directory, record["embodiment"], contract, config)
+    check_contract(directory, [record["embodiment"], *record.get(OTHERS, ())], contract, config)
     check_vocabulary(directory, config)
     _check_parameters(directory, record, content)
     try:
@@ -171,19 +185,29 @@ def check_vocabulary(directory: Path, config: GatoConfig) -> None:
         vocabulary_of(config)
 
 
-def check_contract(directory: Path, made_for: dict[str, Any], contract: Contract, config: GatoConfig) -> None:
+def check_contract(
+    directory: Path, all_made_for: Sequence[dict[str, Any]], contract: Contract, config: GatoConfig
+) -> None:
     """Refuse weights whose robot differs in anything that changes the meaning of a number."""
-    for key in config.observation_keys:
+    made_for = next((one for one in all_made_for if one["name"] == contract.name), all_made_for[0])
+    keys = config.keys_of(contract.spec)
+    for key in keys:
         if key not in contract.spec.observations:
             raise SetupError(
                 expected=f"the embodiment of {directory}, {made_for['name']} with {key}",
                 got=f"{contract.name} without it",
                 fix=ANOTHER_ROBOT,
             )
-    wanted, have = made_for["policy_contract"], contract.policy_contract(config.observation_keys)
-    if contract_digest(wanted) == contract_digest(have):
+    have = contract.policy_contract(keys)
+    if contract_digest(have) in [contract_digest(one["policy_contract"]) for one in all_made_for]:
         return
-    where, expected, got = _difference(wanted, have)
+    if len(all_made_for) > 1 and made_for["name"] != contract.name:
+        raise SetupError(
+            expected=f"one of what {directory} was made for: {', '.join(one['name'] for one in all_made_for)}",
+            got=contract.name,
+            fix=ANOTHER_ROBOT,
+        )
+    where, expected, got = _difference(made_for["policy_contract"], have)
     raise SetupError(
         expected=f"the embodiment of {directory}, {made_for['name']} with {where} = {expected}",
         got=f"{contract.name} with {where} = {got}",
@@ -229,7 +253,7 @@ def _parsed(directory: Path) -> dict[str, Any]:
 
 def _checked(directory: Path, record: dict[str, Any]) -> dict[str, Any]:
     for key in record:
-        if key not in {*_KEYS, GOLDEN}:
+        if key not in {*_KEYS, GOLDEN, OTHERS}:
             raise unknown_name(f"a key of {directory / CONFIG_FILE}", key, _KEYS)
     missing = sorted(_KEYS - set(record))
     sections = {"model": set(), "embodiment": {"name", "policy_contract"}, "parameters": {"sha256"}, "extra": set()}
@@ -238,6 +262,11 @@ def _checked(directory: Path, record: dict[str, Any]) -> dict[str, Any]:
             missing.append(name)
     if GOLDEN in record and not isinstance(record[GOLDEN], list):
         missing.append(GOLDEN)
+    others = record.get(OTHERS, [])
+    whole = isinstance(others, list) and all(
+        isinstance(one, dict) and sections["embodiment"] <= set(one) for one in others
+    )
+    missing += [] if whole else [OTHERS]
     if missing or record["schema"] != 1:
         raise _refused(directory, f"a complete {CONFIG_FILE} of schema 1", f"no valid {', '.join(missing) or 'schema'}")
     return record

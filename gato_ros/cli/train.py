@@ -7,6 +7,9 @@ With --init it fine-tunes weights by the paper's numbers: learning rate 1e-5 thr
 10,000 steps. Any of them that is given as an option counts instead; a learning rate of one's own comes with warm-up and
 cosine.
 
+One set of weights for several domains: `train --mixture FILE.yaml --out DIR [--init WEIGHTS]`. The file says what is
+learned from what (docs/how-to/generalist.md).
+
 Resumes by itself: run the same command again. Leaves the weights in OUT/last and OUT/best (by closed-loop
 success), curves in OUT/curves.jsonl and OUT/tensorboard.
 """
@@ -20,7 +23,7 @@ from typing import Annotated, Any
 import tyro
 
 from gato_ros.domains.registry import STACKING
-from gato_ros.evaluation.training_run.settings import TrainingRun
+from gato_ros.evaluation.training_run.settings import MixtureRun, TrainingRun
 from gato_ros.training.config import FINE_TUNING, fine_tuning
 
 
@@ -34,11 +37,21 @@ class Options(TrainingRun):
     """Write the final figures here as JSON."""
 
 
-def parse(args: list[str], **more: Any) -> Options:
+@dataclass(frozen=True)
+class MixtureOptions(MixtureRun):
+    """Of a training on several domains."""
+
+    json: Path | None = None
+    """Write the final figures here as JSON."""
+
+
+def parse(args: list[str], **more: Any) -> Options | MixtureOptions:
     """The options of a command line. What it leaves out is the domain's, and with --init the fine-tuning's.
 
     A program that makes `Options` by itself says with `training` what it wants.
     """
+    if any(arg.partition("=")[0] == "--mixture" for arg in args):
+        return tyro.cli(MixtureOptions, args=args, **more)
     options = tyro.cli(Options, args=args, **more)
     if options.domain != STACKING:
         from gato_ros.evaluation.training_run.start import with_defaults
@@ -53,8 +66,12 @@ def parse(args: list[str], **more: Any) -> Options:
     return replace(options, training=replace(options.training, **fine_tuning(given)))
 
 
-def run(options: Options) -> dict:
+def run(options: Options | MixtureOptions) -> dict:
     """Train with a live picture; returns the final figures."""
+    if isinstance(options, MixtureOptions):
+        from gato_ros.evaluation.training_run.generalist import train_mixture
+
+        return train_mixture(options)
     from gato_ros.evaluation.training_run.training import train_policy
 
     return train_policy(options)

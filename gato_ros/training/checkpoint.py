@@ -25,6 +25,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.records import checksummed_json as seal
 from gato_ros.models.config import GatoConfig
 from gato_ros.training.config import TrainingConfig
+from gato_ros.training.mixture_config import MixtureConfig
 from gato_ros.training.optimiser import TrainingState
 from gato_ros.training.sequence_config import SequenceConfig
 
@@ -156,7 +157,8 @@ def _check_same(folder: Path, what: str, wanted: dict[str, str], found: dict[str
 
 def _check_run(folder: Path, before: dict[str, Any], record: dict[str, Any]) -> None:
     # A run begun before an option existed ran with what is its default now.
-    kind = SequenceConfig if "length" in record["training"] else TrainingConfig
+    kinds = {"parts": MixtureConfig, "length": SequenceConfig}
+    kind = next((kind for key, kind in kinds.items() if key in record["training"]), TrainingConfig)
     before = {
         **before,
         "training": {**_defaults(kind, record["training"]), **before["training"]},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ def train(
     closed_loop: Callable[[Path], dict[str, float]] | None = None,
     initial: Any = None,
     mesh: Mesh | None = None,
+    others: Sequence[Contract] = (),
 ) -> dict[str, Any]:
     """Train, or go on with the run in `folder`, to the last step; returns the final figures.
 
@@ -74,6 +75,7 @@ def train(
         closed_loop: measures saved weights; must return {"rate": share of successes, ...}.
         initial: parameters to start from instead of random ones.
         mesh: devices to spread over; several processes of one mesh call this together, and the first one writes.
+        others: contracts beside the first, of a generalist.
     """
     config = objective.config
     record = run_record(config, objective.model, data, objective.data_digest)
@@ -85,7 +87,7 @@ def train(
         fresh = place_state(fresh, mesh)
     state = load_checkpoint(folder / "checkpoint", fresh, record) or fresh
     advance = objective.step if mesh is None else on_mesh(objective.step, state, mesh)
-    run = _Run(folder, objective, contract, record, report, closed_loop)
+    run = _Run(folder, objective, (contract, *others), record, report, closed_loop)
     figures = lambda: named(objective.measure(gathered(state.average)), objective.layout, supervision)  # noqa: E731
     first, began = int(state.step), time.monotonic()
     sums: dict[str, Any] = {}
@@ -144,14 +146,14 @@ class _Run:
         self,
         folder: Path,
         objective: Objective,
-        contract: Contract,
+        contracts: Sequence[Contract],
         record: dict[str, Any],
         report: Callable[[Progress], None],
         closed_loop: Callable[[Path], dict[str, float]] | None,
     ):
         folder.mkdir(parents=True, exist_ok=True)
         self._writes = jax.process_index() == 0
-        self._folder, self._model, self._contract = folder, objective.model, contract
+        self._folder, self._model, self._contracts = folder, objective.model, contracts
         self._closed_loop, self._record, self._report = closed_loop, record, report
         self._writer = SummaryWriter(str(folder / "tensorboard"), write_to_disk=self._writes)
         self.best = self._best_so_far()
@@ -180,7 +182,8 @@ class _Run:
         directory, average = self._folder / name, gathered(state.average)
         if self._writes:
             record = {"step": step, "training": self._record["training"], "data": portable(self._record["data"])}
-            save_weights(directory, average, self._model, self._contract, record)
+            first, *others = self._contracts
+            save_weights(directory, average, self._model, first, record, others)
         return directory
 
     def measure_closed_loop(self, step: int, state: TrainingState) -> None:

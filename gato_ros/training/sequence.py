@@ -52,10 +52,10 @@ class Sequences:
                 got=str(self.config.length),
                 fix="lengthen them: a streamed memory reaches further back",
             )
-        long = sum(one.length for one in self.training.stretches if one.length >= self.config.length)
+        long = sum(one.length for one in self.training.stretches if one.whole or one.length >= self.config.length)
         if 2 * long < len(self.training):
             raise SetupError(
-                expected=f"{self.config.length} consecutive steps with images in most of the data",
+                expected=f"{self.config.length} consecutive steps with images in most of the data, or whole episodes",
                 got=f"{long} of {len(self.training)} steps in stretches of that length",
                 fix="collect with --image-share 1, or shorten the sequences",
             )
@@ -102,6 +102,15 @@ def sequence_step(
 ) -> tuple[TrainingState, dict[str, Any]]:
     """The state after one batch, and the loss. Randomness is a function of seed and step."""
     rng = jax.random.fold_in(jax.random.key(config.seed), state.step)
+    loss = partial(sequence_loss, batch=batch, rng=rng, config=config, model=model, layout=layout)
+    (_, values), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
+    return descended(state, gradients, config), values
+
+
+def sequence_loss(
+    params: Any, batch: SequenceBatch, rng: Any, *, config: SequenceConfig, model: GatoConfig, layout: TokenLayout
+) -> tuple[Any, dict[str, Any]]:
+    """What a training step brings down: the loss of a batch after augmentation, and its parts."""
     augment_rng, blind_rng, model_rng = jax.random.split(rng, 3)
     tokens = augment_sequences(batch.tokens, config, augment_rng) if config.augments else batch.tokens
     lessons = _lessons(batch)
@@ -110,13 +119,20 @@ def sequence_step(
         lessons = lessons & ~blind[..., 0]
         tokens = tokens._replace(ids=jnp.where(blind, hidden(tokens.ids, layout), tokens.ids))
         batch = batch._replace(done_ids=jnp.where(blind, layout.action_start + layout.choices // 2, batch.done_ids))
-
-    def loss(params: Any) -> tuple[Any, dict[str, Any]]:
-        output = sequence_output(params, model, layout, tokens, batch.done_ids, pieces=batch.pieces, rng=model_rng)
-        return _losses(output, batch, lessons, config, model, layout)
-
-    (_, values), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
-    return descended(state, gradients, config), values
+    if config.past_hidden_share:
+        hide = jax.random.bernoulli(jax.random.fold_in(rng, 3), config.past_hidden_share, (lessons.shape[0], 1, 1))
+        batch = batch._replace(done_ids=jnp.where(hide, layout.action_start + layout.choices // 2, batch.done_ids))
+    output = sequence_output(
+        params,
+        model,
+        layout,
+        tokens,
+        batch.done_ids,
+        pieces=batch.pieces,
+        rng=model_rng,
+        legal_only=config.legal_only,
+    )
+    return _losses(output, batch, lessons, config, model, layout)
 
 
 def _lessons(batch: SequenceBatch) -> Any:
@@ -138,7 +154,7 @@ def _losses(
         output.action_logits,
         batch.label_ids - layout.action_start,
         mask,
-        first_row(model, layout),
+        0 if config.legal_only else first_row(model, layout),
         spread(config.soft_sigma_bins, layout),
     )
     more, values = 0.0, {}
@@ -154,11 +170,13 @@ def measure_sequences(
     params: Any, batch: SequenceBatch, *, config: SequenceConfig, model: GatoConfig, layout: TokenLayout
 ) -> dict[str, Any]:
     """The loss and the errors of the likeliest actions, each given what was done before it."""
-    output = sequence_output(params, model, layout, batch.tokens, batch.done_ids, pieces=batch.pieces)
+    output = sequence_output(
+        params, model, layout, batch.tokens, batch.done_ids, pieces=batch.pieces, legal_only=config.legal_only
+    )
     lessons = _lessons(batch)
     _, values = _losses(output, batch, lessons, config, model, layout)
     logits = output.action_logits
-    first = first_row(model, layout)
+    first = 0 if config.legal_only else first_row(model, layout)
     chosen = legal(layout, logits[..., first : first + layout.choices]).argmax(-1)
     errors = action_errors(layout, chosen, batch.label_ids - layout.action_start)
     count = jnp.maximum(lessons.sum(), 1)

@@ -56,6 +56,10 @@ class SequenceConfig:
     """Weight of what each image patch is asked about the objects in it."""
     blind_share: ShareBelowOne = 0.0
     """Share of sequences whose proprioception and actions are hidden; they train perception only."""
+    past_hidden_share: ShareBelowOne = 0.0
+    """Share of sequences in which the model does not see what it did before, against copying itself."""
+    legal_only: bool = False
+    """Measure the loss among the choices of an action; else against the whole table, as the paper."""
     mirror: bool = False
     """Reflect half of the sequences left to right, where every observation of the model has a known reflection."""
     brightness: NotNegative = 0.0

@@ -48,6 +48,41 @@ def starting_weights(folder: Path, model: GatoConfig, contract: Contract) -> Par
     return weights.params
 
 
+def grown(fresh: Parameters, initial: Parameters, found: GatoConfig, model: GatoConfig) -> Parameters:
+    """A generalist that does what weights of one spec did, and has room for more.
+
+    Rows of the table move to where the larger vocabulary has them, layers beyond those of `initial` add nothing at
+    first, and what the weights lack stays as it is in `fresh`.
+
+    Raises:
+        SetupError: another width, stem or head, or more layers than the model has.
+    """
+    may_differ = {*MAY_DIFFER, "layers", "text_rows", "vocabulary", "generalist", "observation_keys", "temperature"}
+    names = [name for name in different(found, model) if name not in may_differ]
+    if names or found.layers > model.layers or found.text_rows > model.text_rows:
+        raise SetupError(
+            expected="weights of the generalist's width, stem and heads, with no more layers and rows",
+            got=f"another {', '.join(names) or 'number of layers or rows'}",
+            fix="choose other weights to start from",
+        )
+    given, out = flatten_dict(initial), {}
+    for name, leaf in flatten_dict(fresh).items():
+        known = given.get(name)
+        if name == ("table",):
+            rows = known.shape[0] - found.text_rows
+            leaf = leaf.at[: found.text_rows].set(known[: found.text_rows])
+            out[name] = leaf.at[model.text_rows : model.text_rows + rows].set(known[found.text_rows :])
+        elif known is None:
+            beyond = name[0] == "layers" and int(name[1]) >= found.layers
+            # A branch whose last matrix is zero adds nothing, and learns: the matrices before it are not.
+            out[name] = jnp.zeros_like(leaf) if beyond and name[-1] in ("output", "feed_forward_out") else leaf
+        elif known.shape == leaf.shape:
+            out[name] = jnp.asarray(known)
+        else:
+            out[name] = leaf.at[: known.shape[0]].set(known)
+    return unflatten_dict(out)
+
+
 def taken_over(params: Any, initial: Any) -> Any:
     """`params` with every leaf that `initial` has. Where it has none, layers start without what the leaf would do
     (relative positions: no score), and auxiliary heads stay fresh."""

@@ -77,6 +77,11 @@ class Supervision(Protocol):
         ...
 
     @property
+    def patch_names(self) -> tuple[str, ...]:
+        """Of the numbers that every cell of a picture predicts (`TokenLayout.cells`); () without."""
+        ...
+
+    @property
     def auxiliary_scale(self) -> Sequence[float]:
         """[n] a predicted error times this is what is reported, like mm."""
         ...
@@ -106,6 +111,7 @@ class ActionsOnly:
 
     action_names: tuple[str, ...]
     auxiliary_names: tuple[str, ...] = ()
+    patch_names: tuple[str, ...] = ()
     auxiliary_scale: tuple[float, ...] = ()
     reflection: Reflection | None = None
     curves: tuple[Curve, ...] = ()

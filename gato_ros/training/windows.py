@@ -65,6 +65,8 @@ class Stretch:
     ends: bool
     """Whether the last step is the episode's."""
     source: tuple[str, str, str]
+    whole: bool = False
+    """Whether it is all of its episode."""
 
     @property
     def rows(self) -> np.ndarray:
@@ -105,7 +107,8 @@ class Windows:
         for number, one in enumerate(recordings):
             for part in np.split(np.arange(len(one.steps)), np.flatnonzero(np.diff(one.steps) != 1) + 1):
                 ends = int(one.steps[part[-1]]) == one.length - 1
-                stretches.append(Stretch(first + int(part[0]), len(part), number, ends, one.source))
+                whole = len(part) == one.length
+                stretches.append(Stretch(first + int(part[0]), len(part), number, ends, one.source, whole))
             first += len(one.steps)
         joined = join([one.frames for one in recordings])
         frames = with_all_vectors(joined, layout, supervision)

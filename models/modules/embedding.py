@@ -14,14 +14,11 @@ from jaxtyping import Float, Int
 
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.layout import PATCH_POSITIONS, TokenLayout
+from gato_ros.models.layout import LOCAL_POSITIONS, PATCH_POSITIONS, TokenLayout
 from gato_ros.models.modules.layers import weight
 from gato_ros.models.modules.patches import ConvolutionalStem, PatchBlock, normalise_pixels
 from gato_ros.models.table import separator_row, table_row, table_rows
 from gato_ros.models.tokenizer import StepTokens
-
-LOCAL_POSITIONS = 512
-"""Rows of the local observation positions ("in practice a large value like 512", App. C.3)."""
 
 
 class Embedding(nnx.Module):
@@ -75,7 +72,10 @@ class Embedding(nnx.Module):
 
     def action_queries(self, layout: TokenLayout, batch: int) -> Float[Array, "batch actions width"]:
         """Vectors of zeroed action inputs: only their position is left."""
-        return jnp.broadcast_to(self.action_position.array, (batch, layout.actions, self.config.width))
+        positions = self.action_position.array
+        if self.config.action_positions == "distinct":
+            positions = positions[: layout.actions]
+        return jnp.broadcast_to(positions, (batch, layout.actions, self.config.width))
 
     def patches(
         self, layout: TokenLayout, pixels: Float[Array, "batch patches size size 3"]

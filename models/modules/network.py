@@ -31,7 +31,8 @@ class Output(NamedTuple):
     auxiliary_early: Array | None = None
     """[... n] the same, read after `auxiliary_early_layer` layers; None without."""
     patch_auxiliary: Array | None = None
-    """[... patches m] the named numbers of every patch, read after `auxiliary_early_layer` layers; None without."""
+    """[... cells m] the named numbers of every cell of `TokenLayout.cells`, read after `auxiliary_early_layer` layers;
+    None without."""
 
 
 class Gato(nnx.Module):
@@ -80,11 +81,15 @@ class Gato(nnx.Module):
         return product(self.config, features, self.embedding.table.array.T)
 
     def action_logits(
-        self, layout: TokenLayout, features: Float[Array, "batch steps step width"]
+        self, layout: TokenLayout, features: Float[Array, "batch steps step width"], legal_only: bool = False
     ) -> Float[Array, "batch steps actions rows"]:
         """Of every action of packed steps, predicted by the token before it: the separator and all actions but the
-        last."""
-        return self.row_logits(features[:, :, layout.observation_tokens : -1])
+        last. Over the whole table, or over the choices of an action alone."""
+        deciding = features[:, :, layout.observation_tokens : -1]
+        if not legal_only:
+            return self.row_logits(deciding)
+        rows = choice_rows(self.config, layout, self.embedding.table.array)
+        return legal(layout, product(self.config, deciding, rows.T))
 
     def with_auxiliary(self, layout: TokenLayout, logits: Array, separator: Array, early: Array | None) -> Output:
         """The logits, and what the auxiliary heads say of the separator's feature and of the step's tokens (last axis
@@ -118,5 +123,5 @@ class AuxiliaryHeads(nnx.Module):
         final = self.final(separator)
         if self.early is None or early is None:
             return final, None, None
-        patches = None if self.patch is None else self.patch(early[..., layout.patch_tokens, :])
+        patches = None if self.patch is None else self.patch(early[..., layout.cells, :])
         return final, self.early(early[..., layout.observation_tokens, :]), patches

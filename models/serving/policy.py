@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,20 +78,34 @@ class GatoPolicy:
 
     @staticmethod
     def from_directory(
-        directory: str | Path, contract: Contract, *, seed: int = 0, precision: str | None = None
+        directory: str | Path,
+        contract: Contract,
+        *,
+        seed: int = 0,
+        precision: str | None = None,
+        temperature: float | None = None,
     ) -> "GatoPolicy":
         """The policy saved in `directory`, or the shipped one of that name.
 
-        `precision` is one of `precision.PRECISIONS` (None: as it was trained).
+        Args:
+            precision: one of `precision.PRECISIONS`; None: as it was trained.
+            temperature: of drawn actions, 0 for the likeliest; None: that of the weights.
 
         Raises:
-            SetupError: it is damaged or made for another robot; no such precision.
+            SetupError: it is damaged or made for another robot; no such precision; a temperature below 0.
         """
         weights = load_weights(directory, contract)
+        config = weights.config
+        if temperature is not None:
+            if not 0 <= temperature < np.inf:
+                raise SetupError(
+                    expected="a temperature of 0 or more", got=f"{temperature:g}", fix="0 takes the likeliest"
+                )
+            config = replace(config, temperature=temperature)
         share = weights.extra.get("training", {}).get("prompt_share", 0.0)
         return GatoPolicy(
             weights.params,
-            weights.config,
+            config,
             contract,
             seed=seed,
             takes_prompts=share > 0,

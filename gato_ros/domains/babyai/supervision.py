@@ -50,6 +50,7 @@ class BabyAiSupervision:
 
     action_names: tuple[str, ...] = (MOVE,)
     auxiliary_names: tuple[str, ...] = NAMES
+    patch_names: tuple[str, ...] = PATCH_NAMES
     auxiliary_scale: tuple[float, ...] = (1.0, float(TILES), float(TILES))
     reflection: None = None
     curves: tuple[Curve, ...] = (

@@ -11,7 +11,7 @@ import numpy as np
 from gato_ros.data.frames import Frames
 from gato_ros.domains.rgb_stacking.auxiliary import MILLIMETRES, NAMES, Faces
 from gato_ros.domains.rgb_stacking.mirror import StackingReflection
-from gato_ros.domains.rgb_stacking.patch_labels import View
+from gato_ros.domains.rgb_stacking.patch_labels import PATCH_NAMES, View
 from gato_ros.domains.rgb_stacking.truth import Truth
 from gato_ros.embodiments.privileged import privileged_values
 from gato_ros.models.layout import TokenLayout
@@ -39,6 +39,7 @@ class StackingSupervision:
     """Whether single patches have targets, where the images are those of the simulator's cameras."""
     action_names: tuple[str, ...] = ACTION_NAMES
     auxiliary_names: tuple[str, ...] = NAMES
+    patch_names: tuple[str, ...] = PATCH_NAMES
     auxiliary_scale: tuple[float, ...] = tuple(MILLIMETRES.tolist())
     reflection: StackingReflection = StackingReflection()
     curves: tuple[Curve, ...] = CURVES

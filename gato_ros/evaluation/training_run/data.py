@@ -112,3 +112,35 @@ def told_sources(folder: Path, parts: Sequence[Frames], weights: Mapping[str, fl
     counts = Counter(str(name) for part in parts for name in part.teachers)
     steps = ", ".join(f"{name} {count} (weight {weights.get(name, 0):g})" for name, count in sorted(counts.items()))
     print(f"train: steps of {folder} by who was in command: {steps}", flush=True)
+
+
+def domain_recordings(
+    folders: tuple[Path, ...],
+    domain: str,
+    tasks: tuple[str, ...],
+    limit: int | None,
+    return_share: float,
+    held_out_every: int,
+) -> tuple[list[Recording], list[Recording], dict[str, int]]:
+    """As `training_recordings`, of a domain's demonstrations; `limit` counts the episodes of each task.
+
+    Raises:
+        SetupError: a folder without an episode of some task, or too few to hold one out.
+    """
+    from gato_ros.data.demonstrations.reader import read_demonstrations
+    from gato_ros.training.windows import good_enough
+
+    training, validation, data = [], [], {}
+    for folder in folders:
+        found = read_demonstrations((folder,), domain, tasks, limit)
+        good = good_enough(found, return_share)
+        data[str(folder)] = sum(len(one.frames) for one in good)
+        print(f"train: {len(good)} of {len(found)} episodes of {folder}, {data[str(folder)]} steps", flush=True)
+        held_out = good[::held_out_every] if len(good) > 1 else []
+        validation += held_out
+        training += [one for i, one in enumerate(good) if i % held_out_every or not held_out]
+    if not validation:
+        raise SetupError(
+            expected="at least two good episodes, one of them to hold out", got=str(len(training)), fix="collect more"
+        )
+    return training, validation, data

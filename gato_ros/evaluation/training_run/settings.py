@@ -112,3 +112,18 @@ class TrainingRun:
     """rgb_stacking (the robot), or babyai; the data are those of `collect --domain`."""
     task: str | None = None
     """Of another domain than the robot's: what is to be learned; its first task where none is named."""
+
+
+@dataclass(frozen=True)
+class MixtureRun:
+    """What to train on, and where."""
+
+    mixture: Path
+    """YAML file: the parts, their data and weights, rates and steps (docs/how-to/generalist.md)."""
+    out: OutFolder
+    """Folder of the run."""
+    init: Path | None = None
+    """Start from these weights, a folder or a shipped name. They may be those of one spec, with fewer layers and a
+    smaller vocabulary: what they do is kept."""
+    dropout: ShareBelowOne = 0.0
+    """Share of every sub-layer's output that is left out while training."""

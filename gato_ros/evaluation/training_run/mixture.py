@@ -1,0 +1,212 @@
+"""`train --mixture FILE`: what one set of weights is trained on, read from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+
+from pydantic import Field, create_model
+
+from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.domains.registry import DOMAINS, STACKING, load_domain
+from gato_ros.embodiments.base_model import Strict
+from gato_ros.embodiments.validation import validated
+from gato_ros.embodiments.yaml_file import YamlFile, read_yaml
+from gato_ros.training.mixture_config import OF_THE_WHOLE, MixtureConfig
+from gato_ros.training.sequence_config import SequenceConfig
+
+if TYPE_CHECKING:
+    from gato_ros.core.contract import Contract
+    from gato_ros.data.episodes.recording import Recording
+    from gato_ros.models.config import GatoConfig
+    from gato_ros.training.mixture import Mixture
+    from gato_ros.training.supervision import Supervision
+
+WHAT, EXAMPLE = "a mixture", "docs/how-to/generalist.md"
+
+
+def _numbers(kind: type, without: Collection[str]) -> dict[str, Any]:
+    """The fields of a configuration that a file may set, as pydantic wants them."""
+    hints = get_type_hints(kind)
+    return {one.name: (hints[one.name], one.default) for one in fields(kind) if one.name not in without}
+
+
+class PartSection(Strict):
+    """A part, as the file says it."""
+
+    domain: str
+    data: tuple[str, ...]
+    tasks: Literal["all"] | tuple[str, ...] = "all"
+    embodiment: str = "sawyer_rgb_stacking_told"
+    observe: tuple[str, ...] = ()
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    limit: Annotated[int, Field(ge=2)] | None = None
+
+
+_SEQUENCE = _numbers(SequenceConfig, OF_THE_WHOLE)
+_Part = create_model("_Part", __base__=PartSection, **_SEQUENCE)
+_File = create_model(
+    "_File",
+    __base__=Strict,
+    model=(str, "gato_generalist"),
+    parts=(dict[str, _Part], ...),
+    **_numbers(MixtureConfig, ("parts",)),
+)
+
+
+@dataclass(frozen=True)
+class PartPlan:
+    """One part of the file."""
+
+    name: str
+    domain: str
+    tasks: tuple[str, ...]
+    """Of the domain; all of one spec. Of the robot none: its data say what the tasks are."""
+    embodiment: str
+    """Of the robot's domain: name or path of its contract."""
+    observe: tuple[str, ...]
+    """What the model reads of the spec; (): all."""
+    data: tuple[Path, ...]
+    weight: float
+    limit: int | None
+    """Take the first so many episodes of each folder."""
+    sequences: SequenceConfig
+
+    def contracts(self) -> list[Contract]:
+        """Of its tasks, or of its robot."""
+        if self.domain == STACKING:
+            from gato_ros.embodiments import load_embodiment
+
+            return [load_embodiment(self.embodiment)]
+        domain = load_domain(self.domain)
+        return [domain.contract(task) for task in self.tasks]
+
+    def supervision(self) -> Supervision:
+        """What is known beside the actions."""
+        if self.domain == STACKING:
+            from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
+
+            return StackingSupervision()
+        return load_domain(self.domain).supervision(self.tasks[0])
+
+    def recordings(self) -> tuple[list[Recording], list[Recording], dict[str, int]]:
+        """To train on, to hold out, and the count of steps by folder."""
+        from gato_ros.evaluation.training_run.data import VALIDATION_SHARE, domain_recordings, training_recordings
+        from gato_ros.training.mixing import mixing_weights
+
+        share = self.sequences.return_share
+        if self.domain == STACKING:
+            return training_recordings(self.data, self.limit, share, VALIDATION_SHARE, mixing_weights(()))
+        return domain_recordings(self.data, self.domain, self.tasks, self.limit, share, VALIDATION_SHARE)
+
+
+@dataclass(frozen=True)
+class MixturePlan:
+    """The whole file."""
+
+    preset: str
+    config: MixtureConfig
+    parts: tuple[PartPlan, ...]
+
+    def model(self) -> GatoConfig:
+        """The preset with what all parts show, and the heads of all that is known."""
+        from gato_ros.models.presets import PRESETS
+
+        base = PRESETS[self.preset]
+        supervisions = [part.supervision() for part in self.parts]
+        names, patches = (
+            tuple(dict.fromkeys(name for known in supervisions for name in getattr(known, which)))
+            for which in ("auxiliary_names", "patch_names")
+        )
+        keys = {
+            key
+            for part in self.parts
+            for contract in part.contracts()
+            for key in part.observe or tuple(contract.spec.observations)
+        }
+        return replace(
+            base,
+            observation_keys=tuple(sorted(keys)),
+            auxiliary=names,
+            auxiliary_early_layer=max(1, base.layers // 2) if names else 0,
+            patch_auxiliary=patches,
+        )
+
+    def objective(self, model: GatoConfig) -> tuple[Mixture, dict[str, int]]:
+        """The parts with their data in place, and the count of steps by folder."""
+        from gato_ros.models.layout import token_layout
+        from gato_ros.training.mixture import Mixture, OneOfMany, Part
+        from gato_ros.training.sequence import Sequences
+        from gato_ros.training.windows import Windows
+
+        made, data = [], {}
+        for part in self.parts:
+            known = OneOfMany(part.supervision(), model)
+            layout = token_layout(part.contracts()[0].spec, model)
+            training, validation, counts = part.recordings()
+            windows = [Windows.of(some, layout, known, None, bool(model.auxiliary)) for some in (training, validation)]
+            made.append(Part(part.name, Sequences(part.sequences, model, layout, *windows), known))
+            data.update({f"{part.name}: {folder}": count for folder, count in counts.items()})
+        return Mixture(self.config, model, tuple(made)), data
+
+
+def read_mixture(path: Path) -> MixturePlan:
+    """The file at `path`, checked before any data is read.
+
+    Raises:
+        SetupError: with key and line: an unknown one, a value out of range, tasks whose specs differ.
+    """
+    from gato_ros.models.presets import PRESETS
+
+    file = read_yaml(path, WHAT, EXAMPLE)
+    given: Any = validated(_File, file, WHAT, EXAMPLE)
+    general = [name for name, model in PRESETS.items() if model.generalist]
+    if given.model not in general:
+        raise unknown_name(f"a preset of a generalist at {file.where('model')} of {path}", given.model, general)
+    if not given.parts:
+        raise _refused(file, ("parts",), "at least one part", "none")
+    parts = tuple(_part(file, name, section) for name, section in given.parts.items())
+    numbers = {field.name: getattr(given, field.name) for field in fields(MixtureConfig) if field.name != "parts"}
+    config = MixtureConfig(tuple((part.name, part.weight, part.sequences) for part in parts), **numbers)
+    return MixturePlan(given.model, config, parts)
+
+
+def _part(file: YamlFile, name: str, given: Any) -> PartPlan:
+    if given.domain not in DOMAINS:
+        raise unknown_name(f"a domain at {file.where('parts', name, 'domain')}", given.domain, DOMAINS)
+    tasks = () if given.domain == STACKING else _tasks(file, ("parts", name, "tasks"), given)
+    return PartPlan(
+        name,
+        given.domain,
+        tasks,
+        given.embodiment,
+        given.observe,
+        tuple(map(Path, given.data)),
+        given.weight,
+        given.limit,
+        SequenceConfig(**{key: getattr(given, key) for key in _SEQUENCE}),
+    )
+
+
+def _tasks(file: YamlFile, where: tuple[str, ...], given: PartSection) -> tuple[str, ...]:
+    domain = load_domain(given.domain)
+    tasks = tuple(domain.tasks) if given.tasks == "all" else given.tasks
+    for task in tasks:
+        if task not in domain.tasks:
+            raise unknown_name(f"a task of {domain.name} at {file.where(*where)}", task, domain.tasks)
+    if not tasks:
+        raise _refused(file, where, "all, or names of tasks", "none")
+    specs = {domain.contract(task).spec.digest: task for task in reversed(tasks)}
+    if len(specs) > 1:
+        raise _refused(file, where, "tasks of one spec in a part", f"different ones: {', '.join(specs.values())}")
+    return tasks
+
+
+def _refused(file: YamlFile, where: tuple[str, ...], expected: str, got: str) -> SetupError:
+    return SetupError(
+        expected=f"{expected} at {'.'.join(where)} in {file.path}",
+        got=f"{got}, {file.where(*where)}",
+        fix=f"see {EXAMPLE}",
+    )

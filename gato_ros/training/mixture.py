@@ -1,0 +1,190 @@
+"""Several domains in one training: every gradient step learns from a batch of each, with the weights that all share.
+
+Each part keeps the layout of its spec, so that no domain is padded to the shapes of another (Gato section 2.3 packs
+them into one sequence; the loss of a batch is the same weighted sum).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from gato_ros.models.config import GatoConfig
+from gato_ros.models.layout import TokenLayout
+from gato_ros.training.auxiliary import AuxiliaryTargets
+from gato_ros.training.examples import made_ahead
+from gato_ros.training.loop import named
+from gato_ros.training.mixture_config import MixtureConfig
+from gato_ros.training.optimiser import TrainingState, descended
+from gato_ros.training.sequence import Sequences, sequence_loss
+from gato_ros.training.supervision import Curve, GroundTruth, Supervision
+from gato_ros.training.windows import SequenceBatch
+
+
+@dataclass(frozen=True)
+class Part:
+    """The sequences of one spec."""
+
+    name: str
+    """Of its figures."""
+    sequences: Sequences
+    supervision: Supervision
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """An `Objective` of several parts. Their order, weights and sequences are those of `config`."""
+
+    config: MixtureConfig
+    model: GatoConfig
+    parts: tuple[Part, ...]
+
+    @property
+    def layout(self) -> TokenLayout:
+        """That of the first part: the parameters of a generalist depend on none."""
+        return self.parts[0].sequences.layout
+
+    @property
+    def frames_per_step(self) -> int:
+        return sum(part.sequences.frames_per_step for part in self.parts)
+
+    @cached_property
+    def data_digest(self) -> str:
+        return " ".join(part.sequences.data_digest for part in self.parts)
+
+    def batches(self, first_step: int) -> Iterator[tuple[SequenceBatch, ...]]:
+        def make(step: int) -> tuple[SequenceBatch, ...]:
+            return tuple(
+                windows.batch(windows.plan_of_step(replace(config, seed=self.config.seed), longest, step))
+                for windows, config, longest in (
+                    (part.sequences.training, part.sequences.config, part.sequences.longest_prompt)
+                    for part in self.parts
+                )
+            )
+
+        return made_ahead(make, first_step, self.config.steps)
+
+    def step(self, state: TrainingState, batch: tuple[SequenceBatch, ...]) -> tuple[TrainingState, dict[str, Any]]:
+        layouts = tuple(part.sequences.layout for part in self.parts)
+        return mixture_step(state, batch, config=self.config, model=self.model, layouts=layouts)
+
+    def measure(self, params: Any) -> dict[str, Any]:
+        """Each part's figures under its name, and "loss", the weighted sum."""
+        figures: dict[str, Any] = {"loss": 0.0}
+        for part, (name, weight, _) in zip(self.parts, self.config.parts):
+            found = named(part.sequences.measure(params), part.sequences.layout, part.supervision)
+            figures["loss"] += weight * found["loss"]
+            figures.update({f"{name}/{key}": value for key, value in found.items()})
+        return figures
+
+
+@partial(jax.jit, static_argnames=("config", "model", "layouts"), donate_argnames=("state",))
+def mixture_step(
+    state: TrainingState,
+    batches: tuple[SequenceBatch, ...],
+    *,
+    config: MixtureConfig,
+    model: GatoConfig,
+    layouts: tuple[TokenLayout, ...],
+) -> tuple[TrainingState, dict[str, Any]]:
+    """The state after one batch of every part, and the losses of each. Randomness is a function of seed and step."""
+    rng = jax.random.fold_in(jax.random.key(config.seed), state.step)
+
+    def loss(params: Any) -> tuple[Any, dict[str, Any]]:
+        total, values = 0.0, {}
+        for place, ((name, weight, part), batch, layout) in enumerate(zip(config.parts, batches, layouts)):
+            each, parts = sequence_loss(
+                params, batch, jax.random.fold_in(rng, place), config=part, model=model, layout=layout
+            )
+            total = total + weight * each
+            values.update({f"{name}/{key}": value for key, value in parts.items()})
+        return total, {**values, "loss": total}
+
+    (_, values), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
+    return descended(state, gradients, config), values
+
+
+@dataclass(frozen=True)
+class WideTruth:
+    """The targets of one domain among the heads of all of them."""
+
+    truth: GroundTruth
+    numbers: np.ndarray
+    """[n] places of its numbers among all of the model's."""
+    patch_numbers: np.ndarray
+    """[m] places of its patches' numbers among all of the model's."""
+    all_numbers: int
+    all_patch_numbers: int
+
+    def targets(self, rows: np.ndarray, mirrored: np.ndarray | None = None) -> AuxiliaryTargets:
+        """Of the frames of `rows`; weights of 0 for what other domains know.
+
+        The loss is a mean over all numbers: the weights make it a mean over those of this domain again.
+        """
+        own = self.truth.targets(rows, mirrored)
+        share = self.all_numbers / max(len(self.numbers), 1)
+        return AuxiliaryTargets(
+            _spread(own.numbers, self.numbers, self.all_numbers),
+            _spread(own.weight, self.numbers, self.all_numbers) * np.float32(share),
+            _spread(own.patch, self.patch_numbers, self.all_patch_numbers),
+            _spread(own.patch_weight, self.patch_numbers, self.all_patch_numbers),
+        )
+
+
+def _spread(values: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
+    out = np.zeros((*values.shape[:-1], count), np.float32)
+    if values.shape[-1]:
+        out[..., places] = values
+    return out
+
+
+@dataclass(frozen=True)
+class OneOfMany:
+    """A domain's `Supervision` under a model with the heads of several domains."""
+
+    own: Supervision
+    model: GatoConfig
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        return self.own.action_names
+
+    @property
+    def auxiliary_names(self) -> tuple[str, ...]:
+        return self.model.auxiliary
+
+    @property
+    def patch_names(self) -> tuple[str, ...]:
+        return self.model.patch_auxiliary
+
+    @property
+    def auxiliary_scale(self) -> tuple[float, ...]:
+        scale = dict(zip(self.own.auxiliary_names, self.own.auxiliary_scale))
+        # 0: another domain's, which no figure is wanted of.
+        return tuple(scale.get(name, 0.0) for name in self.model.auxiliary)
+
+    @property
+    def reflection(self) -> Any:
+        return self.own.reflection
+
+    @property
+    def curves(self) -> tuple[Curve, ...]:
+        return tuple(self.own.curves)
+
+    def vectors(self, frames: Any, layout: TokenLayout) -> dict[str, np.ndarray]:
+        return self.own.vectors(frames, layout)
+
+    def truth(self, frames: Any, layout: TokenLayout) -> GroundTruth:
+        place, patch_place = self.model.auxiliary.index, self.model.patch_auxiliary.index
+        return WideTruth(
+            self.own.truth(frames, layout),
+            np.array([place(name) for name in self.own.auxiliary_names], int),
+            np.array([patch_place(name) for name in self.own.patch_names], int),
+            len(self.model.auxiliary),
+            len(self.model.patch_auxiliary),
+        )
