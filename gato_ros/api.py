@@ -43,7 +43,7 @@ def load_policy(
     from gato_ros.domains.registry import STACKING, load_domain, task_of
 
     if domain != STACKING:
-        from gato_ros.evaluation.foreign.evaluation import make_policy as of_domain
+        from gato_ros.evaluation.foreign.policies import make_policy as of_domain
 
         world = load_domain(domain)
         return of_domain(world, task_of(world, task), str(name))

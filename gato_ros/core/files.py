@@ -29,10 +29,15 @@ def write_json(path: Path, value: dict) -> None:
     if path.absolute().parts[1:2] in (("dev",), ("proc",)) or (path.exists() and not path.is_file()):
         path.write_text(text + "\n")  # to replace /dev/stdout or /dev/null would take it from everybody
         return
+    write_text(path, text + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to the file `path` whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(text + "\n")
+        partial.write_text(text)
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)

@@ -34,11 +34,11 @@ class Frames:
     images: Blocks
     """N zstd blocks, each the images of a frame one after another in the order of `image_keys`."""
     vectors: dict[str, np.ndarray]
-    """Contract key -> [N size] float32."""
+    """Contract key -> [N size] float32; discrete values and texts may have a smaller type that holds them."""
     actions: np.ndarray
     """[N n] float32 labels, `Action.as_vector`."""
     privileged: dict[str, np.ndarray]
-    """Privileged key -> [N size] float32."""
+    """Privileged key -> [N size] float32, or a smaller type that holds the same numbers."""
     sources: np.ndarray | None = None
     """[N] text, who was in command, or who taught (`command_source`); None: the expert throughout."""
 

@@ -14,6 +14,10 @@ from gato_ros.models.config import GatoConfig
 from gato_ros.training.supervision import Supervision
 
 
+class NoPlan(Exception):
+    """The expert of an environment does not know how to go on from here."""
+
+
 class Environment(Protocol):
     """A `gymnasium.Env` that also speaks in observations and actions of a spec."""
 
@@ -56,6 +60,8 @@ class Domain(Protocol):
     name: str
     tasks: tuple[str, ...]
     """The first is the default."""
+    packages: tuple[str, ...]
+    """What it is made of, as PyPI calls it: demonstrations and scores name their versions."""
     metric: str
     """What a score is, like "success" (share of episodes) or "return" (mean sum of rewards)."""
     presets: Mapping[str, GatoConfig]
@@ -77,7 +83,7 @@ class Domain(Protocol):
         ...
 
     def expert(self, task: str, environment: Environment) -> Policy:
-        """Whoever shows how it is done in that environment."""
+        """Whoever shows how it is done in that environment. It raises NoPlan where it does not know."""
         ...
 
     def scores(self, task: str) -> Scores:

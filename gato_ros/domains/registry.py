@@ -9,6 +9,9 @@ from gato_ros.domains.domain import Domain
 
 STACKING = "rgb_stacking"
 """The robot's own domain; its verbs have options of their own and do not come through here."""
+STACKING_TASK = "red_on_blue"
+"""What goes on what there, where nobody says it."""
+ALL = "all"
 _FOREIGN = {"babyai": "gato_ros.domains.babyai.domain"}
 DOMAINS = (STACKING, *_FOREIGN)
 
@@ -18,6 +21,17 @@ def load_domain(name: str) -> Domain:
     if name not in _FOREIGN:
         raise unknown_name("a domain", name, DOMAINS)
     return import_module(_FOREIGN[name]).DOMAIN
+
+
+def tasks_of(domain: Domain, names: str | None) -> tuple[str, ...]:
+    """The tasks of these names, with commas between them, or "all"; the first one where none is named.
+
+    Raises:
+        SetupError: an unknown one.
+    """
+    if names == ALL:
+        return domain.tasks
+    return tuple(dict.fromkeys(task_of(domain, name) for name in (names.split(",") if names else (None,))))
 
 
 def task_of(domain: Domain, task: str | None) -> str:

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from gato_ros.core.bounds import Count, Episodes, Processes, Seed, ShareAboveZero, ShareBelowOne, check_bounds
+from gato_ros.core.bounds import Count, Episodes, Processes, Seed, Share, ShareAboveZero, ShareBelowOne, check_bounds
 from gato_ros.core.errors import SetupError
-from gato_ros.domains.registry import STACKING
+from gato_ros.domains.registry import STACKING, STACKING_TASK
 from gato_ros.evaluation.option_checks import OutFolder
 from gato_ros.evaluation.progress import counted
 from gato_ros.evaluation.worker_pool import worker_pool
 
 FIRST_EVALUATION_SEED = 900_000
 SCENES_PER_FILE = 100
+FOREIGN_OPTIONS = ("out", "task", "episodes", "seed", "workers", "noise", "policy", "expert_share", "keep_failures")
+"""Those that count in another domain than the robot's."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,9 @@ class Collection:
     """`episodes`: the expert acts, with noise; `snapshots`: random situations without physics, labelled."""
     objects: str = "cubes"
     """Object set: cubes, triplet1..triplet5, train."""
-    task: str = "red_on_blue"
-    """What to stack on what: red_on_blue or blue_on_green. Of another domain its own, like go_to_local."""
+    task: str | None = None
+    """What to stack on what: red_on_blue (where none is named) or blue_on_green. Of another domain its own, several
+    with commas between them, or all; where none is named its first."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract; sawyer_rgb_stacking_told records the task in words, too."""
     episodes: Episodes = 100
@@ -50,12 +53,22 @@ class Collection:
     policy: str | None = None
     """Weights, a folder or a shipped name, that drive while the expert labels (DAgger); default: the expert drives."""
     expert_share: ShareBelowOne = 0.3
-    """With --policy: share of one-second segments that the expert drives, so that a jam ends."""
+    """With --policy: share of one-second segments (in another domain of ten steps) that the expert drives, so that a
+    jam ends."""
     compilation_cache: str = ""
     """Folder for compiled code of --policy, `off`, or nothing: the user's cache."""
-    domain: str = "rgb_stacking"
-    """rgb_stacking (the robot), or babyai (`pip install minigrid`), of which only --task, --episodes, --seed and
-    --workers count."""
+    domain: str = STACKING
+    """rgb_stacking (the robot), or another one (`pip install gato_ros[domains]`): babyai. There only --task,
+    --episodes, --seed, --workers, --noise, --policy, --expert-share and --keep-failures count."""
+    noise: Share = 0.0
+    """In another domain than the robot's: disturb what is executed, and keep the expert's action as the label. Of
+    discrete actions it is the share of steps with a random one; of continuous ones the standard deviation, as a share
+    of half of their range."""
+
+    @property
+    def stacking_task(self) -> str:
+        """The task where the domain is the robot's own."""
+        return self.task or STACKING_TASK
 
 
 def collect(wanted: Collection) -> dict[str, Any]:
@@ -66,12 +79,11 @@ def collect(wanted: Collection) -> dict[str, Any]:
     """
     if wanted.domain != STACKING:
         from gato_ros.evaluation.foreign.collection import collect as collect_foreign
-        from gato_ros.evaluation.foreign.options import given_task, only
+        from gato_ros.evaluation.foreign.options import only
 
-        only(wanted, ("out", "task", "episodes", "seed", "workers"))
-        return collect_foreign(
-            wanted.domain, given_task(wanted), wanted.out, wanted.episodes, wanted.seed, wanted.workers
-        )
+        only(wanted, FOREIGN_OPTIONS)
+        check_bounds(wanted)
+        return collect_foreign(wanted)
     from gato_ros.evaluation.policy_source import choose_compilation_cache
 
     choose_compilation_cache(wanted.compilation_cache)
@@ -103,8 +115,14 @@ def _check(wanted: Collection) -> None:
     from gato_ros.sim.task import OBJECT_SETS, stack_task
 
     check_bounds(wanted)
+    if wanted.noise:
+        raise SetupError(
+            expected="--noise with another --domain",
+            got=f"{wanted.noise:g}",
+            fix="leave it out: the robot's demonstrations have a noise of their own",
+        )
     embodiment = load_embodiment(wanted.embodiment)
-    stack_task(wanted.task)
+    stack_task(wanted.stacking_task)
     if wanted.objects not in OBJECT_SETS:
         raise unknown_name("an object set", wanted.objects, OBJECT_SETS)
     if wanted.seed + wanted.episodes > FIRST_EVALUATION_SEED:
@@ -127,7 +145,7 @@ def _name(wanted: Collection, seed: int) -> str:
     """A file's name without its ending: what differs in one of its parts is other data, not done already."""
     parts = [wanted.objects]
     # Not said where they are the default: the names are those of before there was a choice.
-    parts += [wanted.task] if wanted.task != Collection.task else []
+    parts += [wanted.stacking_task] if wanted.stacking_task != STACKING_TASK else []
     parts += [Path(wanted.embodiment).stem] if wanted.embodiment != Collection.embodiment else []
     kind = "snapshots" if wanted.kind == "snapshots" else "dagger" if wanted.policy else "expert"
     return "-".join([*parts, kind, f"{seed:06d}"])
@@ -158,9 +176,9 @@ def _parts(wanted: Collection) -> tuple:
             privileged=PRIVILEGED_KEYS,
             embodiment=load_embodiment(wanted.embodiment),
             randomisation=TRAINING if wanted.randomise else None,
-            wanted=stack_task(wanted.task),
+            wanted=stack_task(wanted.stacking_task),
         )
-        expert = driver = StackingExpert(env.embodiment, stack_task(wanted.task))
+        expert = driver = StackingExpert(env.embodiment, stack_task(wanted.stacking_task))
         if wanted.policy:
             from gato_ros.evaluation.policy_source import make_policy
 
@@ -187,7 +205,7 @@ def _episode(wanted: Collection, seed: int, env, expert, driver) -> dict:
     metadata = {
         "seed": seed,
         "object_set": wanted.objects,
-        "task": wanted.task,
+        "task": wanted.stacking_task,
         "driver": wanted.policy or "expert",
         "image_share": wanted.image_share,
         "randomise": wanted.randomise,

@@ -50,12 +50,12 @@ def evaluate_policy(options: Evaluation) -> dict:
 
 def _foreign(options: Evaluation) -> dict:
     from gato_ros.evaluation.foreign.evaluation import evaluate
-    from gato_ros.evaluation.foreign.options import given_task, only
+    from gato_ros.evaluation.foreign.options import only
 
     only(options, ("policy", "task", "episodes", "seed", "workers", "quiet"))
     return evaluate(
         options.domain,
-        given_task(options),
+        options.task,
         options.policy,
         options.episodes,
         options.seed,
@@ -75,7 +75,7 @@ def _episodes(options: Evaluation, plan: Plan, pool: Executor) -> dict:
             seed,
             perturbation,
             options.level,
-            options.task,
+            options.stacking_task,
             options.embodiment,
             str(plan.prompts[seed % len(plan.prompts)]) if part else None,
             part,
@@ -130,7 +130,7 @@ def _result(options: Evaluation, plan: Plan, outcomes: dict) -> dict:
         "policy": options.policy,
         "weights_sha256": plan.weights_sha256,
         "seed": options.seed,
-        "task": options.task,
+        "task": options.stacking_task,
         "perturbation": {"name": options.perturb, "level": options.level} if plan.perturbations[0] else None,
         **_rates(by_condition[first]),
         "embodiment": embodiment.name,

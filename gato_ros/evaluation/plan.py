@@ -51,7 +51,7 @@ def check(options: Evaluation) -> Plan:
     from gato_ros.sim.randomisation import PERTURBATIONS
     from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS, stack_task
 
-    stack_task(options.task)
+    stack_task(options.stacking_task)
     groups = {TRIPLETS: tuple(TEST_TRIPLETS), ALL: tuple(OBJECT_SETS)}
     if options.set not in (*groups, *OBJECT_SETS):
         raise unknown_name("an object set", options.set, (*OBJECT_SETS, *groups))
@@ -122,7 +122,7 @@ def _with_policy(
     from gato_ros.version import __version__
 
     embodiment = load_embodiment(options.embodiment)
-    policy = make_policy(options.policy, embodiment, stack_task(options.task))
+    policy = make_policy(options.policy, embodiment, stack_task(options.stacking_task))
     prompts = _check_prompts(options, policy, embodiment) if options.prompt else ()
     files: dict[str, str] = {}
     if options.policy not in ("expert", "hold"):
@@ -134,7 +134,7 @@ def _with_policy(
         "policy": files or options.policy,
         "sets": list(sets),
         "seed": options.seed,
-        "task": options.task,
+        "task": options.stacking_task,
         "perturbations": list(perturbations),
         "level": options.level if options.perturb else None,
         "contract_digest": embodiment.digest,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from gato_ros.core.bounds import Clips, CountOrNone, Episodes, Processes, Seed
+from gato_ros.domains.registry import STACKING, STACKING_TASK
 from gato_ros.evaluation.option_checks import OutFile, OutFolder
 
 
@@ -20,8 +21,8 @@ class Evaluation:
     of shipped ones."""
     set: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, train; triplets (the five one after another), or all (all seven)."""
-    task: str = "red_on_blue"
-    """What to stack on what: red_on_blue or blue_on_green."""
+    task: str | None = None
+    """What to stack on what: red_on_blue (where none is named) or blue_on_green. Of another domain its own."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract; sawyer_rgb_stacking_told tells the policy the task in words."""
     episodes: Episodes = 100
@@ -56,8 +57,13 @@ class Evaluation:
     """Folder for compiled code, `off`, or nothing: the user's cache."""
     quiet: bool = False
     """No progress bar and no table."""
-    domain: str = "rgb_stacking"
+    domain: str = STACKING
     """rgb_stacking (the robot), or babyai (`pip install minigrid`), of which only --policy, --task, --episodes, --seed,
     --workers and --quiet count."""
     json: Path | None = None
     """Write the result here as JSON, every episode's outcome included."""
+
+    @property
+    def stacking_task(self) -> str:
+        """The task where the domain is the robot's own."""
+        return self.task or STACKING_TASK

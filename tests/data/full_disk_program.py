@@ -21,6 +21,11 @@ def writer(kind: str, path: Path):
         from gato_ros.data.frames import save_rendered_steps
 
         return lambda out: save_rendered_steps(out / "frames.npz", open_episode(path))
+    if kind == "shard":
+        from gato_ros.data.demonstrations.shard import write_shard
+        from tests.data.test_demonstrations import EPISODES, HEAD
+
+        return lambda out: write_shard(out / "x.array_record", HEAD, EPISODES)
     selection = select([path])
     if kind == "hdf5":
         from gato_ros.data.exports.hdf5 import export_hdf5

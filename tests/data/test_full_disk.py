@@ -10,6 +10,7 @@ import pytest
 from tests.data.recordings import OPERATED, write
 
 NEEDS = {"hdf5": "h5py", "lerobot_mp4": "pyarrow", "lerobot_png": "pyarrow", "rlds": "array_record"}
+NEEDS["shard"] = NEEDS["rlds"]
 NEEDS["rlds_streamed"] = NEEDS["rlds"]
 LIMITS = (0, 700, 2500, 6000, 9000, 12000)
 """Bytes that a file may have: some end a writer in its first block, some in its last."""

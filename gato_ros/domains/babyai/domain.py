@@ -42,6 +42,7 @@ class BabyAi:
 
     name = "babyai"
     tasks: tuple[str, ...] = tuple(LEVELS)
+    packages = ("minigrid",)
     metric = "return"
     presets: Mapping[str, GatoConfig] = {"babyai_small": SMALL}
 

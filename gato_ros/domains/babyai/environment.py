@@ -60,6 +60,8 @@ class BabyAiEnv(gymnasium.Env):
         )
         self.action_space = gymnasium.spaces.Discrete(len(MOVES))
         self._mission = ""
+        self.taken: int | None = None
+        """The move that was made last; None after a reset."""
 
     @property
     def level(self) -> Any:
@@ -73,7 +75,7 @@ class BabyAiEnv(gymnasium.Env):
         super().reset(seed=seed)
         with contextlib.redirect_stdout(io.StringIO()):  # it prints what it draws again
             seen, _ = self._env.reset(seed=seed)
-        self._mission = seen["mission"]
+        self._mission, self.taken = seen["mission"], None
         return dict(self.observe().values), {"success": False}
 
     def observe(self) -> Observation:
@@ -107,7 +109,8 @@ class BabyAiEnv(gymnasium.Env):
     def _move(self, vector: np.ndarray) -> tuple[float, bool, bool, dict[str, Any]]:
         if vector.shape != (1,) or vector[0] not in range(len(MOVES)):
             raise ValueError(f"a move is one of the integers 0 to {len(MOVES) - 1}, got {vector}")
-        self._mission = (found := self._env.step(int(vector[0])))[0]["mission"]
+        self.taken = int(vector[0])
+        self._mission = (found := self._env.step(self.taken))[0]["mission"]
         reward, terminated, truncated = float(found[1]), bool(found[2]), bool(found[3])
         success = reward > 0
         failure = None if success or not (terminated or truncated) else "time_limit" if truncated else "mission_failed"

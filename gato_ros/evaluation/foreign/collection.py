@@ -1,82 +1,153 @@
-"""Demonstrations of a domain's expert, as files of labelled frames. Resumable: a file that exists is not made again."""
+"""Demonstrations in a domain, in shards. Resumable: a shard that exists is not made again."""
 
 from __future__ import annotations
 
 from concurrent.futures import as_completed
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gato_ros.core.errors import SetupError
-from gato_ros.data.frames import SUFFIX, make_frames, save_frames
-from gato_ros.domains.domain import Domain, Environment
-from gato_ros.domains.registry import load_domain, task_of
+from gato_ros.data.demonstrations.demonstration import Demonstration
+from gato_ros.data.demonstrations.reading import write_index
+from gato_ros.data.demonstrations.shard import SUFFIX, Head, write_shard
+from gato_ros.domains.domain import Environment
+from gato_ros.domains.registry import load_domain, tasks_of
+from gato_ros.evaluation.foreign.demonstrate import Disturbance, Drive
+from gato_ros.evaluation.foreign.policies import EXPERT, make_policy
 from gato_ros.evaluation.progress import counted
+from gato_ros.evaluation.provenance import versions
 from gato_ros.evaluation.worker_pool import worker_pool
+from gato_ros.version import __version__
 
-EPISODES_PER_FILE = 100
+if TYPE_CHECKING:
+    from gato_ros.evaluation.collection import Collection
+
+EPISODES_PER_SHARD = 500
+"""A shard is 128 KiB at least, and an interrupted one is made again."""
 FIRST_EVALUATION_SEED = 900_000
 
 
-def collect(name: str, task: str | None, out: Path, episodes: int, seed: int, workers: int) -> dict:
-    """Let the expert of a domain play `episodes` from `seed` on; counts of episodes and frames.
+@dataclass(frozen=True)
+class Job:
+    """One shard: everything that decides what is in it."""
 
-    Episodes that end without success are left out.
+    domain: str
+    task: str
+    first: int
+    """Seed of the first episode."""
+    count: int
+    """Episodes to attempt."""
+    noise: float
+    keep_failures: bool
+    policy: str | None
+    """Weights that drive; None: the expert."""
+    expert_share: float
+    digest: str
+    """Of these weights."""
+
+    @property
+    def file_name(self) -> str:
+        """What differs in one of its parts is other data, not done already."""
+        driver = f"dagger_{self.digest[:8]}" if self.policy else EXPERT
+        noise = f"-noise_{self.noise:g}" if self.noise else ""
+        failures = "-with_failures" if self.keep_failures else ""
+        return f"{self.domain}-{self.task}-{driver}{noise}{failures}-{self.first:06d}-{self.count:03d}{SUFFIX}"
+
+
+def collect(wanted: Collection) -> dict:
+    """Play `episodes` of each task from `seed` on; counts of episodes and steps.
+
+    Episodes without success are left out unless failures are wanted, too.
 
     Raises:
-        SetupError: no such domain or task, a missing package, or seeds that are for evaluation.
+        SetupError: no such domain, task or policy, a missing package, or seeds that are for evaluation.
     """
-    domain = load_domain(name)
-    task = task_of(domain, task)
-    domain.environment(task).close()  # what is missing is said before a process is started
-    if seed + episodes > FIRST_EVALUATION_SEED:
-        raise SetupError(
-            expected=f"seeds from 0 up to {FIRST_EVALUATION_SEED}",
-            got=f"{seed} to {seed + episodes}",
-            fix="higher seeds are for evaluation",
-        )
-    out.mkdir(parents=True, exist_ok=True)
-    starts = range(seed, seed + episodes, EPISODES_PER_FILE)
-    jobs = [(first, min(EPISODES_PER_FILE, seed + episodes - first)) for first in starts]
-    left = [job for job in jobs if not (out / file_name(name, task, *job)).exists()]
-    counts = {"attempted": 0, "kept": 0, "frames": 0}
-    with worker_pool(workers) as pool, counted("collect", len(left)) as advance:
-        for future in as_completed([pool.submit(_play, name, task, out, *job) for job in left]):
+    jobs = _jobs(wanted)
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    left = [job for job in jobs if not (wanted.out / job.file_name).exists()]
+    counts = {"attempted": 0, "kept": 0, "frames": 0, "without_plan": 0}
+    with worker_pool(wanted.workers) as pool, counted("collect", len(left)) as advance:
+        for future in as_completed([pool.submit(_play, wanted.out, job) for job in left]):
             for key, value in future.result().items():
                 counts[key] += value
             advance(f"kept {counts['kept']} of {counts['attempted']}, {counts['frames']} frames")
-    skipped = episodes - sum(count for _, count in left)
+    write_index(wanted.out)
+    skipped = sum(job.count for job in jobs) - sum(job.count for job in left)
     print(f"{counts['kept']} of {counts['attempted']} kept, {counts['frames']} frames, {skipped} were there already")
-    return {**counts, "skipped": skipped, "out": str(out)}
+    return {**counts, "skipped": skipped, "out": str(wanted.out)}
 
 
-def file_name(name: str, task: str, first: int, count: int) -> str:
-    """Of the frames of episodes `first` to `first + count`: another number of them is another file."""
-    return f"{name}-{task}-expert-{first:06d}-{count:03d}{SUFFIX}"
+def _jobs(wanted: Collection) -> list[Job]:
+    """The shards that make up what is wanted, checked: what is missing is said before a process is started."""
+    domain = load_domain(wanted.domain)
+    tasks = tasks_of(domain, wanted.task)
+    if wanted.seed + wanted.episodes > FIRST_EVALUATION_SEED:
+        raise SetupError(
+            expected=f"seeds from 0 up to {FIRST_EVALUATION_SEED}",
+            got=f"{wanted.seed} to {wanted.seed + wanted.episodes}",
+            fix="higher seeds are for evaluation",
+        )
+    domain.environment(tasks[0]).close()
+    digest = ""
+    if wanted.policy is not None:
+        for task in {domain.contract(task).digest: task for task in tasks}.values():
+            digest = make_policy(domain, task, wanted.policy).info.digest or wanted.policy
+    return [
+        Job(
+            wanted.domain,
+            task,
+            first,
+            min(EPISODES_PER_SHARD, wanted.seed + wanted.episodes - first),
+            wanted.noise,
+            wanted.keep_failures,
+            wanted.policy,
+            wanted.expert_share if wanted.policy else 0.0,
+            digest,
+        )
+        for task in tasks
+        for first in range(wanted.seed, wanted.seed + wanted.episodes, EPISODES_PER_SHARD)
+    ]
 
 
 @lru_cache(maxsize=1)
-def _world(name: str, task: str) -> tuple[Domain, Environment]:
+def _world(name: str, task: str, noise: float, policy: str | None, expert_share: float) -> tuple[Environment, Drive]:
     domain = load_domain(name)
-    return domain, domain.environment(task)
+    environment = domain.environment(task)
+    driver = None if policy is None else make_policy(domain, task, policy)
+    disturbance = Disturbance(domain.contract(task).spec.actions, noise)
+    return environment, Drive(domain.expert(task, environment), driver, expert_share, disturbance)
 
 
-def _play(name: str, task: str, out: Path, first: int, count: int) -> dict:
-    domain, environment = _world(name, task)
-    expert, rows, kept = domain.expert(task, environment), [], 0
-    for seed in range(first, first + count):
-        _, info = environment.reset(seed=seed)
-        expert.reset()
-        episode, ended = [], False
-        while not ended:
-            observation = environment.observe()
-            action = expert.act(observation).action
-            episode.append((observation, action))
-            _, terminated, truncated, info = environment.step_action(action)
-            ended = terminated or truncated
-        if info["success"]:
-            rows += episode
-            kept += 1
-    images = tuple(key for key, spec in domain.contract(task).spec.observations.items() if spec.kind == "image")
-    frames = make_frames(images, rows)
-    save_frames(out / file_name(name, task, first, count), frames)
-    return {"attempted": count, "kept": kept, "frames": len(frames)}
+def _play(out: Path, job: Job) -> dict:
+    environment, drive = _world(job.domain, job.task, job.noise, job.policy, job.expert_share)
+    kept: list[Demonstration] = []
+    without_plan = 0
+    for seed in range(job.first, job.first + job.count):
+        played, planned = drive.demonstrate(environment, seed)
+        without_plan += not planned
+        if played is not None and (played.success or job.keep_failures):
+            kept.append(played)
+    write_shard(out / job.file_name, _head(job, without_plan), kept)
+    return {
+        "attempted": job.count,
+        "kept": len(kept),
+        "frames": sum(map(len, kept)),
+        "without_plan": without_plan,
+    }
+
+
+def _head(job: Job, without_plan: int) -> Head:
+    domain = load_domain(job.domain)
+    about = {
+        "first_seed": job.first,
+        "attempted": job.count,
+        "without_plan": without_plan,
+        "failures_kept": job.keep_failures,
+        "noise": job.noise,
+        "expert_share": job.expert_share,
+        "versions": {"gato_ros": __version__, **versions(domain.packages)},
+    }
+    driver = job.digest or EXPERT
+    return Head(job.domain, job.task, domain.contract(job.task).spec, domain.metric, driver, EXPERT, about)

@@ -7,17 +7,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gato_ros.core.errors import SetupError
-from gato_ros.core.policy import Policy, RandomPolicy
+from gato_ros.core.policy import Policy
 from gato_ros.core.statistics import wilson95
 from gato_ros.domains.domain import Domain, Environment, Scores
 from gato_ros.domains.registry import load_domain, task_of
 from gato_ros.evaluation.console import make_console
+from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, make_policy
 from gato_ros.evaluation.outcomes import EpisodeOutcome, run_episode
 from gato_ros.evaluation.progress import counted
 from gato_ros.evaluation.worker_pool import worker_pool
 
-EXPERT, RANDOM = "expert", "random"
 EPISODES_PER_JOB = 10
 
 
@@ -92,34 +91,6 @@ def _score(domain: Domain, outcomes: list[EpisodeOutcome]) -> dict[str, Any]:
         "wilson95": list(wilson95(successes, count)),
         "mean_steps": sum(outcome.steps for outcome in outcomes) / count,
     }
-
-
-def make_policy(domain: Domain, task: str, policy: str, environment: Environment | None = None) -> Policy:
-    """The policy of that name.
-
-    Args:
-        environment: that the expert looks into; nobody else needs it.
-
-    Raises:
-        SetupError: weights that are damaged or of another domain, or an expert without environment.
-    """
-    contract = domain.contract(task)
-    if policy == EXPERT:
-        if environment is None:
-            raise SetupError(
-                expected=f"weights, or `{RANDOM}`",
-                got=EXPERT,
-                fix=f"it looks into one environment: load_domain({domain.name!r}).expert({task!r}, environment)",
-            )
-        return domain.expert(task, environment)
-    if policy == RANDOM:
-        return RandomPolicy(contract.spec.actions)
-    from gato_ros.models.serving.compilation import keep_compiled
-    from gato_ros.models.serving.policy import GatoPolicy
-    from gato_ros.models.shipped import weights_folder
-
-    keep_compiled()
-    return GatoPolicy.from_directory(weights_folder(policy, besides=(EXPERT, RANDOM)), contract)
 
 
 @lru_cache(maxsize=4)

@@ -26,10 +26,5 @@ def only(options: Any, allowed: tuple[str, ...]) -> None:
             )
 
 
-def given_task(options: Any) -> str | None:
-    """The task that was asked for; None where the option stands at its default, a task of stacking."""
-    return None if options.task == type(options).task else options.task
-
-
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"

@@ -26,14 +26,13 @@ def training_frames(run: TrainingRun, weights: Mapping[str, float]) -> tuple[Fra
     Raises:
         SetupError: too few files to hold one out, or fewer than the limit.
     """
-    from gato_ros.data.frame_cache import frame_parts
     from gato_ros.data.frames import join
     from gato_ros.training.mixing import step_weights
 
     folders, limit = run.data, run.limit
     training, validation, data = [], [], {}
     for folder in folders:
-        found = frame_parts(folder, told_left_out(folder, run.failures))
+        found = _frame_parts(folder, run.failures)
         told_sources(folder, found, weights)
         counts = [step_weights(part.teachers, weights) > 0 for part in found]
         parts = [part if count.all() else part.only(np.flatnonzero(count)) for part, count in zip(found, counts)]
@@ -71,13 +70,12 @@ def training_recordings(
     Raises:
         SetupError: too few good episodes to hold one out.
     """
-    from gato_ros.data.episodes.recording import load_recordings
     from gato_ros.training.mixing import step_weights
     from gato_ros.training.windows import good_enough
 
     training, validation, data = [], [], {}
     for folder in folders:
-        found = load_recordings(folder, told_left_out(folder, failures))[:limit]
+        found = _recordings(folder, failures)[:limit]
         told_sources(folder, [one.frames for one in found], weights)
         # One that holds no lesson would be a validation without a figure.
         found = [one for one in found if step_weights(one.frames.teachers, weights).any()]
@@ -92,6 +90,26 @@ def training_recordings(
             expected="at least two good episodes, one of them to hold out", got=str(len(training)), fix="collect more"
         )
     return training, validation, data
+
+
+def _frame_parts(folder: Path, failures: bool) -> list[Frames]:
+    """The frames of a folder, by file or by episode: of shards in another domain, else of the robot's."""
+    from gato_ros.data.demonstrations.reading import read_demonstrations, shard_paths
+    from gato_ros.data.frame_cache import frame_parts
+
+    if shard_paths(folder):
+        return [one.frames for one in read_demonstrations([folder])]
+    return frame_parts(folder, told_left_out(folder, failures))
+
+
+def _recordings(folder: Path, failures: bool) -> list[Recording]:
+    """The episodes of a folder: of shards in another domain, else of the robot's."""
+    from gato_ros.data.demonstrations.reading import read_demonstrations, shard_paths
+    from gato_ros.data.episodes.recording import load_recordings
+
+    if shard_paths(folder):
+        return read_demonstrations([folder])
+    return load_recordings(folder, told_left_out(folder, failures))
 
 
 def told_left_out(folder: Path, failures: bool) -> dict[Path, str]:

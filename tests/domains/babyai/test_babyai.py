@@ -10,7 +10,8 @@ from gato_ros.core.contract import Contract
 from gato_ros.core.errors import SetupError
 from gato_ros.core.policy import Policy, RandomPolicy
 from gato_ros.core.text import text_from_value
-from gato_ros.data.frames import SUFFIX, load_frames
+from gato_ros.data.demonstrations.reading import read_demonstrations
+from gato_ros.data.demonstrations.shard import SUFFIX
 from gato_ros.domains.babyai.domain import DOMAIN
 from gato_ros.domains.babyai.environment import MISSION, MOVE, MOVES, SPEC, TARGET, TILE_PX, TILES, VIEW
 from gato_ros.domains.babyai.supervision import TargetTruth
@@ -114,8 +115,10 @@ def test_it_is_collected_trained_and_evaluated_by_the_same_verbs(tmp_path, capsy
     assert verb(*collect, "--json", tmp_path / "again.json") in (0, None)
     assert json.loads((tmp_path / "again.json").read_text())["skipped"] == 3
     files = sorted(data.glob(f"*{SUFFIX}"))
-    frames = load_frames(files[0])
+    episodes = read_demonstrations([data])
+    frames = episodes[0].frames
     assert len(files) == 2 and frames.actions.shape[1] == 1 and frames.privileged[TARGET].shape[1] == TILES**2
+    assert len((data / "index.jsonl").read_text().splitlines()) == len(episodes) == 6
     train = ("train", "--domain", "babyai", "--data", data, "--out", run, "--training.steps", 4, "--training.batch", 4)
     assert verb(*train, "--json", tmp_path / "train.json") in (0, None)
     assert 0 <= json.loads((tmp_path / "train.json").read_text())["move_accuracy"] <= 1

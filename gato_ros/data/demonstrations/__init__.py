@@ -1,0 +1,1 @@
+"""Episodes of domains without ROS: many in one shard, one record each."""

@@ -1,0 +1,124 @@
+"""A demonstration as the bytes of one record, and back.
+
+A record is `<size of the columns> <zstd of the columns> <a zstd block of each step's images>`. The columns begin with
+their names, types and shapes as JSON. A column has the smallest type that holds all its numbers, and one row where all
+rows are equal, as a mission's text has.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import zstandard
+
+from gato_ros.data.demonstrations.demonstration import Demonstration
+from gato_ros.data.frames import check_one_size, compressed
+
+_SIZE = struct.Struct("<I")
+_EXECUTED, _LABELS, _LENGTHS = "executed", "labels", "image lengths"
+_OBSERVED, _PRIVILEGED = "observed:", "privileged:"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one record holds of an episode of T steps."""
+
+    columns: Mapping[str, np.ndarray]
+    """Observation key -> [T size] in the type that it was stored in; no images."""
+    privileged: Mapping[str, np.ndarray]
+    """Key -> [T size]."""
+    executed: np.ndarray
+    """[T n] float32"""
+    labels: np.ndarray
+    """[T n] float32; the array `executed` itself where both are equal."""
+    images: bytes
+    """The blocks of T steps, one after another."""
+    image_lengths: np.ndarray
+    """[T] int64 bytes of each block; [0] without images."""
+
+
+def record_bytes(episode: Demonstration, image_keys: tuple[str, ...]) -> bytes:
+    """The record of an episode.
+
+    Args:
+        image_keys: the observations that are images, in the order in which a block holds them.
+    """
+    blocks = list(compressed(_pictures(episode, image_keys))) if image_keys else []
+    columns = {f"{_OBSERVED}{key}": one for key, one in episode.observations.items() if key not in image_keys}
+    columns |= {f"{_PRIVILEGED}{key}": one for key, one in episode.privileged.items()}
+    stored = {name: once(narrowed(one)) for name, one in columns.items()}
+    stored[_EXECUTED] = narrowed(episode.executed)
+    if not np.array_equal(episode.executed, episode.labels):
+        stored[_LABELS] = narrowed(episode.labels)
+    stored[_LENGTHS] = np.array([len(block) for block in blocks], np.uint32)
+    head = json.dumps([[name, one.dtype.str, list(one.shape)] for name, one in stored.items()], separators=(",", ":"))
+    body = b"".join([_SIZE.pack(len(head)), head.encode(), *(one.tobytes() for one in stored.values())])
+    packed = zstandard.ZstdCompressor(level=9, write_checksum=True).compress(body)
+    return b"".join([_SIZE.pack(len(packed)), packed, *blocks])
+
+
+def record_of(content: bytes) -> Record:
+    """Inverse of `record_bytes`.
+
+    Raises:
+        ValueError, KeyError, TypeError, struct.error, zstandard.ZstdError: the bytes are no record.
+    """
+    (size,) = _SIZE.unpack_from(content)
+    body = zstandard.ZstdDecompressor().decompress(content[_SIZE.size : _SIZE.size + size])
+    arrays = dict(_arrays(body))
+    lengths, images = arrays.pop(_LENGTHS).astype(np.int64), content[_SIZE.size + size :]
+    if lengths.sum() != len(images):
+        raise ValueError(f"{len(images)} bytes of images, not {lengths.sum()}")
+    steps = len(arrays[_EXECUTED])
+    whole = lambda name: np.broadcast_to(arrays[name], (steps, *arrays[name].shape[1:]))
+    executed = np.array(arrays[_EXECUTED], np.float32)
+    return Record(
+        {name.removeprefix(_OBSERVED): whole(name) for name in arrays if name.startswith(_OBSERVED)},
+        {name.removeprefix(_PRIVILEGED): whole(name) for name in arrays if name.startswith(_PRIVILEGED)},
+        executed,
+        np.array(arrays[_LABELS], np.float32) if _LABELS in arrays else executed,
+        images,
+        lengths,
+    )
+
+
+def narrowed(values: np.ndarray) -> np.ndarray:
+    """The numbers in the smallest of uint8, int16 and float32 that holds all of them as they are in float32."""
+    values = np.asarray(values)
+    if values.dtype == np.uint8:
+        return values
+    values = values.astype(np.float32)
+    if np.isfinite(values).all() and (np.abs(values) < 2**15).all():
+        for kind in (np.uint8, np.int16):
+            small = np.clip(values, np.iinfo(kind).min, np.iinfo(kind).max).astype(kind)
+            # A negative zero is no integer: it would come back as another number.
+            if np.array_equal(small, values) and not np.signbit(values[values == 0]).any():
+                return small
+    return values
+
+
+def once(rows: np.ndarray) -> np.ndarray:
+    """The first row alone [1 ...] where all rows of [T ...] are equal."""
+    return rows[:1] if len(rows) > 1 and (rows == rows[:1]).all() else rows
+
+
+def _pictures(episode: Demonstration, keys: tuple[str, ...]) -> Iterator[np.ndarray]:
+    check_one_size({key: episode.observations[key].shape[1:] for key in keys})
+    for step in range(len(episode)):
+        yield np.stack([episode.observations[key][step] for key in keys])
+
+
+def _arrays(body: bytes) -> Iterator[tuple[str, np.ndarray]]:
+    (size,) = _SIZE.unpack_from(body)
+    at = _SIZE.size + size
+    for name, kind, shape in json.loads(body[_SIZE.size : at]):
+        dtype = np.dtype(kind)
+        count = int(np.prod(shape))
+        yield name, np.frombuffer(body, dtype, count, at).reshape(shape)
+        at += count * dtype.itemsize
+    if at != len(body):
+        raise ValueError(f"{len(body)} bytes of columns, not {at}")

@@ -1,0 +1,168 @@
+"""An array_record of demonstrations of one task: the first record says what the others have in common.
+
+The extra packages of a domain bring `array_record` along; nothing else of gato_ros needs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from gato_ros.core.errors import SetupError
+from gato_ros.core.spec import StepSpec, step_spec_from_dict, step_spec_to_dict
+from gato_ros.data.demonstrations.demonstration import Demonstration
+from gato_ros.data.demonstrations.record import Record, record_bytes, record_of
+from gato_ros.data.disk_error import disk_error
+
+SUFFIX = ".array_record"
+FORMAT = 1
+_OPTIONS = "group_size:16,uncompressed,max_parallelism:1"
+"""Records are compressed one by one: a reader of one takes a group of 16."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What a shard's head says of one of its records."""
+
+    seed: int
+    length: int
+    """Steps."""
+    reward: float
+    success: bool
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the episodes of a shard have in common, and a line for each."""
+
+    domain: str
+    task: str
+    spec: StepSpec
+    metric: str
+    """What an episode is worth: its "return", or its "success"."""
+    driver: str
+    """Who chose what was carried out: "expert", or the digest of weights."""
+    teacher: str
+    """Who chose the labels."""
+    about: dict[str, Any]
+    """How it was collected, and versions of packages; ready for JSON."""
+    episodes: tuple[Episode, ...] = ()
+
+    @property
+    def image_keys(self) -> tuple[str, ...]:
+        """Observations that are images, in the order in which a record holds them."""
+        return tuple(key for key, one in self.spec.observations.items() if one.kind == "image")
+
+
+def write_shard(path: Path, head: Head, demonstrations: Sequence[Demonstration]) -> None:
+    """Write `path` whole or not at all.
+
+    Raises:
+        SetupError: array_record is not installed.
+        OSError: the disk is full or refuses.
+    """
+    writer_class = _library().ArrayRecordWriter
+    rows = [[one.seed, len(one), one.reward, one.success] for one in demonstrations]
+    first = {"format": FORMAT, **_plain(head), "columns": ["seed", "length", "return", "success"], "episodes": rows}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        writer = writer_class(str(partial), _OPTIONS)
+        try:
+            writer.write(zstandard.compress(json.dumps(first, allow_nan=False).encode()))
+            for one in demonstrations:
+                writer.write(record_bytes(one, head.image_keys))
+        finally:
+            writer.close()
+        partial.replace(path)
+    except RuntimeError as error:  # array_record says in words what the disk refused
+        raise disk_error(str(error), path) or error from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_head(path: Path) -> Head:
+    """What a shard holds; SetupError if it is damaged."""
+    with _Whole(path) as reader:
+        return _checked_head(reader)
+
+
+def read_shard(path: Path, count: int | None = None) -> tuple[Head, list[tuple[Episode, Record]]]:
+    """What a shard holds, and its first `count` episodes; all by default.
+
+    Raises:
+        SetupError: it is damaged.
+    """
+    with _Whole(path) as reader:
+        head = _checked_head(reader)
+        wanted = head.episodes[:count]
+        contents = reader.read(1, 1 + len(wanted)) if wanted else []
+        records = [record_of(content) for content in contents]
+        for episode, record in zip(wanted, records):
+            if len(record.executed) != episode.length:
+                raise ValueError(f"seed {episode.seed} has {len(record.executed)} steps, not {episode.length}")
+    return head, list(zip(wanted, records))
+
+
+def _plain(head: Head) -> dict[str, Any]:
+    names = ("domain", "task", "metric", "driver", "teacher", "about")
+    return {**{name: getattr(head, name) for name in names}, "spec": step_spec_to_dict(head.spec)}
+
+
+def _checked_head(reader: Any) -> Head:
+    values = json.loads(zstandard.decompress(reader.read([0])[0]))
+    if values["format"] != FORMAT:
+        raise ValueError(f"format {values['format']}, and this version reads {FORMAT}")
+    episodes = tuple(Episode(seed, length, reward, success) for seed, length, reward, success in values["episodes"])
+    if reader.num_records() != 1 + len(episodes):
+        raise ValueError(f"{reader.num_records() - 1} records, and its head names {len(episodes)}")
+    names = ("domain", "task", "metric", "driver", "teacher", "about")
+    return Head(**{name: values[name] for name in names}, spec=step_spec_from_dict(values["spec"]), episodes=episodes)
+
+
+class _Whole:
+    """A reader of a shard in whose with-block every error is a SetupError: the library fails in ways of its own."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._reader: Any = None
+
+    def __enter__(self) -> Any:
+        library = _library()
+        try:
+            self._reader = library.ArrayRecordReader(str(self._path), "readahead_buffer_size:0,max_parallelism:0")
+        except Exception as error:
+            raise self._damaged(error) from None
+        return self._reader
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        with contextlib.suppress(RuntimeError):  # that of the read once more
+            self._reader.close()
+        if isinstance(error, Exception):
+            raise self._damaged(error) from None
+
+    def _damaged(self, error: Exception) -> SetupError:
+        said = " ".join(str(error).split())[:120]
+        return SetupError(
+            expected=f"a whole shard of demonstrations {self._path}",
+            got=f"{type(error).__name__}: {said}",
+            fix="delete it and collect again",
+        )
+
+
+def _library() -> Any:
+    try:
+        from array_record.python import array_record_module
+    except ModuleNotFoundError as error:
+        raise SetupError(
+            expected="the package array_record, for demonstrations of a domain",
+            got=f"no module {error.name}",
+            fix="run `pip install gato_ros[domains]`",
+        ) from None
+    return array_record_module
