@@ -9,7 +9,8 @@ from gato_ros.core.decision import Decision
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import PolicyInfo
 from gato_ros.core.prompt import Prompt
-from gato_ros.domains.babyai.environment import MOVE, BabyAiEnv
+from gato_ros.domains.babyai.environment import BabyAiEnv
+from gato_ros.domains.babyai.levels import MOVE
 from gato_ros.domains.domain import NoPlan
 
 MOST_SUBGOALS = 200

@@ -8,37 +8,34 @@ from typing import Any
 from gato_ros.core.contract import SpecContract
 from gato_ros.core.errors import unknown_name
 from gato_ros.domains.babyai.bot import BotPolicy
-from gato_ros.domains.babyai.environment import MISSION, SPEC, TILE_PX, VIEW, BabyAiEnv
-from gato_ros.domains.babyai.supervision import NAMES, PATCH_NAMES, BabyAiSupervision
+from gato_ros.domains.babyai.environment import BabyAiEnv
+from gato_ros.domains.babyai.levels import CELLS, LEVELS, MISSION, Level
+from gato_ros.domains.babyai.supervision import NAMES, BabyAiSupervision
 from gato_ros.domains.domain import Scores
-from gato_ros.models.config import Convolution, GatoConfig
+from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import CONTINUOUS_START
 from gato_ros.models.vocabulary import PUBLISHED
 from gato_ros.training.supervision import Supervision
 
-LEVELS = {"go_to_local": "BabyAI-GoToLocal-v0"}
 SMALL = GatoConfig(
     layers=3,
     width=64,
     heads=4,
     head_size=16,
     feed_forward=256,
-    observation_keys=(MISSION, VIEW),
+    observation_keys=(CELLS, MISSION),
     step_attention="full",
-    patch_size=TILE_PX,
-    stem=(Convolution(TILE_PX, TILE_PX, 48),),
     text_rows=CONTINUOUS_START,
     vocabulary=PUBLISHED,
     temperature=1.0,  # one step of context: who takes the likeliest move for ever turns to and fro
     auxiliary=NAMES,
     auxiliary_early_layer=2,
-    patch_auxiliary=PATCH_NAMES,
 )
-"""One step of context: 49 tiles, 12 tokens of mission, one move."""
+"""One step of context: 49 tiles, 9 tokens of mission, one move."""
 
 
 class BabyAi:
-    """Missions of one room."""
+    """Missions in one room to nine, in one instruction to four."""
 
     name = "babyai"
     tasks: tuple[str, ...] = tuple(LEVELS)
@@ -57,8 +54,8 @@ class BabyAi:
     }
 
     def contract(self, task: str) -> SpecContract:
-        """Name and spec; all levels have one spec."""
-        return SpecContract(f"{self.name}_{self._known(task)}", SPEC)
+        """Name and spec; all levels differ in the length of their missions only."""
+        return SpecContract(f"{self.name}_{task}", self._level(task).spec)
 
     def supervision(self, task: str) -> Supervision:
         """The bot's moves, and which tiles show the target."""
@@ -66,7 +63,7 @@ class BabyAi:
 
     def environment(self, task: str, render_mode: str | None = None) -> BabyAiEnv:
         """The level."""
-        return BabyAiEnv(LEVELS[self._known(task)], render_mode)
+        return BabyAiEnv(self._level(task), render_mode)
 
     def expert(self, task: str, environment: BabyAiEnv) -> BotPolicy:
         """minigrid's bot."""
@@ -74,12 +71,12 @@ class BabyAi:
 
     def scores(self, task: str) -> Scores:
         """Mean returns of random moves and of the bot: `evaluate --domain babyai --policy random --episodes 300`."""
-        return _SCORES[self._known(task)]
+        return _SCORES[task]
 
-    def _known(self, task: str) -> str:
+    def _level(self, task: str) -> Level:
         if task not in LEVELS:
             raise unknown_name("a task of babyai", task, LEVELS)
-        return task
+        return LEVELS[task]
 
 
 _SCORES = {"go_to_local": Scores(random=0.132, expert=0.923, episodes=300)}

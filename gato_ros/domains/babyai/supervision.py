@@ -1,4 +1,4 @@
-"""Ground truth of a level for auxiliary heads: which of the tiles in view show what the mission is about."""
+"""Ground truth of a level for auxiliary heads: which of the tiles in view show what the mission names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gato_ros.data.frames import Frames
-from gato_ros.domains.babyai.environment import MOVE, TARGET, TILES
+from gato_ros.domains.babyai.cells import TILES
+from gato_ros.domains.babyai.environment import TARGET
+from gato_ros.domains.babyai.levels import MOVE
 from gato_ros.models.layout import TokenLayout
 from gato_ros.training.auxiliary import SEEN, AuxiliaryTargets
 from gato_ros.training.supervision import Curve, GroundTruth, NoTruth
