@@ -95,11 +95,14 @@ class TokenLayout:
     @cached_property
     def cells(self) -> np.ndarray:
         """[cells] int32 places of the tokens that show a part of a picture: the patches, or without an image the
-        discrete values, as of a grid of symbols."""
+        discrete observation with most values, a grid of symbols."""
         if self.images:
             return self.patch_tokens
         grids = [item for item in self.items if item.kind == "discrete"]
-        return np.array([item.first + i for item in grids for i in range(item.tokens)], np.int32)
+        if not grids:
+            return np.zeros(0, np.int32)
+        grid = max(grids, key=lambda item: item.tokens)
+        return np.arange(grid.first, grid.first + grid.tokens, dtype=np.int32)
 
     @property
     def values(self) -> int:

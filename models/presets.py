@@ -78,7 +78,6 @@ PRESETS: dict[str, GatoConfig] = {
     ),
     "gato_generalist": replace(
         _SMALL,
-        layers=6,
         context_tokens=384,
         action_decoding="autoregressive",
         step_attention="causal",

@@ -10,7 +10,7 @@ from gato_ros.core.errors import unknown_name
 from gato_ros.domains.babyai.bot import BotPolicy
 from gato_ros.domains.babyai.environment import BabyAiEnv
 from gato_ros.domains.babyai.levels import CELLS, LEVELS, MISSION, Level
-from gato_ros.domains.babyai.supervision import NAMES, BabyAiSupervision
+from gato_ros.domains.babyai.supervision import NAMES, PATCH_NAMES, BabyAiSupervision
 from gato_ros.domains.domain import Scores
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import CONTINUOUS_START
@@ -30,6 +30,7 @@ SMALL = GatoConfig(
     temperature=1.0,  # one step of context: who takes the likeliest move for ever turns to and fro
     auxiliary=NAMES,
     auxiliary_early_layer=2,
+    patch_auxiliary=PATCH_NAMES,
 )
 """One step of context: 49 tiles, 9 tokens of mission, one move."""
 

@@ -12,6 +12,7 @@ import numpy as np
 from gato_ros.core.errors import SetupError
 
 if TYPE_CHECKING:
+    from gato_ros.core.spec import StepSpec
     from gato_ros.data.episodes.recording import Recording
     from gato_ros.data.frames import Frames
     from gato_ros.evaluation.training_run.settings import TrainingRun
@@ -134,31 +135,36 @@ def told_sources(folder: Path, parts: Sequence[Frames], weights: Mapping[str, fl
 
 def domain_recordings(
     folders: tuple[Path, ...],
-    domain: str,
+    spec: StepSpec,
     tasks: tuple[str, ...],
     limit: int | None,
     return_share: float,
     held_out_every: int,
 ) -> tuple[list[Recording], list[Recording], dict[str, int]]:
-    """As `training_recordings`, of a domain's demonstrations; `limit` counts the episodes of each task.
+    """As `training_recordings`, of some tasks of another domain; `limit` counts the episodes of each task and folder.
 
     Raises:
-        SetupError: a folder without an episode of some task, or too few to hold one out.
+        SetupError: a task without an episode, or too few to hold one out.
     """
-    from gato_ros.data.demonstrations.reader import read_demonstrations
+    from gato_ros.data.demonstrations.reading import read_demonstrations
     from gato_ros.training.windows import good_enough
 
-    training, validation, data = [], [], {}
+    data, found = {}, []
     for folder in folders:
-        found = read_demonstrations((folder,), domain, tasks, limit)
-        good = good_enough(found, return_share)
+        read = read_demonstrations([folder], limit=limit, spec=spec)
+        good = good_enough([one for one in read if one.source[0] in tasks], return_share)
         data[str(folder)] = sum(len(one.frames) for one in good)
-        print(f"train: {len(good)} of {len(found)} episodes of {folder}, {data[str(folder)]} steps", flush=True)
-        held_out = good[::held_out_every] if len(good) > 1 else []
-        validation += held_out
-        training += [one for i, one in enumerate(good) if i % held_out_every or not held_out]
-    if not validation:
+        print(f"train: {len(good)} episodes of {folder}, {data[str(folder)]} steps", flush=True)
+        found += good
+    if missing := [task for task in tasks if task not in {one.source[0] for one in found}]:
         raise SetupError(
-            expected="at least two good episodes, one of them to hold out", got=str(len(training)), fix="collect more"
+            expected=f"demonstrations of every task in {', '.join(map(str, folders))}",
+            got=f"none of {', '.join(missing)}",
+            fix="run `python -m gato_ros collect --domain ... --task ...`, or leave these tasks out of the mixture",
         )
-    return training, validation, data
+    held_out = found[::held_out_every]
+    if len(held_out) == len(found):
+        raise SetupError(
+            expected="at least two episodes, one of them to hold out", got=str(len(found)), fix="collect more"
+        )
+    return [one for i, one in enumerate(found) if i % held_out_every], held_out, data

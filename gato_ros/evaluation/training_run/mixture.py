@@ -99,7 +99,8 @@ class PartPlan:
         share = self.sequences.return_share
         if self.domain == STACKING:
             return training_recordings(self.data, self.limit, share, VALIDATION_SHARE, mixing_weights(()))
-        return domain_recordings(self.data, self.domain, self.tasks, self.limit, share, VALIDATION_SHARE)
+        spec = self.contracts()[0].spec
+        return domain_recordings(self.data, spec, self.tasks, self.limit, share, VALIDATION_SHARE)
 
 
 @dataclass(frozen=True)
