@@ -1,6 +1,9 @@
+import atexit
 import json
 import os
+import shutil
 import signal
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,8 +20,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Told to end, pytest would leave without ending the processes that its tests have started.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 
+COMPILED = "GATO_ROS_TESTS_COMPILED"
+if COMPILED not in os.environ:
+    # The first process of a run makes it; its workers, and what they start, share it: each program is compiled once.
+    os.environ[COMPILED] = tempfile.mkdtemp(prefix="gato_ros_compiled_")
+    atexit.register(shutil.rmtree, os.environ[COMPILED], ignore_errors=True)
 # What tests compile stays out of the user's cache, and they do not depend on what is in it.
-os.environ["GATO_ROS_COMPILATION_CACHE"] = "off"
+os.environ["GATO_ROS_COMPILATION_CACHE"] = os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ[COMPILED]
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("shared_machine", deadline=None)
