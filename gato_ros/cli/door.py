@@ -52,7 +52,7 @@ def passed(name: str, work: Callable[[], int]) -> int:
             if isinstance(error, BrokenPipeError) and _nobody_reads():
                 _drop_output()
                 return PIPE_CLOSED
-            return _told(name, error)
+            return _report(name, error)
 
 
 def worded(name: str, error: BaseException) -> str:
@@ -69,7 +69,7 @@ def worded(name: str, error: BaseException) -> str:
     )
 
 
-def _told(name: str, error: Exception) -> int:
+def _report(name: str, error: Exception) -> int:
     with contextlib.suppress(Exception):
         sys.stdout.flush()
     code = _say(worded(name, error), FAULT if setup_error_from(error) is None else REFUSED, error)

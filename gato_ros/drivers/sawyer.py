@@ -247,7 +247,7 @@ class SawyerDriver:
         ):
             sampled_s = _later(gripper, min(sent_s, now_s) - state.gripper_age_ns / NS)
             gripper = GripperSample(state.opening_m, state.force_n, sampled_s)
-        told = before is None or state.refused != before[1].refused
+        newly_refused = before is None or state.refused != before[1].refused
         self._report = RobotReport(
             joints,
             gripper,
@@ -257,7 +257,7 @@ class SawyerDriver:
             ready=bool(state.flags & ARMED),
             fault=state.fault,
             refused=state.refused + self._refused_here,
-            last_refusal=state.last_refusal if told else old.last_refusal,
+            last_refusal=state.last_refusal if newly_refused else old.last_refusal,
             stops=state.stops,
         )
 

@@ -46,7 +46,7 @@ class EpisodeOutcome:
     """The furthest of STAGES that was reached, "none", or None if the environment does not tell."""
     objects: tuple[str, ...] = ()
     """The objects of the episode, red green blue, if the environment tells."""
-    told_failure: str | None = None
+    reported_failure: str | None = None
     """What went wrong, in the environment's own word (`info["failure"]`), if it tells."""
     reward: float = field(default=0.0, compare=False)
     """The sum over the episode; not kept in files."""
@@ -66,7 +66,7 @@ class EpisodeOutcome:
         if self.success:
             return None
         missed = (f"not_{stage}" for stage in STAGES if self.got_to(stage) is False)
-        return self.told_failure or next(missed, "not_stacked")
+        return self.reported_failure or next(missed, "not_stacked")
 
     def row(self) -> dict[str, Any]:
         """Ready for JSON; `outcome_from_row` reads it back."""

@@ -93,12 +93,12 @@ class PartialResult:
             ) from None
         different = sorted(key for key in {**head, **self._identity} if head.get(key) != self._identity.get(key))
         if different:
-            told = "; ".join(
+            changes = "; ".join(
                 f"{key} {_short(head.get(key))}, now {_short(self._identity.get(key))}" for key in different
             )
             raise SetupError(
                 expected=f"the evaluation that {path} is a part of",
-                got=f"another one: {told}",
+                got=f"another one: {changes}",
                 fix="give the same command again to finish it, choose another --json, or delete that file",
             )
         self._known = outcomes

@@ -41,14 +41,14 @@ def counted(
         transient=transient,
         disable=quiet or (transient and not sys.stdout.isatty()),
     ) as progress:
-        bar, count, told_s = progress.add_task("", total=total, completed=done, note=""), done, time.monotonic()
+        bar, count, printed_s = progress.add_task("", total=total, completed=done, note=""), done, time.monotonic()
 
         def advance(note: str) -> None:
-            nonlocal count, told_s
+            nonlocal count, printed_s
             count += 1
             progress.update(bar, completed=count, note=note)
-            if not quiet and not progress.console.is_terminal and time.monotonic() - told_s >= log_every_s:
-                told_s = time.monotonic()
+            if not quiet and not progress.console.is_terminal and time.monotonic() - printed_s >= log_every_s:
+                printed_s = time.monotonic()
                 print(f"{title}: {count} of {total}; {note}", flush=True)
 
         yield advance

@@ -62,7 +62,7 @@ class DriverNode:
         demand_joint_state(robot, NAME)
         self._driver = make_driver(robot, parameters)
         self._report = RobotReport()
-        self._told_s = {"joints": -math.inf, "gripper": -math.inf}
+        self._published_s = {"joints": -math.inf, "gripper": -math.inf}
         self._moving, self._command_s, self._stamp_s = False, 0.0, -math.inf
         self._refused, self._last_refusal, self._timeouts, self._pressed = 0, "", 0, False
         self._stop: Stop | bool = False
@@ -130,12 +130,12 @@ class DriverNode:
     def _ask(self, answer: Future[str], response):
         """Waits, for seconds, and takes no commands meanwhile; what the robot says goes on being passed on."""
         # Not a coroutine: while one waits, rclpy's executor runs it over and over, and no timer any more.
-        end_s, told_s = time.monotonic() + ANSWER_LIMIT_S, 0.0
+        end_s, reported_s = time.monotonic() + ANSWER_LIMIT_S, 0.0
         while not (answer.done() or self._stop or time.monotonic() > end_s):
             time.sleep(POLL_S)
             self._poll()
-            if time.monotonic() - told_s > STATUS_S:
-                told_s = time.monotonic()
+            if time.monotonic() - reported_s > STATUS_S:
+                reported_s = time.monotonic()
                 self._tell()
         text = answer.result() if answer.done() else "the robot did not answer"
         response.success, response.message = not text, text or "enabled"
@@ -181,9 +181,9 @@ class DriverNode:
 
     def _pass_on(self, what: str, publisher, message: JointState, sampled_s: float) -> None:
         """A sample that is new, under the time at which it was taken."""
-        if sampled_s <= self._told_s[what]:
+        if sampled_s <= self._published_s[what]:
             return
-        self._told_s[what] = sampled_s
+        self._published_s[what] = sampled_s
         age_ns = max(0, int((time.monotonic() - sampled_s) * 1e9))
         stamp_ns = self._node.get_clock().now().nanoseconds - age_ns
         message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, 1_000_000_000)

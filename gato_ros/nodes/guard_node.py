@@ -241,7 +241,7 @@ class GuardNode:
             self._fail(error)
             ages = (float("inf"), float("inf"))
             step = (
-                Command(np.zeros(len(self.robot.arm.joints)), self._commands.told_opening_m),
+                Command(np.zeros(len(self.robot.arm.joints)), self._commands.last_opening_m),
                 Verdict(Level.LATCHED, (self._guard.latched or "step_failed",), *ages, off=self._guard.off),
             )
         self._publish(*step)

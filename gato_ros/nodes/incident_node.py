@@ -82,12 +82,12 @@ class IncidentNode:
             self._due = (time.monotonic() + self._parameters.after_s, reason, time.time_ns())
 
     def _on_write(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        refusal = self._offer("requested", time.time_ns(), asked=True)
+        refusal = self._offer("requested", time.time_ns(), requested=True)
         response.success = refusal is None
         response.message = f"refused: {refusal}" if refusal else "being written; /diagnostics tells when it is whole"
         return response
 
-    def _offer(self, reason: str, at_ns: int, asked: bool = False) -> str | None:
+    def _offer(self, reason: str, at_ns: int, requested: bool = False) -> str | None:
         kept = self._ring.copy()
         about = {
             "robot": self._robot.name,
@@ -100,7 +100,7 @@ class IncidentNode:
             "lost": {topic: count for topic, count in self._inputs.lost.items() if count},
             "crowded_out": dict(self._ring.crowded_out),
         }
-        return self._store.offer(reason, kept, about, time.monotonic(), asked)
+        return self._store.offer(reason, kept, about, time.monotonic(), requested)
 
     def _offer_if_due(self, now_s: float) -> None:
         if self._due is not None and now_s >= self._due[0]:

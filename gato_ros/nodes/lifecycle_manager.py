@@ -1,6 +1,6 @@
 """lifecycle_manager: brings managed nodes up in order and down in reverse order.
 
-Up: each node is configured, then activated, and asked again while its gate refuses; the next one follows only then.
+Up: each node is configured, then activated, again and again while its gate refuses; the next one follows only then.
 Down: the last one is deactivated first. When a node is no longer active that was, those after it go down and stay down.
 """
 
@@ -31,7 +31,7 @@ ANSWER_LIMIT_S = 2.0
 TRANSITION_LIMIT_S = 120.0
 """A policy loads and compiles while it is configured [s]."""
 DOWN_LIMIT_S = 3.0
-"""How long all nodes together may take to go down when this process is told to end [s]."""
+"""How long all nodes together may take to go down when this process gets a signal to end [s]."""
 AWAY, BUSY = "away", "no answer"
 UP = {
     State.PRIMARY_STATE_UNCONFIGURED: Transition.TRANSITION_CONFIGURE,
@@ -50,7 +50,7 @@ class ManagedClient:
     """One managed node as a manager sees it."""
 
     def __init__(self, node: Node, name: str):
-        self.name, self.told = name, ""
+        self.name, self.reported = name, ""
         """What its status says."""
         self.change = node.create_client(ChangeState, f"{name}/change_state")
         self.state = node.create_client(GetState, f"{name}/get_state")
@@ -58,7 +58,7 @@ class ManagedClient:
 
     def _on_status(self, message: DiagnosticStatus) -> None:
         reasons = next((item.value for item in message.values if item.key == "reasons"), "")
-        self.told = "; ".join(filter(None, (message.message, reasons)))
+        self.reported = "; ".join(filter(None, (message.message, reasons)))
 
 
 class LifecycleManager:
@@ -104,16 +104,16 @@ class LifecycleManager:
         """Whether the transition was made.
 
         On a busy machine a node may answer before it has found our client, and then nothing is received of it: its
-        state is asked for too. While it is on its way it says that of a transition, or nothing.
+        state is read too. While it is on its way it says that of a transition, or nothing.
         """
         request, end_s = ChangeState.Request(transition=Transition(id=transition)), time.monotonic() + limit_s
         future = managed.change.call_async(request)
-        asked_s = time.monotonic()
+        called_s = time.monotonic()
         while not future.done() and time.monotonic() < end_s and not stop:
             self._executor.spin_once(timeout_sec=0.05)
-            if time.monotonic() - asked_s > ANSWER_LIMIT_S:
+            if time.monotonic() - called_s > ANSWER_LIMIT_S:
                 state = self._state(managed, max(0.05, min(ANSWER_LIMIT_S, end_s - time.monotonic())))
-                asked_s = time.monotonic()
+                called_s = time.monotonic()
                 if state.id in PRIMARY and not future.done():
                     managed.change.remove_pending_request(future)
                     return state.id == GOALS[transition]
@@ -131,9 +131,9 @@ class LifecycleManager:
             elif number < self._reached and state.label != BUSY:
                 # Something went wrong, or somebody else decided: not ours to undo, but nobody goes on without it.
                 self._bring_down(self._nodes[number + 1 :], TRANSITION_LIMIT_S)
-                return WARN, f"{managed.name} is no longer active, until ~/bring_up: {managed.told or state.label}"
+                return WARN, f"{managed.name} is no longer active, until ~/bring_up: {managed.reported or state.label}"
             elif state.id not in UP or not self._change(managed, UP[state.id], TRANSITION_LIMIT_S, stop):
-                return WARN, f"waiting for {managed.name}: {managed.told or state.label}"
+                return WARN, f"waiting for {managed.name}: {managed.reported or state.label}"
             else:
                 return WARN, f"bringing up {managed.name}"
         return OK, "up"
@@ -146,7 +146,7 @@ class LifecycleManager:
             if self._state(managed, min(ANSWER_LIMIT_S, left_s())).id != State.PRIMARY_STATE_ACTIVE:
                 continue
             if not self._change(managed, Transition.TRANSITION_DEACTIVATE, left_s()):
-                return ERROR, f"{managed.name} does not go down: {managed.told or 'no answer'}"
+                return ERROR, f"{managed.name} does not go down: {managed.reported or 'no answer'}"
         return OK, "down"
 
     def _say(self, level: bytes, message: str) -> None:

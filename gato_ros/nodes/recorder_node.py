@@ -40,18 +40,18 @@ from gato_ros.nodes.runtime.qos import RECORD_SENSOR, REPORT
 NAME = "recorder_node"
 POLL_S = 0.01
 """Pause between two looks at all topics [s]: so much older than its receipt is a step when it reaches the file."""
-HEARING_LIMIT_S = 0.8
+SENSORS_LIMIT_S = 0.8
 """So long ~/start waits for sensors that this process, perhaps just started, has not found yet [s]."""
 LOOK_LIMIT_S = 0.3
 """Of that, so long at most for a new message of each."""
 FINISH_LIMIT_S = 0.5
 """So long a stop waits for the file's end [s], to answer with what became of it."""
 CLOSE_LIMIT_S = 4.0
-"""How long the running episode may still take when the node is told to end [s]; its launcher gives it five seconds."""
+"""How long the running episode may take after the signal to end [s]; the launcher waits five seconds."""
 LONGEST_WAIT_S = 1.0
 STATUS_S = 0.2
-ASKED = ("", "stop_success", "stop_fail", "discard", "redo", "failed")
-"""Ends of episodes that somebody asked for, or that are said elsewhere."""
+EXPECTED_ENDS = ("", "stop_success", "stop_fail", "discard", "redo", "failed")
+"""Ends that need no warning: an operator requested them, or another line of the log names them."""
 IDLE, RECORDING = "idle", "recording"
 
 
@@ -67,7 +67,7 @@ class RecorderNode:
         self._robot = robot = load_embodiment(parameters.embodiment)
         if robot.wire.arm_command_kind == "twist":
             raise SetupError(
-                expected="a robot that is told joint velocities",
+                expected="a robot that takes joint velocities",
                 got="arm_command_kind twist",
                 fix="record its topics with ros2 bag: which joints carry a twist out is not known here",
             )
@@ -104,7 +104,7 @@ class RecorderNode:
             ThreadSettings(self._folder, parameters.queue_megabytes << 20, parameters.finish_below_megabytes << 20),
             robot,
         )
-        self._name, self._told = "", ""
+        self._name, self._logged_end = "", ""
         self._status = node.create_publisher(DiagnosticStatus, "~/status", REPORT)
         self._diagnosis = Diagnosis(node)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -187,13 +187,13 @@ class RecorderNode:
         self._listen_until(lambda: self._sensors.looked_anew, LOOK_LIMIT_S)
         self._sensors.findings(anew=True)
         ready = lambda: self._sensors.come_anew and not self._missing_sensors() and not self._unusable()
-        self._listen_until(ready, HEARING_LIMIT_S - LOOK_LIMIT_S)
+        self._listen_until(ready, SENSORS_LIMIT_S - LOOK_LIMIT_S)
         if not self._sensors.come_anew:
             self._sensors.findings(anew=True)  # one that has just fallen silent is so for long enough by now
-        unheard, unusable = self._missing_sensors(), self._unusable()
-        if unheard or unusable:
+        silent_topics, unusable = self._missing_sensors(), self._unusable()
+        if silent_topics or unusable:
             # An episode that begins without a sensor loses its first steps, or all of them.
-            silent = [f"nothing on {', '.join(unheard)}"] * bool(unheard)
+            silent = [f"nothing on {', '.join(silent_topics)}"] * bool(silent_topics)
             refusal = SetupError(
                 expected="every sensor received, and in messages that fit the contract, before an episode begins",
                 got="; ".join([*silent, *([in_words(unusable)] * bool(unusable))]),
@@ -316,8 +316,8 @@ class RecorderNode:
     def _tell(self) -> None:
         if self._thread.recording:
             self._log_findings()
-        elif (now := self._thread.progress).last_end not in ASKED and now.last != self._told:
-            self._told = now.last
+        elif (now := self._thread.progress).last_end not in EXPECTED_ENDS and now.last != self._logged_end:
+            self._logged_end = now.last
             self._node.get_logger().warning(f"the episode ended by itself: {now.last}")
         self._status.publish(self._message())
 

@@ -15,7 +15,7 @@ from sensor_msgs.msg import JointState
 
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import unknown_name
-from gato_ros.core.teleop.operator_input import DeadMan, Hand
+from gato_ros.core.teleop.operator_input import DeadMan, OperatorInput
 from gato_ros.core.teleop.stick import twist_of
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
@@ -54,9 +54,9 @@ class TeleopNode:
         self._full, self._period_s = robot.action_upper[:4], 1.0 / robot.control_rate_hz
         self._dead_man, self._gripper = DeadMan(parameters.ramp_s), HumanGripper(robot)
         self._kinematics, self._heading_rad = Kinematics(robot), None
-        self._hand, self._due_s, self._proposed = Hand(), 0.0, 0
+        self._input, self._due_s, self._proposed = OperatorInput(), 0.0, 0
         self._guard_source, self._guard_says, self._guard_received_s = "nobody", "", -np.inf
-        self._last_word, self._told = "", ""
+        self._last_word, self._published_state = "", ""
 
         wire = robot.wire
         self._twist = node.create_publisher(TwistStamped, wire.human_twist, COMMAND)
@@ -102,7 +102,7 @@ class TeleopNode:
             opening = values_by_name(message, "position", [self._robot.gripper.joint], closed=True)[0]
         except JointsRefused:
             return
-        self._gripper.told(float(opening))
+        self._gripper.commanded(float(opening))
 
     def _on_guard(self, message: DiagnosticStatus) -> None:
         values, self._guard_received_s = values_of(message), time.monotonic()
@@ -122,19 +122,19 @@ class TeleopNode:
         """Look at the device, and propose where that is due."""
         now_s = time.monotonic()
         orders = self._device.orders(now_s)
-        self._hand = Hand() if self._fault(now_s) else self._device.hand(now_s)
+        self._input = OperatorInput() if self._fault(now_s) else self._device.read(now_s)
         for order in orders:
             self._carry_out(order)
-        if self._hand.claims and self._hand.opening_m is not None:
-            self._gripper.set(self._hand.opening_m)
-        turn = self._dead_man.step(self._hand, now_s)
-        if turn.deflection is None or not (turn.at_once or now_s >= self._due_s):
+        if self._input.claims and self._input.opening_m is not None:
+            self._gripper.set(self._input.opening_m)
+        wanted = self._dead_man.step(self._input, now_s)
+        if wanted.deflection is None or not (wanted.at_once or now_s >= self._due_s):
             return
-        self._propose(turn.deflection)
+        self._propose(wanted.deflection)
         # Deadlines, not pauses: the rate is the control rate, whatever a look takes.
-        on_time = not turn.at_once and now_s - self._due_s < self._period_s
+        on_time = not wanted.at_once and now_s - self._due_s < self._period_s
         self._due_s = (self._due_s if on_time else now_s) + self._period_s
-        if not self._hand.claims:
+        if not self._input.claims:
             self._gripper.let_go()
 
     def _propose(self, deflection: np.ndarray) -> None:
@@ -150,7 +150,7 @@ class TeleopNode:
 
     def _carry_out(self, order: str) -> None:
         if order == "gripper":
-            if not self._hand.claims:
+            if not self._input.claims:
                 return self._say("gripper: hold the dead man's button too")
             self._gripper.toggle()
         elif order in ("faster", "slower"):
@@ -163,7 +163,7 @@ class TeleopNode:
         else:
             self._services.ask(order)
 
-    # --- what is told ---
+    # --- what is published ---
 
     def _say(self, what: str) -> None:
         self._last_word = what
@@ -175,23 +175,23 @@ class TeleopNode:
             self._guard_source, self._guard_says = "nobody", "SILENT: NOTHING MOVES"
         fault = self._fault(time.monotonic())
         self._display.show(self._line(fault), fault)
-        if (now := self._state(fault)) != self._told:
-            self._told = now
+        if (now := self._state(fault)) != self._published_state:
+            self._published_state = now
             self._tell()
 
     def _state(self, fault: str | None) -> str:
-        return f"{fault} {self._hand.claims} {self._hand.held} {self._last_word} {self._services.recorder_there}"
+        return f"{fault} {self._input.claims} {self._input.held} {self._last_word} {self._services.recorder_there}"
 
     def _line(self, fault: str | None) -> str:
         opening_m = self._gripper.opening_m
-        hand = "HELD" if self._hand.held else "kept" if self._hand.claims else "free"
+        switch = "HELD" if self._input.held else "kept" if self._input.claims else "free"
         # The worst first: what is too long for the terminal is cut.
         return " | ".join(
             filter(
                 None,
                 (
                     fault,
-                    f"{hand}, in command: {self._guard_source}",
+                    f"{switch}, in command: {self._guard_source}",
                     f"guard {self._guard_says}",
                     "" if self._services.recorder_there else "NO RECORDER",
                     f"{1e3 * self._speed_scale * self._full[0]:.0f} mm/s {self._frame}",
@@ -203,7 +203,7 @@ class TeleopNode:
     def _tell(self) -> DiagnosticStatus:
         """Publish ~/status: every second, and at once when it is another."""
         fault = self._fault(time.monotonic())
-        doing = "moving" if self._hand.held else "keeping the arm" if self._hand.claims else "hands off"
+        doing = "moving" if self._input.held else "keeping the arm" if self._input.claims else "hands off"
         others = self._node.count_publishers(self._twist.topic_name) - 1
         if others > 0:
             fault = f"{others} other publisher of {self._twist.topic_name}: two hands on one arm"
@@ -215,8 +215,8 @@ class TeleopNode:
             fault or doing,
             {
                 "device": self._parameters.device,
-                "held": self._hand.held,
-                "claims": self._hand.claims,
+                "held": self._input.held,
+                "claims": self._input.claims,
                 "frame": self._frame,
                 "speed_scale": f"{self._speed_scale:.3f}",
                 "gripper_opening_m": "" if opening_m is None else f"{opening_m:.4f}",
@@ -240,7 +240,7 @@ class TeleopNode:
                 executor.spin_once(timeout_sec=0.1)
         finally:
             try:
-                for _ in range(FINAL_ZEROS if self._hand.claims else 0):
+                for _ in range(FINAL_ZEROS if self._input.claims else 0):
                     self._propose(np.zeros(4))
                     time.sleep(LOOK_S)  # a word that is said while leaving is easily lost
             finally:

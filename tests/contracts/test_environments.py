@@ -48,8 +48,8 @@ def test_gymnasium_finds_no_fault(make, options):
     # Velocities and forces have no bound, and these actions are in SI units: both are meant so.
     meant = ("infinity", "symmetric and normalized", "not recommended")
     # ResourceWarnings are other tests' litter, collected while this one runs.
-    told = [str(one.message) for one in caught if issubclass(one.category, UserWarning)]
-    assert [text for text in told if not any(part in text for part in meant)] == []
+    found = [str(one.message) for one in caught if issubclass(one.category, UserWarning)]
+    assert [text for text in found if not any(part in text for part in meant)] == []
 
 
 def test_it_is_registered_under_its_name():

@@ -14,37 +14,37 @@ def keys():
 
 
 def test_nothing_was_pressed(keys):
-    assert not keys.hand(0.0).claims and not keys.hand(1e9).claims
+    assert not keys.read(0.0).claims and not keys.read(1e9).claims
 
 
 def test_a_single_press_is_a_nudge_and_keeps_the_arm_until_the_repeats_would_come(keys):
     keys.press(FORWARD, 10.0)
-    assert keys.hand(10.0).held and keys.hand(10.14).held and (keys.hand(10.1).deflection == FORWARD).all()
-    staying = keys.hand(10.16)
+    assert keys.read(10.0).held and keys.read(10.14).held and (keys.read(10.1).deflection == FORWARD).all()
+    staying = keys.read(10.16)
     assert not staying.held and staying.stays and not staying.deflection.any()
-    assert keys.hand(10.69).stays and not keys.hand(10.71).claims
+    assert keys.read(10.69).stays and not keys.read(10.71).claims
 
 
 @pytest.mark.parametrize("every_s", [0.033, 0.092, 0.14])
 def test_repeats_of_every_common_rate_are_one_motion(keys, every_s):
     for i in range(50):
         keys.press(FORWARD, i * every_s)
-        assert keys.hand((i + 0.99) * every_s).held
+        assert keys.read((i + 0.99) * every_s).held
 
 
 def test_the_newest_key_alone_counts(keys):
     keys.press(FORWARD, 1.0)
     keys.press(LEFT, 1.05)
-    assert (keys.hand(1.06).deflection == LEFT).all()
+    assert (keys.read(1.06).deflection == LEFT).all()
 
 
 def test_other_keys_keep_the_arm_without_moving_it(keys):
     keys.touch(1.0)
-    hand = keys.hand(1.5)
-    assert hand.stays and not hand.held and not keys.hand(1.71).claims
+    given = keys.read(1.5)
+    assert given.stays and not given.held and not keys.read(1.71).claims
 
 
 def test_letting_go_ends_both(keys):
     keys.press(FORWARD, 1.0)
     keys.let_go()
-    assert not keys.hand(1.0).claims
+    assert not keys.read(1.0).claims

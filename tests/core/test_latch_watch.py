@@ -27,7 +27,7 @@ def test_start_and_end_of_a_run_are_none(reason):
 
 
 @pytest.mark.parametrize(
-    "reason, silent, told",
+    "reason, silent, expected",
     [
         ("stale_proposal", True, None),
         ("missing_proposal", True, None),
@@ -38,8 +38,8 @@ def test_start_and_end_of_a_run_are_none(reason):
         ("emergency_stop", True, "emergency_stop"),
     ],
 )
-def test_the_end_of_an_episode_is_none_and_a_policy_that_dies_is_one(reason, silent, told):
-    assert incidents(OK, ("stopping", (reason,)), ("latched", (reason,)), silent=silent)[-1] == told
+def test_the_end_of_an_episode_is_none_and_a_policy_that_dies_is_one(reason, silent, expected):
+    assert incidents(OK, ("stopping", (reason,)), ("latched", (reason,)), silent=silent)[-1] == expected
 
 
 def test_an_emergency_stop_before_the_first_reset_is_one():

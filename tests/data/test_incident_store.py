@@ -37,7 +37,7 @@ def test_the_bound_per_hour_holds_for_latches_and_not_for_people(store, tmp_path
         assert store.offer("stale_state", kept(), {}, now_s=float(number)) is None
         wait(lambda number=number: store.counts.written == number)
     assert "within an hour" in store.offer("stale_state", kept(), {}, now_s=3.0)
-    assert store.offer("requested", kept(), {}, now_s=4.0, asked=True) is None
+    assert store.offer("requested", kept(), {}, now_s=4.0, requested=True) is None
     wait(lambda: store.counts.written == 3)
     assert store.offer("stale_state", kept(), {}, now_s=3602.5) is None  # the first two are more than an hour ago
     wait(lambda: store.counts.written == 4)
@@ -56,7 +56,7 @@ def test_messages_lie_in_the_order_of_their_receipt_and_the_name_is_plain(store)
 
 def test_a_disk_that_would_be_full_is_left_alone(tmp_path):
     store = IncidentStore(StoreSettings(tmp_path / "incidents", 2, 2**62), TOPICS)
-    assert "MiB free on the disk" in store.offer("x", kept(), {}, now_s=0.0, asked=True)
+    assert "MiB free on the disk" in store.offer("x", kept(), {}, now_s=0.0, requested=True)
     store.close(5.0)
     assert store.counts.refused == 1 and not list(tmp_path.rglob("*.mcap"))
 
@@ -80,10 +80,10 @@ def test_one_that_fails_is_counted_and_the_next_is_written(store):
 def test_no_more_than_two_rings_are_held(store, monkeypatch):
     slow, write = threading.Event(), incident_store.write_incident
     monkeypatch.setattr(incident_store, "write_incident", lambda *given: (slow.wait(20.0), write(*given))[1])
-    store.offer("one", kept(), {}, now_s=0.0, asked=True)
+    store.offer("one", kept(), {}, now_s=0.0, requested=True)
     wait(lambda: store._waiting.empty())  # it is being written
-    assert store.offer("two", kept(), {}, now_s=0.0, asked=True) is None
-    assert "waits already" in store.offer("three", kept(), {}, now_s=0.0, asked=True)
+    assert store.offer("two", kept(), {}, now_s=0.0, requested=True) is None
+    assert "waits already" in store.offer("three", kept(), {}, now_s=0.0, requested=True)
     slow.set()
     wait(lambda: store.counts.written == 2)
 

@@ -68,18 +68,18 @@ class Cell:
     def _say(self, message: dict) -> None:
         self._wire.send(json.dumps(message).encode())
 
-    def hand(self, what: str, value) -> None:
+    def touch(self, what: str, value) -> None:
         """Press, release or break something on the robot."""
         self._say({"topic": "control", "what": what, "value": value})
 
     def truth(self) -> dict:
         """What is true of the robot now: the newest word after this call."""
-        asked_s, end_s = time.monotonic(), time.monotonic() + 60.0
+        called_s, end_s = time.monotonic(), time.monotonic() + 60.0
         while time.monotonic() < end_s:
             if not select.select([self._wire], [], [], 1.0)[0]:
                 continue
             message = json.loads(self._wire.recv(65536))
-            if message["topic"] == "truth" and message["now_s"] >= asked_s:
+            if message["topic"] == "truth" and message["now_s"] >= called_s:
                 return message
         raise AssertionError("the robot's model says nothing")
 

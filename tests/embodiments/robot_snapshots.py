@@ -24,7 +24,7 @@ WIRE = ROBOT.wire
 LEFT, RIGHT = (ROBOT.observations[key].topic for key in ROBOT.image_keys)
 LEFT_KEY = ROBOT.image_keys[0]
 JOINTS, GRIPPER = WIRE.joint_states.topic, WIRE.gripper_states.topic
-ARM, HAND = WIRE.arm_command, WIRE.gripper_command
+ARM, GRIPPER_COMMAND = WIRE.arm_command, WIRE.gripper_command
 PROPOSED = WIRE.proposal_twist
 DRIVER, GUARD, POLICY, DOCTOR = (f"/sawyer/{name}" for name in ("driver", "guard_node", "policy_node", "doctor"))
 BEST_EFFORT = Quality(reliable=False)

@@ -16,8 +16,8 @@ from tests.embodiments.robot_snapshots import (
     BEST_EFFORT,
     DRIVER,
     GRIPPER,
+    GRIPPER_COMMAND,
     GUARD,
-    HAND,
     JOINTS,
     LEFT,
     LIVELY,
@@ -211,7 +211,7 @@ MISCONFIGURATIONS = [
     ("gripper without force", field(gripper=gripper(effort=())), RED, f"{GRIPPER}: names", "0 values of effort", P),
     ("gripper force in percent", field(gripper=gripper(effort=(900.0,))), RED, f"{GRIPPER}: force", "40 N", P),
     ("second publisher of commands", also(ARM, "/sawyer/moveit_servo"), RED, ARM, "/sawyer/moveit_servo commands", G),
-    ("two guards", also(HAND, GUARD), RED, HAND, "2 guard_nodes", G),
+    ("two guards", also(GRIPPER_COMMAND, GUARD), RED, GRIPPER_COMMAND, "2 guard_nodes", G),
     ("no guard", on(ARM, publishers=()), RED, ARM, "nobody commands", G),
     (
         "no robot listens",
@@ -242,7 +242,7 @@ MISCONFIGURATIONS = [
         on(PROPOSED, publishers=(Endpoint("/sawyer/my_policy", TWIST),)),
         RED,
         f"{PROPOSED}: quality",
-        "a deadline of inf s is offered, 0.1 s asked for",
+        "a deadline of inf s is offered, 0.1 s requested",
         BOTH,
     ),
     (
@@ -334,9 +334,9 @@ MISCONFIGURATIONS = [
     ("weights of another robot", field(weights=("mine", "expected 2 cameras; got 1")), RED, "weights", "2 cameras", P),
     ("disk full", field(disk=("recordings", 900.0)), RED, "disk", "0.9 GiB", NOBODY),
     ("disk nearly full", field(disk=("recordings", 3000.0)), YELLOW, "disk", "2.9 GiB", NOBODY),
-    ("gripper inverted", field(nudge=Nudge(told_m=0.02, moved_m=-0.019)), RED, "nudge", "wrong way", NOBODY),
-    ("gripper stuck", field(nudge=Nudge(told_m=-0.02, moved_m=0.001)), RED, "nudge", "does not follow", NOBODY),
-    ("gripper reports nothing", field(nudge=Nudge(told_m=0.02, moved_m=np.nan)), RED, "nudge", "not follow", NOBODY),
+    ("gripper inverted", field(nudge=Nudge(commanded_m=0.02, moved_m=-0.019)), RED, "nudge", "wrong way", NOBODY),
+    ("gripper stuck", field(nudge=Nudge(commanded_m=-0.02, moved_m=0.001)), RED, "nudge", "does not follow", NOBODY),
+    ("gripper silent", field(nudge=Nudge(commanded_m=0.02, moved_m=np.nan)), RED, "nudge", "not follow", NOBODY),
     ("nudge refused", field(nudge=Nudge(refused="the gripper holds something")), RED, "nudge", "holds", NOBODY),
 ]
 
@@ -429,8 +429,8 @@ def test_a_role_that_there_is_not_is_refused():
         (Quality(), Quality(kept=True), "volatile"),
         (Quality(deadline_s=0.05), Quality(deadline_s=0.1), ""),
         (Quality(deadline_s=0.2), Quality(deadline_s=0.1), "0.2 s"),
-        (Quality(), Quality(by_hand=True), "manual"),
-        (Quality(by_hand=True), Quality(), ""),
+        (Quality(), Quality(manual_liveliness=True), "manual"),
+        (Quality(manual_liveliness=True), Quality(), ""),
         (Quality(), Quality(lease_s=1.0), "lease"),
     ],
 )

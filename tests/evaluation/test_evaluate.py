@@ -420,10 +420,10 @@ def clip(seed, ticks, grey):
 def test_a_sheet_has_a_tile_for_every_clip_and_short_ones_wait_at_their_end(tmp_path):
     jax.numpy.zeros(1).block_until_ready()  # its threads make a fork dangerous, and it says so
     clips = [clip(0, 3, 50), clip(1, 6, 100), clip(2, 2, 200)]
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
         film, picture = write_sheet(clips, tmp_path / "new" / "film", ["first", "second", "third"])
-    assert [str(one.message) for one in told if "fork" in str(one.message)] == []
+    assert [str(one.message) for one in caught if "fork" in str(one.message)] == []
     assert imageio_ffmpeg.count_frames_and_secs(str(film))[0] == 6
     still = cv2.imread(str(picture))
     assert still.shape == (2 * (32 + 24), 2 * 64, 3)
@@ -483,12 +483,12 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(tmp_path):
             time.sleep(0.02)
         child.send_signal(signal.SIGINT)
         assert child.wait(timeout=120) == 130
-        told = child.stderr.read()
+        said = child.stderr.read()
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
     kept = partial.read_bytes().count(b"\n") - 1
-    assert 1 <= kept < 4 and f"{kept} of 4 episodes are kept in result.json.partial.jsonl" in told
+    assert 1 <= kept < 4 and f"{kept} of 4 episodes are kept in result.json.partial.jsonl" in said
     assert not (tmp_path / "result.json").exists()
 
     other = gato_ros(*arguments[:-4], "--seed", 950001, "--json", "result.json", cwd=tmp_path)
@@ -644,8 +644,8 @@ def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, mo
         policy=weights, prompt=demonstrations, episodes=2, seed=900_000, json=tmp_path / "result.json", quiet=True
     )
     monkeypatch.setattr(evaluate_episode, "_MADE", {})
-    told, reset = [], GatoPolicy.reset
-    monkeypatch.setattr(GatoPolicy, "reset", lambda self, prompt=None: (told.append(prompt), reset(self, prompt))[1])
+    prompts, reset = [], GatoPolicy.reset
+    monkeypatch.setattr(GatoPolicy, "reset", lambda self, prompt=None: (prompts.append(prompt), reset(self, prompt))[1])
     plan = check(options)
 
     class Here:
@@ -657,7 +657,7 @@ def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, mo
 
     outcomes = evaluate._episodes(options, plan, Here())
     evaluate_episode._MADE["environment"].close()
-    names = [prompt and (prompt.name, prompt.taken) for prompt in told]
+    names = [prompt and (prompt.name, prompt.taken) for prompt in prompts]
     first, last = "the first 2 of 5 steps", "the last 2 of 5 steps"
     assert names == [None, None, ("a.mcap", first), ("b.mcap", first), ("a.mcap", last), ("b.mcap", last)]
     result = evaluate._result(options, plan, outcomes)

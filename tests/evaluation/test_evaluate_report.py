@@ -135,8 +135,8 @@ def test_the_page_has_rates_intervals_pairs_and_hashes(compared):
         "neither",
         "neither",
     ]
-    for told in ("sha of weights/new", "sha of weights/old", "digest", git_commit() or "unknown"):
-        assert told in text
+    for part in ("sha of weights/new", "sha of weights/old", "digest", git_commit() or "unknown"):
+        assert part in text
     assert "not applicable" in text and "Made from files alone" in text
 
 

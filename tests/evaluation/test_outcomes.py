@@ -126,7 +126,7 @@ def test_the_environments_word_for_a_failure_wins_over_the_stage():
 
 def test_a_success_is_no_failure_whatever_the_environment_says():
     outcome = run_episode(TellingEnvironment(stacked_at=3), HoldPolicy(), seed=1)
-    assert outcome.success and outcome.failure is None and outcome.told_failure is None
+    assert outcome.success and outcome.failure is None and outcome.reported_failure is None
 
 
 def test_whoever_watches_sees_the_start_and_every_tick():

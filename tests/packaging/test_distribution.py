@@ -237,10 +237,10 @@ def test_what_setup_asks_for_is_what_is_pinned(source):
     done = run("setup.py", "--quiet", "egg_info", cwd=source)
     assert done.stdout is not None
     (requires,) = source.glob("*.egg-info/requires.txt")
-    asked = {
+    required = {
         re.split(r"[><=]", line)[0].lower().replace("_", "-")
         for line in requires.read_text().splitlines()
         if line and not line.startswith("[")
     }
     pinned = set().union(*(_pins(name) for name in ("runtime.txt", "text.txt", "export.txt", "rerun.txt", "dev.txt")))
-    assert asked - {"setuptools"} - pinned == set()
+    assert required - {"setuptools"} - pinned == set()

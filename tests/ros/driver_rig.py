@@ -111,7 +111,7 @@ class Rig:
             request = SetParameters.Request(parameters=[Parameter("mock_e_stop", value=pressed).to_parameter_msg()])
             assert self.ask(SetParameters, "driver_node/set_parameters", request).results[0].successful
         else:
-            self.cell.hand("button", 1 if pressed else 3)
+            self.cell.touch("button", 1 if pressed else 3)
 
     def kill(self, process) -> float:
         """When it was [s]."""

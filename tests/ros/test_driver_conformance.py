@@ -423,10 +423,10 @@ def test_commands_that_come_twice_or_in_another_order_count_once(arm):
 def test_a_robot_that_is_not_well_is_told_to_stop_and_is_not_taken_up_again(arm, what, value, fault):
     only(arm, ("sawyer",), "a matter of the Sawyer's states")
     arm.stream(0.3, lambda: arm.speed() > 0.2, "motion")
-    arm.cell.hand(what, value)
+    arm.cell.touch(what, value)
     arm.stream(0.3, lambda: fault in arm.says("fault"), fault)
     truth = arm.cell.wait(lambda truth: not any(truth["velocity"].values()), "the stop")
-    arm.cell.hand(what, {"mute": [], "enabled": True}.get(what, False))
+    arm.cell.touch(what, {"mute": [], "enabled": True}.get(what, False))
     arm.stream(0.3, lambda: "enable again" in arm.says("fault"), "its being well again")
     arm.stream_for(0.3, 0.2)
     assert standing_still_in_truth(arm, truth) and arm.says("ready") == "False"
@@ -434,7 +434,7 @@ def test_a_robot_that_is_not_well_is_told_to_stop_and_is_not_taken_up_again(arm,
 
 def test_joints_that_are_not_homed_are_homed_on_request_only(arm):
     only(arm, ("sawyer",), "a matter of the Sawyer's states")
-    arm.cell.hand("homed", False)
+    arm.cell.touch("homed", False)
     arm.stream(0.0, lambda: "not homed" in arm.says("fault"), "the fault")
     answer = arm.ask(SetBool, "driver_node/enable", SetBool.Request(data=True))
     assert not answer.success and "ask for homing" in answer.message

@@ -43,8 +43,8 @@ class Managed:
         return self.probe.call(GetState, f"{self.name}/get_state", GetState.Request()).current_state.label
 
     def says(self, words: str) -> None:
-        told = lambda: f"{self.status[-1][1].message} {values_of(self.status[-1][1]).get('reasons', '')}"
-        self.probe.wait(lambda: self.status and words in told(), f"{self.name} to say {words!r}")
+        text = lambda: f"{self.status[-1][1].message} {values_of(self.status[-1][1]).get('reasons', '')}"
+        self.probe.wait(lambda: self.status and words in text(), f"{self.name} to say {words!r}")
 
 
 def reset(probe) -> Trigger.Response:
@@ -106,7 +106,7 @@ def test_a_guard_is_led_through_its_states(processes, probe, arm, stalls):
     probe.spin(0.3)
     be_moving(probe, guard, arm)
     kept_waiting = stalls(guard=guard.process.pid)
-    moving, since, asked_s = speed(arm[-1][1]), len(arm), time.monotonic()
+    moving, since, called_s = speed(arm[-1][1]), len(arm), time.monotonic()
     answer = found.call_async(ChangeState.Request(transition=Transition(id=DEACTIVATE)))
     kept_waiting.has_done("the test")
     probe.wait(answer.done, "the answer", every_s=0.005)
@@ -119,10 +119,10 @@ def test_a_guard_is_led_through_its_states(processes, probe, arm, stalls):
     slower_s = next(one.sent_s for one in arm[since:] if speed(one[1]) < 0.97 * moving)
     stood_s = next(one.sent_s for one in arm[since:] if speed(one[1]) == 0.0)
     print(
-        f"slower after {1e3 * (slower_s - asked_s):.0f} ms, zero after {1e3 * (stood_s - asked_s):.0f} ms, "
-        f"answered after {1e3 * (answered_s - asked_s):.0f} ms"
+        f"slower after {1e3 * (slower_s - called_s):.0f} ms, zero after {1e3 * (stood_s - called_s):.0f} ms, "
+        f"answered after {1e3 * (answered_s - called_s):.0f} ms"
     )
-    assert stood_s - asked_s < most_s and stood_s < answered_s, kept_waiting
+    assert stood_s - called_s < most_s and stood_s < answered_s, kept_waiting
     assert [speed(message) for _, message in arm[-2:]] == [0.0, 0.0]
     assert seconds(arm[-1][1].header.stamp) < answered_wall_s
     received = len(arm)
@@ -238,7 +238,7 @@ class Unserved(CallbackGroup):
 
 def test_a_node_whose_answer_is_lost_is_believed_by_its_state(processes, probe):
     """The services of a managed node; what it is told to do it does, and nobody ever receives so."""
-    state, asked = State(id=State.PRIMARY_STATE_UNCONFIGURED), []
+    state, calls = State(id=State.PRIMARY_STATE_UNCONFIGURED), []
     goals = {CONFIGURE: State.PRIMARY_STATE_INACTIVE, ACTIVATE: State.PRIMARY_STATE_ACTIVE}
     change = probe.node.create_service(ChangeState, "mute/change_state", None, callback_group=Unserved())
 
@@ -246,7 +246,7 @@ def test_a_node_whose_answer_is_lost_is_believed_by_its_state(processes, probe):
         with change.handle:
             request, _ = change.handle.service_take_request(ChangeState.Request)
         if request is not None:
-            asked.append(request.transition.id)
+            calls.append(request.transition.id)
             state.id = goals[request.transition.id]
 
     def tell(request, response):
@@ -257,7 +257,7 @@ def test_a_node_whose_answer_is_lost_is_believed_by_its_state(processes, probe):
     probe.node.create_service(GetState, "mute/get_state", tell)
     processes.node("lifecycle_manager", "-p", "managed:=mute")
     probe.wait(lambda: said and said[-1][1].message == "up", "the manager to be up", meanwhile=obey)
-    assert asked == [CONFIGURE, ACTIVATE]
+    assert calls == [CONFIGURE, ACTIVATE]
 
 
 def test_a_manager_of_nothing_is_refused(processes):

@@ -28,12 +28,12 @@ class Nodes:
         from rclpy.context import Context
         from rclpy.executors import SingleThreadedExecutor
 
-        self.asked = {"guard_node/reset": 0, "sim_node/reset": 0}
+        self.calls = {"guard_node/reset": 0, "sim_node/reset": 0}
         self._lost, self._context, self._stop = lost, Context(), threading.Event()
         rclpy.init(context=self._context, domain_id=int(os.environ["ROS_DOMAIN_ID"]))
         self._node = rclpy.create_node("nodes", namespace="/sawyer", context=self._context)
         self._task = self._node.create_publisher(String, "sim_node/task", REPORT)
-        for name in self.asked:
+        for name in self.calls:
             self._node.create_service(Trigger, name, lambda request, response, name=name: self._answer(name, response))
         self._node.create_service(SetParameters, "sim_node/set_parameters", self._set)
         self._node.create_timer(0.05, self._tell)
@@ -43,15 +43,15 @@ class Nodes:
         self._thread.start()
 
     def _tell(self) -> None:
-        self._task.publish(String(data=json.dumps({"episode": self.asked["sim_node/reset"]})))
+        self._task.publish(String(data=json.dumps({"episode": self.calls["sim_node/reset"]})))
 
     def _set(self, request, response):
         response.results = [SetParametersResult(successful=True) for _ in request.parameters]
         return response
 
     def _answer(self, name: str, response: Trigger.Response) -> Trigger.Response:
-        self.asked[name] += 1
-        if self.asked[name] <= self._lost:
+        self.calls[name] += 1
+        if self.calls[name] <= self._lost:
             raise Lost
         response.success = True
         return response
@@ -77,29 +77,29 @@ def client(monkeypatch, request):
     try:
         with LoopClient("client", "/sawyer", lambda: None) as made:
             made.wait_until_up()
-            yield made, nodes.asked
+            yield made, nodes.calls
     finally:
         nodes.close()
 
 
 @pytest.mark.parametrize("client, asks", [(0, 1), (1, 2), (2, 3)], indirect=["client"])
 def test_a_request_is_repeated_until_it_is_answered(client, asks):
-    made, asked = client
+    made, calls = client
     made._arm()
-    assert asked["guard_node/reset"] == asks
+    assert calls["guard_node/reset"] == asks
 
 
 @pytest.mark.parametrize("client", [0, 1], indirect=True)
 def test_what_must_not_be_done_twice_is_seen_by_its_state(client):
-    made, asked = client
+    made, calls = client
     made._new_start(seed=1)
-    assert asked["sim_node/reset"] == 1
+    assert calls["sim_node/reset"] == 1
 
 
 @pytest.mark.parametrize("client", [10**6], indirect=True)
 def test_a_node_that_never_answers_ends_the_wait(client, monkeypatch):
-    made, asked = client
+    made, calls = client
     monkeypatch.setattr(node_client, "CALL_LIMIT_S", 1.0)
     with pytest.raises(LoopFailed, match="waited 1 s for the guard to be armed"):
         made._arm()
-    assert asked["guard_node/reset"] > 1
+    assert calls["guard_node/reset"] > 1

@@ -11,12 +11,12 @@ from gato_ros.nodes.runtime.die_with_parent import ENVIRONMENT
 
 NODE = """
 import os, signal, sys, time
-from gato_ros.nodes.runtime.die_with_parent import ENVIRONMENT, end_with_parent_if_asked
-def told(number, frame):
-    print("told", flush=True)
+from gato_ros.nodes.runtime.die_with_parent import ENVIRONMENT, end_with_parent_if_requested
+def terminated(number, frame):
+    print("terminated", flush=True)
     sys.exit(0)
-signal.signal(signal.SIGTERM, told)
-end_with_parent_if_asked()
+signal.signal(signal.SIGTERM, terminated)
+end_with_parent_if_requested()
 print("up", flush=True)
 time.sleep(60.0 if os.environ[ENVIRONMENT] == "1" else 3.0)
 print("left behind", flush=True)
@@ -26,15 +26,15 @@ LAUNCHER = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c'
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal at a parent's death is Linux's")
 @pytest.mark.parametrize(
-    ("number", "asked", "last"),
-    [(signal.SIGTERM, "1", "told"), (signal.SIGKILL, "1", "told"), (signal.SIGKILL, "0", "left behind")],
+    ("number", "requested", "last"),
+    [(signal.SIGTERM, "1", "terminated"), (signal.SIGKILL, "1", "terminated"), (signal.SIGKILL, "0", "left behind")],
 )
-def test_a_node_is_told_when_its_launcher_dies(number, asked, last):
+def test_a_node_gets_sigterm_when_its_launcher_dies(number, requested, last):
     launcher = subprocess.Popen(
         [sys.executable, "-c", LAUNCHER, NODE],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, ENVIRONMENT: asked},
+        env={**os.environ, ENVIRONMENT: requested},
     )
     assert launcher.stdout.readline() == "up\n"
     launcher.send_signal(number)

@@ -75,13 +75,13 @@ class Bench:
     def call(self, verb: str):
         return self.probe.call(Trigger, f"recorder_node/{verb}", Trigger.Request())
 
-    def told(self) -> dict[str, str]:
+    def values(self) -> dict[str, str]:
         return values_of(self.status[-1][1]) if self.status else {}
 
     def wait_for(self, what: str, value, limit_s: float = 60.0) -> dict[str, str]:
         good = value if callable(value) else lambda found: found == str(value)
-        self.probe.wait(lambda: self.status and good(self.told()[what]), f"{what} to be {value}", limit_s)
-        return self.told()
+        self.probe.wait(lambda: self.status and good(self.values()[what]), f"{what} to be {value}", limit_s)
+        return self.values()
 
     def start(self) -> None:
         """Begin an episode; a recorder that has only just been started may not have received every sensor yet."""
@@ -183,7 +183,7 @@ def test_an_episode_holds_what_was_seen_wanted_and_done(bench):
 def test_what_is_discarded_or_done_again_is_in_the_trash(bench):
     assert not bench.call("discard").success and not bench.call("mark").success
     bench.record(3)
-    first = bench.told()["episode"]
+    first = bench.values()["episode"]
     assert bench.call("redo").success
     bench.wait_for("episode", lambda found: found not in ("", first))
     bench.wait_for("steps", lambda found: int(found) >= 3)
@@ -219,8 +219,8 @@ def test_one_that_is_told_to_end_finishes_and_one_that_is_killed_is_recovered(be
     (partial,) = partial_paths(bench.folder)
     bench.recorder = bench.start_recorder()
     bench.status.clear()
-    told = bench.wait_for("recovered", lambda found: "recovered" in found)
-    assert partial.name in told["recovered"] and partial_paths(bench.folder) == []
+    values = bench.wait_for("recovered", lambda found: "recovered" in found)
+    assert partial.name in values["recovered"] and partial_paths(bench.folder) == []
     (second,) = set(episode_paths(bench.folder)) - {first}
     episode = read_episode(second)
     assert problems(second) == [] and episode.outcome["recovered"] and len(episode.steps) >= 20
@@ -252,16 +252,16 @@ def test_a_disk_that_runs_full_ends_the_episode_and_nothing_else(processes, prob
         if not mounted:
             resource.prlimit(bench.recorder.pid, resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
         before = len(bench.commands)
-        told = bench.wait_for("last_end", lambda found: found in ("disk_full", "failed"), 240.0)
+        values = bench.wait_for("last_end", lambda found: found in ("disk_full", "failed"), 240.0)
         assert bench.commands[-1][0] - bench.commands[before][0] < 1.3 * (len(bench.commands) - before) / usual
         assert bench.recorder.poll() is None
         if mounted:
-            path = Path(told["last_path"])
+            path = Path(values["last_path"])
             episode = read_episode(path)
-            assert "disk_full" in told["last_flags"] and problems(path) == []
+            assert "disk_full" in values["last_flags"] and problems(path) == []
             assert episode.outcome["end"] == "disk_full" and len(episode.steps) == episode.outcome["steps"] > 20
         else:  # not even the room set aside helps: it stays as it is for the next start
-            assert partial_paths(disk / "episodes") and told["failed"] == "1"
+            assert partial_paths(disk / "episodes") and values["failed"] == "1"
     finally:
         processes.stop()
         if mounted:
@@ -293,7 +293,7 @@ def test_a_disk_below_its_watermark_is_left_alone(processes, probe, tmp_path):
     bench.status.clear()
     bench.recorder = bench.start_recorder("-p", f"finish_below_megabytes:={huge}")
     bench.start()
-    told = bench.wait_for("last_end", lambda found: found in ("disk_low", "failed"))
-    if told["last_end"] == "disk_low":
-        assert "disk_low" in read_episode(Path(told["last_path"])).outcome["flags"]
-    assert json.loads(json.dumps(told))["episode"] == "" and os.listdir(bench.folder)
+    values = bench.wait_for("last_end", lambda found: found in ("disk_low", "failed"))
+    if values["last_end"] == "disk_low":
+        assert "disk_low" in read_episode(Path(values["last_path"])).outcome["flags"]
+    assert json.loads(json.dumps(values))["episode"] == "" and os.listdir(bench.folder)

@@ -59,7 +59,7 @@ class Session:
     def call(self, verb: str):
         return self.probe.call(Trigger, f"recorder_node/{verb}", Trigger.Request())
 
-    def told(self) -> dict[str, str]:
+    def values(self) -> dict[str, str]:
         return values_of(self._status[-1][1]) if self._status else {}
 
     def log(self) -> str:
@@ -67,7 +67,7 @@ class Session:
 
     def well(self) -> None:
         """Until the recorder finds nothing that it could not record."""
-        well = lambda: self.told().get("unusable") == self.told().get("unheard") == ""
+        well = lambda: self.values().get("unusable") == self.values().get("unheard") == ""
         self.probe.wait(well, "sensors that are well", LIMIT_S)
 
     @contextlib.contextmanager
@@ -84,7 +84,7 @@ class Session:
         self.well()
         with self.ended():
             self.probe.wait(lambda: self.call("start").success, "an episode that begins", LIMIT_S)
-            self.probe.wait(lambda: self.told()["episode"] and int(self.told()["steps"]) >= STEPS, "steps", LIMIT_S)
+            self.probe.wait(lambda: self.values()["episode"] and int(self.values()["steps"]) >= STEPS, "steps", LIMIT_S)
             yield
 
     def not_yet(self, topic: str, reason: str):
@@ -94,8 +94,8 @@ class Session:
 
     def says(self, topic: str, reason: str) -> bool:
         """Whether the status names topic and reason."""
-        told = self.told()
-        return any(names(told.get(key, ""), topic, reason) for key in ("unusable", "warnings", "refused"))
+        values = self.values()
+        return any(names(values.get(key, ""), topic, reason) for key in ("unusable", "warnings", "refused"))
 
 
 def names(text: str, topic: str, reason: str) -> bool:
@@ -209,7 +209,7 @@ def test_stamps_of_another_time_end_an_episode_and_say_so(session, name):
     broken, topic, reason = OTHER_TIME[name]
     before = len(session.log())
     with session.recording(), broken(session):
-        ended = lambda: "went back" in session.told()["last"]
+        ended = lambda: "went back" in session.values()["last"]
         session.probe.wait(ended, "an end that is said", LIMIT_S)
         session.probe.wait(lambda: session.says(topic, reason), f"a status that names {topic} and {reason}", LIMIT_S)
         stop, start = session.call("stop_success"), session.call("start")

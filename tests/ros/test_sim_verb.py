@@ -210,10 +210,10 @@ def test_a_node_that_dies_ends_the_run_with_its_name(long_run, tmp_path):
     os.kill(guard, signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert process.returncode in (1, 2)
-    told = errors
+    said = errors
     if process.returncode == 1:
-        told = json.loads((tmp_path / "out" / "report.json").read_text())["failure"]
-    assert "guard_node" in told
+        said = json.loads((tmp_path / "out" / "report.json").read_text())["failure"]
+    assert "guard_node" in said
     assert_gone(nodes)
 
 

@@ -17,8 +17,8 @@ from gato_ros.core.records.exact_json import decode
 from gato_ros.nodes.messages.clocks import seconds
 from gato_ros.nodes.messages.diagnosis import values_of
 from gato_ros.nodes.runtime.qos import JOURNAL, REPORT
+from tests.ros.gamepad import ROBOT, Pad, TeleopListener
 from tests.ros.guard_scene import Scene
-from tests.ros.hands import ROBOT, Ears, Pad
 
 VALID_S = 0.08
 BOUND_MS = load_catalogue()["C12"].bound_ms
@@ -51,7 +51,7 @@ def trace_of(steps: list[tuple]) -> Trace:
             following=verdict.following,
             pressed=False,
             latched=verdict.level.value == "latched",
-            told=opening_m is not None,
+            has_opening=opening_m is not None,
             opening_m=np.nan if opening_m is None else opening_m,
             jacobian=state.jacobian,
             tool=state.tool_position,
@@ -63,7 +63,7 @@ def trace_of(steps: list[tuple]) -> Trace:
 
 @pytest.mark.fault("C11")
 def test_in_the_simulator_a_person_takes_over_at_the_next_tick_and_the_policy_eases_back_in(processes, probe):
-    inputs, pad, guard = Ears(probe), Pad(probe), GuardSteps(probe)
+    inputs, pad, guard = TeleopListener(probe), Pad(probe), GuardSteps(probe)
     said = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
     source = lambda: said and values_of(said[-1][1])["source"]
     processes.node("sim_node", "-p", "seed:=4")
@@ -118,7 +118,7 @@ class Held:
     """A guard that follows a joystick, and the time from a fault to its first slower command."""
 
     def __init__(self, processes, probe, stalls, timed):
-        self.scene, self.inputs, self.pad = Scene(processes, probe), Ears(probe), Pad(probe)
+        self.scene, self.inputs, self.pad = Scene(processes, probe), TeleopListener(probe), Pad(probe)
         self.probe, self._stalls, self._timed = probe, stalls, timed
         self.teleop = processes.node("teleop_node", "-p", "device:=joy", "-p", "ramp_s:=0.1")
         self.inputs.know_gripper()
@@ -183,7 +183,7 @@ def test_whatever_takes_the_hand_away_the_arm_stops(processes, probe, record_inj
 
 
 def test_the_expert_in_the_operators_seat_stacks_through_the_guard(processes, probe):
-    inputs = Ears(probe)
+    inputs = TeleopListener(probe)
     task = probe.listen(String, "sim_node/task", REPORT)
     said = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
     stacked = lambda: task and json.loads(task[-1][1].data)["success"]
@@ -208,7 +208,7 @@ def test_the_expert_in_the_operators_seat_stacks_through_the_guard(processes, pr
 
 
 def test_an_expert_without_ground_truth_says_where_it_would_come_from(processes, probe):
-    inputs = Ears(probe)
+    inputs = TeleopListener(probe)
     processes.node("teleop_node", "-p", "device:=expert")
     probe.wait(lambda: inputs.said and "start sim_node with ground_truth:=true" in inputs.message(), "the reason")
     probe.spin(0.2)

@@ -11,7 +11,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.nodes.messages.clocks import seconds
 from gato_ros.nodes.runtime.qos import COMMAND, STATE_OUT
-from tests.ros.hands import DEAD_MAN, FULL, GRIPPER, ROBOT, START, WIRE, Ears, Pad
+from tests.ros.gamepad import DEAD_MAN, FULL, GRIPPER, ROBOT, START, WIRE, Pad, TeleopListener
 from tests.ros.screen import Screen
 
 MARK = 5
@@ -23,12 +23,12 @@ class Recorder:
     """The services of recorder_node, from `open` on."""
 
     def __init__(self, probe, refuses=()):
-        self.asked, self._node, self._refuses, self._services = [], probe.node, refuses, []
+        self.calls, self._node, self._refuses, self._services = [], probe.node, refuses, []
 
     def open(self) -> None:
         def answer(name):
             def serve(request, response):
-                self.asked.append(name)
+                self.calls.append(name)
                 response.success, response.message = name not in self._refuses, f"{name} it is"
                 return response
 
@@ -46,7 +46,7 @@ class Recorder:
 @pytest.fixture(scope="module")
 def joy(module_processes, module_probe):
     """teleop_node with a gamepad, before anybody publishes one."""
-    inputs = Ears(module_probe)
+    inputs = TeleopListener(module_probe)
     # As patient as it may be: on a busy machine the test's own joystick stutters.
     inputs.node = module_processes.node(
         "teleop_node",
@@ -232,9 +232,9 @@ def test_buttons_speak_to_the_recorder_and_a_missing_one_is_said(joy, pad, recor
     pad.wait(lambda: joy.values()["recorder"] == "there", "the recorder")
     for button, name in ((7, "start"), (3, "stop_success"), (1, "stop_fail"), (6, "discard"), (2, "redo"), (5, "mark")):
         pad.press(button)
-        pad.wait(lambda: recorder.asked[-1:] == [name] and f"{name} it is" in joy.values()["last_word"], name)  # noqa: B023
+        pad.wait(lambda: recorder.calls[-1:] == [name] and f"{name} it is" in joy.values()["last_word"], name)  # noqa: B023
         assert ("REFUSED" in joy.values()["last_word"]) == (name == "redo")
-    assert len(recorder.asked) == 6
+    assert len(recorder.calls) == 6
 
 
 def test_it_ends_with_a_zero(joy, pad):
@@ -247,7 +247,7 @@ def test_it_ends_with_a_zero(joy, pad):
 
 
 def test_a_spacemouse_gives_motion_as_a_twist_and_its_button_as_a_joy(processes, probe):
-    inputs = Ears(probe)
+    inputs = TeleopListener(probe)
     unchanged = ("-p", f"unchanged_timeout_s:={UNCHANGED_S}")
     processes.node("teleop_node", "-p", "device:=spacemouse", "-p", "ramp_s:=0.0", *unchanged)
     buttons = probe.node.create_publisher(Joy, "spacenav/joy", STATE_OUT)
@@ -284,7 +284,7 @@ def test_a_spacemouse_gives_motion_as_a_twist_and_its_button_as_a_joy(processes,
 def test_a_mapping_with_axes_and_a_dead_man_only_moves_the_arm(processes, probe, tmp_path):
     mapping = tmp_path / "pad.yaml"
     mapping.write_text("name: my_pad\naxes: {forward: {index: 1}}\ndead_man: 4\n")
-    inputs, pad = Ears(probe), Pad(probe)
+    inputs, pad = TeleopListener(probe), Pad(probe)
     arguments = ("-p", "device:=joy", "-p", f"mapping:={mapping}", "-p", "ramp_s:=0.0")
     node = processes.node("teleop_node", *arguments)
     inputs.know_gripper()
@@ -297,7 +297,7 @@ def test_a_mapping_with_axes_and_a_dead_man_only_moves_the_arm(processes, probe,
 @pytest.fixture
 def keyboard(probe):
     """teleop_node on a terminal."""
-    inputs = Ears(probe)
+    inputs = TeleopListener(probe)
     screen = Screen(
         "-m",
         "gato_ros.nodes.teleop_node",
@@ -355,7 +355,7 @@ def test_a_keyboard_in_a_plain_terminal(keyboard, probe):
     probe.wait(lambda: inputs.values()["recorder"] == "there", "the recorder")
     for key, name in zip("123456", RECORDER):
         screen.type(key)
-        probe.wait(lambda: recorder.asked[-1:] == [name], name)  # noqa: B023
+        probe.wait(lambda: recorder.calls[-1:] == [name], name)  # noqa: B023
     probe.wait(lambda: "mark it is" in inputs.values()["last_word"], "the answer")
     screen.shows("mark: mark it is")
 
@@ -379,7 +379,7 @@ def test_the_tool_frame_follows_the_gripper(processes, probe):
     """Forward is where the gripper's x axis points; up stays up."""
     from gato_ros.embodiments.kinematics import Kinematics
 
-    inputs, pad = Ears(probe), Pad(probe)
+    inputs, pad = TeleopListener(probe), Pad(probe)
     processes.start("tests/ros/still_robot.py")
     processes.node("teleop_node", "-p", "device:=joy", "-p", "frame:=tool", "-p", "ramp_s:=0.0")
     inputs.know_gripper()

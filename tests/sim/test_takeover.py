@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gato_ros.core.guard.proposal import Proposal
-from gato_ros.core.teleop.operator_input import DeadMan, Hand
+from gato_ros.core.teleop.operator_input import DeadMan, OperatorInput
 from gato_ros.core.teleop.stick import twist_of
 from gato_ros.core.timing.freshness import Instant
 from gato_ros.embodiments import load_embodiment
@@ -17,7 +17,7 @@ LIMITS, FULL = ROBOT.motion_limits, ROBOT.action_upper[:4]
 TICK_S, CONTROL_TICKS, RAMP_S = 0.01, 5, 0.3
 CLOCK_AHEAD_S = 1.7e9
 POLICY = np.array([0.06, 0.0, 0.0, 0.0])
-LEFT = Hand(np.array([0.0, 1.0, 0.0, 0.0]), held=True)
+LEFT = OperatorInput(np.array([0.0, 1.0, 0.0, 0.0]), held=True)
 PRESS, RELEASE, TICKS = 103, 163, 280
 
 
@@ -40,9 +40,9 @@ def record():
         state = kinematics.state(world.joint_positions, world.joint_velocities, now.clock_s, now.steady_s)
         if tick % CONTROL_TICKS == 0:
             proposals["policy"] = Proposal(POLICY, 0.085, now.clock_s, now.steady_s)
-        turn = dead_man.step(LEFT if PRESS <= tick < RELEASE else Hand(), now.steady_s)
-        if turn.deflection is not None and (turn.at_once or tick % CONTROL_TICKS == 0):
-            twist = twist_of(turn.deflection, FULL, 1.0)
+        wanted = dead_man.step(LEFT if PRESS <= tick < RELEASE else OperatorInput(), now.steady_s)
+        if wanted.deflection is not None and (wanted.at_once or tick % CONTROL_TICKS == 0):
+            twist = twist_of(wanted.deflection, FULL, 1.0)
             proposals["human"] = Proposal(twist, 0.085, now.clock_s, now.steady_s, "human")
             found.human_s.append(now.steady_s)
         command, verdict = guard.step(proposals, state, now)

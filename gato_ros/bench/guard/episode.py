@@ -185,7 +185,7 @@ class Episode:
             following=verdict.following,
             pressed=self._pressed,
             latched=latched,
-            told=command.gripper_opening_m is not None,
+            has_opening=command.gripper_opening_m is not None,
             opening_m=opening_m,
             position=self._q,
             tool=honest.tool_position,

@@ -55,7 +55,7 @@ class Oracle:
     def escapes(self, trace: Trace) -> dict[str, np.ndarray]:
         """Check -> [ticks] bool, True where a command is out of its envelope."""
         velocity, jacobian = trace["velocity"], trace["jacobian"]
-        finite = np.isfinite(velocity).all(axis=1) & (np.isfinite(trace["opening_m"]) | ~trace["told"])
+        finite = np.isfinite(velocity).all(axis=1) & (np.isfinite(trace["opening_m"]) | ~trace["has_opening"])
         if not finite.all():  # nothing else can be reckoned with those
             return {name: ~finite if name == "nonfinite" else np.zeros(len(trace), bool) for name in CHECKS}
         twist = _times(jacobian, velocity)
@@ -186,10 +186,10 @@ class Oracle:
         }
 
     def _gripper(self, trace: Trace) -> np.ndarray:
-        opening, told = trace["opening_m"], trace["told"]
-        bad = told & ((opening < 0.0) | (opening > self._robot.gripper.stroke_m))
-        changed = np.append(False, (opening[1:] != opening[:-1]) & told[1:] & told[:-1])
-        return bad | (changed & ~trace["following"]) | np.append(False, told[:-1] & ~told[1:])
+        opening, known = trace["opening_m"], trace["has_opening"]
+        bad = known & ((opening < 0.0) | (opening > self._robot.gripper.stroke_m))
+        changed = np.append(False, (opening[1:] != opening[:-1]) & known[1:] & known[:-1])
+        return bad | (changed & ~trace["following"]) | np.append(False, known[:-1] & ~known[1:])
 
     def _direction(self, trace: Trace, twist: np.ndarray) -> np.ndarray:
         """A wish that is held, far from every limit, is followed in its own direction."""

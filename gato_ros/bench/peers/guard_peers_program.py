@@ -61,7 +61,7 @@ def dm_robotics(given, options: dict) -> tuple[dict, dict]:
     logging.disable(logging.CRITICAL)  # a warning for each command that has no solution
 
     class Wire(effector.Effector):
-        """Where a robot's driver would be: keeps what it is told."""
+        """Where a robot's driver would be: keeps the last command."""
 
         def initialize_episode(self, physics, random_state):
             pass
@@ -70,7 +70,7 @@ def dm_robotics(given, options: dict) -> tuple[dict, dict]:
             return None
 
         def set_control(self, physics, command):
-            self.told = command.copy()
+            self.command = command.copy()
 
         @property
         def prefix(self):
@@ -99,7 +99,7 @@ def dm_robotics(given, options: dict) -> tuple[dict, dict]:
         joints.qpos, joints.qvel = measured, last
         physics.forward()
         control.set_control(physics, values[:6].copy())
-        return wire.told
+        return wire.command
 
     versions = {name: metadata.version(name) for name in ("dm_robotics-moma", "dm_robotics-controllers", "mujoco")}
     return _closed_loop(given, command_of), {"versions": versions, "loaded": "the package, as installed"}

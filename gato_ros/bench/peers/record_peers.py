@@ -68,7 +68,7 @@ def run(options: Options) -> dict:
             advance(f"{after_s:.1f} s")
     sides = {side: row(trials[side], problems.get(side)) for side in pythons}
     for name, found in sides.items():
-        print(f"{name:9} {found['problem'] or _told(found)}")
+        print(f"{name:9} {found['problem'] or _summary(found)}")
     return {
         "sides": sides,
         "steps": options.steps,
@@ -78,7 +78,7 @@ def run(options: Options) -> dict:
     }
 
 
-def _told(found: dict[str, Any]) -> str:
+def _summary(found: dict[str, Any]) -> str:
     return (
         f"{found['kills']} kills: {found['frames_lost_worst']} frames lost at worst, {found['frames_lost']} of "
         f"{found['frames_taken']} in all, {found['finished_episodes_lost']} of {found['finished_episodes']} "

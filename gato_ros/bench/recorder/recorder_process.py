@@ -1,4 +1,4 @@
-"""recorder_node as a child process that is asked by its services and may be killed: for measurements."""
+"""recorder_node as a child process, driven by its services, that may be killed: for measurements."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class RecorderProcess:
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
         self._clients: dict[str, object] = {}
-        self._told: dict[str, str] = {}
+        self._status: dict[str, str] = {}
         self._node.create_subscription(DiagnosticStatus, "recorder_node/status", self._on_status, REPORT)
         self.process: subprocess.Popen | None = None
 
     def _on_status(self, message: DiagnosticStatus) -> None:
-        self._told = values_of(message)
+        self._status = values_of(message)
 
     def __enter__(self) -> RecorderProcess:
         return self
@@ -64,13 +64,13 @@ class RecorderProcess:
 
     def start(self) -> None:
         """Start a process and wait for its services."""
-        self._told = {}
+        self._status = {}
         self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
         # Its word, too: one that was killed passes for ready until its lease ends.
         self._wait(
             lambda: (
                 self._client("start").service_is_ready()
-                and self._told.get("unheard") == self._told.get("unusable") == ""
+                and self._status.get("unheard") == self._status.get("unusable") == ""
             ),
             "recorder_node and its sensors",
         )
@@ -90,20 +90,20 @@ class RecorderProcess:
         while True:
             # A call may go to the one that was killed, or the answer come before our inputs are known: made again.
             future, tries = client.call_async(Trigger.Request()), tries + 1
-            asked_s = time.monotonic()
-            self._wait(lambda: future.done() or time.monotonic() - asked_s > ANSWER_S, verb)  # noqa: B023
+            called_s = time.monotonic()
+            self._wait(lambda: future.done() or time.monotonic() - called_s > ANSWER_S, verb)  # noqa: B023
             if future.done():
                 break
             if time.monotonic() > end_s:
                 raise LoopFailed(f"waited {LIMIT_S:g} s for the answer to {verb}")
-        # The second of two that both arrived is refused, and what was asked is done.
+        # The second of two that both arrived is refused, and what it requested is done.
         if not future.result().success and tries == 1:
             raise LoopFailed(f"recorder_node refused to {verb}: {future.result().message}")
 
     def finished(self, count: int) -> Path:
         """Wait until so many episodes are kept; the last one's path."""
-        self._wait(lambda: int(self._told.get("kept", 0)) >= count, f"{count} finished episodes")
-        return Path(self._told["last_path"])
+        self._wait(lambda: int(self._status.get("kept", 0)) >= count, f"{count} finished episodes")
+        return Path(self._status["last_path"])
 
     def _client(self, verb: str):
         if verb not in self._clients:

@@ -82,7 +82,7 @@ class SampleRobot:
             self._status = node.create_publisher(DiagnosticStatus, "guard_node/status", REPORT)
             self._arm = node.create_publisher(JointState, wire.arm_command, COMMAND)
         else:
-            # A guard does not begin before a robot listens, and this one stands whatever it is told.
+            # A guard does not begin before a robot listens, and this one stands whatever the command.
             for topic in (wire.arm_command, wire.gripper_command):
                 node.create_subscription(JointState, topic, lambda message: None, COMMAND)
         self._log = os.open(parameters.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if parameters.log else None
@@ -96,8 +96,8 @@ class SampleRobot:
         self._joints.publish(joints)
         self._gripper.publish(gripper)
         if self._parameters.guard:
-            told = {"reasons": "", "source": "human" if self._parameters.operator else "idle"}
-            self._status.publish(status(self._node, "", OK, "ok", told))
+            values = {"reasons": "", "source": "human" if self._parameters.operator else "idle"}
+            self._status.publish(status(self._node, "", OK, "ok", values))
             arm = JointState(name=self._robot.arm.joints, velocity=[0.01] * len(ANGLES))
             arm.header.stamp = stamp
             self._arm.publish(arm)
@@ -112,7 +112,7 @@ class SampleRobot:
             os.write(self._log, np.array((number, nanoseconds(stamp), time.monotonic_ns()), ROW).tobytes())
 
     def _propose(self) -> None:
-        """What he wants, seen the last frame: a tick later, as a hand would, and again until the next."""
+        """What he wants, seen the last frame: a tick later, as a person would, and again until the next."""
         speed, opening_m = label_of(self._tick // TICKS_PER_FRAME)
         twist, gripper = TwistStamped(), JointState(name=[self._robot.gripper.joint], position=[opening_m])
         twist.header.frame_id, twist.twist.linear.x = self._robot.base_frame, speed

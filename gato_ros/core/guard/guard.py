@@ -27,7 +27,7 @@ ROBOT_GONE = "robot_gone"
 LATCHING = ("non_finite_proposal", "joint_position_jump", "outside_joint_range", ROBOT_GONE)
 """Faults that latch at once: a broken source, a broken sensor, or no robot."""
 RETURN = 0.05
-"""Outside the workspace, up to this part of the speed that was asked for brings the tool back."""
+"""Outside the workspace, up to this part of the proposed speed brings the tool back."""
 SHORTEST_S = 0.001
 """Steps that follow each other faster repeat the command; the next one makes up for the time."""
 
@@ -70,6 +70,7 @@ class Guard:
         self._watch = JointWatch(ik.velocity_limit, ik.position_lower, ik.position_upper, settings.tick_s)
         self._gripper = GripperHold(settings.stroke_m, settings.gripper_dwell_s if self._on["gripper_dwell"] else 0.0)
         self._clearance = limits.clearance if self._on["clearance"] else None
+        # Incidents hold the attributes of this object by name: one that is renamed makes older incidents unreadable.
         self._latch: str | None = NOT_ARMED
         self._emergency = False
         self._last_steady_s: float | None = None
@@ -217,12 +218,12 @@ class Guard:
         """`twist` [4] without what a stop could not end inside the workspace, and from outside a little inwards.
 
         Stops end on an arc, and the inverse kinematics leaks: along a wall both would add up. What brings the tool
-        back is a small part of what was asked for; a tool that is to stand stands.
+        back is a small part of what was proposed; a tool that is to stand stands.
         """
-        asked = max(
+        requested = max(
             np.abs(twist[:3]).max() / self._motion.linear_speed, min(1.0, abs(twist[3]) / self._motion.angular_speed)
         )
-        most = RETURN * asked * self._motion.linear_speed
+        most = RETURN * requested * self._motion.linear_speed
         lower = gain * (self._motion.workspace_lower - position)
         upper = gain * (self._motion.workspace_upper - position)
         return np.append(between(twist[:3], np.minimum(lower, most), np.maximum(upper, -most)), twist[3])

@@ -165,8 +165,8 @@ class JointSlew:
             while gone_s < before_s + (straight_s * STOP_RESERVE + self._limits.round_s) / 2:
                 gone_s += PART_S
                 jacobian = jacobian + change_of_jacobian(jacobian, self.velocity) * PART_S
-                asked_s = self._tool_straight_s(self.velocity, jacobian, gone_s)
-                straight_s = min(max(straight_s, asked_s), longest_s)
+                needed_s = self._tool_straight_s(self.velocity, jacobian, gone_s)
+                straight_s = min(max(straight_s, needed_s), longest_s)
         return StopRamp(self.velocity, straight_s * STOP_RESERVE, self._limits.round_s)
 
     def _share(self, change: np.ndarray, jacobian: np.ndarray, dt: float) -> float:

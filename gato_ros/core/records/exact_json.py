@@ -60,11 +60,11 @@ def to_text(value: Any) -> str:
 
 @cache
 def _named(kind: type) -> tuple[str, tuple[str, ...] | None]:
-    """Its name, and which of its attributes are told: None of an enum, () for whatever an object has."""
+    """Its name, and which of its attributes are written: None of an enum, () for whatever an object has."""
     if not kind.__module__.startswith(PACKAGE):
         raise TypeError(f"a {kind.__module__}.{kind.__qualname__} cannot be written down")
     name = f"{recorded_module(kind.__module__)}:{kind.__qualname__}"
-    # Of a dataclass its fields only: what else lies in it is remembered, not told.
+    # Of a dataclass its fields only: what else lies in it is not written.
     return name, None if issubclass(kind, Enum) else tuple(getattr(kind, "__dataclass_fields__", ()))
 
 

@@ -58,10 +58,10 @@ class Journaled:
     def _text(self, **parts: Any) -> str:
         self._number += 1
         try:
-            told = ", ".join(f'"{key}": {to_text(part)}' for key, part in parts.items())
-            return f'{{"n": {self._number}, {told}}}'
+            content = ", ".join(f'"{key}": {to_text(part)}' for key, part in parts.items())
+            return f'{{"n": {self._number}, {content}}}'
         except (TypeError, ValueError, RecursionError) as error:
-            # The one who is written about must not fail because of it; whoever reads is told.
+            # The one who is written about must not fail because of it; the reader finds the reason.
             return json.dumps({"n": self._number, "unwritten": str(error)})
 
 

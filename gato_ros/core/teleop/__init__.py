@@ -1,1 +1,1 @@
-"""What an operator's hands say, as mathematics."""
+"""The operator's input as mathematics: dead man's switch, stick mapping, key repeats."""

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from gato_ros.core.teleop.operator_input import Hand
+from gato_ros.core.teleop.operator_input import OperatorInput
 
 
 class KeyHold:
@@ -34,8 +34,8 @@ class KeyHold:
         """The arm is given back at once."""
         self._moved_s = self._touched_s = -math.inf
 
-    def hand(self, now_s: float) -> Hand:
+    def read(self, now_s: float) -> OperatorInput:
         """What the keys say at `now_s` [s]."""
         if now_s - self._moved_s <= self._hold_s:
-            return Hand(self._deflection, held=True)
-        return Hand(stays=now_s - self._touched_s <= self._claim_s)
+            return OperatorInput(self._deflection, held=True)
+        return OperatorInput(stays=now_s - self._touched_s <= self._claim_s)

@@ -1,4 +1,4 @@
-"""What a person's hand says, and what of it counts: the dead man's switch, and how a motion begins and ends."""
+"""What an operator's device reports, and the command it makes: dead man's switch, begin and end of a motion."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from gato_ros.core.guard.smoothstep import eased
 
 
 @dataclass(frozen=True)
-class Hand:
-    """What an input device says at one instant; as it is made, that of a hand that does nothing."""
+class OperatorInput:
+    """What an input device reports at one instant. The default is a device that nobody holds."""
 
     deflection: np.ndarray = field(default_factory=lambda: np.zeros(4))
     """[4] forward, left, up, turn to the left: each in [-1, 1], 1 is full speed."""
@@ -29,11 +29,11 @@ class Hand:
 
 
 @dataclass(frozen=True)
-class Turn:
-    """What of it counts at this instant."""
+class OperatorCommand:
+    """What the operator commands at this instant."""
 
     deflection: np.ndarray | None
-    """[4] to be proposed; None: the person is not in command and says nothing."""
+    """[4] to be proposed; None: the operator is not in command and proposes nothing."""
     at_once: bool
     """It may not wait for the next control tick: something began or ended."""
 
@@ -41,8 +41,8 @@ class Turn:
 class DeadMan:
     """Passes a deflection on while the switch is held, eased in from zero over `ramp_s` after every press.
 
-    A hand that takes over stops the arm first, whatever it was doing, and then moves it. A hand that lets go asks for a
-    standstill at once; when it does not stay either, that one word is its last.
+    An operator who takes over stops the arm first, whatever it was doing, and then moves it. An operator who lets go
+    commands a standstill at once. One who does not stay either commands it once and then nothing more.
     """
 
     def __init__(self, ramp_s: float):
@@ -50,14 +50,14 @@ class DeadMan:
         self._pressed_s: float | None = None
         self._claimed = False
 
-    def step(self, hand: Hand, now_s: float) -> Turn:
-        """What counts at `now_s` [s], on a clock that never jumps."""
-        edge = hand.held != (self._pressed_s is not None)
+    def step(self, given: OperatorInput, now_s: float) -> OperatorCommand:
+        """The command at `now_s` [s], on a clock that never jumps."""
+        edge = given.held != (self._pressed_s is not None)
         if edge:
-            self._pressed_s = now_s if hand.held else None
-        began_or_ended = hand.claims != self._claimed
-        self._claimed = hand.claims
-        if not hand.claims and not began_or_ended:
-            return Turn(None, False)
+            self._pressed_s = now_s if given.held else None
+        began_or_ended = given.claims != self._claimed
+        self._claimed = given.claims
+        if not given.claims and not began_or_ended:
+            return OperatorCommand(None, False)
         share = 0.0 if self._pressed_s is None else eased(now_s - self._pressed_s, self._ramp_s)
-        return Turn(hand.deflection * share, edge or began_or_ended)
+        return OperatorCommand(given.deflection * share, edge or began_or_ended)

@@ -1,4 +1,4 @@
-"""Whether a device still follows a hand, or its node repeats the last message of a link that is gone."""
+"""Whether a device still follows its operator, or its node repeats the last message of a lost link."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Hashable
 class RepeatWatch:
     """How long a device has said the same.
 
-    Only the whole of what it says counts: a hand on a pad moves something, if only another axis by one step. A stick at
+    Only the whole message counts: an operator at a pad moves something, if only another axis by one step. A stick at
     its end stop may say the same for long all the same, so the time must leave room for that.
 
     Args:
-        timeout_s: a hand that moves the arm and says the same for longer [s] has let go; 0: never.
+        timeout_s: a device that moves the arm with the same message for longer [s] has let go; 0: never.
     """
 
     def __init__(self, timeout_s: float):

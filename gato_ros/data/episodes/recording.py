@@ -87,12 +87,12 @@ def _recording(frames: Frames, head: dict, steps: np.ndarray, executed: np.ndarr
 
 
 def _order(episode: Episode) -> dict[str, Any]:
-    rows, told = episode.image_steps, episode.metadata
+    rows, metadata = episode.image_steps, episode.metadata
     outcome = episode.outcome.get("return", float(bool(episode.outcome.get("success"))))
     head = {
         "length": len(episode.steps),
         "outcome": outcome,
-        "source": [str(told.get(key, "")) for key in ("task", "object_set", "driver")],
+        "source": [str(metadata.get(key, "")) for key in ("task", "object_set", "driver")],
     }
     return {"head": head, "steps": rows, "executed": episode.executed[rows]}
 

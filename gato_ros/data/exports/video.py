@@ -72,11 +72,11 @@ class Film:
             raise ValueError("no pictures to film")
         ffmpeg, self._ffmpeg = self._ffmpeg, None
         try:
-            _, told = ffmpeg.communicate()
+            _, output = ffmpeg.communicate()
         finally:
             ffmpeg.kill()
             ffmpeg.wait()
-        words = told.decode(errors="replace").strip()
+        words = output.decode(errors="replace").strip()
         refused = disk_error(words, self.path)
         if ffmpeg.returncode == -signal.SIGXFSZ:
             refused = OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(self.path))

@@ -61,7 +61,7 @@ class IncidentStore:
         self._thread.start()
 
     def offer(
-        self, reason: str, kept: Sequence[Kept], about: Mapping[str, object], now_s: float, asked: bool = False
+        self, reason: str, kept: Sequence[Kept], about: Mapping[str, object], now_s: float, requested: bool = False
     ) -> str | None:
         """Have an incident written; None, or why it is refused.
 
@@ -70,26 +70,26 @@ class IncidentStore:
             kept: the ring's content, oldest first.
             about: JSON values for its record.
             now_s: steady clock.
-            asked: a person wants it.
+            requested: a person wants it.
         """
-        refusal = self._refusal(kept, now_s, asked)
+        refusal = self._refusal(kept, now_s, requested)
         if refusal is None:
             name = f"incident_{_moment()}_{_plain(reason)}"
-            record = {"reason": reason, "asked": asked, "refused_before": self.counts.refused, **about}
+            record = {"reason": reason, "asked": requested, "refused_before": self.counts.refused, **about}
             try:
                 self._waiting.put_nowait((name, kept, record))
             except queue.Full:
                 refusal = "one is being written and one waits already"
         if refusal is not None:
             self._count("refused", f"{reason}: refused: {refusal}")
-        elif not asked:
+        elif not requested:
             self._begun_s.append(now_s)
         return refusal
 
-    def _refusal(self, kept: Sequence[Kept], now_s: float, asked: bool) -> str | None:
+    def _refusal(self, kept: Sequence[Kept], now_s: float, requested: bool) -> str | None:
         while self._begun_s and self._begun_s[0] < now_s - HOUR_S:
             self._begun_s.popleft()
-        if not asked and len(self._begun_s) >= self._settings.per_hour:
+        if not requested and len(self._begun_s) >= self._settings.per_hour:
             return f"{len(self._begun_s)} within an hour already"
         try:
             self._settings.folder.mkdir(parents=True, exist_ok=True)

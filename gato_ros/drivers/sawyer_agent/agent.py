@@ -78,7 +78,7 @@ class Agent:
         self._session = None
         self._gate = Gate(robot.names)
         self._order = robot.names
-        self._asked = None
+        self._in_progress = None
         self.stopping = False
 
     def run(self) -> None:
@@ -166,8 +166,8 @@ class Agent:
         if not isinstance(hello, Hello):
             return self._part(f"a {type(hello).__name__} before Hello")
         if sorted(hello.joints) != sorted(self._robot.names):
-            own, asked = (" ".join(names) for names in (self._robot.names, hello.joints))
-            why = f"this robot's joints are {own}, the driver's {asked}"
+            own, wanted = (" ".join(names) for names in (self._robot.names, hello.joints))
+            why = f"this robot's joints are {own}, the driver's {wanted}"
         elif not SHORTEST_TIMEOUT_S <= hello.velocity_timeout_s <= LONGEST_TIMEOUT_S:
             why = (
                 f"a velocity timeout of {hello.velocity_timeout_s:g} s; from {SHORTEST_TIMEOUT_S:g} to "
@@ -195,14 +195,14 @@ class Agent:
             session.send(Answer(request.number, ""))
         elif request.what not in (ENABLE, HOME):
             session.send(Answer(request.number, f"request {request.what} is not known"))
-        elif self._asked is not None:
+        elif self._in_progress is not None:
             session.send(Answer(request.number, "busy with another request"))
         else:
             # While the robot is reset nothing may move, not even what was allowed before.
             self._gate.disarm("being enabled")
             self._gate.fault = "being enabled"
             said = []
-            self._asked = (session, request.number, said)
+            self._in_progress = (session, request.number, said)
             make_ready, home = self._robot.make_ready, request.what == HOME
             threading.Thread(target=lambda: said.append(make_ready(home)), name="enable", daemon=True).start()
 
@@ -224,7 +224,7 @@ class Agent:
             say(f"disarmed: {fault}")
             self._gate.disarm(fault)
             self._robot.release_goal()
-        if self._asked is not None and self._asked[2]:
+        if self._in_progress is not None and self._in_progress[2]:
             self._answer(fault)
         if self._gate.tick(now_ns):
             self._zero()
@@ -240,8 +240,8 @@ class Agent:
                 self._part(str(error))
 
     def _answer(self, fault: str) -> None:
-        session, number, (text,) = self._asked
-        self._asked = None
+        session, number, (text,) = self._in_progress
+        self._in_progress = None
         text = text or fault
         if session is not self._session:
             self._gate.fault = "not enabled"

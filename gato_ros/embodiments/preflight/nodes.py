@@ -254,14 +254,14 @@ def judge_disk(seen: RobotSnapshot) -> list[Finding]:
 
 
 def judge_nudge(seen: RobotSnapshot) -> list[Finding]:
-    """Whether the gripper opens when it is told to open."""
+    """Whether the gripper opens when it is commanded to."""
     nudge, what = seen.nudge, "gripper nudge"
     if nudge is None:
         return []
     if nudge.refused:
         return [red(what, f"not made: {nudge.refused}", "mend that and ask again")]
-    moved = nudge.moved_m / nudge.told_m
-    said = f"told {nudge.told_m * 1e3:+.1f} mm, moved {nudge.moved_m * 1e3:+.1f} mm"
+    moved = nudge.moved_m / nudge.commanded_m
+    said = f"commanded {nudge.commanded_m * 1e3:+.1f} mm, moved {nudge.moved_m * 1e3:+.1f} mm"
     if not math.isfinite(moved) or abs(moved) < MOVED_SHARE:
         return [red(what, f"{said}: it does not follow", "is the gripper on and calibrated, does its driver listen?")]
     if moved < 0.0:

@@ -13,13 +13,13 @@ from gato_ros.core.timing.arrivals import Timing
 
 @dataclass(frozen=True)
 class Quality:
-    """Quality of service of a publisher (what it offers) or of a subscription (what it asks for)."""
+    """Quality of service of a publisher (what it offers) or of a subscription (what it requests)."""
 
     reliable: bool = True
     kept: bool = False
     """Durability transient local: what was said before is kept for those who come later."""
     deadline_s: float = math.inf
-    by_hand: bool = False
+    manual_liveliness: bool = False
     """Liveliness manual by topic."""
     lease_s: float = math.inf
 
@@ -102,11 +102,11 @@ class Clipped:
 
 @dataclass(frozen=True)
 class Nudge:
-    """The gripper was told to move a little."""
+    """The gripper was commanded to move a little."""
 
     refused: str = ""
     """Why it was not."""
-    told_m: float = 0.0
+    commanded_m: float = 0.0
     """By how much the opening was to change [m]."""
     moved_m: float = 0.0
     """By how much it did, by the gripper's own report [m]."""

@@ -295,18 +295,18 @@ def _judge_frames(robot: Embodiment, sensor: Sensor, topic: Topic) -> list[Findi
     return [red(f"{sensor.topic}: frame", said, fix, unusable=True)]
 
 
-def clash(offered: Quality, asked: Quality) -> str:
+def clash(offered: Quality, requested: Quality) -> str:
     """Why DDS does not connect a publisher with a subscription, or nothing."""
-    if asked.reliable and not offered.reliable:
-        return "best effort is offered, reliable asked for"
-    if asked.kept and not offered.kept:
-        return "durability volatile is offered, transient local asked for"
-    if offered.deadline_s > asked.deadline_s:
-        return f"a deadline of {offered.deadline_s:g} s is offered, {asked.deadline_s:g} s asked for"
-    if asked.by_hand and not offered.by_hand:
-        return "liveliness automatic is offered, manual asked for"
-    if offered.lease_s > asked.lease_s:
-        return f"a liveliness lease of {offered.lease_s:g} s is offered, {asked.lease_s:g} s asked for"
+    if requested.reliable and not offered.reliable:
+        return "best effort is offered, reliable requested"
+    if requested.kept and not offered.kept:
+        return "durability volatile is offered, transient local requested"
+    if offered.deadline_s > requested.deadline_s:
+        return f"a deadline of {offered.deadline_s:g} s is offered, {requested.deadline_s:g} s requested"
+    if requested.manual_liveliness and not offered.manual_liveliness:
+        return "liveliness automatic is offered, manual requested"
+    if offered.lease_s > requested.lease_s:
+        return f"a liveliness lease of {offered.lease_s:g} s is offered, {requested.lease_s:g} s requested"
     return ""
 
 

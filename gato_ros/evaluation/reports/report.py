@@ -181,14 +181,14 @@ def _names(this: EvaluationResult, other: EvaluationResult | None) -> tuple[str,
 
 def _side(which: str, outcomes: Sequence[EpisodeOutcome]) -> dict[str, Any]:
     successes, failures = sum(one.success for one in outcomes), Counter(one.failure for one in outcomes)
-    told = (f"{count} {kind.replace('_', ' ')}" for kind, count in failures.most_common() if kind)
+    counted = (f"{count} {kind.replace('_', ' ')}" for kind, count in failures.most_common() if kind)
     return {
         "which": which,
         "successes": successes,
         "episodes": len(outcomes),
         "rate": successes / len(outcomes),
         "interval": wilson95(successes, len(outcomes)),
-        "failures": ", ".join(told),
+        "failures": ", ".join(counted),
     }
 
 

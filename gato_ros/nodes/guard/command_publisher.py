@@ -22,7 +22,7 @@ class CommandPublisher:
         self.arm = node.create_publisher(self._arm_commands.message, arm, COMMAND)
         self.gripper = node.create_publisher(JointState, gripper, COMMAND)
         self._timing = node.create_publisher(TimeReference, "~/timing", REPORT) if timing else None
-        self.told_opening_m: float | None = None
+        self.last_opening_m: float | None = None
         """The last opening that went out [m]."""
         self._followed: Time | None = None
         self._following = False
@@ -36,12 +36,12 @@ class CommandPublisher:
         stopped_now, self._following = self._following and not verdict.following, verdict.following
         new = verdict.following and proposed != self._followed
         opening_m = command.gripper_opening_m
-        # The gripper holds a position by itself: told once per proposal, and once more when the arm stops.
-        if opening_m is not None and (new or stopped_now or opening_m != self.told_opening_m):
+        # The gripper holds a position by itself: sent once per proposal, and once more when the arm stops.
+        if opening_m is not None and (new or stopped_now or opening_m != self.last_opening_m):
             gripper = JointState(name=[self._robot.gripper.joint], position=[opening_m])
             gripper.header.stamp = stamp
             self.gripper.publish(gripper)
-            self.told_opening_m = opening_m
+            self.last_opening_m = opening_m
         if new:
             self._followed = proposed
             if self._timing is not None:

@@ -1,4 +1,4 @@
-"""The doctor's own node: waits for a robot's nodes, listens, asks for parameters, and nudges the gripper if told."""
+"""The doctor's own node: waits for a robot's nodes, listens, asks for parameters, and nudges the gripper on request."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class DoctorClient:
         wanted, looked_s = set(parts), 0.0
 
         def there() -> bool:
-            # The graph is dear to ask.
+            # The ROS graph is slow to read.
             nonlocal looked_s
             if time.monotonic() - looked_s < 0.2:
                 return False
@@ -103,15 +103,15 @@ class DoctorClient:
 
     def parameters(self, name: str) -> dict[str, object]:
         """Full name of each of our nodes in the namespace -> its value of this parameter, of those that have it."""
-        asked = {}
+        calls = {}
         for node in sorted(set(nodes_beside(self._node))):
             if base_name(node) in PARAMETERS:
                 client = self._node.create_client(GetParameters, f"{node}/get_parameters")
                 self._spin(client.service_is_ready, ANSWER_S)
                 if client.service_is_ready():
-                    asked[node] = client.call_async(GetParameters.Request(names=[name]))
-        self._spin(lambda: all(future.done() for future in asked.values()), ANSWER_S)
-        answers = {node: future.result().values for node, future in asked.items() if future.done() and future.result()}
+                    calls[node] = client.call_async(GetParameters.Request(names=[name]))
+        self._spin(lambda: all(future.done() for future in calls.values()), ANSWER_S)
+        answers = {node: future.result().values for node, future in calls.items() if future.done() and future.result()}
         return {
             node: parameter_value_to_python(values[0])
             for node, values in answers.items()
@@ -137,19 +137,19 @@ class DoctorClient:
         if opening_m + step_m > self._robot.gripper.stroke_m:
             step_m = -step_m
         wire = self._robot.wire
-        hands = (
+        publishers = (
             self._node.create_publisher(TwistStamped, wire.human_twist, COMMAND),
             self._node.create_publisher(JointState, wire.human_gripper, COMMAND),
         )
-        if not self._spin(lambda: all(self._guards(hand) for hand in hands), ANSWER_S):
+        if not self._spin(lambda: all(self._guards(publisher) for publisher in publishers), ANSWER_S):
             return Nudge(refused="guard_node does not listen to a person's proposals")
         try:
-            moved_m = self._hold(hands, opening_m + step_m) - opening_m
+            moved_m = self._hold(publishers, opening_m + step_m) - opening_m
         finally:
-            self._hold(hands, opening_m)
-            for hand in hands:
-                self._node.destroy_publisher(hand)
-        return Nudge(told_m=step_m, moved_m=moved_m)
+            self._hold(publishers, opening_m)
+            for publisher in publishers:
+                self._node.destroy_publisher(publisher)
+        return Nudge(commanded_m=step_m, moved_m=moved_m)
 
     def _speaks_against(self, gripper: tuple[float, float] | None) -> str:
         guard, own = self._preflight.status("guard"), self._robot.gripper
@@ -169,13 +169,14 @@ class DoctorClient:
         infos = self._node.get_subscriptions_info_by_topic(publisher.topic_name)
         return any(info.node_name == "guard_node" for info in infos)
 
-    def _hold(self, hands: tuple, opening_m: float) -> float:
-        """Ask for a standstill and this opening for a while; the opening [m] that is reported then."""
+    def _hold(self, publishers: tuple, opening_m: float) -> float:
+        """Propose a standstill and this opening for a while; the opening [m] that is reported then."""
         end_s = time.monotonic() + NUDGE_S
         while time.monotonic() < end_s:
             stamp = self._node.get_clock().now().to_msg()
-            for hand, message in zip(hands, proposal_messages(self._robot, ArmAction(np.zeros(4), opening_m), stamp)):
-                hand.publish(message)
+            proposal = proposal_messages(self._robot, ArmAction(np.zeros(4), opening_m), stamp)
+            for publisher, message in zip(publishers, proposal):
+                publisher.publish(message)
             self._spin(lambda: False, PROPOSAL_PERIOD_S)
         now = self._preflight.newest_gripper()
         return now[0] if now else float("nan")

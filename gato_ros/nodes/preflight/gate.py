@@ -27,8 +27,8 @@ from gato_ros.nodes.messages.joint_state import JointsRefused, gripper_state
 from gato_ros.nodes.preflight.listeners import (
     CameraStats,
     JointNames,
+    NewestStatus,
     PolledSubscription,
-    StatusEars,
     TopicTimings,
     ValueRanges,
 )
@@ -84,9 +84,9 @@ class Preflight:
         """`role` is policy, guard, or doctor, which receives our own nodes too.
 
         Without `subscribe` it receives what it is given: `receive_header` of every message, `receive_values` of some.
-        The graph, which is dear to ask, is asked every `graph_s` [s] at most.
+        The ROS graph is slow to read: it is read every `graph_s` [s] at most.
         """
-        self._graph_s, self._asked_s, self._graph = graph_s, -np.inf, {}
+        self._graph_s, self._graph_read_s, self._graph = graph_s, -np.inf, {}
         self._node, self._robot, self._window_s = node, robot, window_s
         self.keys = None if keys is None else tuple(keys)
         """What of the observations is judged; the guard's are joint states alone."""
@@ -97,7 +97,7 @@ class Preflight:
         self._topics: dict[str, TopicTimings] = {}
         self._values: dict[str, tuple[Callable, ...]] = {}
         self._pictures: dict[str, CameraStats] = {}
-        self._status = {"guard": StatusEars(), "policy": StatusEars()}
+        self._status = {"guard": NewestStatus(), "policy": NewestStatus()}
         self._joints = JointNames(window_s, robot.arm.joints)
         self._gripper = JointNames(window_s, [robot.gripper.joint])
         self._guard_digest: str | None = None
@@ -173,7 +173,7 @@ class Preflight:
             one.take()
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """End the subscriptions."""
         for one in self._inputs:
             one.close()
         self._inputs.clear()
@@ -195,19 +195,19 @@ class Preflight:
     def sighting(self) -> RobotSnapshot:
         """Everything that was observed."""
         node, robot, topics = self._node, self._robot, {}
-        if time.monotonic() - self._asked_s >= self._graph_s:
-            self._asked_s = time.monotonic()
+        if time.monotonic() - self._graph_read_s >= self._graph_s:
+            self._graph_read_s = time.monotonic()
             self._graph = {name: topic_facts(node, name, Timing(), ()) for name in all_topics(robot)}
         for name, facts in self._graph.items():
             topics[name] = facts
             if inputs := self._topics.get(name):
                 topics[name] = replace(facts, timing=inputs.timing(), frame_ids=frozenset(inputs.frame_ids()))
-        unheard = [name for name, topic in topics.items() if not topic.publishers]
+        unpublished = [name for name, topic in topics.items() if not topic.publishers]
         own, simulated = node.get_fully_qualified_name(), node.get_parameter("use_sim_time").value
         return RobotSnapshot(
             listened_s=self.listened_s,
             topics=topics,
-            elsewhere=same_name_elsewhere(node, unheard),
+            elsewhere=same_name_elsewhere(node, unpublished),
             nodes=nodes_beside(node),
             observers=frozenset({*OBSERVERS, own}),
             joints=self._joints.joints(),

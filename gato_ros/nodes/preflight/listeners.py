@@ -25,7 +25,7 @@ from gato_ros.nodes.messages.joint_state import JointsRefused, arm_state, grippe
 from gato_ros.nodes.policy.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
 from gato_ros.nodes.recorder.raw_topics import MOST_AT_ONCE, _Untouched
 
-Hear = Callable[[Any, Instant], None]
+Receive = Callable[[Any, Instant], None]
 LEVELS = {OK: "ok", WARN: "warn", ERROR: "error"}
 LOOK_S = 0.05
 """Between two looks at what a policy would be shown [s]."""
@@ -34,14 +34,14 @@ LOOK_S = 0.05
 class PolledSubscription:
     """One subscription that no executor sees: a node that asks from within a callback takes its messages itself."""
 
-    def __init__(self, node: Node, kind: type, topic: str, quality: QoSProfile, receive: Hear):
+    def __init__(self, node: Node, kind: type, topic: str, quality: QoSProfile, receive: Receive):
         self._node, self._receive = node, receive
         self._subscription = node.create_subscription(
             kind, topic, lambda message: None, quality, callback_group=_Untouched()
         )
 
     def take(self) -> None:
-        """Hand over what the middleware has, with the instant at which it came."""
+        """Pass on what the middleware has, with the instant at which it came."""
         handle = self._subscription.handle
         with handle:
             for _ in range(MOST_AT_ONCE):
@@ -119,7 +119,7 @@ class JointNames:
         def extremes(field: str) -> np.ndarray:
             length = len(getattr(newest, field))
             values = np.array([getattr(one, field) for one in alike if len(getattr(one, field)) == length], np.float64)
-            return np.stack([values.min(0), values.max(0)])  # NaN stays: one that was not finite is told of
+            return np.stack([values.min(0), values.max(0)])  # NaN stays: a value that was not finite is reported
 
         beside = {tuple(message.name) for _, message in self._rows} - {tuple(newest.name)}
         return Joints(
@@ -152,7 +152,7 @@ class CameraStats:
         return Pictures(len(sums), self._refused, self._encoding, self._brightness, self._contrast, different)
 
 
-class StatusEars:
+class NewestStatus:
     """The newest status of one of our nodes."""
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ def quality_of(profile: QoSProfile) -> Quality:
         reliable=profile.reliability == ReliabilityPolicy.RELIABLE,
         kept=profile.durability == DurabilityPolicy.TRANSIENT_LOCAL,
         deadline_s=_seconds(profile.deadline),
-        by_hand=profile.liveliness == LivelinessPolicy.MANUAL_BY_TOPIC,
+        manual_liveliness=profile.liveliness == LivelinessPolicy.MANUAL_BY_TOPIC,
         lease_s=_seconds(profile.liveliness_lease_duration),
     )
 

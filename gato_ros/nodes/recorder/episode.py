@@ -45,7 +45,7 @@ class Outcome:
     """It goes into the trash."""
 
 
-class EpisodeInHand:
+class EpisodeRecording:
     """Belongs to the writing thread, but for `sync`."""
 
     def __init__(

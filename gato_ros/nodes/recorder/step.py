@@ -49,9 +49,9 @@ class OpenStep:
 
     def judge(self, message: DiagnosticStatus) -> tuple[str, str]:
         """Take what the guard says; its verdict, and who is in command."""
-        told = values_of(message)
-        self.reasons.update(filter(None, told.get("reasons", "").split(",")))
-        return self.count(message.message, told.get("source", IDLE))
+        values = values_of(message)
+        self.reasons.update(filter(None, values.get("reasons", "").split(",")))
+        return self.count(message.message, values.get("source", IDLE))
 
     def count(self, verdict: str, source: str) -> tuple[str, str]:
         """Take a verdict that holds now."""

@@ -15,7 +15,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import Embodiment
-from gato_ros.nodes.recorder.episode import EpisodeInHand, Outcome, free_bytes
+from gato_ros.nodes.recorder.episode import EpisodeRecording, Outcome, free_bytes
 from gato_ros.nodes.recorder.step_segmenter import ClockWentBack, StepMaker
 
 SYNC_S = 1.0
@@ -85,7 +85,7 @@ class Progress:
 
 @dataclass
 class _Running:
-    episode: EpisodeInHand
+    episode: EpisodeRecording
     lost_before: Mapping[str, int]
     dropped: Counter = field(default_factory=Counter)
 
@@ -193,7 +193,7 @@ class RecorderThread:
 
     def _begin(self, order: Begin) -> None:
         try:
-            episode = EpisodeInHand(
+            episode = EpisodeRecording(
                 self._settings.folder, order.name, self._robot, self._maker, order.metadata, order.not_before_s
             )
         except (SetupError, OSError, ValueError) as error:

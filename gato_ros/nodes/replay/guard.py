@@ -33,7 +33,7 @@ def replay_guard(wire: Wire) -> list[Layer]:
         for proposal in _all(Proposal, again.arguments):
             if (proposal.source, proposal.stamp_s) not in seen:
                 seen.add((proposal.source, proposal.stamp_s))
-                _hand_over(handover, wire, proposal, at_s[again.number])
+                _compare_proposal(handover, wire, proposal, at_s[again.number])
         if not again.judged:
             verdict.skip("the guard's state is not known yet")
         else:
@@ -44,7 +44,7 @@ def replay_guard(wire: Wire) -> list[Layer]:
     return [handover, verdict, _commands(wire)]
 
 
-def _hand_over(layer: Layer, wire: Wire, proposal: Proposal, at_s: float) -> None:
+def _compare_proposal(layer: Layer, wire: Wire, proposal: Proposal, at_s: float) -> None:
     sent = (wire.human_proposals if proposal.source == HUMAN else wire.proposals).get(proposal.stamp_s)
     if sent is None:
         return layer.skip("the proposal is not in the recording")

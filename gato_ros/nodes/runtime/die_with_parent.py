@@ -18,7 +18,7 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def end_with_parent_if_asked() -> None:
-    """What the environment asks for."""
+def end_with_parent_if_requested() -> None:
+    """`end_with_parent`, where the environment variable is set to 1."""
     if os.environ.get(ENVIRONMENT) == "1":
         end_with_parent()

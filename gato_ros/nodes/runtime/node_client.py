@@ -76,18 +76,18 @@ class LoopClient:
         Then the request is made again. What must not be done twice has `carried_out`: whether the node's state shows
         that it was done; then the answer is None.
         """
-        futures, asked_s = [client.call_async(request)], time.monotonic()
+        futures, called_s = [client.call_async(request)], time.monotonic()
 
         def answered() -> bool:
-            nonlocal asked_s
+            nonlocal called_s
             if any(future.done() for future in futures):
                 return True
-            if time.monotonic() - asked_s < ANSWER_LIMIT_S:
+            if time.monotonic() - called_s < ANSWER_LIMIT_S:
                 return False
             if carried_out is not None:
                 return carried_out()
             futures.append(client.call_async(request))
-            asked_s = time.monotonic()
+            called_s = time.monotonic()
             return False
 
         try:

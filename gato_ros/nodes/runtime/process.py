@@ -16,7 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from gato_ros.core.errors import SetupError
 from gato_ros.core.outside import setup_error_from
-from gato_ros.nodes.runtime.die_with_parent import end_with_parent_if_asked
+from gato_ros.nodes.runtime.die_with_parent import end_with_parent_if_requested
 from gato_ros.nodes.runtime.parameter_file import ROS_OWN, check_handed_files, resolve
 from gato_ros.nodes.runtime.transport import avoid_shared_memory, uses_shared_memory
 
@@ -84,7 +84,7 @@ def run_node(
 ) -> int:
     """Run one node until a signal; 0 after a clean stop, or what `run` says; 2 (and one line) where it cannot start."""
     stop = Stop()
-    end_with_parent_if_asked()
+    end_with_parent_if_requested()
     avoid_shared_memory(os.environ)
     try:
         check_handed_files(sys.argv, name, kind)

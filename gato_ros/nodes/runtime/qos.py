@@ -22,14 +22,14 @@ STATE_IN = _newest(10, ReliabilityPolicy.BEST_EFFORT)
 """Subscribers of joint states: matches drivers of either kind."""
 COMMAND = _newest(1, ReliabilityPolicy.RELIABLE)
 """Commands, and what a human sends: only the newest counts, and it has to arrive."""
-HAND = _newest(10, ReliabilityPolicy.BEST_EFFORT)
+JOYSTICK = _newest(10, ReliabilityPolicy.BEST_EFFORT)
 """Subscribers of joysticks: publishers of either kind fit. Not the newest alone, or a short press were lost."""
 PROPOSAL = copy.copy(COMMAND)
 """A policy's proposals: two control periods of silence are an event, and so is a publisher that is gone."""
 PROPOSAL.deadline = PROPOSAL.liveliness_lease_duration = Duration(seconds=0.1)
 PROPOSAL.liveliness = LivelinessPolicy.AUTOMATIC
-ONLOOKER = _newest(1, ReliabilityPolicy.BEST_EFFORT)
-"""Subscribers that show what is so now, and hold nobody up."""
+VIEWER = _newest(1, ReliabilityPolicy.BEST_EFFORT)
+"""Subscribers that only show the newest message, and never slow a publisher."""
 RECORD_SENSOR = _newest(50, ReliabilityPolicy.BEST_EFFORT)
 """Subscribers that keep every message of a sensor, and must never hold its publisher up."""
 REPORT = _newest(50, ReliabilityPolicy.RELIABLE)

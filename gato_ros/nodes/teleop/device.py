@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from rclpy.node import Node
 
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.core.teleop.operator_input import Hand
+from gato_ros.core.teleop.operator_input import OperatorInput
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.runtime.parameters import TeleopParameters
 
@@ -26,14 +26,14 @@ class Device(Protocol):
     help_text: str
     """What may be pressed."""
 
-    def hand(self, now_s: float) -> Hand:
-        """What the hand says at `now_s` [s] on the steady clock; one that does nothing where the device is silent."""
+    def read(self, now_s: float) -> OperatorInput:
+        """The input at `now_s` [s] on the steady clock; the default one where the device is silent."""
 
     def orders(self, now_s: float) -> list[str]:
-        """What was asked for since the last call: gripper, faster, start and so on."""
+        """The orders since the last call: gripper, faster, start and so on."""
 
     def fault(self, now_s: float) -> str | None:
-        """Why no hand can be there, in words, or None."""
+        """Why the device gives no input, in words, or None."""
 
     def close(self) -> None:
         """Leave everything as it was found; safe to call twice."""

@@ -17,7 +17,7 @@ from std_srvs.srv import SetBool
 
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
-from gato_ros.core.teleop.operator_input import Hand
+from gato_ros.core.teleop.operator_input import OperatorInput
 from gato_ros.core.timing.freshness import Sample
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.messages.clocks import instant, seconds
@@ -51,7 +51,7 @@ class ExpertDevice:
         self._sensors = SensorSubscriptions(node, robot, self._assembler, self._offer, lambda why: None)
         self._full = robot.action_upper[:4]
         self._episode: int | None = None
-        self._hand, self._thought_s = Hand(), None
+        self._input, self._thought_s = OperatorInput(), None
         self._blind = "it has seen nothing yet"
         self._truth = node.create_subscription(String, TRUTH, self._on_truth, REPORT)
         node.create_service(SetBool, "~/hands_on", self._on_hands_on)
@@ -78,11 +78,11 @@ class ExpertDevice:
         privileged = {key: np.array(value, np.float32) for key, value in truth["values"].items()}
         seen = Observation(observation.values, observation.stamp_s, privileged)
         action = ArmAction.of(self._expert.act(seen).action)
-        self._hand = Hand(action.twist / self._full, held=True, opening_m=action.gripper_opening_m)
+        self._input = OperatorInput(action.twist / self._full, held=True, opening_m=action.gripper_opening_m)
         self._thought_s = time.monotonic()
 
-    def hand(self, now_s: float) -> Hand:
-        return self._hand if self._hands_on and not self.fault(now_s) else Hand()
+    def read(self, now_s: float) -> OperatorInput:
+        return self._input if self._hands_on and not self.fault(now_s) else OperatorInput()
 
     def orders(self, now_s: float) -> list[str]:
         return []

@@ -1,4 +1,4 @@
-"""The opening that a human's proposals carry: a hand that takes over must not drop what the gripper holds."""
+"""The opening that an operator's proposals carry: a takeover must not drop what the gripper holds."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from gato_ros.embodiments import Embodiment
 
 
 class HumanGripper:
-    """Follows what the gripper was last told, until its own orders come."""
+    """Repeats the gripper's last command until the operator gives one."""
 
     def __init__(self, robot: Embodiment):
         self._stroke_m, self._threshold_n = robot.gripper.stroke_m, robot.gripper.grasp_threshold_n
-        self._told_m: float | None = None
+        self._commanded_m: float | None = None
         self._own_m: float | None = None
         self._seen_m: float | None = None
 
     @property
     def opening_m(self) -> float | None:
         """What is to be held [m]; None while nothing is known of the gripper."""
-        for known in (self._own_m, self._told_m, self._seen_m):
+        for known in (self._own_m, self._commanded_m, self._seen_m):
             if known is not None:
                 return known
         return None
 
-    def told(self, opening_m: float) -> None:
-        """The guard told the gripper this."""
-        self._told_m = opening_m
+    def commanded(self, opening_m: float) -> None:
+        """The guard sent the gripper this opening [m]."""
+        self._commanded_m = opening_m
 
     def seen(self, opening_m: float, effort_n: float) -> None:
         """The gripper says this of itself: one that grips goes on gripping."""

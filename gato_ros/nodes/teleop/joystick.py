@@ -11,10 +11,10 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import Joy
 
-from gato_ros.core.teleop.operator_input import Hand
+from gato_ros.core.teleop.operator_input import OperatorInput
 from gato_ros.core.teleop.repeat_watch import RepeatWatch
 from gato_ros.core.teleop.stick import past_dead_zone
-from gato_ros.nodes.runtime.qos import HAND
+from gato_ros.nodes.runtime.qos import JOYSTICK
 from gato_ros.nodes.teleop.joystick_mapping import JoystickMapping
 
 UNPLUGGED_S = 1.0
@@ -50,11 +50,11 @@ class JoystickDevice:
         self._seen_released, self._refusals = False, {Joy: "", TwistStamped: ""}
         self._orders: list[str] = []
         self._needed: list[tuple[Subscription, Callable[[], float | None]]] = [
-            (node.create_subscription(Joy, joy_topic, self._on_joy, HAND), lambda: self._pressed_s)
+            (node.create_subscription(Joy, joy_topic, self._on_joy, JOYSTICK), lambda: self._pressed_s)
         ]
         if motion_topic is not None:
             self._needed.append(
-                (node.create_subscription(TwistStamped, motion_topic, self._on_motion, HAND), lambda: self._moved_s)
+                (node.create_subscription(TwistStamped, motion_topic, self._on_motion, JOYSTICK), lambda: self._moved_s)
             )
         self._motion_apart = motion_topic is not None
 
@@ -89,8 +89,8 @@ class JoystickDevice:
             self._deflection, self._moved_s = past_dead_zone(moved, self._mapping.dead_zone), time.monotonic()
         self._wake()
 
-    def hand(self, now_s: float) -> Hand:
-        return Hand(self._deflection, held=True) if self._held and not self.fault(now_s) else Hand()
+    def read(self, now_s: float) -> OperatorInput:
+        return OperatorInput(self._deflection, held=True) if self._held and not self.fault(now_s) else OperatorInput()
 
     @property
     def _held(self) -> bool:

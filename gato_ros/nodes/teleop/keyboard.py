@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gato_ros.core.teleop.key_hold import KeyHold
-from gato_ros.core.teleop.operator_input import Hand
+from gato_ros.core.teleop.operator_input import OperatorInput
 from gato_ros.nodes.teleop.terminal import Terminal
 
 MOTIONS = {
@@ -58,8 +58,8 @@ class KeyboardDevice:
         self._hold = KeyHold(hold_s, claim_s)
         self._deflections = {key: np.array(motion, np.float64) for key, motion in MOTIONS.items()}
 
-    def hand(self, now_s: float) -> Hand:
-        return self._hold.hand(now_s)
+    def read(self, now_s: float) -> OperatorInput:
+        return self._hold.read(now_s)
 
     def orders(self, now_s: float) -> list[str]:
         found = []

@@ -62,11 +62,11 @@ class OperatorServices:
     def look(self) -> None:
         """Tell what was answered meanwhile."""
         for entry in list(self._waiting):
-            order, future, asked_s = entry
+            order, future, called_s = entry
             if future.done():
                 self._waiting.remove(entry)
                 answer = future.result()
                 self._say(f"{order}: {'' if answer.success else 'REFUSED, '}{answer.message}")
-            elif time.monotonic() - asked_s > PATIENCE_S:
+            elif time.monotonic() - called_s > PATIENCE_S:
                 self._waiting.remove(entry)
                 self._say(f"{order}: no answer for {PATIENCE_S:.0f} s")

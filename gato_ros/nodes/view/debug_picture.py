@@ -190,8 +190,8 @@ def _bar(
 ) -> None:
     x, y = corner
     _text(panel, name, (x, y), DIM, 0.45)
-    told = "unknown" if value is None else form.format(value)
-    _text(panel, told, (x + width - cv2.getTextSize(told, FONT, 0.45, 1)[0][0], y), INK, 0.45)
+    text = "unknown" if value is None else form.format(value)
+    _text(panel, text, (x + width - cv2.getTextSize(text, FONT, 0.45, 1)[0][0], y), INK, 0.45)
     cv2.rectangle(panel, (x, y + 7), (x + width, y + 15), FAINT, -1)
     if value is not None:
         cv2.rectangle(panel, (x, y + 7), (x + int(np.clip(value / full, 0.0, 1.0) * width), y + 15), colour, -1)

@@ -32,7 +32,7 @@ class RerunLog:
                 got="a Python without",
                 fix="pip install rerun-sdk, or leave the parameter empty",
             ) from None
-        self._rerun, self._robot, self._told = rerun, robot, ""
+        self._rerun, self._robot, self._logged_status = rerun, robot, ""
         self._stream = rerun.RecordingStream("gato_ros")
         if target == SPAWN:
             self._stream.spawn()
@@ -86,10 +86,10 @@ class RerunLog:
                         f"world/{name}",
                         rerun.Arrows3D(origins=[scene.tool_m], vectors=[ARROW_S * twist[:3]], colors=[colour]),
                     )
-        told = f"guard {scene.level or 'silent'} {scene.reasons}; {scene.source}; policy {scene.policy or 'silent'}"
-        if told != self._told:
-            self._told = told
-            self._log("status", rerun.TextLog(told, color=COLOURS.get(scene.level, DIM)))
+        line = f"guard {scene.level or 'silent'} {scene.reasons}; {scene.source}; policy {scene.policy or 'silent'}"
+        if line != self._logged_status:
+            self._logged_status = line
+            self._log("status", rerun.TextLog(line, color=COLOURS.get(scene.level, DIM)))
 
     def close(self) -> None:
         """Everything to the file."""

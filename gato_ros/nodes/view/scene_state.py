@@ -18,7 +18,7 @@ from gato_ros.embodiments.kinematics import Kinematics, ToolState
 from gato_ros.nodes.messages.diagnosis import values_of
 from gato_ros.nodes.messages.image import ImageRefused, rgb_from_message
 from gato_ros.nodes.messages.joint_state import JointsRefused, values_by_name
-from gato_ros.nodes.runtime.qos import CAMERA, ONLOOKER, STATE_IN
+from gato_ros.nodes.runtime.qos import CAMERA, STATE_IN, VIEWER
 from gato_ros.nodes.view.debug_picture import Scene
 
 FORGET_S = 1.0
@@ -37,9 +37,9 @@ class SceneState:
         node.create_subscription(JointState, wire.joint_states.topic, self._on_joints, STATE_IN)
         node.create_subscription(JointState, wire.gripper_states.topic, self._on_opening("opening"), STATE_IN)
         for topic, name in ((wire.proposal_twist, "policy"), (wire.human_twist, HUMAN)):
-            node.create_subscription(TwistStamped, topic, self._on_twist(name), ONLOOKER)
-        node.create_subscription(JointState, wire.proposal_gripper, self._on_opening("wanted"), ONLOOKER)
-        node.create_subscription(JointState, wire.arm_command, self._on_command, ONLOOKER)
+            node.create_subscription(TwistStamped, topic, self._on_twist(name), VIEWER)
+        node.create_subscription(JointState, wire.proposal_gripper, self._on_opening("wanted"), VIEWER)
+        node.create_subscription(JointState, wire.arm_command, self._on_command, VIEWER)
         for name in ("guard_node", "policy_node"):
             node.create_subscription(DiagnosticStatus, f"{name}/status", self._keeper(name), STATE_IN)
 
@@ -77,8 +77,8 @@ class SceneState:
     def scene(self, tool: ToolState | None) -> Scene:
         """This moment."""
         guard, policy = self._newest("guard_node"), self._newest("policy_node", 2.0 * FORGET_S)
-        told: Mapping[str, str] = values_of(guard) if guard else {}
-        source, velocity = told.get("source", ""), self._newest("command")
+        values: Mapping[str, str] = values_of(guard) if guard else {}
+        source, velocity = values.get("source", ""), self._newest("command")
         commanded = None if tool is None or velocity is None else (tool.jacobian @ velocity)[[0, 1, 2, 5]]
         return Scene(
             cameras={key: self._newest(key) for key in self._robot.image_keys},
@@ -88,7 +88,7 @@ class SceneState:
             opening_m=self._newest("opening"),
             tool_m=None if tool is None else tool.position,
             level=guard.message if guard else "",
-            reasons=told.get("reasons", ""),
+            reasons=values.get("reasons", ""),
             source=source,
             policy=policy.message if policy else "",
             entropy_nat=self._newest("entropy"),

@@ -38,9 +38,9 @@ def propose(node, twists, grippers, ahead_s: int) -> None:
 
 def be_a_policy() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    asked = set()
+    received = set()
     for number in (signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, lambda number, frame: asked.add(number))
+        signal.signal(number, lambda number, frame: received.add(number))
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     node = rclpy.create_node("light_policy", namespace="/sawyer")
     twists = node.create_publisher(TwistStamped, ROBOT.wire.proposal_twist, PROPOSAL)
@@ -48,13 +48,13 @@ def be_a_policy() -> None:
     while not (twists.get_subscription_count() and grippers.get_subscription_count()):
         time.sleep(0.01)
     say("ready", os.getpid())
-    while signal.SIGUSR1 not in asked:
+    while signal.SIGUSR1 not in received:
         time.sleep(0.002)
-    due_s, told = time.monotonic(), False
+    due_s, announced = time.monotonic(), False
     while True:
-        ahead = signal.SIGUSR2 in asked
-        if ahead and not told:
-            told = True
+        ahead = signal.SIGUSR2 in received
+        if ahead and not announced:
+            announced = True
             say("future", time.monotonic())
         propose(node, twists, grippers, 10 if ahead else 0)
         due_s += 0.05

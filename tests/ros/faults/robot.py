@@ -57,7 +57,7 @@ class Robot:
         self._velocity, self._tick = [0.0] * len(ANGLES), 0
         self._late, self._sent, self._next = deque(), {}, None
         self._random, self._rng = random.Random(0), np.random.default_rng(0)
-        self._frozen_picture, self._stopped_s, self._told_m = None, 0.0, None
+        self._frozen_picture, self._stopped_s, self._commanded_m = None, 0.0, None
         wire = self._robot.wire
         create = node.create_publisher
         self._publish = {
@@ -80,13 +80,13 @@ class Robot:
         self._velocity = list(message.velocity)
 
     def _on_gripper(self, message: JointState) -> None:
-        self._told_m = message.position[0]
+        self._commanded_m = message.position[0]
 
     def _opening_m(self) -> float:
         at_m = self._set["opening_m"]
-        if self._told_m is None or self._set["gripper"] == "deaf":
+        if self._commanded_m is None or self._set["gripper"] == "deaf":
             return at_m
-        return self._told_m if self._set["gripper"] == "follows" else 2.0 * at_m - self._told_m
+        return self._commanded_m if self._set["gripper"] == "follows" else 2.0 * at_m - self._commanded_m
 
     def _on_set(self, message: String) -> None:
         wanted = json.loads(message.data)

@@ -1,4 +1,4 @@
-"""What a person does, for the tests of teleop_node: a gamepad in the hand, and inputs for what comes of it."""
+"""What a person does, for the tests of teleop_node: a gamepad, and a listener for what teleop_node publishes."""
 
 import time
 
@@ -17,7 +17,7 @@ DEAD_MAN, GRIPPER, START = 4, 0, 7
 PERIOD_S = 0.02
 
 
-class Ears:
+class TeleopListener:
     """What teleop_node says, and a gripper that it may know of."""
 
     def __init__(self, probe):
@@ -52,7 +52,7 @@ class Ears:
 
 
 class Pad:
-    """A gamepad that repeats its state at 50 Hz while `play` runs; an axis that no mapping uses shows a hand on it."""
+    """A gamepad that repeats its state at 50 Hz while `play` runs; an axis that no mapping uses shows a live link."""
 
     def __init__(self, probe):
         self.probe, self._publisher = probe, probe.node.create_publisher(Joy, "joy", STATE_OUT)
@@ -88,7 +88,7 @@ class Pad:
     def wait(self, done, what: str) -> None:
         self.probe.wait(done, what, meanwhile=self.send, every_s=PERIOD_S)
 
-    def seen_released(self, inputs: Ears) -> None:
+    def seen_released(self, inputs: TeleopListener) -> None:
         """The dead man's button counts once it was seen released, by a node that knows of a gripper."""
 
         def be_there() -> None:

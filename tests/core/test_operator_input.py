@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.teleop.operator_input import DeadMan, Hand
+from gato_ros.core.teleop.operator_input import DeadMan, OperatorInput
 
 PUSHED = np.array([1.0, -0.5, 0.0, 0.25])
-HELD, FREE, STAYS = Hand(PUSHED, held=True), Hand(PUSHED), Hand(PUSHED, stays=True)
+HELD, FREE, STAYS = OperatorInput(PUSHED, held=True), OperatorInput(PUSHED), OperatorInput(PUSHED, stays=True)
 
 
 def test_without_the_switch_nothing_is_said():
@@ -27,8 +27,8 @@ def test_a_press_starts_from_zero_at_once_and_eases_in():
 
 def test_the_speed_that_is_asked_for_never_jumps_between_press_and_full_speed():
     dead_man = DeadMan(0.3)
-    asked = np.array([dead_man.step(HELD, now_s).deflection for now_s in np.arange(0.0, 0.5, 0.001)])
-    assert np.abs(np.diff(asked, axis=0)).max() < 1.5 * 0.001 / 0.3 * 1.01 and asked[-1] == pytest.approx(PUSHED)
+    passed = np.array([dead_man.step(HELD, now_s).deflection for now_s in np.arange(0.0, 0.5, 0.001)])
+    assert np.abs(np.diff(passed, axis=0)).max() < 1.5 * 0.001 / 0.3 * 1.01 and passed[-1] == pytest.approx(PUSHED)
 
 
 def test_a_release_asks_for_a_standstill_at_once_and_then_is_silent():
