@@ -18,7 +18,7 @@ from flax.traverse_util import unflatten_dict
 
 from gato_ros.core.contract import Contract
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.core.records import checksummed_json as seal
+from gato_ros.core.records import checksummed_json
 from gato_ros.models.config import GatoConfig, config_from_dict
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import Parameters, count_parameters, flat_names, parameter_shapes
@@ -51,7 +51,7 @@ ANOTHER_ROBOT = "use weights of this embodiment, or train some"
 
 def contract_digest(contract: dict[str, Any]) -> str:
     """sha256 over the canonical JSON of a policy contract."""
-    return seal.digest(contract)
+    return checksummed_json.digest(contract)
 
 
 def save_weights(
@@ -86,7 +86,7 @@ def save_weights(
         "parameters": {"count": count_parameters(flat), "sha256": hashlib.sha256(content).hexdigest()},
         "extra": extra or {},
     }
-    text = seal.sealed_text(record)
+    text = checksummed_json.checksummed_text(record)
     # Before anything is written: a vocabulary of one's own goes with the weights, and must be at hand.
     vocabulary = vocabulary_of(config).content if config.vocabulary not in (None, PUBLISHED) else None
     directory.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ def reseal(directory: str | Path, golden: list[dict[str, Any]] | None = None) ->
     _check_parameters(directory, record, (directory / PARAMETERS_FILE).read_bytes())
     if golden is not None:
         record[GOLDEN] = golden
-    _write_whole(directory / CONFIG_FILE, seal.sealed_text(record).encode())
+    _write_whole(directory / CONFIG_FILE, checksummed_json.checksummed_text(record).encode())
 
 
 def weights_config(directory: str | Path) -> GatoConfig:
@@ -165,7 +165,7 @@ def load_weights(directory: str | Path, contract: Contract) -> Weights:
     problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(contract.spec, config))))
     if problem:
         raise _refused(directory, "the parameters of its config.json", problem)
-    digest = seal.digest({"model": record["model"], "parameters": record["parameters"]["sha256"]})
+    digest = checksummed_json.digest({"model": record["model"], "parameters": record["parameters"]["sha256"]})
     return Weights(unflatten_dict(flat, sep="/"), config, record["extra"], digest, record.get(GOLDEN))
 
 
@@ -231,7 +231,7 @@ def _read_record(directory: Path) -> dict[str, Any]:
     """The record of config.json; its keys are looked at before its seal, for their errors say more."""
     record = _checked(directory, _parsed(directory))
     try:
-        seal.open_sealed((directory / CONFIG_FILE).read_bytes())
+        checksummed_json.verified_record((directory / CONFIG_FILE).read_bytes())
     except ValueError as error:
         raise SetupError(
             expected=f"{CONFIG_FILE} in {directory} as it was saved",
@@ -248,7 +248,7 @@ def _parsed(directory: Path) -> dict[str, Any]:
         raise _refused(directory, f"JSON in {CONFIG_FILE}", str(error)) from None
     if not isinstance(record, dict):
         raise _refused(directory, f"an object in {CONFIG_FILE}", type(record).__name__)
-    return {key: value for key, value in record.items() if key != seal.KEY}
+    return {key: value for key, value in record.items() if key != checksummed_json.KEY}
 
 
 def _checked(directory: Path, record: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ VERBS = {
     "episodes": "recordings: `episodes ls`, `verify`, `repair`, `label`, `trash`, `stats`, `view`, `export`",
     "replay": "an incident again: tokens, proposals, verdicts and commands, and where the first differs",
     "faults": "the fault catalogue: what is noticed, what happens then, what has no test (docs/reference/safety.md)",
-    "seal": "seal weights anew whose config.json was edited on purpose, or that are from before seals",
+    "seal": "compute the checksum of weights again, after an edit of config.json or where they have none",
     "contract": "a robot's contract: whether its arm reaches its workspace, and how near it comes to its own bounds",
     "presets": "the model sizes and their parameter counts",
     "doctor": "what this machine has and what is missing; --robot: whether a running robot is ready to move",

@@ -1,8 +1,7 @@
-"""Seal the config.json of weights anew, so that they load: after an edit on purpose, or if they are from before seals.
+"""Compute the checksum of weights again, so that they load: after an edit of config.json, or if they have none.
 
-What is checked: that the record is complete and that the parameters are the ones it names. `--golden` also writes down
-what the weights decide on a few fixed observations on this machine; wherever they are loaded to drive, the same has to
-come out, or they are refused.
+The verb checks that the record is complete and that the parameters are the ones it names. `--golden` also records what
+the weights decide on a few fixed observations on this machine. A machine that decides otherwise refuses to load them.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ class Options:
     folders: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Folders with config.json and params.safetensors, or names of shipped weights."""
     golden: bool = False
-    """Take down this machine's decisions as those that every other has to make."""
+    """Also record this machine's decisions, as those that every machine has to make."""
     embodiment: str = "sawyer_rgb_stacking"
     """Contract of the weights, for --golden."""
     json: Path | None = None
@@ -31,13 +30,14 @@ class Options:
 
 
 def run(options: Options) -> dict:
-    """Seal each folder; the first that cannot be sealed ends it."""
-    from gato_ros.evaluation.sealing import seal_weights
+    """Renew the checksum of each folder; the first that is refused ends it."""
+    from gato_ros.evaluation.weights_checksum import renew_checksum
 
     if options.embodiment != Options.embodiment and not options.golden:
         raise SetupError(expected="--golden with --embodiment", got="no --golden", fix="leave one out or give both")
 
     for folder in options.folders:
-        seal_weights(folder, options.golden, options.embodiment)
-        print(f"sealed {folder}" + (" with golden decisions" if options.golden else ""))
+        renew_checksum(folder, options.golden, options.embodiment)
+        print(f"recorded the checksum in {folder}" + (", and golden decisions" if options.golden else ""))
+    # The key that other programs read.
     return {"sealed": [str(folder) for folder in options.folders]}

@@ -1,6 +1,6 @@
 """A training run on disk: written whole or not at all, resumed only by the same run, refused if a bit was flipped.
 
-    checkpoint/manifest.json    sealed: the run's configuration, the arrays, size and sha256 of every file of the slot
+    checkpoint/manifest.json    checksum, the run's configuration, the arrays, size and sha256 of every file of the slot
     checkpoint/slot_a/          the state, by orbax; the next one goes to slot_b, and the manifest changes over last
 
 Sharded arrays are written by all processes and read back onto any mesh.
@@ -22,7 +22,7 @@ from flax import serialization
 from jax.experimental import multihost_utils
 
 from gato_ros.core.errors import SetupError
-from gato_ros.core.records import checksummed_json as seal
+from gato_ros.core.records import checksummed_json
 from gato_ros.models.config import GatoConfig
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.mixture_config import MixtureConfig
@@ -74,7 +74,7 @@ def save_checkpoint(folder: Path, state: TrainingState, record: dict[str, Any]) 
             "arrays": _described(arrays),
             "files": _fingerprints(folder / slot),
         }
-        _replace(folder / MANIFEST_FILE, seal.sealed_text(manifest).encode())
+        _replace(folder / MANIFEST_FILE, checksummed_json.checksummed_text(manifest).encode())
         for old in (before, OLD_STATE_FILE, OLD_RUN_FILE):
             if old is not None:
                 _remove(folder / old)
@@ -139,7 +139,7 @@ def _fingerprints(slot: Path) -> dict[str, str]:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest = seal.open_sealed((folder / MANIFEST_FILE).read_bytes())
+        manifest = checksummed_json.verified_record((folder / MANIFEST_FILE).read_bytes())
     except ValueError as error:
         raise _damaged(folder, f"{MANIFEST_FILE} with {error}") from None
     if manifest.get("schema") != 1:

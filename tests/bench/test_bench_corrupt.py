@@ -31,8 +31,8 @@ def test_no_flipped_bit_and_no_cut_file_is_accepted(tmp_path):
 
 
 def test_a_reader_that_checks_less_is_caught(tmp_path, monkeypatch):
-    unsealed = lambda folder: weights._checked(folder, weights._parsed(folder))
-    monkeypatch.setattr(weights, "_read_record", unsealed)
+    unchecked = lambda folder: weights._checked(folder, weights._parsed(folder))
+    monkeypatch.setattr(weights, "_read_record", unchecked)
     code, result = damaged(tmp_path / "c.json", "--flips", "40", "--truncations", "0")
     assert code == 1 and result["accepted"] + result["unclear"] > 0 and "config.json" in result["examples"][0]
 

@@ -25,7 +25,7 @@ from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import HoldPolicy
-from gato_ros.core.records.checksummed_json import sealed_text
+from gato_ros.core.records.checksummed_json import checksummed_text
 from gato_ros.data.exports.video import write_film
 from gato_ros.embodiments import load_embodiment
 from gato_ros.evaluation import evaluate
@@ -565,7 +565,7 @@ def test_weights_that_changed_are_another_evaluation(tmp_path):
     assert len(check(options).partial) == 1 and kept.weights_sha256
     config = json.loads((weights / "config.json").read_text())
     config["extra"] = {"trained": "longer"}
-    (weights / "config.json").write_text(sealed_text(config))
+    (weights / "config.json").write_text(checksummed_text(config))
     with pytest.raises(SetupError, match="another one: policy"):
         check(options)
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from gato_ros.core.errors import SetupError
-from gato_ros.core.records.checksummed_json import sealed_text
+from gato_ros.core.records.checksummed_json import checksummed_text
 from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.weights import load_weights, save_weights
@@ -51,7 +51,7 @@ def test_a_pickle_in_place_of_weights_is_refused_and_does_not_run(saved, tmp_pat
     record = json.loads((saved / "config.json").read_text())
     # With the digest of the pickle itself and a fresh seal, so that the reader really gets to see it.
     record["parameters"]["sha256"] = hashlib.sha256(hostile).hexdigest()
-    (saved / "config.json").write_text(sealed_text(record))
+    (saved / "config.json").write_text(checksummed_text(record))
     with pytest.raises(SetupError, match="a safetensors file"):
         load_weights(saved, embodiment)
     (saved / "config.json").write_bytes(hostile)

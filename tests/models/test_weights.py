@@ -8,7 +8,7 @@ import safetensors.numpy
 
 from gato_ros.cli import main
 from gato_ros.core.errors import SetupError
-from gato_ros.core.records.checksummed_json import sealed_text
+from gato_ros.core.records.checksummed_json import checksummed_text
 from gato_ros.evaluation.policy_source import shipped_policies
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import flat_names
@@ -93,11 +93,11 @@ def test_a_missing_folder_names_its_neighbours(saved, embodiment):
         (lambda record: record["model"].update(width=64), "parameters of its config"),
     ],
 )
-def test_a_wrong_record_is_refused_sealed_or_not(saved, embodiment, edit, words):
+def test_a_wrong_record_is_refused_whatever_its_checksum(saved, embodiment, edit, words):
     file = saved / "config.json"
     record = json.loads(file.read_text())
     edit(record)
-    file.write_text(sealed_text(record))
+    file.write_text(checksummed_text(record))
     with pytest.raises(SetupError, match=words):
         load_weights(saved, embodiment)
 
@@ -113,8 +113,8 @@ def test_a_wrong_record_is_refused_sealed_or_not(saved, embodiment, edit, words)
         lambda text: text[: text.rindex(",")] + "\n}\n",
     ],
 )
-def test_an_edit_is_found_until_it_is_sealed(saved, embodiment, edit):
-    """The last one takes the seal off: what weights were before there were seals."""
+def test_an_edit_is_refused_until_its_checksum_is_renewed(saved, embodiment, edit):
+    """The last one takes the checksum away: older weights had none."""
     file = saved / "config.json"
     before = file.read_text()
     file.write_text(edit(before))
@@ -127,7 +127,7 @@ def test_an_edit_is_found_until_it_is_sealed(saved, embodiment, edit):
         load_weights(saved, embodiment)
 
 
-def test_only_whole_weights_are_sealed(saved, embodiment):
+def test_only_whole_weights_get_a_new_checksum(saved, embodiment):
     record = (saved / "config.json").read_text()
     (saved / "params.safetensors").write_bytes((saved / "params.safetensors").read_bytes()[:-1])
     with pytest.raises(SystemExit, match="2"):
@@ -190,7 +190,7 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(tmp_path, save
     (saved / "params.safetensors").write_bytes(content)
     record = json.loads((saved / "config.json").read_text())
     record["parameters"]["sha256"] = hashlib.sha256(content).hexdigest()
-    (saved / "config.json").write_text(sealed_text(record))
+    (saved / "config.json").write_text(checksummed_text(record))
     with pytest.raises(SetupError, match="table holds a value that is not finite"):
         load_weights(saved, embodiment)
 
@@ -213,7 +213,7 @@ def strings(value):
 
 
 @pytest.mark.parametrize("folder", shipped_policies(), ids=lambda path: path.name)
-def test_shipped_weights_are_sealed(folder, embodiment):
+def test_shipped_weights_have_their_checksum(folder, embodiment):
     assert load_weights(folder, embodiment).extra["step"] > 0
 
 

@@ -1,4 +1,4 @@
-"""JSON that tells when it was changed: one byte sequence per content, and the content's digest inside."""
+"""JSON that holds its own checksum: one byte sequence per content, so that every change is found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 KEY = "seal"
-"""The key of the digest: sha256 over the canonical JSON of all other keys."""
+"""The key of the checksum: sha256 over the canonical JSON of all other keys. Shipped weights hold it by this name."""
 
 
 def digest(content: Any) -> str:
@@ -19,29 +19,29 @@ def digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
-def sealed_text(record: dict[str, Any]) -> str:
-    """`record` and its seal as the text of a file; an older seal in it is replaced."""
+def checksummed_text(record: dict[str, Any]) -> str:
+    """`record` and its checksum as the text of a file; an older checksum in it is replaced."""
     content = {key: value for key, value in record.items() if key != KEY}
     return _text({**content, KEY: digest(content)})
 
 
-def open_sealed(text: bytes) -> dict[str, Any]:
-    """The record of a sealed text, without its seal.
+def verified_record(text: bytes) -> dict[str, Any]:
+    """The record of a text that `checksummed_text` made, without its checksum.
 
     Raises:
-        ValueError: not JSON; not an object; no seal, or one of another content; a byte that `sealed_text` would not
-            write (1e-05 and 1E-05 are one number, so the digest alone does not see every flipped bit).
+        ValueError: not JSON; not an object; no checksum, or that of another content; a byte that
+            `checksummed_text` would not write (1e-05 and 1E-05 are one number: the digest alone misses such a bit).
     """
     record = json.loads(text.decode())
     if not isinstance(record, dict):
         raise ValueError(f"a JSON {type(record).__name__}, not an object")
     if KEY not in record:
-        raise ValueError(f"no {KEY!r}")
+        raise ValueError(f"no checksum ({KEY!r})")
     content = {key: value for key, value in record.items() if key != KEY}
     if record[KEY] != digest(content):
-        raise ValueError(f"a content that is not the one of its {KEY!r}")
+        raise ValueError(f"a content that does not match its checksum ({KEY!r})")
     if _text(record).encode() != text:
-        raise ValueError("the sealed content in another spelling")
+        raise ValueError("the same content in another spelling")
     return content
 
 

@@ -112,10 +112,10 @@ def _evaluate(stage: EvaluateStage, out: Path, workers: int) -> dict[str, Any]:
 
 def _card(stage: CardStage, out: Path, ledger: Ledger) -> dict[str, Any]:
     from gato_ros.evaluation.reports import model_card
-    from gato_ros.evaluation.sealing import seal_weights
+    from gato_ros.evaluation.weights_checksum import renew_checksum
 
     card = model_card.write(stage, out, ledger.entries)
     # What the weights decide here is what every machine has to find that loads them.
-    seal_weights(card.parent, golden=True)
-    print(f"sealed {card.parent} with golden decisions")
+    renew_checksum(card.parent, golden=True)
+    print(f"recorded checksum and golden decisions in {card.parent}")
     return {"card": str(card.relative_to(out))}

@@ -1,4 +1,4 @@
-"""Weights whose record is made anew: checksums of a config.json that was edited on purpose, and golden decisions."""
+"""Renews the checksum of weights whose config.json was edited on purpose, and their reference decisions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from gato_ros.embodiments.loading import DEFAULT
 
 
-def seal_weights(folder: Path, golden: bool = False, embodiment: str = DEFAULT) -> None:
-    """Seal the weights in `folder`, or shipped ones by name.
+def renew_checksum(folder: Path, golden: bool = False, embodiment: str = DEFAULT) -> None:
+    """Compute the checksum of the weights in `folder` again, or of shipped ones by name.
 
     Args:
-        golden: write down this machine's decisions as those that every other has to make.
+        golden: also record this machine's decisions, as those that every machine has to make.
         embodiment: contract of the weights, for `golden`.
 
     Raises:
