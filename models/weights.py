@@ -43,7 +43,7 @@ class Weights:
     digest: str = ""
     """sha256 over the model's configuration and the parameters' own sha256: what an action can depend on."""
     golden: list[dict[str, Any]] | None = None
-    """What they decided where they were sealed; None of weights that nobody asked."""
+    """The decisions recorded with them; None: none were recorded."""
 
 
 ANOTHER_ROBOT = "use weights of this embodiment, or train some"
@@ -87,7 +87,7 @@ def save_weights(
         "extra": extra or {},
     }
     text = checksummed_json.checksummed_text(record)
-    # Before anything is written: a vocabulary of one's own goes with the weights, and must be at hand.
+    # Before anything is written: a vocabulary of one's own goes with the weights, and must be loaded.
     vocabulary = vocabulary_of(config).content if config.vocabulary not in (None, PUBLISHED) else None
     directory.mkdir(parents=True, exist_ok=True)
     if vocabulary is None:
@@ -123,8 +123,8 @@ def _write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def reseal(directory: str | Path, golden: list[dict[str, Any]] | None = None) -> None:
-    """Seal the config.json of `directory` anew: after an edit on purpose, or for weights from before there were seals.
+def renew_checksum(directory: str | Path, golden: list[dict[str, Any]] | None = None) -> None:
+    """Compute the checksum in the config.json of `directory` again: after an edit on purpose, or where it has none.
 
     Args:
         golden: golden decisions to put into it; None leaves those that there are.
@@ -228,7 +228,7 @@ def _difference(wanted: Any, have: Any, path: str = "") -> tuple[str, Any, Any]:
 
 
 def _read_record(directory: Path) -> dict[str, Any]:
-    """The record of config.json; its keys are looked at before its seal, for their errors say more."""
+    """The record of config.json; its keys are looked at before its checksum, for their errors say more."""
     record = _checked(directory, _parsed(directory))
     try:
         checksummed_json.verified_record((directory / CONFIG_FILE).read_bytes())

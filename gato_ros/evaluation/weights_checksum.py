@@ -17,11 +17,11 @@ def renew_checksum(folder: Path, golden: bool = False, embodiment: str = DEFAULT
     Raises:
         SetupError: a record that is not complete, or parameters that it does not name.
     """
-    from gato_ros.models.weights import reseal
+    from gato_ros.models import weights
 
-    reseal(folder)
+    weights.renew_checksum(folder)
     if golden:
-        reseal(folder, _decisions(folder, embodiment))
+        weights.renew_checksum(folder, _decisions(folder, embodiment))
 
 
 def _decisions(folder: Path, embodiment: str) -> list[dict]:

@@ -46,7 +46,7 @@ class GatoPolicy:
     ):
         """`takes_prompts`: the weights were trained with demonstrations before some of the sequences.
 
-        `golden`: what they decided where they were sealed (reference_decisions.py); `warm_up` asks for the same.
+        `golden`: the decisions recorded with them (reference_decisions.py), which `warm_up` compares.
         """
         self._golden, self._precision = golden, precision or config.compute
         if precision is not None:
@@ -196,7 +196,7 @@ class GatoPolicy:
         """Compile the control step and run it once, so that the first tick is as quick as the others.
 
         Raises:
-            SetupError: the weights were sealed with golden decisions, and this machine decides otherwise.
+            SetupError: golden decisions are recorded with the weights, and this machine decides otherwise.
         """
         zeros = {
             key: np.zeros(self.contract.spec.observation(key).shape, np.uint8 if item.kind == "image" else np.float32)

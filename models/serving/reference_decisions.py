@@ -1,9 +1,9 @@
-"""Golden decisions: what weights made of fixed observations on the machine that sealed them.
+"""Golden decisions: what weights made of fixed observations on the machine that recorded them.
 
 Whoever loads them computes the same with the very step that will drive the robot. A machine, a library or a precision
 that computes other numbers is found before the arm moves, and so is a tokeniser that cuts otherwise.
 
-At every temperature it is the likeliest bins that are sealed and compared, and the logits behind them: what is drawn
+At every temperature the likeliest bins are recorded and compared, and the logits behind them: what is drawn
 depends on seed and tick, and on the last bit of a logit.
 """
 
@@ -25,9 +25,9 @@ from gato_ros.models.tokenizer import StepTokens, tokenize
 OBSERVATIONS = 4
 """One after another: a memory is looked at as well."""
 TOLERANCE_NAT = {"float32": 5e-3, "mixed": 0.05, "bfloat16_weights": 0.05, "bfloat16": 0.05, "int8": 0.1}
-"""By the precision served in: how far entropies and margins may lie from what was sealed in float32.
+"""By the precision served in: how far entropies and margins may lie from what was recorded in float32.
 
-Of the shipped policies, sealed on a CPU with AVX-512, the same in float32 without AVX lies 0.000002 away,
+Of the shipped policies, recorded on a CPU with AVX-512, the same in float32 without AVX lies 0.000002 away,
 bfloat16_weights 0.014, bfloat16 0.022, int8 0.036; one layer of four a hundredth too strong 0.04 to 0.08, a
 ten-thousandth 0.0005. Room is left in float32 for a GPU that multiplies in TF32, which has not been measured.
 """
@@ -108,62 +108,62 @@ def _decision(policy: TokenPolicy, tokens: StepTokens) -> dict[str, Any]:
     }
 
 
-def distance(sealed: list[dict[str, Any]], here: list[dict[str, Any]]) -> float:
+def distance(recorded: list[dict[str, Any]], here: list[dict[str, Any]]) -> float:
     """The largest difference of an entropy or a margin [nat]."""
     return max(
         float(np.abs(np.subtract(one[key], other[key])).max())
-        for one, other in zip(sealed, here, strict=True)
+        for one, other in zip(recorded, here, strict=True)
         for key in LOGITS
     )
 
 
-def check_machine(policy: TokenPolicy, sealed: list[dict[str, Any]], precision: str) -> None:
+def check_machine(policy: TokenPolicy, recorded: list[dict[str, Any]], precision: str) -> None:
     """Have a compiled policy decide again; SetupError as of `check_golden`, or where it cannot decide at all."""
     ticks = policy.ticks
     try:
         here = golden_decisions(policy)
     except ValueError as error:  # NonFiniteError is one
         raise _refused("decisions", "some", str(error)) from None
-    check_golden(sealed, here, precision)
+    check_golden(recorded, here, precision)
     policy.ticks = ticks
 
 
-def check_golden(sealed: list[dict[str, Any]], here: list[dict[str, Any]], precision: str) -> None:
+def check_golden(recorded: list[dict[str, Any]], here: list[dict[str, Any]], precision: str) -> None:
     """Refuse a machine that decides otherwise.
 
     Raises:
         SetupError: other tokens, other logits than `TOLERANCE_NAT` allows, or another action of the same token.
     """
     allowed = TOLERANCE_NAT[precision]
-    for number, (one, other) in enumerate(zip(sealed, here, strict=True)):
+    for number, (one, other) in enumerate(zip(recorded, here, strict=True)):
         # A value on the edge of a bin may fall on either side: logarithms differ in their last bit.
         if one["patches_crc32"] != other["patches_crc32"] or _apart(one["ids"], other["ids"]) > 1:
-            raise _refused(f"the tokens of observation {number}", _told(one["ids"]), _told(other["ids"]))
+            raise _refused(f"the tokens of observation {number}", _shown(one["ids"]), _shown(other["ids"]))
         for key in (key for key in LOGITS if key in one):
             if not _apart(one[key], other[key]) <= allowed:  # NaN is not
-                raise _refused(f"{key} of observation {number} to {allowed:g}", _told(one[key]), _told(other[key]))
+                raise _refused(f"{key} of observation {number} to {allowed:g}", _shown(one[key]), _shown(other[key]))
         clear = np.array(one.get("logit_margin", other["logit_margin"])) > 2 * allowed
         same = np.equal(one["action_ids"], other["action_ids"])
         if (clear & ~same).any():
             raise _refused(
-                f"the actions' tokens of observation {number}", _told(one["action_ids"]), _told(other["action_ids"])
+                f"the actions' tokens of observation {number}", _shown(one["action_ids"]), _shown(other["action_ids"])
             )
         action = one.get("action", other["action"])
         if not np.allclose(np.array(action)[same], np.array(other["action"])[same], rtol=0.0, atol=1e-9):
-            raise _refused(f"the action of observation {number}", _told(action), _told(other["action"]))
+            raise _refused(f"the action of observation {number}", _shown(action), _shown(other["action"]))
 
 
 def _apart(one: list, other: list) -> float:
     return float(np.abs(np.subtract(one, other)).max(initial=0.0)) if len(one) == len(other) else float("inf")
 
 
-def _told(values: list) -> str:
+def _shown(values: list) -> str:
     return json.dumps(values[:8]) + ("..." if len(values) > 8 else "")
 
 
 def _refused(what: str, expected: str, got: str) -> SetupError:
     return SetupError(
-        expected=f"{what} as where these weights were sealed, {expected}",
+        expected=f"{what} as recorded with these weights, {expected}",
         got=f"{got} on this machine",
         fix="it computes other numbers: check precision, JAX and driver with `bench step`; if they are meant to be the "
         "numbers from now on: python -m gato_ros seal --golden FOLDER",

@@ -10,7 +10,7 @@ from gato_ros.domains.rgb_stacking.training_model import training_model
 from gato_ros.embodiments import load_embodiment
 from gato_ros.models.serving.policy import GatoPolicy
 from gato_ros.models.shipped import CONFIG_FILE, PARAMETERS_FILE, shipped_policies, weights_folder
-from gato_ros.models.weights import load_weights, reseal, weights_config
+from gato_ros.models.weights import load_weights, renew_checksum, weights_config
 from gato_ros.training.starting_weights import starting_weights
 
 ROBOT = load_embodiment()
@@ -48,12 +48,12 @@ READERS = {
     "from_directory": lambda name: GatoPolicy.from_directory(name, ROBOT),
     "load_weights": lambda name: load_weights(name, ROBOT),
     "weights_config": weights_config,
-    "reseal": reseal,
+    "renew_checksum": renew_checksum,
     "starting_weights": lambda name: starting_weights(Path(name), training_model("sawyer_small"), ROBOT),
 }
 
 
-@pytest.mark.parametrize("reader", sorted({*READERS} - {"reseal"}))  # which would write into the package
+@pytest.mark.parametrize("reader", sorted({*READERS} - {"renew_checksum"}))  # which would write into the package
 def test_a_shipped_name_is_read_wherever_weights_are(reader, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert READERS[reader]("sawyer_mastery") is not None

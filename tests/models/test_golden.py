@@ -1,4 +1,4 @@
-"""M6: a machine that computes other numbers than the one that sealed the weights does not drive."""
+"""M6: a machine that computes other numbers than the one that recorded the decisions does not drive."""
 
 import subprocess
 import sys
@@ -34,26 +34,26 @@ SHIPPED = ROOT / "models/weights/sawyer_mastery"
 
 
 @pytest.fixture(scope="module", params=["debug_one_pass", "debug"])
-def sealed(request, embodiment, tmp_path_factory):
+def recorded(request, embodiment, tmp_path_factory):
     """A folder with random weights and their golden decisions."""
-    return made_and_sealed(PRESETS[request.param], tmp_path_factory.mktemp(request.param), embodiment)
+    return made_and_recorded(PRESETS[request.param], tmp_path_factory.mktemp(request.param), embodiment)
 
 
-def made_and_sealed(config, folder, embodiment):
+def made_and_recorded(config, folder, embodiment):
     rng = np.random.default_rng(0)
     params = jax.tree.map(
         lambda leaf: 0.3 * rng.standard_normal(leaf.shape, np.float32),
         parameter_shapes(config, token_layout(embodiment.spec, config)),
     )
     save_weights(folder, params, config, embodiment)
-    assert load_weights(folder, embodiment).golden is None  # nobody asked yet
+    assert load_weights(folder, embodiment).golden is None  # none recorded yet
     seal.run(seal.Options((folder,), golden=True))
     return folder
 
 
 @pytest.fixture(scope="module")
-def policy(sealed, embodiment):
-    made = GatoPolicy.from_directory(sealed, embodiment)
+def policy(recorded, embodiment):
+    made = GatoPolicy.from_directory(recorded, embodiment)
     made.warm_up()
     return made
 
@@ -72,30 +72,30 @@ def test_observations_are_the_contracts_and_never_change(embodiment):
                 assert 0 <= value[0] < channel.values
     first, second = (golden_observation(embodiment.spec, keys, number) for number in (0, 1))
     assert all((first[key] != second[key]).any() for key in embodiment.image_keys)
-    # Numbers that were written down once: weights that are sealed today have to be checked in years.
+    # Numbers that were written down once: decisions that are recorded today have to be checked in years.
     assert first["gripper/opening"].tolist() == pytest.approx([0.052205537], abs=1e-9)
 
 
-def test_the_same_machine_passes_compiles_nothing_more_and_forgets(sealed, policy, embodiment):
+def test_the_same_machine_passes_compiles_nothing_more_and_forgets(recorded, policy, embodiment):
     assert policy.compilations == 1 and policy.ticks == 0
     assert policy._step.steps == (1 if policy.config.action_decoding == "one_pass" else 0)
-    golden = load_weights(sealed, embodiment).golden
+    golden = load_weights(recorded, embodiment).golden
     assert distance(golden, golden_decisions(policy)) < TOLERANCE_NAT["float32"] / 10
 
 
-def test_another_precision_is_not_that_of_float32(sealed, embodiment):
+def test_another_precision_is_not_that_of_float32(recorded, embodiment):
     """Random weights are larger than trained ones: how far bfloat16 lies away is measured on the shipped policies."""
-    here = golden_decisions(GatoPolicy.from_directory(sealed, embodiment, precision="bfloat16"))
+    here = golden_decisions(GatoPolicy.from_directory(recorded, embodiment, precision="bfloat16"))
     with pytest.raises(SetupError, match="on this machine"):
-        check_golden(load_weights(sealed, embodiment).golden, here, "float32")
+        check_golden(load_weights(recorded, embodiment).golden, here, "float32")
 
 
 @pytest.fixture(scope="module", params=[("debug_one_pass", 0.5), ("debug", 3.0)], ids=str)
 def drawing(request, embodiment, tmp_path_factory):
-    """A folder with sealed weights that draw their actions, and a policy of them that has passed its check."""
+    """A folder with weights that draw their actions, with golden decisions, and a policy that has passed its check."""
     preset, temperature = request.param
     config = replace(PRESETS[preset], temperature=temperature)
-    folder = made_and_sealed(config, tmp_path_factory.mktemp("drawing"), embodiment)
+    folder = made_and_recorded(config, tmp_path_factory.mktemp("drawing"), embodiment)
     policy = GatoPolicy.from_directory(folder, embodiment, seed=7)
     policy.warm_up()
     return folder, policy
@@ -119,14 +119,14 @@ def test_drawing_at_a_temperature_passes_the_golden_check(drawing, embodiment):
 def test_drawing_does_not_hide_damaged_weights(drawing, monkeypatch):
     policy = drawing[1]
     a_stronger_layer(monkeypatch, policy, "01")
-    with pytest.raises(SetupError, match="where these weights were sealed"):
+    with pytest.raises(SetupError, match="as recorded with these weights"):
         policy.warm_up()
     monkeypatch.undo()
     policy.warm_up()
 
 
-def test_a_temperature_set_later_passes_and_the_seal_stays(sealed, embodiment, tmp_path):
-    for file in sealed.iterdir():
+def test_a_temperature_set_later_passes(recorded, embodiment, tmp_path):
+    for file in recorded.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     config = tmp_path / CONFIG_FILE
     config.write_text(config.read_text().replace('"temperature": 0.0', '"temperature": 0.7'))
@@ -137,9 +137,9 @@ def test_a_temperature_set_later_passes_and_the_seal_stays(sealed, embodiment, t
 
 
 @pytest.mark.fault("M6")
-def test_golden_ids_alone_are_those_of_the_likeliest_bins(sealed, policy, embodiment):
+def test_golden_ids_alone_are_those_of_the_likeliest_bins(recorded, policy, embodiment):
     only = ("patches_crc32", "ids", "action_ids")
-    golden = [{key: one[key] for key in only} for one in load_weights(sealed, embodiment).golden]
+    golden = [{key: one[key] for key in only} for one in load_weights(recorded, embodiment).golden]
     here = golden_decisions(policy)
     check_golden(golden, here, "float32")
     golden[1]["action_ids"][2] += 1
@@ -150,8 +150,8 @@ def test_golden_ids_alone_are_those_of_the_likeliest_bins(sealed, policy, embodi
 
 @pytest.mark.fault("M6")
 @pytest.mark.parametrize("what", ["tokens", "action", "nan", "patches", "entropy"])
-def test_other_numbers_are_refused(sealed, policy, embodiment, what):
-    golden, here = load_weights(sealed, embodiment).golden, golden_decisions(policy)
+def test_other_numbers_are_refused(recorded, policy, embodiment, what):
+    golden, here = load_weights(recorded, embodiment).golden, golden_decisions(policy)
     check_golden(golden, here, "float32")
     if what == "tokens":
         here[2]["ids"][-1] += 2
@@ -163,12 +163,12 @@ def test_other_numbers_are_refused(sealed, policy, embodiment, what):
         here[3]["entropy_nat"][0] += 2 * TOLERANCE_NAT["float32"]
     else:
         here[3]["entropy_nat"][0] = float("nan")
-    with pytest.raises(SetupError, match="where these weights were sealed"):
+    with pytest.raises(SetupError, match="as recorded with these weights"):
         check_golden(golden, here, "float32")
 
 
-def test_what_was_sealed_cannot_be_changed_unseen(sealed, embodiment, tmp_path):
-    for file in sealed.iterdir():
+def test_a_changed_record_is_refused(recorded, embodiment, tmp_path):
+    for file in recorded.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     config = tmp_path / CONFIG_FILE
     config.write_text(config.read_text().replace('"patches_crc32": ', '"patches_crc32": 1', 1))
@@ -228,7 +228,7 @@ def test_a_shipped_policy_does_not_start_where_anything_computes_otherwise(shipp
     compiled = shipped._step._compiled
     ALTERED[what](monkeypatch, shipped)
     try:
-        with pytest.raises(SetupError, match="where these weights were sealed"):
+        with pytest.raises(SetupError, match="as recorded with these weights"):
             shipped.warm_up()
     finally:
         shipped._step._compiled = compiled
@@ -249,4 +249,4 @@ sys.exit(policy_node.main())
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2, done.stderr
-    assert done.stderr.count("policy_node: expected") == 1 and "where these weights were sealed" in done.stderr
+    assert done.stderr.count("policy_node: expected") == 1 and "as recorded with these weights" in done.stderr

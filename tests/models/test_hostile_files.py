@@ -49,7 +49,7 @@ def test_a_pickle_in_place_of_weights_is_refused_and_does_not_run(saved, tmp_pat
     mark.unlink()
     (saved / "params.safetensors").write_bytes(hostile)
     record = json.loads((saved / "config.json").read_text())
-    # With the digest of the pickle itself and a fresh seal, so that the reader really gets to see it.
+    # With the digest of the pickle itself and a fresh checksum, so that the reader really gets to see it.
     record["parameters"]["sha256"] = hashlib.sha256(hostile).hexdigest()
     (saved / "config.json").write_text(checksummed_text(record))
     with pytest.raises(SetupError, match="a safetensors file"):
