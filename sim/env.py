@@ -26,12 +26,12 @@ INNER_STEP_S = 0.01
 
 
 class RgbStackingEnv(gymnasium.Env):
-    """Stack one prop on another, red on blue if not told otherwise, within 400 ticks of 50 ms.
+    """Stack one prop on another, red on blue by default, within 400 ticks of 50 ms.
 
     The interface is that of google-deepmind/rgb_stacking, but for the gripper, which the peer commands in +-255.
     ArmAction: float32 [5] = vx vy vz [m/s], wz [rad/s], gripper opening [m]: the contract's action and what
     `ArmAction.as_vector` gives, so that `step(policy.act(observation).as_vector())` does what the policy asks for.
-    Observation: a dict of the contract's channels, and of privileged keys only where asked for by name.
+    Observation: a dict of the contract's channels, and of privileged keys only where requested by name.
     Reward: 1 while the sparse success holds, else 0; never terminates, truncates at `max_steps`.
     """
 

@@ -33,7 +33,7 @@ class StackTask:
 
     @property
     def text(self) -> str:
-        """The task in words, for a policy that is told what to do."""
+        """The task in words, for a policy that reads its task."""
         return f"stack the {self.top} object on the {self.base} one"
 
 

@@ -17,7 +17,7 @@ from gato_ros.core.files import write_json
 # that interrupt a command would then wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-# Told to end, pytest would leave without ending the processes that its tests have started.
+# On SIGTERM pytest would leave without ending the processes that its tests have started.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 COMPILED = "GATO_ROS_TESTS_COMPILED"

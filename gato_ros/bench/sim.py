@@ -125,7 +125,7 @@ class _Ours:
 
 
 class _Peer:
-    """The peer in its own Python, told over a pipe when to run."""
+    """The peer in its own Python; a pipe says when to run."""
 
     def __init__(self, options: Options):
         environment = {

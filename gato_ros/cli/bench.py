@@ -39,5 +39,5 @@ def parse(args: list[str], **more: Any) -> Any:
 
 
 def run(options: Any) -> dict:
-    """Hand over to the benchmark that the options belong to."""
+    """Run the benchmark that the options belong to."""
     return sys.modules[type(options).__module__].run(options)

@@ -12,5 +12,5 @@ Options = options_of({name: f"gato_ros.cli.episode_verbs.{name}" for name in VER
 
 
 def run(options: Any) -> dict:
-    """Hand over to the verb that the options belong to."""
+    """Run the verb that the options belong to."""
     return sys.modules[type(options).__module__].run(options)

@@ -24,5 +24,5 @@ def parse(args: list[str], **more: Any) -> Any:
 
 
 def run(options: Any) -> dict:
-    """Hand over to the check that the options belong to."""
+    """Run the check that the options belong to."""
     return sys.modules[type(options).__module__].run(options)

@@ -34,7 +34,7 @@ class Options:
     objects: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, or train."""
     task: str = "red_on_blue"
-    """What to stack on what: red_on_blue or blue_on_green. A policy that reads texts is told."""
+    """What to stack on what: red_on_blue or blue_on_green. A policy that reads texts gets it in words."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract; sawyer_rgb_stacking_told has the task as a text, panda_rgb_stacking another arm."""
     max_steps: Count = 400
@@ -146,7 +146,7 @@ def run(options: Options) -> dict:
 
 
 def _run_episodes(options: Options, runner: EpisodeRunner, report: Report) -> None:
-    """All episodes; a node that cannot start is the user's to mend, one that fails later is told in the report."""
+    """All episodes; a node that cannot start is the user's to mend, one that fails later is named in the report."""
     from gato_ros.nodes.runtime.node_client import LoopFailed
     from gato_ros.nodes.runtime.process_group import ChildDied
 

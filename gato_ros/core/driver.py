@@ -15,7 +15,7 @@ class JointSample:
     """The arm's joints at one moment."""
 
     position: np.ndarray
-    """[joints] [rad], in the order in which the driver was told the names."""
+    """[joints] [rad], in the order of the names that the driver was given."""
     velocity: np.ndarray
     """[joints] [rad/s]."""
     sampled_s: float

@@ -20,4 +20,4 @@ class Observation:
     stamp_s: float = 0.0
     """Time of the oldest value in it [s], on the clock of whoever made the observation."""
     privileged: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """Ground truth asked for by name (`privileged/...`); empty on a robot and for every learned policy."""
+    """Ground truth requested by name (`privileged/...`); empty on a robot and for every learned policy."""

@@ -1,4 +1,4 @@
-"""A robot without physics: joints that do exactly what they are told, for tests and for `robot:=mock`."""
+"""A robot without physics: joints that follow every command exactly, for tests and for `robot:=mock`."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ FINAL_ZEROS, HANDED_OVER_ZEROS = 5, 2
 STANDING_RAD_S = 0.05
 """Joints that report less than this stand still."""
 STANDING_LIMIT_S = 0.5
-"""How long an arm that was told to stand is waited for [s]."""
+"""How long the node waits for an arm to stand after its stop [s]."""
 JOURNAL_STEPS = 3
 """So many steps of the journal go into one message: to write and send each by itself costs more. With 7 kB a step well
 within a datagram."""
@@ -171,7 +171,7 @@ class GuardNode:
             except Exception as error:
                 self._fail(error)
 
-        # The executor asks, every time, whether a timer's callback wants to be told of the timer.
+        # The executor inspects, every time, whether a timer's callback takes the timer as an argument.
         guarded.__signature__ = signature(callback)
         return guarded
 

@@ -33,7 +33,7 @@ POLL_S = 0.02
 """Pause between two looks at all topics [s]; the middleware keeps what comes meanwhile."""
 WRITER_NICENESS = 10
 CLOSE_LIMIT_S = 4.0
-"""How long an incident may still take when the node is told to end [s]; its launcher gives it five seconds."""
+"""How long an incident may take after the signal to end [s]; the launcher waits five seconds."""
 SILENT = ("silent", "inactive")
 
 
@@ -43,7 +43,7 @@ def default_folder() -> Path:
 
 
 class IncidentNode:
-    """Keeps messages as bytes, reads none but two kinds of status, and hands a copy to a writing thread."""
+    """Keeps messages as bytes, reads none but two kinds of status, and passes a copy to a writing thread."""
 
     def __init__(self, node: Node, parameters: IncidentParameters):
         self._node, self._parameters = node, parameters

@@ -1,4 +1,4 @@
-"""sim_node: the drop-in robot. The same topics as the real one; ground truth stays inside unless it is asked for."""
+"""sim_node: the drop-in robot. The same topics as the real one; ground truth is published only on request."""
 
 from __future__ import annotations
 

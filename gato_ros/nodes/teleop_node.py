@@ -1,4 +1,4 @@
-"""teleop_node: a person's hands as proposals to the guard. Latest only, at the control rate, while they are held."""
+"""teleop_node: an operator's input as proposals to the guard. Latest only, at the control rate, while it is held."""
 
 from __future__ import annotations
 

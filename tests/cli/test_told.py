@@ -1,4 +1,4 @@
-"""A policy that is told its task in words, from the demonstration to the episode."""
+"""A policy that reads its task in words, from the demonstration to the episode."""
 
 from dataclasses import replace
 

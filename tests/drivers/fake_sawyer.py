@@ -2,7 +2,7 @@
 
 It models modes, timeouts, enabling, emergency stop, homing, cuff and gripper as the Intera SDK's sources and pages tell
 them, not dynamics. It is what the author believes of the robot, so a test against it proves no more than that. Topics
-go as JSON datagrams to everybody who has said hello; `control` messages are the hands of the test, `truth` its eyes.
+go as JSON datagrams to everybody who has said hello; a test acts by `control` messages and sees by `truth`.
 """
 
 import json

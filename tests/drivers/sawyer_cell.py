@@ -19,7 +19,7 @@ AGENT_PYTHON = os.environ.get("AGENT_PYTHON", sys.executable)
 
 
 class Cell:
-    """The robot's model, its truth, the hands on it, and the agent. A context manager."""
+    """The robot's model, its truth, what a test does to it, and the agent. A context manager."""
 
     def __init__(self):
         # Without site-packages (-S): the agent has to live on the standard library and the SDK.

@@ -103,7 +103,7 @@ def test_a_rest_ends_a_motion_and_begins_none(gate):
     st.lists(st.integers(0, 120), min_size=60, max_size=60),
 )
 def test_whatever_comes_in_whatever_order_no_motion_outlives_its_deadline(calls, gaps):
-    """An oracle with the arm's own view: the last speed it was told, and until when that was good."""
+    """An oracle with the arm's own view: the last speed it got, and until when that was good."""
     gate, now, speed, until, armed, rested = Gate(JOINTS), NOW, 0.0, 0, False, False
     for call, gap in zip(calls, gaps):
         now += gap * MS

@@ -128,8 +128,8 @@ def test_a_contract_cannot_be_altered():
 
 def test_a_contract_may_extend_a_shipped_one(load):
     plain = load_embodiment()
-    told = load_embodiment("sawyer_rgb_stacking_told")
-    assert set(told.observations) - set(plain.observations) == {"task/text"} and told.digest != plain.digest
+    with_text = load_embodiment("sawyer_rgb_stacking_told")
+    assert set(with_text.observations) - set(plain.observations) == {"task/text"} and with_text.digest != plain.digest
     # Down to the values: the other limits stay.
     slow = load({"extends": "sawyer_rgb_stacking", "name": "slow", "limits": {"linear_speed_m_s": 0.01}})
     assert slow.limits.model_dump() == {**plain.limits.model_dump(), "linear_speed_m_s": 0.01}

@@ -420,7 +420,7 @@ def test_a_role_that_there_is_not_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("offered", "asked", "said"),
+    ("offered", "requested", "said"),
     [
         (Quality(), Quality(), ""),
         (Quality(), BEST_EFFORT, ""),
@@ -434,8 +434,8 @@ def test_a_role_that_there_is_not_is_refused():
         (Quality(), Quality(lease_s=1.0), "lease"),
     ],
 )
-def test_quality_fits_as_dds_judges_it(offered, asked, said):
-    assert said in clash(offered, asked) and bool(said) == bool(clash(offered, asked))
+def test_quality_fits_as_dds_judges_it(offered, requested, said):
+    assert said in clash(offered, requested) and bool(said) == bool(clash(offered, requested))
 
 
 UNUSABLE = {

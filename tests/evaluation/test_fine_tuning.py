@@ -1,4 +1,4 @@
-"""`train --init` fine-tunes by the paper's numbers, unless something else is asked for; recipes go on as they did."""
+"""`train --init` fine-tunes by the paper's numbers, unless an option says otherwise; recipes go on as they did."""
 
 import json
 from dataclasses import asdict, replace
@@ -47,7 +47,7 @@ def parsed(*more):
         ([*INIT, "--training.batch", "8"], {"learning_rate": 1e-5, "warmup_steps": 0, "final_share": 1.0, "batch": 8}),
         ([*INIT, "--training.steps", "20000"], {"steps": 20_000, "learning_rate": 1e-5}),
         ([*INIT, "--training.warmup-steps", "300"], {"warmup_steps": 300, "learning_rate": 1e-5, "final_share": 1.0}),
-        # The default of a run from nothing, asked for: with the schedule that belongs to it.
+        # The default of a run from nothing, as an option: with the schedule that belongs to it.
         (
             [*INIT, "--training.learning-rate", "1e-3"],
             {"learning_rate": 1e-3, "warmup_steps": 300, "final_share": 0.01},
@@ -72,8 +72,8 @@ def test_fine_tuning_of_sequences_is_the_same():
     tuned, usual = (chosen(SequenceOptions(), "sawyer_streaming", from_weights) for from_weights in (True, False))
     assert usual == sequence_config("sawyer_streaming")
     assert tuned == replace(usual, **FINE_TUNING)
-    asked = chosen(SequenceOptions(batch=3, learning_rate=1e-3), "sawyer_streaming", from_weights=True)
-    assert asked == replace(usual, batch=3, learning_rate=1e-3, steps=10_000)
+    given = chosen(SequenceOptions(batch=3, learning_rate=1e-3), "sawyer_streaming", from_weights=True)
+    assert given == replace(usual, batch=3, learning_rate=1e-3, steps=10_000)
 
 
 @pytest.mark.parametrize("bad", ["1", "-0.1", "nan"])
@@ -146,29 +146,29 @@ def test_weights_that_were_fine_tuned_are_a_start_and_options_win(run, tuned, ca
 
 
 @pytest.fixture
-def asked_of_train(monkeypatch):
+def train_options(monkeypatch):
     """What a program asks of a training."""
     seen = []
     monkeypatch.setattr(training, "train_policy", lambda run: seen.append(run) or {})
     return seen
 
 
-def test_the_recipe_s_continued_runs_keep_their_numbers(asked_of_train):
+def test_the_recipe_s_continued_runs_keep_their_numbers(train_options):
     continued = [stage for stage in recipe("mastery") if isinstance(stage, TrainStage) and stage.init]
     assert len(continued) > 1
     for stage in continued:
         stages._train(stage, Path("out"))
-        asked = asked_of_train.pop()
-        assert asked.training == TrainingConfig(steps=stage.steps, batch=64, learning_rate=1e-3)
-        assert asked.init is not None and asked.dropout == 0 and asked.training.warmup_steps == 300
+        given = train_options.pop()
+        assert given.training == TrainingConfig(steps=stage.steps, batch=64, learning_rate=1e-3)
+        assert given.init is not None and given.dropout == 0 and given.training.warmup_steps == 300
 
 
-def test_a_study_s_cells_learn_alike(asked_of_train, tmp_path):
+def test_a_study_s_cells_learn_alike(train_options, tmp_path):
     options = study.Options("few_shot", tmp_path, init=Path("sawyer_mastery"))
     for cell in studies.study_cells(options):
         study_cell.train_cell(cell, options)
-        asked = asked_of_train.pop()
-        assert asked.training == TrainingConfig(steps=6000) and asked.dropout == 0
+        given = train_options.pop()
+        assert given.training == TrainingConfig(steps=6000) and given.dropout == 0
         record = json.loads((tmp_path / cell.name / study_cell.CELL).read_text())
         training = {key for key in record if key.startswith("training.")}
         assert training == {f"training.{key}" for key in asdict(USUAL)} and "dropout" not in record

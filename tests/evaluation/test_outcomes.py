@@ -11,7 +11,7 @@ from gato_ros.evaluation.outcomes import STAGES, EpisodeOutcome, outcome_from_ro
 
 
 class CountingEnvironment:
-    """Ends after `length` ticks; stacked from tick `stacked_at` on; remembers what it was asked."""
+    """Ends after `length` ticks; stacked from tick `stacked_at` on; remembers its calls."""
 
     def __init__(self, length=10, stacked_at=None, progress="lifted"):
         self.length, self.stacked_at, self.progress = length, stacked_at, progress

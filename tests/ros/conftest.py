@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DISCOVERY_LIMIT_S = 60.0
 """Finding each other takes 0.1 to 3 s on a quiet machine; the suite may run on a busy one."""
 ANSWER_S = 10.0
-"""A node may answer before it has found who asked ("client will not receive response"): then it is asked again [s]."""
+"""A node may answer before it has found the client ("client will not receive response"): then it calls again [s]."""
 ROS = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_PYTHON_CHECK_FIELDS": "1"}
 avoid_shared_memory(ROS)
 

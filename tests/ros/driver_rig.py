@@ -93,7 +93,7 @@ class Rig:
         self.stream_for(0.0, 0.1)
 
     def ask(self, kind, name: str, request):
-        """A service's answer, asked for again where none comes: a killed node is in the graph for a while."""
+        """A service's answer, called again where none comes: a killed node is in the graph for a while."""
         client = self.probe.node.create_client(kind, name)
         self.probe.wait(client.service_is_ready, name)
         end_s = time.monotonic() + 60.0

@@ -105,9 +105,9 @@ def test_a_trajectory_ends_at_rest_within_the_timeout_and_near(commands, state):
         ahead = np.array(rest.positions) - np.array(lead.positions)
         assert ahead == pytest.approx(0.5 * (after_s[1] - after_s[0]) * VELOCITY)
         largest = max(largest, np.abs(np.array(rest.positions) - ANGLES).max())
-    # The arm stands still however much it is told: it is not led further away than the leash, and the way to a stop.
+    # The arm stands still whatever the command: it is not led further away than the leash, and the way to a stop.
     assert largest <= 0.05 + 0.4 * timeout_s
-    # Told to stand, it is held at one place, not where it has sunk to.
+    # On a stop it is held at one place, not where it has sunk to.
     first, second = (made.of(np.zeros(7), state, Time(nanosec=n)) for n in (600_000_000, 610_000_000))
     assert list(first.points[1].positions) == list(second.points[1].positions)
 

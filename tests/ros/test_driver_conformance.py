@@ -365,8 +365,8 @@ def test_bytes_that_are_no_frames_end_the_session_and_nothing_moves_before_it_is
     received = len(arm.said)
     try:
         arm.stream(0.3, lambda: arm.says("linked") == "False", fault)
-        told = [message for _, message in arm.said[received:]]
-        assert any(complaint in message.message for message in told), {message.message for message in told}
+        said = [message for _, message in arm.said[received:]]
+        assert any(complaint in message.message for message in said), {message.message for message in said}
     finally:
         arm.proxy.alter = as_it_is
     arm.stream(0.3, lambda: arm.says("linked") == "True", "the new link")

@@ -59,7 +59,7 @@ def test_a_proposal_is_answered_by_the_next_step_and_not_by_one_more(scene):
     received = len(scene.arm)
     scene.probe.spin(3.0)
     stamps_s = [seconds(message.header.stamp) for _, message in scene.arm[received:]]
-    # 100 Hz are asked for; with steps of the timer between those that answer a policy at 20 Hz there would be 120.
+    # 100 Hz are wanted; with steps of the timer between those that answer a policy at 20 Hz there would be 120.
     assert (len(stamps_s) - 1) / (stamps_s[-1] - stamps_s[0]) < 110.0
 
 

@@ -181,7 +181,7 @@ def test_a_policy_is_killed_and_its_last_seconds_are_replayed(processes, probe, 
     assert "proposal: first difference -" in capsys.readouterr().out
     (tmp_path / "altered.mcap").unlink()
 
-    # Another weight: refused, or asked for.
+    # Another weight: refused, or requested.
     loaded, other = load_weights(folder, ROBOT), tmp_path / "other"
     params = jax.tree.map(np.array, loaded.params)
     for leaf in jax.tree.leaves(params):

@@ -215,7 +215,7 @@ def test_the_manager_brings_up_guard_then_policy_and_down_in_the_other_order(pro
     probe.wait(lambda: policy.state() == "inactive", "the policy to go down")
     assert guard.state() == "inactive"
 
-    # Told to end, it brings down what is up.
+    # On SIGTERM it brings down what is up.
     assert probe.call(Trigger, "lifecycle_manager/bring_up", Trigger.Request()).success
     is_said("up")
     manager.send_signal(signal.SIGINT)
@@ -237,7 +237,7 @@ class Unserved(CallbackGroup):
 
 
 def test_a_node_whose_answer_is_lost_is_believed_by_its_state(processes, probe):
-    """The services of a managed node; what it is told to do it does, and nobody ever receives so."""
+    """The services of a managed node; it carries out every transition, and no answer ever arrives."""
     state, calls = State(id=State.PRIMARY_STATE_UNCONFIGURED), []
     goals = {CONFIGURE: State.PRIMARY_STATE_INACTIVE, ACTIVATE: State.PRIMARY_STATE_ACTIVE}
     change = probe.node.create_service(ChangeState, "mute/change_state", None, callback_group=Unserved())

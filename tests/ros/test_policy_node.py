@@ -151,7 +151,7 @@ class Scene:
 def test_proposals_follow_good_inputs_and_stop_with_bad_ones(processes, probe, weights):
     scene = Scene(processes, probe, weights)
 
-    # A camera of the wrong size: no proposal, and the reason is told.
+    # A camera of the wrong size: no proposal, and the reason is in the status.
     scene.size = 64
     scene.sense_until(lambda: "64x64 pixels, expected 128x128" in scene.said(), "the complaint about the size")
     assert not scene.proposals and "missing basket_front_left/pixels" in scene.said()

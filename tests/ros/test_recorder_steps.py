@@ -29,7 +29,7 @@ START_S = 1000.0
 
 
 class Wire:
-    """Hands messages to a StepMaker; times are seconds after START_S."""
+    """Passes messages to a StepMaker; times are seconds after START_S."""
 
     def __init__(self, robot=ROBOT, task=""):
         self.maker, self.steps, self.robot = StepMaker(robot), [], robot

@@ -1,4 +1,4 @@
-"""teleop_node over DDS: what each device makes of a hand, and what the recorder is told."""
+"""teleop_node over DDS: what each device makes of its input, and what the recorder gets."""
 
 import signal
 import time
@@ -196,8 +196,8 @@ def test_the_gripper_moves_only_with_the_dead_mans_button(joy, pad):
 def test_a_takeover_keeps_what_the_guard_told_the_gripper(joy, pad, module_probe):
     pad.seen_released(joy)
     guard = module_probe.node.create_publisher(JointState, WIRE.gripper_command, COMMAND)
-    told = JointState(name=[ROBOT.gripper.joint], position=[0.0])
-    pad.wait(lambda: (guard.publish(told), float(joy.values()["gripper_opening_m"]) == 0.0)[1], "what was told")
+    sent = JointState(name=[ROBOT.gripper.joint], position=[0.0])
+    pad.wait(lambda: (guard.publish(sent), float(joy.values()["gripper_opening_m"]) == 0.0)[1], "what was sent")
     joy.state_gripper(opening_m=0.043, effort_n=20.0)
     pad.push()
     since = len(joy.openings)

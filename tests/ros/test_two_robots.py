@@ -95,7 +95,7 @@ def test_two_loops_run_side_by_side_without_cross_talk(sides, probe):
         assert abs(seconds(side.commands[-1][1].header.stamp) - seconds(side.clock[-1][1].clock)) < 5.0
     assert not probe.node.count_publishers("/clock")
 
-    # Each arm is told what its own policy wants, and goes there.
+    # Each arm gets what its own policy wants, and goes there.
     for name, side in sides.items():
         wanted = TWISTS[name][:3]
         # Waited for: where a busy machine delays proposals, an arm stops for moments.
@@ -108,7 +108,7 @@ def test_two_loops_run_side_by_side_without_cross_talk(sides, probe):
             meanwhile=side.reset_if_latched,
         )
 
-    # One that is told to be silent stands; the other goes on.
+    # One that is silenced stands; the other goes on.
     left, right = sides["left"], sides["right"]
     assert probe.call(SetBool, "/left/policy_node/propose", SetBool.Request(data=False)).success
     probe.wait(lambda: not any(left.commands[-1][1].velocity), "the left arm to stand")

@@ -1,4 +1,4 @@
-"""A person takes the arm from a policy and gives it back: hand, guard and simulated arm in lockstep, without ROS."""
+"""A person takes the arm from a policy and gives it back: input, guard and simulated arm in lockstep, without ROS."""
 
 import numpy as np
 import pytest
@@ -84,7 +84,7 @@ def test_the_policys_motion_ends_at_once_and_the_humans_eases_in(record):
     assert forward[PRESS - 1] == pytest.approx(0.06, rel=0.03)
     assert forward[PRESS + 1] < 0.059 and forward[PRESS + 6] < 0.006
     assert left[PRESS : PRESS + 5].max() < 0.002
-    # Control ticks of 50 ms: the speed asked for is that of the ramp within one of them.
+    # Control ticks of 50 ms: the proposed speed is that of the ramp within one of them.
     middle = PRESS + round(RAMP_S / TICK_S / 2)
     assert 0.25 * FULL[1] < left[middle] < 0.6 * FULL[1]
     assert left[RELEASE - 1] == pytest.approx(FULL[1], rel=0.03)

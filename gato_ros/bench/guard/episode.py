@@ -69,7 +69,7 @@ def any_float(rng: np.random.Generator, size: int, broken: float = 0.0) -> np.nd
 
 
 class Episode:
-    """A guard, an arm, and a random hand on every input."""
+    """A guard, an arm, and random values on every input."""
 
     def __init__(self, seed: int, ticks: int, embodiment: str = DEFAULT):
         self._rng, self._ticks = np.random.default_rng(seed), ticks

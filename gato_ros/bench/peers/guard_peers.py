@@ -3,7 +3,7 @@
 Fuzz: dm_robotics' Cartesian 6D velocity effector on its Sawyer (as rgb_stacking sets it, and with acceleration limits),
 LeRobot's `ensure_safe_goal_position`, and our guard with its kinematics get one stream of commands over the whole float
 range, at 100 Hz, in closed loop. Counted are commands that are not finite and commands outside of the limits that each
-was told. Loss: openpi's client (alone, and behind its chunk broker) with a server that is killed or stopped, and our
+was given. Loss: openpi's client (alone, and behind its chunk broker) with a server that is killed or stopped, and our
 loop with a policy that is. Peers live in environments of their own, which `make guard-peers` makes.
 """
 
@@ -93,7 +93,7 @@ def run(options: Options) -> dict:
 
 
 def given_for(ticks: int, seed: int) -> dict[str, np.ndarray]:
-    """What every system gets: the commands, where it starts, and the limits that it is told."""
+    """What every system gets: the commands, where it starts, and the limits that it is given."""
     from gato_ros.embodiments import load_embodiment
 
     robot = load_embodiment()

@@ -179,7 +179,7 @@ def openpi(options: dict) -> dict:
                 while True:
                     action = policy.infer({"state": np.zeros(7)})["actions"]
                     assert np.any(action)
-                    sent.append(time.monotonic())  # here openpi's runtime hands it to the robot
+                    sent.append(time.monotonic())  # here openpi's runtime passes it to the robot
                     due += PERIOD_S
                     time.sleep(max(0.0, due - time.monotonic()))
             except Exception as error:

@@ -1,4 +1,4 @@
-"""The peer's side of `bench sim`: runs in the peer's own Python, told over stdin how many ticks to measure.
+"""The peer's side of `bench sim`: runs in the peer's own Python; stdin says how many ticks to measure.
 
 Imports nothing of gato_ros. Prints JSON lines.
 """

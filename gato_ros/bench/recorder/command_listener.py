@@ -1,4 +1,4 @@
-"""Reads the robot's commands off the wire, as the robot would: for measurements of how soon it is told to stop."""
+"""Reads the robot's commands off the wire, as the robot would: for measurements of how soon a stop reaches it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The recorder killed (SIGKILL) at random moments; how many control steps each kill cost, and what became of the files.
 
 A control step lasts from one camera frame to the next. A kill cost it if it was over before the kill, and comes after
-the last step of the episode that recovery makes of what is left. Steps that are missing in the middle are told apart:
+the last step of the episode that recovery makes of what is left. Steps that are missing in the middle count apart:
 frames that came too soon after the one before, or never, as on a machine that is too busy for the robot or the wire.
 """
 

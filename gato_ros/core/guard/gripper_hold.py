@@ -1,4 +1,4 @@
-"""The opening that the gripper is told: inside its stroke, and without chatter."""
+"""The opening that the gripper is commanded: inside its stroke, and without chatter."""
 
 from __future__ import annotations
 

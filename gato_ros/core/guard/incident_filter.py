@@ -9,11 +9,11 @@ from gato_ros.core.guard.verdict import Level
 
 SHUTDOWN, DEACTIVATED = "shutdown", "deactivated"
 ORDINARY = (NOT_ARMED, SHUTDOWN, DEACTIVATED)
-"""Latches that belong to every run: before the first reset, and when the guard is told to end or to let go."""
+"""Latches that belong to every run: before the first reset, and when the guard ends or releases the arm on request."""
 LEVELS = tuple(level.value for level in Level)
 ENDED = ("missing_proposal", "stale_proposal", "joint_position_jump")
-"""What a guard latches with when proposals end and a simulator puts its arm back; ordinary where the policy was told to
-be silent."""
+"""What a guard latches with when proposals end and a simulator puts its arm back; ordinary where the policy was
+silenced on request."""
 
 
 class LatchWatch:
@@ -27,7 +27,7 @@ class LatchWatch:
         self._latch: str | None = None
         self._first = True
         self.policy_silent = False
-        """Whether the policy says that it was told not to propose."""
+        """Whether the policy's status says that it does not propose, on request."""
 
     def saw(self, level: str, reasons: Sequence[str]) -> str | None:
         """The reason of the incident that begins with this verdict, or None."""

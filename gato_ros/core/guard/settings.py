@@ -1,4 +1,4 @@
-"""What the guard is told at its start: its own times, and the bounds that only it uses."""
+"""The guard's parameters: its own times, and the bounds that only it uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who was in command at each step: only where a human was, or a teacher labels, is there a lesson."""
+"""Who was in command at each step: only a step that a human commanded or a teacher labelled can be learned from."""
 
 from __future__ import annotations
 

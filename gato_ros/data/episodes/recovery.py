@@ -21,7 +21,7 @@ WHAT, FIX = "an episode cut short", "what it holds is kept; nothing can be made 
 
 
 def partial_paths(folder: Path) -> list[Path]:
-    """What writers of a folder left unfinished, or have at hand just now."""
+    """What writers of a folder left unfinished, or are writing just now."""
     return sorted((Path(folder) / PARTIAL).glob(f"*{SUFFIX}"))
 
 

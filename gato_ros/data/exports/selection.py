@@ -36,7 +36,7 @@ class Take:
     vectors: dict[str, np.ndarray]
     """Contract key -> [N size] float32, in the contract's order of keys."""
     cameras: dict[str, tuple[int, int, int]]
-    """Contract key -> [height width 3] of its pictures; empty where images were not asked for."""
+    """Contract key -> [height width 3] of its pictures; empty where no images were requested."""
     actions: np.ndarray
     """[N 5] float32 what should be done."""
     executed: np.ndarray
@@ -93,7 +93,7 @@ class Selection:
 def select(paths: Sequence[Path], images: bool = True, failures: bool = False) -> Selection:
     """The episodes that can be exported without a word that is not true.
 
-    Left out, and said: failures (unless asked for), what the check forbids to export (`problem.FORBIDS`), and, where
+    Left out, and said: failures (unless requested), what the check forbids to export (`problem.FORBIDS`), and, where
     images are wanted, episodes with steps that have none.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What reaches the arm, and when it is told zero."""
+"""What reaches the arm, and when it gets zero."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPEED_ALLOWANCE = 1.01
 
 
 class Gate:
-    """Which commands reach the arm, and when it is told zero. Pure: time [ns] and conditions are arguments."""
+    """Which commands reach the arm, and when it gets zero. Pure: time [ns] and conditions are arguments."""
 
     def __init__(self, joints: tuple[str, ...]) -> None:
         self.serve(joints)

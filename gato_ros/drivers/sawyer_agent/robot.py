@@ -58,7 +58,7 @@ class Sawyer:
         self._limb = intera_interface.Limb(LIMB)
         self.names = tuple(self._limb.joint_names())
         self._cuff = intera_interface.Cuff(LIMB)
-        # Not calibrated here: that moves the fingers, and nobody has asked for motion yet.
+        # Not calibrated here: that moves the fingers, and nobody has requested motion yet.
         self._gripper = intera_interface.Gripper(gripper_name, calibrate=False) if gripper_name != "none" else None
         self._io, self._io_s, self._io_count = None, 0.0, 0
         self._goal, self._wanted = None, threading.Event()
@@ -110,7 +110,7 @@ class Sawyer:
             try:
                 self._gripper.set_position(self._goal)
             except Exception as error:  # the SDK raises OSError and more; the arm's loop must not know
-                self._rospy.logwarn(f"the gripper was not told: {error!r}")
+                self._rospy.logwarn(f"the gripper got no command: {error!r}")
 
     def fingers(self) -> Fingers | None:
         """What a calibrated gripper said last; None without one. To be called often: it notices new messages."""
@@ -164,7 +164,7 @@ class Sawyer:
         return ""
 
     def make_ready(self, home: bool) -> str:
-        """Reset, motors on, homed where that is asked for, fingers calibrated. Blocks; the reason if it fails."""
+        """Reset, motors on, homed where that is requested, fingers calibrated. Blocks; the reason if it fails."""
         condition = self.condition()
         if condition is None or not condition.flags & STATE_KNOWN:
             return "the robot says nothing"

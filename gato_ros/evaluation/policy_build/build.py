@@ -1,4 +1,4 @@
-"""The build itself: the stages that are left, in order, after what is asked to be done again."""
+"""The build itself: the stages that are left, in order, after those that are requested again."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _refuse_changes(stages: list[Stage], ledger: Ledger) -> None:
 
 
 def again(stages: tuple[Stage, ...], redo: tuple[str, ...], ledger: Ledger) -> dict[str, str]:
-    """Name -> product of the stages to do again: those asked for, and what was begun on top of them, of any recipe."""
+    """Name -> product of the stages to do again: those requested, and what was begun on top of them, of any recipe."""
     found = {
         stage.name: product(ledger.entries.get(stage.name, {}).get("options") or stated(stage))
         for stage in stages

@@ -23,7 +23,7 @@ PACKAGES = ("numpy", "jax", "jaxlib", "pybullet")
 FILMED_SCALE = 2
 """The cameras' 128 pixels are shown twice as large: browsers blur what they enlarge themselves."""
 FROM_FILES = "Made from files alone: films are made where --report goes with a run."
-NONE_WANTED = "No film was asked for."
+NONE_WANTED = "No film was requested."
 
 
 def episodes_to_film(outcomes: Mapping[Job, EpisodeOutcome], each: int) -> list[Job]:
@@ -172,7 +172,7 @@ def _content(
 
 
 def _names(this: EvaluationResult, other: EvaluationResult | None) -> tuple[str, str]:
-    """Short names of the two, told apart."""
+    """Short names of the two, never equal."""
     short = [Path(one.policy).name if one else "" for one in (this, other)]
     if short[0] == short[1]:
         short[1] = f"{short[1]} ({other.path.name})"

@@ -1,4 +1,4 @@
-"""What a study is asked for."""
+"""The settings of a study."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The guard's joint velocities as the message that the robot's side takes: `arm_command_kind` of the contract.
 
 What the guard has limited holds for the joint velocities. As JointState or Float64MultiArray they go out as they are.
-A JointTrajectory leads along them and then, without being told, to a rest. As a twist only the tool's motion goes out:
+A JointTrajectory leads along them and then by itself to a rest. As a twist only the tool's motion goes out:
 its speed, acceleration and workspace stay limited, but which joints carry it out is decided by whoever takes the twist,
 and joint ranges, joint speeds, singularities and clearance are limited by nobody here.
 """

@@ -1,4 +1,4 @@
-"""Shadow mode: what the robot would be told if the policy were in command. Nothing of it reaches the robot."""
+"""Shadow mode: what the robot would be commanded if the policy were in command. Nothing of it reaches the robot."""
 
 from __future__ import annotations
 

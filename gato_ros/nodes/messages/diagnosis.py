@@ -25,7 +25,7 @@ def status(node: Node, hardware: str, level: bytes, message: str, values: Mappin
 
 
 class KeptStatus:
-    """A status that is told often: one message, filled anew each time, since to make one costs more than to fill it.
+    """A status that is published often: one message, filled anew each time, since making one costs more.
 
     Publish or copy what `filled` returns before it is called again.
     """

@@ -11,11 +11,11 @@ from gato_ros.embodiments.contract import Embodiment
 
 
 class JointsRefused(Exception):
-    """A JointState that does not hold what was asked for; the text says what is wrong."""
+    """A JointState that does not hold what was requested; the text says what is wrong."""
 
 
 class OtherJoints(JointsRefused):
-    """A state that names none of the joints asked for: another device's, where two publish on one topic."""
+    """A state that names none of the joints requested: another device's, where two publish on one topic."""
 
 
 def values_by_name(message: JointState, field: str, names: Sequence[str], *, closed: bool) -> np.ndarray:

@@ -27,7 +27,7 @@ LATEST_PERIODS = 2.0
 
 
 class InferenceThread:
-    """Proposes at the control rate while the node is active, was told to propose, and nothing has failed.
+    """Proposes at the control rate while the node is active, proposing is on, and nothing has failed.
 
     Args:
         tell: publishes the status; called at once when something is wrong or well again.

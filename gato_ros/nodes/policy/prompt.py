@@ -1,4 +1,4 @@
-"""The demonstration that a policy's node was asked to follow, read and checked before it is used."""
+"""The demonstration that a policy's node has to follow, read and checked before it is used."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SILENCE_S = 1.0
 class SensorSubscriptions:
     """Subscribes to what an assembler needs; `offer` gets (its name, the value, the header stamp) of good messages.
 
-    `fail` is told what no later message can mend: a camera whose pictures come from another camera.
+    `fail` gets what no later message can mend: a camera whose pictures come from another camera.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a look at a running robot is asked for. It needs no package: the doctor comes first."""
+"""The options of a check of a running robot. It needs no package: the doctor comes first."""
 
 from __future__ import annotations
 

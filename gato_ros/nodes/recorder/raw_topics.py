@@ -74,7 +74,7 @@ class _Untouched(CallbackGroup):
 
 
 class RawTopics:
-    """Subscribes to what is recorded; `listen` hands over what came since."""
+    """Subscribes to what is recorded; `listen` passes on what came since."""
 
     def __init__(self, node: Node, wanted: Sequence[tuple], received: Received):
         """`wanted` as `recorded` lists it."""
@@ -104,7 +104,7 @@ class RawTopics:
             self._node.destroy_subscription(subscription)
 
     def listen(self) -> None:
-        """Hand over what the middleware has; of a flood, a part of it, in turn with the others."""
+        """Pass on what the middleware has; of a flood, a part of it, in turn with the others."""
         for subscription, topic in self._inputs:
             with subscription.handle:
                 for _ in range(MOST_AT_ONCE):

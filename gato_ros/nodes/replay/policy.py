@@ -41,7 +41,7 @@ class PolicyReplay:
         """Of the newest action."""
         # To the bit only for the recorded weights: of others nobody asks for the last digit.
         self._exact = who["weights"] == policy.info.digest
-        # Which policy the entries at hand are of; before the first that says so, the one that comes next.
+        # Which policy these entries are of; before the first that says so, the one that comes next.
         self._about = next(
             (
                 entry["about"]

@@ -52,7 +52,7 @@ ARGUMENTS = {
     "autostart": Argument("true", "false: nothing is configured before lifecycle_manager/bring_up is called", FLAG),
     "prompt": Argument("", "episode file that the policy follows, if any"),
     "task": Argument("red_on_blue", "what goes on what in the simulator", tuple(TASKS)),
-    "text": Argument("", "what a policy that reads texts is told; nothing: the task in words"),
+    "text": Argument("", "the text for a policy that reads texts; empty: the task in words"),
     "embodiment": Argument("sawyer_rgb_stacking", "contract: name of a shipped one, or path of a YAML file"),
     "objects": Argument("cubes", "object set of the simulator", tuple(OBJECT_SETS)),
     "seed": Argument("0", "seed of the simulator's first episode"),

@@ -36,7 +36,7 @@ SUCCESS, FAILURE, FAULT = (
 
 
 def _kept_error(transition: Callable) -> Callable:
-    """rclpy drops what a transition raises; here it is kept, told, and the node goes through `on_error`."""
+    """rclpy drops what a transition raises; here it is kept and reported, and the node goes through `on_error`."""
 
     def kept(self, state: LifecycleState) -> TransitionCallbackReturn:
         try:
@@ -49,7 +49,7 @@ def _kept_error(transition: Callable) -> Callable:
 
 
 def _events_executor(node: LifecycleNode) -> Executor:
-    """The executor that is told of events: the others build a wait set at every one, a third of a busy node's work.
+    """The executor that gets events: the others build a wait set at every one, a third of a busy node's work.
 
     It knows no callback groups. The gate's inputs, which no executor may receive, live and die within one callback.
     """
@@ -222,7 +222,7 @@ class ManagedNode(LifecycleNode):
     # --- the process ---
 
     def _walk(self) -> None:
-        """One step up; a gate that refuses is asked again later, when callbacks have had as much time as it took."""
+        """One step up; a gate that refuses is tried again later, when callbacks have had as much time as it took."""
         began_s = time.monotonic()
         if self._part is None:
             self.trigger_configure()

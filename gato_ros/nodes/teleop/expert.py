@@ -1,4 +1,4 @@
-"""The simulator's scripted expert in the operator's seat, so that teleoperation is tested without hands.
+"""The simulator's scripted expert in the operator's seat, so that teleoperation is tested without a person.
 
 It pushes a stick that is not there: what it wants goes through the dead man's switch, the mapping and the ramp like
 anybody's deflections, and its commands through the guard.

@@ -27,7 +27,7 @@ HUMAN = "human"
 
 
 class SceneState:
-    """Subscribes to the loop, gently: nothing is asked for again, and nobody waits for it. One thread."""
+    """Subscribes to the loop, best effort: nothing is sent again, and no publisher waits. One thread."""
 
     def __init__(self, node: Node, robot: Embodiment):
         self._node, self._robot, self._kinematics = node, robot, Kinematics(robot)

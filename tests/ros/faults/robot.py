@@ -49,7 +49,7 @@ CAMERAS = ("left", "right")
 
 
 class Robot:
-    """Joint states at 100 Hz, frames at 20 Hz; it stands still and says that it moves as it was told."""
+    """Joint states at 100 Hz, frames at 20 Hz; it stands still and says that it moves as commanded."""
 
     def __init__(self, node, simulated_time: bool):
         self._node, self._robot = node, load_embodiment()
