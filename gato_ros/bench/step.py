@@ -11,27 +11,21 @@ the same run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
+from gato_ros.bench.free_memory import fitting_precisions
+from gato_ros.bench.step_sides import Side, sides_of
 from gato_ros.core.bounds import LARGEST_COUNT, Positive, Within, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
     from gato_ros.embodiments import Embodiment
     from gato_ros.models.config import GatoConfig
-    from gato_ros.models.layout import TokenLayout
-    from gato_ros.models.tokenizer import StepTokens
 
-BYTES_PER_PARAMETER = 4
-COPY_BYTES = {"float32": 0.0, "bfloat16": 2.0, "bfloat16_weights": 2.0, "mixed": 2.0, "int8": 1.2}
-"""What a precision needs beside the float32 parameters."""
-HEADROOM = 1.6
-"""Memory needed per byte of parameters: keys, values, activations, and the copy while they are made."""
 CONTROL_PERIOD_MS = 50.0
 
 
@@ -53,14 +47,6 @@ class Options:
     """Name or path of the contract."""
     json: Path | None = None
     """Write the result here as JSON."""
-
-
-@dataclass(frozen=True)
-class _Side:
-    run: Callable[[int], None]
-    compile_s: float
-    phases: list
-    """`cost.Phase`: what it has to do at least."""
 
 
 def run(options: Options) -> dict:
@@ -118,8 +104,8 @@ def measure(config: GatoConfig, embodiment: Embodiment, options: Options, rates:
     embodiment = contract_for(embodiment, config.observation_keys)
     layout = token_layout(embodiment.spec, config)
     count = count_parameters(parameter_shapes(config, layout))
-    precisions, left_out = _fitting(count, options.precisions)
-    sides = _sides(config, embodiment, layout, precisions, options)
+    precisions, left_out = fitting_precisions(count, options.precisions)
+    sides = sides_of(config, embodiment, layout, precisions, options.sides)
     times = _interleaved(sides, options)
     rows = {name: _row(times[name], side, rates) for name, side in sides.items()}
     return {
@@ -134,7 +120,7 @@ def measure(config: GatoConfig, embodiment: Embodiment, options: Options, rates:
     }
 
 
-def _interleaved(sides: dict[str, _Side], options: Options) -> dict[str, list[float]]:
+def _interleaved(sides: dict[str, Side], options: Options) -> dict[str, list[float]]:
     """Milliseconds of the steps of every side, in turn; each at least once."""
     times: dict[str, list[float]] = {name: [] for name in sides}
     share_ms = 1e3 * options.seconds / len(sides)
@@ -149,7 +135,7 @@ def _interleaved(sides: dict[str, _Side], options: Options) -> dict[str, list[fl
     return times
 
 
-def _row(times_ms: list[float], side: _Side, rates: dict[str, float]) -> dict[str, Any]:
+def _row(times_ms: list[float], side: Side, rates: dict[str, float]) -> dict[str, Any]:
     least_ms = 1e3 * sum(phase.least_s(rates) for phase in side.phases)
     p50 = float(np.percentile(times_ms, 50))
     arithmetic = [
@@ -192,116 +178,6 @@ def _compared(rows: dict[str, dict]) -> dict[str, Any]:
         if f"one_pass/{precision}" in rows
     }
     return {**found, **({"one_pass_is_faster_by": faster} if faster else {})}
-
-
-def _fitting(parameters: int, wanted: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
-    """Precisions whose copies fit into the free memory, all at once since they are interleaved; the others by reason.
-
-    Raises:
-        SetupError: not even the float32 parameters fit.
-    """
-    free, fitting, left_out = _free_memory(), [], {}
-    needed = parameters * BYTES_PER_PARAMETER * HEADROOM
-    if needed > free:
-        raise SetupError(
-            expected=f"{needed / 2**30:.1f} GiB of free memory for {parameters / 1e6:.0f} M parameters",
-            got=f"{free / 2**30:.1f} GiB",
-            fix="choose a smaller preset",
-        )
-    for precision in wanted:
-        more = parameters * COPY_BYTES[precision]
-        if needed + more > free:
-            left_out[precision] = f"{(needed + more) / 2**30:.1f} GiB needed, {free / 2**30:.1f} GiB free"
-        else:
-            needed += more
-            fitting.append(precision)
-    return fitting, left_out
-
-
-def _free_memory() -> float:
-    """[bytes]; without /proc nothing is refused."""
-    meminfo = Path("/proc/meminfo")
-    if not meminfo.exists():
-        return float("inf")
-    lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-    return int(lines["MemAvailable"].split()[0]) * 1024
-
-
-def _sides(
-    config: GatoConfig, embodiment: Embodiment, layout: TokenLayout, precisions: list[str], options: Options
-) -> dict[str, _Side]:
-    from gato_ros.models.analysis.flops import one_pass_phases, recompute_phases, streaming_phases
-    from gato_ros.models.analysis.uncached_step import RecomputedStep, random_parameters
-    from gato_ros.models.serving.policy import GatoPolicy
-    from gato_ros.models.serving.precision import serving
-
-    params, frames, sides = random_parameters(config, layout, seed=0), _frames(embodiment, config, layout), {}
-    streams = config.action_decoding == "autoregressive"
-    for precision in precisions:
-        if precision == "mixed" and not streams:
-            continue  # without decodes it is bfloat16_weights
-        served, config_served = serving(params, config, precision)
-        if streams and "streaming" in options.sides:
-            policy = GatoPolicy(served, config_served, embodiment)
-            sides[f"streaming/{precision}"] = _policy_side(policy, frames, streaming_phases(config, layout, precision))
-        if "one_pass" in options.sides and "prefill" not in served:
-            whole = replace(config_served, action_decoding="one_pass", context_tokens=None)
-            policy = GatoPolicy(served, whole, embodiment)
-            sides[f"one_pass/{precision}"] = _policy_side(policy, frames, one_pass_phases(whole, layout, precision))
-    if "full_recompute" in options.sides:
-        recomputed = RecomputedStep(params, config, layout)
-        run = _recompute(recomputed, layout, frames)
-        compile_s = _seconds(lambda: run(0))
-        sides["full_recompute/float32"] = _Side(run, compile_s, recompute_phases(config, layout, recomputed.steps))
-    if not sides:
-        raise SetupError(
-            expected="a side that this preset has",
-            got=", ".join(options.sides),
-            fix="one-step presets do not stream: choose one_pass",
-        )
-    return sides
-
-
-def _policy_side(policy: Any, frames: list[StepTokens], phases: list) -> _Side:
-    """The deployed step, compiled and run twice: its time does not depend on how full the ring is."""
-    compile_s = _seconds(policy.warm_up)
-    step = lambda i: policy.act_on_tokens(frames[i % len(frames)])
-    for i in range(2):
-        step(i)
-    return _Side(step, compile_s, phases)
-
-
-def _recompute(recomputed: Any, layout: TokenLayout, frames: list[StepTokens]) -> Callable[[int], None]:
-    """Five forward passes of the whole context, each returning the next action token."""
-    from gato_ros.models.layout import CONTINUOUS_START
-
-    past = np.full((recomputed.steps - 1, layout.actions), CONTINUOUS_START, np.int32)
-    return lambda i: recomputed.run([frames[(i + k) % len(frames)] for k in range(recomputed.steps)], past)
-
-
-def _seconds(action: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
-
-
-def _frames(embodiment: Embodiment, config: GatoConfig, layout: TokenLayout) -> list[StepTokens]:
-    """Tokens of random observations within the contract's ranges."""
-    from gato_ros.models.tokenizer import tokenize
-
-    rng, frames = np.random.default_rng(0), []
-    for _ in range(8):
-        values: dict[str, np.ndarray] = {}
-        for key in config.observation_keys:
-            channel = embodiment.channel(key)
-            if channel.kind == "image":
-                values[key] = rng.integers(0, 256, channel.shape, dtype=np.uint8)
-            elif channel.kind == "discrete":
-                values[key] = rng.integers(0, channel.values, channel.shape)
-            else:
-                values[key] = rng.uniform(channel.lower, channel.upper)
-        frames.append(tokenize(layout, values))
-    return frames
 
 
 def _print(presets: dict[str, dict], refused: dict[str, str]) -> None:

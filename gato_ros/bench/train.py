@@ -73,7 +73,7 @@ def measure(name: str, compute: str, embodiment: Any, options: Options, rates: d
     Raises:
         SetupError: its training state does not fit into the free memory.
     """
-    from gato_ros.bench.step import _free_memory
+    from gato_ros.bench.free_memory import free_memory
     from gato_ros.domains.robot_presets import preset_for
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.analysis.flops import training_operations
@@ -84,7 +84,7 @@ def measure(name: str, compute: str, embodiment: Any, options: Options, rates: d
     model = in_precision(preset_for(name, embodiment), compute, options.attention)
     model = model if options.rematerialise else replace(model, rematerialise=False)
     layout = token_layout(contract_for(embodiment, model.observation_keys).spec, model)
-    parameters, free = count_parameters(parameter_shapes(model, layout)), _free_memory()
+    parameters, free = count_parameters(parameter_shapes(model, layout)), free_memory()
     if parameters * STATE_BYTES > free:
         raise SetupError(
             expected=f"{parameters * STATE_BYTES / 2**30:.1f} GiB of free memory for the training state",

@@ -6,7 +6,6 @@ A process of its own that nobody waits for: killed, stopped or slow, it costs th
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.messages.diagnosis import OK, WARN, Diagnosis, status
 from gato_ros.nodes.recorder.episode import Outcome, free_bytes, warm_up
+from gato_ros.nodes.recorder.finding_log import FindingLog
 from gato_ros.nodes.recorder.raw_topics import RawTopics, recorded
 from gato_ros.nodes.recorder.sensors import SensorWatch, in_words
 from gato_ros.nodes.recorder.step_segmenter import SENSORS
@@ -85,10 +85,7 @@ class RecorderNode:
         self._simulated_time = node.get_parameter("use_sim_time").value
         self._received: list[tuple[Topic, Kept, int]] = []
         self._sensors = SensorWatch(node, robot)
-        self._said: set[str] = set()
-        """What the log has said of sensors in the running episode."""
-        self._bad: dict[str, Finding] = {}
-        """What was unusable in it, whether it still is or not."""
+        self._findings = FindingLog(node.get_logger())
         self._known: set[str] = set()
         """Topics that something has come on."""
         more = [
@@ -220,7 +217,7 @@ class RecorderNode:
         }
         not_before_s = self._node.get_clock().now().nanoseconds * 1e-9
         self._thread.order(Begin(self._name, metadata, not_before_s, dict(self._inputs.lost)))
-        self._said, self._bad = set(), {}
+        self._findings.begin()
         self._log_findings()
         return "; ".join([self._name, *filter(None, [in_words(self._sensors.findings())])])
 
@@ -234,27 +231,7 @@ class RecorderNode:
             time.sleep(POLL_S)
 
     def _log_findings(self) -> None:
-        """What is wrong with the sensors of the running episode goes into the log, once each."""
-        for finding in self._sensors.findings():
-            if finding.unusable:
-                self._bad[finding.what] = finding
-            # The same complaint comes with other figures every time; another one about the same thing is new.
-            words = re.sub(r"[\d.]+", "", finding.found)
-            self._log_once(f"{finding.what}: {words}", f"{finding.what}: {finding.found}; {finding.fix}")
-        for topic, (_, why) in self._thread.progress.refused.items():
-            self._log_once(f"{topic}: {why}", f"{topic}: a message is refused: {why}")
-
-    def _log_once(self, what: str, line: str) -> None:
-        if what not in self._said:
-            self._said.add(what)
-            self._node.get_logger().warning(line)
-
-    def _not_recorded(self) -> str:
-        """What of the running episode, or of the last one, could not be recorded, in words."""
-        refused = [
-            f"{topic}: {count} messages refused: {why}" for topic, (count, why) in self._thread.progress.refused.items()
-        ]
-        return "; ".join([*refused, *filter(None, [in_words(list(self._bad.values()))])])
+        self._findings.add(self._sensors.findings(), self._thread.progress.refused)
 
     def _stop(self, outcome: Outcome) -> str:
         if not self._thread.recording:
@@ -267,7 +244,8 @@ class RecorderNode:
         before = self._thread.progress
         self._thread.order(End(outcome, dict(self._inputs.lost)))
         self._listen_until(lambda: self._thread.progress.over > before.over, FINISH_LIMIT_S)
-        now, bad = self._thread.progress, self._not_recorded()
+        now = self._thread.progress
+        bad = self._findings.not_recorded(now.refused)
         if now.failed > before.failed:
             self._node.get_logger().warning(now.last)
             if not outcome.thrown_away:

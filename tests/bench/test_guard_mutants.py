@@ -7,14 +7,15 @@ import sys
 
 import pytest
 
-from gato_ros.bench.guard.mutants import ROOT, TESTS, WHOLE, changes, mutants, mutated
+from gato_ros.bench.guard.mutants import ROOT, TESTS, WHOLE
+from gato_ros.bench.guard.mutation import changes, mutants, mutated
 
 OF_ONE_ROOM = """
 import ast, sys
 from gato_ros.bench.guard import mutants as guard_mutants
 guard_mutants.WHOLE = ()
 if sys.argv[2] == "unchanged":
-    guard_mutants.mutated = lambda mutant: ast.parse(guard_mutants._path(mutant.room).read_text())
+    guard_mutants.mutated = lambda mutant: ast.parse(guard_mutants.path_of(mutant.room).read_text())
 from gato_ros.cli import main
 main(["guard", "mutants", "--rooms", "guard.gripper_hold", "--sample", "2", "--seed", "1", "--json", sys.argv[1]])
 """

@@ -8,8 +8,9 @@ import pytest
 from gato_ros.core.errors import SetupError
 from gato_ros.core.timing.arrivals import Timing
 from gato_ros.embodiments.preflight.judge import against_activation, for_recording, judge
+from gato_ros.embodiments.preflight.quality import clash
 from gato_ros.embodiments.preflight.robot_snapshot import Clipped, Endpoint, Joints, Nudge, Quality, Status
-from gato_ros.embodiments.preflight.wire import IMAGE, JOINT_STATE, TWIST, clash
+from gato_ros.embodiments.preflight.wire import IMAGE, JOINT_STATE, TWIST
 from tests.embodiments.robot_snapshots import (
     ANGLES,
     ARM,

@@ -5,8 +5,10 @@ from functools import partial
 import numpy as np
 import pytest
 
+from gato_ros.bench import free_memory
 from gato_ros.bench.ladder import ladder, largest_at
-from gato_ros.bench.step import Options, _interleaved, _Side
+from gato_ros.bench.step import Options, _interleaved
+from gato_ros.bench.step_sides import Side
 from gato_ros.cli import main
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
@@ -97,10 +99,8 @@ def test_the_ladder_finds_the_largest_core_in_time():
 
 
 def test_a_precision_that_does_not_fit_is_left_out_and_named(monkeypatch):
-    from gato_ros.bench import step as bench_step
-
-    monkeypatch.setattr(bench_step, "_free_memory", lambda: 1e9)
-    fitting, left_out = bench_step._fitting(120_000_000, ("float32", "int8", "mixed", "bfloat16"))
+    monkeypatch.setattr(free_memory, "free_memory", lambda: 1e9)
+    fitting, left_out = free_memory.fitting_precisions(120_000_000, ("float32", "int8", "mixed", "bfloat16"))
     assert fitting == ["float32", "int8"] and set(left_out) == {"mixed", "bfloat16"}
     assert "GiB needed, 0.9 GiB free" in left_out["mixed"]
 
@@ -131,10 +131,8 @@ def test_bench_train(tmp_path, monkeypatch):
 
 
 def test_bench_refuses_what_does_not_fit(tmp_path, monkeypatch, capsys):
-    from gato_ros.bench import step as bench_step
-
     monkeypatch.setattr("gato_ros.models.analysis.roofline.measured_rates", partial(measured_rates, 64, 1))
-    monkeypatch.setattr(bench_step, "BYTES_PER_PARAMETER", 1 << 30)
+    monkeypatch.setattr(free_memory, "BYTES_PER_PARAMETER", 1 << 30)
     assert call("bench", "step", "--preset", "debug", "--json", tmp_path / "b.json") == 2
     assert "free memory" in capsys.readouterr().err and not (tmp_path / "b.json").exists()
 
@@ -191,6 +189,6 @@ def test_tokens_verb_refuses_a_step_beyond_the_end(episode, capsys):
 
 
 def test_a_slow_side_does_not_hold_up_the_others():
-    sides = {"slow": _Side(lambda _: time.sleep(0.2), 0.0, []), "quick": _Side(lambda _: None, 0.0, [])}
+    sides = {"slow": Side(lambda _: time.sleep(0.2), 0.0, []), "quick": Side(lambda _: None, 0.0, [])}
     times = _interleaved(sides, Options(steps=5, seconds=0.2))
     assert (len(times["slow"]), len(times["quick"])) == (1, 5) and times["slow"][0] >= 200

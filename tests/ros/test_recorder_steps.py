@@ -20,7 +20,7 @@ from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.nodes.messages.clocks import stamp_of
 from gato_ros.nodes.messages.image import message_from_rgb
 from gato_ros.nodes.recorder.sensors import header_of
-from gato_ros.nodes.recorder.step_segmenter import ClockWentBack, StepMaker
+from gato_ros.nodes.recorder.step_segmenter import ClockWentBack, StepSegmenter
 from tests.robots_of_others import robot_of_others
 
 ROBOT = load_embodiment()
@@ -29,10 +29,10 @@ START_S = 1000.0
 
 
 class Wire:
-    """Passes messages to a StepMaker; times are seconds after START_S."""
+    """Passes messages to a StepSegmenter; times are seconds after START_S."""
 
     def __init__(self, robot=ROBOT, task=""):
-        self.maker, self.steps, self.robot = StepMaker(robot), [], robot
+        self.maker, self.steps, self.robot = StepSegmenter(robot), [], robot
         self.maker.begin(task, START_S)
 
     def send(self, role: str, message, at_s: float, key: str = "") -> None:

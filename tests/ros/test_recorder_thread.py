@@ -21,7 +21,7 @@ TYPES = {
 
 
 class Messages(Wire):
-    """What a Wire sends, kept for a thread in place of a StepMaker."""
+    """What a Wire sends, kept for a thread in place of a StepSegmenter."""
 
     def __init__(self):
         super().__init__()

@@ -42,7 +42,7 @@ def run(options: Options) -> dict:
     """Measure; returns milliseconds per control step of all four sides, and ratios of medians."""
     from rich.progress import track
 
-    from gato_ros.bench import step as bench_step
+    from gato_ros.bench.step_sides import seconds_of, sides_of
     from gato_ros.embodiments import load_embodiment
     from gato_ros.models.analysis.flops import core_parameters
     from gato_ros.models.layout import token_layout
@@ -64,13 +64,11 @@ def run(options: Options) -> dict:
     config, embodiment = streaming[options.preset], load_embodiment()
     layout = token_layout(embodiment.spec, config)
     peer = _Peer(options.peer_python, peer_shape(config, layout))
-    ours = bench_step._sides(
-        config, embodiment, layout, [options.precision], bench_step.Options(sides=("streaming", "full_recompute"))
-    )
+    ours = sides_of(config, embodiment, layout, [options.precision], ("streaming", "full_recompute"))
     times: dict[str, list[float]] = {}
     for step in track(range(options.steps), description="bench peers"):
         for name, side in ours.items():
-            milliseconds = 1e3 * bench_step._seconds(lambda side=side, step=step: side.run(step))
+            milliseconds = 1e3 * seconds_of(lambda side=side, step=step: side.run(step))
             times.setdefault(f"ours/{name}", []).append(milliseconds)
         for name, milliseconds in peer.step().items():
             times.setdefault(f"peer/{name}", []).append(milliseconds)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gato_ros.core.errors import SetupError
+from gato_ros.data.exports.lerobot_files import arrow_table, write_json, write_table, write_tasks
 from gato_ros.data.exports.lerobot_statistics import counted, no_counts, picture_spread, spread
 from gato_ros.data.exports.selection import ACTION_NAMES, Selection, Take, value_names, write_whole
 from gato_ros.data.exports.video import Film
@@ -152,7 +151,7 @@ class _Dataset:
     def _write(self, columns: dict[str, Any]) -> None:
         import pyarrow.parquet as parquet
 
-        table = _table(columns, self._features)
+        table = arrow_table(columns, self._features)
         if self._writer is None:
             path = self.folder / "data" / f"{PLACE.format(**_place(self._file))}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -193,12 +192,12 @@ class _Dataset:
     def finish(self) -> None:
         """What is known once all episodes are there."""
         meta = self.folder / "meta"
-        _write_table(meta / "episodes" / f"{PLACE.format(**_place(0))}.parquet", self._episodes)
-        _write_tasks(meta / "tasks.parquet", list(self.tasks))
+        write_table(meta / "episodes" / f"{PLACE.format(**_place(0))}.parquet", self._episodes)
+        write_tasks(meta / "tasks.parquet", list(self.tasks))
         statistics = {name: spread(np.concatenate(parts)) for name, parts in self._values.items()}
         statistics |= {name: picture_spread(counts, self.frames) for name, counts in self._counts.items()}
-        _write_json(meta / "stats.json", statistics)
-        _write_json(
+        write_json(meta / "stats.json", statistics)
+        write_json(
             meta / "info.json",
             {
                 "codebase_version": VERSION,
@@ -280,64 +279,3 @@ def _png(picture: np.ndarray) -> dict[str, Any]:
     import cv2
 
     return {"bytes": cv2.imencode(".png", picture[:, :, ::-1])[1].tobytes(), "path": None}
-
-
-def _table(columns: dict[str, Any], described: dict[str, dict]) -> Any:
-    import pyarrow as arrow
-
-    picture = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
-    fields, arrays = [], []
-    for name, feature in described.items():
-        if feature["dtype"] == "video":
-            continue
-        size = math.prod(feature["shape"])
-        kind = picture if feature["dtype"] == "image" else getattr(arrow, _arrow_name(feature["dtype"]))()
-        if feature["dtype"] != "image" and size > 1:
-            flat = arrow.array(np.ascontiguousarray(columns[name]).reshape(-1), kind)
-            arrays.append(arrow.FixedSizeListArray.from_arrays(flat, size))
-        else:
-            arrays.append(arrow.array(columns[name], kind))
-        fields.append(arrow.field(name, arrays[-1].type))
-    return arrow.Table.from_arrays(arrays, schema=arrow.schema(fields))
-
-
-def _arrow_name(dtype: str) -> str:
-    return {"bool": "bool_"}.get(dtype, dtype)
-
-
-def _write_table(path: Path, rows: Sequence[dict]) -> None:
-    import pyarrow as arrow
-    import pyarrow.parquet as parquet
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(arrow.Table.from_pylist(list(rows)), path)
-
-
-def _write_tasks(path: Path, tasks: Sequence[str]) -> None:
-    """The task's number by its text, which is the table's index: LeRobot reads it with pandas."""
-    import pyarrow as arrow
-    import pyarrow.parquet as parquet
-
-    index = "__index_level_0__"
-    column = lambda name, stored, kind: {
-        "name": name,
-        "field_name": stored,
-        "pandas_type": kind,  # noqa: E731
-        "numpy_type": "int64" if kind == "int64" else "object",
-        "metadata": None,
-    }
-    about = {
-        "index_columns": [index],
-        "column_indexes": [],
-        "pandas_version": "2.2.0",
-        "columns": [column("task_index", "task_index", "int64"), column(None, index, "unicode")],
-    }
-    table = arrow.table(
-        {"task_index": arrow.array(range(len(tasks)), arrow.int64()), index: arrow.array(list(tasks), arrow.string())}
-    )
-    parquet.write_table(table.replace_schema_metadata({b"pandas": json.dumps(about).encode()}), path)
-
-
-def _write_json(path: Path, value: dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=4, ensure_ascii=False, allow_nan=False) + "\n")

@@ -8,7 +8,7 @@ from gato_ros.core.check_result import Finding
 from gato_ros.core.errors import unknown_name
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.preflight import nodes as loop
-from gato_ros.embodiments.preflight import values, wire
+from gato_ros.embodiments.preflight import quality, values, wire
 from gato_ros.embodiments.preflight.robot_snapshot import RobotSnapshot
 
 PARTS = ("robot", "guard", "policy")
@@ -32,7 +32,7 @@ def judge(robot: Embodiment, seen: RobotSnapshot, parts: Iterable[str] = PARTS) 
         if "robot" in parts:
             found += loop.judge_commands(robot, seen)
     found += loop.judge_proposals(robot, seen)
-    found += wire.judge_quality(seen, all_topics(robot), loop.commands(robot))
+    found += quality.judge_quality(seen, all_topics(robot), loop.commands(robot))
     if "policy" in parts:
         found += loop.judge_policy(robot, seen)
     found += values.judge_ranges(robot, seen) + loop.judge_latency(robot, seen)
@@ -44,7 +44,7 @@ def against_activation(robot: Embodiment, seen: RobotSnapshot, role: str) -> lis
     if role not in ROLES:
         raise unknown_name("a role", role, ROLES)
     found = loop.judge_nodes(seen) + loop.judge_time(seen)
-    found += wire.judge_quality(seen, all_topics(robot), loop.commands(robot))
+    found += quality.judge_quality(seen, all_topics(robot), loop.commands(robot))
     if role == "guard":
         found += _sensors(robot, seen, ()) + loop.judge_commands(robot, seen)
     else:
@@ -59,7 +59,7 @@ def against_activation(robot: Embodiment, seen: RobotSnapshot, role: str) -> lis
 def for_recording(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     """What is not as the contract has it, for a recorder: first what makes a recording impossible (`unusable`)."""
     found = loop.judge_time(seen) + _sensors(robot, seen, None) + loop.judge_proposals(robot, seen)
-    found += wire.judge_quality(seen, all_topics(robot), loop.commands(robot)) + values.judge_ranges(robot, seen)
+    found += quality.judge_quality(seen, all_topics(robot), loop.commands(robot)) + values.judge_ranges(robot, seen)
     return sorted((finding for finding in found if finding.level != "green"), key=lambda one: not one.unusable)
 
 

@@ -1,35 +1,26 @@
-"""Judgements of the wire before a robot may move: who is on a topic, of what type and quality, how often and when."""
+"""Judgements of the wire before a robot may move: who is on a topic, of what type, how often, and with whom."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from gato_ros.core.check_result import Finding, green, red, yellow
 from gato_ros.core.timing.arrivals import Timing
 from gato_ros.embodiments.channels import source_of
 from gato_ros.embodiments.contract import Embodiment
-from gato_ros.embodiments.preflight.robot_snapshot import Endpoint, Quality, RobotSnapshot, Topic
+from gato_ros.embodiments.preflight.robot_snapshot import Endpoint, RobotSnapshot, Topic
+from gato_ros.embodiments.preflight.stamps import CLOCK_FIX, judge_stamps, silence_s
 
 IMAGE, JOINT_STATE = "sensor_msgs/msg/Image", "sensor_msgs/msg/JointState"
 TWIST = "geometry_msgs/msg/TwistStamped"
 LOOP = ("guard_node", "policy_node", "sim_node")
 """Nodes of ours without which nothing moves: what they cannot receive is red."""
-FUTURE_TOLERANCE_S = 0.05
-"""As the nodes' parameter `future_tolerance_s`."""
-SLIGHTLY_AHEAD_S = 0.005
-OTHER_TIME_S = 1e6
-"""Clocks that differ by so much [s] do not show the same kind of time."""
-OTHER_CLOCK_S = 1.0
-"""No path takes so long [s]: stamps as old as that are another clock's."""
-REPEATED_SHARE = 0.1
 SLOW_SHARE = 0.8
 """Cameras slower than this share of the control rate are pointed out."""
-SILENT_S = 0.5
 LARGEST_SPREAD_S = 0.1
 """As in the observations that policy_node makes."""
-CLOCK_FIX = "synchronise the clocks (chrony, PTP), or set use_sim_time alike on all nodes"
 
 
 @dataclass(frozen=True)
@@ -133,7 +124,7 @@ def wrong_types(name: str, kind: str, topic: Topic, seen: RobotSnapshot, obeyed:
                 "publish the contract's type, or remap that topic away",
             )
     for endpoint in topic.subscribers:
-        if endpoint.kind != kind and _matters(endpoint, seen, obeyed):
+        if endpoint.kind != kind and matters(endpoint, seen, obeyed):
             yield red(
                 name,
                 f"{endpoint.node} listens for {endpoint.kind}, expected {kind}: it receives nothing",
@@ -141,7 +132,7 @@ def wrong_types(name: str, kind: str, topic: Topic, seen: RobotSnapshot, obeyed:
             )
 
 
-def _matters(listener: Endpoint, seen: RobotSnapshot, obeyed: bool) -> bool:
+def matters(listener: Endpoint, seen: RobotSnapshot, obeyed: bool) -> bool:
     """Whether somebody who receives nothing keeps the loop from working: our own nodes, and whoever obeys commands."""
     return base_name(listener.node) in LOOP or listener.node in seen.observers or (obeyed and obeys(listener, seen))
 
@@ -150,11 +141,6 @@ def obeys(listener: Endpoint, seen: RobotSnapshot) -> bool:
     """Whether a node that listens to commands carries them out."""
     name = base_name(listener.node)
     return listener.node not in seen.observers and name not in seen.observers and not name.startswith("_ros2cli")
-
-
-def silence_s(max_age_s: float) -> float:
-    """A sensor that says nothing new for longer than this [s] has stopped."""
-    return max(SILENT_S, 3.0 * max_age_s)
 
 
 def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Finding]:
@@ -190,78 +176,6 @@ def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Findi
     return []
 
 
-def judge_stamps(topic: str, max_age_s: float, timing: Timing, simulated: bool = False) -> list[Finding]:
-    """Stamps that are missing, stand still, go back, come from the future or from long ago.
-
-    In simulated time they may stand still and be old: the simulator waits for a command.
-    """
-    what, received = f"{topic}: stamps", timing.received
-    if timing.unstamped:
-        return [
-            red(
-                what,
-                f"{timing.unstamped} of {received} messages carry none",
-                "the driver has to stamp each with the time of its measurement",
-                unusable=True,
-            )
-        ]
-    if abs(timing.age_s) > OTHER_TIME_S:
-        said = f"{timing.age_s:.0f} s from this clock: one is wall time and the other simulated"
-        return [red(what, said, CLOCK_FIX, unusable=True)]
-    if simulated and not timing.backwards:
-        return []
-    stand = timing.repeated == received - 1 or timing.stands_s > silence_s(max_age_s)
-    if received > 2 and stand:
-        return [
-            red(
-                what,
-                f"stand still over {timing.standing or received} messages",
-                "the driver repeats its last message, or its clock stands: look at both",
-                unusable=True,
-            )
-        ]
-    if timing.backwards:
-        return [
-            red(
-                what,
-                f"go back {timing.backwards} times in {received} messages",
-                "are there two sources, a replay, or a clock that is being set?",
-            )
-        ]
-    found = []
-    if timing.repeated > REPEATED_SHARE * received:
-        found.append(
-            red(
-                what,
-                f"{timing.repeated} of {received} repeat the one before",
-                "the driver sends old messages again: send each once",
-            )
-        )
-    age_s = timing.age_s
-    if age_s < -FUTURE_TOLERANCE_S:
-        found.append(red(what, f"{-age_s:.3f} s in the future", CLOCK_FIX))
-    elif age_s > max_age_s:
-        found.append(
-            red(
-                what,
-                f"{age_s:.3f} s old on arrival, the contract allows {max_age_s:g} s",
-                f"a slow path, or clocks that differ: {CLOCK_FIX}",
-                unusable=age_s > max(max_age_s, OTHER_CLOCK_S),
-            )
-        )
-    elif age_s < -SLIGHTLY_AHEAD_S:
-        found.append(yellow(what, f"{-age_s * 1e3:.0f} ms in the future", CLOCK_FIX))
-    elif age_s > 0.5 * max_age_s:
-        found.append(
-            yellow(
-                what,
-                f"{age_s * 1e3:.0f} ms old on arrival, more than half of the contract's {max_age_s * 1e3:.0f} ms",
-                f"a slow path, or clocks that differ: {CLOCK_FIX}",
-            )
-        )
-    return found
-
-
 def judge_sync(sensors_: Iterable[Sensor], seen: RobotSnapshot) -> list[Finding]:
     """Whether the sensors show one instant: the policy is shown their newest messages as one world."""
     if seen.simulated:
@@ -293,39 +207,3 @@ def _judge_frames(robot: Embodiment, sensor: Sensor, topic: Topic) -> list[Findi
     )
     said = f"{', '.join(map(repr, wrong))}, expected {sensor.frame_id!r}"
     return [red(f"{sensor.topic}: frame", said, fix, unusable=True)]
-
-
-def clash(offered: Quality, requested: Quality) -> str:
-    """Why DDS does not connect a publisher with a subscription, or nothing."""
-    if requested.reliable and not offered.reliable:
-        return "best effort is offered, reliable requested"
-    if requested.kept and not offered.kept:
-        return "durability volatile is offered, transient local requested"
-    if offered.deadline_s > requested.deadline_s:
-        return f"a deadline of {offered.deadline_s:g} s is offered, {requested.deadline_s:g} s requested"
-    if requested.manual_liveliness and not offered.manual_liveliness:
-        return "liveliness automatic is offered, manual requested"
-    if offered.lease_s > requested.lease_s:
-        return f"a liveliness lease of {offered.lease_s:g} s is offered, {requested.lease_s:g} s requested"
-    return ""
-
-
-def judge_quality(seen: RobotSnapshot, topics: Iterable[str], obeyed: Collection[str]) -> list[Finding]:
-    """Publishers and subscriptions of one type that DDS will not connect; `obeyed` are the topics that are commands."""
-    found, pairs = [], 0
-    for name in topics:
-        topic = seen.topics.get(name, Topic())
-        for publisher in topic.publishers:
-            for listener in topic.subscribers:
-                pairs += 1
-                why = clash(publisher.quality, listener.quality) if publisher.kind == listener.kind else ""
-                if why:
-                    row = red if _matters(listener, seen, name in obeyed) else yellow
-                    found.append(
-                        row(
-                            f"{name}: quality of service",
-                            f"{listener.node} receives nothing from {publisher.node}: {why}",
-                            "give both the profile of gato_ros/nodes/runtime/qos.py",
-                        )
-                    )
-    return found or [green("quality of service", f"{pairs} pairs of publisher and subscription fit")]

@@ -24,7 +24,7 @@ from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.recorder.step import Step
-from gato_ros.nodes.recorder.step_segmenter import StepMaker
+from gato_ros.nodes.recorder.step_segmenter import StepSegmenter
 
 RESERVE_BYTES = 4 * 2**20
 """Room for the end of a file on a full disk: its index, of about ten thousand steps."""
@@ -53,7 +53,7 @@ class EpisodeRecording:
         folder: Path,
         name: str,
         robot: Embodiment,
-        maker: StepMaker,
+        maker: StepSegmenter,
         metadata: Mapping[str, Any],
         not_before_s: float,
     ):
@@ -75,7 +75,7 @@ class EpisodeRecording:
 
         Raises:
             OSError: the disk; what is in the file is whole.
-            ClockWentBack: as `StepMaker.take`.
+            ClockWentBack: as `StepSegmenter.take`.
         """
         step = self._maker.take(topic, kept, clock_ns)
         about = {"of": topic.role, **({"key": topic.key} if topic.key else {})}

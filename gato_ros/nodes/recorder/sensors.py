@@ -21,7 +21,8 @@ from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.preflight.judge import for_recording
 from gato_ros.embodiments.preflight.robot_snapshot import RobotSnapshot
-from gato_ros.embodiments.preflight.wire import sensors, silence_s
+from gato_ros.embodiments.preflight.stamps import silence_s
+from gato_ros.embodiments.preflight.wire import sensors
 from gato_ros.nodes.preflight.gate import Preflight
 from gato_ros.nodes.recorder.step_segmenter import SENSORS
 

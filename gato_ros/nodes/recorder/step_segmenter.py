@@ -56,7 +56,7 @@ class ClockWentBack(Exception):
     """Stamps are earlier than they were: what comes now belongs to another time."""
 
 
-class StepMaker:
+class StepSegmenter:
     """Takes messages one by one; one thread."""
 
     def __init__(self, robot: Embodiment):

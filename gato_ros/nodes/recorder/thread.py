@@ -16,7 +16,7 @@ from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.recorder.episode import EpisodeRecording, Outcome, free_bytes
-from gato_ros.nodes.recorder.step_segmenter import ClockWentBack, StepMaker
+from gato_ros.nodes.recorder.step_segmenter import ClockWentBack, StepSegmenter
 
 SYNC_S = 1.0
 """So much of a recording may be lost with the machine's power [s]; with the process alone, nothing that is flushed."""
@@ -94,7 +94,7 @@ class RecorderThread:
     """`offer` and `order` return at once."""
 
     def __init__(self, settings: ThreadSettings, robot: Embodiment):
-        self._settings, self._robot, self._maker = settings, robot, StepMaker(robot)
+        self._settings, self._robot, self._maker = settings, robot, StepSegmenter(robot)
         self._changed = threading.Condition()
         self._waiting: deque[tuple | Begin | End | str] = deque()
         self._waiting_bytes, self._dropped, self._wanted = 0, Counter(), ""
