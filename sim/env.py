@@ -55,8 +55,7 @@ class RgbStackingEnv(gymnasium.Env):
         randomisation: what differs from the plain world from episode to episode; None: nothing.
         randomise_fully: take each of its magnitudes at the limit (a test of robustness) instead of drawing it.
         """
-        if objects not in task.OBJECT_SETS:
-            raise unknown_name("an object set", objects, task.OBJECT_SETS)
+        task.check_object_set(objects)
         self.embodiment = embodiment or load_embodiment()
         self.objects, self.max_steps, self.render_mode, self.wanted = objects, max_steps, render_mode, wanted
         self.observation_keys = (

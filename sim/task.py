@@ -50,15 +50,20 @@ SUCCESS_DISTANCE_M = 0.05
 SUCCESS_HEIGHT_M = 0.02
 
 
+def check_object_set(name: str) -> None:
+    """SetupError for an unknown object set."""
+    if name not in OBJECT_SETS:
+        raise unknown_name("an object set", name, OBJECT_SETS)
+
+
 def draw_objects(object_set: str, rng: np.random.Generator) -> tuple[str, str, str]:
     """Names of the red, green and blue object of one episode; SetupError for an unknown set."""
+    check_object_set(object_set)
     if object_set == "cubes":
         return ("s0", "s0", "s0")
     if object_set in TEST_TRIPLETS:
         return tuple(TEST_TRIPLETS[object_set])
-    if object_set == "train":
-        return tuple(str(name) for name in rng.choice(sorted(TRAINING_OBJECTS), size=3, replace=False))
-    raise unknown_name("an object set", object_set, OBJECT_SETS)
+    return tuple(str(name) for name in rng.choice(sorted(TRAINING_OBJECTS), size=3, replace=False))
 
 
 def stack_task(name: str) -> StackTask:

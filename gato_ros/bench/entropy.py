@@ -19,7 +19,6 @@ import numpy as np
 from gato_ros.core.bounds import Episodes, Processes, Seed, check_bounds
 from gato_ros.core.decision import Decision
 from gato_ros.core.decision import Trace as CoreTrace
-from gato_ros.core.errors import unknown_name
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
 from gato_ros.core.prompt import Prompt
@@ -70,12 +69,11 @@ def run(options: Options) -> dict:
     from gato_ros.evaluation.policy_source import driving_weights
     from gato_ros.evaluation.progress import counted
     from gato_ros.evaluation.worker_pool import worker_pool
-    from gato_ros.sim.task import OBJECT_SETS
+    from gato_ros.sim.task import check_object_set
 
     check_bounds(options)
     for name in options.sets:
-        if name not in OBJECT_SETS:
-            raise unknown_name("an object set", name, OBJECT_SETS)
+        check_object_set(name)
     folder = str(driving_weights(options.policy, load_embodiment()))
     jobs = [Job(folder, name, options.seed + number) for name in options.sets for number in range(options.episodes)]
     traces = []

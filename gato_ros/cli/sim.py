@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gato_ros.core.bounds import LARGEST_SEED, Count, Episodes, Seed, check_bounds
-from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.core.bounds import Count, Episodes, Seed, check_bounds, check_seeds
+from gato_ros.core.errors import SetupError
 from gato_ros.evaluation.option_checks import OutFile, OutFolder
 
 if TYPE_CHECKING:
@@ -60,18 +60,12 @@ def _check(options: Options) -> str:
     from gato_ros.data.episodes.episode import read_episode
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.policy_source import DEFAULT, driving_weights
-    from gato_ros.sim.task import OBJECT_SETS, stack_task
+    from gato_ros.sim.task import check_object_set, stack_task
 
     check_bounds(options)
     stack_task(options.task)
-    if options.objects not in OBJECT_SETS:
-        raise unknown_name("an object set", options.objects, OBJECT_SETS)
-    if not 0 <= options.seed <= LARGEST_SEED - options.episodes:
-        raise SetupError(
-            expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]",
-            got=str(options.seed),
-            fix="choose another seed",
-        )
+    check_object_set(options.objects)
+    check_seeds(options.seed, options.episodes)
     if options.prompt:
         read_episode(options.prompt)
     if options.policy == "hold":

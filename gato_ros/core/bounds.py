@@ -59,6 +59,12 @@ ANY = {int: Within(-(2**63), 2**63 - 1), float: Within(-1e12, 1e12)}
 """Of a number that says nothing else: finite, and no larger than numpy can hold."""
 
 
+def check_seeds(seed: int, episodes: int) -> None:
+    """SetupError where the last of `episodes` seeds, counted up from `seed`, would be above the largest."""
+    if not 0 <= seed <= LARGEST_SEED - episodes:
+        raise SetupError(expected=f"--seed in [0, {LARGEST_SEED - episodes}]", got=str(seed), fix="choose another seed")
+
+
 def check_bounds(config: Any, prefix: str = "--") -> None:
     """Refuse the first number of a dataclass, and of the dataclasses in it, that is outside its range.
 

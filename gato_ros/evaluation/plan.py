@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gato_ros.core.bounds import LARGEST_SEED, check_bounds
+from gato_ros.core.bounds import check_bounds, check_seeds
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.evaluation.comparison import EvaluationResult, check_common, read_result
 from gato_ros.evaluation.episode import PROMPTS, condition
@@ -74,12 +74,7 @@ def _check_numbers_and_places(options: Evaluation) -> None:
     check_bounds(options)
     if options.prompt and options.perturb:
         raise SetupError(expected="--prompt or --perturb", got="both", fix="measure one after the other")
-    if not 0 <= options.seed <= LARGEST_SEED - options.episodes:
-        raise SetupError(
-            expected=f"--seed in [0, {LARGEST_SEED - options.episodes}]",
-            got=str(options.seed),
-            fix="choose another seed",
-        )
+    check_seeds(options.seed, options.episodes)
     if options.json and (options.json.is_dir() or any(path.is_file() for path in options.json.parents)):
         raise SetupError(
             expected="a file that can be written for --json", got=str(options.json), fix="choose another place"

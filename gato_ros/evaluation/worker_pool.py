@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import active_children, get_context
+
+from gato_ros.core.processes import signal_with_parent
 
 ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
@@ -18,7 +19,6 @@ ONE_THREAD = {
     "MKL_NUM_THREADS": "1",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }
-_PR_SET_PDEATHSIG = 1
 
 
 @contextlib.contextmanager
@@ -55,8 +55,8 @@ def _one_thread() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    # A parent that is killed cannot clean up: the kernel does (Linux).
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # A parent that is killed cannot clean up: the kernel does.
+    signal_with_parent(signal.SIGKILL)
     # Ctrl-C reaches the whole group: a worker goes without a traceback, the parent says what happened.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     # PyBullet prints to the C stdout, into the progress bar.

@@ -7,7 +7,6 @@ import sys
 import time
 from concurrent.futures import Future
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
@@ -26,7 +25,7 @@ from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.nodes.guard.arm_command import demand_joint_state
 from gato_ros.nodes.messages.clocks import instant, seconds
 from gato_ros.nodes.messages.diagnosis import ERROR, OK, WARN, Diagnosis, status
-from gato_ros.nodes.messages.joint_state import JointsRefused, values_by_name
+from gato_ros.nodes.messages.joint_state import JointsRefused, arm_velocity_command, gripper_opening_command
 from gato_ros.nodes.runtime.parameters import DriverParameters
 from gato_ros.nodes.runtime.process import Stop, run_node
 from gato_ros.nodes.runtime.qos import COMMAND, REPORT, STATE_OUT
@@ -90,11 +89,9 @@ class DriverNode:
     def _on_arm(self, message: JointState) -> None:
         now = instant(self._node)
         try:
-            velocity = values_by_name(message, "velocity", self._robot.arm.joints, closed=True)
+            velocity = arm_velocity_command(message, self._robot)
         except JointsRefused as refusal:
             return self._refuse(f"arm: {refusal}")
-        if not np.isfinite(velocity).all():
-            return self._refuse("arm: a velocity is not finite")
         # By its stamp as well: what has waited in a queue is not what is wanted now.
         stamp_s = seconds(message.header.stamp)
         if fault := timing_fault(
@@ -108,12 +105,10 @@ class DriverNode:
 
     def _on_gripper(self, message: JointState) -> None:
         try:
-            opening = values_by_name(message, "position", [self._robot.gripper.joint], closed=True)[0]
+            opening_m = gripper_opening_command(message, self._robot)
         except JointsRefused as refusal:
             return self._refuse(f"gripper: {refusal}")
-        if not np.isfinite(opening):
-            return self._refuse("gripper: the opening is not finite")
-        self._driver.grip(float(opening))
+        self._driver.grip(opening_m)
 
     # --- requests ---
 

@@ -23,7 +23,7 @@ from gato_ros.nodes.guard.arm_command import demand_joint_state
 from gato_ros.nodes.messages.clocks import seconds, stamp_of
 from gato_ros.nodes.messages.diagnosis import OK, WARN, Diagnosis, status
 from gato_ros.nodes.messages.image import message_from_rgb
-from gato_ros.nodes.messages.joint_state import JointsRefused, values_by_name
+from gato_ros.nodes.messages.joint_state import JointsRefused, arm_velocity_command, gripper_opening_command
 from gato_ros.nodes.runtime.parameters import SimParameters
 from gato_ros.nodes.runtime.process import Stop, run_node
 from gato_ros.nodes.runtime.qos import CAMERA, COMMAND, REPORT, STATE_OUT
@@ -122,22 +122,18 @@ class SimNode:
 
     def _on_arm(self, message: JointState) -> None:
         try:
-            velocity = values_by_name(message, "velocity", self._robot.arm.joints, closed=True)
+            velocity = arm_velocity_command(message, self._robot)
         except JointsRefused as refusal:
             return self._refuse(f"arm: {refusal}")
-        if not np.isfinite(velocity).all():
-            return self._refuse("arm: a velocity is not finite")
         self._velocity, self._command_s = velocity, time.monotonic()
         self._command_stamp_s, self._moving = seconds(message.header.stamp), bool(velocity.any())
 
     def _on_gripper(self, message: JointState) -> None:
         try:
-            opening = values_by_name(message, "position", [self._robot.gripper.joint], closed=True)[0]
+            opening_m = gripper_opening_command(message, self._robot)
         except JointsRefused as refusal:
             return self._refuse(f"gripper: {refusal}")
-        if not np.isfinite(opening):
-            return self._refuse("gripper: the opening is not finite")
-        self._world.set_gripper(float(opening))
+        self._world.set_gripper(opening_m)
 
     def _stamp(self):
         return stamp_of(self._sim_time_s) if self._lockstep else self._node.get_clock().now().to_msg()

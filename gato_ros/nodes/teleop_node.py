@@ -20,7 +20,7 @@ from gato_ros.core.teleop.stick import twist_of
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.nodes.messages.diagnosis import OK, WARN, Diagnosis, status, values_of
-from gato_ros.nodes.messages.joint_state import JointsRefused, gripper_state, values_by_name
+from gato_ros.nodes.messages.joint_state import JointsRefused, gripper_opening_command, gripper_state, values_by_name
 from gato_ros.nodes.messages.proposal import proposal_messages
 from gato_ros.nodes.runtime.parameters import TeleopParameters
 from gato_ros.nodes.runtime.process import Stop, run_node
@@ -99,10 +99,9 @@ class TeleopNode:
 
     def _on_gripper_command(self, message: JointState) -> None:
         try:
-            opening = values_by_name(message, "position", [self._robot.gripper.joint], closed=True)[0]
+            self._gripper.commanded(gripper_opening_command(message, self._robot))
         except JointsRefused:
             return
-        self._gripper.commanded(float(opening))
 
     def _on_guard(self, message: DiagnosticStatus) -> None:
         values, self._guard_received_s = values_of(message), time.monotonic()

@@ -1,5 +1,6 @@
 """Real nodes in real processes over DDS, one ROS domain per test worker."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -220,6 +221,17 @@ class Probe:
             kind, topic, lambda message, info: received.append(Received(message, info)), quality
         )
         return received
+
+    @contextlib.contextmanager
+    def publisher(self, kind, topic: str, quality=None):
+        """A publisher for the time of the block; by default one of states."""
+        from gato_ros.nodes.runtime.qos import STATE_OUT
+
+        made = self.node.create_publisher(kind, topic, quality or STATE_OUT)
+        try:
+            yield made
+        finally:
+            self.node.destroy_publisher(made)
 
     def spin(self, seconds: float) -> None:
         end_s = time.monotonic() + seconds

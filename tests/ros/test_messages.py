@@ -12,7 +12,12 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.timing.freshness import Instant, Sample
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.messages.image import ImageRefused, message_from_rgb, rgb_from_message
-from gato_ros.nodes.messages.joint_state import JointsRefused, values_by_name
+from gato_ros.nodes.messages.joint_state import (
+    JointsRefused,
+    arm_velocity_command,
+    gripper_opening_command,
+    values_by_name,
+)
 from gato_ros.nodes.policy.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
 
 ROBOT = load_embodiment()
@@ -117,6 +122,22 @@ def offer_all(assembler: ObservationAssembler, stamp_s: float, received_s: float
 def offer_joints(assembler, stamp_s, received_s, angle) -> None:
     q = np.array(ROBOT.arm.posture_rad) + angle
     assembler.offer(JOINTS, Sample(np.array([q, np.zeros(7)]), stamp_s, received_s))
+
+
+def test_commands_are_read_in_the_contract_s_order():
+    names = ROBOT.arm.joints[::-1]
+    message = JointState(name=names, velocity=[float(i) for i in range(len(names))])
+    assert arm_velocity_command(message, ROBOT).tolist() == [float(i) for i in reversed(range(len(names)))]
+    assert gripper_opening_command(JointState(name=[ROBOT.gripper.joint], position=[0.02]), ROBOT) == 0.02
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_command_that_is_not_finite_is_refused(value):
+    velocity = [0.0] * (len(ROBOT.arm.joints) - 1) + [value]
+    with pytest.raises(JointsRefused, match="a velocity is not finite"):
+        arm_velocity_command(JointState(name=ROBOT.arm.joints, velocity=velocity), ROBOT)
+    with pytest.raises(JointsRefused, match="the opening is not finite"):
+        gripper_opening_command(JointState(name=[ROBOT.gripper.joint], position=[value]), ROBOT)
 
 
 def test_an_observation_has_the_contract_s_shapes_and_the_simulator_s_values():

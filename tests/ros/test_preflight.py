@@ -23,7 +23,7 @@ from gato_ros.embodiments.preflight.nodes import judge_nudge
 from gato_ros.embodiments.preflight.robot_snapshot import RobotSnapshot
 from gato_ros.nodes.preflight.doctor_client import DoctorClient
 from gato_ros.nodes.preflight.gate import preflight
-from gato_ros.nodes.runtime.qos import COMMAND, REPORT, STATE_OUT
+from gato_ros.nodes.runtime.qos import COMMAND, REPORT
 
 ROBOT = load_embodiment()
 WIRE = ROBOT.wire
@@ -71,14 +71,6 @@ class Scene:
         self.look_until(lambda seen: all(busy(row) for row in wrong(seen)))
 
     @contextlib.contextmanager
-    def publisher(self, kind, topic, quality=STATE_OUT):
-        made = self.probe.node.create_publisher(kind, topic, quality)
-        try:
-            yield made
-        finally:
-            self.probe.node.destroy_publisher(made)
-
-    @contextlib.contextmanager
     def listener(self, kind, topic, quality):
         made = self.probe.node.create_subscription(kind, topic, lambda message: None, quality)
         try:
@@ -90,7 +82,7 @@ class Scene:
     def pressed(self):
         """The emergency stop, of a guard that was well."""
         self.armed()
-        with self.publisher(Bool, "e_stop", COMMAND) as button:
+        with self.probe.publisher(Bool, "e_stop", COMMAND) as button:
             self.probe.wait(button.get_subscription_count, "the guard")
             button.publish(Bool(data=True))
             try:
@@ -165,15 +157,15 @@ BROKEN = {
     "joints elsewhere": (set_to(angle_rad=3.0), f"{JOINTS}: range", "right_j3 at 4.558 rad", "policy guard"),
     "not a number": (set_to(senseless={"position": "nan"}), f"{JOINTS}: values", "right_j0", "policy guard"),
     "second commander": (
-        lambda scene: scene.publisher(JointState, WIRE.arm_command, COMMAND),
+        lambda scene: scene.probe.publisher(JointState, WIRE.arm_command, COMMAND),
         WIRE.arm_command,
         "/sawyer/probe commands the robot",
         "guard",
     ),
-    "two drivers": (lambda scene: scene.publisher(JointState, JOINTS), JOINTS, "2 publishers", "policy guard"),
-    "compressed": (lambda scene: scene.publisher(CompressedImage, LEFT), LEFT, "CompressedImage", "policy"),
+    "two drivers": (lambda scene: scene.probe.publisher(JointState, JOINTS), JOINTS, "2 publishers", "policy guard"),
+    "compressed": (lambda scene: scene.probe.publisher(CompressedImage, LEFT), LEFT, "CompressedImage", "policy"),
     "two policies": (
-        lambda scene: scene.publisher(JointState, WIRE.proposal_gripper),
+        lambda scene: scene.probe.publisher(JointState, WIRE.proposal_gripper),
         WIRE.proposal_gripper,
         "2 publishers",
         "policy",
@@ -184,7 +176,7 @@ BROKEN = {
         "/sawyer/probe receives nothing from /sawyer/guard_node",
         "policy guard",
     ),
-    "a clock": (lambda scene: scene.publisher(Clock, "/clock", REPORT), "time", "somebody publishes /clock", ""),
+    "a clock": (lambda scene: scene.probe.publisher(Clock, "/clock", REPORT), "time", "somebody publishes /clock", ""),
     "emergency stop": (Scene.pressed, "guard_node", "emergency_stop", ""),
 }
 

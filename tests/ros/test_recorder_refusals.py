@@ -15,7 +15,7 @@ from std_srvs.srv import Trigger
 
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.messages.diagnosis import values_of
-from gato_ros.nodes.runtime.qos import REPORT, STATE_OUT
+from gato_ros.nodes.runtime.qos import REPORT
 
 ROBOT = load_embodiment()
 WIRE = ROBOT.wire
@@ -47,14 +47,6 @@ class Session:
             lambda: any(json.loads(message.data)["number"] == self._number for _, message in self._done),
             "the robot's answer",
         )
-
-    @contextlib.contextmanager
-    def publisher(self, kind, topic, quality=STATE_OUT):
-        made = self.probe.node.create_publisher(kind, topic, quality)
-        try:
-            yield made
-        finally:
-            self.probe.node.destroy_publisher(made)
 
     def call(self, verb: str):
         return self.probe.call(Trigger, f"recorder_node/{verb}", Trigger.Request())
@@ -149,18 +141,18 @@ POINTED_OUT = {
     "cameras apart": (robot(delay_s={"left": 0.4}), LEFT, "older than"),
     "clock ahead": (robot(clock_ahead_s=0.4), JOINTS, "in the future"),
     "black": (robot(picture="black"), RIGHT, "black"),
-    "compressed beside it": (lambda one: one.publisher(CompressedImage, LEFT), LEFT, "CompressedImage"),
+    "compressed beside it": (lambda one: one.probe.publisher(CompressedImage, LEFT), LEFT, "CompressedImage"),
     "operator of another type": (
-        lambda one: one.publisher(JointState, WIRE.human_twist),
+        lambda one: one.probe.publisher(JointState, WIRE.human_twist),
         WIRE.human_twist,
         "JointState",
     ),
     "operator of another quality": (
-        lambda one: one.publisher(TwistStamped, WIRE.human_twist, BEST_EFFORT),
+        lambda one: one.probe.publisher(TwistStamped, WIRE.human_twist, BEST_EFFORT),
         WIRE.human_twist,
         "best effort is offered",
     ),
-    "a clock that nobody goes by": (lambda one: one.publisher(Clock, "/clock", REPORT), "time", "/clock"),
+    "a clock that nobody goes by": (lambda one: one.probe.publisher(Clock, "/clock", REPORT), "time", "/clock"),
 }
 """What can be recorded, and somebody should know: start says it in its answer."""
 

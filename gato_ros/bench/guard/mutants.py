@@ -6,7 +6,6 @@ first, until one fails, and with a time limit. What survives is listed with the 
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import os
 import random
@@ -21,8 +20,8 @@ from pathlib import Path
 from gato_ros.bench.guard.mutation import ROOT, Mutant, mutants, mutated, path_of
 from gato_ros.core.bounds import CountOrNone, Positive, ProcessesOrNone, Seed
 from gato_ros.core.errors import SetupError
+from gato_ros.core.processes import signal_with_parent
 
-_PR_SET_PDEATHSIG = 1
 ASLEEP = 20
 """So many times the limit on the wall clock end even what does not compute."""
 TESTS = {
@@ -160,7 +159,7 @@ def _fork(mutant: Mutant | None, tests: tuple[str, ...], time_limit_s: float) ->
     try:
         # Ctrl-C is the parent's to handle, and a parent that is killed takes its children along.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal_with_parent(signal.SIGKILL)
         limit_s = round(time.process_time() + time_limit_s) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
         quiet = os.open(os.devnull, os.O_WRONLY)

@@ -8,7 +8,7 @@ from collections import Counter
 from gato_ros.core.check_result import Finding, green, red, yellow
 from gato_ros.core.guard.guard import NOT_ARMED
 from gato_ros.embodiments.contract import Embodiment
-from gato_ros.embodiments.preflight.robot_snapshot import RobotSnapshot, Topic
+from gato_ros.embodiments.preflight.robot_snapshot import RobotSnapshot, Status, Topic
 from gato_ros.embodiments.preflight.wire import JOINT_STATE, TWIST, base_name, obeys, wrong_types
 
 GUARD, POLICY = "guard_node", "policy_node"
@@ -104,17 +104,15 @@ def judge_proposals(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     return found or [green("proposals", "at most one policy and one person propose")]
 
 
+def _silent(node: str, last: Status | None, fix: str) -> Finding:
+    return red(node, "says nothing" if last is None else f"has said nothing for {last.silent_s:.1f} s", fix)
+
+
 def judge_guard(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     """Alive, not latched but for want of a reset, whole, with this contract's limits."""
     guard = seen.guard
     if guard is None or guard.silent_s > SILENT_S:
-        return [
-            red(
-                GUARD,
-                "says nothing" if guard is None else f"has said nothing for {guard.silent_s:.1f} s",
-                "start guard_node in this namespace; look at its log",
-            )
-        ]
+        return [_silent(GUARD, guard, "start guard_node in this namespace; look at its log")]
     found, reasons = [], guard.values.get("reasons", "")
     if guard.message.startswith(NOT_ACTIVE):
         found.append(red(GUARD, "; ".join(filter(None, (guard.message, reasons))), HOW_ACTIVE.format(GUARD)))
@@ -151,13 +149,7 @@ def judge_policy(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     """Alive, without a complaint."""
     policy = seen.policy
     if policy is None or policy.silent_s > SILENT_S:
-        return [
-            red(
-                POLICY,
-                "says nothing" if policy is None else f"has said nothing for {policy.silent_s:.1f} s",
-                "start policy_node in this namespace (it compiles first); look at its log",
-            )
-        ]
+        return [_silent(POLICY, policy, "start policy_node in this namespace (it compiles first); look at its log")]
     if policy.message.startswith(NOT_ACTIVE):
         return [red(POLICY, policy.message, HOW_ACTIVE.format(POLICY))]
     if policy.level == "error":

@@ -72,6 +72,30 @@ def gripper_state(message: JointState, robot: Embodiment) -> np.ndarray:
     return _finite(np.array([opening, effort]), ("position", "effort"), joint)
 
 
+def arm_velocity_command(message: JointState, robot: Embodiment) -> np.ndarray:
+    """The arm's joint velocities [joints] [rad/s], in the contract's order, float64.
+
+    Raises:
+        JointsRefused: as `values_by_name`, other joints, or a value is not finite.
+    """
+    velocity = values_by_name(message, "velocity", robot.arm.joints, closed=True)
+    if not np.isfinite(velocity).all():
+        raise JointsRefused("a velocity is not finite")
+    return velocity
+
+
+def gripper_opening_command(message: JointState, robot: Embodiment) -> float:
+    """The opening [m].
+
+    Raises:
+        JointsRefused: as `values_by_name`, another joint, or it is not finite.
+    """
+    opening = float(values_by_name(message, "position", [robot.gripper.joint], closed=True)[0])
+    if not np.isfinite(opening):
+        raise JointsRefused("the opening is not finite")
+    return opening
+
+
 def _finite(values: np.ndarray, fields: Sequence[str], names: Sequence[str]) -> np.ndarray:
     if bad := [
         f"{field} of {names[i]}" for field, row in zip(fields, values) for i in np.flatnonzero(~np.isfinite(row))

@@ -28,7 +28,13 @@ from gato_ros.nodes.guard.arm_command import arm_message, joint_velocity_of
 from gato_ros.nodes.guard.proposal_pair import ProposalPair, ProposalRefused
 from gato_ros.nodes.messages.clocks import nanoseconds, seconds
 from gato_ros.nodes.messages.image import ImageRefused, rgb_from_message
-from gato_ros.nodes.messages.joint_state import JointsRefused, OtherJoints, arm_state, gripper_state, values_by_name
+from gato_ros.nodes.messages.joint_state import (
+    JointsRefused,
+    OtherJoints,
+    arm_state,
+    gripper_opening_command,
+    gripper_state,
+)
 from gato_ros.nodes.policy.observation_assembler import GRIPPER, HISTORY, JOINTS, ObservationAssembler
 from gato_ros.nodes.recorder.step import OpenStep, Step
 
@@ -299,12 +305,7 @@ class StepSegmenter:
             self._open.commands.append(velocity)
 
     def _on_opening(self, topic: Topic, data: bytes, at: Instant) -> None:
-        opening = values_by_name(
-            deserialize_message(data, JointState), "position", [self._robot.gripper.joint], closed=True
-        )[0]
-        if not np.isfinite(opening):
-            raise JointsRefused("the opening is not finite")
-        self._opening_m = float(opening)
+        self._opening_m = gripper_opening_command(deserialize_message(data, JointState), self._robot)
 
     def _close(self) -> Step | None:
         if (step := self._open) is None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import sys
 
-PR_SET_PDEATHSIG = 1
+from gato_ros.core.processes import signal_with_parent
+
 ENVIRONMENT = "GATO_ROS_END_WITH_PARENT"
 """Set to 1 by a launcher that may leave its nodes behind, as `ros2 launch` does on SIGTERM."""
 
 
 def end_with_parent() -> None:
     """From now on SIGTERM comes when the parent is gone; a node then ends as it does on any SIGTERM."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal_with_parent(signal.SIGTERM)
 
 
 def end_with_parent_if_requested() -> None:
