@@ -82,7 +82,7 @@ def test_an_error_in_a_thread_is_one_line(capsys):
     assert said.count("\n") == 1 and "room on the disk" in said
 
 
-def test_known_and_unknown_errors_are_told_apart():
+def test_known_and_unknown_errors_have_their_own_exit_codes():
     assert setup_error_from(KeyError("x")) is None and setup_error_from(RuntimeError("x")) is None
     assert setup_error_from(RecursionError()) is None
 

@@ -176,7 +176,7 @@ def test_a_file_that_is_no_incident_is_refused(tmp_path, capsys):
         ({"weights": "1" * 64}, "the policy of the recording, sha256 111111111111"),
     ],
 )
-def test_another_contract_or_policy_is_refused_unless_it_is_asked_for(tmp_path, capsys, who, complaint):
+def test_another_contract_or_policy_is_refused_unless_requested(tmp_path, capsys, who, complaint):
     about = {
         "policy": "hold",
         "weights": "",

@@ -64,7 +64,7 @@ def test_demonstrations_hold_the_task_in_words(demonstrations, tmp_path):
     assert {text_from_value(row) for row in episode.values["task/text"]} == {TEXTS["blue_on_green"]}
 
 
-def test_what_was_told_travels_with_the_weights(run):
+def test_the_task_s_text_travels_with_the_weights(run):
     robot, folder = load_embodiment(TOLD), run.out / "last"
     assert "task/text" in weights_config(folder).observation_keys
     assert np.isfinite(load_weights(folder, robot).params["table"]).all()

@@ -140,7 +140,7 @@ def test_outside_the_workspace_a_little_of_the_motion_brings_the_tool_back(twist
 
 
 @pytest.mark.parametrize("by_m, speed, most_m", [(0.003, 0.0, 1e-4), (0.003, 0.001, 3e-4), (0.2, 0.06, 0.004)])
-def test_what_brings_the_tool_back_is_a_part_of_what_was_asked_for(by_m, speed, most_m):
+def test_what_brings_the_tool_back_is_a_part_of_the_proposal(by_m, speed, most_m):
     arm = Arm(at_the_wall(by_m)).arm()
     before = KINEMATICS.tool(arm.q).position[1]
     arm.follow(100, twist=(speed, 0.0, 0.0, 0.0))

@@ -104,7 +104,7 @@ def test_a_late_tick_makes_up_for_two_of_them():
 
 
 @pytest.mark.parametrize("turn, inwards", [(9.0, 1.0), (0.25, 0.5)])
-def test_what_leads_back_from_outside_is_a_part_of_the_turn_that_was_asked_for(turn, inwards):
+def test_what_leads_back_is_a_part_of_the_proposed_turn(turn, inwards):
     motion = replace(LIMITS, angular_speed=0.5)
     arm = arm_with(motion, q=at_the_wall(0.05), off=("clearance",))
     for _ in range(30):

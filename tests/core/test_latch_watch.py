@@ -15,7 +15,7 @@ OK, NOT_ARMED = ("ok", ()), ("latched", ("not_armed", "missing_state"))
 
 
 @pytest.mark.parametrize("reason", ["emergency_stop", "stale_state", "stale_proposal", "non_finite_proposal", "x"])
-def test_a_latch_is_told_once(reason):
+def test_a_latch_is_reported_once(reason):
     latched = ("latched", (reason, "stale_state"))
     assert incidents(OK, latched, latched, latched) == [None, reason, None, None]
     assert incidents(OK, latched, OK, latched) == [None, reason, None, reason]

@@ -127,7 +127,7 @@ def test_differential_ik_realises_the_twist_with_the_gripper_down(robot, kinemat
 
 @settings(deadline=None)
 @given(arrays(np.float64, 4, elements=st.floats(-5, 5)), st.integers(0, 2**31))
-def test_joint_limits_hold_whatever_is_asked(wanted, seed):
+def test_joint_limits_hold_whatever_is_proposed(wanted, seed):
     robot = load_embodiment()
     kinematics, ik = Kinematics(robot), differential_ik(robot)
     lower, upper, speed = robot.joint_limits

@@ -25,7 +25,7 @@ def test_a_press_starts_from_zero_at_once_and_eases_in():
         assert not turn.at_once and turn.deflection == pytest.approx(PUSHED * share)
 
 
-def test_the_speed_that_is_asked_for_never_jumps_between_press_and_full_speed():
+def test_the_commanded_speed_never_jumps_after_a_press():
     dead_man = DeadMan(0.3)
     passed = np.array([dead_man.step(HELD, now_s).deflection for now_s in np.arange(0.0, 0.5, 0.001)])
     assert np.abs(np.diff(passed, axis=0)).max() < 1.5 * 0.001 / 0.3 * 1.01 and passed[-1] == pytest.approx(PUSHED)
@@ -39,7 +39,7 @@ def test_a_release_asks_for_a_standstill_at_once_and_then_is_silent():
     assert dead_man.step(FREE, 1.002).deflection is None
 
 
-def test_a_hand_that_stays_says_zero_until_it_goes():
+def test_an_input_that_stays_commands_zero_until_it_ends():
     dead_man = DeadMan(0.0)
     assert not dead_man.step(STAYS, 0.9).deflection.any()
     dead_man.step(HELD, 1.0)

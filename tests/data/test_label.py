@@ -25,7 +25,7 @@ def test_the_latest_counts_and_the_history_and_the_recording_stay(tmp_path):
     assert [json.loads(line)["by"] for line in lines[:3]] == ["Ada", "Ben", "Cid"]
 
 
-def test_a_cut_line_is_told_and_costs_no_other(tmp_path):
+def test_a_cut_line_is_reported_and_costs_no_other(tmp_path):
     path = write(tmp_path)
     add_label(path, verdict="fail", by="Ada")
     whole = labels_path(path).read_bytes()
@@ -39,7 +39,7 @@ def test_a_cut_line_is_told_and_costs_no_other(tmp_path):
 @pytest.mark.parametrize(
     "line", ['{"at": "x", "by": "y", "verdict": "good"}', '{"at": "x"}', '{"by": 1, "nod": 2}', "[]"]
 )
-def test_a_line_that_says_nothing_we_know_is_told(tmp_path, line):
+def test_an_unknown_line_is_reported(tmp_path, line):
     path = write(tmp_path)
     labels_path(path).write_text(line + "\n")
     assert read_labels(path).labels == () and len(read_labels(path).problems) == 1

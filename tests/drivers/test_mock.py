@@ -33,7 +33,7 @@ def driver(clock):
     return made
 
 
-def test_it_integrates_what_it_is_told_by_name_and_holds_after_the_timeout(driver, clock):
+def test_it_integrates_commands_by_name_and_holds_after_timeout(driver, clock):
     start = driver.report().joints.position
     velocity = {name: 0.01 * (i + 1) for i, name in enumerate(reversed(ROBOT.arm.joints))}
     driver.move(velocity)
@@ -86,7 +86,7 @@ def test_a_limit_may_be_met_but_not_passed():
     assert refusal({k: 1.02 * v for k, v in limits.items()}, limits)
 
 
-def test_after_an_emergency_stop_nothing_moves_until_it_is_enabled_and_told_to_stand(driver, clock):
+def test_after_an_emergency_stop_it_needs_enable_and_rest(driver, clock):
     driver.move({**STILL, "right_j6": 0.5})
     driver.press_e_stop(True)
     held = driver.report().joints.position

@@ -70,7 +70,7 @@ def test_a_right_hello_is_welcomed_and_states_follow(cell):
         ([Hello(0.2, STROKE_M, JOINTS), Welcome(1, 0.2)], "a Welcome out of place"),
     ],
 )
-def test_whoever_does_not_fit_is_told_why_and_sent_away(cell, bodies, complaint):
+def test_a_driver_that_does_not_fit_is_refused_with_the_reason(cell, bodies, complaint):
     last = talk(cell.port, *bodies)[-1]
     assert isinstance(last, Bye) and complaint in last.text
 

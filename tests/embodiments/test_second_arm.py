@@ -86,7 +86,7 @@ def test_every_shipped_arm_reaches_its_workspace(name):
         ({"actions": {"twist": {"lower": [-0.5, -0.5, -0.5, -1.0]}}}, "times a joint's speed"),
     ],
 )
-def test_what_would_keep_an_arm_from_its_work_is_told(tmp_path, change, said):
+def test_what_would_keep_an_arm_from_its_work_is_reported(tmp_path, change, said):
     path = tmp_path / "arm.yaml"
     path.write_text(yaml.safe_dump({"extends": PANDA, "name": "arm", **change}))
     robot = load_embodiment(path)

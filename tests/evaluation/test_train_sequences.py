@@ -44,14 +44,14 @@ def objective(episodes, tmp_path, **changes):
     return sequence_objective(options, training_model(options.preset), ROBOT, StackingSupervision())
 
 
-def test_the_presets_recipe_counts_where_nothing_is_asked_for(episodes, tmp_path):
+def test_the_presets_recipe_is_the_default(episodes, tmp_path):
     made, data = objective(episodes, tmp_path)
     assert made.config == RECIPES["debug"] and data == {str(episodes): 24}
     assert (len(made.training), len(made.validation)) == (16, 8)  # the failure is left out, one success held out
     assert made.frames_per_step == made.config.batch * made.config.length
 
 
-def test_the_frames_lie_on_the_device_where_that_is_asked_for(episodes, tmp_path):
+def test_the_frames_lie_on_the_device_on_request(episodes, tmp_path):
     options = train.Options(data=(episodes,), out=tmp_path, preset="debug", resident=True)
     made, _ = sequence_objective(options, training_model("debug"), ROBOT, StackingSupervision())
     assert isinstance(made, ResidentSequences) and made.held.pixels.shape[0] == len(made.training)

@@ -27,7 +27,7 @@ CONFIG = (
         ("", "off", "/cache", None),
     ],
 )
-def test_the_folder_is_the_users_cache_unless_told(monkeypatch, wanted, variable, home, folder):
+def test_the_folder_is_the_users_cache_by_default(monkeypatch, wanted, variable, home, folder):
     monkeypatch.setenv("HOME", "/home/ann")
     monkeypatch.setenv(VARIABLE, variable)
     monkeypatch.setenv("XDG_CACHE_HOME", home)

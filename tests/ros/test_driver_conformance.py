@@ -157,7 +157,7 @@ def test_commands_that_do_not_fit_are_refused_counted_and_move_nothing(arm):
     assert arm.moved(held) < 2e-3
 
 
-def test_the_gripper_goes_where_it_is_told_and_refuses_what_is_no_opening(arm):
+def test_the_gripper_follows_openings_and_refuses_others(arm):
     stroke_m = arm.robot.gripper.stroke_m
     for share in (0.5, 0.9):
         tell_gripper(arm, share * stroke_m)
@@ -203,7 +203,7 @@ def test_a_command_from_another_time_is_refused(arm):
     assert arm.moved(held) < 1e-9
 
 
-def test_an_emergency_stop_is_told_and_nothing_moves_until_it_is_enabled_again(arm):
+def test_an_emergency_stop_is_reported_and_holds_until_enabled(arm):
     only(arm, ("mock", "sawyer"), "it has no emergency stop of its own; the guard's is before it")
     arm.stream(0.3, lambda: arm.speed() > 0.2, "motion")
     arm.e_stops.clear()
@@ -420,7 +420,7 @@ def test_commands_that_come_twice_or_in_another_order_count_once(arm):
         ("enabled", False, "motors off"),
     ],
 )
-def test_a_robot_that_is_not_well_is_told_to_stop_and_is_not_taken_up_again(arm, what, value, fault):
+def test_a_faulty_robot_is_stopped_and_not_resumed(arm, what, value, fault):
     only(arm, ("sawyer",), "a matter of the Sawyer's states")
     arm.stream(0.3, lambda: arm.speed() > 0.2, "motion")
     arm.cell.touch(what, value)
@@ -443,7 +443,7 @@ def test_joints_that_are_not_homed_are_homed_on_request_only(arm):
     arm.probe.wait(lambda: arm.says("ready") == "True", "readiness")
 
 
-def test_whoever_is_told_to_end_stops_the_arm_first(arm):
+def test_a_node_that_ends_stops_the_arm_first(arm):
     only(arm, ("sawyer",), NO_ROBOT_TO_STOP)
     for process in ("driver", "agent"):
         arm.stream(0.4, lambda: arm.speed() > 0.3, "motion")
@@ -462,7 +462,7 @@ def test_whoever_is_told_to_end_stops_the_arm_first(arm):
             arm.stream(0.4, lambda: arm.says("linked") == "True", "the new link")
 
 
-def test_in_all_of_this_it_has_been_told_nothing_but_velocities_and_its_own_timeout_is_set(arm):
+def test_it_got_only_velocities_and_its_own_timeout_is_set(arm):
     only(arm, ("sawyer",), "a matter of the Sawyer's modes")
     arm.stream(0.3, lambda: arm.speed() > 0.2, "motion")
     truth = arm.cell.truth()

@@ -260,7 +260,7 @@ def test_a_kill_in_the_middle_of_writing_leaves_no_file_of_that_name(processes, 
     assert not incidents(tmp_path) and len(list((tmp_path / ".partial").glob("*.mcap"))) == 1
 
 
-def test_told_to_end_it_finishes_what_is_due(processes, probe, tmp_path):
+def test_at_its_end_it_finishes_what_is_due(processes, probe, tmp_path):
     scene = Guarded(processes, probe, tmp_path, "-p", "after_s:=10.0")
     scene.stop()
     probe.spin(0.3)

@@ -56,7 +56,7 @@ def test_every_node_has_a_name_and_a_namespace_and_waits_for_the_manager():
     assert parameters("lifecycle_manager", autostart="false")["autostart"] is False
 
 
-def test_the_driver_is_told_where_its_robot_is_and_only_a_mock_is_enabled_by_itself():
+def test_the_driver_gets_its_robot_and_only_a_mock_is_enabled():
     sawyer = parameters("driver_node", robot="sawyer", host="intera")
     assert (sawyer["driver"], sawyer["host"], sawyer["enable_at_start"]) == ("sawyer", "intera", False)
     mock = parameters("driver_node", robot="mock")

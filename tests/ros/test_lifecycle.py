@@ -152,7 +152,7 @@ def test_a_guard_is_led_through_its_states(processes, probe, arm, stalls):
     assert guard.process.wait(timeout=60.0) == 0
 
 
-def test_a_policy_that_cannot_be_configured_says_why_and_can_be_asked_again(processes, probe, tmp_path):
+def test_a_policy_that_cannot_be_configured_says_why_and_retries(processes, probe, tmp_path):
     policy = Managed(processes, probe, "policy_node", "-p", f'policy:="{tmp_path / "nothing"}"')
     for _ in range(2):
         assert not policy.change(CONFIGURE) and policy.state() == "unconfigured"

@@ -202,7 +202,7 @@ def test_proposals_follow_good_inputs_and_stop_with_bad_ones(processes, probe, w
     assert scene.proposals_in(1.0) == 0
 
 
-def test_it_proposes_only_when_told_and_a_reset_forgets_older_frames(processes, probe, weights):
+def test_it_proposes_on_request_and_a_reset_forgets_old_frames(processes, probe, weights):
     scene = Scene(processes, probe, weights, "-p", "propose_at_start:=false")
     assert scene.proposals_in(1.0) == 0
     assert probe.call(SetBool, "policy_node/propose", SetBool.Request(data=True)).success
@@ -272,7 +272,7 @@ def test_a_prompt_for_weights_that_never_saw_one_is_refused_at_the_start(process
     assert node.returncode == 2 and "trained with prompts" in node.log_path.read_text()
 
 
-def test_a_policy_that_reads_a_task_is_told_one(processes, probe, told):
+def test_a_policy_that_reads_a_task_gets_one(processes, probe, told):
     contract, folder = told
     where = ("-p", f'embodiment:="{contract}"')
     untold = processes.node("policy_node", "-p", f'policy:="{folder}"', *where)

@@ -214,7 +214,7 @@ def test_a_robot_that_is_well_opens_the_gates_and_one_that_is_not_shuts_them(sce
     scene.set_robot()
 
 
-def test_the_gripper_is_nudged_through_the_guard_and_its_polarity_told(scene):
+def test_the_gripper_is_nudged_and_its_polarity_reported(scene):
     scene.set_robot(gripper="follows")
     with scene.pressed():
         scene.look_until(lambda seen: seen.guard and seen.guard.message == "latched")

@@ -199,7 +199,7 @@ def test_what_is_discarded_or_done_again_is_in_the_trash(bench):
 
 
 @pytest.mark.fault("R1")
-def test_one_that_is_told_to_end_finishes_and_one_that_is_killed_is_recovered(bench):
+def test_a_recorder_that_ends_finishes_and_a_killed_one_recovers(bench):
     bench.record(10)
     bench.recorder.send_signal(signal.SIGTERM)
     assert bench.recorder.wait(timeout=60) == 0

@@ -163,7 +163,7 @@ class Held:
 
 
 @pytest.mark.fault("C12")
-def test_whatever_takes_the_hand_away_the_arm_stops(processes, probe, record_injection, fault_repeat, stalls, timed):
+def test_whatever_ends_the_input_the_arm_stops(processes, probe, record_injection, fault_repeat, stalls, timed):
     held = Held(processes, probe, stalls, timed)
 
     def release():

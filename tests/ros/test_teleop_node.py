@@ -68,7 +68,7 @@ def test_without_a_joystick_it_says_so_and_commands_nothing(joy, module_probe):
     assert not joy.twists and joy.said[-1][1].level != b"\0" and joy.values()["recorder"] == "missing"
 
 
-def test_what_holds_something_unknown_is_not_told_anything(joy, pad):
+def test_an_unknown_gripper_gets_no_command(joy, pad):
     pad.push(forward=1.0, held=False)
     pad.wait(lambda: "nothing is known of the gripper" in joy.message(), "the reason")
     pad.push(forward=1.0)
@@ -168,7 +168,7 @@ def test_a_stick_at_its_end_stop_goes_on_and_one_at_rest_is_no_fault(joy, pad):
     pad.linked = True
 
 
-def test_values_that_are_not_finite_and_joysticks_that_do_not_fit_are_a_hand_that_is_off(joy, pad):
+def test_bad_joystick_messages_count_as_let_go(joy, pad):
     for axes, complaint in (([float("nan")] * 8, "not finite"), ([0.0] * 4, "needs 5")):
         pad.seen_released(joy)
         good, since = pad.axes, len(joy.twists)
@@ -193,7 +193,7 @@ def test_the_gripper_moves_only_with_the_dead_mans_button(joy, pad):
     pad.wait(lambda: joy.openings[-1][1].position[0] == ROBOT.gripper.stroke_m, "a gripper that opens")
 
 
-def test_a_takeover_keeps_what_the_guard_told_the_gripper(joy, pad, module_probe):
+def test_a_takeover_keeps_the_guard_s_gripper_command(joy, pad, module_probe):
     pad.seen_released(joy)
     guard = module_probe.node.create_publisher(JointState, WIRE.gripper_command, COMMAND)
     sent = JointState(name=[ROBOT.gripper.joint], position=[0.0])

@@ -100,7 +100,7 @@ def test_the_arm_rests_after_the_release_before_the_policy_eases_in(record):
     assert record.tool[-1, 0] == pytest.approx(0.06, rel=0.03) and record.verdicts[-1].reasons == ()
 
 
-def test_the_arm_does_what_it_is_told(record):
+def test_the_arm_follows_its_commands(record):
     assert np.abs(record.measured - record.tool[:, :3]).max() < 0.01
     # So the arm itself does not jump either.
     assert np.linalg.norm(np.diff(record.measured, axis=0), axis=1).max() < 2.0 * LIMITS.linear_acceleration * TICK_S
