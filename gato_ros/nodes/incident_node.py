@@ -17,7 +17,7 @@ from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from std_srvs.srv import Trigger
 
-from gato_ros.core.guard.incident_filter import LatchWatch
+from gato_ros.core.guard.incident_filter import IncidentFilter
 from gato_ros.data import messages
 from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept, Ring
@@ -49,7 +49,7 @@ class IncidentNode:
         self._node, self._parameters = node, parameters
         self._robot = robot = load_embodiment(parameters.embodiment)
         self._ring = Ring(parameters.seconds + parameters.after_s, parameters.most_megabytes << 20)
-        self._watch = LatchWatch()
+        self._watch = IncidentFilter()
         self._due: tuple[float, str, int] | None = None
         self._read = {"guard_status": self._on_guard, "policy_status": self._on_policy}
         self._inputs = RawTopics(node, recorded(robot), self._keep)

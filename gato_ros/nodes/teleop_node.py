@@ -29,7 +29,7 @@ from gato_ros.nodes.teleop.device import make_device
 from gato_ros.nodes.teleop.display import Display
 from gato_ros.nodes.teleop.human_gripper import HumanGripper
 from gato_ros.nodes.teleop.services import OperatorServices
-from gato_ros.nodes.teleop.terminal import Picture, terminal_behind
+from gato_ros.nodes.teleop.terminal import TerminalLine, terminal_behind
 
 NAME = "teleop_node"
 FRAMES = ("base", "tool")
@@ -71,7 +71,7 @@ class TeleopNode:
         # Last: from here on a terminal has to be put back.
         self._device = make_device(node, robot, parameters, self._step)
         path = terminal_behind(1)
-        shown_on = self._device.screen or (Picture(path) if path else None)
+        shown_on = self._device.screen or (TerminalLine(path) if path else None)
         self._display = Display(node.get_logger(), shown_on, self._device.help_text)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(LOOK_S, self._step, clock=steady)

@@ -59,7 +59,7 @@ class Scene:
         )
 
     def look_until(self, right) -> RobotSnapshot:
-        """A sighting for which `right` holds."""
+        """A snapshot for which `right` holds."""
         for _ in range(ATTEMPTS):
             seen = self.doctor.listen(LISTEN_S, None)
             if right(seen):

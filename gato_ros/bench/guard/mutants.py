@@ -28,7 +28,7 @@ TESTS = {
     "guard.arbiter": ("test_arbiter.py",),
     "guard.clearance": ("test_clearance.py",),
     "guard.differential_ik": ("test_differential_ik.py",),
-    "guard.smoothstep": ("test_ease.py",),
+    "guard.smoothstep": ("test_smoothstep.py",),
     "timing.freshness": ("test_guard_inputs.py",),
     "guard.gripper_hold": ("test_gripper_hold.py",),
     "guard.guard": ("test_guard_one_by_one.py",),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gato_ros.core.guard.proposal import Proposal
-from gato_ros.core.guard.smoothstep import eased
+from gato_ros.core.guard.smoothstep import smoothstep
 from gato_ros.core.timing.freshness import Instant, Sample, timing_fault
 
 HUMAN, POLICY, IDLE = "human", "policy", "idle"
@@ -62,7 +62,7 @@ class Arbiter:
         policy = self._recent(proposals.get(POLICY))
         fault = self._fault(policy, now)
         there = policy is not None and fault != "stale_proposal"
-        share = eased(now.steady_s - self._given_back_s, self._hand_back_ramp_s)
+        share = smoothstep(now.steady_s - self._given_back_s, self._hand_back_ramp_s)
         return Choice(POLICY if there else IDLE, policy, fault, share)
 
     def _recent(self, proposal: Proposal | None) -> Proposal | None:

@@ -16,7 +16,7 @@ ENDED = ("missing_proposal", "stale_proposal", "joint_position_jump")
 silenced on request."""
 
 
-class LatchWatch:
+class IncidentFilter:
     """Reads the guard's verdicts one after the other and finds the moments at which an incident begins.
 
     An incident is a latch that is neither ordinary nor the end of an episode, once per latch: a guard that was

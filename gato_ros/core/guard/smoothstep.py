@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def eased(elapsed_s: float, duration_s: float) -> float:
+def smoothstep(elapsed_s: float, duration_s: float) -> float:
     """The share in [0, 1] of a motion that counts `elapsed_s` after its begin: 0 there, 1 from `duration_s` on.
 
     It never falls, and its slope is zero at both ends. A time before the begin, or NaN, counts as the begin.

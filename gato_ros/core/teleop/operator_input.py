@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gato_ros.core.guard.smoothstep import eased
+from gato_ros.core.guard.smoothstep import smoothstep
 
 
 @dataclass(frozen=True)
@@ -59,5 +59,5 @@ class DeadMan:
         self._claimed = given.claims
         if not given.claims and not began_or_ended:
             return OperatorCommand(None, False)
-        share = 0.0 if self._pressed_s is None else eased(now_s - self._pressed_s, self._ramp_s)
+        share = 0.0 if self._pressed_s is None else smoothstep(now_s - self._pressed_s, self._ramp_s)
         return OperatorCommand(given.deflection * share, edge or began_or_ended)

@@ -124,7 +124,7 @@ class DoctorClient:
         self._preflight.close()
         self._preflight = self._begin(keys)
         self._spin(lambda: self._preflight.listened_s >= seconds, 3.0 * seconds)
-        return replace(self._preflight.sighting(), simulated_time=times)
+        return replace(self._preflight.snapshot(), simulated_time=times)
 
     # --- the gripper ---
 

@@ -62,7 +62,7 @@ def preflight(
         while collector.listened_s < LONGEST_S and not collector.has_received(LISTEN_S[role]):
             collector.look()
             time.sleep(LOOK_S)
-        seen = collector.sighting()
+        seen = collector.snapshot()
     finally:
         collector.close()
     return [f"{finding.what}: {finding.found}; {finding.fix}" for finding in against_activation(robot, seen, role)]
@@ -192,7 +192,7 @@ class Preflight:
             if one.publishers
         )
 
-    def sighting(self) -> RobotSnapshot:
+    def snapshot(self) -> RobotSnapshot:
         """Everything that was observed."""
         node, robot, topics = self._node, self._robot, {}
         if time.monotonic() - self._graph_read_s >= self._graph_s:

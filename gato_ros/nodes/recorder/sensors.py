@@ -124,7 +124,7 @@ class SensorWatch:
         if anew or now_s - self._judged_s >= (LATEST_S if self._behind else JUDGE_S):
             self._judged_s = now_s
             self._take_waiting()  # or a sensor would be called silent whose messages are here
-            seen = self._preflight.sighting()
+            seen = self._preflight.snapshot()
             self._shared = {name for name, topic in seen.topics.items() if len(topic.publishers) > 1}
             self._findings = for_recording(self._robot, self._own(seen)) + self._standing_time(seen, now_s)
         return self._findings

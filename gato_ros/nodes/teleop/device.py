@@ -13,7 +13,7 @@ from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.runtime.parameters import TeleopParameters
 
 if TYPE_CHECKING:
-    from gato_ros.nodes.teleop.terminal import Picture
+    from gato_ros.nodes.teleop.terminal import TerminalLine
 
 DEVICES = ("keyboard", "joy", "spacemouse", "expert")
 
@@ -21,7 +21,7 @@ DEVICES = ("keyboard", "joy", "spacemouse", "expert")
 class Device(Protocol):
     """One way for an operator to say what the arm should do. All calls come from one thread."""
 
-    screen: Picture | None
+    screen: TerminalLine | None
     """The terminal that it reads, if it is one."""
     help_text: str
     """What may be pressed."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rclpy.impl.rcutils_logger import RcutilsLogger
 
-    from gato_ros.nodes.teleop.terminal import Picture
+    from gato_ros.nodes.teleop.terminal import TerminalLine
 
 
 class Display:
     """On a terminal every change is shown; without one, what is said and what is wrong is logged."""
 
-    def __init__(self, logger: RcutilsLogger, terminal: Picture | None, help_text: str):
+    def __init__(self, logger: RcutilsLogger, terminal: TerminalLine | None, help_text: str):
         self._logger, self._terminal, self._help = logger, terminal, help_text
         self._line, self._fault = "", None
         self.help()

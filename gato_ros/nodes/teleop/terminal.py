@@ -62,7 +62,7 @@ def _path() -> str:
     return "/dev/tty"
 
 
-class Picture:
+class TerminalLine:
     """A terminal that is written to and never waited for: what it does not take is left out."""
 
     def __init__(self, path: str):
@@ -93,7 +93,7 @@ class Picture:
             self._file = -1
 
 
-class Terminal(Picture):
+class Terminal(TerminalLine):
     """Keys without Enter and without echo, and one line that is rewritten. Ctrl-C stays what it is.
 
     Raises:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from gato_ros.core.guard.incident_filter import LatchWatch
+from gato_ros.core.guard.incident_filter import IncidentFilter
 
 
 def incidents(*verdicts, silent=False):
-    watch = LatchWatch()
+    watch = IncidentFilter()
     watch.policy_silent = silent
     return [watch.saw(level, reasons) for level, reasons in verdicts]
 

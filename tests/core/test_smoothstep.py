@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from gato_ros.core.guard.smoothstep import eased
+from gato_ros.core.guard.smoothstep import smoothstep
 
 
 def test_it_goes_from_nothing_to_all_without_a_step():
-    shares = np.array([eased(t, 0.4) for t in np.linspace(-0.1, 0.5, 601)])
+    shares = np.array([smoothstep(t, 0.4) for t in np.linspace(-0.1, 0.5, 601)])
     assert shares[:101].max() == 0.0 and (shares[500:] == 1.0).all()
     assert (np.diff(shares) >= 0.0).all() and np.diff(shares).max() < 1.5 * 0.001 / 0.4 * 1.001
     # Zero slope at both ends: what follows it does not jolt.
@@ -31,4 +31,4 @@ def test_it_goes_from_nothing_to_all_without_a_step():
     ],
 )
 def test_values(elapsed_s, duration_s, share):
-    assert eased(elapsed_s, duration_s) == pytest.approx(share)
+    assert smoothstep(elapsed_s, duration_s) == pytest.approx(share)
