@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 Z95 = 1.959963984540054
 """The standard normal's 97.5 % quantile."""
 
@@ -22,6 +24,19 @@ def wilson95(successes: int, episodes: int) -> tuple[float, float]:
     half = z * math.sqrt(p * (1 - p) / episodes + z * z / (4 * episodes**2))
     scale = 1 + z * z / episodes
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+def mean95(values: Sequence[float], draws: int = 2000) -> tuple[float, float]:
+    """The 95 % interval of a mean, as (low, high): percentiles of the means of resamples (Efron 1979).
+
+    The same values give the same interval. One value alone gives itself; ValueError without any.
+    """
+    if not len(values):
+        raise ValueError("no values to make an interval of")
+    found = np.asarray(values, np.float64)
+    means = found[np.random.default_rng(0).integers(len(found), size=(draws, len(found)))].mean(1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,3 @@ class Domain(Protocol):
     def expert(self, task: str, environment: Environment) -> Policy:
         """Whoever shows how it is done in that environment. It raises NoPlan where it does not know."""
         ...
-
-    def scores(self, task: str) -> Scores:
-        """As they were measured."""
-        ...

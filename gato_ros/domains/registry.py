@@ -12,7 +12,7 @@ STACKING = "rgb_stacking"
 STACKING_TASK = "red_on_blue"
 """What goes on what there, where nobody says it."""
 ALL = "all"
-_FOREIGN = {"babyai": "gato_ros.domains.babyai.domain"}
+_FOREIGN = {"babyai": "gato_ros.domains.babyai.domain", "meta_world": "gato_ros.domains.meta_world.domain"}
 DOMAINS = (STACKING, *_FOREIGN)
 
 
@@ -21,6 +21,11 @@ def load_domain(name: str) -> Domain:
     if name not in _FOREIGN:
         raise unknown_name("a domain", name, DOMAINS)
     return import_module(_FOREIGN[name]).DOMAIN
+
+
+def domains_of(name: str) -> tuple[Domain, ...]:
+    """The foreign domain of that name, or "all"; SetupError if there is none."""
+    return tuple(map(load_domain, _FOREIGN)) if name == ALL else (load_domain(name),)
 
 
 def tasks_of(domain: Domain, names: str | None) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ import sys
 from concurrent.futures import Executor, as_completed
 from typing import TYPE_CHECKING
 
+from gato_ros.core.bounds import check_bounds
 from gato_ros.core.errors import SetupError
 from gato_ros.domains.registry import STACKING
 from gato_ros.evaluation.progress import counted
-from gato_ros.evaluation.settings import Evaluation
+from gato_ros.evaluation.settings import FOREIGN_OPTIONS, Evaluation
 from gato_ros.evaluation.worker_pool import worker_pool
 
 if TYPE_CHECKING:
@@ -52,16 +53,9 @@ def _foreign(options: Evaluation) -> dict:
     from gato_ros.evaluation.foreign.evaluation import evaluate
     from gato_ros.evaluation.foreign.options import only
 
-    only(options, ("policy", "task", "episodes", "seed", "workers", "quiet"))
-    return evaluate(
-        options.domain,
-        options.task,
-        options.policy,
-        options.episodes,
-        options.seed,
-        options.workers,
-        options.quiet,
-    )
+    only(options, FOREIGN_OPTIONS)
+    check_bounds(options)
+    return evaluate(options)
 
 
 def _episodes(options: Evaluation, plan: Plan, pool: Executor) -> dict:

@@ -51,6 +51,12 @@ def check(options: Evaluation) -> Plan:
     from gato_ros.sim.randomisation import PERTURBATIONS
     from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS, stack_task
 
+    if options.tasks is not None or options.temperature is not None:
+        raise SetupError(
+            expected="--tasks and --temperature with another --domain",
+            got=f"--domain {options.domain}",
+            fix="leave them out",
+        )
     stack_task(options.stacking_task)
     groups = {TRIPLETS: tuple(TEST_TRIPLETS), ALL: tuple(OBJECT_SETS)}
     if options.set not in (*groups, *OBJECT_SETS):

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gato_ros.core.bounds import Clips, CountOrNone, Episodes, Processes, Seed
+from gato_ros.core.bounds import Clips, CountOrNone, Episodes, NotNegative, Processes, Seed
 from gato_ros.domains.registry import STACKING, STACKING_TASK
 from gato_ros.evaluation.option_checks import OutFile, OutFolder
+
+FOREIGN_OPTIONS = ("policy", "task", "tasks", "episodes", "seed", "workers", "temperature", "quiet")
+"""Those that count in another domain than the robot's."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,14 @@ class Evaluation:
     quiet: bool = False
     """No progress bar and no table."""
     domain: str = STACKING
-    """rgb_stacking (the robot), or babyai (`pip install minigrid`), of which only --policy, --task, --episodes, --seed,
-    --workers and --quiet count."""
+    """rgb_stacking (the robot), or another one (`pip install gato_ros[domains]`): babyai, meta_world, or all of these.
+    There only --policy, --task, --tasks, --episodes, --seed, --workers, --temperature and --quiet count."""
     json: Path | None = None
     """Write the result here as JSON, every episode's outcome included."""
+    tasks: str | None = None
+    """In another domain than the robot's: its tasks, with commas between them, or all."""
+    temperature: NotNegative | None = None
+    """In another domain than the robot's: draw actions at it; 0 takes the likeliest. Default: what the weights say."""
 
     @property
     def stacking_task(self) -> str:

@@ -11,7 +11,6 @@ from gato_ros.domains.babyai.bot import BotPolicy
 from gato_ros.domains.babyai.environment import BabyAiEnv
 from gato_ros.domains.babyai.levels import CELLS, LEVELS, MISSION, Level
 from gato_ros.domains.babyai.supervision import NAMES, PATCH_NAMES, BabyAiSupervision
-from gato_ros.domains.domain import Scores
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import CONTINUOUS_START
 from gato_ros.models.vocabulary import PUBLISHED
@@ -70,15 +69,10 @@ class BabyAi:
         """minigrid's bot."""
         return BotPolicy(environment)
 
-    def scores(self, task: str) -> Scores:
-        """Mean returns of random moves and of the bot: `evaluate --domain babyai --policy random --episodes 300`."""
-        return _SCORES[task]
-
     def _level(self, task: str) -> Level:
         if task not in LEVELS:
             raise unknown_name("a task of babyai", task, LEVELS)
         return LEVELS[task]
 
 
-_SCORES = {"go_to_local": Scores(random=0.132, expert=0.923, episodes=300)}
 DOMAIN = BabyAi()

@@ -1,120 +1,181 @@
-"""A policy's score in a domain, on the scale between random play and the expert, all three from the same starts."""
+"""A policy's scores in domains, on the scale between random play and the expert, all three from the same starts."""
 
 from __future__ import annotations
 
-from concurrent.futures import as_completed
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gato_ros.core.policy import Policy
-from gato_ros.core.statistics import wilson95
-from gato_ros.domains.domain import Domain, Environment, Scores
-from gato_ros.domains.registry import load_domain, task_of
-from gato_ros.evaluation.console import make_console
-from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, make_policy
-from gato_ros.evaluation.outcomes import EpisodeOutcome, run_episode
-from gato_ros.evaluation.progress import counted
+from gato_ros.core.errors import SetupError
+from gato_ros.domains.baselines.baseline import load_baseline
+from gato_ros.domains.domain import Domain, Scores
+from gato_ros.domains.registry import ALL, domains_of, load_domain, tasks_of
+from gato_ros.evaluation.foreign.plays import Run, play, play_all
+from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, make_policy, weights_sha256
+from gato_ros.evaluation.foreign.table import print_table
+from gato_ros.evaluation.foreign.task_result import TaskResult, result_of, result_of_row, scaled, summary
+from gato_ros.evaluation.provenance import versions
 from gato_ros.evaluation.worker_pool import worker_pool
+from gato_ros.version import __version__
 
-EPISODES_PER_JOB = 10
+if TYPE_CHECKING:
+    from gato_ros.evaluation.settings import Evaluation
+
+Task = tuple[str, str]
+"""Domain and task."""
 
 
-def evaluate(
-    name: str, task: str | None, policy: str, episodes: int, seed: int, workers: int, quiet: bool = False
-) -> dict[str, Any]:
-    """Scores of `policy`, of random play and of the expert over the same seeds, ready for JSON.
+@dataclass(frozen=True)
+class _Wanted:
+    """What options mean, checked."""
 
-    Args:
-        policy: a folder with weights, `expert` or `random`.
+    domains: tuple[Domain, ...]
+    tasks: tuple[Task, ...]
+    policy: str
+    seeds: range
+    temperature: float | None
+    quiet: bool
+
+
+class _Found(NamedTuple):
+    """Results by task."""
+
+    policy: dict[Task, TaskResult]
+    random: dict[Task, TaskResult]
+    expert: dict[Task, TaskResult]
+
+
+def evaluate(options: Evaluation) -> dict[str, Any]:
+    """Scores of a policy, of random play and of the expert, ready for JSON.
+
+    Random play and the expert are those of the shipped baselines where these have the same seeds and versions;
+    otherwise they play as well.
 
     Raises:
         SetupError: no such domain, task or policy; a missing package.
     """
-    domain = load_domain(name)
-    task = task_of(domain, task)
-    _parts.cache_clear()
-    _parts(name, task, policy)  # what is wrong is said before a process is started
-    who = tuple(dict.fromkeys((policy, RANDOM, EXPERT)))
-    jobs = [(one, first) for one in who for first in range(seed, seed + episodes, EPISODES_PER_JOB)]
-    found: dict[str, list[EpisodeOutcome]] = {one: [] for one in who}
-    with worker_pool(workers) as pool, counted("evaluate", len(jobs), quiet=quiet) as advance:
-        futures = {
-            pool.submit(_play, name, task, one, first, min(EPISODES_PER_JOB, seed + episodes - first)): one
-            for one, first in jobs
-        }
-        for future in as_completed(futures):
-            found[futures[future]] += future.result()
-            advance("")
-    rows = {one: _score(domain, outcomes) for one, outcomes in found.items()}
-    scale = Scores(rows[RANDOM]["score"], rows[EXPERT]["score"], episodes)
-    outcomes = sorted(found[policy], key=lambda outcome: outcome.seed)
-    result = {
-        "policy": policy,
-        "domain": name,
-        "task": task,
-        "metric": domain.metric,
-        "seed": seed,
-        **rows[policy],
-        "random": rows[RANDOM],
-        "expert": rows[EXPERT],
-        "share_of_expert": scale.share(rows[policy]["score"]),
-        "outcomes": [
-            {"seed": one.seed, "success": one.success, "steps": one.steps, "reward": one.reward, "failure": one.failure}
-            for one in outcomes
-        ],
-    }
-    if not quiet:
-        _print(result)
+    wanted = _wanted(options)
+    with worker_pool(options.workers) as pool:
+        found = _found(pool, wanted)
+    result = _result(options, wanted, found)
+    if not options.quiet:
+        print_table(result)
     return result
 
 
 def score(name: str, task: str, policy: str, episodes: int, seed: int) -> dict[str, Any]:
     """The score of one policy in this process, while a training goes on."""
-    domain = load_domain(name)
-    environment = domain.environment(task)
-    try:
-        actor = make_policy(domain, task, policy, environment)
-        return _score(domain, [run_episode(environment, actor, one) for one in range(seed, seed + episodes)])
-    finally:
-        environment.close()
+    seeds = range(seed, seed + episodes)
+    outcomes = play(Run(name, task, policy), tuple(seeds))
+    return result_of(load_domain(name).metric, seeds, dict(zip(seeds, outcomes))).row()
 
 
-def _score(domain: Domain, outcomes: list[EpisodeOutcome]) -> dict[str, Any]:
-    count, successes = len(outcomes), sum(outcome.success for outcome in outcomes)
-    rate = successes / count
-    score = rate if domain.metric == "success" else sum(outcome.reward for outcome in outcomes) / count
+def _wanted(options: Evaluation) -> _Wanted:
+    if options.task is not None and options.tasks is not None:
+        raise SetupError(expected="--task or --tasks", got="both", fix="leave one of them out")
+    domains = domains_of(options.domain)
+    names = options.tasks or options.task or (ALL if options.domain == ALL else None)
+    tasks = [(domain.name, task) for domain in domains for task in tasks_of(domain, names)]
+    for domain in domains:  # what is wrong is said before a process is started
+        domain.environment(domain.tasks[0]).close()
+    if options.policy not in (EXPERT, RANDOM):
+        by_spec = {load_domain(name).contract(task).digest: (name, task) for name, task in tasks}
+        for name, task in by_spec.values():
+            make_policy(load_domain(name), task, options.policy, temperature=options.temperature)
+    elif options.temperature is not None:
+        raise SetupError(expected="weights with --temperature", got=options.policy, fix="leave it out")
+    seeds = range(options.seed, options.seed + options.episodes)
+    return _Wanted(domains, tuple(tasks), options.policy, seeds, options.temperature, options.quiet)
+
+
+def _found(pool: Executor, wanted: _Wanted) -> _Found:
+    """The expert comes first: it says which starts count."""
+    experts = {} if wanted.policy == EXPERT else _known(wanted, EXPERT)
+    experts |= _played(pool, wanted, EXPERT, [task for task in wanted.tasks if task not in experts], {})
+    dropped = {task: one.dropped for task, one in experts.items()}
+    luck = {} if wanted.policy == RANDOM else _known(wanted, RANDOM)
+    luck = {task: one.only(wanted.seeds, dropped[task]) for task, one in luck.items()}
+    luck |= _played(pool, wanted, RANDOM, [task for task in wanted.tasks if task not in luck], dropped)
+    if wanted.policy in (EXPERT, RANDOM):
+        return _Found(experts if wanted.policy == EXPERT else luck, luck, experts)
+    return _Found(_played(pool, wanted, wanted.policy, list(wanted.tasks), dropped), luck, experts)
+
+
+def _known(wanted: _Wanted, who: str) -> dict[Task, TaskResult]:
+    """What the shipped baselines know of these episodes."""
+    found: dict[Task, TaskResult] = {}
+    for domain in wanted.domains:
+        baseline = load_baseline(domain.name, who)
+        if baseline is None:
+            continue
+        for name, task in wanted.tasks:
+            if name == domain.name and baseline.covers(task, wanted.seeds, _packages(domain)):
+                whole = result_of_row(domain.metric, baseline.seed, baseline.tasks[task])
+                found[name, task] = whole.only(wanted.seeds)
+    return found
+
+
+def _played(
+    pool: Executor, wanted: _Wanted, who: str, tasks: list[Task], dropped: dict[Task, tuple[int, ...]]
+) -> dict[Task, TaskResult]:
+    runs = {Run(*task, who, wanted.temperature if who == wanted.policy else None): task for task in tasks}
+    left = {run: [seed for seed in wanted.seeds if seed not in dropped.get(task, ())] for run, task in runs.items()}
+    if not runs:
+        return {}
+    found = play_all(pool, left, wanted.quiet)
     return {
-        "episodes": count,
-        "score": score,
-        "rate": rate,
-        "wilson95": list(wilson95(successes, count)),
-        "mean_steps": sum(outcome.steps for outcome in outcomes) / count,
+        task: result_of(
+            load_domain(run.domain).metric, wanted.seeds, {**dict.fromkeys(dropped.get(task, ())), **found[run]}
+        )
+        for run, task in runs.items()
     }
 
 
-@lru_cache(maxsize=4)
-def _parts(name: str, task: str, policy: str) -> tuple[Environment, Policy]:
-    domain = load_domain(name)
-    environment = domain.environment(task)
-    return environment, make_policy(domain, task, policy, environment)
+def _packages(domain: Domain) -> dict[str, str | None]:
+    found = versions(domain.packages)
+    return {name: found[name] for name in domain.packages}
 
 
-def _play(name: str, task: str, policy: str, first: int, count: int) -> list[EpisodeOutcome]:
-    environment, actor = _parts(name, task, policy)
-    return [run_episode(environment, actor, seed) for seed in range(first, first + count)]
+def _result(options: Evaluation, wanted: _Wanted, found: _Found) -> dict[str, Any]:
+    rows: dict[str, dict[str, Any]] = {domain.name: {} for domain in wanted.domains}
+    for name, task in wanted.tasks:
+        this, luck, expert = (one[name, task] for one in found)
+        scale = Scores(luck.score, expert.score, len(expert.scores))
+        rows[name][task] = {**this.row(), **scaled(this, scale)}
+    metrics = {domain.name: domain.metric for domain in wanted.domains}
+    blocks = {name: {"tasks": tasks, "metric": metrics[name], **summary(tasks)} for name, tasks in rows.items()}
+    result = {
+        "policy": options.policy,
+        "weights_sha256": None if options.policy in (EXPERT, RANDOM) else weights_sha256(options.policy),
+        "seed": options.seed,
+        "temperature": options.temperature,
+        "package_version": __version__,
+        "versions": {domain.name: _packages(domain) for domain in wanted.domains},
+        "domains": blocks,
+    }
+    if len(wanted.domains) == 1:
+        result["mean_percent_of_expert"] = next(iter(blocks.values()))["mean_percent_of_expert"]
+    if options.tasks is None and len(wanted.tasks) == 1:
+        return {**result, **_of_one_task(options, wanted, found)}
+    return result
 
 
-def _print(result: dict[str, Any]) -> None:
-
-    from rich.table import Table
-
-    title = f"{result['domain']} {result['task']}"
-    table = Table("who", result["metric"], "success", "95 % interval", "mean steps", title=title)
-    for who, row in {Path(result["policy"]).name: result, RANDOM: result[RANDOM], EXPERT: result[EXPERT]}.items():
-        interval = " to ".join(f"{bound:.1%}" for bound in row["wilson95"])
-        table.add_row(who, f"{row['score']:.3f}", f"{row['rate']:.1%}", interval, f"{row['mean_steps']:.1f}")
-    make_console().print(table)
-    share = result["share_of_expert"]
-    said = "no scale: random play scored as the expert" if share is None else f"{share:.1%} of the way"
-    print(said if share is None else f"{said} from random play to the expert")
+def _of_one_task(options: Evaluation, wanted: _Wanted, found: _Found) -> dict[str, Any]:
+    """What `--task` has always said, beside all the rest."""
+    name, task = wanted.tasks[0]
+    this, luck, expert = (one[name, task] for one in found)
+    columns = ("episodes", "score", "rate", "wilson95", "mean_steps")
+    short = lambda one: {key: value for key, value in one.row().items() if key in columns}
+    return {
+        "domain": name,
+        "task": task,
+        "metric": wanted.domains[0].metric,
+        **short(this),
+        "random": short(luck),
+        "expert": short(expert),
+        "share_of_expert": Scores(luck.score, expert.score, len(expert.scores)).share(this.score),
+        "outcomes": [
+            {"seed": one.seed, "success": one.success, "steps": one.steps, "reward": one.reward, "failure": one.failure}
+            for one in this.played
+        ],
+    }

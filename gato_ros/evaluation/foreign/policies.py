@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from gato_ros.core.errors import SetupError
 from gato_ros.core.policy import Policy, RandomPolicy
 from gato_ros.domains.domain import Domain, Environment
@@ -9,11 +11,18 @@ from gato_ros.domains.domain import Domain, Environment
 EXPERT, RANDOM = "expert", "random"
 
 
-def make_policy(domain: Domain, task: str, policy: str, environment: Environment | None = None) -> Policy:
+def make_policy(
+    domain: Domain,
+    task: str,
+    policy: str,
+    environment: Environment | None = None,
+    temperature: float | None = None,
+) -> Policy:
     """The policy of that name.
 
     Args:
         environment: that the expert looks into; nobody else needs it.
+        temperature: at which weights draw their actions; their own by default.
 
     Raises:
         SetupError: weights that are damaged or of another domain, or an expert without environment.
@@ -34,4 +43,13 @@ def make_policy(domain: Domain, task: str, policy: str, environment: Environment
     from gato_ros.models.shipped import weights_folder
 
     keep_compiled()
-    return GatoPolicy.from_directory(weights_folder(policy, besides=(EXPERT, RANDOM)), contract)
+    return GatoPolicy.from_directory(
+        weights_folder(policy, besides=(EXPERT, RANDOM)), contract, temperature=temperature
+    )
+
+
+def weights_sha256(policy: str) -> str:
+    """Of the parameters of these weights; SetupError where there are none."""
+    from gato_ros.models.shipped import PARAMETERS_FILE, weights_folder
+
+    return hashlib.sha256((weights_folder(policy) / PARAMETERS_FILE).read_bytes()).hexdigest()

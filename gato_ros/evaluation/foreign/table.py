@@ -1,0 +1,47 @@
+"""The scores of a policy in domains, as a table for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gato_ros.evaluation.console import make_console
+from gato_ros.evaluation.foreign.task_result import SUCCESS
+
+
+def print_table(result: dict[str, Any]) -> None:
+    """Print what `evaluate` found."""
+    from rich.table import Table
+
+    who, console = Path(result["policy"]).name, make_console()
+    for name, block in result["domains"].items():
+        # Where success is the metric, it would stand there twice.
+        more = () if block["metric"] == SUCCESS else (SUCCESS,)
+        columns = ("task", "episodes", block["metric"], *more, "random", "expert", "% of expert", "95 % interval")
+        table = Table(*columns, title=f"{who} in {name}")
+        for task, row in block["tasks"].items():
+            table.add_row(task, *_cells(row, bool(more)))
+        console.print(table)
+        console.print(_in_words(block))
+
+
+def _cells(row: dict[str, Any], with_success: bool) -> list[str]:
+    dropped = f" (of {row['attempted']})" if row["dropped"] else ""
+    known = row["percent_of_expert"] is not None
+    return [
+        f"{row['episodes']}{dropped}",
+        f"{row['score']:.3f}",
+        *([f"{row['rate']:.1%}"] if with_success else []),
+        f"{row['random']:.3f}",
+        f"{row['expert']:.3f}",
+        f"{row['percent_of_expert']:.1f}" if known else "no scale",
+        " to ".join(f"{bound:.1f}" for bound in row["interval95"]) if known else "",
+    ]
+
+
+def _in_words(block: dict[str, Any]) -> str:
+    count = block["tasks_with_a_scale"]
+    if not count:
+        return "no scale: the expert is no better than random play"
+    mean = f"{block['mean_percent_of_expert']:.1f} % of the way from random play to the expert"
+    return f"{mean}, the mean of {count} tasks; {block['tasks_above_50']} above 50 %" if count > 1 else mean
