@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv hooks sim test test-jazzy lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance docs clean
+.PHONY: help venv hooks sim test test-domains test-jazzy lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights guard-fuzz guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance docs clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -165,6 +165,15 @@ lint: venv  ## style, layout, layering and types
 
 test: lint  ## lint, then all tests
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+DOMAINS := $(VENV)/.gato_ros-domains-installed
+$(DOMAINS): $(STAMP) requirements/domains.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r requirements/domains.txt -c requirements/constraints.txt
+	@touch $@
+
+test-domains: $(DOMAINS)  ## the domains that are no robot's, with the packages that they need (about 130 MB)
+	@$(VENV)/bin/python -m pytest -p no:xdist tests/domains tests/data/test_demonstrations.py $(ARGS)
 
 # The other set: numpy 1.26, JAX 0.6 and ROS 2 Jazzy, in an environment of its own. JAZZY_TESTS="tests/ros" for a part.
 JAZZY := .venv-jazzy

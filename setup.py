@@ -53,6 +53,7 @@ setup(
     package_data={
         "gato_ros": ["py.typed"],
         "gato_ros.cli.episode_verbs": ["*.jinja"],
+        "gato_ros.domains.baselines": ["*.json"],
         "gato_ros.embodiments": ["*.yaml", "*.urdf"],
         "gato_ros.evaluation.reports": ["*.jinja"],
         "gato_ros.evaluation.loop": ["*.jinja"],
@@ -90,11 +91,13 @@ setup(
         "opencv-python-headless",
     ],
     # Apart: it has wheels up to Python 3.11 only, and only the simulator needs it.
+    # `domains` are worlds that need no robot, and the shards that their demonstrations lie in; `babyai` is one of them.
     # `text` holds the published vocabulary; other SentencePiece models serve as well.
     # The next three are what `episodes export` writes each format with; view_node shows itself in the last.
     extras_require={
         "sim": ["pybullet"],
-        "babyai": ["minigrid"],
+        "babyai": ["minigrid", "array-record"],
+        "domains": ["minigrid", "metaworld", "array-record"],
         "text": ["mistral-common"],
         "hdf5": ["h5py"],
         "lerobot": ["pyarrow"],

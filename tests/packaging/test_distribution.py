@@ -209,7 +209,7 @@ def _pins(name: str) -> dict[str, str]:
 
 def test_every_requirement_is_pinned_and_agrees_with_the_constraints():
     constraints = _pins("constraints.txt")
-    for name in ("runtime.txt", "ros.txt", "dev.txt", "text.txt", "export.txt"):
+    for name in ("runtime.txt", "ros.txt", "dev.txt", "text.txt", "export.txt", "domains.txt"):
         for package, version in _pins(name).items():
             assert constraints.get(package) == version, f"{package} in {name}"
 
