@@ -242,5 +242,7 @@ def test_what_setup_asks_for_is_what_is_pinned(source):
         for line in requires.read_text().splitlines()
         if line and not line.startswith("[")
     }
-    pinned = set().union(*(_pins(name) for name in ("runtime.txt", "text.txt", "export.txt", "rerun.txt", "dev.txt")))
+    pinned = set().union(
+        *(_pins(name) for name in ("runtime.txt", "text.txt", "export.txt", "rerun.txt", "dev.txt", "domains.txt"))
+    )
     assert required - {"setuptools"} - pinned == set()

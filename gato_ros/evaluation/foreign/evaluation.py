@@ -10,7 +10,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.domains.baselines.baseline import load_baseline
 from gato_ros.domains.domain import Domain, Scores
 from gato_ros.domains.registry import ALL, domains_of, load_domain, tasks_of
-from gato_ros.evaluation.foreign.plays import Run, play, play_all
+from gato_ros.evaluation.foreign.plays import Run, outcome, play_all
 from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, make_policy, weights_sha256
 from gato_ros.evaluation.foreign.table import print_table
 from gato_ros.evaluation.foreign.task_result import TaskResult, result_of, result_of_row, scaled, summary
@@ -65,9 +65,13 @@ def evaluate(options: Evaluation) -> dict[str, Any]:
 
 def score(name: str, task: str, policy: str, episodes: int, seed: int) -> dict[str, Any]:
     """The score of one policy in this process, while a training goes on."""
-    seeds = range(seed, seed + episodes)
-    outcomes = play(Run(name, task, policy), tuple(seeds))
-    return result_of(load_domain(name).metric, seeds, dict(zip(seeds, outcomes))).row()
+    domain, seeds = load_domain(name), range(seed, seed + episodes)
+    environment = domain.environment(task)
+    try:
+        actor = make_policy(domain, task, policy, environment)
+        return result_of(domain.metric, seeds, {one: outcome(environment, actor, one) for one in seeds}).row()
+    finally:
+        environment.close()
 
 
 def _wanted(options: Evaluation) -> _Wanted:

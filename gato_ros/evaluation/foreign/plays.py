@@ -61,10 +61,11 @@ def play(run: Run, seeds: tuple[int, ...]) -> list[EpisodeOutcome | None]:
         policy = _weights(run.domain, domain.contract(run.task).digest, run.task, run.policy, run.temperature)
     actions = domain.contract(run.task).spec.actions
     # Random play draws anew in every episode, by its seed alone.
-    return [_outcome(environment, policy or RandomPolicy(actions, seed), seed) for seed in seeds]
+    return [outcome(environment, policy or RandomPolicy(actions, seed), seed) for seed in seeds]
 
 
-def _outcome(environment: Environment, policy: Policy, seed: int) -> EpisodeOutcome | None:
+def outcome(environment: Environment, policy: Policy, seed: int) -> EpisodeOutcome | None:
+    """The episode of that seed; None where the expert has no plan."""
     if hasattr(policy, "ticks"):
         # What is drawn depends on the ticks so far: they are made a matter of the seed, not of what was played before.
         policy.ticks = seed % 2**20 * _DRAWS
