@@ -120,7 +120,7 @@ def _recording(head: Head, episode: Episode, record: Record) -> Recording:
     }
     frames = Frames(
         head.image_keys,
-        head.spec.observations[head.image_keys[0]].shape if head.image_keys else (0, 0, 3),
+        next((one.shape for one in head.images.values()), (0, 0, 3)),
         Blocks.laid((record.images,), [record.image_lengths]) if head.image_keys else _no_images(episode.length),
         vectors,
         record.labels,

@@ -9,13 +9,14 @@ import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import zstandard
 
 from gato_ros.core.errors import SetupError
-from gato_ros.core.spec import StepSpec, step_spec_from_dict, step_spec_to_dict
+from gato_ros.core.spec import ImageSpec, StepSpec, step_spec_from_dict, step_spec_to_dict
 from gato_ros.data.demonstrations.demonstration import Demonstration
 from gato_ros.data.demonstrations.record import Record, record_bytes, record_of
 from gato_ros.data.disk_error import disk_error
@@ -55,9 +56,14 @@ class Head:
     episodes: tuple[Episode, ...] = ()
 
     @property
-    def image_keys(self) -> tuple[str, ...]:
+    def images(self) -> dict[str, ImageSpec]:
         """Observations that are images, in the order in which a record holds them."""
-        return tuple(key for key, one in self.spec.observations.items() if one.kind == "image")
+        return {key: one for key, one in self.spec.observations.items() if isinstance(one, ImageSpec)}
+
+    @property
+    def image_keys(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(self.images)
 
 
 def write_shard(path: Path, head: Head, demonstrations: Sequence[Demonstration]) -> None:
@@ -158,11 +164,10 @@ class _Whole:
 
 def _library() -> Any:
     try:
-        from array_record.python import array_record_module
+        return import_module("array_record.python.array_record_module")
     except ModuleNotFoundError as error:
         raise SetupError(
             expected="the package array_record, for demonstrations of a domain",
             got=f"no module {error.name}",
             fix="run `pip install gato_ros[domains]`",
         ) from None
-    return array_record_module
