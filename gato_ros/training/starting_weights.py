@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from gato_ros.core.contract import Contract
 from gato_ros.core.errors import SetupError
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.parameters import Parameters
+from gato_ros.models.layout import TokenLayout
+from gato_ros.models.parameters import Parameters, init
 from gato_ros.models.weights import load_weights
 
 MAY_DIFFER = {
@@ -46,6 +49,25 @@ def starting_weights(folder: Path, model: GatoConfig, contract: Contract) -> Par
             fix="choose the --preset and --observe of those weights",
         )
     return weights.params
+
+
+def grown_weights(
+    folder: Path, contracts: Sequence[Contract], model: GatoConfig, layout: TokenLayout, seed: int
+) -> Parameters:
+    """The weights in `folder`, made for one of `contracts`, as a generalist that starts with what they do (`grown`).
+
+    Raises:
+        SetupError: they are made for none of them, or cannot grow into this model.
+    """
+    refusals = []
+    for contract in contracts:
+        try:
+            weights = load_weights(folder, contract)
+        except SetupError as error:
+            refusals.append(error)
+            continue
+        return grown(init(jax.random.key(seed), model, layout), weights.params, weights.config, model)
+    raise refusals[0]
 
 
 def grown(fresh: Parameters, initial: Parameters, found: GatoConfig, model: GatoConfig) -> Parameters:
