@@ -21,6 +21,8 @@ from gato_ros.nodes.runtime.qos import REPORT
 
 LIMIT_S = 60.0
 ANSWER_S = 2.0
+ALREADY = " running episode"
+"""What a recorder says it expected (none, or one) that is called a second time."""
 
 
 class RecorderProcess:
@@ -48,8 +50,11 @@ class RecorderProcess:
         self._executor.add_node(self._node)
         self._clients: dict[str, object] = {}
         self._status: dict[str, str] = {}
-        self._node.create_subscription(DiagnosticStatus, "recorder_node/status", self._on_status, REPORT)
+        self._reports = self._subscribe()
         self.process: subprocess.Popen | None = None
+
+    def _subscribe(self):
+        return self._node.create_subscription(DiagnosticStatus, "recorder_node/status", self._on_status, REPORT)
 
     def _on_status(self, message: DiagnosticStatus) -> None:
         self._status = values_of(message)
@@ -64,7 +69,9 @@ class RecorderProcess:
 
     def start(self) -> None:
         """Start a process and wait for its services."""
-        self._status = {}
+        # A new subscription has no statuses in its queue of the process that was killed: they say that it was ready.
+        self._node.destroy_subscription(self._reports)
+        self._status, self._reports = {}, self._subscribe()
         self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
         # Its word, too: one that was killed passes for ready until its lease ends.
         self._wait(
@@ -97,7 +104,7 @@ class RecorderProcess:
             if time.monotonic() > end_s:
                 raise LoopFailed(f"waited {LIMIT_S:g} s for the answer to {verb}")
         # The second of two that both arrived is refused, and what it requested is done.
-        if not future.result().success and tries == 1:
+        if not future.result().success and (tries == 1 or ALREADY not in future.result().message):
             raise LoopFailed(f"recorder_node refused to {verb}: {future.result().message}")
 
     def finished(self, count: int) -> Path:
