@@ -28,7 +28,7 @@ SMALL = GatoConfig(
     text_rows=CONTINUOUS_START,
     vocabulary=PUBLISHED,
 )
-"""One step of context: 21 numbers, 5 tokens of the task, 4 of the action."""
+"""One step of context: 16 numbers, 5 tokens of the task, 4 of the action."""
 
 
 class MetaWorld:
