@@ -78,12 +78,14 @@ def collect(wanted: Collection) -> dict[str, Any]:
         SetupError: what cannot be collected, before anything is made.
     """
     if wanted.domain != STACKING:
+        from gato_ros.evaluation.foreign.collection import Demonstrations
         from gato_ros.evaluation.foreign.collection import collect as collect_foreign
         from gato_ros.evaluation.foreign.options import only
 
         only(wanted, FOREIGN_OPTIONS)
         check_bounds(wanted)
-        return collect_foreign(wanted)
+        options = {name: getattr(wanted, name) for name in FOREIGN_OPTIONS}
+        return collect_foreign(Demonstrations(domain=wanted.domain, **options))
     from gato_ros.evaluation.policy_source import choose_compilation_cache
 
     choose_compilation_cache(wanted.compilation_cache)

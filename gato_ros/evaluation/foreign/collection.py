@@ -6,7 +6,6 @@ from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data.demonstrations.demonstration import Demonstration
@@ -21,12 +20,26 @@ from gato_ros.evaluation.provenance import versions
 from gato_ros.evaluation.worker_pool import worker_pool
 from gato_ros.version import __version__
 
-if TYPE_CHECKING:
-    from gato_ros.evaluation.collection import Collection
-
 EPISODES_PER_SHARD = 500
 """A shard is 128 KiB at least, and an interrupted one is made again."""
 FIRST_EVALUATION_SEED = 900_000
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """What is wanted; the fields are those of `evaluation.collection.Collection`."""
+
+    out: Path
+    domain: str
+    task: str | None
+    episodes: int
+    """Of each task."""
+    seed: int
+    workers: int
+    noise: float
+    policy: str | None
+    expert_share: float
+    keep_failures: bool
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ class Job:
         return f"{self.domain}-{self.task}-{driver}{noise}{failures}-{self.first:06d}-{self.count:03d}{SUFFIX}"
 
 
-def collect(wanted: Collection) -> dict:
+def collect(wanted: Demonstrations) -> dict:
     """Play `episodes` of each task from `seed` on; counts of episodes and steps.
 
     Episodes without success are left out unless failures are wanted, too.
@@ -79,7 +92,7 @@ def collect(wanted: Collection) -> dict:
     return {**counts, "skipped": skipped, "out": str(wanted.out)}
 
 
-def _jobs(wanted: Collection) -> list[Job]:
+def _jobs(wanted: Demonstrations) -> list[Job]:
     """The shards that make up what is wanted, checked: what is missing is said before a process is started."""
     domain = load_domain(wanted.domain)
     tasks = tasks_of(domain, wanted.task)
