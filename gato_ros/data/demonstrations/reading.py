@@ -75,25 +75,19 @@ def read_demonstrations(
 
 
 def write_index(folder: Path) -> Path:
-    """Write one line of JSON for each episode of the folder, from the shards, whole or not at all; where it is."""
+    """Write one line of JSON for each shard of the folder, with its episodes, whole or not at all; where it is."""
     lines = [
-        json.dumps(
-            {
-                "shard": path.name,
-                "place": place,
-                "domain": head.domain,
-                "task": head.task,
-                "seed": one.seed,
-                "length": one.length,
-                "return": one.reward,
-                "success": one.success,
-                "driver": head.driver,
-            }
-        )
+        {
+            "shard": path.name,
+            "domain": head.domain,
+            "task": head.task,
+            "driver": head.driver,
+            "columns": ["seed", "length", "return", "success"],
+            "episodes": [[one.seed, one.length, one.reward, one.success] for one in head.episodes],
+        }
         for path, head in shard_heads([folder]).items()
-        for place, one in enumerate(head.episodes, start=1)
     ]
-    write_text(Path(folder) / INDEX_FILE, "".join(f"{line}\n" for line in lines))
+    write_text(Path(folder) / INDEX_FILE, "".join(f"{json.dumps(line)}\n" for line in lines))
     return Path(folder) / INDEX_FILE
 
 

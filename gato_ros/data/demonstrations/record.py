@@ -1,8 +1,8 @@
 """A demonstration as the bytes of one record, and back.
 
-A record is `<size of the columns> <zstd of the columns> <a zstd block of each step's images>`. The columns begin with
-their names, types and shapes as JSON. A column has the smallest type that holds all its numbers, and one row where all
-rows are equal, as a mission's text has.
+A record is `<size of the columns> <columns> <a zstd block of each step's images>`. The columns begin with their names,
+types and shapes as JSON. A column has the smallest type that holds all its numbers, and one row where all rows are
+equal, as a mission's text has. A shard compresses the columns of many episodes together: one alone is too short.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import zstandard
 
 from gato_ros.data.demonstrations.demonstration import Demonstration
 from gato_ros.data.frames import check_one_size, compressed
@@ -57,19 +56,17 @@ def record_bytes(episode: Demonstration, image_keys: tuple[str, ...]) -> bytes:
     stored[_LENGTHS] = np.array([len(block) for block in blocks], np.uint32)
     head = json.dumps([[name, one.dtype.str, list(one.shape)] for name, one in stored.items()], separators=(",", ":"))
     body = b"".join([_SIZE.pack(len(head)), head.encode(), *(one.tobytes() for one in stored.values())])
-    packed = zstandard.ZstdCompressor(level=9, write_checksum=True).compress(body)
-    return b"".join([_SIZE.pack(len(packed)), packed, *blocks])
+    return b"".join([_SIZE.pack(len(body)), body, *blocks])
 
 
 def record_of(content: bytes) -> Record:
     """Inverse of `record_bytes`.
 
     Raises:
-        ValueError, KeyError, TypeError, struct.error, zstandard.ZstdError: the bytes are no record.
+        ValueError, KeyError, TypeError, struct.error: the bytes are no record.
     """
     (size,) = _SIZE.unpack_from(content)
-    body = zstandard.ZstdDecompressor().decompress(content[_SIZE.size : _SIZE.size + size])
-    arrays = dict(_arrays(body))
+    arrays = dict(_arrays(content[_SIZE.size : _SIZE.size + size]))
     lengths, images = arrays.pop(_LENGTHS).astype(np.int64), content[_SIZE.size + size :]
     if lengths.sum() != len(images):
         raise ValueError(f"{len(images)} bytes of images, not {lengths.sum()}")

@@ -13,8 +13,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import zstandard
-
 from gato_ros.core.errors import SetupError
 from gato_ros.core.spec import ImageSpec, StepSpec, step_spec_from_dict, step_spec_to_dict
 from gato_ros.data.demonstrations.demonstration import Demonstration
@@ -23,8 +21,8 @@ from gato_ros.data.disk_error import disk_error
 
 SUFFIX = ".array_record"
 FORMAT = 1
-_OPTIONS = "group_size:16,uncompressed,max_parallelism:1"
-"""Records are compressed one by one: a reader of one takes a group of 16."""
+_OPTIONS = "group_size:64,zstd:9,max_parallelism:1"
+"""64 records are compressed together, a third of what they take one by one: a BabyAI episode is 400 bytes."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def write_shard(path: Path, head: Head, demonstrations: Sequence[Demonstration])
     try:
         writer = writer_class(str(partial), _OPTIONS)
         try:
-            writer.write(zstandard.compress(json.dumps(first, allow_nan=False).encode()))
+            writer.write(json.dumps(first, allow_nan=False).encode())
             for one in demonstrations:
                 writer.write(record_bytes(one, head.image_keys))
         finally:
@@ -122,7 +120,7 @@ def _plain(head: Head) -> dict[str, Any]:
 
 
 def _checked_head(reader: Any) -> Head:
-    values = json.loads(zstandard.decompress(reader.read([0])[0]))
+    values = json.loads(reader.read([0])[0])
     if values["format"] != FORMAT:
         raise ValueError(f"format {values['format']}, and this version reads {FORMAT}")
     episodes = tuple(Episode(seed, length, reward, success) for seed, length, reward, success in values["episodes"])

@@ -205,7 +205,7 @@ def test_it_is_collected_trained_and_evaluated_by_the_same_verbs(tmp_path, capsy
     episodes = read_demonstrations([data])
     frames = episodes[0].frames
     assert len(files) == 2 and frames.actions.shape[1] == 1 and frames.privileged[TARGET].shape[1] == TILES**2
-    assert len((data / "index.jsonl").read_text().splitlines()) == len(episodes) == 6
+    assert len((data / "index.jsonl").read_text().splitlines()) == len(files) and len(episodes) == 6
     assert read_head(files[0]).about["versions"]["minigrid"]
     train = ("train", "--domain", "babyai", "--data", data, "--out", run, "--training.steps", 4, "--training.batch", 4)
     assert verb(*train, "--json", tmp_path / "train.json") in (0, None)
