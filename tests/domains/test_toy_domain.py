@@ -1,8 +1,6 @@
 """Collection and evaluation in a domain that needs no package; the pool plays in this process."""
 
-import contextlib
 import json
-from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +16,6 @@ from gato_ros.domains.baselines.baseline import Baseline
 from gato_ros.domains.domain import Scores
 from gato_ros.evaluation.collection import Collection, collect
 from gato_ros.evaluation.evaluate import evaluate_policy
-from gato_ros.evaluation.foreign import collection as foreign_collection
 from gato_ros.evaluation.foreign import evaluation as foreign_evaluation
 from gato_ros.evaluation.foreign.task_result import TaskResult, result_of_row, scaled, summary
 from gato_ros.evaluation.settings import Evaluation
@@ -29,24 +26,9 @@ RESULT = TaskResult(
 )
 
 
-class Here:
-    """A pool of no processes."""
-
-    def submit(self, work, *arguments):
-        done = Future()
-        done.set_result(work(*arguments))
-        return done
-
-
 @pytest.fixture(autouse=True)
-def toy(monkeypatch):
-    @contextlib.contextmanager
-    def pool(workers):
-        yield Here()
-
+def toy(monkeypatch, played_here):
     monkeypatch.setitem(registry._FOREIGN, "toy", "tests.domains.toy_domain")
-    for module in (foreign_collection, foreign_evaluation):
-        monkeypatch.setattr(module, "worker_pool", pool)
 
 
 def gathered(out, **options):

@@ -187,7 +187,7 @@ def test_names_that_are_none_are_refused():
         task_of(DOMAIN, "go_to_lokal")
 
 
-def test_it_is_collected_trained_and_evaluated_by_the_same_verbs(tmp_path, capsys):
+def test_it_is_collected_trained_and_evaluated_by_the_same_verbs(tmp_path, capsys, request):
     from gato_ros.cli import main
 
     def verb(*arguments):
@@ -199,6 +199,7 @@ def test_it_is_collected_trained_and_evaluated_by_the_same_verbs(tmp_path, capsy
     for seed in (0, 100):
         collect = ("collect", "--domain", "babyai", "--out", data, "--episodes", 3, "--seed", seed, "--workers", 1)
         assert verb(*collect) in (0, None)
+        request.getfixturevalue("played_here")  # the first one in a process of its own, as users have it
     assert verb(*collect, "--json", tmp_path / "again.json") in (0, None)
     assert json.loads((tmp_path / "again.json").read_text())["skipped"] == 3
     files = sorted(data.glob(f"*{SUFFIX}"))
@@ -219,6 +220,11 @@ def test_it_is_collected_trained_and_evaluated_by_the_same_verbs(tmp_path, capsy
         result["share_of_expert"],
         (result["score"] - result["random"]["score"]) / (result["expert"]["score"] - result["random"]["score"]),
     )
+    tasks = ("--tasks", "go_to_local,go_to_obj", "--temperature", 0, "--json", tmp_path / "tasks.json")
+    assert verb(*evaluate, "--policy", run / "last", *tasks) in (0, None)
+    rows = json.loads((tmp_path / "tasks.json").read_text())
+    assert rows["domains"]["babyai"]["tasks"].keys() == {"go_to_local", "go_to_obj"} and rows["temperature"] == 0
+    assert len(rows["weights_sha256"]) == 64 and "mean_percent_of_expert" in rows
     capsys.readouterr()
     assert verb("evaluate", "--policy", run / "last", "--episodes", 1) == 2
     assert "babyai_go_to_local" in capsys.readouterr().err
