@@ -12,6 +12,7 @@ from gato_ros.core.policy import Policy, RandomPolicy
 from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, SpecMapping
 from gato_ros.data.demonstrations.demonstration import Demonstration, demonstration
 from gato_ros.domains.domain import Environment, NoPlan
+from gato_ros.evaluation.foreign.policies import seed_draws
 
 SEGMENT_STEPS = 10
 """For so long one of two drivers stays in command."""
@@ -64,6 +65,7 @@ class Drive:
         rng, rescued = np.random.default_rng([seed, 1]), False
         self.expert.reset()
         if self.driver is not None:
+            seed_draws(self.driver, seed)
             self.driver.reset()
         steps: list[tuple[Observation, Action, Action]] = []
         ended, planned, total = False, True, 0.0

@@ -10,13 +10,11 @@ from functools import lru_cache
 from gato_ros.core.policy import Policy, RandomPolicy
 from gato_ros.domains.domain import Environment, NoPlan
 from gato_ros.domains.registry import load_domain
-from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, make_policy
+from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, make_policy, seed_draws
 from gato_ros.evaluation.outcomes import EpisodeOutcome, run_episode
 from gato_ros.evaluation.progress import counted
 
 EPISODES_PER_JOB = 10
-_DRAWS = 4096
-"""Of an episode at most, where actions are drawn: so far apart are the draws of two seeds."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,7 @@ def play(run: Run, seeds: tuple[int, ...]) -> list[EpisodeOutcome | None]:
 
 def outcome(environment: Environment, policy: Policy, seed: int) -> EpisodeOutcome | None:
     """The episode of that seed; None where the expert has no plan."""
-    if hasattr(policy, "ticks"):
-        # What is drawn depends on the ticks so far: they are made a matter of the seed, not of what was played before.
-        policy.ticks = seed % 2**20 * _DRAWS
+    seed_draws(policy, seed)
     try:
         return run_episode(environment, policy, seed)
     except NoPlan:

@@ -9,6 +9,8 @@ from gato_ros.core.policy import Policy, RandomPolicy
 from gato_ros.domains.domain import Domain, Environment
 
 EXPERT, RANDOM = "expert", "random"
+_DRAWS = 4096
+"""Of an episode at most, where actions are drawn: so far apart are the draws of two seeds."""
 
 
 def make_policy(
@@ -46,6 +48,12 @@ def make_policy(
     return GatoPolicy.from_directory(
         weights_folder(policy, besides=(EXPERT, RANDOM)), contract, temperature=temperature
     )
+
+
+def seed_draws(policy: Policy, seed: int) -> None:
+    """Make what weights draw in the next episode a matter of its seed, not of what was played before."""
+    if hasattr(policy, "ticks"):
+        policy.ticks = seed % 2**20 * _DRAWS
 
 
 def weights_sha256(policy: str) -> str:
