@@ -6,7 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gato_ros.core.action import Action
+from gato_ros.core.decision import Decision
 from gato_ros.core.errors import SetupError
+from gato_ros.core.policy import PolicyInfo
 from gato_ros.core.statistics import mean95
 from gato_ros.data.demonstrations.reading import read_demonstrations, shard_paths
 from gato_ros.data.demonstrations.shard import read_head
@@ -17,9 +20,10 @@ from gato_ros.domains.domain import Scores
 from gato_ros.evaluation.collection import Collection, collect
 from gato_ros.evaluation.evaluate import evaluate_policy
 from gato_ros.evaluation.foreign import evaluation as foreign_evaluation
+from gato_ros.evaluation.foreign.plays import outcome
 from gato_ros.evaluation.foreign.task_result import TaskResult, result_of_row, scaled, summary
 from gato_ros.evaluation.settings import Evaluation
-from tests.domains.toy_domain import EYE, LINE, SPEC, WITHOUT_PLAN
+from tests.domains.toy_domain import EYE, LINE, PUSH, SPEC, WITHOUT_PLAN
 
 RESULT = TaskResult(
     "success", 10, 6, (12,), (1.0, 0.0, 1.0, 1.0, 0.0), (True, False, True, True, False), (3, 9, 4, 2, 9)
@@ -136,6 +140,26 @@ def test_random_play_depends_on_the_seed_alone():
     all_at_once, later = evaluated(task="near"), evaluated(task="near", seed=900_005)
     rewards = {row["seed"]: row["steps"] for row in all_at_once["outcomes"]}
     assert all(rewards.get(row["seed"], row["steps"]) == row["steps"] for row in later["outcomes"])
+
+
+class Drawing:
+    """Draws as weights at a temperature do: by the ticks so far."""
+
+    observation_keys, info, ticks = (), PolicyInfo(), 0
+
+    def reset(self, prompt=None):
+        pass
+
+    def act(self, observation):
+        self.ticks += 1
+        return Decision(Action({PUSH: np.random.default_rng(self.ticks).uniform(-1, 1, 1)}))
+
+
+def test_what_weights_draw_depends_on_the_seed_alone():
+    world, policy = registry.load_domain("toy").environment("far"), Drawing()
+    first = [outcome(world, policy, seed) for seed in (1, 2, 3)]
+    assert first[::-1] == [outcome(world, policy, seed) for seed in (3, 2, 1)]
+    assert len({(one.steps, one.success) for one in [*first, *(outcome(world, policy, s) for s in range(9))]}) > 1
 
 
 def test_what_cannot_be_evaluated_is_refused():
