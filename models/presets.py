@@ -1,4 +1,4 @@
-"""The named sizes: the paper's three, small ones for a CPU, two controls that see poses, and two for tests."""
+"""The named sizes: the paper's three, small ones for a CPU, and two for tests."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ IMAGE_KEYS = ("basket_front_left/pixels", "basket_front_right/pixels")
 _PAPER_KEYS = (*IMAGE_KEYS, "gripper/opening", "sawyer/joints/angle", "sawyer/pinch/pose", "sawyer/tcp/pose")
 """128 patches, 22 numbers, a separator and 5 actions: the 156 tokens per step of the paper's Table 1."""
 
-_PROPRIOCEPTION = ("gripper/grasp", "gripper/opening", "sawyer/pinch/pose")
-_CUBE_POSES = tuple(f"privileged/{colour}/cube_pose" for colour in ("blue", "green", "red"))
-"""Channels of `embodiments.privileged`: poses as tokens in place of the images."""
+PROPRIOCEPTION = ("gripper/grasp", "gripper/opening", "sawyer/pinch/pose")
 
 
 def _paper(layers: int, width: int, heads: int, head_size: int, feed_forward: int) -> GatoConfig:
@@ -38,7 +36,7 @@ _SMALL = GatoConfig(
     heads=4,
     head_size=32,
     feed_forward=512,
-    observation_keys=(*IMAGE_KEYS, *_PROPRIOCEPTION),
+    observation_keys=(*IMAGE_KEYS, *PROPRIOCEPTION),
     step_attention="full",
     attention_positions="none",
     action_positions="distinct",
@@ -82,13 +80,11 @@ PRESETS: dict[str, GatoConfig] = {
         action_decoding="autoregressive",
         step_attention="causal",
         attention_positions="relative",
-        observation_keys=(*IMAGE_KEYS, *_PROPRIOCEPTION, "task/text"),
+        observation_keys=(*IMAGE_KEYS, *PROPRIOCEPTION, "task/text"),
         text_rows=CONTINUOUS_START,
         vocabulary=PUBLISHED,
         generalist=True,
     ),
-    "sawyer_state": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES)),
-    "sawyer_plan": replace(_SMALL, observation_keys=(*_PROPRIOCEPTION, *_CUBE_POSES, "privileged/plan")),
     "debug": GatoConfig(
         layers=2,
         width=32,

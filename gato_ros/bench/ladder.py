@@ -16,13 +16,13 @@ def ladder() -> dict[str, GatoConfig]:
     """The rungs by name, smallest first. They have no text rows: those cost memory and no time."""
     from dataclasses import replace
 
+    from gato_ros.domains.robot_presets import ROBOT_PRESETS
     from gato_ros.models.analysis.flops import core_parameters
-    from gato_ros.models.presets import PRESETS
 
     rungs = {}
     for layers, width in RUNGS:
         config = replace(
-            PRESETS["gato_79m"],
+            ROBOT_PRESETS["gato_79m"],
             layers=layers,
             width=width,
             heads=width // HEAD_SIZE,

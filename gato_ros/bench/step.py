@@ -52,20 +52,19 @@ class Options:
 def run(options: Options) -> dict:
     """Measure; returns milliseconds per control step of every side, and ratios, for each preset."""
     from gato_ros.bench.ladder import ladder, largest_at
-    from gato_ros.domains.robot_presets import preset_for
+    from gato_ros.domains.robot_presets import ROBOT_PRESETS, preset_for
     from gato_ros.embodiments import load_embodiment
     from gato_ros.models.analysis.roofline import device_name, measured_rates
-    from gato_ros.models.presets import PRESETS
 
     rungs = ladder()
-    known = {**PRESETS, **rungs}
+    known = {**ROBOT_PRESETS, **rungs}
     _check(options, known)
-    groups = {"all": list(PRESETS), "ladder": list(rungs)}
+    groups = {"all": list(ROBOT_PRESETS), "ladder": list(rungs)}
     embodiment, presets, refused = load_embodiment(options.embodiment), {}, {}
     machine = {"device": device_name(), **measured_rates()}
     for name in groups.get(options.preset, [options.preset]):
         try:
-            config = preset_for(name, embodiment) if name in PRESETS else known[name]
+            config = preset_for(name, embodiment) if name in ROBOT_PRESETS else known[name]
             presets[name] = measure(config, embodiment, options, machine)
         except SetupError as error:
             if options.preset not in groups:

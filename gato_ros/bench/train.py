@@ -46,13 +46,13 @@ def run(options: Options) -> dict:
     """Measure each preset in each precision."""
     from rich.progress import track
 
+    from gato_ros.domains.robot_presets import ROBOT_PRESETS
     from gato_ros.embodiments import load_embodiment
     from gato_ros.models.analysis.roofline import device_name, measured_rates
-    from gato_ros.models.presets import PRESETS
 
     for name in options.preset:
-        if name not in PRESETS:
-            raise unknown_name("a preset", name, PRESETS)
+        if name not in ROBOT_PRESETS:
+            raise unknown_name("a preset", name, ROBOT_PRESETS)
     check_bounds(options)
     embodiment = load_embodiment(options.embodiment)
     machine = {"device": device_name(), **measured_rates()}

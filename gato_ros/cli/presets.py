@@ -19,17 +19,16 @@ class Options:
 def run(options: Options) -> dict:
     """Count the parameters of every preset by shape."""
     from gato_ros.core.errors import SetupError
-    from gato_ros.domains.robot_presets import preset_for
+    from gato_ros.domains.robot_presets import ROBOT_PRESETS, preset_for
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.gato import count_parameters, parameter_shapes
     from gato_ros.models.layout import token_layout
-    from gato_ros.models.presets import PRESETS
     from gato_ros.models.serving.compilation import require_device
 
     embodiment, presets, unfit = load_embodiment(options.embodiment), {}, {}
     require_device()
-    for name in PRESETS:
+    for name in ROBOT_PRESETS:
         try:
             config = preset_for(name, embodiment)
             layout = token_layout(contract_for(embodiment, config.observation_keys).spec, config)

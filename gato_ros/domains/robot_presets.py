@@ -7,8 +7,18 @@ from dataclasses import replace
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments import Embodiment
 from gato_ros.models.config import GatoConfig
-from gato_ros.models.presets import IMAGE_KEYS, PRESETS
+from gato_ros.models.presets import IMAGE_KEYS, PRESETS, PROPRIOCEPTION
 
+_CUBE_POSES = tuple(f"privileged/{colour}/cube_pose" for colour in ("blue", "green", "red"))
+"""Channels of `embodiments.privileged`: poses as tokens in place of the images."""
+ROBOT_PRESETS: dict[str, GatoConfig] = {
+    **PRESETS,
+    **{
+        name: replace(PRESETS["sawyer_small"], observation_keys=(*PROPRIOCEPTION, *_CUBE_POSES, *more))
+        for name, more in {"sawyer_state": (), "sawyer_plan": ("privileged/plan",)}.items()
+    },
+}
+"""The named sizes, and two controls that see poses: they tell whether a policy misses because it does not see."""
 _SOURCES = {
     "gripper/grasp": "gripper_grasp",
     "sawyer/joints/angle": "joint_position",
@@ -27,9 +37,9 @@ def preset_for(name: str, robot: Embodiment) -> GatoConfig:
     Raises:
         SetupError: no such preset, or no camera for one that looks, or a source that the robot lacks.
     """
-    if name not in PRESETS:
-        raise unknown_name("a preset", name, PRESETS)
-    config = PRESETS[name]
+    if name not in ROBOT_PRESETS:
+        raise unknown_name("a preset", name, ROBOT_PRESETS)
+    config = ROBOT_PRESETS[name]
     images = [key for key in config.observation_keys if key in IMAGE_KEYS]
     wanted = [key for key in config.observation_keys if key not in images]
     if not robot.observes_grasp:

@@ -25,7 +25,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.records import checksummed_json
 from gato_ros.models.config import GatoConfig
 from gato_ros.training.config import TrainingConfig
-from gato_ros.training.mixture_config import MixtureConfig
+from gato_ros.training.mixture.config import MixtureConfig
 from gato_ros.training.optimiser import TrainingState
 from gato_ros.training.sequence_config import SequenceConfig
 

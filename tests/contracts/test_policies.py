@@ -7,12 +7,12 @@ import pytest
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.policy import HoldPolicy, Policy, ReplayPolicy
+from gato_ros.domains.robot_presets import ROBOT_PRESETS
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.privileged import contract_for
 from gato_ros.evaluation.privileged_policy import PrivilegedPolicy
 from gato_ros.models.gato import init
 from gato_ros.models.layout import token_layout
-from gato_ros.models.presets import PRESETS
 from gato_ros.models.serving.policy import GatoPolicy
 from gato_ros.sim.env import RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
@@ -42,12 +42,12 @@ def observations(embodiment):
 
 
 def gato(preset, embodiment):
-    config = PRESETS[preset]
+    config = ROBOT_PRESETS[preset]
     return GatoPolicy(init(jax.random.key(0), config, token_layout(embodiment.spec, config)), config, embodiment)
 
 
 def fed_with_ground_truth(preset, embodiment):
-    extended = contract_for(embodiment, PRESETS[preset].observation_keys)
+    extended = contract_for(embodiment, ROBOT_PRESETS[preset].observation_keys)
     return PrivilegedPolicy(gato(preset, extended), StackingExpert(embodiment))
 
 

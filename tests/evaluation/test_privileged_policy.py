@@ -6,13 +6,13 @@ import pytest
 
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
+from gato_ros.domains.robot_presets import ROBOT_PRESETS
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.privileged import contract_for, privileged_values
 from gato_ros.evaluation.outcomes import run_episode
 from gato_ros.evaluation.policy_source import make_environment, make_policy
 from gato_ros.models.gato import init
 from gato_ros.models.layout import token_layout
-from gato_ros.models.presets import PRESETS
 from gato_ros.models.serving.policy import GatoPolicy
 from gato_ros.models.weights import save_weights
 from gato_ros.sim.expert import StackingExpert
@@ -22,7 +22,7 @@ CONTROLS = ("sawyer_state", "sawyer_plan")
 
 @pytest.fixture(scope="module", params=CONTROLS)
 def saved(request, tmp_path_factory):
-    config, folder = PRESETS[request.param], tmp_path_factory.mktemp(request.param)
+    config, folder = ROBOT_PRESETS[request.param], tmp_path_factory.mktemp(request.param)
     embodiment = contract_for(load_embodiment(), config.observation_keys)
     params = init(jax.random.key(0), config, token_layout(embodiment.spec, config))
     assert "stem" not in params and "patch_row" not in params

@@ -6,13 +6,12 @@ import pytest
 
 from gato_ros.cli import presets
 from gato_ros.core.errors import SetupError
-from gato_ros.domains.robot_presets import preset_for
+from gato_ros.domains.robot_presets import ROBOT_PRESETS, preset_for
 from gato_ros.embodiments.privileged import contract_for
 from gato_ros.models.config import config_from_dict
 from gato_ros.models.gato import count_parameters, forward_step, parameter_shapes
 from gato_ros.models.layout import BINS, token_layout
 from gato_ros.models.parameters import flat_names
-from gato_ros.models.presets import PRESETS
 from gato_ros.models.serving import streaming
 from gato_ros.models.table import table_rows
 from gato_ros.models.tokenizer import StepTokens
@@ -21,25 +20,25 @@ from tests.robots_of_others import GRASP, LEFT, RIGHT, robot_of_others
 
 @pytest.mark.parametrize(("name", "parameters"), [("gato_1_18b", 1.18e9), ("gato_364m", 364e6), ("gato_79m", 79e6)])
 def test_the_papers_sizes(embodiment, name, parameters):
-    shapes = parameter_shapes(PRESETS[name], token_layout(embodiment.spec, PRESETS[name]))
+    shapes = parameter_shapes(ROBOT_PRESETS[name], token_layout(embodiment.spec, ROBOT_PRESETS[name]))
     assert count_parameters(shapes) == pytest.approx(parameters, rel=0.015)
-    assert table_rows(PRESETS[name]) == 33152
+    assert table_rows(ROBOT_PRESETS[name]) == 33152
 
 
 def test_the_cpu_size_is_small(embodiment):
-    config = PRESETS["sawyer_small"]
+    config = ROBOT_PRESETS["sawyer_small"]
     assert 0.5e6 < count_parameters(parameter_shapes(config, token_layout(embodiment.spec, config))) < 3e6
 
 
 @pytest.mark.parametrize(("name", "least", "most"), [("sawyer_tiny", 0.25e6, 0.35e6), ("sawyer_medium", 3e6, 4e6)])
 def test_the_sizes_of_the_scaling_study(embodiment, name, least, most):
-    config = PRESETS[name]
+    config = ROBOT_PRESETS[name]
     assert least < count_parameters(parameter_shapes(config, token_layout(embodiment.spec, config))) < most
-    assert config.observation_keys == PRESETS["sawyer_small"].observation_keys
+    assert config.observation_keys == ROBOT_PRESETS["sawyer_small"].observation_keys
 
 
 def test_the_streaming_cpu_size_sees_what_the_small_one_sees_for_eight_steps(embodiment):
-    config, small = PRESETS["sawyer_streaming"], PRESETS["sawyer_small"]
+    config, small = ROBOT_PRESETS["sawyer_streaming"], ROBOT_PRESETS["sawyer_small"]
     layout = token_layout(embodiment.spec, config)
     shapes, start = (flat_names(parameter_shapes(one, layout)) for one in (config, small))
     assert layout == token_layout(embodiment.spec, small)
@@ -55,7 +54,7 @@ def test_the_streaming_cpu_size_sees_what_the_small_one_sees_for_eight_steps(emb
 
 @pytest.mark.parametrize("name", ["sawyer_state", "sawyer_plan"])
 def test_the_controls_have_the_trunk_of_the_small_one_and_no_stem(embodiment, name):
-    control, small = PRESETS[name], PRESETS["sawyer_small"]
+    control, small = ROBOT_PRESETS[name], ROBOT_PRESETS["sawyer_small"]
     assert replace(control, observation_keys=small.observation_keys) == small
     layout = token_layout(contract_for(embodiment, control.observation_keys).spec, control)
     shapes = parameter_shapes(control, layout)
@@ -66,10 +65,10 @@ def test_the_controls_have_the_trunk_of_the_small_one_and_no_stem(embodiment, na
         token_layout(embodiment.spec, control)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", ROBOT_PRESETS)
 def test_every_preset_takes_a_control_step(embodiment, name):
     """By shapes alone: the paper's sizes too."""
-    config = PRESETS[name]
+    config = ROBOT_PRESETS[name]
     layout = token_layout(contract_for(embodiment, config.observation_keys).spec, config)
     params, size = parameter_shapes(config, layout), config.patch_size
     tokens = StepTokens(
@@ -90,10 +89,10 @@ def test_every_preset_takes_a_control_step(embodiment, name):
     assert kinds(after) == kinds(memory)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", ROBOT_PRESETS)
 def test_configs_survive_json(name):
-    text = json.dumps(PRESETS[name].to_dict())
-    assert config_from_dict(json.loads(text)) == PRESETS[name]
+    text = json.dumps(ROBOT_PRESETS[name].to_dict())
+    assert config_from_dict(json.loads(text)) == ROBOT_PRESETS[name]
 
 
 @pytest.mark.parametrize(
@@ -109,18 +108,18 @@ def test_configs_survive_json(name):
 )
 def test_bad_configs_are_refused(change, words):
     with pytest.raises(SetupError, match=words):
-        config_from_dict({**PRESETS["sawyer_small"].to_dict(), **change})
+        config_from_dict({**ROBOT_PRESETS["sawyer_small"].to_dict(), **change})
 
 
 def test_full_attention_may_not_see_the_answer():
     with pytest.raises(SetupError, match="causal"):
-        replace(PRESETS["gato_79m"], step_attention="full")
+        replace(ROBOT_PRESETS["gato_79m"], step_attention="full")
 
 
 @pytest.mark.parametrize("without", [(RIGHT,), (GRASP,), (RIGHT, GRASP)], ids=", ".join)
 def test_every_preset_takes_what_a_contract_has(tmp_path, without):
     robot = robot_of_others(tmp_path, without)
-    for name, preset in PRESETS.items():
+    for name, preset in ROBOT_PRESETS.items():
         config = preset_for(name, robot)
         assert config.observation_keys == tuple(key for key in preset.observation_keys if key not in without)
         layout = token_layout(contract_for(robot, config.observation_keys).spec, config)
@@ -131,6 +130,6 @@ def test_presets_that_do_not_fit_are_named_and_the_others_shown(tmp_path, capsys
     robot_of_others(tmp_path, (LEFT, RIGHT))
     result = presets.run(presets.Options(str(tmp_path / "robot.yaml")))
     assert set(result["presets"]) == {"sawyer_state", "sawyer_plan"}
-    assert set(result["unfit"]) == set(PRESETS) - set(result["presets"])
+    assert set(result["unfit"]) == set(ROBOT_PRESETS) - set(result["presets"])
     said = capsys.readouterr().out
     assert all(f"{name} does not fit of_others: expected a camera" in said for name in result["unfit"])

@@ -22,8 +22,9 @@ from gato_ros.models.tokenizer import StepTokens
 from gato_ros.models.weights import load_weights, weights_config
 from gato_ros.training.auxiliary import AuxiliaryTargets
 from gato_ros.training.loop import CURVES, Schedule, train
-from gato_ros.training.mixture import Mixture, OneOfMany, Part
-from gato_ros.training.mixture_config import MixtureConfig
+from gato_ros.training.mixture.config import MixtureConfig
+from gato_ros.training.mixture.objective import Mixture, Part
+from gato_ros.training.mixture.wide_truth import OneOfMany
 from gato_ros.training.sequence import Sequences
 from gato_ros.training.sequence_config import SequenceConfig
 from gato_ros.training.starting_weights import grown

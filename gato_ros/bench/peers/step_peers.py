@@ -43,13 +43,13 @@ def run(options: Options) -> dict:
     from rich.progress import track
 
     from gato_ros.bench.step_sides import seconds_of, sides_of
+    from gato_ros.domains.robot_presets import ROBOT_PRESETS
     from gato_ros.embodiments import load_embodiment
     from gato_ros.models.analysis.flops import core_parameters
     from gato_ros.models.layout import token_layout
-    from gato_ros.models.presets import PRESETS
     from gato_ros.models.serving.precision import PRECISIONS
 
-    streaming = {name: config for name, config in PRESETS.items() if config.action_decoding == "autoregressive"}
+    streaming = {name: config for name, config in ROBOT_PRESETS.items() if config.action_decoding == "autoregressive"}
     if options.preset not in streaming:
         raise unknown_name("an autoregressive preset", options.preset, streaming)
     if not options.peer_python.exists():

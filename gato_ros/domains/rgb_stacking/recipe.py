@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gato_ros.core.errors import unknown_name
-from gato_ros.core.observation import PRIVILEGED_PREFIX
 from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, Stage, TrainStage
-from gato_ros.models.presets import PRESETS, single_step_presets
+from gato_ros.models.presets import single_step_presets
 
 SNAPSHOT_SEED, GENERALIZATION_DAGGER_SEED, MASTERY_DAGGER_SEED = 100_000, 200_000, 300_000
 SEEDS_PER_ROUND = 10_000
@@ -100,18 +99,9 @@ def recipe(name: str, preset: str | None = None) -> tuple[Stage, ...]:
     build, sizes = RECIPES[name]
     if preset is None:
         return build(sizes)
-    if preset not in (known := robot_presets()):
+    if preset not in (known := single_step_presets()):
         raise unknown_name("a single-step preset for a robot", preset, known)
     return build(replace(sizes, preset=preset))
-
-
-def robot_presets() -> list[str]:
-    """The models that a recipe can be made with."""
-    return [
-        name
-        for name in single_step_presets()
-        if not any(key.startswith(PRIVILEGED_PREFIX) for key in PRESETS[name].observation_keys)
-    ]
 
 
 def generalization(sizes: Sizes) -> tuple[Stage, ...]:

@@ -13,19 +13,18 @@ def training_model(preset: str, robot: Embodiment | None = None, observe: tuple[
     """The model of a preset as it is trained: with the heads that learn to see, where it is not given what they see.
 
     Args:
-        robot: whose observations it sees, and `observe` names; None: the Sawyer's, as PRESETS calls them.
+        robot: whose observations it sees, and `observe` names; None: the Sawyer's, as ROBOT_PRESETS calls them.
         observe: what it sees besides; with a text, it knows the published vocabulary.
     """
     from gato_ros.domains.rgb_stacking.auxiliary import NAMES
     from gato_ros.domains.rgb_stacking.patch_labels import PATCH_NAMES
-    from gato_ros.domains.robot_presets import preset_for
+    from gato_ros.domains.robot_presets import ROBOT_PRESETS, preset_for
     from gato_ros.embodiments.privileged import reads_privileged
-    from gato_ros.models.presets import PRESETS
     from gato_ros.training.sequence_config import sequence_config
 
-    if preset not in PRESETS:
-        raise unknown_name("a preset", preset, PRESETS)
-    model = preset_for(preset, robot) if robot else PRESETS[preset]
+    if preset not in ROBOT_PRESETS:
+        raise unknown_name("a preset", preset, ROBOT_PRESETS)
+    model = preset_for(preset, robot) if robot else ROBOT_PRESETS[preset]
     if observe:
         if robot is None:
             raise ValueError(f"no robot whose {', '.join(observe)} could be observed")

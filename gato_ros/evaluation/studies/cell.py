@@ -183,12 +183,12 @@ def _read(path: Path) -> dict[str, Any]:
 
 def parameters(preset: str) -> int:
     """How many parameters a model has when deployed."""
+    from gato_ros.domains.robot_presets import ROBOT_PRESETS
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.gato import count_parameters, parameter_shapes
     from gato_ros.models.layout import token_layout
-    from gato_ros.models.presets import PRESETS
 
-    config = PRESETS[preset].deployed()
+    config = ROBOT_PRESETS[preset].deployed()
     embodiment = contract_for(load_embodiment(), config.observation_keys)
     return count_parameters(parameter_shapes(config, token_layout(embodiment.spec, config)))

@@ -92,13 +92,13 @@ def files(folder: Path) -> int:
 
 
 def check_init(study: Study) -> None:
-    from gato_ros.models.presets import PRESETS
+    from gato_ros.domains.robot_presets import ROBOT_PRESETS
     from gato_ros.models.weights import weights_config
     from gato_ros.training.starting_weights import different
 
     if study.init is None:
         raise SetupError(expected="--init with weights to start from", got="none", fix="give a policy's folder or name")
-    if different(weights_config(study.init), PRESETS[study.preset]):
+    if different(weights_config(study.init), ROBOT_PRESETS[study.preset]):
         raise SetupError(
             expected=f"weights of {study.preset} in {study.init}", got="another model", fix="choose its --preset"
         )

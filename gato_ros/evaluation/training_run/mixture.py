@@ -14,7 +14,7 @@ from gato_ros.domains.registry import DOMAINS, STACKING, load_domain
 from gato_ros.embodiments.base_model import Strict
 from gato_ros.embodiments.validation import validated
 from gato_ros.embodiments.yaml_file import YamlFile, read_yaml
-from gato_ros.training.mixture_config import OF_THE_WHOLE, MixtureConfig
+from gato_ros.training.mixture.config import OF_THE_WHOLE, MixtureConfig
 from gato_ros.training.sequence_config import SequenceConfig
 
 if TYPE_CHECKING:
@@ -138,7 +138,8 @@ class MixturePlan:
     def objective(self, model: GatoConfig) -> tuple[Mixture, dict[str, int]]:
         """The parts with their data in place, and the count of steps by folder."""
         from gato_ros.models.layout import token_layout
-        from gato_ros.training.mixture import Mixture, OneOfMany, Part
+        from gato_ros.training.mixture.objective import Mixture, Part
+        from gato_ros.training.mixture.wide_truth import OneOfMany
         from gato_ros.training.sequence import Sequences
         from gato_ros.training.windows import Windows
 

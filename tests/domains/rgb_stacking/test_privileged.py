@@ -10,10 +10,10 @@ from gato_ros.core.errors import SetupError
 from gato_ros.data.frames import make_frames
 from gato_ros.domains.rgb_stacking.privileged import mirror_privileged
 from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
+from gato_ros.domains.robot_presets import ROBOT_PRESETS
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.privileged import PLAN, contract_for, privileged_values
 from gato_ros.models.layout import token_layout
-from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import decode
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
@@ -41,12 +41,12 @@ def pair():
 
 
 def layout_of(preset):
-    config = PRESETS[preset]
+    config = ROBOT_PRESETS[preset]
     return token_layout(contract_for(load_embodiment(), config.observation_keys).spec, config)
 
 
 def test_the_mirror_of_ground_truth_is_ground_truth_of_the_mirrored_world(pair):
-    keys = PRESETS["sawyer_plan"].observation_keys
+    keys = ROBOT_PRESETS["sawyer_plan"].observation_keys
     before, after = (privileged_values(keys, one.privileged) for one in pair)
     assert len(before) == 4
     mirrored = mirror_privileged({key: np.stack([value, value]) for key, value in before.items()}, np.array([0]))

@@ -1,0 +1,1 @@
+"""One set of weights from the sequences of several domains."""
