@@ -17,10 +17,10 @@ from gato_ros.core.errors import SetupError
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.errors import NonFiniteError
-from gato_ros.models.mixed_sequence import embed_sequence, place_vectors, require_mixed
+from gato_ros.models.mixed_sequence import Grids, embed_sequence, place_vectors, require_mixed
 from gato_ros.models.modules.layers import product
 from gato_ros.models.modules.network import Gato
-from gato_ros.models.segments import SequenceTokens, Step, pack
+from gato_ros.models.segments import SequenceTokens, Step, image_grids, pack
 from gato_ros.models.serving.kv_cache import Memory, advance, empty, position_keys
 from gato_ros.models.serving.kv_cache_attention import PositionKeys
 from gato_ros.models.state import Parameters, merge
@@ -78,14 +78,17 @@ def generate(
     vocabulary = vocabulary_of(config)
     legal = vocabulary.legal.copy()
     legal[vocabulary.end] = True
-    tokens = SequenceTokens(*(part[None] for part in pack(prompt, config, multiple=PROMPT_MULTIPLE)))
+    grids = image_grids(prompt, config) if config.stem else ()
+    patches = sum(rows * columns for rows, columns in grids) if config.stem else None
+    packed = pack(prompt, config, patches=patches, multiple=PROMPT_MULTIPLE)
+    tokens = SequenceTokens(*(part[None] for part in packed))
     count = int(tokens.count[0])
     if not count:
         raise SetupError(expected="a prompt", got="nothing", fix="give a text or an image")
     place = max(int(tokens.place[0, count - 1]), -1) + 1
     slots = tokens.ids.shape[1] + -(-max_tokens // PROMPT_MULTIPLE) * PROMPT_MULTIPLE
     params, rng = jax.device_put(params), jax.random.key(seed)
-    logits, context = read_prompt(params, tokens, config=config, slots=slots)
+    logits, context = read_prompt(params, tokens, config=config, slots=slots, grids=grids)
     for n in range(max_tokens):
         chosen = int(choose(logits, legal, jax.random.fold_in(rng, n), sampling=sampling))
         if chosen < 0:
@@ -99,9 +102,9 @@ def generate(
             )
 
 
-@partial(jax.jit, static_argnames=("config", "slots"))
+@partial(jax.jit, static_argnames=("config", "slots", "grids"))
 def read_prompt(
-    params: Parameters, tokens: SequenceTokens, *, config: GatoConfig, slots: int
+    params: Parameters, tokens: SequenceTokens, *, config: GatoConfig, slots: int, grids: Grids = ()
 ) -> tuple[Float[Array, " pieces"], Context]:
     """Logits of the token after a packed prompt [1 ...], and the context that it makes.
 
@@ -109,7 +112,7 @@ def read_prompt(
     """
     model = merge(params, config)
     nothing = Context(empty(config, slots), position_keys(model, slots))
-    features, context = _advance(model, nothing, embed_sequence(model.embedding, tokens), jnp.int32(0))
+    features, context = _advance(model, nothing, embed_sequence(model.embedding, tokens, None, grids), jnp.int32(0))
     return _logits(model, features[0, tokens.count[0] - 1]), context
 
 

@@ -14,14 +14,15 @@ from numpy.typing import ArrayLike
 
 from gato_ros.core.errors import SetupError
 from gato_ros.core.text import text_from_value
-from gato_ros.models.config import Crop, GatoConfig
+from gato_ros.models.config import GatoConfig
 from gato_ros.models.errors import NonFiniteError
-from gato_ros.models.layout import BINS, CONTINUOUS_START, PAD, SEPARATOR, TokenLayout, grid_intervals
+from gato_ros.models.layout import BINS, CONTINUOUS_START, PAD, SEPARATOR, LayoutItem, TokenLayout, grid_intervals
 from gato_ros.models.tokenizer import bin_index, encode, mu_law, tokenize, tokenize_actions
 from gato_ros.models.vocabulary import vocabulary_of
 
-ACTION, NOWHERE = -1, -2
-"""Places of tokens without a local position: an action's, which has the one vector of all actions, and the others'."""
+ACTION, NOWHERE, FIRST_ACTION = -1, -2, -3
+"""Places of tokens without a local position: an action's, where all actions share one vector; the others'; and the
+first action's, the second's ... downwards, where each has its own."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Text:
     """Whether the piece that ends a text follows: where generation stops."""
     predicted: bool = True
     """False takes it out of the loss: not the paper's way, but it saves a small model from learning questions."""
+    tokens: int | None = None
+    """Filled with the end piece to so many, as a robot's text is, whose steps are all of one length."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +45,10 @@ class Image:
 
     pixels: np.ndarray
     """uint8 [height width 3]; both sides a multiple of the patch size."""
+    whole: tuple[int, int] | None = None
+    """Height and width [px] of the picture that this is a part of; None: it is the whole."""
+    origin: tuple[int, int] = (0, 0)
+    """Where in it this part begins, from the top and from the left [px]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +142,44 @@ def pack(
     )
 
 
+def image_grids(steps: Sequence[Step], config: GatoConfig) -> tuple[tuple[int, int], ...]:
+    """Rows and columns of the patches of each picture, in order: what convolutions over whole pictures have to know."""
+    size = config.patch_size
+    images = [one for step in steps for one in step.observation if isinstance(one, Image)]
+    return tuple((one.pixels.shape[0] // size, one.pixels.shape[1] // size) for one in images)
+
+
+def pack_pieces(
+    pieces: Sequence[Sequence[Step]], config: GatoConfig, length: int, patches: int
+) -> tuple[SequenceTokens, np.ndarray]:
+    """Several pieces one after the other in one sequence, and the number [length] of the piece of each token.
+
+    Given these numbers, no piece sees another. The first token of a piece has none before it and is not predicted.
+    """
+    packed = pack([step for piece in pieces for step in piece], config, length, patches)
+    counts = [int(pack(piece, config).count) for piece in pieces]
+    packed.predicted[np.cumsum([0, *counts[:-1]])] = False
+    return packed, _padded(np.repeat(np.arange(len(pieces)), counts).tolist(), length, len(pieces))
+
+
+def learned_places(tokens: SequenceTokens, count: int) -> np.ndarray:
+    """[... count] int32 tokens after which a predicted one follows, filled up with the last place, which none follows.
+
+    A loss that looks at these alone multiplies them, and not every token, with the whole table.
+
+    Raises:
+        SetupError: a sequence has more of them.
+    """
+    follows = tokens.predicted[..., 1:]
+    most, last = int(follows.sum(-1).max(initial=0)), tokens.predicted.shape[-1] - 1
+    if most > count:
+        raise SetupError(expected=f"at most {count} learned tokens in a sequence", got=str(most), fix="make more room")
+    order = np.argsort(~follows, axis=-1, kind="stable")[..., :count]
+    order = np.concatenate([order, np.full((*order.shape[:-1], count - order.shape[-1]), last)], -1)
+    known = np.arange(count) < follows.sum(-1, keepdims=True)
+    return np.where(known, order, last).astype(np.int32)
+
+
 def _padded(values: list[int], length: int, filler: int) -> np.ndarray:
     return np.array(values + [filler] * (length - len(values)), np.int32)
 
@@ -154,9 +199,13 @@ class _Packing:
         if step.action:
             local = self._config.separator_position == "local"
             self._append([SEPARATOR], [len(self.ids) - first if local else NOWHERE], False)
+        done = 0
         for segment in step.action:
             ids = self._ids(segment, action=True)
-            self._append(ids, [ACTION] * len(ids), not isinstance(segment, Image) and segment.predicted)
+            shared = self._config.action_positions == "shared"
+            place = [ACTION if shared else FIRST_ACTION - done - i for i in range(len(ids))]
+            self._append(ids, place, not isinstance(segment, Image) and segment.predicted)
+            done += len(ids)
 
     def _append(self, ids: list[int], place: list[int], predicted: bool) -> None:
         self.ids += ids
@@ -166,7 +215,8 @@ class _Packing:
     def _ids(self, segment: Segment, action: bool) -> list[int]:
         if isinstance(segment, Text):
             vocabulary = vocabulary_of(self._config)
-            return vocabulary.encode(segment.text) + [vocabulary.end] * segment.end
+            ids = vocabulary.encode(segment.text) + [vocabulary.end] * segment.end
+            return ids + [vocabulary.end] * ((segment.tokens or 0) - len(ids))
         if isinstance(segment, Image):
             if action:
                 raise ValueError("an image cannot be an action")
@@ -196,37 +246,41 @@ class _Packing:
         cut = pixels.reshape(rows, size, columns, size, 3).swapaxes(1, 2).reshape(-1, size, size, 3)
         self.pixels.append(cut)
         self.patch_tokens += range(len(self.ids), len(self.ids) + len(cut))
-        self.intervals.append(grid_intervals((height, width), (rows, columns), size))
+        self.intervals.append(grid_intervals(image.whole or (height, width), (rows, columns), size, image.origin))
         return [PAD] * len(cut)
 
 
 def robot_step(layout: TokenLayout, values: Mapping[str, np.ndarray], action: ArrayLike | None = None) -> Step:
-    """A robot's control step as part of a mixed sequence: the tokens that `tokenize` gives, in the same order.
-
-    Only a text is as long here as it is.
+    """A control step as part of a mixed sequence: the tokens that `tokenize` gives, in the same order.
 
     Args:
         values: contract key -> array of its shape.
-        action: [actions] in SI units; None: yet to be found.
+        action: [actions] as the spec has them; None: yet to be found.
 
     Raises:
-        SetupError: the model crops its images, which a mixed sequence does not.
         KeyError, ValueError, NonFiniteError: as `tokenize`.
     """
-    if layout.crop != Crop():
-        raise SetupError(expected="a model that sees whole images", got=repr(layout.crop), fix="use another preset")
     tokenize(layout, values)
     segments = []
     for item in layout.items:
         if item.kind == "image":
-            segments.append(Image(values[item.key]))
+            segments.append(_cropped(layout, item, values[item.key]))
         elif item.kind == "continuous":
             segments.append(Continuous(encode(layout, item, values[item.key]), compand=False))
         elif item.kind == "text":
-            segments.append(Text(text_from_value(values[item.key]), end=True))
+            # Its tokens are what `tokenize` gives: learned from neither here nor there.
+            segments.append(Text(text_from_value(values[item.key]), predicted=False, tokens=item.tokens))
         else:
             segments.append(Discrete(values[item.key]))
     if action is None:
         return Step(tuple(segments))
+    if layout.action_values:
+        return Step(tuple(segments), (Discrete(np.asarray(action)),))
     unit = (tokenize_actions(layout, action) - CONTINUOUS_START + 0.5) * (2 / BINS) - 1
     return Step(tuple(segments), (Continuous(unit),))
+
+
+def _cropped(layout: TokenLayout, item: LayoutItem, pixels: np.ndarray) -> Image:
+    crop, (height, width) = layout.crop, layout.cropped(item)
+    part = pixels[crop.top : crop.top + height, crop.left : crop.left + width]
+    return Image(part, pixels.shape[:2], (crop.top, crop.left))

@@ -115,7 +115,7 @@ def test_the_seed_decides_and_the_end_piece_stops(text_config, text_params, smal
 def test_what_cannot_generate_is_refused(text_config, text_params, small_vocabulary, prompt):
     for changed, message in (
         (replace(text_config, vocabulary=None), "knows text"),
-        (replace(text_config, action_positions="distinct"), "action_positions"),
+        (replace(text_config, action_decoding="one_pass", context_tokens=None), "action_decoding"),
     ):
         with pytest.raises(SetupError, match=message):
             list(generate(text_params, changed, prompt, max_tokens=1))

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from gato_ros.core.errors import SetupError
+from gato_ros.core.text import value_from_text
+from gato_ros.embodiments import load_embodiment
 from gato_ros.models import gato
 from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.layout import PAD, SEPARATOR, token_layout
@@ -22,7 +24,10 @@ from gato_ros.models.segments import (
     SequenceTokens,
     Step,
     Text,
+    image_grids,
+    learned_places,
     pack,
+    pack_pieces,
     robot_step,
 )
 from gato_ros.models.state import merge
@@ -228,7 +233,47 @@ def test_a_robot_s_steps_give_the_features_of_the_robot_s_path(embodiment, obser
     assert one.action == () and pack([one], config).count == layout.observation_tokens
 
 
-def test_the_robot_s_short_cuts_cannot_read_mixed_sequences(text_config, text_params, steps):
-    for changed in ({"action_positions": "distinct"}, {"stem": PRESETS["sawyer_tiny"].stem, "patch_size": 32}):
-        with pytest.raises(SetupError, match="use weights of a paper preset"):
-            mixed_features(text_params, replace(text_config, **changed), batch(pack(steps, text_config)))
+def test_a_generalist_s_steps_give_the_features_of_the_robot_s_path(fresh, observations):
+    """With its stem, its crop, a place of its own for every action, and a text as long as in every step."""
+    robot = load_embodiment("sawyer_rgb_stacking_told")
+    config = replace(PRESETS["gato_generalist"], layers=2, width=32, heads=2, head_size=16, feed_forward=64)
+    layout = token_layout(robot.spec, config)
+    params = fresh(config, layout, 0, 0.1)
+    values = observations([key for key in config.keys_of(robot.spec) if key != "task/text"], (2,))
+    values["task/text"] = np.stack([value_from_text(text, 64) for text in ("red on blue", "blue on green")])
+    actions = np.random.default_rng(3).uniform(layout.action_lower, layout.action_upper, (2, 5))
+    steps = [robot_step(layout, {key: value[i] for key, value in values.items()}, actions[i]) for i in range(2)]
+    packed, grids = pack(steps, config), image_grids(steps, config)
+    assert packed.count == 2 * layout.step_tokens and grids == ((3, 4),) * 4
+    mixed = jax.jit(mixed_features, static_argnames=("config", "grids"))(
+        params, config=config, tokens=batch(packed), grids=grids
+    )[0]
+    wanted = jax.jit(partial(gato.sequence_features, params, config, layout))(
+        tokenize(layout, {key: value[None] for key, value in values.items()}),
+        tokenize_actions(layout, actions)[None],
+    )
+    np.testing.assert_allclose(mixed.reshape(wanted[0].shape), wanted[0], atol=1e-5)
+    with pytest.raises(ValueError, match="the pictures have 12 patches, and there are 48"):
+        mixed_features(params, config, batch(packed), grids=grids[:1])
+
+
+def test_learned_places_and_pieces_change_the_work_and_not_the_loss(text_config, text_params):
+    pieces = [[Step((Text("to be"),), (Discrete([3, 4]),))], [Step((Text("or not"),)), Step((), (Continuous([0.1]),))]]
+    packed, numbers = pack_pieces(pieces, text_config, 40, 0)
+    learned = learned_places(batch(packed), 20)
+    assert (packed.predicted[1:][learned[0][learned[0] < 39]]).all() and learned.shape == (1, 20)
+    whole = loss(text_params, text_config, batch(packed), pieces=numbers[None])
+    few = loss(text_params, text_config, batch(packed), pieces=numbers[None], learned=learned)
+    np.testing.assert_allclose(few, whole, rtol=1e-6)
+    alone = [batch(pack(piece, text_config, 40, 0)) for piece in pieces]
+    counts = [one.predicted[:, 1:].sum() for one in alone]
+    apart = sum(count * loss(text_params, text_config, one) for one, count in zip(alone, counts)) / sum(counts)
+    np.testing.assert_allclose(whole, apart, rtol=1e-5)
+    with pytest.raises(SetupError, match="at most 2 learned tokens"):
+        learned_places(batch(packed), 2)
+
+
+def test_a_model_of_one_pass_cannot_read_mixed_sequences(text_config, text_params, steps):
+    one_pass = replace(text_config, action_decoding="one_pass", context_tokens=None)
+    with pytest.raises(SetupError, match="use weights of a paper preset or of a generalist"):
+        mixed_features(text_params, one_pass, batch(pack(steps, text_config)))
