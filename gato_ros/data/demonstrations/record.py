@@ -8,6 +8,7 @@ equal, as a mission's text has. A shard compresses the columns of many episodes 
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def record_of(content: bytes) -> Record:
     if lengths.sum() != len(images):
         raise ValueError(f"{len(images)} bytes of images, not {lengths.sum()}")
     steps = len(arrays[_EXECUTED])
-    whole = lambda name: np.broadcast_to(arrays[name], (steps, *arrays[name].shape[1:]))
+    whole = lambda name: _repeated(arrays[name], steps)
     executed = np.array(arrays[_EXECUTED], np.float32)
     return Record(
         {name.removeprefix(_OBSERVED): whole(name) for name in arrays if name.startswith(_OBSERVED)},
@@ -103,6 +104,11 @@ def once(rows: np.ndarray) -> np.ndarray:
     return rows[:1] if len(rows) > 1 and (rows == rows[:1]).all() else rows
 
 
+def _repeated(rows: np.ndarray, steps: int) -> np.ndarray:
+    """[steps ...] of all rows, or of one that stands for all and stays one in memory."""
+    return rows if len(rows) == steps else np.broadcast_to(rows, (steps, *rows.shape[1:]))
+
+
 def _pictures(episode: Demonstration, keys: tuple[str, ...]) -> Iterator[np.ndarray]:
     check_one_size({key: episode.observations[key].shape[1:] for key in keys})
     for step in range(len(episode)):
@@ -114,7 +120,7 @@ def _arrays(body: bytes) -> Iterator[tuple[str, np.ndarray]]:
     at = _SIZE.size + size
     for name, kind, shape in json.loads(body[_SIZE.size : at]):
         dtype = np.dtype(kind)
-        count = int(np.prod(shape))
+        count = math.prod(shape)
         yield name, np.frombuffer(body, dtype, count, at).reshape(shape)
         at += count * dtype.itemsize
     if at != len(body):
