@@ -89,8 +89,9 @@ setup(
         "tensorboardX",
         "psutil",
         "opencv-python-headless",
+        # Only the simulator needs it. Where there is no wheel of it, `sim` builds it.
+        'pybullet; python_version < "3.12" and platform_machine == "x86_64"',
     ],
-    # Apart: it has wheels up to Python 3.11 only, and only the simulator needs it.
     # `domains` are worlds that need no robot, and the shards that their demonstrations lie in; `babyai` is one of them.
     # `text` holds the published vocabulary; other SentencePiece models serve as well.
     # The next three are what `episodes export` writes each format with; view_node shows itself in the last.

@@ -5,13 +5,21 @@ One world is one process's business: PyBullet holds the GIL, and its calls must 
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
-import pybullet
-from pybullet_utils import bullet_client
 
 from gato_ros.core.errors import SetupError, unknown_name
+
+try:
+    import pybullet
+    from pybullet_utils import bullet_client
+except ModuleNotFoundError:
+    raise SetupError(
+        expected="the package pybullet for the simulator", got="a Python without", fix="pip install 'gato_ros[sim]'"
+    ) from None
+
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics, joints_for_tool
 from gato_ros.sim import camera, scene, task
@@ -49,6 +57,8 @@ class StackingWorld:
         self._check_embodiment()
         self.kinematics = Kinematics(self.embodiment)
         self._client = bullet_client.BulletClient(pybullet.GUI if gui else pybullet.DIRECT)
+        # Also where nobody calls close: at Python's exit the client's own __del__ comes too late and prints an error.
+        self._disconnect = weakref.finalize(self, lambda client: client.disconnect(), self._client)
         self._robot: SimulatedArm | None = None
         self._props: dict[str, int] = {}
         self._basket: list[int] = []
@@ -266,5 +276,5 @@ class StackingWorld:
         )
 
     def close(self) -> None:
-        """Disconnect the client."""
-        self._client.disconnect()
+        """Disconnect the client; the second time nothing happens."""
+        self._disconnect()

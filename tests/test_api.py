@@ -18,6 +18,12 @@ def test_import_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+def test_without_pybullet_the_simulator_says_what_to_install():
+    program = "import sys; sys.modules['pybullet'] = None; import gato_ros; gato_ros.make('rgb_stacking')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "pip install 'gato_ros[sim]'" in done.stderr.splitlines()[-1] and "SetupError" in done.stderr
+
+
 def test_every_name_is_there_typed_and_documented():
     assert set(gato_ros.__all__) <= set(dir(gato_ros))
     for name in set(gato_ros.__all__) - {"__version__"}:

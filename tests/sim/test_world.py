@@ -51,6 +51,18 @@ def test_same_seed_same_pixels_and_poses_in_another_process_whatever_came_before
     assert digest_in_new_process(7) != digest_in_new_process(8)
 
 
+def test_a_python_that_exits_without_close_prints_no_error():
+    program = "import gato_ros; env = gato_ros.make('rgb_stacking')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "Error" not in done.stderr and "Exception" not in done.stderr
+
+
+def test_close_may_be_called_twice():
+    world = StackingWorld()
+    world.close()
+    world.close()
+
+
 @pytest.mark.parametrize(
     "red, touches, stacked",
     [
