@@ -193,9 +193,9 @@ def test_the_plan_gives_every_node_a_name_and_a_namespace():
     assert [plan.name for plan in plans] == ["guard_node", "policy_node", "sim_node", "incident_node"]
     assert [plan.name for plan in plans if not plan.needed] == ["incident_node"]
     assert [plan.name for plan in loop_plan({}, without=("incident_node", "sim_node"))] == ["guard_node", "policy_node"]
-    plans = loop_plan({"teleop_node": {"device": "joy"}}, also=("teleop_node",))
-    assert [plan.name for plan in plans if not plan.needed] == ["incident_node", "teleop_node"]
-    assert plans[-1].command()[-2:] == ["-p", 'device:="joy"']
+    with_teleop = loop_plan({"teleop_node": {"device": "joy"}}, also=("teleop_node",))
+    assert [plan.name for plan in with_teleop if not plan.needed] == ["incident_node", "teleop_node"]
+    assert with_teleop[-1].command()[-2:] == ["-p", 'device:="joy"']
     for plan in plans:
         command = " ".join(plan.command())
         assert f"__node:={plan.name}" in command and "__ns:=/sawyer" in command and str(plan.parameter_file) in command
