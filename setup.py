@@ -55,6 +55,7 @@ setup(
         "gato_ros.cli.episode_verbs": ["*.jinja"],
         "gato_ros.domains.baselines": ["*.json"],
         "gato_ros.embodiments": ["*.yaml", "*.urdf"],
+        "gato_ros.domains": ["*.yaml"],
         "gato_ros.evaluation.reports": ["*.jinja"],
         "gato_ros.evaluation.loop": ["*.jinja"],
         "gato_ros.models": ["weights/*/*"],
