@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import Executor, as_completed
 from typing import TYPE_CHECKING
 
@@ -84,22 +83,16 @@ def _episodes(options: Evaluation, plan: Plan, pool: Executor) -> dict:
     stacked, count = sum(outcome.success for outcome in done), len(done)
     if done and not options.quiet:
         print(f"{count} of {len(jobs)} episodes were done before: {plan.partial.path}")
-    with counted("evaluate", len(jobs), count, options.quiet) as advance:
-        try:
-            futures = {pool.submit(run_job, job): job for job in jobs if outcomes[job] is None}
-            for future in as_completed(futures):
-                outcome = outcomes[futures[future]] = future.result()
-                plan.partial.add(futures[future], outcome)
-                stacked, count = stacked + outcome.success, count + 1
-                advance(f"{stacked} of {count} stacked")
-        except BaseException:
-            plan.partial.close()
-            if kept := plan.partial.on_disk():
-                print(
-                    f"{kept} of {len(jobs)} episodes are kept in {plan.partial.path}; the same command goes on",
-                    file=sys.stderr,
-                )
-            raise
+    with (
+        plan.partial.kept_when_interrupted(len(jobs)),
+        counted("evaluate", len(jobs), count, options.quiet) as advance,
+    ):
+        futures = {pool.submit(run_job, job): job for job in jobs if outcomes[job] is None}
+        for future in as_completed(futures):
+            outcome = outcomes[futures[future]] = future.result()
+            plan.partial.add(futures[future], outcome)
+            stacked, count = stacked + outcome.success, count + 1
+            advance(f"{stacked} of {count} stacked")
     return outcomes
 
 

@@ -1,123 +1,39 @@
-"""The episodes of an evaluation that is not finished: on disk as they come, so that an interruption loses none."""
+"""The episodes of an evaluation that is not finished."""
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from gato_ros.core.errors import SetupError
 from gato_ros.evaluation.episode import Job
 from gato_ros.evaluation.outcomes import EpisodeOutcome, outcome_from_row
+from gato_ros.evaluation.partial_rows import PartialRows
 
 _SCHEMA = 1
+_Key = tuple[Any, Any, str, int]
 
 
-class PartialResult:
-    """One JSON line for what is evaluated, then one per episode. Nothing is written before the first episode.
-
-    A process that is killed while it writes leaves half a line, which does not count.
-    """
+class PartialResult(PartialRows[_Key, EpisodeOutcome]):
+    """Those of the robot's own domain, by perturbation, part of the prompt, object set and seed."""
 
     def __init__(self, path: Path | None, identity: dict[str, Any]):
-        """Read what is there; with `path` None nothing is kept.
-
-        Args:
-            path: the file.
-            identity: what must be the same for episodes to belong together; plain JSON values.
-
-        Raises:
-            SetupError: the file belongs to another evaluation, or is damaged.
-        """
-        self.path, self._identity = path, {"schema": _SCHEMA, **identity}
-        self._known: dict[tuple[str | None, str | None, str, int], EpisodeOutcome] = {}
-        self._whole, self._file = 0, None
-        if path and path.exists():
-            self._read(path)
-
-    def __len__(self) -> int:
-        return len(self._known)
+        """As `PartialRows`."""
+        super().__init__(path, {"schema": _SCHEMA, **identity}, _parsed)
 
     def get(self, job: Job) -> EpisodeOutcome | None:
         """The outcome of a job that is done."""
-        return self._known.get((job.perturbation, job.prompt_part, job.object_set, job.seed))
+        return self.known.get(_key(job))
 
     def add(self, job: Job, outcome: EpisodeOutcome) -> None:
         """Keep one more outcome."""
-        self._known[job.perturbation, job.prompt_part, job.object_set, job.seed] = outcome
-        if self.path is None:
-            return
-        if self._file is None:
-            self._file = self._open(self.path)
         prompted = {"prompt_part": job.prompt_part} if job.prompt_part else {}
-        self._write({"perturbation": job.perturbation, "set": job.object_set, **prompted, **outcome.row()})
-
-    def on_disk(self) -> int:
-        """Episodes in the file. An interrupt may fall between writing one and counting it: the file is what counts."""
-        if self.path is None or not self.path.exists():
-            return 0
-        return max(0, self.path.read_bytes().count(b"\n") - 1)
-
-    def delete(self) -> None:
-        """The evaluation is finished and written elsewhere."""
-        self.close()
-        if self.path:
-            self.path.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Close the file and leave it."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _read(self, path: Path) -> None:
-        content = path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        self._whole = len(whole)
-        if not whole:
-            return
-        try:
-            head, *rows = [json.loads(line) for line in whole.splitlines()]
-            if not isinstance(head, dict):
-                raise TypeError(f"its first line is {head!r}")
-            outcomes = {
-                (row["perturbation"], row.get("prompt_part"), row["set"], row["seed"]): outcome_from_row(row)
-                for row in rows
-            }
-        except (ValueError, KeyError, TypeError) as error:
-            raise SetupError(
-                expected=f"the episodes of an interrupted evaluation in {path}",
-                got=f"a damaged file, {type(error).__name__}: {error}",
-                fix="delete it",
-            ) from None
-        different = sorted(key for key in {**head, **self._identity} if head.get(key) != self._identity.get(key))
-        if different:
-            changes = "; ".join(
-                f"{key} {_short(head.get(key))}, now {_short(self._identity.get(key))}" for key in different
-            )
-            raise SetupError(
-                expected=f"the evaluation that {path} is a part of",
-                got=f"another one: {changes}",
-                fix="give the same command again to finish it, choose another --json, or delete that file",
-            )
-        self._known = outcomes
-
-    def _open(self, path: Path) -> IO[bytes]:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "ab")
-        file.truncate(self._whole)
-        if not self._whole:
-            self._file = file
-            self._write(self._identity)
-        return file
-
-    def _write(self, value: dict[str, Any]) -> None:
-        self._file.write(json.dumps(value, allow_nan=False).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        row = {"perturbation": job.perturbation, "set": job.object_set, **prompted, **outcome.row()}
+        self.keep(_key(job), outcome, row)
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+def _key(job: Job) -> _Key:
+    return job.perturbation, job.prompt_part, job.object_set, job.seed
+
+
+def _parsed(row: dict[str, Any]) -> tuple[_Key, EpisodeOutcome]:
+    return (row["perturbation"], row.get("prompt_part"), row["set"], row["seed"]), outcome_from_row(row)

@@ -19,7 +19,7 @@ from gato_ros.domains.baselines.baseline import Baseline
 from gato_ros.domains.domain import Scores
 from gato_ros.evaluation.collection import Collection, collect
 from gato_ros.evaluation.evaluate import evaluate_policy
-from gato_ros.evaluation.foreign import evaluation as foreign_evaluation
+from gato_ros.evaluation.foreign import plays
 from gato_ros.evaluation.foreign.plays import outcome
 from gato_ros.evaluation.foreign.task_result import TaskResult, result_of_row, scaled, summary
 from gato_ros.evaluation.settings import Evaluation
@@ -185,13 +185,13 @@ def test_shipped_scores_stand_for_the_episodes_that_they_cover(monkeypatch, tmp_
     monkeypatch.setattr(baseline, "FOLDER", tmp_path)
     (tmp_path / "toy_random.json").write_text(json.dumps(whole))
     baseline.load_baseline.cache_clear()
-    played, play_all = [], foreign_evaluation.play_all
+    played, play = [], plays.Player.play
 
-    def noted(pool, runs, quiet):
+    def noted(player, runs):
         played.extend(run.policy for run in runs)
-        return play_all(pool, runs, quiet)
+        return play(player, runs)
 
-    monkeypatch.setattr(foreign_evaluation, "play_all", noted)
+    monkeypatch.setattr(plays.Player, "play", noted)
     covered = evaluate_policy(Evaluation("expert", domain="toy", task="far", episodes=5, seed=900_001, quiet=True))
     assert played == ["expert"] and covered["random"]["episodes"] == 4
     of_far = whole["domains"]["toy"]["tasks"]["far"]["outcomes"]
@@ -203,6 +203,31 @@ def test_shipped_scores_stand_for_the_episodes_that_they_cover(monkeypatch, tmp_
     with pytest.raises(SetupError, match="the scores of random .*install the package again"):
         evaluated("expert")
     baseline.load_baseline.cache_clear()
+
+
+def test_an_interrupted_evaluation_goes_on_where_it_stopped(monkeypatch, tmp_path, capsys):
+    whole, path = evaluated(tasks="all"), tmp_path / "result.json"
+    monkeypatch.setattr(plays, "EPISODES_PER_JOB", 4)
+    play, played, interrupts = plays.play, [], [28]
+
+    def stopping(run, seeds):
+        if len(played) in interrupts:  # the expert is through
+            raise KeyboardInterrupt
+        played.extend(seeds)
+        return play(run, seeds)
+
+    monkeypatch.setattr(plays, "play", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        evaluated(tasks="all", json=path)
+    (partial,) = tmp_path.iterdir()
+    assert partial.name == "result.json.partial.jsonl" and "the same command goes on" in capsys.readouterr().err
+    assert len(partial.read_text().splitlines()) == 1 + 24
+    with pytest.raises(SetupError, match="another one: policy"):
+        evaluated("expert", tasks="all", json=path)
+    interrupts.clear()
+    assert evaluated(tasks="all", json=path) == whole == json.loads(path.read_text())
+    assert len(played) == 28 + 2 * 11  # random play without the start that has no plan, and no more of the expert
+    assert [one.name for one in tmp_path.iterdir()] == ["result.json"]
 
 
 def test_scores_of_other_versions_or_seeds_are_played_anew():

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gato_ros.core.errors import SetupError
+from gato_ros.core.files import write_json
 from gato_ros.domains.baselines.baseline import load_baseline
 from gato_ros.domains.domain import Domain, Scores
 from gato_ros.domains.registry import ALL, domains_of, load_domain, tasks_of
-from gato_ros.evaluation.foreign.plays import Run, outcome, play_all
+from gato_ros.evaluation.foreign.plays import Player, Run, outcome, partial_episodes
 from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, make_policy, weights_sha256
 from gato_ros.evaluation.foreign.table import print_table
 from gato_ros.evaluation.foreign.task_result import TaskResult, result_of, result_of_row, scaled, summary
@@ -34,7 +34,6 @@ class _Wanted:
     policy: str
     seeds: range
     temperature: float | None
-    quiet: bool
 
 
 class _Found(NamedTuple):
@@ -55,9 +54,14 @@ def evaluate(options: Evaluation) -> dict[str, Any]:
         SetupError: no such domain, task or policy; a missing package.
     """
     wanted = _wanted(options)
+    sha256 = None if options.policy in (EXPERT, RANDOM) else weights_sha256(options.policy)
+    partial = partial_episodes(options.json, _identity(wanted, sha256))
     with worker_pool(options.workers) as pool:
-        found = _found(pool, wanted)
-    result = _result(options, wanted, found)
+        found = _found(Player(pool, partial, options.quiet), wanted)
+    result = _result(options, wanted, found, sha256)
+    if options.json:
+        write_json(options.json, result)
+    partial.delete()
     if not options.quiet:
         print_table(result)
     return result
@@ -89,20 +93,30 @@ def _wanted(options: Evaluation) -> _Wanted:
     elif options.temperature is not None:
         raise SetupError(expected="weights with --temperature", got=options.policy, fix="leave it out")
     seeds = range(options.seed, options.seed + options.episodes)
-    return _Wanted(domains, tuple(tasks), options.policy, seeds, options.temperature, options.quiet)
+    return _Wanted(domains, tuple(tasks), options.policy, seeds, options.temperature)
 
 
-def _found(pool: Executor, wanted: _Wanted) -> _Found:
+def _identity(wanted: _Wanted, sha256: str | None) -> dict[str, Any]:
+    """What has to be the same for an interrupted evaluation to go on; more episodes or tasks are no other one."""
+    return {
+        "policy": sha256 or wanted.policy,
+        "temperature": wanted.temperature,
+        "versions": {domain.name: _packages(domain) for domain in wanted.domains},
+        "package_version": __version__,
+    }
+
+
+def _found(player: Player, wanted: _Wanted) -> _Found:
     """The expert comes first: it says which starts count."""
     experts = {} if wanted.policy == EXPERT else _known(wanted, EXPERT)
-    experts |= _played(pool, wanted, EXPERT, [task for task in wanted.tasks if task not in experts], {})
+    experts |= _played(player, wanted, EXPERT, [task for task in wanted.tasks if task not in experts], {})
     dropped = {task: one.dropped for task, one in experts.items()}
     luck = {} if wanted.policy == RANDOM else _known(wanted, RANDOM)
     luck = {task: one.only(wanted.seeds, dropped[task]) for task, one in luck.items()}
-    luck |= _played(pool, wanted, RANDOM, [task for task in wanted.tasks if task not in luck], dropped)
+    luck |= _played(player, wanted, RANDOM, [task for task in wanted.tasks if task not in luck], dropped)
     if wanted.policy in (EXPERT, RANDOM):
         return _Found(experts if wanted.policy == EXPERT else luck, luck, experts)
-    return _Found(_played(pool, wanted, wanted.policy, list(wanted.tasks), dropped), luck, experts)
+    return _Found(_played(player, wanted, wanted.policy, list(wanted.tasks), dropped), luck, experts)
 
 
 def _known(wanted: _Wanted, who: str) -> dict[Task, TaskResult]:
@@ -120,13 +134,13 @@ def _known(wanted: _Wanted, who: str) -> dict[Task, TaskResult]:
 
 
 def _played(
-    pool: Executor, wanted: _Wanted, who: str, tasks: list[Task], dropped: dict[Task, tuple[int, ...]]
+    player: Player, wanted: _Wanted, who: str, tasks: list[Task], dropped: dict[Task, tuple[int, ...]]
 ) -> dict[Task, TaskResult]:
     runs = {Run(*task, who, wanted.temperature if who == wanted.policy else None): task for task in tasks}
     left = {run: [seed for seed in wanted.seeds if seed not in dropped.get(task, ())] for run, task in runs.items()}
     if not runs:
         return {}
-    found = play_all(pool, left, wanted.quiet)
+    found = player.play(left)
     return {
         task: result_of(
             load_domain(run.domain).metric, wanted.seeds, {**dict.fromkeys(dropped.get(task, ())), **found[run]}
@@ -140,7 +154,7 @@ def _packages(domain: Domain) -> dict[str, str | None]:
     return {name: found[name] for name in domain.packages}
 
 
-def _result(options: Evaluation, wanted: _Wanted, found: _Found) -> dict[str, Any]:
+def _result(options: Evaluation, wanted: _Wanted, found: _Found, sha256: str | None) -> dict[str, Any]:
     rows: dict[str, dict[str, Any]] = {domain.name: {} for domain in wanted.domains}
     for name, task in wanted.tasks:
         this, luck, expert = (one[name, task] for one in found)
@@ -150,7 +164,7 @@ def _result(options: Evaluation, wanted: _Wanted, found: _Found) -> dict[str, An
     blocks = {name: {"tasks": tasks, "metric": metrics[name], **summary(tasks)} for name, tasks in rows.items()}
     result = {
         "policy": options.policy,
-        "weights_sha256": None if options.policy in (EXPERT, RANDOM) else weights_sha256(options.policy),
+        "weights_sha256": sha256,
         "seed": options.seed,
         "temperature": options.temperature,
         "package_version": __version__,
