@@ -45,7 +45,7 @@ MODULES = [
     "evaluation.collection",
     "evaluation.policy_build.build",
     "evaluation.studies.study",
-    "evaluation.sealing",
+    "evaluation.weights_checksum",
     "data.exports.selection",
     "embodiments.contract_check",
     "models.generation",
