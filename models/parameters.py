@@ -83,6 +83,8 @@ def _draw_flat(starts: tuple[tuple[str, Start], ...], rng: Array) -> Parameters:
     sizes = [int(np.prod(start.shape)) if start.scale else 0 for _, start in starts]
     numbers = jnp.split(jax.random.normal(rng, (sum(sizes),), jnp.float32), np.cumsum(sizes)[:-1])
     return {
-        name: start.scale * part.reshape(start.shape) if start.scale else jnp.full(start.shape, start.value)
+        name: start.scale * part.reshape(start.shape)
+        if start.scale
+        else jnp.full(start.shape, start.value, jnp.float32)
         for (name, start), part in zip(starts, numbers)
     }

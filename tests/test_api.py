@@ -24,6 +24,14 @@ def test_without_pybullet_the_simulator_says_what_to_install():
     assert "pip install 'gato_ros[sim]'" in done.stderr.splitlines()[-1] and "SetupError" in done.stderr
 
 
+def test_verbs_that_play_episodes_load_no_jax():
+    """A policy with weights loads it later: an expert, a refusal and the processes of a pool do without."""
+    verbs = "gato_ros.evaluation.evaluate, gato_ros.evaluation.collection, gato_ros.evaluation.worker_pool"
+    program = f"import sys, {verbs}; print(sorted({{'jax', 'flax', 'optax'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_every_name_is_there_typed_and_documented():
     assert set(gato_ros.__all__) <= set(dir(gato_ros))
     for name in set(gato_ros.__all__) - {"__version__"}:

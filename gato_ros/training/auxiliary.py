@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from gato_ros.models.gato import Output
-
-SEEN = "_seen"
-"""A patch's number whose name ends so is a probability: whether something lies in the patch."""
-
-
-class AuxiliaryTargets(NamedTuple):
-    """Targets of some frames, with as many leading axes as these have; weights are 0 where there is no truth."""
-
-    numbers: np.ndarray
-    """[... n] of the model's `auxiliary` names."""
-    weight: np.ndarray
-    """[... n]"""
-    patch: np.ndarray
-    """[... patches m] of the model's `patch_auxiliary` names; no patches if nothing is predicted of them."""
-    patch_weight: np.ndarray
-    """[... patches m]"""
+from gato_ros.training.supervision import SEEN, AuxiliaryTargets
 
 
 def auxiliary_losses(

@@ -13,9 +13,15 @@ import numpy as np
 from gato_ros.data.frames import Frames
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize, tokenize_actions
-from gato_ros.training.auxiliary import AuxiliaryTargets
 from gato_ros.training.mixing import drawn_in_proportion
-from gato_ros.training.supervision import GroundTruth, Reflection, Supervision, can_mirror, with_all_vectors
+from gato_ros.training.supervision import (
+    AuxiliaryTargets,
+    GroundTruth,
+    Reflection,
+    Supervision,
+    can_mirror,
+    with_all_vectors,
+)
 
 Made = TypeVar("Made")
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.tokenizer import StepTokens, to_patches
-from gato_ros.training.auxiliary import AuxiliaryTargets
 from gato_ros.training.examples import made_ahead
 from gato_ros.training.optimiser import TrainingState
 from gato_ros.training.sequence import Sequences
+from gato_ros.training.supervision import AuxiliaryTargets
 from gato_ros.training.windows import Plan, SequenceBatch, Windows
 
 ROWS_AT_ONCE = 4096

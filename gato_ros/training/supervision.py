@@ -1,17 +1,35 @@
-"""What a domain knows of its frames beside the actions: ground truth for auxiliary heads, and reflections."""
+"""What a domain knows of its frames beside the actions: ground truth for auxiliary heads, and reflections.
+
+Without JAX: verbs that ask a domain for its world import this.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data.frames import Frames
 from gato_ros.models.layout import TokenLayout
-from gato_ros.training.auxiliary import AuxiliaryTargets
+
+SEEN = "_seen"
+"""A patch's number whose name ends so is a probability: whether something lies in the patch."""
+
+
+class AuxiliaryTargets(NamedTuple):
+    """Targets of some frames, with as many leading axes as these have; weights are 0 where there is no truth."""
+
+    numbers: np.ndarray
+    """[... n] of the model's `auxiliary` names."""
+    weight: np.ndarray
+    """[... n]"""
+    patch: np.ndarray
+    """[... patches m] of the model's `patch_auxiliary` names; no patches if nothing is predicted of them."""
+    patch_weight: np.ndarray
+    """[... patches m]"""
 
 
 class GroundTruth(Protocol):

@@ -15,11 +15,11 @@ from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import init, sequence_loss
 from gato_ros.models.layout import BINS, CONTINUOUS_START, TokenLayout
 from gato_ros.models.tokenizer import StepTokens
-from gato_ros.training.auxiliary import AuxiliaryTargets
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Batch
 from gato_ros.training.optimiser import optimiser, start
 from gato_ros.training.step import train_step
+from gato_ros.training.supervision import AuxiliaryTargets
 
 
 def time_cloning(model: GatoConfig, layout: TokenLayout, batch: int, repetitions: int) -> dict[str, Any]:

@@ -19,11 +19,17 @@ from gato_ros.data.episodes.recording import Recording
 from gato_ros.data.frames import Frames, join
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize_actions
-from gato_ros.training.auxiliary import AuxiliaryTargets
 from gato_ros.training.examples import made_ahead, tokens_of
 from gato_ros.training.mixing import step_weights, unless_equal
 from gato_ros.training.sequence_config import SequenceConfig
-from gato_ros.training.supervision import GroundTruth, Reflection, Supervision, can_mirror, with_all_vectors
+from gato_ros.training.supervision import (
+    AuxiliaryTargets,
+    GroundTruth,
+    Reflection,
+    Supervision,
+    can_mirror,
+    with_all_vectors,
+)
 
 
 class Plan(NamedTuple):

@@ -27,12 +27,12 @@ from gato_ros.models.layout import BINS, CONTINUOUS_START, token_layout  # noqa:
 from gato_ros.models.presets import PRESETS  # noqa: E402
 from gato_ros.models.tokenizer import StepTokens  # noqa: E402
 from gato_ros.training import checkpoint, sharding  # noqa: E402
-from gato_ros.training.auxiliary import AuxiliaryTargets  # noqa: E402
 from gato_ros.training.config import TrainingConfig  # noqa: E402
 from gato_ros.training.examples import Batch  # noqa: E402
 from gato_ros.training.loop import Schedule, train  # noqa: E402
 from gato_ros.training.optimiser import optimiser, start  # noqa: E402
 from gato_ros.training.step import measure, train_step  # noqa: E402
+from gato_ros.training.supervision import AuxiliaryTargets  # noqa: E402
 
 jax.config.update("jax_disable_most_optimizations", True)
 sharding.LEAST_SPLIT = 64  # debug sizes are small

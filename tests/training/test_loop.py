@@ -88,6 +88,15 @@ def test_loss_falls_and_the_weights_act(examples, tmp_path):
     assert np.isfinite(policy.act(Observation(values)).action.as_vector()).all()
 
 
+def test_the_first_state_has_the_types_of_every_later_one(examples):
+    """Else the step is compiled twice."""
+    what = objective(examples)
+    fresh = start(CONFIG, init(jax.random.key(0), MODEL, what.layout))
+    first, (later, _) = jax.eval_shape(lambda state: (state, what.step(state, next(iter(what.batches(0))))), fresh)
+    types = lambda state: [(leaf.dtype, leaf.weak_type) for leaf in jax.tree.leaves(state)]
+    assert types(first) == types(later)
+
+
 @pytest.mark.parametrize(
     "folders, names",
     [

@@ -20,7 +20,6 @@ from gato_ros.models.presets import PRESETS
 from gato_ros.models.serving.policy import GatoPolicy
 from gato_ros.models.tokenizer import StepTokens
 from gato_ros.models.weights import load_weights, weights_config
-from gato_ros.training.auxiliary import AuxiliaryTargets
 from gato_ros.training.loop import CURVES, Schedule, train
 from gato_ros.training.mixture.config import MixtureConfig
 from gato_ros.training.mixture.objective import Mixture, Part
@@ -28,7 +27,7 @@ from gato_ros.training.mixture.wide_truth import OneOfMany
 from gato_ros.training.sequence import Sequences
 from gato_ros.training.sequence_config import SequenceConfig
 from gato_ros.training.starting_weights import grown
-from gato_ros.training.supervision import ActionsOnly
+from gato_ros.training.supervision import ActionsOnly, AuxiliaryTargets
 from gato_ros.training.windows import Windows
 
 GAME = SpecContract("game", StepSpec.of({"game/cells": DiscreteSpec(5, 9)}, {"game/move": DiscreteSpec(3)}))
@@ -57,13 +56,6 @@ CONFIG = MixtureConfig(
     warmup_steps=5,
     average=0.9,
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 class TargetTruth:

@@ -11,8 +11,7 @@ from gato_ros.domains.babyai.cells import TILES
 from gato_ros.domains.babyai.environment import TARGET
 from gato_ros.domains.babyai.levels import MOVE
 from gato_ros.models.layout import TokenLayout
-from gato_ros.training.auxiliary import SEEN, AuxiliaryTargets
-from gato_ros.training.supervision import Curve, GroundTruth, NoTruth
+from gato_ros.training.supervision import SEEN, AuxiliaryTargets, Curve, GroundTruth, NoTruth
 
 NAMES = ("target_in_view", "target_across", "target_ahead")
 """1 where a target is in view; its column from the agent's and its rows ahead, of the nearest, in views."""

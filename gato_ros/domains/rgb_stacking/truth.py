@@ -12,7 +12,7 @@ from gato_ros.domains.rgb_stacking.auxiliary import NAMES, Faces, auxiliary_targ
 from gato_ros.domains.rgb_stacking.mirror import AUXILIARY_SIGN
 from gato_ros.domains.rgb_stacking.patch_labels import PatchLabels, View, patch_labels
 from gato_ros.models.layout import TokenLayout
-from gato_ros.training.auxiliary import AuxiliaryTargets
+from gato_ros.training.supervision import AuxiliaryTargets
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ import numpy as np
 
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import TokenLayout
-from gato_ros.training.auxiliary import AuxiliaryTargets
-from gato_ros.training.supervision import Curve, GroundTruth, Supervision
+from gato_ros.training.supervision import AuxiliaryTargets, Curve, GroundTruth, Supervision
 
 
 @dataclass(frozen=True)
