@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -29,9 +30,14 @@ if COMPILED not in os.environ:
 os.environ["GATO_ROS_COMPILATION_CACHE"] = os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ[COMPILED]
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
+QUICKLY_COMPILED = frozenset({"cli", "domains", "evaluation", "examples", "training"})
+"""Rooms whose tests compile many programs, and run each of them for a few steps."""
+
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("shared_machine", deadline=None)
 settings.load_profile("shared_machine")
+
+UNOPTIMISED = "JAX_DISABLE_MOST_OPTIMIZATIONS"
 
 INJECTIONS, OUTCOMES = pytest.StashKey[list](), pytest.StashKey[dict]()
 
@@ -107,6 +113,24 @@ def pytest_terminal_summary(terminalreporter, config):
             f"injections, worst {found['worst_ms']} ms, of the robot's own faults "
             f"{found['worst_ms_of_robot']} ms; all figures in {path}"
         )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_compilation(request):
+    """In `QUICKLY_COMPILED`, what a test compiles or starts does without XLA's optimisations: to compile costs half."""
+    if request.path.relative_to(Path(__file__).parent).parts[0] not in QUICKLY_COMPILED:
+        yield
+        return
+    before = os.environ.get(UNOPTIMISED)
+    os.environ[UNOPTIMISED] = "1"
+    if "jax" in sys.modules:
+        sys.modules["jax"].config.update(UNOPTIMISED.lower(), True)
+    yield
+    os.environ.pop(UNOPTIMISED)
+    if before is not None:
+        os.environ[UNOPTIMISED] = before
+    if "jax" in sys.modules:  # perhaps only since the start, when it has read the environment
+        sys.modules["jax"].config.update(UNOPTIMISED.lower(), before == "1")
 
 
 @pytest.fixture(scope="session")

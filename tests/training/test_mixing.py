@@ -31,13 +31,6 @@ from tests.data.recordings import OPERATED, ROBOT, label, write
 LENGTH = 12
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def intervention(step):
     """A human takes over for the last four steps."""
     return "human" if step >= 8 else "policy"

@@ -53,13 +53,6 @@ SUPERVISION = StackingSupervision()
 LAYOUT = token_layout(ROBOT.spec, MODEL)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def recording(number, steps=range(9), length=None, source=("red_on_blue", "cubes", "expert"), outcome=1.0):
     """An episode whose opening tells its number and its step; half of the label is what was done."""
     rows = []
