@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import jax
 import pytest
 
 from gato_ros.cli import train
@@ -17,13 +16,6 @@ from gato_ros.models.serving.policy import GatoPolicy
 
 SHIPPED = Path(__file__).parents[2] / "gato_ros" / "domains" / "generalist.yaml"
 PART = "parts:\n  rooms:\n    domain: babyai\n    tasks: [go_to_obj]\n    data: [somewhere]\n"
-
-
-@pytest.fixture(autouse=True)
-def quick_compilation():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def mixture(tmp_path, text):
