@@ -11,6 +11,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.domains.registry import load_domain
 from gato_ros.evaluation.collection import Collection, collect
 from gato_ros.evaluation.training_run.mixture import read_mixture
+from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.serving.policy import GatoPolicy
 
@@ -26,14 +27,17 @@ def mixture(tmp_path, text):
 
 def test_the_shipped_mixture_is_one():
     plan = read_mixture(SHIPPED)
-    assert plan.preset == "gato_generalist" and {part.domain for part in plan.parts} == {"babyai", "rgb_stacking"}
+    assert plan.preset == "gato_generalist" and {part.domain for part in plan.parts} == {
+        "babyai",
+        "meta_world",
+        "rgb_stacking",
+    }
     model = plan.model()
     assert model.generalist and {"view/cells", "task/text"} <= set(model.observation_keys)
     assert {"target_in_view", "grasp_x"} <= set(model.auxiliary) and model.auxiliary_early_layer
-    window = PRESETS[plan.preset].window
     for part in plan.parts:
-        assert part.sequences.length > 1 and part.contracts()
-    assert window == 384
+        step = token_layout(part.contracts()[0].spec, model).step_tokens
+        assert model.window < part.sequences.length * step < 1.4 * model.window, part.name
 
 
 @pytest.mark.parametrize(
