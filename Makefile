@@ -182,6 +182,13 @@ $(DOMAINS): $(STAMP) requirements/domains.txt
 test-domains: $(DOMAINS)  ## the domains that are no robot's, with the packages that they need (about 130 MB)
 	@$(VENV)/bin/python -m pytest -p no:xdist tests/domains tests/data/test_demonstrations.py $(ARGS)
 
+# Not part of `make test`: under coverage.py on Python 3.11, tests/core takes 1.7 times the processor time.
+coverage: venv  ## lines that the tests execute, by room, what they start included; out/coverage/report.json
+	@rm -rf out/coverage && mkdir -p out/coverage
+	@$(VENV)/bin/python -m coverage run -m pytest $(PYTEST_ARGS); status=$$?; \
+	  $(VENV)/bin/python -m coverage combine --quiet && $(VENV)/bin/python -m coverage json --quiet && \
+	  $(VENV)/bin/python -m tests.evidence.coverage_by_room && exit $$status
+
 # The other set: numpy 1.26, JAX 0.6 and ROS 2 Jazzy, in an environment of its own. JAZZY_TESTS="tests/ros" for a part.
 JAZZY := .venv-jazzy
 JAZZY_TESTS ?= tests
