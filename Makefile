@@ -8,8 +8,9 @@ PYTHON ?= python3.11
 VENV := .venv
 # Options for the verbs: make sim ARGS="--episodes 5 --seed 3"
 ARGS ?=
-# A file's tests share one set of running nodes: they stay together.
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# A file's tests share one set of running nodes: they stay together. Long files come first (tests/conftest.py); pytest-xdist
+# would put them last, by their few tests.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 GATO_ROS := $(VENV)/bin/python -m gato_ros
 STAMP := $(VENV)/.gato_ros-installed
 REQUIREMENTS := requirements/runtime.txt requirements/ros.txt requirements/dev.txt requirements/text.txt requirements/export.txt requirements/constraints.txt

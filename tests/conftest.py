@@ -33,6 +33,24 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 QUICKLY_COMPILED = frozenset({"cli", "domains", "evaluation", "examples", "training"})
 """Rooms whose tests compile many programs, and run each of them for a few steps."""
 
+LONGEST = (
+    "evaluation/test_policy_recipe.py",
+    "examples/test_examples.py",
+    "evaluation/test_evaluate.py",
+    "ros/test_policy_node.py",
+    "docs/test_code_blocks.py",
+    "training/test_sharding.py",
+    "ros/test_teleop_loop.py",
+    "cli/test_collect_and_train.py",
+    "training/test_loop.py",
+    "training/test_sequences.py",
+    "ros/test_record_verbs.py",
+    "ros/test_incident_node.py",
+    "domains/babyai/test_babyai.py",
+    "evaluation/test_study.py",
+)
+"""They begin first, with `--no-loadscope-reorder`: a long file that came last would leave a processor idle."""
+
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("shared_machine", deadline=None)
 settings.load_profile("shared_machine")
@@ -62,6 +80,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
+    turns = {Path(__file__).parent / name: turn for turn, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turns.get(item.path, len(turns)))
     rows = load_catalogue()
     for item in items:
         for marker in item.iter_markers("fault"):

@@ -68,15 +68,7 @@ def test_page_runs_as_pasted(page, place):
     ended = subprocess.run(
         ["bash", program.name],
         cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(folder),
-            "MPLBACKEND": "Agg",
-            # To compile is most of the time: each program once.
-            "GATO_ROS_COMPILATION_CACHE": str(folder / "compiled"),
-            "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        },
+        env={**os.environ, "PYTHONPATH": str(folder), "MPLBACKEND": "Agg"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

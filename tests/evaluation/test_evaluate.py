@@ -21,6 +21,7 @@ import numpy as np
 import psutil
 import pytest
 
+from gato_ros.cli import main
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
@@ -62,13 +63,15 @@ def gato_ros(*arguments, cwd, timeout=500):
         (["--json", "."], "a file that can be written"),
     ],
 )
-def test_bad_input_is_one_line_exit_2_and_nothing_written(tmp_path, arguments, expected):
+def test_bad_input_is_one_line_exit_2_and_nothing_written(tmp_path, monkeypatch, capsys, arguments, expected):
+    monkeypatch.chdir(tmp_path)
     json_arguments = [] if "--json" in arguments else ["--json", "result.json"]
-    done = gato_ros("evaluate", "--policy", "hold", "--episodes", 1, *arguments, *json_arguments, cwd=tmp_path)
-    assert done.returncode == 2, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("gato_ros ")]
-    assert len(lines) == 1 and expected in lines[0]
-    assert "Traceback" not in done.stderr
+    with pytest.raises(SystemExit) as end:
+        main(["evaluate", "--policy", "hold", "--episodes", "1", *arguments, *json_arguments])
+    said = capsys.readouterr().err
+    lines = [line for line in said.splitlines() if line.startswith("gato_ros ")]
+    assert end.value.code == 2 and len(lines) == 1 and expected in lines[0]
+    assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from gato_ros.cli import train
+from gato_ros.cli import main, train
 from gato_ros.core.errors import SetupError
 from gato_ros.core.statistics import wilson95
 from gato_ros.domains.rgb_stacking.recipe import recipe
@@ -163,9 +163,10 @@ def test_the_whole_recipe_at_toy_sizes(tmp_path):
         (("--workers", "0"), "--workers of at least 1"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_made(tmp_path, arguments, word):
-    done = policy_verb("--out", tmp_path / "out", *arguments)
-    assert done.returncode == 2 and word in done.stderr
+def test_bad_input_is_refused_before_anything_is_made(tmp_path, capsys, arguments, word):
+    with pytest.raises(SystemExit) as end:
+        main(["policy", "--recipe", "smoke", "--out", str(tmp_path / "out"), *arguments])
+    assert end.value.code == 2 and word in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
