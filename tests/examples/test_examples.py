@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = {
     "domain_of_your_own": ("out", "20"),
-    "fine_tune": ("out", "2", "2"),
+    "fine_tune": ("out", "2", "2", "--training.batch", "4"),
     "look_at_tokens": (),
     "policy_of_your_own": (),
     "watch_a_policy": ("film.mp4", "20"),
