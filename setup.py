@@ -56,7 +56,6 @@ setup(
         "gato_ros.domains": ["*.yaml"],
         "gato_ros.domains.baselines": ["*.json"],
         "gato_ros.embodiments": ["*.yaml", "*.urdf"],
-        "gato_ros.domains": ["*.yaml"],
         "gato_ros.evaluation.reports": ["*.jinja"],
         "gato_ros.evaluation.loop": ["*.jinja"],
         "gato_ros.models": ["weights/*/*"],
