@@ -168,7 +168,7 @@ def test_steps_that_were_not_rendered_divide_an_episode():
     found = [(one.first, one.length, one.episode, one.ends) for one in windows.stretches]
     assert found == [(0, 3, 0, False), (3, 2, 0, False), (5, 9, 1, True)]
     sparse = Windows.of(
-        [recording(0, steps=[0, 2, 4, 6]), recording(1, steps=range(6))], LAYOUT, SUPERVISION, auxiliary=False
+        [recording(0, steps=[0, 2, 4, 6]), recording(1, steps=range(6), length=9)], LAYOUT, SUPERVISION, auxiliary=False
     )
     assert Sequences(CONFIG, MODEL, LAYOUT, sparse, sparse)  # most steps lie in long stretches
     with pytest.raises(SetupError, match="--image-share 1"):
