@@ -167,13 +167,6 @@ lint: venv  ## style, layout, layering and types
 test: lint  ## lint, then all tests
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
-# Not part of `make test`: under coverage.py on Python 3.11, tests/core takes 1.7 times the processor time.
-coverage: venv  ## lines that the tests execute, by room, what they start included; out/coverage/report.json
-	@rm -rf out/coverage && mkdir -p out/coverage
-	@$(VENV)/bin/python -m coverage run -m pytest $(PYTEST_ARGS) $(ARGS); status=$$?; \
-	  $(VENV)/bin/python -m coverage combine --quiet && $(VENV)/bin/python -m coverage json --quiet && \
-	  $(VENV)/bin/python -m tests.evidence.coverage_by_room && exit $$status
-
 DOMAINS := $(VENV)/.gato_ros-domains-installed
 $(DOMAINS): $(STAMP) requirements/domains.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
