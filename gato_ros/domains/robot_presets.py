@@ -31,7 +31,7 @@ _SOURCES = {
 def preset_for(name: str, robot: Embodiment) -> GatoConfig:
     """The preset as this robot's contract calls what it observes: cameras in their order, all else by its source.
 
-    A robot with fewer cameras than the preset gives those that it has, and one that observes no grasp is not asked for
+    A robot with fewer cameras than the preset gives those that it has, and one that observes no grasp need not give
     it.
 
     Raises:

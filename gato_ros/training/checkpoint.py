@@ -187,12 +187,12 @@ def _same_data(before: dict[str, Any], record: dict[str, Any]) -> bool:
     return before["data"] == record["data"] or portable(before["data"]) == portable(record["data"])
 
 
-def _defaults(kind: type, asked: dict[str, Any]) -> dict[str, Any]:
-    """The defaults of a configuration for the keys that are asked for, as JSON would give them back."""
+def _defaults(kind: type, wanted: dict[str, Any]) -> dict[str, Any]:
+    """The defaults of a configuration of these keys, as JSON would give them back."""
     defaults = {
         field.name: field.default
         for field in dataclasses.fields(kind)
-        if field.default is not dataclasses.MISSING and field.name in asked
+        if field.default is not dataclasses.MISSING and field.name in wanted
     }
     return json.loads(json.dumps(defaults, default=asdict))
 

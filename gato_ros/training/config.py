@@ -44,7 +44,7 @@ class TrainingConfig:
     auxiliary_weight: NotNegative = 5.0
     """Weight of the simulator's ground truth (object positions, yaw) that shapes the features."""
     patch_weight: NotNegative = 2.0
-    """Weight of what each image patch is asked about the objects in it."""
+    """Weight of what each image patch predicts of the objects in it."""
     brightness: NotNegative = 0.06
     """Spread of a random gain per image and colour."""
     pixel_noise: NotNegative = 0.0
@@ -73,7 +73,7 @@ FINE_TUNING_DROPOUT = 0.1
 
 
 def fine_tuning(given: Collection[str]) -> dict[str, Any]:
-    """What of `FINE_TUNING` holds where the fields `given` were asked for.
+    """What of `FINE_TUNING` holds where the fields `given` were set.
 
     A learning rate of one's own comes with the usual schedule: it is most likely too high to begin with, or to stay.
     """

@@ -109,7 +109,7 @@ def tokens_of(
 
 @dataclass
 class BatchMaker:
-    """The batch of any step, as a function of seed and step; half of its frames mirrored if asked and possible."""
+    """The batch of any step, as a function of seed and step; half of its frames mirrored on request, where possible."""
 
     examples: Examples
     batch: int
@@ -137,7 +137,7 @@ class BatchMaker:
 def batches(
     examples: Examples, batch: int, first_step: int, steps: int, seed: int, mirror: bool = True
 ) -> Iterator[Batch]:
-    """The batches of steps [first_step, steps), made one ahead in a thread; half of the frames mirrored if asked."""
+    """The batches of steps [first_step, steps), made one ahead in a thread; half of the frames mirrored on request."""
     return made_ahead(BatchMaker(examples, batch, seed, mirror), first_step, steps)
 
 

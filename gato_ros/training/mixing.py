@@ -11,7 +11,7 @@ from gato_ros.core.guard.arbiter import HUMAN, IDLE, POLICY
 from gato_ros.data.episodes.command_source import EXPERT
 
 DEFAULTS = {HUMAN: 1.0, EXPERT: 1.0, POLICY: 0.0, IDLE: 0.0, "emergency_stop": 0.0}
-"""DAgger from interventions: where the policy was in command there is no lesson, only what came before one."""
+"""DAgger from interventions: where the policy was in command there is nothing to learn, only what came before it."""
 
 
 def mixing_weights(given: Sequence[str]) -> dict[str, float]:

@@ -37,7 +37,7 @@ class Tables(NamedTuple):
     """[sides N actions]"""
     label_ids: Any
     """[sides N actions]"""
-    lessons: Any
+    learned: Any
     """[N] bool, or None: all are."""
     auxiliary: AuxiliaryTargets | None
     """Leading axes [sides N]; None for a model without auxiliary heads."""
@@ -64,7 +64,7 @@ def tables(windows: Windows) -> Tables:
         both.tokens.ids,
         both.done_ids,
         both.label_ids,
-        None if both.lessons is None else both.lessons[0],
+        None if both.learned is None else both.learned[0],
         both.auxiliary,
     )
 
@@ -84,7 +84,7 @@ def gathered(held: Tables, plan: Plan, *, layout: TokenLayout, image_keys: tuple
         of_side(held.done_ids),
         of_side(held.label_ids),
         plan.pieces,
-        None if held.lessons is None else held.lessons[rows],
+        None if held.learned is None else held.learned[rows],
         jax.tree.map(of_side, held.auxiliary),
     )
 

@@ -113,14 +113,14 @@ def sequence_loss(
     """What a training step brings down: the loss of a batch after augmentation, and its parts."""
     augment_rng, blind_rng, model_rng = jax.random.split(rng, 3)
     tokens = augment_sequences(batch.tokens, config, augment_rng) if config.augments else batch.tokens
-    lessons = _lessons(batch)
+    learned = _learned(batch)
     if config.blind_share:
-        blind = jax.random.bernoulli(blind_rng, config.blind_share, (lessons.shape[0], 1, 1))
-        lessons = lessons & ~blind[..., 0]
+        blind = jax.random.bernoulli(blind_rng, config.blind_share, (learned.shape[0], 1, 1))
+        learned = learned & ~blind[..., 0]
         tokens = tokens._replace(ids=jnp.where(blind, hidden(tokens.ids, layout), tokens.ids))
         batch = batch._replace(done_ids=jnp.where(blind, layout.action_start + layout.choices // 2, batch.done_ids))
     if config.past_hidden_share:
-        hide = jax.random.bernoulli(jax.random.fold_in(rng, 3), config.past_hidden_share, (lessons.shape[0], 1, 1))
+        hide = jax.random.bernoulli(jax.random.fold_in(rng, 3), config.past_hidden_share, (learned.shape[0], 1, 1))
         batch = batch._replace(done_ids=jnp.where(hide, layout.action_start + layout.choices // 2, batch.done_ids))
     output = sequence_output(
         params,
@@ -132,24 +132,24 @@ def sequence_loss(
         rng=model_rng,
         legal_only=config.legal_only,
     )
-    return _losses(output, batch, lessons, config, model, layout)
+    return _losses(output, batch, learned, config, model, layout)
 
 
-def _lessons(batch: SequenceBatch) -> Any:
+def _learned(batch: SequenceBatch) -> Any:
     """[batch length] bool: the steps that are learned from."""
-    return jnp.ones(batch.pieces.shape, bool) if batch.lessons is None else jnp.asarray(batch.lessons)
+    return jnp.ones(batch.pieces.shape, bool) if batch.learned is None else jnp.asarray(batch.learned)
 
 
 def _losses(
     output: Output,
     batch: SequenceBatch,
-    lessons: Any,
+    learned: Any,
     config: SequenceConfig,
     model: GatoConfig,
     layout: TokenLayout,
 ) -> tuple[Any, dict[str, Any]]:
     """The weighted sum, and its parts."""
-    mask = jnp.broadcast_to(lessons[..., None], batch.label_ids.shape)
+    mask = jnp.broadcast_to(learned[..., None], batch.label_ids.shape)
     action = masked_action_loss(
         output.action_logits,
         batch.label_ids - layout.action_start,
@@ -173,14 +173,14 @@ def measure_sequences(
     output = sequence_output(
         params, model, layout, batch.tokens, batch.done_ids, pieces=batch.pieces, legal_only=config.legal_only
     )
-    lessons = _lessons(batch)
-    _, values = _losses(output, batch, lessons, config, model, layout)
+    learned = _learned(batch)
+    _, values = _losses(output, batch, learned, config, model, layout)
     logits = output.action_logits
     first = 0 if config.legal_only else first_row(model, layout)
     chosen = legal(layout, logits[..., first : first + layout.choices]).argmax(-1)
     errors = action_errors(layout, chosen, batch.label_ids - layout.action_start)
-    count = jnp.maximum(lessons.sum(), 1)
-    mean = lambda of_steps: jnp.where(lessons, of_steps, 0).sum() / count  # noqa: E731
+    count = jnp.maximum(learned.sum(), 1)
+    mean = lambda of_steps: jnp.where(learned, of_steps, 0).sum() / count  # noqa: E731
     known = {} if batch.auxiliary is None else auxiliary_error(output, batch.auxiliary)
     return {
         **values,

@@ -53,7 +53,7 @@ class SequenceConfig:
     auxiliary_weight: NotNegative = 0.0
     """Weight of the simulator's ground truth that shapes the features; 0: no heads for it."""
     patch_weight: NotNegative = 0.0
-    """Weight of what each image patch is asked about the objects in it."""
+    """Weight of what each image patch predicts of the objects in it."""
     blind_share: ShareBelowOne = 0.0
     """Share of sequences whose proprioception and actions are hidden; they train perception only."""
     past_hidden_share: ShareBelowOne = 0.0
@@ -108,5 +108,5 @@ RECIPES = {
 
 
 def sequence_config(preset: str) -> SequenceConfig:
-    """How a preset is trained where nothing else is asked for."""
+    """How a preset is trained where no other numbers are given."""
     return RECIPES.get(preset, PAPER)

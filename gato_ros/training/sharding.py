@@ -39,7 +39,7 @@ class MeshShape:
 
 
 def join(coordinator: str, processes: int, process: int) -> None:
-    """Make this process one of several that train together; before anything else is asked of JAX.
+    """Make this process one of several that train together; before anything else uses JAX.
 
     Args:
         coordinator: host:port on which process 0 listens.

@@ -87,7 +87,7 @@ def losses(
 def hidden(ids: Any, layout: TokenLayout) -> Any:
     """The same tokens with nothing to read in them: continuous ones in the middle bin, discrete ones zero.
 
-    Texts stay: what the expert will do, which the features are asked about, depends on the task.
+    Texts stay: what the expert will do, which the features predict, depends on the task.
     """
     text = np.array([item.kind == "text" for item in layout.vectors for _ in range(item.tokens)], bool)
     return jnp.where(text, ids, jnp.where(ids >= CONTINUOUS_START, CONTINUOUS_START + BINS // 2, 0))

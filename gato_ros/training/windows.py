@@ -54,7 +54,7 @@ class SequenceBatch(NamedTuple):
     """[batch length actions] int32 of what should have been done."""
     pieces: np.ndarray
     """[batch length] int32 number of the piece that each step belongs to."""
-    lessons: np.ndarray | None = None
+    learned: np.ndarray | None = None
     """[batch length] bool: steps that are learned from; the others are what came before. None: all."""
     auxiliary: AuxiliaryTargets | None = None
     """Of the auxiliary heads, leading axes [batch length]."""
@@ -132,7 +132,7 @@ class Windows:
 
     @cached_property
     def _teaching(self) -> list[Stretch]:
-        """The stretches that hold a lesson."""
+        """The stretches that hold a step to learn from."""
         return [one for one in self.stretches if self.weights is None or self.weights[one.rows].any()]
 
     @cached_property
@@ -140,7 +140,7 @@ class Windows:
         return np.cumsum(self.weights)
 
     def _start(self, rng: np.random.Generator, length: int) -> tuple[Stretch, int]:
-        """A stretch and the row where a window in it begins: with weights, up to a window before a lesson."""
+        """A stretch and the row where a window in it begins: with weights, up to a window before such a step."""
         if self.weights is None:
             row = int(rng.integers(len(self)))
         else:
@@ -205,13 +205,13 @@ class Windows:
             done[places] *= self.reflection.action_sign
         shaped = lambda array: array.reshape(batch, length, *array.shape[1:])  # noqa: E731
         ids = [shaped(tokenize_actions(self.layout, actions).astype(np.int32)) for actions in (done, labels)]
-        lessons = None if self.weights is None else shaped(self.weights[flat] > 0)
+        learned = None if self.weights is None else shaped(self.weights[flat] > 0)
         auxiliary = None if self.truth is None else AuxiliaryTargets(*map(shaped, self.truth.targets(flat, places)))
         tokens = StepTokens(shaped(tokens.patches), shaped(tokens.ids))
-        return SequenceBatch(tokens, *ids, plan.pieces, lessons, auxiliary)
+        return SequenceBatch(tokens, *ids, plan.pieces, learned, auxiliary)
 
     def draw(self, rng: np.random.Generator, config: SequenceConfig, longest_prompt: int, mirror: bool = False) -> Plan:
-        """The plan of a batch; half of the sequences reflected if asked for and possible."""
+        """The plan of a batch; half of the sequences reflected on request, where possible."""
         plans = [self.plan(rng, config, longest_prompt) for _ in range(config.batch)]
         flips = rng.random(config.batch) < (0.5 if mirror and self.can_mirror else 0.0)
         return Plan(np.stack([rows for rows, _ in plans]), np.stack([pieces for _, pieces in plans]), flips)

@@ -203,14 +203,14 @@ def test_a_window_shows_what_the_policy_did_and_teaches_what_the_human_did(windo
     batch = windows.batch(windows.draw(np.random.default_rng(0), config, 2))
     human = np.array([intervention(row % LENGTH) == "human" for row in range(2 * LENGTH)])
     np.testing.assert_array_equal(windows.weights > 0, human)
-    # Each window reaches at least one lesson in its first piece, and some begin before it.
-    assert batch.lessons.any(1).all() and 0.2 < batch.lessons.mean() < 0.95 and not batch.lessons[:, 0].all()
+    # Each window reaches at least one step to learn from in its first piece, and some begin before it.
+    assert batch.learned.any(1).all() and 0.2 < batch.learned.mean() < 0.95 and not batch.learned[:, 0].all()
 
 
 def test_what_the_policy_did_is_no_lesson(windows):
     model, config = PRESETS["debug"], replace(sequence_config("debug"), batch=2, length=5, prompt_share=0.0)
     batch = windows.batch(windows.draw(np.random.default_rng(1), config, 2))
-    assert batch.lessons.any() and not batch.lessons.all()
+    assert batch.learned.any() and not batch.learned.all()
     params = init(jax.random.key(0), model, windows.layout)
 
     def loss(where):
@@ -222,16 +222,16 @@ def test_what_the_policy_did_is_no_lesson(windows):
             )["loss"]
         )
 
-    whole = loss(np.zeros_like(batch.lessons))
-    assert loss(~batch.lessons) == whole != loss(batch.lessons)
+    whole = loss(np.zeros_like(batch.learned))
+    assert loss(~batch.learned) == whole != loss(batch.learned)
 
 
 def test_a_sequence_objective_takes_both_kinds(folder, tmp_path):
     made, data = sequences(folder, tmp_path)
     assert data == {str(folder): 72} and made.training.weights is not None
-    assert next(made.batches(0)).lessons.shape == (4, 5)
+    assert next(made.batches(0)).learned.shape == (4, 5)
     (tmp_path / "sim").mkdir()
     for name in "abc":
         write(tmp_path / "sim", name)
-    assert next(sequences(tmp_path / "sim", tmp_path)[0].batches(0)).lessons is None
+    assert next(sequences(tmp_path / "sim", tmp_path)[0].batches(0)).learned is None
     assert label(3).twist[0] == pytest.approx(0.003)

@@ -43,7 +43,7 @@ class PatchLabels:
     grid: tuple[int, int]
     """Rows and columns of patches, the same in all cameras."""
     known: np.ndarray
-    """[N] bool: where the objects are known; of other frames nothing is asked."""
+    """[N] bool: where the objects are known; of other frames nothing is predicted."""
 
     @staticmethod
     def where(truth: np.ndarray, found: PatchLabels) -> PatchLabels:

@@ -1,1 +1,1 @@
-"""A training from demonstrations on disk to weights: what is asked for, the data, the run, success meanwhile."""
+"""A training from demonstrations on disk to weights: options, data, the run, success meanwhile."""

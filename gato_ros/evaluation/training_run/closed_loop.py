@@ -1,4 +1,4 @@
-"""Success while `train` goes on: what is asked for, and the measurement."""
+"""Success while `train` goes on: the check of its options, and the measurement."""
 
 from __future__ import annotations
 

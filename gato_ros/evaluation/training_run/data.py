@@ -34,7 +34,7 @@ def training_frames(run: TrainingRun, weights: Mapping[str, float]) -> tuple[Fra
     training, validation, data = [], [], {}
     for folder in folders:
         found = _frame_parts(folder, run.failures)
-        told_sources(folder, found, weights)
+        print_sources(folder, found, weights)
         counts = [step_weights(part.teachers, weights) > 0 for part in found]
         parts = [part if count.all() else part.only(np.flatnonzero(count)) for part, count in zip(found, counts)]
         parts = [part for part in parts if len(part)]
@@ -77,8 +77,8 @@ def training_recordings(
     training, validation, data = [], [], {}
     for folder in folders:
         found = _recordings(folder, failures)[:limit]
-        told_sources(folder, [one.frames for one in found], weights)
-        # One that holds no lesson would be a validation without a figure.
+        print_sources(folder, [one.frames for one in found], weights)
+        # One without a step to learn from would be a validation without a figure.
         found = [one for one in found if step_weights(one.frames.teachers, weights).any()]
         good = good_enough(found, return_share)
         data[str(folder)] = sum(len(one.frames) for one in good)
@@ -95,25 +95,40 @@ def training_recordings(
 
 def _frame_parts(folder: Path, failures: bool) -> list[Frames]:
     """The frames of a folder, by file or by episode: of shards in another domain, else of the robot's."""
-    from gato_ros.data.demonstrations.reading import read_demonstrations, shard_paths
+    from gato_ros.data.demonstrations.reading import read_demonstrations
     from gato_ros.data.frame_cache import frame_parts
 
-    if shard_paths(folder):
+    if _holds_shards(folder):
         return [one.frames for one in read_demonstrations([folder])]
-    return frame_parts(folder, told_left_out(folder, failures))
+    return frame_parts(folder, print_left_out(folder, failures))
 
 
 def _recordings(folder: Path, failures: bool) -> list[Recording]:
     """The episodes of a folder: of shards in another domain, else of the robot's."""
-    from gato_ros.data.demonstrations.reading import read_demonstrations, shard_paths
+    from gato_ros.data.demonstrations.reading import read_demonstrations
     from gato_ros.data.episodes.recording import load_recordings
 
-    if shard_paths(folder):
+    if _holds_shards(folder):
         return read_demonstrations([folder])
-    return load_recordings(folder, told_left_out(folder, failures))
+    return load_recordings(folder, print_left_out(folder, failures))
 
 
-def told_left_out(folder: Path, failures: bool) -> dict[Path, str]:
+def _holds_shards(folder: Path) -> bool:
+    """Whether a folder holds another domain's demonstrations; SetupError where it holds a robot's episodes as well."""
+    from gato_ros.data.demonstrations.reading import shard_paths
+    from gato_ros.data.episodes.episode import episode_paths
+
+    shards = shard_paths(folder)
+    if shards and (episodes := episode_paths(folder)):
+        raise SetupError(
+            expected=f"one kind of demonstrations in {folder}",
+            got=f"{len(episodes)} episodes of a robot and {len(shards)} shards of another domain",
+            fix="put them into folders of their own",
+        )
+    return bool(shards)
+
+
+def print_left_out(folder: Path, failures: bool) -> dict[Path, str]:
     """The files of a folder that do not count, said once with the reason."""
     from gato_ros.data.checks.episode_filter import left_out
 
@@ -124,7 +139,7 @@ def told_left_out(folder: Path, failures: bool) -> dict[Path, str]:
     return reasons
 
 
-def told_sources(folder: Path, parts: Sequence[Frames], weights: Mapping[str, float]) -> None:
+def print_sources(folder: Path, parts: Sequence[Frames], weights: Mapping[str, float]) -> None:
     """Say how many steps of each source there are, and how they count, where others than the expert were in command."""
     if all(part.sources is None for part in parts):
         return

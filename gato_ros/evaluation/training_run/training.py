@@ -1,4 +1,4 @@
-"""The run itself: from what is asked for to weights and figures."""
+"""The run itself: from options to weights and figures."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _in_words(config: Any) -> str:
 
 
 def _mesh(run: TrainingRun):
-    """The devices to spread over; None for the one that JAX takes by itself. Nothing may have asked JAX before."""
+    """The devices to spread over; None for the one that JAX takes by itself. JAX must not have been used before."""
     from gato_ros.training.sharding import MeshShape, join, make_mesh
 
     if (run.processes > 1) != (run.coordinator is not None) or (run.processes > 1 and not run.mesh):
