@@ -1,5 +1,7 @@
 """`train` with an autoregressive preset: from the options and the episodes on disk to what is trained."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -12,9 +14,11 @@ from gato_ros.domains.rgb_stacking.auxiliary import NAMES
 from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
 from gato_ros.domains.rgb_stacking.training_model import training_model
 from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation.training_run.data import training_recordings
 from gato_ros.evaluation.training_run.objectives import sequence_objective
 from gato_ros.evaluation.training_run.settings import SequenceOptions
 from gato_ros.training.config import TrainingConfig
+from gato_ros.training.mixing import mixing_weights
 from gato_ros.training.resident import ResidentSequences
 from gato_ros.training.sequence_config import PAPER, RECIPES, sequence_config
 
@@ -111,3 +115,11 @@ def test_a_mesh_that_cannot_be_is_refused_before_anything_is_made(tmp_path, give
     with pytest.raises(SetupError, match=words):
         train.run(train.Options(data=(tmp_path,), out=tmp_path / "run", **given))
     assert not (tmp_path / "run").exists()
+
+
+def test_shards_beside_a_robots_episodes_are_refused(episodes, tmp_path):
+    folder = tmp_path / "both"
+    shutil.copytree(episodes, folder)
+    (folder / "a.array_record").touch()
+    with pytest.raises(SetupError, match="one kind of demonstrations .*4 episodes of a robot and 1 shards"):
+        training_recordings((folder,), None, 0.0, 20, mixing_weights(()))
