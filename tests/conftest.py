@@ -153,6 +153,18 @@ def quick_compilation(request):
         sys.modules["jax"].config.update(UNOPTIMISED.lower(), before == "1")
 
 
+@pytest.fixture(scope="module")
+def played_here():
+    """Collection and evaluation with the robot play in this process."""
+    from gato_ros.evaluation import collection, evaluate
+    from tests.pool_here import pool_here
+
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (collection, evaluate):
+            patched.setattr(module, "worker_pool", pool_here)
+        yield
+
+
 @pytest.fixture(scope="session")
 def driver_repeat(request) -> int:
     """How often a motion is broken off: once in the suite, often in `make driver-conformance`."""

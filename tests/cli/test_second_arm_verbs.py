@@ -23,7 +23,7 @@ FUZZ_TICKS = 6_000
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory, played_here):
     """A demonstration, a few snapshots, and a policy that has seen them for two steps."""
     data, out = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("run")
     collect.run(

@@ -23,7 +23,7 @@ TEXTS = {
 
 
 @pytest.fixture(scope="module")
-def demonstrations(tmp_path_factory):
+def demonstrations(tmp_path_factory, played_here):
     """Task -> a folder with two files of snapshots."""
     folders = {task: tmp_path_factory.mktemp(task) for task in TEXTS}
     for task, folder in folders.items():

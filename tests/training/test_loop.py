@@ -1,6 +1,7 @@
 """The real loop on a debug preset: trains, resumes to the same weights, refuses another run's folder."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import jax
@@ -64,8 +65,16 @@ def examples():
     return [Examples.of(some_frames(count, seed), layout, SUPERVISION) for count, seed in ((48, 0), (8, 1))]
 
 
-def run(examples, folder, config=CONFIG, model=MODEL, **more):
-    schedule = Schedule(log=2, validate=4, checkpoint=4, closed_loop=more.pop("every", 0))
+@pytest.fixture(scope="module")
+def finished(examples, tmp_path_factory):
+    """A run that is done, to be copied."""
+    folder = tmp_path_factory.mktemp("finished")
+    run(examples, folder)
+    return folder
+
+
+def run(examples, folder, config=CONFIG, model=MODEL, kept=4, **more):
+    schedule = Schedule(log=2, validate=kept, checkpoint=kept, closed_loop=more.pop("every", 0))
     what = objective(examples, config, model)
     return train(what, load_embodiment(), SUPERVISION, {"some": 56}, folder, schedule, lambda progress: None, **more)
 
@@ -76,7 +85,7 @@ def objective(examples, config=CONFIG, model=MODEL):
 
 def test_loss_falls_and_the_weights_act(examples, tmp_path):
     config = replace(CONFIG, steps=60, learning_rate=3e-3, average=0.9)
-    run(examples, tmp_path, config)
+    run(examples, tmp_path, config, kept=config.steps)
     rows = [json.loads(line) for line in (tmp_path / CURVES).read_text().splitlines()]
     losses = [row["action_loss"] for row in rows if row["kind"] == "train"]
     assert losses[-1] < losses[0] - 0.5
@@ -155,18 +164,18 @@ def test_dropout_is_drawn_by_seed_and_step_and_never_measured(examples):
     assert all((measured[0][key] == measured[1][key]).all() for key in measured[0])
 
 
-def test_another_configuration_does_not_go_on_in_the_same_folder(examples, tmp_path):
-    run(examples, tmp_path)
+def test_another_configuration_does_not_go_on_in_the_same_folder(examples, finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "run")
     with pytest.raises(SetupError, match="training.learning_rate"):
-        run(examples, tmp_path, replace(CONFIG, learning_rate=5e-4))
+        run(examples, folder, replace(CONFIG, learning_rate=5e-4))
 
 
-def test_a_cut_checkpoint_is_refused(examples, tmp_path):
-    run(examples, tmp_path)
-    largest = max((tmp_path / "checkpoint").rglob("*"), key=lambda path: path.stat().st_size)
+def test_a_cut_checkpoint_is_refused(examples, finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    largest = max((folder / "checkpoint").rglob("*"), key=lambda path: path.stat().st_size)
     largest.write_bytes(largest.read_bytes()[:-100])
     with pytest.raises(SetupError, match="whole checkpoint"):
-        run(examples, tmp_path)
+        run(examples, folder)
 
 
 def test_best_weights_are_kept_by_success_and_not_by_loss(examples, tmp_path):
