@@ -67,7 +67,7 @@ def test_a_limit_takes_the_first_files_and_smaller_ones_are_part_of_larger_ones(
 
 
 @pytest.fixture(scope="module")
-def done(data, tmp_path_factory):
+def done(data, tmp_path_factory, played_here):
     """The whole study once. The preset that sees poses: it renders nothing, and trains and plays like the others."""
     options = study.Options(
         "demonstrations",
