@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from gato_ros.models.config import Convolution, Crop, GatoConfig
@@ -113,6 +114,6 @@ PRESETS: dict[str, GatoConfig] = {
 }
 
 
-def single_step_presets() -> list[str]:
+def single_step_presets(presets: Mapping[str, GatoConfig] = PRESETS) -> list[str]:
     """Those that learn single frames and propose all actions in one pass."""
-    return [name for name, model in PRESETS.items() if model.action_decoding == "one_pass"]
+    return [name for name, model in presets.items() if model.action_decoding == "one_pass"]

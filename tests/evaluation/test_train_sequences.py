@@ -29,13 +29,17 @@ FACTS = {"task": "red_on_blue", "object_set": "cubes", "driver": "expert"}
 @pytest.fixture(scope="module")
 def episodes(tmp_path_factory):
     """Three successes and a failure of eight steps, all rendered."""
-    folder = tmp_path_factory.mktemp("episodes")
+    return recorded(tmp_path_factory.mktemp("episodes"), range(8))
+
+
+def recorded(folder, rendered):
     for number in range(4):
         with EpisodeWriter(folder, f"{number}", ROBOT, FACTS) as writer:
             for step in range(8):
                 values = {
                     key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
                     for key, channel in ROBOT.observations.items()
+                    if channel.kind != "image" or step in rendered
                 }
                 action = ArmAction(np.zeros(4), 0.085)
                 writer.add(step, Observation(values, step / 20), action, action)
@@ -76,7 +80,6 @@ def test_options_change_the_recipe(episodes, tmp_path):
 @pytest.mark.parametrize(
     ("preset", "changes", "words"),
     [
-        ("gato_79m", {}, "13 consecutive steps"),
         ("debug", {"length": 2}, "longer than the window"),
         ("debug", {"batch": 0}, "batch of at least 1"),
     ],
@@ -84,6 +87,17 @@ def test_options_change_the_recipe(episodes, tmp_path):
 def test_what_cannot_be_trained_is_refused(episodes, tmp_path, preset, changes, words):
     options = train.Options(data=(episodes,), out=tmp_path / "run", preset=preset, sequence=SequenceOptions(**changes))
     with pytest.raises(SetupError, match=words):
+        train.run(options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_parts_of_episodes_shorter_than_a_sequence_are_refused(tmp_path):
+    """The paper's sequences are of 13 steps. Whole episodes may be shorter: several of them make a sequence."""
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    recorded(folder, range(1, 8))
+    options = train.Options(data=(folder,), out=tmp_path / "run", preset="gato_79m")
+    with pytest.raises(SetupError, match="13 consecutive steps .* got 0 of 14 steps"):
         train.run(options)
     assert not (tmp_path / "run").exists() and PAPER.length == 13
 

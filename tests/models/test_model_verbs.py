@@ -13,10 +13,10 @@ from gato_ros.cli import main
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
 from gato_ros.data.episodes.episode import EpisodeWriter
+from gato_ros.domains.robot_presets import ROBOT_PRESETS
 from gato_ros.models.analysis.flops import core_parameters
 from gato_ros.models.analysis.roofline import measured_rates
 from gato_ros.models.layout import token_layout
-from gato_ros.models.presets import PRESETS
 from gato_ros.models.tokenizer import tokenize, tokenize_actions
 
 
@@ -29,7 +29,7 @@ def call(*arguments):
 def test_presets_verb(tmp_path):
     assert call("presets", "--json", tmp_path / "p.json") == 0
     presets = json.loads((tmp_path / "p.json").read_text())["presets"]
-    assert set(presets) == set(PRESETS)
+    assert set(presets) == set(ROBOT_PRESETS)
     row = presets["gato_1_18b"]
     assert (row["layers"], row["width"], row["heads"], row["context"]) == (24, 2048, 16, 1024)
     assert row["parameters"] == pytest.approx(1.18e9, rel=0.015)
@@ -168,7 +168,7 @@ def test_tokens_verb_shows_what_the_model_sees(episode, tmp_path, embodiment, ca
     path, values = episode
     assert call("tokens", path, "--step", 1, "--json", tmp_path / "t.json") == 0
     rows = json.loads((tmp_path / "t.json").read_text())["tokens"]
-    layout = token_layout(embodiment.spec, PRESETS["sawyer_small"])
+    layout = token_layout(embodiment.spec, ROBOT_PRESETS["sawyer_small"])
     assert [row["index"] for row in rows] == list(range(layout.step_tokens))
     ids = tokenize(layout, {key: value[1] for key, value in values.items()}).ids
     assert [row["id"] for row in rows[layout.patches : layout.observation_tokens]] == ids.tolist()

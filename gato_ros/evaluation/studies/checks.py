@@ -32,10 +32,11 @@ def check_study(study: Study, cells: tuple[Cell, ...]) -> None:
 
 
 def _check_names(study: Study) -> None:
+    from gato_ros.domains.robot_presets import ROBOT_PRESETS
     from gato_ros.models.presets import single_step_presets
     from gato_ros.sim.task import OBJECT_SETS
 
-    trainable = single_step_presets()
+    trainable = single_step_presets(ROBOT_PRESETS)
     for name in study.presets if study.name == "size" else [study.preset]:
         if name not in trainable:
             raise unknown_name("a single-step preset", name, trainable)
