@@ -98,6 +98,13 @@ class PartPlan:
 
         share = self.sequences.return_share
         if self.domain == STACKING:
+            from gato_ros.embodiments import load_embodiment
+            from gato_ros.evaluation.training_run.data_check import check_data
+            from gato_ros.evaluation.training_run.start import check_arm
+
+            robot = load_embodiment(self.embodiment)
+            check_arm(self.data, robot)
+            check_data(self.data, False, robot, self.observe or robot.observation_keys)
             return training_recordings(self.data, self.limit, share, VALIDATION_SHARE, mixing_weights(()))
         spec = self.contracts()[0].spec
         return domain_recordings(self.data, spec, self.tasks, self.limit, share, VALIDATION_SHARE)

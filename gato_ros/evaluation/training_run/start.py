@@ -64,7 +64,7 @@ def _stacking(run: TrainingRun) -> Start:
             fix="leave it out: the data says what the task is",
         )
     robot = load_embodiment(run.embodiment)
-    _check_arm(run.data, robot)
+    check_arm(run.data, robot)
     model = training_model(run.preset, robot, run.observe)
     check_data(run.data, run.failures, robot, model.observation_keys)
     return Start(contract_for(robot, model.observation_keys), model, StackingSupervision())
@@ -75,7 +75,7 @@ def with_defaults(run: TrainingRun) -> TrainingRun:
     return replace(run, training=replace(run.training, **load_domain(run.domain).training))
 
 
-def _check_arm(folders: tuple[Path, ...], robot: Embodiment) -> None:
+def check_arm(folders: tuple[Path, ...], robot: Embodiment) -> None:
     """SetupError for episodes of another arm: a preset that sees no joints and no pose would not notice."""
     from gato_ros.data.episodes.episode import episode_paths
     from gato_ros.data.episodes.statistics import contract_of
