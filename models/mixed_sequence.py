@@ -14,7 +14,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.loss import masked_cross_entropy
-from gato_ros.models.modules.embedding import Embedding
+from gato_ros.models.modules.embedding import Embedding, mean_index
 from gato_ros.models.modules.network import Gato
 from gato_ros.models.modules.patches import PatchBlock, normalise_pixels
 from gato_ros.models.segments import ACTION, FIRST_ACTION, NOWHERE, SequenceTokens
@@ -47,7 +47,7 @@ def embed_sequence(
     x = embedding.table.array[table_row(embedding.config, jnp.asarray(tokens.ids))]
     if tokens.patches.shape[1]:
         low, high = (jnp.asarray(tokens.patch_intervals)[..., i] for i in (0, 1))
-        index = (low + high) // 2 if rng is None else jax.random.randint(rng, low.shape, low, high)
+        index = mean_index(low, high, jnp) if rng is None else jax.random.randint(rng, low.shape, low, high)
         patches = _patch_vectors(embedding, normalise_pixels(embedding.config, tokens.patches), grids)
         batch = jnp.arange(x.shape[0])[:, None]
         # An unused patch stands at `length`, which is outside.

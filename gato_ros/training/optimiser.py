@@ -34,11 +34,17 @@ class TrainingState(NamedTuple):
 
 def optimiser(config: Rates) -> optax.GradientTransformation:
     """AdamW with warm-up, cosine and clipping; biases and norms do not decay."""
-    decays = lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1, params)  # noqa: E731
+    decays = lambda params: jax.tree_util.tree_map_with_path(_decays, params)  # noqa: E731
     return optax.chain(
         optax.clip_by_global_norm(config.clip_norm),
         optax.adamw(learning_rates(config), b1=0.9, b2=0.95, weight_decay=config.weight_decay, mask=decays),
     )
+
+
+def _decays(path: tuple[Any, ...], leaf: Any) -> bool:
+    """The shapes alone do not tell: the biases of relative attention and the one vector of actions have two axes."""
+    name = str(path[-1].key)
+    return leaf.ndim > 1 and not name.endswith("bias") and not (name == "action_position" and len(leaf) == 1)
 
 
 def learning_rates(config: Rates) -> optax.Schedule:

@@ -22,7 +22,9 @@ from gato_ros.core.bounds import (
 
 @dataclass(frozen=True)
 class SequenceConfig:
-    """Autoregressive cloning of episodes, by the paper's numbers. Travels in checkpoints; a resumed run must agree."""
+    """Autoregressive cloning of episodes. Travels in checkpoints; a resumed run must agree.
+
+    The defaults are the paper's, as far as they are known, but for `length` (docs/explanation/gato.md)."""
 
     initial_rate: ClassVar[float] = 1e-7
     """Learning rate where the warm-up begins."""

@@ -99,9 +99,13 @@ class Embedding(nnx.Module):
 
 
 def patch_index(layout: TokenLayout, batch: int, rng: Array | None) -> Int[Array, "one_or_batch patches 2"]:
-    """Row and column of every patch in its intervals: the mean, or drawn while training."""
-    intervals = layout.patch_intervals
+    """Row and column of every patch in its intervals: the rounded mean, or drawn while training."""
+    low, high = (layout.patch_intervals[..., i] for i in (0, 1))
     if rng is None:
-        return np.floor(intervals.mean(-1)).astype(np.int32)[None]
-    low, high = intervals[..., 0], intervals[..., 1]
+        return mean_index(low, high, np)[None]
     return jax.random.randint(rng, (batch, *low.shape), low, high)
+
+
+def mean_index(low: Any, high: Any, arrays: Any) -> Any:
+    """The rounded mean of half-open intervals, a half upwards, and never their end; `arrays` is numpy or jax.numpy."""
+    return arrays.minimum((low + high + 1) // 2, arrays.maximum(high - 1, low))

@@ -14,6 +14,7 @@ from gato_ros.models import gato
 from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.layout import PAD, SEPARATOR, token_layout
 from gato_ros.models.mixed_sequence import mixed_features, mixed_loss, place_vectors
+from gato_ros.models.modules.embedding import mean_index
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.segments import (
     ACTION,
@@ -103,6 +104,11 @@ def test_patches_are_cut_in_raster_order_and_know_where_they_lie(text_config, st
     np.testing.assert_array_equal(tokens.patch_intervals[4], [[64, 128], [42, 85]])
     np.testing.assert_array_equal(tokens.patch_intervals[6], [[0, 128], [0, 128]])
     assert (tokens.patches[7:] == 0).all()
+
+
+def test_the_mean_position_code_is_rounded_and_stays_inside():
+    low, high = np.array([0, 25, 51, 127]), np.array([25, 51, 76, 128])
+    assert mean_index(low, high, np).tolist() == [13, 38, 64, 127]
 
 
 @pytest.mark.parametrize(
