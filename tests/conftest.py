@@ -57,6 +57,7 @@ settings.load_profile("shared_machine")
 
 UNOPTIMISED = "JAX_DISABLE_MOST_OPTIMIZATIONS"
 
+USED, COUNT_OF_LONGEST = pytest.StashKey[float](), 25
 INJECTIONS, OUTCOMES = pytest.StashKey[list](), pytest.StashKey[dict]()
 
 
@@ -99,6 +100,8 @@ def pytest_collection_modifyitems(items):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
     report = (yield).get_result()
+    if report.when == "teardown":
+        report.user_properties.append(("processor_s", _processor_s() - item.stash[USED]))
     # A test counts once: by its call, or by what kept it from being called.
     if report.when == "call" or report.outcome != "passed":
         for marker in item.iter_markers("fault"):
@@ -112,7 +115,32 @@ def pytest_sessionfinish(session):
         write_json(path, summary(load_catalogue(), session.config.stash[OUTCOMES], session.config.stash[INJECTIONS]))
 
 
+def _processor_s() -> float:
+    """Time on a processor of this process and of those that it started and that have ended [s]."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    item.stash[USED] = _processor_s()
+    yield
+
+
+def _say_what_takes_longest(terminalreporter) -> None:
+    used: dict[str, float] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            name = getattr(report, "nodeid", "").split("::")[0]
+            used[name] = used.get(name, 0.0) + dict(getattr(report, "user_properties", ())).get("processor_s", 0.0)
+    longest = sorted(used.items(), key=lambda one: -one[1])[:COUNT_OF_LONGEST]
+    terminalreporter.section(f"processor time: {sum(used.values()):.0f} s in all; the files that take most")
+    for name, processor_s in longest:
+        terminalreporter.line(f"{processor_s:6.0f} s  {name}")
+
+
 def pytest_terminal_summary(terminalreporter, config):
+    _say_what_takes_longest(terminalreporter)
     # What was tried again has passed in the end, and is not forgotten: all that is known of its first try.
     for report in terminalreporter.stats.get("rerun", []):
         terminalreporter.section(f"tried again: {report.nodeid}")
