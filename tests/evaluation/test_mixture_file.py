@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gato_ros.cli import train
@@ -14,6 +15,7 @@ from gato_ros.evaluation.training_run.mixture import read_mixture
 from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.serving.policy import GatoPolicy
+from tests.data.recordings import write
 
 SHIPPED = Path(__file__).parents[2] / "gato_ros" / "domains" / "generalist.yaml"
 PART = "parts:\n  rooms:\n    domain: babyai\n    tasks: [go_to_obj]\n    data: [somewhere]\n"
@@ -89,3 +91,29 @@ def test_two_specs_are_learned_by_one_command(tmp_path, monkeypatch):
         assert policy.act(environment.observe()).action.values["move"] in range(7)
     with pytest.raises(SetupError, match="demonstrations of every task"):
         train.run(train.parse(["--mixture", str(mixture(tmp_path, text.replace("go_to_obj", "open"))), "--out", "x"]))
+
+
+ROBOT_PART = (
+    "parts:\n  stacking:\n    domain: rgb_stacking\n    embodiment: sawyer_rgb_stacking\n    return_share: 0.0\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, "gripper/grasp: not finite at 1 step: 3"),
+        ({"embodiment: sawyer": "embodiment: panda"}, "episodes of panda_rgb_stacking .* some of sawyer_rgb_stacking"),
+    ],
+)
+def test_a_robots_episodes_are_checked_as_train_does(tmp_path, changes, says):
+    def spoil(step, values):
+        if step == 3:
+            values["gripper/grasp"][0] = np.nan
+
+    write(tmp_path / "data", "good")
+    write(tmp_path / "data", "bad", change=spoil)
+    text = f"{ROBOT_PART}    data: [{tmp_path / 'data'}]\n"
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    with pytest.raises(SetupError, match=says):
+        read_mixture(mixture(tmp_path, text)).parts[0].recordings()

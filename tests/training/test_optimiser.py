@@ -23,7 +23,9 @@ def decayed() -> dict[str, bool]:
     """By name, whether a step with no gradient makes the numbers smaller."""
     model = replace(PRESETS["sawyer_streaming"], action_positions="shared")
     shapes = parameter_shapes(model, token_layout(load_embodiment().spec, model))
-    ones, zeros = (jax.tree.map(lambda one, number=number: number(one.shape, np.float32), shapes) for number in (np.ones, np.zeros))
+    ones, zeros = (
+        jax.tree.map(lambda one, number=number: number(one.shape, np.float32), shapes) for number in (np.ones, np.zeros)
+    )
     adam = optimiser(SequenceConfig(learning_rate=1.0))
     updates, _ = jax.jit(lambda: adam.update(zeros, adam.init(ones), ones))()
     return {name: bool((one < 0).all()) for name, one in flatten_dict(updates, sep="/").items()}
