@@ -55,7 +55,11 @@ class Scores:
 
 
 class Domain(Protocol):
-    """One kind of world. Its module imports the world lazily: a domain that is not installed costs nothing."""
+    """One kind of world. Its module imports the world lazily: a domain that is not installed costs nothing.
+
+    Where observations cost much, it also has `show(environment, keys)`: make the environment observe what the next
+    policy reads and nothing else.
+    """
 
     name: str
     tasks: tuple[str, ...]

@@ -8,24 +8,29 @@ from gato_ros.core.errors import unknown_name
 from gato_ros.domains.domain import Domain
 
 STACKING = "rgb_stacking"
-"""The robot's own domain; its verbs have options of their own and do not come through here."""
+"""The robot's own domain. `collect`, `train` and `evaluate --set` have options of their own for it and do not come
+through here; `evaluate --tasks` does."""
 STACKING_TASK = "red_on_blue"
 """What goes on what there, where nobody says it."""
 ALL = "all"
-_FOREIGN = {"babyai": "gato_ros.domains.babyai.domain", "meta_world": "gato_ros.domains.meta_world.domain"}
-DOMAINS = (STACKING, *_FOREIGN)
+_MODULES = {
+    STACKING: "gato_ros.domains.rgb_stacking.domain",
+    "babyai": "gato_ros.domains.babyai.domain",
+    "meta_world": "gato_ros.domains.meta_world.domain",
+}
+DOMAINS = tuple(_MODULES)
 
 
 def load_domain(name: str) -> Domain:
-    """The foreign domain of that name; SetupError with the nearest one if there is none."""
-    if name not in _FOREIGN:
-        raise unknown_name("a domain", name, DOMAINS)
-    return import_module(_FOREIGN[name]).DOMAIN
+    """The domain of that name; SetupError with the nearest one if there is none."""
+    if name not in _MODULES:
+        raise unknown_name("a domain", name, (*_MODULES, ALL))
+    return import_module(_MODULES[name]).DOMAIN
 
 
 def domains_of(name: str) -> tuple[Domain, ...]:
-    """The foreign domain of that name, or "all"; SetupError if there is none."""
-    return tuple(map(load_domain, _FOREIGN)) if name == ALL else (load_domain(name),)
+    """The domain of that name, or "all"; SetupError if there is none."""
+    return tuple(map(load_domain, _MODULES)) if name == ALL else (load_domain(name),)
 
 
 def tasks_of(domain: Domain, names: str | None) -> tuple[str, ...]:

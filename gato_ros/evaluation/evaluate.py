@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def evaluate_policy(options: Evaluation) -> dict:
     """Evaluate with a progress bar; the rates by set."""
-    if options.domain != STACKING:
+    if options.domain != STACKING or options.tasks is not None:
         return _foreign(options)
     if options.result:
         return _compare_files(options)

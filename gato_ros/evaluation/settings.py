@@ -11,7 +11,18 @@ from gato_ros.core.bounds import Clips, CountOrNone, Episodes, NotNegative, Proc
 from gato_ros.domains.registry import STACKING, STACKING_TASK
 from gato_ros.evaluation.option_checks import OutFile, OutFolder
 
-FOREIGN_OPTIONS = ("policy", "task", "tasks", "episodes", "seed", "workers", "temperature", "quiet")
+FOREIGN_OPTIONS = (
+    "policy",
+    "task",
+    "tasks",
+    "episodes",
+    "seed",
+    "workers",
+    "temperature",
+    "quiet",
+    "report",
+    "report_videos",
+)
 """Those that count in another domain than the robot's."""
 
 
@@ -53,7 +64,7 @@ class Evaluation:
     report: OutFile | None = None
     """Write all this as one HTML page, which needs no file beside it; works with --result, too."""
     report_videos: CountOrNone = 4
-    """Successes to film for the page, and as many failures."""
+    """Successes to film for the page, and as many failures; of other domains so many in each."""
     workers: Processes = os.cpu_count() or 1
     """Processes."""
     compilation_cache: str = ""
@@ -61,12 +72,14 @@ class Evaluation:
     quiet: bool = False
     """No progress bar and no table."""
     domain: str = STACKING
-    """rgb_stacking (the robot), or another one (`pip install gato_ros[domains]`): babyai, meta_world, or all of these.
-    There only --policy, --task, --tasks, --episodes, --seed, --workers, --temperature and --quiet count."""
+    """rgb_stacking (the robot), or another one (`pip install gato_ros[domains]`): babyai, meta_world; or all of these
+    that are installed and that the weights know. There, and with --tasks, only --policy, --task, --tasks, --episodes,
+    --seed, --workers, --temperature, --report, --report-videos and --quiet count."""
     json: Path | None = None
     """Write the result here as JSON, every episode's outcome included."""
     tasks: str | None = None
-    """In another domain than the robot's: its tasks, with commas between them, or all."""
+    """Tasks of the domain, with commas between them, or all; the scores are percent of the expert. The robot's are
+    cubes, triplet1 .. triplet5 and blue_on_green, in the world of sawyer_rgb_stacking_told."""
     temperature: NotNegative | None = None
     """In another domain than the robot's: draw actions at it; 0 takes the likeliest. Default: what the weights say."""
 

@@ -32,7 +32,7 @@ RESULT = TaskResult(
 
 @pytest.fixture(autouse=True)
 def toy(monkeypatch, played_here):
-    monkeypatch.setitem(registry._FOREIGN, "toy", "tests.domains.toy_domain")
+    monkeypatch.setitem(registry._MODULES, "toy", "tests.domains.toy_domain")
 
 
 def gathered(out, **options):
@@ -175,8 +175,11 @@ def test_what_cannot_be_evaluated_is_refused():
             evaluated(**options)
     with pytest.raises(SetupError, match="no such policy|weights"):
         evaluated("nobody")
-    for options in ({"tasks": "all"}, {"temperature": 0.5}):
-        with pytest.raises(SetupError, match="with another --domain"):
+    for options, words in (
+        ({"tasks": "cubs"}, "did you mean 'cubes'"),
+        ({"temperature": 0.5}, "with another --domain"),
+    ):
+        with pytest.raises(SetupError, match=words):
             evaluate_policy(Evaluation(**options))
 
 

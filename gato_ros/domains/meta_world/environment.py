@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from ctypes.util import find_library
 from typing import Any
 
 import gymnasium
@@ -31,6 +33,8 @@ class MetaWorldEnv(gymnasium.Env):
         Raises:
             SetupError: `metaworld` is not installed.
         """
+        if render_mode:
+            _choose_drawing()
         self._env = _package("metaworld.env_dict").ALL_V3_ENVIRONMENTS[package_name(task)](render_mode=render_mode)
         # As the package makes them for its benchmark: with the goal among the observations, another one each time.
         self._env._partially_observable, self._env._set_task_called = False, True
@@ -99,6 +103,21 @@ class MetaWorldEnv(gymnasium.Env):
     def close(self) -> None:
         """Free the world."""
         self._env.close()
+
+
+def _choose_drawing() -> None:
+    """Where nothing else is said, draw without a screen: MuJoCo's own choice, GLFW, ends the process without one."""
+    if "MUJOCO_GL" in os.environ or os.environ.get("DISPLAY"):
+        return
+    for name, library in (("egl", "EGL"), ("osmesa", "OSMesa")):
+        if find_library(library):
+            os.environ["MUJOCO_GL"] = name
+            return
+    raise SetupError(
+        expected="a screen, libEGL or libOSMesa, for pictures of meta_world",
+        got="none of them",
+        fix="install libegl1 or libosmesa6, or do without pictures",
+    )
 
 
 def expert_of(task: str) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,6 +33,8 @@ class _Wanted:
     """What options mean, checked."""
 
     domains: tuple[Domain, ...]
+    left_out: dict[str, str]
+    """Of all domains those that cannot be played here, and why."""
     tasks: tuple[Task, ...]
     policy: str
     seeds: range
@@ -58,13 +63,39 @@ def evaluate(options: Evaluation) -> dict[str, Any]:
     partial = partial_episodes(options.json, _identity(wanted, sha256))
     with worker_pool(options.workers) as pool:
         found = _found(Player(pool, partial, options.quiet), wanted)
-    result = _result(options, wanted, found, sha256)
-    if options.json:
-        write_json(options.json, result)
-    partial.delete()
+        result = _result(options, wanted, found, sha256)
+        if options.json:  # before the films: they can fail, and the episodes are worth more
+            write_json(options.json, result)
+        partial.delete()
+        if options.report:
+            _write_page(options, wanted, found, result, pool)
     if not options.quiet:
         print_table(result)
     return result
+
+
+def _write_page(options: Evaluation, wanted: _Wanted, found: _Found, result: dict[str, Any], pool: Executor) -> None:
+    from gato_ros.evaluation.foreign.film import Film, film, films_to_make
+    from gato_ros.evaluation.progress import counted
+    from gato_ros.evaluation.reports.domains_page import write_domains_page
+
+    assert options.report is not None
+    chosen = films_to_make(found.policy, options.report_videos)
+    jobs = []
+    for name, task, seed in chosen:
+        one = found.policy[name, task]
+        place = one.seeds.index(seed)
+        jobs.append(
+            (Run(name, task, wanted.policy, wanted.temperature), seed, (one.successes[place], one.steps[place]))
+        )
+    made = []
+    with counted("film", len(jobs), quiet=options.quiet) as advance:
+        for future in [pool.submit(film, *job) for job in jobs]:
+            made.append(future.result())
+            advance("")
+    films, refusals = ([one for one in made if isinstance(one, kind)] for kind in (Film, str))
+    why = "" if films else "No film was requested."
+    write_domains_page(options.report, result, films, "; ".join(dict.fromkeys(refusals)) or why)
 
 
 def score(name: str, task: str, policy: str, episodes: int, seed: int) -> dict[str, Any]:
@@ -81,19 +112,40 @@ def score(name: str, task: str, policy: str, episodes: int, seed: int) -> dict[s
 def _wanted(options: Evaluation) -> _Wanted:
     if options.task is not None and options.tasks is not None:
         raise SetupError(expected="--task or --tasks", got="both", fix="leave one of them out")
-    domains = domains_of(options.domain)
-    names = options.tasks or options.task or (ALL if options.domain == ALL else None)
-    tasks = [(domain.name, task) for domain in domains for task in tasks_of(domain, names)]
-    for domain in domains:  # what is wrong is said before a process is started
-        domain.environment(domain.tasks[0]).close()
-    if options.policy not in (EXPERT, RANDOM):
-        by_spec = {load_domain(name).contract(task).digest: (name, task) for name, task in tasks}
-        for name, task in by_spec.values():
-            make_policy(load_domain(name), task, options.policy, temperature=options.temperature)
-    elif options.temperature is not None:
+    weights = None if options.policy in (EXPERT, RANDOM) else options.policy
+    if weights is None and options.temperature is not None:
         raise SetupError(expected="weights with --temperature", got=options.policy, fix="leave it out")
+    names = options.tasks or options.task or (ALL if options.domain == ALL else None)
+    domains, tasks, left_out = [], [], {}
+    for domain in domains_of(options.domain):
+        its = tasks_of(domain, names)
+        try:
+            _check_playable(domain, its, weights, options.temperature)
+        except SetupError as error:
+            if options.domain != ALL:
+                raise
+            left_out[domain.name] = str(error)
+            continue
+        domains.append(domain)
+        tasks += [(domain.name, task) for task in its]
+    if not domains:
+        raise SetupError(
+            expected=f"a domain that {options.policy} can play here",
+            got="; ".join(f"{name}: {why}" for name, why in left_out.items()),
+            fix="install the domains (docs/how-to/domains.md), or name one with --domain",
+        )
+    for name, why in left_out.items():
+        print(f"evaluate: {name} is left out: {why}", file=sys.stderr)
     seeds = range(options.seed, options.seed + options.episodes)
-    return _Wanted(domains, tuple(tasks), options.policy, seeds, options.temperature)
+    return _Wanted(tuple(domains), left_out, tuple(tasks), options.policy, seeds, options.temperature)
+
+
+def _check_playable(domain: Domain, tasks: Sequence[str], weights: str | None, temperature: float | None) -> None:
+    """What is wrong is said before a process is started."""
+    domain.environment(tasks[0]).close()
+    if weights:
+        for task in {domain.contract(task).digest: task for task in tasks}.values():
+            make_policy(domain, task, weights, temperature=temperature)
 
 
 def _identity(wanted: _Wanted, sha256: str | None) -> dict[str, Any]:
@@ -170,6 +222,7 @@ def _result(options: Evaluation, wanted: _Wanted, found: _Found, sha256: str | N
         "package_version": __version__,
         "versions": {domain.name: _packages(domain) for domain in wanted.domains},
         "domains": blocks,
+        **({"left_out": wanted.left_out} if wanted.left_out else {}),
     }
     if len(wanted.domains) == 1:
         result["mean_percent_of_expert"] = next(iter(blocks.values()))["mean_percent_of_expert"]

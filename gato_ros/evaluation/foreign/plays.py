@@ -98,10 +98,13 @@ def play(run: Run, seeds: tuple[int, ...]) -> list[EpisodeOutcome | None]:
     elif run.policy == RANDOM:
         policy = None
     else:
-        policy = _weights(run.domain, domain.contract(run.task).digest, run.task, run.policy, run.temperature)
+        policy = weights_of(run)
     actions = domain.contract(run.task).spec.actions
     # Random play draws anew in every episode, by its seed alone.
-    return [outcome(environment, policy or RandomPolicy(actions, seed), seed) for seed in seeds]
+    players = [policy or RandomPolicy(actions, seed) for seed in seeds]
+    if hasattr(domain, "show"):
+        domain.show(environment, players[0].observation_keys)
+    return [outcome(environment, player, seed) for player, seed in zip(players, seeds)]
 
 
 def outcome(environment: Environment, policy: Policy, seed: int) -> EpisodeOutcome | None:
@@ -121,9 +124,10 @@ def _environment(domain: str, task: str) -> Environment:
 _loaded: dict[tuple, Policy] = {}
 
 
-def _weights(domain: str, digest: str, task: str, policy: str, temperature: float | None) -> Policy:
+def weights_of(run: Run) -> Policy:
     """Weights once for all tasks of one spec: to compile a step takes longer than to play some episodes."""
-    key = (domain, digest, policy, temperature)
+    domain = load_domain(run.domain)
+    key = (run.domain, domain.contract(run.task).digest, run.policy, run.temperature)
     if key not in _loaded:
-        _loaded[key] = make_policy(load_domain(domain), task, policy, temperature=temperature)
+        _loaded[key] = make_policy(domain, run.task, run.policy, temperature=run.temperature)
     return _loaded[key]

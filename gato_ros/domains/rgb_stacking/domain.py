@@ -1,0 +1,77 @@
+"""The robot's own cell as a domain among others: one scale for all that one set of weights can do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from gato_ros.core.errors import unknown_name
+from gato_ros.core.observation import PRIVILEGED_PREFIX
+from gato_ros.domains.registry import STACKING
+from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
+from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.models.config import GatoConfig
+
+if TYPE_CHECKING:
+    from gato_ros.sim.env import RgbStackingEnv
+    from gato_ros.sim.expert import StackingExpert
+    from gato_ros.sim.task import StackTask
+
+ROBOT = "sawyer_rgb_stacking_told"
+"""The contract: of a generalist the task is in words."""
+OBJECTS = {
+    "cubes": ("cubes", "red_on_blue"),
+    **{name: (name, "red_on_blue") for name in ("triplet1", "triplet2", "triplet3", "triplet4", "triplet5")},
+    "blue_on_green": ("cubes", "blue_on_green"),
+}
+"""Task -> object set, and what goes on what."""
+
+
+class RgbStacking:
+    """Red on blue with cubes and with the five test triplets, and blue on green with cubes."""
+
+    name = STACKING
+    tasks: tuple[str, ...] = tuple(OBJECTS)
+    packages = ("pybullet",)
+    metric = "success"
+    # Its presets are the robot's: models/presets.py and domains/robot_presets.py.
+    presets: Mapping[str, GatoConfig] = {}
+    training: Mapping[str, Any] = {}
+
+    def contract(self, task: str) -> Embodiment:
+        """The same for all tasks: the text says which one it is."""
+        self._what(task)
+        return load_embodiment(ROBOT)
+
+    def supervision(self, task: str) -> StackingSupervision:
+        """What the simulator knows."""
+        return StackingSupervision()
+
+    def environment(self, task: str, render_mode: str | None = None) -> RgbStackingEnv:
+        """The cell with the task's objects, in the plain world."""
+        from gato_ros.sim.env import RgbStackingEnv
+
+        objects, wanted = self._what(task)
+        return RgbStackingEnv(objects, embodiment=load_embodiment(ROBOT), wanted=wanted, render_mode=render_mode)
+
+    def expert(self, task: str, environment: RgbStackingEnv) -> StackingExpert:
+        """The scripted one, which sees ground truth."""
+        from gato_ros.sim.expert import StackingExpert
+
+        return StackingExpert(load_embodiment(ROBOT), self._what(task)[1])
+
+    def show(self, environment: RgbStackingEnv, keys: Collection[str]) -> None:
+        """Show what the next policy reads and nothing else: pictures are most of a step's time."""
+        environment.privileged = tuple(key for key in keys if key.startswith(PRIVILEGED_PREFIX))
+        environment.observation_keys = tuple(key for key in keys if key not in environment.privileged)
+
+    def _what(self, task: str) -> tuple[str, StackTask]:
+        from gato_ros.sim.task import stack_task
+
+        if task not in OBJECTS:
+            raise unknown_name(f"a task of {self.name}", task, OBJECTS)
+        objects, wanted = OBJECTS[task]
+        return objects, stack_task(wanted)
+
+
+DOMAIN = RgbStacking()
