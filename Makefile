@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv hooks sim test test-domains test-jazzy lint collect train policy policy-smoke evaluate bench bench-peers bench-gpu corrupt-weights coverage guard-fuzz guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance docs clean
+.PHONY: help venv hooks sim test test-domains test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-gpu corrupt-weights coverage guard-fuzz guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance docs clean
 
 # Another interpreter: make PYTHON=/path/to/python3.11 venv
 PYTHON ?= python3.11
@@ -68,6 +68,9 @@ policy: venv  ## the shipped weights from nothing, resumable (ARGS="--list" tell
 
 policy-smoke: venv  ## all stages of `policy` at toy sizes, in minutes
 	@$(GATO_ROS) policy --recipe smoke $(ARGS)
+
+generalist: $(DOMAINS)  ## one set of weights for all domains from nothing, resumable (ARGS="--list" tells how far it is)
+	@$(GATO_ROS) policy --recipe generalist $(ARGS)
 
 evaluate: venv  ## success rates of a policy
 	@$(GATO_ROS) evaluate $(ARGS)

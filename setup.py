@@ -53,7 +53,7 @@ setup(
     package_data={
         "gato_ros": ["py.typed"],
         "gato_ros.cli.episode_verbs": ["*.jinja"],
-        "gato_ros.domains": ["*.yaml"],
+        "gato_ros.domains.generalist": ["*.yaml"],
         "gato_ros.domains.baselines": ["*.json"],
         "gato_ros.embodiments": ["*.yaml", "*.urdf"],
         "gato_ros.evaluation.reports": ["*.jinja"],

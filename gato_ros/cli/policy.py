@@ -14,7 +14,7 @@ import tyro
 from gato_ros.evaluation.policy_build.build import PolicyBuild, begun, build_policy, planned, result
 
 if TYPE_CHECKING:
-    from gato_ros.domains.rgb_stacking.stage import Stage
+    from gato_ros.domains.recipes import Stage
     from gato_ros.evaluation.policy_build.ledger import Ledger
 
 
@@ -53,10 +53,14 @@ def _print_table(stages: tuple[Stage, ...], ledger: Ledger) -> None:
 
 
 def _came_to(stage: Stage, ledger: Ledger) -> str:
+    from gato_ros.domains.generalist.stage import GatherStage, ScoreStage
     from gato_ros.domains.rgb_stacking.stage import CollectStage, TrainStage
 
     result = ledger.entries.get(stage.name, {}).get("result") or {}
-    if isinstance(stage, CollectStage):
+    if isinstance(stage, ScoreStage):
+        mean = result.get("mean_percent_of_expert")
+        return f"{mean:.1f} % of the expert" if mean is not None else ""
+    if isinstance(stage, (CollectStage, GatherStage)):
         return f"{result['files']} files" if result else ""
     if isinstance(stage, TrainStage):
         best = result.get("best_rate")

@@ -17,7 +17,7 @@ from gato_ros.models.presets import PRESETS
 from gato_ros.models.serving.policy import GatoPolicy
 from tests.data.recordings import write
 
-SHIPPED = Path(__file__).parents[2] / "gato_ros" / "domains" / "generalist.yaml"
+SHIPPED = Path(__file__).parents[2] / "gato_ros" / "domains" / "generalist" / "mixture.yaml"
 PART = "parts:\n  rooms:\n    domain: babyai\n    tasks: [go_to_obj]\n    data: [somewhere]\n"
 
 

@@ -83,7 +83,7 @@ class CardStage:
 Stage = Union[CollectStage, TrainStage, EvaluateStage, CardStage]
 
 
-def stated(stage: Stage) -> dict[str, Any]:
+def stated(stage: Any) -> dict[str, Any]:
     """What decides a stage's result, ready for JSON."""
     values = asdict(stage)
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items() if key != "name"}

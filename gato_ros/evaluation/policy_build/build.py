@@ -10,13 +10,16 @@ from typing import Any
 
 from gato_ros.core.bounds import Processes, check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.domains.rgb_stacking.recipe import recipe
-from gato_ros.domains.rgb_stacking.stage import CollectStage, Stage, product, reads, stated
+from gato_ros.domains.generalist.stage import GatherStage
+from gato_ros.domains.recipes import Stage, recipe
+from gato_ros.domains.rgb_stacking.stage import CollectStage, product, reads, stated
 from gato_ros.evaluation.option_checks import OutFolder
 from gato_ros.evaluation.policy_build.ledger import Ledger, alone, at_work
 from gato_ros.evaluation.policy_build.stages import files_made, run_stage, what
 
 SET_ASIDE = "set_aside"
+FOLDERS = {"smoke": "policy-smoke", "generalist": "generalist", "generalist_smoke": "generalist-smoke"}
+"""Of recipes that are not made in `policy`."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,13 @@ class PolicyBuild:
     """Which recipe, where, and how far."""
 
     recipe: str = "mastery"
-    """`generalization` (no test object in training), `mastery` (goes on from there to all objects), `smoke` (toy)."""
+    """`generalization` (no test object in training), `mastery` (goes on from there to all objects), `generalist` (all
+    domains), `smoke` and `generalist_smoke` (toys)."""
     preset: str | None = None
     """A model in place of the recipe's; `sawyer_medium` where there is a GPU. It needs an --out of its own."""
     out: OutFolder | None = None
-    """Folder of data, runs, results and ledger; default out/policy, for `smoke` out/policy-smoke."""
+    """Folder of data, runs, results and ledger; default out/policy, for the others out/generalist, out/policy-smoke
+    and out/generalist-smoke."""
     until: str | None = None
     """Stop after this stage."""
     redo: tuple[str, ...] = ()
@@ -62,7 +67,7 @@ def planned(build: PolicyBuild) -> tuple[tuple[Stage, ...], Path]:
     """The stages of the recipe, and the folder they are made in; SetupError for a name that is none."""
     check_bounds(build)
     stages = recipe(build.recipe, build.preset)
-    out = build.out or Path("out/policy-smoke" if build.recipe == "smoke" else "out/policy")
+    out = build.out or Path("out") / FOLDERS.get(build.recipe, "policy")
     out = Path(os.path.relpath(out)) if out.resolve().is_relative_to(Path.cwd()) else out.resolve()
     for name in (*build.redo, *([build.until] if build.until else [])):
         if name not in (known := [stage.name for stage in stages]):
@@ -117,7 +122,8 @@ def again(stages: tuple[Stage, ...], redo: tuple[str, ...], ledger: Ledger) -> d
 def grows(stage: Stage, ledger: Ledger) -> bool:
     """Whether all that changed is that more is to be collected."""
     changes = ledger.changes(stage)
-    return isinstance(stage, CollectStage) and set(changes) == {"episodes"} and changes["episodes"][0] < stage.episodes
+    collects = isinstance(stage, (CollectStage, GatherStage))
+    return collects and set(changes) == {"episodes"} and changes["episodes"][0] < stage.episodes
 
 
 def _set_aside(name: str, made: str, out: Path) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 
 from gato_ros.core.errors import SetupError
 from gato_ros.core.files import write_json
-from gato_ros.domains.rgb_stacking.stage import Stage, stated
+from gato_ros.domains.recipes import Stage
+from gato_ros.domains.rgb_stacking.stage import stated
 
 LEDGER_FILE, LOCK_FILE = "ledger.json", ".ledger.lock"
 SCHEMA = 1

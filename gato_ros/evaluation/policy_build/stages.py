@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from gato_ros.core.files import write_json
-from gato_ros.domains.rgb_stacking.stage import RESULT_FILE, CardStage, CollectStage, EvaluateStage, Stage, TrainStage
+from gato_ros.domains.generalist.stage import GatherStage, MixStage, ScoreStage
+from gato_ros.domains.recipes import Stage
+from gato_ros.domains.rgb_stacking.stage import RESULT_FILE, CardStage, CollectStage, EvaluateStage, TrainStage
+from gato_ros.evaluation.policy_build import general
 from gato_ros.evaluation.policy_build.ledger import Ledger
 
 
@@ -18,13 +21,17 @@ def run_stage(stage: Stage, out: Path, workers: int, ledger: Ledger) -> dict[str
         return _train(stage, out)
     if isinstance(stage, EvaluateStage):
         return _evaluate(stage, out, workers)
+    if not isinstance(stage, CardStage):
+        return general.run_stage(stage, out, workers, ledger)
     return _card(stage, out, ledger)
 
 
 def files_made(stage: Stage, out: Path) -> int:
-    """Files of demonstrations that a `CollectStage` has; 0 for other stages."""
+    """Files of demonstrations that a stage has; 0 where it makes none."""
     from gato_ros.data.frames import SUFFIX
 
+    if isinstance(stage, GatherStage):
+        return general.files_made(stage, out)
     if not isinstance(stage, CollectStage):
         return 0
     return len(list((out / stage.folder).glob("*.mcap" if stage.kind == "episodes" else f"*{SUFFIX}")))
@@ -41,6 +48,8 @@ def what(stage: Stage) -> str:
     if isinstance(stage, EvaluateStage):
         disturbed = f" under {stage.perturbation}, {stage.level}" if stage.perturbation else ""
         return f"{stage.episodes} episodes of {stage.objects}{disturbed}"
+    if isinstance(stage, (GatherStage, MixStage, ScoreStage)):
+        return general.what(stage)
     return f"weights, model card and curves in {stage.folder}"
 
 

@@ -20,10 +20,7 @@ def draw_curves(runs: Sequence[Path], picture: Path) -> bool:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    curves, starts = [], [0]
-    for run in runs:
-        curves.append(read_curves(run))
-        starts.append(starts[-1] + max((step for rows in curves[-1].values() for step in rows), default=0))
+    curves, starts = _in_a_row(runs)
     if not starts[-1]:
         return False
     figure = Figure(figsize=(10, 6), layout="constrained")
@@ -53,10 +50,55 @@ def draw_curves(runs: Sequence[Path], picture: Path) -> bool:
         elif name != "success":
             axes[name].set_yscale("log")
             axes[name].legend(fontsize="small")
+    _save(figure, picture)
+    return True
+
+
+def draw_part_curves(runs: Sequence[Path], picture: Path) -> bool:
+    """The same of trainings on a mixture: what each part comes to on what is held out, a panel for each of its losses
+    and one for how often the likeliest move is the expert's."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    curves, starts = _in_a_row(runs)
+    keys = {key for reports in curves for row in reports.get("validation", {}).values() for key in row if "/" in key}
+    panels = {
+        "action_loss": "loss of actions, held out",
+        "text_loss": "loss of text, held out",
+        "move_accuracy": "likeliest move is the expert's, held out",
+    }
+    shown = {ending: sorted(key for key in keys if key.endswith(f"/{ending}")) for ending in panels}
+    shown = {ending: found for ending, found in shown.items() if found}
+    if not shown:
+        return False
+    figure = Figure(figsize=(5 * len(shown), 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (ending, found) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items()):
+        axes.set(title=panels[ending], xlabel="gradient step", xlim=(0, starts[-1]))
+        for start in starts[1:-1]:
+            axes.axvline(start, color="#bbbbbb", linewidth=0.8)
+        for key in found:
+            _line(axes, curves, starts, "validation", (key,), key.partition("/")[0])
+        if ending.endswith("loss"):
+            axes.set_yscale("log")
+        axes.legend(fontsize="small")
+    _save(figure, picture)
+    return True
+
+
+def _in_a_row(runs: Sequence[Path]) -> tuple[list[dict], list[int]]:
+    """The curves of each run, and the step at which each begins, and the last one ends."""
+    curves, starts = [], [0]
+    for run in runs:
+        curves.append(read_curves(run))
+        starts.append(starts[-1] + max((step for rows in curves[-1].values() for step in rows), default=0))
+    return curves, starts
+
+
+def _save(figure: Any, picture: Path) -> None:
     partial = picture.with_name(picture.name + ".partial")
     figure.savefig(partial, format="png", dpi=90)
     partial.replace(picture)
-    return True
 
 
 def _line(

@@ -10,8 +10,11 @@ from gato_ros.evaluation.training_run.settings import MixtureRun
 from gato_ros.training.supervision import ActionsOnly, Curve
 
 
-def train_mixture(run: MixtureRun) -> dict[str, Any]:
+def train_mixture(run: MixtureRun, plan: MixturePlan | None = None) -> dict[str, Any]:
     """Train with a live picture, or go on where a training of the same folder stopped; the final figures.
+
+    Args:
+        plan: what to train, in place of what the file of `run` says.
 
     Raises:
         SetupError: what does not fit together, before anything is written.
@@ -20,7 +23,7 @@ def train_mixture(run: MixtureRun) -> dict[str, Any]:
     from gato_ros.training.loop import Schedule, train
     from gato_ros.training.starting_weights import grown_weights
 
-    plan = read_mixture(run.mixture)
+    plan = plan or read_mixture(run.mixture)
     model = replace(plan.model(), dropout=run.dropout)
     objective, data = plan.objective(model)
     contracts = [contract for part in plan.parts for contract in part.contracts()]

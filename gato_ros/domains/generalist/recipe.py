@@ -1,0 +1,125 @@
+"""What `gato_generalist` is made of, from nothing to the model card."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Union
+
+from gato_ros.domains.generalist.stage import GatherStage, GeneralistCardStage, MixStage, ScoreStage
+
+FOLDER = Path(__file__).parent
+EVALUATION_SEED, DAGGER_SEED, SEEDS_PER_ROUND = 900_000, 100_000, 10_000
+ROOMS = "go_to_obj,go_to_local,go_to_red_ball,go_to_red_ball_grey,pickup_loc,put_next_local,put_next_s7n4,unlock_pickup"
+MAZES = "go_to_obj_maze,go_to,pickup,unblock_pickup,open,unlock,key_corridor,go_to_imp_unlock,synth"
+MISSIONS = "mini_boss_level,synth_loc,go_to_seq,synth_seq,boss_level"
+TRIPLETS = tuple(f"triplet{number}" for number in range(1, 6))
+TEMPERATURES = {"babyai": 1.0}
+"""At which actions are drawn; elsewhere the likeliest one. Part of a domain's protocol."""
+GeneralistStage = Union[GatherStage, MixStage, ScoreStage, GeneralistCardStage]
+
+
+@dataclass(frozen=True)
+class Part:
+    """How the demonstrations of one part of the mixture are gathered."""
+
+    name: str
+    domain: str
+    tasks: str
+    episodes: int
+    """Of each task, by the expert."""
+    again: int = 0
+    """Of each task and round of DAgger; 0: none."""
+    noise: float = 0.0
+    objects: str = "cubes"
+    suffix: str = ""
+    """Where a part has several folders."""
+
+
+@dataclass(frozen=True)
+class GeneralistSizes:
+    """How much of everything."""
+
+    parts: tuple[Part, ...]
+    mixture: str = "mixture.yaml"
+    steps: int = 10_000
+    rounds: tuple[int, ...] = (8_000, 8_000)
+    """Steps of the training after each round of DAgger."""
+    learning_rate: float = 6e-4
+    continued_learning_rate: float = 4e-4
+    shipped: str | None = "sawyer_streaming"
+    """The first training starts with what this shipped policy does."""
+    scores: tuple[tuple[str, str, int], ...] = ()
+    """Domain, tasks, and episodes of each in its evaluation."""
+
+
+FULL = GeneralistSizes(
+    (
+        Part("rooms", "babyai", ROOMS, 4000, 500, noise=0.1),
+        Part("mazes", "babyai", MAZES, 1500, 150, noise=0.1),
+        Part("missions", "babyai", MISSIONS, 1500, 150, noise=0.1),
+        Part("meta_world", "meta_world", "all", 40, 10, noise=0.3),
+        Part("stacking", "rgb_stacking", "red_on_blue", 150, 60),
+        Part("stacking", "rgb_stacking", "blue_on_green", 100, 40, suffix="order"),
+        *(Part("stacking", "rgb_stacking", "red_on_blue", 30, 10, objects=name, suffix=name) for name in TRIPLETS),
+    ),
+    scores=(("babyai", "all", 100), ("meta_world", "all", 20), ("rgb_stacking", "all", 100)),
+)
+SMOKE = GeneralistSizes(
+    (
+        Part("rooms", "babyai", "go_to_obj", 6, 2, noise=0.1),
+        Part("stacking", "rgb_stacking", "red_on_blue", 2, 1),
+    ),
+    mixture="smoke.yaml",
+    steps=4,
+    rounds=(4,),
+    shipped=None,
+    scores=(("babyai", "go_to_obj", 1),),
+)
+RECIPES = {"generalist": FULL, "generalist_smoke": SMOKE}
+
+
+def stages_of(sizes: GeneralistSizes) -> tuple[GeneralistStage, ...]:
+    """Gather, train, then rounds of DAgger: gather with the latest weights, train on all. Then scores and the card."""
+    return tuple(_stages(sizes))
+
+
+def _stages(sizes: GeneralistSizes) -> Iterator[GeneralistStage]:
+    sha256 = hashlib.sha256((FOLDER / sizes.mixture).read_bytes()).hexdigest()
+    trainings: list[MixStage] = []
+    folders: list[str] = []
+    for number, steps in enumerate((sizes.steps, *sizes.rounds)):
+        before = f"{trainings[-1].folder}/last" if trainings else None
+        for part in sizes.parts:
+            stage = _gather(part, number, before)
+            if stage.episodes:
+                folders.append(stage.folder)
+                yield stage
+        name = f"dagger_{number}" if number else "base"
+        rate = sizes.continued_learning_rate if number else sizes.learning_rate
+        shipped = None if number else sizes.shipped
+        trainings.append(MixStage(name, name, sizes.mixture, sha256, tuple(folders), steps, rate, before, shipped))
+        yield trainings[-1]
+    policy = f"{trainings[-1].folder}/last"
+    scores = [
+        ScoreStage(
+            f"on_{name}", f"evaluation/{name}", policy, name, tasks, count, EVALUATION_SEED, TEMPERATURES.get(name)
+        )
+        for name, tasks, count in sizes.scores
+    ]
+    yield from scores
+    folders_of = lambda stages: tuple(stage.folder for stage in stages)  # noqa: E731
+    yield GeneralistCardStage("card", "weights", "gato_generalist", policy, folders_of(trainings), folders_of(scores))
+
+
+def _gather(part: Part, number: int, policy: str | None) -> GatherStage:
+    """Of the expert in round 0, of `policy` in the others."""
+    label = ".".join(piece for piece in (part.name, part.suffix, f"dagger_{number}" if number else "") if piece)
+    seed = DAGGER_SEED + SEEDS_PER_ROUND * (number - 1) if number else 0
+    episodes = part.again if number else part.episodes
+    noise = 0.0 if number else part.noise
+    return GatherStage(
+        f"{label}_data", f"data/{label}", part.domain, part.tasks, episodes, seed, noise, part.objects, policy
+    )

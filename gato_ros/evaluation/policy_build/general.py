@@ -1,0 +1,110 @@
+"""One stage of a generalist's recipe, done; each goes on where a kill left it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gato_ros.core.files import write_json
+from gato_ros.domains.generalist.recipe import FOLDER, GeneralistStage
+from gato_ros.domains.generalist.stage import GatherStage, MixStage, ScoreStage, part_of
+from gato_ros.domains.registry import STACKING
+from gato_ros.domains.rgb_stacking.stage import RESULT_FILE
+from gato_ros.evaluation.policy_build.ledger import Ledger
+
+ROBOT = "sawyer_rgb_stacking_told"
+
+
+def run_stage(stage: GeneralistStage, out: Path, workers: int, ledger: Ledger) -> dict[str, Any]:
+    """Do what is left of `stage` in `out`; its figures."""
+    if isinstance(stage, GatherStage):
+        return _gather(stage, out, workers)
+    if isinstance(stage, MixStage):
+        return _train(stage, out)
+    if isinstance(stage, ScoreStage):
+        return _score(stage, out, workers)
+    from gato_ros.evaluation.reports import generalist_card
+
+    return {"card": str(generalist_card.write(stage, out, ledger.entries))}
+
+
+def files_made(stage: GatherStage, out: Path) -> int:
+    """Episodes or shards that are there."""
+    return len(list((out / stage.folder).glob("*.mcap" if stage.domain == STACKING else "*.array_record")))
+
+
+def what(stage: GatherStage | MixStage | ScoreStage) -> str:
+    """A stage in a few words."""
+    if isinstance(stage, GatherStage):
+        count = len(stage.tasks.split(","))
+        tasks = stage.tasks if count == 1 else f"{count} tasks"
+        driver = f", {stage.policy} drives" if stage.policy else ""
+        objects = f", {stage.objects}" if stage.domain == STACKING else ""
+        return f"{stage.episodes:,} episodes of {stage.domain}, {tasks}{objects}{driver}"
+    if isinstance(stage, MixStage):
+        return f"{stage.steps:,} steps of {stage.mixture} from {stage.init or stage.shipped or 'random weights'}"
+    return f"{stage.episodes} episodes of each task of {stage.domain}"
+
+
+def _gather(stage: GatherStage, out: Path, workers: int) -> dict[str, Any]:
+    from gato_ros.evaluation.collection import Collection, collect
+
+    own: dict[str, Any] = {"domain": stage.domain, "noise": stage.noise}
+    if stage.domain == STACKING:
+        own = {"embodiment": ROBOT, "objects": stage.objects, "image_share": 1.0}
+    result = collect(
+        Collection(
+            out=out / stage.folder,
+            task=stage.tasks or None,
+            episodes=stage.episodes,
+            seed=stage.seed,
+            workers=workers,
+            keep_failures=stage.policy is not None or stage.domain == STACKING,
+            policy=str(out / stage.policy) if stage.policy else None,
+            **own,
+        )
+    )
+    return {**result, "files": files_made(stage, out)}
+
+
+def _train(stage: MixStage, out: Path) -> dict[str, Any]:
+    from gato_ros.evaluation.training_run.generalist import train_mixture
+    from gato_ros.evaluation.training_run.mixture import read_mixture
+    from gato_ros.evaluation.training_run.settings import MixtureRun
+
+    path = FOLDER / stage.mixture
+    plan = read_mixture(path)
+    parts = tuple(
+        replace(part, data=gathered) if (gathered := _folders(stage, out, part.name)) else part for part in plan.parts
+    )
+    config = replace(plan.config, steps=stage.steps, learning_rate=stage.learning_rate)
+    start = out / stage.init if stage.init else Path(stage.shipped) if stage.shipped else None
+    run = MixtureRun(path, out / stage.folder, start)
+    return train_mixture(run, replace(plan, parts=parts, config=config))
+
+
+def _folders(stage: MixStage, out: Path, part: str) -> tuple[Path, ...]:
+    """Where the demonstrations of a part are; of texts nothing is gathered."""
+    return tuple(out / folder for folder in stage.data if part_of(folder) == part)
+
+
+def _score(stage: ScoreStage, out: Path, workers: int) -> dict[str, Any]:
+    from gato_ros.evaluation.evaluate import evaluate_policy
+    from gato_ros.evaluation.settings import Evaluation
+
+    file = out / stage.folder / RESULT_FILE
+    result = evaluate_policy(
+        Evaluation(
+            policy=str(out / stage.policy),
+            domain=stage.domain,
+            tasks=stage.tasks,
+            episodes=stage.episodes,
+            seed=stage.seed,
+            temperature=stage.temperature,
+            workers=workers,
+            json=file,
+        )
+    )
+    write_json(file, result)
+    return {key: result.get(key) for key in ("weights_sha256", "mean_percent_of_expert")}

@@ -1,0 +1,64 @@
+"""The model card of a generalist: every figure is one of a file, and nothing is written as measured that was not."""
+
+import json
+
+import pytest
+
+from gato_ros.domains.baselines.baseline import FOLDER
+from gato_ros.domains.generalist.recipe import RECIPES, stages_of
+from gato_ros.domains.rgb_stacking.stage import stated
+from gato_ros.evaluation.reports.generalist_card import write
+
+STAGES = stages_of(RECIPES["generalist_smoke"])
+WEIGHTS = {
+    "embodiment": {"name": "babyai_go_to_obj"},
+    "others": [{"name": "sawyer_rgb_stacking_told"}],
+    "parameters": {"count": 5_229_536, "sha256": "0123456789abcdef0123"},
+    "model": {"layers": 4, "width": 128, "heads": 4, "context_tokens": 384},
+}
+
+
+@pytest.fixture
+def out(tmp_path):
+    card = STAGES[-1]
+    last = tmp_path / card.policy
+    last.mkdir(parents=True)
+    (last / "config.json").write_text(json.dumps(WEIGHTS))
+    (last / "params.safetensors").write_bytes(b"weights")
+    return tmp_path
+
+
+def entries(result):
+    return {
+        stage.name: {
+            "kind": type(stage).__name__,
+            "seconds": 1800.0,
+            "options": stated(stage),
+            "result": result,
+            "machine": {"cores": 2, "cpu": "a processor"},
+        }
+        for stage in STAGES[:-1]
+    }
+
+
+def test_what_was_measured_is_on_the_card(out):
+    (folder,) = STAGES[-1].evaluations
+    (out / folder).mkdir(parents=True)
+    (out / folder / "result.json").write_text((FOLDER / "babyai_random.json").read_text())
+    (out / "base").mkdir(exist_ok=True)
+    rows = [{"kind": "validation", "step": step, "rooms/move_accuracy": 0.1 * step} for step in (1, 2)]
+    (out / "base" / "curves.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path = write(STAGES[-1], out, entries({"files": 7, "loss": 1.25}))
+    text = path.read_text()
+    assert text.startswith("# gato_generalist\n") and "5,229,536 parameters" in text
+    assert "babyai_go_to_obj, sawyer_rgb_stacking_told" in text and "3.5 h in all stages" in text
+    assert "| boss_level | 100 |" in text and "| base | random weights | 4 | 0.0006 | 0.50 | 1.250 |" in text
+    assert "(training.png)" in text and (path.parent / "training.png").read_bytes().startswith(b"\x89PNG")
+    assert (path.parent / "params.safetensors").read_bytes() == b"weights"
+    assert "| not measured |" not in text
+
+
+def test_what_was_not_measured_says_so(out):
+    text = write(STAGES[-1], out, entries(None)).read_text()
+    assert "Not measured." in text and "Curves: not measured." in text
+    assert "| base | random weights | 4 | 0.0006 | 0.50 | not measured |" in text
