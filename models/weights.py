@@ -146,6 +146,12 @@ def weights_config(directory: str | Path) -> GatoConfig:
     return config_from_dict(_read_record(weights_folder(directory))["model"])
 
 
+def contract_names(directory: str | Path) -> tuple[str, ...]:
+    """Of the contracts that weights were made for; SetupError where config.json is missing or damaged."""
+    record = _read_record(weights_folder(directory))
+    return tuple(str(one["name"]) for one in (record["embodiment"], *record.get(OTHERS, ())))
+
+
 def load_weights(directory: str | Path, contract: Contract) -> Weights:
     """The policy in `directory`, or the shipped one of that name, checked from end to end.
 

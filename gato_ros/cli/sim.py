@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gato_ros.core.bounds import Count, Episodes, Seed, check_bounds, check_seeds
 from gato_ros.core.errors import SetupError
 from gato_ros.evaluation.option_checks import OutFile, OutFolder
+from gato_ros.evaluation.policy_source import robot_for
 
 if TYPE_CHECKING:
     from gato_ros.evaluation.loop.loop_report import Report
@@ -35,8 +36,9 @@ class Options:
     """Object set: cubes, triplet1 .. triplet5, or train."""
     task: str = "red_on_blue"
     """What to stack on what: red_on_blue or blue_on_green. A policy that reads texts gets it in words."""
-    embodiment: str = "sawyer_rgb_stacking"
-    """Name or path of the contract; sawyer_rgb_stacking_told has the task as a text, panda_rgb_stacking another arm."""
+    embodiment: str = ""
+    """Name or path of the contract; sawyer_rgb_stacking_told has the task as a text, panda_rgb_stacking another arm.
+    Default: the robot that the weights know; sawyer_rgb_stacking where they know it."""
     max_steps: Count = 400
     """Control ticks in an episode that does not succeed before."""
     out: OutFolder = Path("out/sim")
@@ -84,6 +86,7 @@ def _progress() -> Iterator:
 
 
 def run(options: Options) -> dict:
+    options = replace(options, embodiment=robot_for(options.policy, options.embodiment))
     policy = _check(options)
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.loop.loop_report import Report

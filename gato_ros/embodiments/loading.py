@@ -40,6 +40,11 @@ def _known() -> dict[str, list[Path]]:
     return known
 
 
+def known_contracts() -> tuple[str, ...]:
+    """Names of the shipped contracts, and of those in the folders of the environment variable FOLDERS."""
+    return tuple(_known())
+
+
 def _named(name: str) -> Path:
     known = _known()
     if name not in known:

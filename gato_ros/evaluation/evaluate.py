@@ -22,10 +22,11 @@ def evaluate_policy(options: Evaluation) -> dict:
         return _foreign(options)
     if options.result:
         return _compare_files(options)
-    from gato_ros.evaluation.plan import check
+    from gato_ros.evaluation.plan import check, of_a_robot
     from gato_ros.evaluation.policy_source import choose_compilation_cache
 
     choose_compilation_cache(options.compilation_cache)
+    options = of_a_robot(options)
     plan = check(options)
     with worker_pool(options.workers) as pool:
         outcomes = _episodes(options, plan, pool)

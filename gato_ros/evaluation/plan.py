@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,7 @@ def check(options: Evaluation) -> Plan:
     from gato_ros.sim.randomisation import PERTURBATIONS
     from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS, stack_task
 
+    options = of_a_robot(options)
     if options.tasks is not None or options.temperature is not None:
         raise SetupError(
             expected="--tasks and --temperature with another --domain",
@@ -90,6 +91,13 @@ def _check_numbers_and_places(options: Evaluation) -> None:
         raise SetupError(
             expected="a folder that can be made for --video", got=str(options.video), fix="choose another place"
         )
+
+
+def of_a_robot(options: Evaluation) -> Evaluation:
+    """With the robot that the weights know, where none is named; SetupError for no such policy."""
+    from gato_ros.evaluation.policy_source import robot_for
+
+    return replace(options, embodiment=robot_for(options.policy, options.embodiment))
 
 
 def check_report(path: Path | None) -> None:

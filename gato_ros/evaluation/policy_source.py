@@ -47,6 +47,23 @@ def driving_weights(name: str, robot: Embodiment) -> Path:
     return folder
 
 
+def robot_for(policy: str, wanted: str) -> str:
+    """The contract that is `wanted`, or the first that the weights know; the Sawyer's where they know none.
+
+    Raises:
+        SetupError: no such policy.
+    """
+    from gato_ros.embodiments.loading import DEFAULT as SAWYER
+    from gato_ros.embodiments.loading import known_contracts
+
+    if wanted or policy in ("", "expert", "hold"):
+        return wanted or SAWYER
+    from gato_ros.models.weights import contract_names
+
+    known = contract_names(weights_folder(policy, besides=("expert", "hold")))
+    return next((name for name in (SAWYER, *known_contracts()) if name in known), SAWYER)
+
+
 def choose_compilation_cache(wanted: str) -> None:
     """Where policies of this process and of its workers keep compiled code; nothing: as it was."""
     if wanted and wanted != "off":

@@ -37,8 +37,9 @@ class Evaluation:
     """Object set: cubes, triplet1 .. triplet5, train; triplets (the five one after another), or all (all seven)."""
     task: str | None = None
     """What to stack on what: red_on_blue (where none is named) or blue_on_green. Of another domain its own."""
-    embodiment: str = "sawyer_rgb_stacking"
-    """Name or path of the contract; sawyer_rgb_stacking_told tells the policy the task in words."""
+    embodiment: str = ""
+    """Name or path of the contract; sawyer_rgb_stacking_told tells the policy the task in words. Default: the robot
+    that the weights know; sawyer_rgb_stacking where they know it."""
     episodes: Episodes = 100
     """Episodes of each set. The 95 % interval of 100 is about 20 points wide, of 400 about 10."""
     seed: Seed = 900_000

@@ -13,11 +13,11 @@ from gato_ros.domains.rgb_stacking.mirror import can_mirror
 from gato_ros.domains.robot_presets import preset_for
 from gato_ros.embodiments import load_embodiment
 from gato_ros.evaluation import evaluate
-from gato_ros.evaluation.policy_source import DEFAULT, make_policy
+from gato_ros.evaluation.policy_source import DEFAULT, make_policy, robot_for
 from gato_ros.models.presets import PRESETS
 from gato_ros.training.config import TrainingConfig
 
-PANDA = "panda_rgb_stacking"
+PANDA, SAWYER = "panda_rgb_stacking", "sawyer_rgb_stacking"
 ROBOT = load_embodiment(PANDA)
 FUZZ_TICKS = 6_000
 
@@ -54,10 +54,11 @@ def test_demonstrations_hold_the_robots_own_channels(trained):
 
 def test_its_policy_is_evaluated_with_it_and_refused_for_the_other(trained):
     folder = str(trained[1])
-    result = evaluate.evaluate_policy(evaluate.Evaluation(folder, embodiment=PANDA, episodes=1, workers=1, quiet=True))
+    assert robot_for(folder, "") == PANDA and robot_for("hold", "") == robot_for("sawyer_mastery", "") == SAWYER
+    result = evaluate.evaluate_policy(evaluate.Evaluation(folder, episodes=1, workers=1, quiet=True))
     assert result["embodiment"] == PANDA and result["sets"]["cubes"]["episodes"] == 1
     with pytest.raises(SetupError) as error:
-        evaluate.evaluate_policy(evaluate.Evaluation(folder, episodes=1, workers=1, quiet=True))
+        evaluate.evaluate_policy(evaluate.Evaluation(folder, embodiment=SAWYER, episodes=1, workers=1, quiet=True))
     assert f"{PANDA} with panda/pinch/pose" in str(error.value) and "sawyer_rgb_stacking" in str(error.value)
     assert "use weights of this embodiment" in str(error.value)
 

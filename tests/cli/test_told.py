@@ -71,11 +71,13 @@ def test_the_task_s_text_travels_with_the_weights(run):
     with pytest.raises(SetupError, match="did you mean|task/text"):
         load_weights(folder, load_embodiment())
     result = evaluate.evaluate_policy(
-        evaluate.Evaluation(str(folder), task="blue_on_green", embodiment=TOLD, episodes=1, workers=1, quiet=True)
+        evaluate.Evaluation(str(folder), task="blue_on_green", episodes=1, workers=1, quiet=True)
     )
     assert result["embodiment"] == TOLD and result["sets"]["cubes"]["episodes"] == 1
     with pytest.raises(SetupError, match="task/text"):
-        evaluate.evaluate_policy(evaluate.Evaluation(str(folder), episodes=1, workers=1, quiet=True))
+        evaluate.evaluate_policy(
+            evaluate.Evaluation(str(folder), embodiment="sawyer_rgb_stacking", episodes=1, workers=1, quiet=True)
+        )
 
 
 @pytest.mark.parametrize(

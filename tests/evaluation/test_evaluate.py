@@ -34,7 +34,7 @@ from gato_ros.evaluation.comparison import OVER_ROS, read_result
 from gato_ros.evaluation.episode import Clip, Job
 from gato_ros.evaluation.outcomes import EpisodeOutcome
 from gato_ros.evaluation.partial_result import PartialResult
-from gato_ros.evaluation.plan import Plan, check
+from gato_ros.evaluation.plan import Plan, check, of_a_robot
 from gato_ros.evaluation.reports.failure_video import failures_to_film, film_failures, write_sheet
 from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS, PLAIN, perturbation
 
@@ -109,7 +109,7 @@ def plan(sets, perturbations=(None,)):
 
 
 def test_triplets_are_the_five_sets_and_their_mean():
-    options = evaluate.Evaluation(policy="hold", set="triplets", episodes=4)
+    options = of_a_robot(evaluate.Evaluation(policy="hold", set="triplets", episodes=4))
     names = check(options).sets
     assert names == tuple(f"triplet{number}" for number in range(1, 6))
     outcomes = {
@@ -643,8 +643,10 @@ def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, mo
     from gato_ros.models.serving.policy import GatoPolicy
 
     weights, demonstrations = prompted
-    options = evaluate.Evaluation(
-        policy=weights, prompt=demonstrations, episodes=2, seed=900_000, json=tmp_path / "result.json", quiet=True
+    options = of_a_robot(
+        evaluate.Evaluation(
+            policy=weights, prompt=demonstrations, episodes=2, seed=900_000, json=tmp_path / "result.json", quiet=True
+        )
     )
     monkeypatch.setattr(evaluate_episode, "_MADE", {})
     prompts, reset = [], GatoPolicy.reset
