@@ -17,6 +17,7 @@ _MODULES = {
     STACKING: "gato_ros.domains.rgb_stacking.domain",
     "babyai": "gato_ros.domains.babyai.domain",
     "meta_world": "gato_ros.domains.meta_world.domain",
+    "atari": "gato_ros.domains.atari.domain",
 }
 DOMAINS = tuple(_MODULES)
 
