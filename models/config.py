@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -61,6 +62,9 @@ class GatoConfig:
     patch_size: int = 16
     """Side of an image patch [px]; one patch is one token."""
     crop: Crop = Crop()
+    uncropped: tuple[str, ...] = ()
+    """Images that `crop` does not count for: a game's screen is read whole by a model that crops a robot's cameras. The
+    images of one step are all of the one kind or all of the other."""
     stem: tuple[Convolution, ...] = ()
     """Empty: the paper's ResNet block inside each patch. Else convolutions over the whole image."""
     patch_block_channels: int = 64
@@ -170,6 +174,12 @@ class GatoConfig:
         keys = sorted(set(self.observation_keys))
         return tuple(key for key in keys if not self.generalist or key in spec.observations)
 
+    def crop_of(self, image_keys: Iterable[str]) -> Crop:
+        """What is cut from the images of a step; SetupError where only some of them are `uncropped`."""
+        kept = {key in self.uncropped for key in image_keys}
+        self._require(len(kept) < 2, "images of a step that are all cropped, or none", self.uncropped)
+        return Crop() if True in kept else self.crop
+
     @property
     def stem_stride(self) -> int:
         """Pixels per cell after the convolutional stem."""
@@ -191,7 +201,10 @@ class GatoConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `config_from_dict` is the inverse."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        if not self.uncropped:  # a run from before that field goes on
+            del values["uncropped"]
+        return values
 
 
 def config_from_dict(values: dict[str, Any]) -> GatoConfig:
@@ -208,7 +221,7 @@ def config_from_dict(values: dict[str, Any]) -> GatoConfig:
     try:
         values["crop"] = Crop(**values.get("crop", {}))
         values["stem"] = tuple(Convolution(**layer) for layer in values.get("stem", ()))
-        for key in ("observation_keys", "auxiliary", "patch_auxiliary"):
+        for key in ("observation_keys", "auxiliary", "patch_auxiliary", "uncropped"):
             values[key] = tuple(values.get(key, ()))
         return GatoConfig(**values)
     except TypeError as error:

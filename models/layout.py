@@ -196,9 +196,10 @@ def token_layout(spec: StepSpec, config: GatoConfig) -> TokenLayout:
             got=", ".join(config.observation_keys) or "none",
             fix="set observation_keys in the model's configuration",
         )
+    crop = config.crop_of(key for key in keys if spec.observation(key).kind == "image")
     items, first = [], 0
     for key in keys:
-        items.append(_observation_item(key, spec.observation(key), first, config))
+        items.append(_observation_item(key, spec.observation(key), first, config, crop))
         first += items[-1].tokens
     actions = _actions(spec, config)
     found = (len(actions["action_lower"]), first)
@@ -211,7 +212,7 @@ def token_layout(spec: StepSpec, config: GatoConfig) -> TokenLayout:
     layout = TokenLayout(
         tuple(items),
         config.patch_size,
-        config.crop,
+        crop,
         config.continuous_encoding,
         vocabulary=config.vocabulary,
         **actions,
@@ -260,9 +261,9 @@ def _actions(spec: StepSpec, config: GatoConfig) -> dict[str, Any]:
     }
 
 
-def _observation_item(key: str, spec: Spec, first: int, config: GatoConfig) -> LayoutItem:
+def _observation_item(key: str, spec: Spec, first: int, config: GatoConfig, crop: Crop) -> LayoutItem:
     if spec.kind == "image":
-        return LayoutItem(key, "image", spec.shape, first, _patch_count(key, spec.shape, config))
+        return LayoutItem(key, "image", spec.shape, first, _patch_count(key, spec.shape, config, crop))
     if spec.kind == "continuous":
         return LayoutItem(key, "continuous", spec.shape, first, spec.shape[0], spec.lower, spec.upper, spec.units)
     if spec.kind == "text":
@@ -283,8 +284,7 @@ def _observation_item(key: str, spec: Spec, first: int, config: GatoConfig) -> L
     return LayoutItem(key, "discrete", spec.shape, first, spec.size, units=("1",) * spec.size, values=spec.values)
 
 
-def _patch_count(key: str, shape: tuple[int, ...], config: GatoConfig) -> int:
-    crop = config.crop
+def _patch_count(key: str, shape: tuple[int, ...], config: GatoConfig, crop: Crop) -> int:
     height, width = shape[0] - crop.top - crop.bottom, shape[1] - crop.left - crop.right
     if height <= 0 or width <= 0 or height % config.patch_size or width % config.patch_size:
         raise SetupError(

@@ -7,7 +7,7 @@ import os
 import struct
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,8 @@ class Blocks:
     """[N] int64 first byte there."""
     length: np.ndarray
     """[N] int64"""
+    part: np.ndarray | None = None
+    """[N] int32 which of the frames in its block each row is; None: a block is one frame."""
 
     def __len__(self) -> int:
         return len(self.length)
@@ -57,7 +59,13 @@ class Blocks:
 
     def only(self, rows: np.ndarray) -> Blocks:
         """The blocks of `rows` [n], in that order."""
-        return Blocks(self.places, self.place[rows], self.start[rows], self.length[rows])
+        part = None if self.part is None else self.part[rows]
+        return Blocks(self.places, self.place[rows], self.start[rows], self.length[rows], part)
+
+    def shared(self, frames_per_block: int, frames: int) -> Blocks:
+        """A row for each of `frames` frames, of which every block but the last holds so many."""
+        block, part = np.divmod(np.arange(frames), frames_per_block)
+        return replace(self.only(block), part=part.astype(np.int32))
 
     @staticmethod
     def of(blocks: Iterable[bytes]) -> Blocks:
@@ -89,7 +97,12 @@ class Blocks:
             np.concatenate([part.place + int(first) for part, first in zip(parts, firsts)]),
             np.concatenate([part.start for part in parts]),
             np.concatenate([part.length for part in parts]),
+            None if all(part.part is None for part in parts) else np.concatenate([_parts(part) for part in parts]),
         )
+
+
+def _parts(blocks: Blocks) -> np.ndarray:
+    return np.zeros(len(blocks), np.int32) if blocks.part is None else blocks.part
 
 
 class BlockWriter:

@@ -32,7 +32,8 @@ class Frames:
     image_shape: tuple[int, int, int]
     """[height width 3] of every image."""
     images: Blocks
-    """N zstd blocks, each the images of a frame one after another in the order of `image_keys`."""
+    """N zstd blocks, each the images of a frame one after another in the order of `image_keys`; or blocks of several
+    frames, which rows share."""
     vectors: dict[str, np.ndarray]
     """Contract key -> [N size] float32; discrete values and texts may have a smaller type that holds them."""
     actions: np.ndarray
@@ -67,8 +68,13 @@ class Frames:
         decompressor = zstandard.ZstdDecompressor()
         shape = (len(self.image_keys), *self.image_shape)
         out = np.empty((len(rows), *shape), np.uint8)
+        open_block, frames = None, np.empty((0, *shape), np.uint8)
         for place, row in enumerate(rows):
-            out[place] = np.frombuffer(decompressor.decompress(self.images[row]), np.uint8).reshape(shape)
+            block = int(self.images.place[row]), int(self.images.start[row])
+            if block != open_block:  # the next row of a window mostly lies in the same one
+                content = np.frombuffer(decompressor.decompress(self.images[row]), np.uint8)
+                open_block, frames = block, content.reshape(-1, *shape)
+            out[place] = frames[0 if self.images.part is None else self.images.part[row]]
         return out
 
 
@@ -188,7 +194,11 @@ def join(parts: Sequence[Frames]) -> Frames:
 
 def save_frames(path: Path, frames: Frames) -> None:
     """Write `path` whole or not at all."""
-    _save(path, frames, (frames.images[row] for row in range(len(frames))))
+    rows = range(len(frames))
+    if frames.images.part is None:
+        _save(path, frames, (frames.images[row] for row in rows))
+    else:
+        _save(path, frames, compressed(frames.pixels([row])[0] for row in rows))
 
 
 def _save(path: Path, frames: Frames, blocks: Iterable[bytes]) -> None:

@@ -104,6 +104,19 @@ SMALL = SequenceConfig(
 """For a CPU. Rates and sizes have not been tuned."""
 RECIPES = {
     "sawyer_streaming": SMALL,
+    "atari_small": SequenceConfig(
+        steps=5000,
+        batch=8,
+        length=16,
+        learning_rate=6e-4,
+        final_share=0.01,
+        warmup_steps=200,
+        average=0.998,
+        prompt_share=0.0,
+        return_share=0.0,
+        past_hidden_share=0.5,
+        legal_only=True,
+    ),
     "debug": replace(SMALL, length=6, auxiliary_weight=0.0, patch_weight=0.0, blind_share=0.0),
 }
 """Of the presets that do not train by the paper's numbers."""

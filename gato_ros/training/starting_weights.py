@@ -79,7 +79,8 @@ def grown(fresh: Parameters, initial: Parameters, found: GatoConfig, model: Gato
     Raises:
         SetupError: another width, stem or head, or more layers than the model has.
     """
-    may_differ = {*MAY_DIFFER, "layers", "text_rows", "vocabulary", "generalist", "observation_keys", "temperature"}
+    may_differ = {*MAY_DIFFER, "layers", "text_rows", "vocabulary", "generalist", "temperature"}
+    may_differ |= {"observation_keys", "uncropped"}
     names = [name for name in different(found, model) if name not in may_differ]
     if names or found.layers > model.layers or found.text_rows > model.text_rows:
         raise SetupError(

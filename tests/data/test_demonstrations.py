@@ -10,6 +10,7 @@ import pytest
 from gato_ros.core.errors import SetupError
 from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, ImageSpec, StepSpec, TextSpec
 from gato_ros.data.demonstrations.demonstration import Demonstration
+from gato_ros.data.demonstrations.pictures import FRAMES_PER_BLOCK, PictureWriter
 from gato_ros.data.demonstrations.reading import read_demonstrations, write_index
 from gato_ros.data.demonstrations.record import narrowed, once, record_bytes, record_of
 from gato_ros.data.demonstrations.shard import Episode, Head, read_head, read_shard, write_shard
@@ -29,6 +30,10 @@ SPEC = StepSpec.of(
 HEAD = Head("grid", "find", SPEC, "return", "expert", "expert", {"versions": {"minigrid": "3.2.0"}})
 
 
+SEEN = {}
+"""Seed -> the pictures of its steps."""
+
+
 def play(seed: int, steps: int, noisy: bool = False) -> Demonstration:
     rng = np.random.default_rng(seed)
     moves = rng.integers(7, size=(steps, 1)).astype(np.float32)
@@ -36,11 +41,14 @@ def play(seed: int, steps: int, noisy: bool = False) -> Demonstration:
         CELLS: rng.integers(39, size=(steps, 9)).astype(np.float32),
         WORDS: np.tile(rng.integers(1, 255, 16).astype(np.float32), (steps, 1)),
         STATE: rng.normal(size=(steps, 3)).astype(np.float32) if seed else np.zeros((steps, 3), np.float32),
-        EYE: rng.integers(256, size=(steps, 4, 6, 3), dtype=np.uint8),
     }
+    writer, seen = PictureWriter(), rng.integers(256, size=(steps, 4, 6, 3), dtype=np.uint8)
+    for one in seen:
+        writer.add({EYE: one})
+    SEEN[seed] = seen
     truth = {TRUTH: rng.integers(2, size=(steps, 9)).astype(np.float32)}
     done = rng.integers(7, size=(steps, 1)).astype(np.float32) if noisy else moves
-    return Demonstration(seed, values, truth, done, moves, 0.5 + seed / 100, seed % 2 == 0)
+    return Demonstration(seed, values, writer.finish(), truth, done, moves, 0.5 + seed / 100, seed % 2 == 0)
 
 
 EPISODES = [play(seed, 1 + seed % 5, noisy=seed % 3 == 1) for seed in range(20)]
@@ -61,7 +69,7 @@ def test_episodes_come_back_as_they_went_in(folder):
         assert len(frames) == one.length == len(was) and one.steps.tolist() == list(range(len(was)))
         for key in (CELLS, WORDS, STATE):
             np.testing.assert_array_equal(frames.vectors[key], was.observations[key])
-        np.testing.assert_array_equal(frames.pixels(range(len(was)))[:, 0], was.observations[EYE])
+        np.testing.assert_array_equal(frames.pixels(range(len(was)))[:, 0], SEEN[was.seed])
         np.testing.assert_array_equal(frames.privileged[TRUTH], was.privileged[TRUTH])
         np.testing.assert_array_equal(frames.actions, was.labels)
         np.testing.assert_array_equal(one.executed, was.executed)
@@ -129,7 +137,7 @@ def test_an_altered_shard_is_refused_or_the_same(folder):
             for one, was in zip(found, EPISODES):
                 np.testing.assert_array_equal(one.frames.vectors[CELLS], was.observations[CELLS])
                 np.testing.assert_array_equal(one.frames.actions, was.labels)
-                np.testing.assert_array_equal(one.frames.pixels(range(len(was)))[:, 0], was.observations[EYE])
+                np.testing.assert_array_equal(one.frames.pixels(range(len(was)))[:, 0], SEEN[was.seed])
     assert refused > 90
 
 

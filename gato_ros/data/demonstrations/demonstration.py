@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
+from gato_ros.data.demonstrations.pictures import Pictures, PictureWriter
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,9 @@ class Demonstration:
     seed: int
     """Of its start."""
     observations: Mapping[str, np.ndarray]
-    """Key -> [T *shape]; an image is uint8 [T height width 3]."""
+    """Key -> [T *shape]; no pictures."""
+    pictures: Pictures
+    """Of T steps; of no camera where nothing is seen in pictures."""
     privileged: Mapping[str, np.ndarray]
     """Ground truth: key -> [T size]."""
     executed: np.ndarray
@@ -33,25 +36,38 @@ class Demonstration:
         return len(self.executed)
 
 
-def demonstration(
-    seed: int, steps: Iterable[tuple[Observation, Action, Action]], reward: float, success: bool
-) -> Demonstration:
-    """The episode of these steps, at least one: what was seen, what was carried out, and the expert's action."""
-    observations: dict[str, list[np.ndarray]] = {}
-    privileged: dict[str, list[np.ndarray]] = {}
-    executed, labels = [], []
-    for seen, done, label in steps:
-        for columns, values in ((observations, seen.values), (privileged, seen.privileged)):
+class DemonstrationWriter:
+    """Gets the steps one by one, and keeps their pictures compressed."""
+
+    def __init__(self) -> None:
+        self._pictures = PictureWriter()
+        self._observations: dict[str, list[np.ndarray]] = {}
+        self._privileged: dict[str, list[np.ndarray]] = {}
+        self._executed: list[np.ndarray] = []
+        self._labels: list[np.ndarray] = []
+
+    def __len__(self) -> int:
+        return len(self._executed)
+
+    def add(self, seen: Observation, done: Action, label: Action) -> None:
+        """What was seen, what was carried out, and the expert's action."""
+        self._pictures.add({key: value for key, value in seen.values.items() if value.ndim == 3})
+        vectors = {key: value for key, value in seen.values.items() if value.ndim != 3}
+        for columns, values in ((self._observations, vectors), (self._privileged, seen.privileged)):
             for key, value in values.items():
                 columns.setdefault(key, []).append(value)
-        executed.append(done.as_vector())
-        labels.append(label.as_vector())
-    return Demonstration(
-        seed,
-        {key: np.stack(values) for key, values in observations.items()},
-        {key: np.stack(values) for key, values in privileged.items()},
-        np.array(executed, np.float32),
-        np.array(labels, np.float32),
-        reward,
-        success,
-    )
+        self._executed.append(done.as_vector())
+        self._labels.append(label.as_vector())
+
+    def finish(self, seed: int, reward: float, success: bool) -> Demonstration:
+        """The episode of these steps, at least one."""
+        return Demonstration(
+            seed,
+            {key: np.stack(values) for key, values in self._observations.items()},
+            self._pictures.finish(),
+            {key: np.stack(values) for key, values in self._privileged.items()},
+            np.array(self._executed, np.float32),
+            np.array(self._labels, np.float32),
+            reward,
+            success,
+        )

@@ -115,7 +115,7 @@ def _recording(head: Head, episode: Episode, record: Record) -> Recording:
     frames = Frames(
         head.image_keys,
         next((one.shape for one in head.images.values()), (0, 0, 3)),
-        Blocks.laid((record.images,), [record.image_lengths]) if head.image_keys else _no_images(episode.length),
+        _images(record) if head.image_keys else _no_images(episode.length),
         vectors,
         record.labels,
         dict(record.privileged),
@@ -128,6 +128,12 @@ def _recording(head: Head, episode: Episode, record: Record) -> Recording:
         (head.task, head.domain, head.driver),
         episode.reward if head.metric == "return" else float(episode.success),
     )
+
+
+def _images(record: Record) -> Blocks:
+    """One row for each step."""
+    blocks = Blocks.laid((record.images,), [record.image_lengths])
+    return blocks if record.frames_per_block == 1 else blocks.shared(record.frames_per_block, len(record.executed))
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,6 @@
 """A demonstration as the bytes of one record, and back.
 
-A record is `<size of the columns> <columns> <a zstd block of each step's images>`. The columns begin with their names,
+A record is `<size of the columns> <columns> <zstd blocks of the steps' images>`. The columns begin with their names,
 types and shapes as JSON. A column has the smallest type that holds all its numbers, and one row where all rows are
 equal, as a mission's text has. A shard compresses the columns of many episodes together: one alone is too short.
 """
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gato_ros.data.demonstrations.demonstration import Demonstration
-from gato_ros.data.frames import check_one_size, compressed
+from gato_ros.data.demonstrations.pictures import FRAMES_PER_BLOCK
 
 _SIZE = struct.Struct("<I")
-_EXECUTED, _LABELS, _LENGTHS = "executed", "labels", "image lengths"
+_EXECUTED, _LABELS, _LENGTHS, _FRAMES = "executed", "labels", "image lengths", "frames per block"
 _OBSERVED, _PRIVILEGED = "observed:", "privileged:"
 
 
@@ -38,7 +38,9 @@ class Record:
     images: bytes
     """The blocks of T steps, one after another."""
     image_lengths: np.ndarray
-    """[T] int64 bytes of each block; [0] without images."""
+    """[blocks] int64 bytes of each block; [0] without images."""
+    frames_per_block: int = 1
+    """Steps in each block but the last."""
 
 
 def record_bytes(episode: Demonstration, image_keys: tuple[str, ...]) -> bytes:
@@ -46,18 +48,24 @@ def record_bytes(episode: Demonstration, image_keys: tuple[str, ...]) -> bytes:
 
     Args:
         image_keys: the observations that are images, in the order in which a block holds them.
+
+    Raises:
+        ValueError: the episode has other ones.
     """
-    blocks = list(compressed(_pictures(episode, image_keys))) if image_keys else []
-    columns = {f"{_OBSERVED}{key}": one for key, one in episode.observations.items() if key not in image_keys}
+    if episode.pictures.keys != image_keys:
+        raise ValueError(f"pictures of {episode.pictures.keys}, and the spec has {image_keys}")
+    columns = {f"{_OBSERVED}{key}": one for key, one in episode.observations.items()}
     columns |= {f"{_PRIVILEGED}{key}": one for key, one in episode.privileged.items()}
     stored = {name: once(narrowed(one)) for name, one in columns.items()}
     stored[_EXECUTED] = narrowed(episode.executed)
     if not np.array_equal(episode.executed, episode.labels):
         stored[_LABELS] = narrowed(episode.labels)
-    stored[_LENGTHS] = np.array([len(block) for block in blocks], np.uint32)
+    stored[_LENGTHS] = episode.pictures.lengths.astype(np.uint32)
+    if image_keys:
+        stored[_FRAMES] = np.array([FRAMES_PER_BLOCK], np.uint16)
     head = json.dumps([[name, one.dtype.str, list(one.shape)] for name, one in stored.items()], separators=(",", ":"))
     body = b"".join([_SIZE.pack(len(head)), head.encode(), *(one.tobytes() for one in stored.values())])
-    return b"".join([_SIZE.pack(len(body)), body, *blocks])
+    return b"".join([_SIZE.pack(len(body)), body, episode.pictures.blocks])
 
 
 def record_of(content: bytes) -> Record:
@@ -69,9 +77,11 @@ def record_of(content: bytes) -> Record:
     (size,) = _SIZE.unpack_from(content)
     arrays = dict(_arrays(content[_SIZE.size : _SIZE.size + size]))
     lengths, images = arrays.pop(_LENGTHS).astype(np.int64), content[_SIZE.size + size :]
+    steps, per_block = len(arrays[_EXECUTED]), int(arrays[_FRAMES][0]) if _FRAMES in arrays else 1
     if lengths.sum() != len(images):
         raise ValueError(f"{len(images)} bytes of images, not {lengths.sum()}")
-    steps = len(arrays[_EXECUTED])
+    if len(lengths) and len(lengths) != -(-steps // per_block):
+        raise ValueError(f"{len(lengths)} blocks of {per_block} steps, and {steps} steps")
     whole = lambda name: _repeated(arrays[name], steps)
     executed = np.array(arrays[_EXECUTED], np.float32)
     return Record(
@@ -81,6 +91,7 @@ def record_of(content: bytes) -> Record:
         np.array(arrays[_LABELS], np.float32) if _LABELS in arrays else executed,
         images,
         lengths,
+        per_block,
     )
 
 
@@ -107,12 +118,6 @@ def once(rows: np.ndarray) -> np.ndarray:
 def _repeated(rows: np.ndarray, steps: int) -> np.ndarray:
     """[steps ...] of all rows, or of one that stands for all and stays one in memory."""
     return rows if len(rows) == steps else np.broadcast_to(rows, (steps, *rows.shape[1:]))
-
-
-def _pictures(episode: Demonstration, keys: tuple[str, ...]) -> Iterator[np.ndarray]:
-    check_one_size({key: episode.observations[key].shape[1:] for key in keys})
-    for step in range(len(episode)):
-        yield np.stack([episode.observations[key][step] for key in keys])
 
 
 def _arrays(body: bytes) -> Iterator[tuple[str, np.ndarray]]:

@@ -20,7 +20,8 @@ from gato_ros.data.demonstrations.record import Record, record_bytes, record_of
 from gato_ros.data.disk_error import disk_error
 
 SUFFIX = ".array_record"
-FORMAT = 1
+FORMATS = (1, 2)
+"""Those that are read. In the second one a block of pictures holds several steps; without pictures it is the first."""
 _OPTIONS = "group_size:64,zstd:9,max_parallelism:1"
 """64 records are compressed together, a third of what they take one by one: a BabyAI episode is 400 bytes."""
 
@@ -73,7 +74,12 @@ def write_shard(path: Path, head: Head, demonstrations: Sequence[Demonstration])
     """
     writer_class = _library().ArrayRecordWriter
     rows = [[one.seed, len(one), one.reward, one.success] for one in demonstrations]
-    first = {"format": FORMAT, **_plain(head), "columns": ["seed", "length", "return", "success"], "episodes": rows}
+    first = {
+        "format": FORMATS[bool(head.images)],
+        **_plain(head),
+        "columns": ["seed", "length", "return", "success"],
+        "episodes": rows,
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -121,8 +127,8 @@ def _plain(head: Head) -> dict[str, Any]:
 
 def _checked_head(reader: Any) -> Head:
     values = json.loads(reader.read([0])[0])
-    if values["format"] != FORMAT:
-        raise ValueError(f"format {values['format']}, and this version reads {FORMAT}")
+    if values["format"] not in FORMATS:
+        raise ValueError(f"format {values['format']}, and this version reads {FORMATS}")
     episodes = tuple(Episode(seed, length, reward, success) for seed, length, reward, success in values["episodes"])
     if reader.num_records() != 1 + len(episodes):
         raise ValueError(f"{reader.num_records() - 1} records, and its head names {len(episodes)}")

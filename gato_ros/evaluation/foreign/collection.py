@@ -8,10 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from gato_ros.core.errors import SetupError
+from gato_ros.core.spec import ImageSpec
 from gato_ros.data.demonstrations.demonstration import Demonstration
 from gato_ros.data.demonstrations.reading import write_index
 from gato_ros.data.demonstrations.shard import SUFFIX, Head, write_shard
-from gato_ros.domains.domain import Environment
+from gato_ros.domains.domain import Domain, Environment
 from gato_ros.domains.registry import load_domain, tasks_of
 from gato_ros.evaluation.foreign.demonstrate import Disturbance, Drive
 from gato_ros.evaluation.foreign.policies import EXPERT, make_policy
@@ -20,8 +21,8 @@ from gato_ros.evaluation.provenance import versions
 from gato_ros.evaluation.worker_pool import worker_pool
 from gato_ros.version import __version__
 
-EPISODES_PER_SHARD = 500
-"""A shard is 128 KiB at least, and an interrupted one is made again."""
+EPISODES_PER_SHARD, WITH_PICTURES = 500, 10
+"""A shard is 128 KiB at least, an interrupted one is made again, and its episodes are in memory until it is written."""
 FIRST_EVALUATION_SEED = 900_000
 
 
@@ -112,7 +113,7 @@ def _jobs(wanted: Demonstrations) -> list[Job]:
             wanted.domain,
             task,
             first,
-            min(EPISODES_PER_SHARD, wanted.seed + wanted.episodes - first),
+            min(_per_shard(domain, task), wanted.seed + wanted.episodes - first),
             wanted.noise,
             wanted.keep_failures,
             wanted.policy,
@@ -120,8 +121,13 @@ def _jobs(wanted: Demonstrations) -> list[Job]:
             digest,
         )
         for task in tasks
-        for first in range(wanted.seed, wanted.seed + wanted.episodes, EPISODES_PER_SHARD)
+        for first in range(wanted.seed, wanted.seed + wanted.episodes, _per_shard(domain, task))
     ]
+
+
+def _per_shard(domain: Domain, task: str) -> int:
+    images = any(isinstance(one, ImageSpec) for one in domain.contract(task).spec.observations.values())
+    return WITH_PICTURES if images else EPISODES_PER_SHARD
 
 
 @lru_cache(maxsize=1)

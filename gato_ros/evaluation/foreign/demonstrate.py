@@ -10,7 +10,7 @@ from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy, RandomPolicy
 from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, SpecMapping
-from gato_ros.data.demonstrations.demonstration import Demonstration, demonstration
+from gato_ros.data.demonstrations.demonstration import Demonstration, DemonstrationWriter
 from gato_ros.domains.domain import Environment, NoPlan
 from gato_ros.evaluation.foreign.policies import seed_draws
 
@@ -67,7 +67,7 @@ class Drive:
         if self.driver is not None:
             seed_draws(self.driver, seed)
             self.driver.reset()
-        steps: list[tuple[Observation, Action, Action]] = []
+        steps = DemonstrationWriter()
         ended, planned, total = False, True, 0.0
         while planned and not (ended or info["success"]):
             seen = environment.observe()
@@ -80,8 +80,8 @@ class Drive:
                 rescued = rng.random() < self.expert_share
             wanted = label if self.driver is None or rescued else self.driver.act(seen).action
             done = self.disturbance.executed(wanted, rng)
-            steps.append((seen, done, label))
+            steps.add(seen, done, label)
             reward, terminated, truncated, info = environment.step_action(done)
             ended, total = terminated or truncated, total + float(reward)
         success = planned and bool(info["success"])
-        return (demonstration(seed, steps, total, success) if steps else None), planned
+        return (steps.finish(seed, total, success) if len(steps) else None), planned

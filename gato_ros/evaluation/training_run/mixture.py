@@ -134,9 +134,19 @@ class MixturePlan:
             for contract in part.contracts()
             for key in part.observe or tuple(contract.spec.observations)
         }
+        # The preset's crop is that of the robot's cameras; the pictures of another domain are read whole.
+        screens = {
+            key
+            for part in self.parts
+            if part.domain != STACKING
+            for contract in part.contracts()
+            for key, spec in contract.spec.observations.items()
+            if spec.kind == "image" and key in keys
+        }
         return replace(
             base,
             observation_keys=tuple(sorted(keys)),
+            uncropped=tuple(sorted(screens)),
             auxiliary=names,
             auxiliary_early_layer=max(1, base.layers // 2) if names else 0,
             patch_auxiliary=patches,

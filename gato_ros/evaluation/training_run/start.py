@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gato_ros.evaluation.training_run.settings import TrainingRun
 
 OWN = (
-    "data out task preset training limit init dropout closed_loop_every closed_loop_episodes closed_loop_seed mesh "
+    "data out task preset training sequence limit init dropout closed_loop_every closed_loop_episodes closed_loop_seed mesh "
     "coordinator processes process"
 )
 """The options that a foreign domain has."""

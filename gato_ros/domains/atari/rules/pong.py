@@ -1,7 +1,7 @@
 """Pong: meet the ball with that edge of the paddle from which the opponent does not get it.
 
-Measured: let `d` be the ball's row minus the paddle's where they meet (x = 188). The ball leaves with -8 rows a step for
-d of -2 to 0, -4 up to 4, 0 up to 8, 4 up to 12, and 8 up to 16; otherwise it is lost. The opponent follows 7 rows a
+Measured: let `d` be the ball's row minus the paddle's where they meet (x = 188). The ball leaves with -8 rows a step
+for d of -2 to 0, -4 up to 4, 0 up to 8, 4 up to 12, and 8 up to 16; otherwise it is lost. The opponent follows 7 rows a
 step. He missed 80 % of the balls that went up at 8 from rows 110 to 170, and nearly all that went down at 8 from above
 row 108. Slower ones he returned.
 """
