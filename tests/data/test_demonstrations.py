@@ -10,7 +10,7 @@ import pytest
 from gato_ros.core.errors import SetupError
 from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, ImageSpec, StepSpec, TextSpec
 from gato_ros.data.demonstrations.demonstration import Demonstration
-from gato_ros.data.demonstrations.pictures import FRAMES_PER_BLOCK, PictureWriter
+from gato_ros.data.demonstrations.pictures import PictureWriter
 from gato_ros.data.demonstrations.reading import read_demonstrations, write_index
 from gato_ros.data.demonstrations.record import narrowed, once, record_bytes, record_of
 from gato_ros.data.demonstrations.shard import Episode, Head, read_head, read_shard, write_shard

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from gato_ros.evaluation.training_run.settings import TrainingRun
 
 OWN = (
-    "data out task preset training sequence limit init dropout closed_loop_every closed_loop_episodes closed_loop_seed mesh "
-    "coordinator processes process"
+    "data out task preset training sequence limit init dropout closed_loop_every closed_loop_episodes "
+    "closed_loop_seed mesh coordinator processes process"
 )
 """The options that a foreign domain has."""
 
@@ -29,6 +29,7 @@ class Start:
     """Of one training."""
 
     contract: Contract
+    preset: str
     model: GatoConfig
     supervision: Supervision
 
@@ -47,7 +48,7 @@ def _foreign(run: TrainingRun) -> Start:
     preset = next(iter(domain.presets)) if run.preset == type(run).preset else run.preset
     if preset not in domain.presets:
         raise unknown_name(f"a preset of {domain.name}", preset, domain.presets)
-    return Start(domain.contract(task), domain.presets[preset], domain.supervision(task))
+    return Start(domain.contract(task), preset, domain.presets[preset], domain.supervision(task))
 
 
 def _stacking(run: TrainingRun) -> Start:
@@ -67,7 +68,7 @@ def _stacking(run: TrainingRun) -> Start:
     check_arm(run.data, robot)
     model = training_model(run.preset, robot, run.observe)
     check_data(run.data, run.failures, robot, model.observation_keys)
-    return Start(contract_for(robot, model.observation_keys), model, StackingSupervision())
+    return Start(contract_for(robot, model.observation_keys), run.preset, model, StackingSupervision())
 
 
 def with_defaults(run: TrainingRun) -> TrainingRun:

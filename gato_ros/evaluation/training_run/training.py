@@ -31,6 +31,7 @@ def train_policy(run: TrainingRun) -> dict[str, Any]:
     closed_loop.check(run)
     mesh = _mesh(run)
     begun = start(run)
+    run = replace(run, preset=begun.preset)
     model = replace(begun.model, dropout=_dropout(run, begun.model))
     _check_kind(run, model)
     initial = starting_weights(run.init, model, begun.contract) if run.init else None
