@@ -171,12 +171,12 @@ test: lint  ## lint, then all tests
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
 DOMAINS := $(VENV)/.gato_ros-domains-installed
-$(DOMAINS): $(STAMP) requirements/domains.txt
+$(DOMAINS): $(STAMP) requirements/domains.txt requirements/atari.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  -r requirements/domains.txt -c requirements/constraints.txt
+	  -r requirements/domains.txt -r requirements/atari.txt -c requirements/constraints.txt
 	@touch $@
 
-test-domains: $(DOMAINS)  ## the domains that are no robot's, with the packages that they need (about 130 MB)
+test-domains: $(DOMAINS)  ## the domains that are no robot's, with the packages that they need (about 140 MB)
 	@$(VENV)/bin/python -m pytest -p no:xdist tests/domains tests/data/test_demonstrations.py $(ARGS)
 
 # Not part of `make test`: under coverage.py on Python 3.11, tests/core takes 1.7 times the processor time.

@@ -94,12 +94,14 @@ setup(
         'pybullet; python_version < "3.12" and platform_machine == "x86_64"',
     ],
     # `domains` are worlds that need no robot, and the shards that their demonstrations lie in; `babyai` is one of them.
+    # `atari` stands alone: ale-py is under the GPL.
     # `text` holds the published vocabulary; other SentencePiece models serve as well.
     # The next three are what `episodes export` writes each format with; view_node shows itself in the last.
     extras_require={
         "sim": ["pybullet"],
         "babyai": ["minigrid", "array-record"],
         "domains": ["minigrid", "metaworld", "array-record"],
+        "atari": ["ale-py", "array-record"],
         "text": ["mistral-common"],
         "hdf5": ["h5py"],
         "lerobot": ["pyarrow"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from gato_ros.core.action import Action
 from gato_ros.core.contract import Contract
@@ -88,4 +88,13 @@ class Domain(Protocol):
 
     def expert(self, task: str, environment: Environment) -> Policy:
         """Whoever shows how it is done in that environment. It raises NoPlan where it does not know."""
+        ...
+
+
+@runtime_checkable
+class KnownOfPeople(Protocol):
+    """A domain of which the literature says what people reach."""
+
+    def percent_of_human(self, task: str, score: float) -> float:
+        """A score on the scale where random play is 0 and people are 100, both of the literature."""
         ...

@@ -73,9 +73,9 @@ class Evaluation:
     quiet: bool = False
     """No progress bar and no table."""
     domain: str = STACKING
-    """rgb_stacking (the robot), or another one (`pip install gato_ros[domains]`): babyai, meta_world; or all of these
-    that are installed and that the weights know. There, and with --tasks, only --policy, --task, --tasks, --episodes,
-    --seed, --workers, --temperature, --report, --report-videos and --quiet count."""
+    """rgb_stacking (the robot), or another one (`pip install gato_ros[domains,atari]`): babyai, meta_world, atari; or all
+    of these that are installed and that the weights know. There, and with --tasks, only --policy, --task, --tasks,
+    --episodes, --seed, --workers, --temperature, --report, --report-videos and --quiet count."""
     json: Path | None = None
     """Write the result here as JSON, every episode's outcome included."""
     tasks: str | None = None

@@ -6,14 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import zstandard
 
 from gato_ros.core.errors import SetupError
 from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, ImageSpec, StepSpec, TextSpec
+from gato_ros.data.demonstrations import record
 from gato_ros.data.demonstrations.demonstration import Demonstration
-from gato_ros.data.demonstrations.pictures import PictureWriter
-from gato_ros.data.demonstrations.reading import read_demonstrations, write_index
+from gato_ros.data.demonstrations.pictures import FRAMES_PER_BLOCK, PictureWriter
+from gato_ros.data.demonstrations.reading import _recording, read_demonstrations, write_index
 from gato_ros.data.demonstrations.record import narrowed, once, record_bytes, record_of
 from gato_ros.data.demonstrations.shard import Episode, Head, read_head, read_shard, write_shard
+from gato_ros.data.frames import join, load_frames, save_frames
 
 pytest.importorskip("array_record", reason="array_record comes with the domains: pip install gato_ros[domains]")
 
@@ -178,3 +181,48 @@ def test_numbers_get_the_smallest_type_that_holds_them(values, kind):
 
 def test_a_row_that_does_not_change_is_kept_once():
     assert len(once(np.ones((5, 2)))) == 1 and len(once(np.eye(2))) == 2 and len(once(np.full((3, 1), np.nan))) == 3
+
+
+def test_pictures_of_a_long_episode_share_blocks(tmp_path):
+    long = play(50, 2 * FRAMES_PER_BLOCK + 7)
+    assert len(long.pictures.lengths) == 3
+    write_shard(tmp_path / "a.array_record", HEAD, [long, EPISODES[4]])
+    first, second = (one.frames for one in read_demonstrations([tmp_path]))
+    rows = np.random.default_rng(0).permutation(len(long))
+    np.testing.assert_array_equal(first.pixels(rows)[:, 0], SEEN[50][rows])
+    np.testing.assert_array_equal(first.only(rows[:9]).pixels(range(9))[:, 0], SEEN[50][rows[:9]])
+    both, seen = join([second, first]), np.concatenate([SEEN[4], SEEN[50]])
+    np.testing.assert_array_equal(both.pixels(range(len(both)))[:, 0], seen)
+    save_frames(tmp_path / "a.frames.npz", both)
+    again = load_frames(tmp_path / "a.frames.npz")
+    np.testing.assert_array_equal(join([again, first]).pixels(range(len(both)))[:, 0], seen)
+
+
+def test_a_record_of_the_first_format_is_read():
+    """A block for each step, and no word of how many it holds."""
+    steps, seen = 5, SEEN[3][:1].repeat(5, 0) + np.arange(5, dtype=np.uint8)[:, None, None, None]
+    blocks = [zstandard.compress(one.tobytes()) for one in seen]
+    columns = {"executed": np.zeros((steps, 1), np.uint8), "image lengths": np.array(list(map(len, blocks)), np.uint32)}
+    head = json.dumps([[name, one.dtype.str, list(one.shape)] for name, one in columns.items()]).encode()
+    body = struct.pack("<I", len(head)) + head + b"".join(one.tobytes() for one in columns.values())
+    found = record_of(struct.pack("<I", len(body)) + body + b"".join(blocks))
+    assert found.frames_per_block == 1 and len(found.image_lengths) == steps
+    frames = _recording(HEAD, Episode(0, steps, 1.0, True), found).frames
+    np.testing.assert_array_equal(frames.pixels(range(steps))[:, 0], seen)
+
+
+def test_blocks_that_do_not_cover_the_steps_are_refused(monkeypatch):
+    with pytest.raises(ValueError, match="the spec has"):
+        record_bytes(EPISODES[3], ())
+    monkeypatch.setattr(record, "FRAMES_PER_BLOCK", 1)
+    with pytest.raises(ValueError, match="1 blocks of 1 steps, and 4 steps"):
+        record_of(record_bytes(EPISODES[3], (EYE,)))
+
+
+def test_a_camera_that_changes_is_refused():
+    writer = PictureWriter()
+    writer.add({EYE: np.zeros((4, 6, 3), np.uint8)})
+    with pytest.raises(ValueError, match="were followed by"):
+        writer.add({EYE: np.zeros((6, 4, 3), np.uint8)})
+    with pytest.raises(SetupError, match="cameras of one size"):
+        PictureWriter().add({"a": np.zeros((4, 6, 3), np.uint8), "b": np.zeros((6, 4, 3), np.uint8)})

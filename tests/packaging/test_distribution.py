@@ -209,7 +209,7 @@ def _pins(name: str) -> dict[str, str]:
 
 def test_every_requirement_is_pinned_and_agrees_with_the_constraints():
     constraints = _pins("constraints.txt")
-    for name in ("runtime.txt", "ros.txt", "dev.txt", "text.txt", "export.txt", "domains.txt"):
+    for name in ("runtime.txt", "ros.txt", "dev.txt", "text.txt", "export.txt", "domains.txt", "atari.txt"):
         for package, version in _pins(name).items():
             assert constraints.get(package) == version, f"{package} in {name}"
 
@@ -243,6 +243,6 @@ def test_what_setup_asks_for_is_what_is_pinned(source):
         if line and not line.startswith("[")
     }
     pinned = set().union(
-        *(_pins(name) for name in ("runtime.txt", "text.txt", "export.txt", "rerun.txt", "dev.txt", "domains.txt"))
+        *(_pins(f"{name}.txt") for name in ("runtime", "text", "export", "rerun", "dev", "domains", "atari"))
     )
     assert required - {"setuptools"} - pinned == set()

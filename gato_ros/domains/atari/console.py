@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -69,8 +70,6 @@ class Console:
 
 
 def _library() -> Any:
-    from importlib import import_module
-
     try:
         import_module("ale_py.roms")
         return import_module("ale_py")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gato_ros.core.errors import SetupError
 from gato_ros.core.files import write_json
 from gato_ros.domains.baselines.baseline import load_baseline
-from gato_ros.domains.domain import Domain, Scores
+from gato_ros.domains.domain import Domain, KnownOfPeople, Scores
 from gato_ros.domains.registry import ALL, domains_of, load_domain, tasks_of
 from gato_ros.evaluation.foreign.plays import Player, Run, outcome, partial_episodes
 from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, make_policy, weights_sha256
@@ -211,7 +211,7 @@ def _result(options: Evaluation, wanted: _Wanted, found: _Found, sha256: str | N
     for name, task in wanted.tasks:
         this, luck, expert = (one[name, task] for one in found)
         scale = Scores(luck.score, expert.score, len(expert.scores))
-        rows[name][task] = {**this.row(), **scaled(this, scale)}
+        rows[name][task] = {**this.row(), **scaled(this, scale), **_of_human(load_domain(name), task, this.score)}
     metrics = {domain.name: domain.metric for domain in wanted.domains}
     blocks = {name: {"tasks": tasks, "metric": metrics[name], **summary(tasks)} for name, tasks in rows.items()}
     result = {
@@ -229,6 +229,10 @@ def _result(options: Evaluation, wanted: _Wanted, found: _Found, sha256: str | N
     if options.tasks is None and len(wanted.tasks) == 1:
         return {**result, **_of_one_task(options, wanted, found)}
     return result
+
+
+def _of_human(domain: Domain, task: str, score: float) -> dict[str, float]:
+    return {"percent_of_human": domain.percent_of_human(task, score)} if isinstance(domain, KnownOfPeople) else {}
 
 
 def _of_one_task(options: Evaluation, wanted: _Wanted, found: _Found) -> dict[str, Any]:

@@ -131,10 +131,13 @@ def scaled(result: TaskResult, scale: Scores) -> dict[str, Any]:
 
 
 def summary(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Of a domain's tasks: the mean percent of those that have a scale, and how many lie above 50."""
+    """Of a domain's tasks: the mean percent of those that have a scale, and how many lie above 50; where it is known,
+    the mean percent of people."""
     percents = [row["percent_of_expert"] for row in rows.values() if row["percent_of_expert"] is not None]
+    people = [row["percent_of_human"] for row in rows.values() if "percent_of_human" in row]
     return {
         "mean_percent_of_expert": sum(percents) / len(percents) if percents else None,
         "tasks_above_50": sum(percent > 50 for percent in percents),
         "tasks_with_a_scale": len(percents),
+        **({"mean_percent_of_human": sum(people) / len(people)} if people else {}),
     }

@@ -109,7 +109,7 @@ class TrainingRun:
     process: CountOrNone = 0
     """Which of them this one is, from 0."""
     domain: str = STACKING
-    """rgb_stacking (the robot), babyai or meta_world; the data are those of `collect --domain`."""
+    """rgb_stacking (the robot), babyai, meta_world or atari; the data are those of `collect --domain`."""
     task: str | None = None
     """Of another domain than the robot's: what is to be learned; its first task where none is named."""
 
