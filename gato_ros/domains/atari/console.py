@@ -40,6 +40,7 @@ class Console:
         self._buttons = [self._library.Action(number) for number in range(18)]
         self.ram = np.zeros(RAM_BYTES, np.uint8)
         """uint8 [128] the memory of now."""
+        self.reset(0)  # the library crashes the process that looks at a console without a game
 
     def reset(self, seed: int) -> None:
         """Switch it off and on, with the chance of that seed."""
