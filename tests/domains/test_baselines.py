@@ -6,9 +6,9 @@ from gato_ros.domains.baselines.baseline import FOLDER, load_baseline
 from gato_ros.domains.registry import load_domain
 from gato_ros.evaluation.foreign.task_result import result_of_row
 
-LEAST_SUCCESS = {"babyai": 0.99, "meta_world": 0.97}
+LEAST_SUCCESS = {"babyai": 0.99, "meta_world": 0.97, "atari": 0.95}
 """Of the experts, on average over the tasks."""
-EPISODES = {"babyai": 100, "meta_world": 20}
+EPISODES = {"babyai": 100, "meta_world": 20, "atari": 10}
 
 
 @pytest.mark.parametrize("name", LEAST_SUCCESS)
@@ -32,6 +32,13 @@ def test_the_baselines_cover_every_task(name):
 def test_the_experts_are_experts(name):
     rates = [row["rate"] for row in load_baseline(name, "expert").tasks.values()]
     assert sum(rates) / len(rates) >= LEAST_SUCCESS[name]
+
+
+def test_the_rules_of_atari_play_as_people_do():
+    """On most games, and nearly so on Pong, which is cut after five minutes."""
+    rows = load_baseline("atari", "expert").tasks
+    percents = {task: load_domain("atari").percent_of_human(task, row["score"]) for task, row in rows.items()}
+    assert sum(percent >= 100 for percent in percents.values()) >= 4 and min(percents.values()) > 80
 
 
 def test_no_baseline_is_forgotten():
