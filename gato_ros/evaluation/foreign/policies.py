@@ -10,7 +10,8 @@ from gato_ros.domains.domain import Domain, Environment
 
 EXPERT, RANDOM = "expert", "random"
 _DRAWS = 4096
-"""Of an episode at most, where actions are drawn: so far apart are the draws of two seeds."""
+"""So far apart are the draws of two seeds, where actions are drawn: an episode's steps at most. One of Atari may
+be 400 steps longer, and these then draw as the first ones of the next seed."""
 
 
 def make_policy(

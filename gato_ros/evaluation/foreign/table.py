@@ -44,4 +44,6 @@ def _in_words(block: dict[str, Any]) -> str:
     if not count:
         return "no scale: the expert is no better than random play"
     mean = f"{block['mean_percent_of_expert']:.1f} % of the way from random play to the expert"
-    return f"{mean}, the mean of {count} tasks; {block['tasks_above_50']} above 50 %" if count > 1 else mean
+    several = f", the mean of {count} tasks; {block['tasks_above_50']} above 50 %" if count > 1 else ""
+    people = f"; {block['mean_percent_of_human']:.1f} % of people" if "mean_percent_of_human" in block else ""
+    return f"{mean}{several}{people}"
