@@ -14,7 +14,7 @@ BUTTONS = (
 """All that one joystick with one button can say, by ALE's numbers."""
 LONGEST = 4500
 """Steps of an episode: 18,000 frames, five minutes, the limit under which people were measured (Mnih et al. 2015) and
-that Machado et al. (2018) name beside it. Only Pong is cut by it."""
+that Machado et al. (2018) name beside it. It cuts nearly every episode of Pong."""
 SPEC = StepSpec.of(
     {SCREEN: ImageSpec(96, 128), TASK: TextSpec(size_bytes=32, tokens=4)}, {BUTTON: DiscreteSpec(len(BUTTONS))}
 )
