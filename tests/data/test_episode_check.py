@@ -11,6 +11,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.data.checks import episode as episode_check
 from gato_ros.data.checks.episode import checked, checked_all, refuse_snapshots, refuse_training
 from gato_ros.data.episodes.label import add_label
+from gato_ros.data.frame_blocks import Blocks
 from gato_ros.data.frames import SUFFIX, Frames, save_frames
 from gato_ros.embodiments import load_embodiment
 from tests.data.recordings import FACTS, OPERATED, ROBOT, write
@@ -148,7 +149,8 @@ def test_a_damaged_cache_is_made_again(tmp_path, reads):
 @pytest.mark.parametrize("bad", [np.nan, 0.49])
 def test_snapshots_with_bad_labels_are_refused(tmp_path, bad):
     actions = np.zeros((4, 5), np.float32)
-    frames = Frames((), (0, 0, 3), (b"",) * 4, {"gripper/grasp": np.zeros((4, 1), np.float32)}, actions, {})
+    vectors = {"gripper/grasp": np.zeros((4, 1), np.float32)}
+    frames = Frames((), (0, 0, 3), Blocks.of((b"",) * 4), vectors, actions, {})
     save_frames(tmp_path / f"a{SUFFIX}", frames)
     refuse_snapshots(tmp_path, ROBOT)
     actions[2, 1] = bad
