@@ -65,7 +65,7 @@ def make(
     """A domain's environment, as Gymnasium knows them.
 
     Args:
-        domain: `rgb_stacking`, or `babyai` or `meta_world` (`pip install gato_ros[domains]`).
+        domain: `rgb_stacking`, or `babyai`, `meta_world` or `scenes` (`pip install gato_ros[domains]`).
         task: what to do there; of rgb_stacking what goes on what, `red_on_blue` (the default) or `blue_on_green`.
         objects: of rgb_stacking the object set: cubes, triplet1 .. triplet5, train.
         policy: who will act: the environment then shows what this policy reads, and nothing else.
@@ -167,25 +167,20 @@ def generate(
         temperature: 0 takes the likeliest token; above, tokens are drawn.
         top_k: draw from the likeliest so many only.
         seed: of the drawing.
-        embodiment: contract that the weights were trained for.
+        embodiment: contract that the weights were trained for; of a generalist it does not matter.
 
     Raises:
         SetupError: no such weights, weights that know no text, or an image that the patch size does not divide.
     """
-    from gato_ros.embodiments import load_embodiment
-    from gato_ros.embodiments.privileged import contract_for
+    from gato_ros.evaluation.policy_source import text_weights
+    from gato_ros.models.dialogue import dialogue_step
     from gato_ros.models.generation import Sampling
     from gato_ros.models.generation import generate as generated
-    from gato_ros.models.segments import Image, Step, Text
-    from gato_ros.models.shipped import weights_folder
     from gato_ros.models.vocabulary import vocabulary_of
-    from gato_ros.models.weights import load_weights, weights_config
 
-    folder = weights_folder(weights)
-    robot = contract_for(load_embodiment(embodiment), weights_config(folder).observation_keys)
-    loaded = load_weights(folder, robot)
+    loaded = text_weights(weights, embodiment)
     vocabulary = vocabulary_of(loaded.config)
-    prompt = (Step((*map(Image, images), *((Text(text),) if text else ()))),)
+    prompt = (dialogue_step((text,) if text else (), loaded.config, images),)
     sampling = Sampling(temperature, top_k)
     ids = generated(loaded.params, loaded.config, prompt, max_tokens=max_tokens, sampling=sampling, seed=seed)
     return vocabulary.decode(list(ids))

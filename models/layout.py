@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gato_ros.core.errors import SetupError
-from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, Spec, StepSpec
+from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, Spec, StepSpec, TextSpec
 from gato_ros.models.config import Crop, GatoConfig
 
 CONTINUOUS_START = 32000
@@ -226,8 +226,18 @@ def token_layout(spec: StepSpec, config: GatoConfig) -> TokenLayout:
     return layout
 
 
+def layout_without_spec(config: GatoConfig) -> TokenLayout:
+    """No step: the parameters of a generalist depend on none."""
+    return TokenLayout(
+        (), config.patch_size, config.crop, config.continuous_encoding, (), (), (), (), config.vocabulary
+    )
+
+
 def _actions(spec: StepSpec, config: GatoConfig) -> dict[str, Any]:
     """The fields of a layout that say what the action tokens are."""
+    if config.generalist and spec.actions and all(isinstance(part, TextSpec) for part in spec.actions.values()):
+        # Written freely, in mixed sequences: a step has no action tokens of a fixed number.
+        return dict.fromkeys(("action_lower", "action_upper", "action_binary", "action_units"), ())
     discrete = [part for part in spec.actions.values() if isinstance(part, DiscreteSpec)]
     if discrete and len(discrete) == len(spec.actions):
         values = tuple(part.values for part in discrete for _ in range(part.size))

@@ -8,13 +8,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from gato_ros.core.errors import SetupError
 from gato_ros.models.arrays import Array
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.loss import masked_cross_entropy
 from gato_ros.models.modules.embedding import Embedding, mean_index
+from gato_ros.models.modules.layers import product
 from gato_ros.models.modules.network import Gato
 from gato_ros.models.modules.patches import PatchBlock, normalise_pixels
 from gato_ros.models.segments import ACTION, FIRST_ACTION, NOWHERE, SequenceTokens
@@ -119,18 +120,42 @@ def mixed_loss(
     """
     if train and rng is None:
         raise ValueError("training draws patch positions and dropout: give rng")
+    return masked_cross_entropy(
+        *mixed_targets(params, config, tokens, rng=rng if train else None, grids=grids, learned=learned, pieces=pieces)
+    )
+
+
+def mixed_targets(
+    params: Parameters,
+    config: GatoConfig,
+    tokens: SequenceTokens,
+    *,
+    rng: Array | None = None,
+    grids: Grids = (),
+    learned: Int[Array, "batch learned"] | None = None,
+    pieces: Int[Array, "batch length"] | None = None,
+    text_only: bool = False,
+) -> tuple[Float[Array, "batch places rows"], Int[Array, "batch places"], Bool[Array, "batch places"]]:
+    """Logits, the table's rows of the tokens that follow, and which of these are predicted; arguments as `mixed_loss`.
+
+    With `rng` the pass is a training pass.
+
+    Args:
+        text_only: among the rows of text alone, for sequences of which nothing else is learned.
+    """
     require_mixed(config)
     model = merge(params, config)
-    features = _features(model, tokens, rng if train else None, grids, pieces)
+    features = _features(model, tokens, rng, grids, pieces)
     ids, predicted = (jnp.asarray(part) for part in (tokens.ids, tokens.predicted))
+    table = model.embedding.table.array[: config.text_rows if text_only else None]
     if learned is None:
-        return masked_cross_entropy(model.row_logits(features[:, :-1]), table_row(config, ids[:, 1:]), predicted[:, 1:])
-    chosen = jnp.take_along_axis(features, learned[..., None], 1)
-    after = jnp.minimum(learned + 1, ids.shape[1] - 1)
-    follows = (learned + 1 < ids.shape[1]) & jnp.take_along_axis(predicted, after, 1)
-    return masked_cross_entropy(
-        model.row_logits(chosen), table_row(config, jnp.take_along_axis(ids, after, 1)), follows
-    )
+        chosen, following, follows = features[:, :-1], ids[:, 1:], predicted[:, 1:]
+    else:
+        chosen = jnp.take_along_axis(features, learned[..., None], 1)
+        after = jnp.minimum(learned + 1, ids.shape[1] - 1)
+        following = jnp.take_along_axis(ids, after, 1)
+        follows = (learned + 1 < ids.shape[1]) & jnp.take_along_axis(predicted, after, 1)
+    return product(config, chosen, table.T), table_row(config, following), follows
 
 
 def _features(

@@ -20,7 +20,7 @@ from gato_ros.core.contract import Contract
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.records import checksummed_json
 from gato_ros.models.config import GatoConfig, config_from_dict
-from gato_ros.models.layout import token_layout
+from gato_ros.models.layout import layout_without_spec, token_layout
 from gato_ros.models.parameters import Parameters, count_parameters, flat_names, parameter_shapes
 from gato_ros.models.shipped import CONFIG_FILE, PARAMETERS_FILE, weights_folder
 from gato_ros.models.vocabulary import PUBLISHED, VOCABULARY_FILE, load_vocabulary, vocabulary_of
@@ -152,8 +152,11 @@ def contract_names(directory: str | Path) -> tuple[str, ...]:
     return tuple(str(one["name"]) for one in (record["embodiment"], *record.get(OTHERS, ())))
 
 
-def load_weights(directory: str | Path, contract: Contract) -> Weights:
+def load_weights(directory: str | Path, contract: Contract | None) -> Weights:
     """The policy in `directory`, or the shipped one of that name, checked from end to end.
+
+    Args:
+        contract: that it is to serve; None, of a generalist: none, it is only to write.
 
     Raises:
         SetupError: a missing or damaged file, an unknown key, weights for another robot, a wrong shape, a NaN.
@@ -161,14 +164,18 @@ def load_weights(directory: str | Path, contract: Contract) -> Weights:
     directory = weights_folder(directory)
     record, content = _read_record(directory), (directory / PARAMETERS_FILE).read_bytes()
     config = config_from_dict(record["model"])
-    check_contract(directory, [record["embodiment"], *record.get(OTHERS, ())], contract, config)
+    if contract is not None:
+        check_contract(directory, [record["embodiment"], *record.get(OTHERS, ())], contract, config)
+    elif not config.generalist:
+        raise _refused(directory, "weights of a generalist, where no contract is named", "those of one contract")
     check_vocabulary(directory, config)
     _check_parameters(directory, record, content)
     try:
         flat = safetensors.numpy.load(content)
     except safetensors.SafetensorError as error:
         raise _refused(directory, f"a safetensors file {PARAMETERS_FILE}", str(error)) from None
-    problem = _problem(flat, flat_names(parameter_shapes(config, token_layout(contract.spec, config))))
+    layout = layout_without_spec(config) if contract is None else token_layout(contract.spec, config)
+    problem = _problem(flat, flat_names(parameter_shapes(config, layout)))
     if problem:
         raise _refused(directory, "the parameters of its config.json", problem)
     digest = checksummed_json.digest({"model": record["model"], "parameters": record["parameters"]["sha256"]})

@@ -67,6 +67,26 @@ def render(client, name: str, width: int, height: int, conditions: Conditions = 
     return np.ascontiguousarray(np.asarray(rgba, np.uint8).reshape(height, width, 4)[:, :, :3])
 
 
+def render_bodies(client, name: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 [height width 3] of the plain world from one of CAMERAS, and int [height width] the body that each pixel
+    shows; -1 where none."""
+    camera = CAMERAS[name]
+    _, _, rgba, _, bodies = client.getCameraImage(
+        width,
+        height,
+        camera.view_matrix(),
+        camera.projection_matrix(width / height),
+        shadow=0,
+        lightDirection=PLAIN.light_direction,
+        lightColor=PLAIN.light_colour,
+        lightAmbientCoeff=PLAIN.light_ambient,
+        lightDiffuseCoeff=PLAIN.light_diffuse,
+        renderer=pybullet.ER_TINY_RENDERER,
+    )
+    pixels = np.asarray(rgba, np.uint8).reshape(height, width, 4)[:, :, :3]
+    return np.ascontiguousarray(pixels), np.asarray(bodies).reshape(height, width)
+
+
 def moved(name: str, conditions: Conditions) -> Camera:
     """A camera of the contract as it stands under these conditions."""
     camera = CAMERAS[name]

@@ -227,7 +227,26 @@ class StackingWorld:
         channel = self.embodiment.channel(key)
         return camera.render(self._client, key.split("/")[0], channel.width, channel.height, self.conditions)
 
+    def photograph(self, name: str, width: int, height: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """uint8 [height width 3] of the plain world from one of the cell's cameras, and bool [height width] where it
+        shows the `red`, `green` and `blue` prop and the `robot`."""
+        pixels, shown = camera.render_bodies(self._client, name, width, height)
+        bodies = {**self._props, "robot": self._robot.body}
+        return pixels, {what: shown == body for what, body in bodies.items()}
+
     # --- putting things somewhere without physics ---
+
+    def lay(self, names: tuple[str, str, str], poses: dict[str, PropState]) -> None:
+        """Three other props, red, green and blue, at rest at these poses."""
+        for body in self._props.values():
+            self._client.removeBody(body)
+        self.object_names = names
+        self._props = {
+            colour: scene.add_prop(
+                self._client, rgb_object(name), colour, poses[colour].position, poses[colour].quat_xyzw
+            )
+            for colour, name in zip(task.COLOURS, names)
+        }
 
     def put_prop(self, colour: str, position: np.ndarray, quat_xyzw: np.ndarray) -> None:
         """Put a prop at rest at a pose."""

@@ -30,6 +30,7 @@ VERBS = {
     "bench": "speed, peers and damaged files: `bench sim`, `step`, `start`, `train`, `guard`, `record-kill` ...",
     "guard": "checks of the guard: `guard fuzz`, `mutants`",
     "generate": "text that a trained Gato writes after a text, images, or both",
+    "chat": "questions to a trained Gato, about a picture or without one, and its answers; several turns",
     "tokens": "one step of an episode as a readable table of tokens",
     "episodes": "recordings: `episodes ls`, `verify`, `repair`, `label`, `trash`, `stats`, `view`, `export`",
     "replay": "an incident again: tokens, proposals, verdicts and commands, and where the first differs",

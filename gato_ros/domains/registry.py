@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from gato_ros.core.errors import unknown_name
+from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.domains.domain import Domain
 
 STACKING = "rgb_stacking"
@@ -18,7 +18,12 @@ _MODULES = {
     "babyai": "gato_ros.domains.babyai.domain",
     "meta_world": "gato_ros.domains.meta_world.domain",
     "atari": "gato_ros.domains.atari.domain",
+    "scenes": "gato_ros.domains.scenes.domain",
+    "text": "gato_ros.domains.text.domain",
 }
+SCENES, TEXT = "scenes", "text"
+WRITTEN = (SCENES, TEXT)
+"""Those whose answers are words: they are learned as parts of a mixture."""
 DOMAINS = tuple(_MODULES)
 
 
@@ -43,6 +48,26 @@ def tasks_of(domain: Domain, names: str | None) -> tuple[str, ...]:
     if names == ALL:
         return domain.tasks
     return tuple(dict.fromkeys(task_of(domain, name) for name in (names.split(",") if names else (None,))))
+
+
+def collected_tasks(domain: Domain, names: str | None) -> tuple[str, ...]:
+    """What demonstrations are filed under: the tasks, or a domain's own division where none is named.
+
+    Raises:
+        SetupError: an unknown one; a domain that has no demonstrations.
+    """
+    filed: tuple[str, ...] | None = getattr(domain, "collected", None)
+    if filed is None:
+        return tasks_of(domain, names)
+    if not filed:
+        raise SetupError(
+            expected="a domain with demonstrations", got=domain.name, fix="name text as data of a part of a mixture"
+        )
+    if names is not None:
+        raise SetupError(
+            expected=f"no --task for {domain.name}", got=names, fix="leave it out: what is collected serves all tasks"
+        )
+    return filed
 
 
 def task_of(domain: Domain, task: str | None) -> str:

@@ -58,8 +58,9 @@ class Collection:
     compilation_cache: str = ""
     """Folder for compiled code of --policy, `off`, or nothing: the user's cache."""
     domain: str = STACKING
-    """rgb_stacking (the robot), or another one (`pip install gato_ros[domains,atari]`): babyai, meta_world, atari.
-    There only --task, --episodes, --seed, --workers, --noise, --policy, --expert-share and --keep-failures count."""
+    """rgb_stacking (the robot), or another one (`pip install gato_ros[domains,atari]`): babyai, meta_world, atari or
+    scenes. There only --task, --episodes, --seed, --workers, --noise, --policy, --expert-share and --keep-failures
+    count."""
     noise: Share = 0.0
     """In another domain than the robot's: disturb what is executed, and keep the expert's action as the label. Of
     discrete actions it is the share of steps with a random one; of continuous ones the standard deviation, as a share

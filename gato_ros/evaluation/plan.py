@@ -52,9 +52,9 @@ def check(options: Evaluation) -> Plan:
     from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS, stack_task
 
     options = of_a_robot(options)
-    if options.tasks is not None or options.temperature is not None:
+    if options.tasks is not None or options.temperature is not None or options.texts:
         raise SetupError(
-            expected="--tasks and --temperature with another --domain",
+            expected="--tasks, --temperature and --texts with another --domain",
             got=f"--domain {options.domain}",
             fix="leave them out",
         )

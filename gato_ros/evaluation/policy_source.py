@@ -14,6 +14,7 @@ from gato_ros.models.shipped import CONFIG_FILE, SHIPPED, shipped_policies, weig
 from gato_ros.models.shipped import PARAMETERS_FILE as WEIGHTS_FILE
 
 if TYPE_CHECKING:
+    from gato_ros.models.weights import Weights
     from gato_ros.sim.env import RgbStackingEnv
     from gato_ros.sim.randomisation import Randomisation
     from gato_ros.sim.task import StackTask
@@ -26,6 +27,7 @@ __all__ = [
     "make_environment",
     "make_policy",
     "shipped_policies",
+    "text_weights",
     "weights_folder",
 ]
 COMPILATION_CACHE = "GATO_ROS_COMPILATION_CACHE"
@@ -62,6 +64,25 @@ def robot_for(policy: str, wanted: str) -> str:
 
     known = contract_names(weights_folder(policy, besides=("expert", "hold")))
     return next((name for name in (SAWYER, *known_contracts()) if name in known), SAWYER)
+
+
+def text_weights(name: str | Path, embodiment: str) -> Weights:
+    """Weights that know text, a folder or a shipped name; of a generalist the contract does not matter.
+
+    Raises:
+        SetupError: no weights, damaged ones, another robot's, or some that know no text.
+    """
+    from gato_ros.embodiments import load_embodiment
+    from gato_ros.embodiments.privileged import contract_for
+    from gato_ros.models.vocabulary import vocabulary_of
+    from gato_ros.models.weights import load_weights, weights_config
+
+    folder = weights_folder(name)
+    config = weights_config(folder)
+    contract = None if config.generalist else contract_for(load_embodiment(embodiment), config.observation_keys)
+    weights = load_weights(folder, contract)
+    vocabulary_of(weights.config)
+    return weights
 
 
 def choose_compilation_cache(wanted: str) -> None:

@@ -22,6 +22,7 @@ FOREIGN_OPTIONS = (
     "quiet",
     "report",
     "report_videos",
+    "texts",
 )
 """Those that count in another domain than the robot's."""
 
@@ -73,16 +74,20 @@ class Evaluation:
     quiet: bool = False
     """No progress bar and no table."""
     domain: str = STACKING
-    """rgb_stacking (the robot), or another one (`pip install gato_ros[domains,atari]`): babyai, meta_world, atari; or all
-    of these that are installed and that the weights know. There, and with --tasks, only --policy, --task, --tasks,
-    --episodes, --seed, --workers, --temperature, --report, --report-videos and --quiet count."""
+    """rgb_stacking (the robot), or another one (`pip install gato_ros[domains,atari]`): babyai, meta_world, atari,
+    scenes, text; or all of these that are installed and that the weights know. There, and with --tasks, only --policy,
+    --task, --tasks, --episodes, --seed, --workers, --temperature, --report, --report-videos, --texts and --quiet
+    count."""
     json: Path | None = None
     """Write the result here as JSON, every episode's outcome included."""
     tasks: str | None = None
     """Tasks of the domain, with commas between them, or all; the scores are percent of the expert. The robot's are
     cubes, triplet1 .. triplet5 and blue_on_green, in the world of sawyer_rgb_stacking_told."""
     temperature: NotNegative | None = None
-    """In another domain than the robot's: draw actions at it; 0 takes the likeliest. Default: what the weights say."""
+    """In another domain than the robot's: draw actions at it; 0 takes the likeliest. Default: what the weights say, and
+    for answers in words 0."""
+    texts: tuple[Path, ...] = ()
+    """In the domain text: files, or folders of .txt files, to measure on as the task `files`."""
 
     @property
     def stacking_task(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -76,6 +76,11 @@ class Sequences:
 
     def batches(self, first_step: int) -> Iterator[SequenceBatch]:
         return sequence_batches(self.training, self.config, self.longest_prompt, first_step)
+
+    def batch_of_step(self, seed: int, step: int) -> SequenceBatch:
+        """A function of data, seed and step alone."""
+        plan = self.training.plan_of_step(replace(self.config, seed=seed), self.longest_prompt, step)
+        return self.training.batch(plan)
 
     def step(self, state: TrainingState, batch: SequenceBatch) -> tuple[TrainingState, dict[str, Any]]:
         return sequence_step(state, batch, config=self.config, model=self.model, layout=self.layout)

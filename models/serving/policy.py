@@ -55,6 +55,12 @@ class GatoPolicy:
             params = on_gpu(params)
         self.config, self.contract = config, contract
         self.layout = token_layout(contract.spec, config)
+        if not self.layout.actions:
+            raise SetupError(
+                expected="a contract whose actions are numbers",
+                got=f"{contract.name}, which is answered in words",
+                fix="use serving.answers.AnswerPolicy",
+            )
         self.observation_keys = tuple(item.key for item in self.layout.items)
         self.ticks = 0
         """Actions so far; what is drawn at a temperature above 0 depends on it."""

@@ -119,6 +119,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "parameters": tuple(value for value in TEXT_FILES if value not in ("EMPTY", "/dev/null")),
     "vocabulary": TEXT_FILES,
     "image": TEXT_FILES,
+    "texts": TEXT_FILES,
     "peer_python": ("MISSING", "FOLDER", "DANGLING", "LOOP", "BELOW_A_FILE", LONG, "\0"),
     "peer_source": ("MISSING", "DANGLING", "LOOP", "BELOW_A_FILE", LONG, "\0"),
     "weights": ("", "no_such=1", "human", "human=", "human=nan", "human=-1", "human=inf", "=", ODD),
@@ -138,7 +139,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 """Field -> what is wrong there. Fields of `str` that are not here are names of a closed set."""
 EMPTY_IS_DEFAULT = {"policy": ("sim", "bench doctor", "bench start", "bench record-parity", "doctor")}
-MAY_BE_EMPTY = {"sets", "observe", "weights", "redo", "rooms", "without", "demonstrations", "image"}
+MAY_BE_EMPTY = {"texts", "sets", "observe", "weights", "redo", "rooms", "without", "demonstrations", "image"}
 """Tuples that may hold nothing."""
 BASE = {
     "collect": ("--out", "new"),
@@ -148,6 +149,7 @@ BASE = {
     "study": ("demonstrations", "--data", "EPISODES", "--out", "new", "--demonstrations", "2"),
     "bench peers": ("--peer-python", "PYTHON"),
     "generate": ("--policy", "TEXT_WEIGHTS"),
+    "chat": ("--policy", "TEXT_WEIGHTS"),
     "tokens": ("one.mcap",),
     "episodes ls": ("EPISODES",),
     "episodes verify": ("EPISODES",),

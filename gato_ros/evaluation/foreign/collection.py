@@ -13,7 +13,7 @@ from gato_ros.data.demonstrations.demonstration import Demonstration
 from gato_ros.data.demonstrations.reading import write_index
 from gato_ros.data.demonstrations.shard import SUFFIX, Head, write_shard
 from gato_ros.domains.domain import Domain, Environment
-from gato_ros.domains.registry import load_domain, tasks_of
+from gato_ros.domains.registry import WRITTEN, collected_tasks, load_domain
 from gato_ros.evaluation.foreign.demonstrate import Disturbance, Drive
 from gato_ros.evaluation.foreign.policies import EXPERT, make_policy
 from gato_ros.evaluation.progress import counted
@@ -96,7 +96,13 @@ def collect(wanted: Demonstrations) -> dict:
 def _jobs(wanted: Demonstrations) -> list[Job]:
     """The shards that make up what is wanted, checked: what is missing is said before a process is started."""
     domain = load_domain(wanted.domain)
-    tasks = tasks_of(domain, wanted.task)
+    tasks = collected_tasks(domain, wanted.task)
+    if wanted.domain in WRITTEN and (wanted.noise or wanted.policy):
+        raise SetupError(
+            expected=f"neither --noise nor --policy for {wanted.domain}",
+            got=f"--noise {wanted.noise:g}" if wanted.noise else f"--policy {wanted.policy}",
+            fix="leave it out: an answer changes no scene",
+        )
     if wanted.seed + wanted.episodes > FIRST_EVALUATION_SEED:
         raise SetupError(
             expected=f"seeds from 0 up to {FIRST_EVALUATION_SEED}",

@@ -12,11 +12,12 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.files import write_json
 from gato_ros.domains.baselines.baseline import load_baseline
 from gato_ros.domains.domain import Domain, KnownOfPeople, Scores
-from gato_ros.domains.registry import ALL, domains_of, load_domain, tasks_of
+from gato_ros.domains.registry import ALL, TEXT, domains_of, load_domain, tasks_of
 from gato_ros.evaluation.foreign.plays import Player, Run, outcome, partial_episodes
 from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, make_policy, weights_sha256
 from gato_ros.evaluation.foreign.table import print_table
 from gato_ros.evaluation.foreign.task_result import TaskResult, result_of, result_of_row, scaled, summary
+from gato_ros.evaluation.foreign.text import text_block, text_tasks
 from gato_ros.evaluation.provenance import versions
 from gato_ros.evaluation.worker_pool import worker_pool
 from gato_ros.version import __version__
@@ -39,6 +40,8 @@ class _Wanted:
     policy: str
     seeds: range
     temperature: float | None
+    texts: tuple[str, ...]
+    """Sources of text: they have no episodes."""
 
 
 class _Found(NamedTuple):
@@ -61,8 +64,10 @@ def evaluate(options: Evaluation) -> dict[str, Any]:
     wanted = _wanted(options)
     sha256 = None if options.policy in (EXPERT, RANDOM) else weights_sha256(options.policy)
     partial = partial_episodes(options.json, _identity(wanted, sha256))
+    found = _Found({}, {}, {})
     with worker_pool(options.workers) as pool:
-        found = _found(Player(pool, partial, options.quiet), wanted)
+        if wanted.tasks:
+            found = _found(Player(pool, partial, options.quiet), wanted)
         result = _result(options, wanted, found, sha256)
         if options.json:  # before the films: they can fail, and the episodes are worth more
             write_json(options.json, result)
@@ -118,6 +123,8 @@ def _wanted(options: Evaluation) -> _Wanted:
     names = options.tasks or options.task or (ALL if options.domain == ALL else None)
     domains, tasks, left_out = [], [], {}
     for domain in domains_of(options.domain):
+        if domain.name == TEXT:
+            continue
         its = tasks_of(domain, names)
         try:
             _check_playable(domain, its, weights, options.temperature)
@@ -128,7 +135,8 @@ def _wanted(options: Evaluation) -> _Wanted:
             continue
         domains.append(domain)
         tasks += [(domain.name, task) for task in its]
-    if not domains:
+    texts = _texts(options, weights, left_out)
+    if not (domains or texts):
         raise SetupError(
             expected=f"a domain that {options.policy} can play here",
             got="; ".join(f"{name}: {why}" for name, why in left_out.items()),
@@ -137,7 +145,24 @@ def _wanted(options: Evaluation) -> _Wanted:
     for name, why in left_out.items():
         print(f"evaluate: {name} is left out: {why}", file=sys.stderr)
     seeds = range(options.seed, options.seed + options.episodes)
-    return _Wanted(tuple(domains), left_out, tuple(tasks), options.policy, seeds, options.temperature)
+    return _Wanted(tuple(domains), left_out, tuple(tasks), options.policy, seeds, options.temperature, texts)
+
+
+def _texts(options: Evaluation, weights: str | None, left_out: dict[str, str]) -> tuple[str, ...]:
+    """The sources of text that are asked for, and that can be measured here."""
+    try:
+        if options.domain == TEXT and options.temperature is not None:
+            got = f"{options.temperature:g}"
+            raise SetupError(expected="no --temperature for text", got=got, fix="leave it out: nothing is drawn")
+        texts = text_tasks(options)
+        if texts and weights:
+            Foreseeing(weights)
+    except SetupError as error:
+        if options.domain != ALL:
+            raise
+        left_out[TEXT] = str(error)
+        return ()
+    return texts
 
 
 def _check_playable(domain: Domain, tasks: Sequence[str], weights: str | None, temperature: float | None) -> None:
@@ -213,7 +238,9 @@ def _result(options: Evaluation, wanted: _Wanted, found: _Found, sha256: str | N
         scale = Scores(luck.score, expert.score, len(expert.scores))
         rows[name][task] = {**this.row(), **scaled(this, scale), **_of_human(load_domain(name), task, this.score)}
     metrics = {domain.name: domain.metric for domain in wanted.domains}
-    blocks = {name: {"tasks": tasks, "metric": metrics[name], **summary(tasks)} for name, tasks in rows.items()}
+    blocks = {name: {"tasks": tasks, "metric": metrics[name], **_means(tasks)} for name, tasks in rows.items()}
+    if wanted.texts:
+        blocks[TEXT] = text_block(options, wanted.texts)
     result = {
         "policy": options.policy,
         "weights_sha256": sha256,
@@ -224,7 +251,7 @@ def _result(options: Evaluation, wanted: _Wanted, found: _Found, sha256: str | N
         "domains": blocks,
         **({"left_out": wanted.left_out} if wanted.left_out else {}),
     }
-    if len(wanted.domains) == 1:
+    if len(blocks) == 1:
         result["mean_percent_of_expert"] = next(iter(blocks.values()))["mean_percent_of_expert"]
     if options.tasks is None and len(wanted.tasks) == 1:
         return {**result, **_of_one_task(options, wanted, found)}
@@ -233,6 +260,11 @@ def _result(options: Evaluation, wanted: _Wanted, found: _Found, sha256: str | N
 
 def _of_human(domain: Domain, task: str, score: float) -> dict[str, float]:
     return {"percent_of_human": domain.percent_of_human(task, score)} if isinstance(domain, KnownOfPeople) else {}
+
+
+def _means(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Of a domain's tasks: of answers the mean score is the accuracy."""
+    return {"mean_score": sum(row["score"] for row in rows.values()) / len(rows), **summary(rows)}
 
 
 def _of_one_task(options: Evaluation, wanted: _Wanted, found: _Found) -> dict[str, Any]:

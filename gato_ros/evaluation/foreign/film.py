@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from gato_ros.core.errors import SetupError
-from gato_ros.core.policy import RandomPolicy
 from gato_ros.domains.registry import load_domain
 from gato_ros.evaluation.foreign.plays import Run, weights_of
-from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, seed_draws
+from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, chance, seed_draws
 from gato_ros.evaluation.foreign.task_result import TaskResult
 from gato_ros.evaluation.outcomes import run_episode
 
@@ -69,7 +68,7 @@ def film(run: Run, seed: int, known: tuple[bool, int]) -> Film | str:
         if run.policy == EXPERT:
             policy = domain.expert(run.task, environment)
         elif run.policy == RANDOM:
-            policy = RandomPolicy(domain.contract(run.task).spec.actions, seed)
+            policy = chance(domain, run.task, seed)
         else:
             policy = weights_of(run)
         if hasattr(domain, "show"):

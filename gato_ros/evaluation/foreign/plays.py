@@ -9,10 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gato_ros.core.policy import Policy, RandomPolicy
+from gato_ros.core.policy import Policy
 from gato_ros.domains.domain import Environment, NoPlan
 from gato_ros.domains.registry import load_domain
-from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, make_policy, seed_draws
+from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, chance, make_policy, seed_draws
 from gato_ros.evaluation.outcomes import EpisodeOutcome, outcome_from_row, run_episode
 from gato_ros.evaluation.partial_rows import PartialRows
 from gato_ros.evaluation.progress import counted
@@ -99,9 +99,8 @@ def play(run: Run, seeds: tuple[int, ...]) -> list[EpisodeOutcome | None]:
         policy = None
     else:
         policy = weights_of(run)
-    actions = domain.contract(run.task).spec.actions
     # Random play draws anew in every episode, by its seed alone.
-    players = [policy or RandomPolicy(actions, seed) for seed in seeds]
+    players = [policy or chance(domain, run.task, seed) for seed in seeds]
     if hasattr(domain, "show"):
         domain.show(environment, players[0].observation_keys)
     return [outcome(environment, player, seed) for player, seed in zip(players, seeds)]

@@ -7,6 +7,7 @@ import hashlib
 from gato_ros.core.errors import SetupError
 from gato_ros.core.policy import Policy, RandomPolicy
 from gato_ros.domains.domain import Domain, Environment
+from gato_ros.domains.registry import WRITTEN
 
 EXPERT, RANDOM = "expert", "random"
 _DRAWS = 4096
@@ -40,15 +41,24 @@ def make_policy(
             )
         return domain.expert(task, environment)
     if policy == RANDOM:
-        return RandomPolicy(contract.spec.actions)
+        return chance(domain, task)
     from gato_ros.models.serving.compilation import keep_compiled
     from gato_ros.models.serving.policy import GatoPolicy
     from gato_ros.models.shipped import weights_folder
 
     keep_compiled()
-    return GatoPolicy.from_directory(
-        weights_folder(policy, besides=(EXPERT, RANDOM)), contract, temperature=temperature
-    )
+    folder = weights_folder(policy, besides=(EXPERT, RANDOM))
+    if domain.name in WRITTEN:
+        from gato_ros.models.serving.answers import AnswerPolicy
+
+        return AnswerPolicy.from_directory(folder, contract, temperature=temperature)
+    return GatoPolicy.from_directory(folder, contract, temperature=temperature)
+
+
+def chance(domain: Domain, task: str, seed: int = 0) -> Policy:
+    """What the scale begins with: actions drawn evenly, or the domain's own guess where nothing can be drawn."""
+    guess = getattr(domain, "guess", None)
+    return RandomPolicy(domain.contract(task).spec.actions, seed) if guess is None else guess(task)
 
 
 def seed_draws(policy: Policy, seed: int) -> None:

@@ -16,7 +16,8 @@ def print_table(result: dict[str, Any]) -> None:
     who, console = Path(result["policy"]).name, make_console()
     for name, block in result["domains"].items():
         # Where success is the metric, it would stand there twice.
-        more = () if block["metric"] == SUCCESS else (SUCCESS,)
+        counted = block["metric"] != SUCCESS and all("rate" in row for row in block["tasks"].values())
+        more = (SUCCESS,) if counted else ()
         columns = ("task", "episodes", block["metric"], *more, "random", "expert", "% of expert", "95 % interval")
         table = Table(*columns, title=f"{who} in {name}")
         for task, row in block["tasks"].items():

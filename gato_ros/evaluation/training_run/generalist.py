@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from gato_ros.domains.registry import WRITTEN
 from gato_ros.evaluation.training_run.mixture import MixturePlan, read_mixture
 from gato_ros.evaluation.training_run.settings import MixtureRun
 from gato_ros.training.supervision import ActionsOnly, Curve
@@ -48,4 +49,9 @@ def train_mixture(run: MixtureRun, plan: MixturePlan | None = None) -> dict[str,
 
 def _curves(plan: MixturePlan) -> tuple[Curve, ...]:
     """The loss of each part on what is held out."""
-    return tuple(Curve("validation", (f"{part.name}/action_loss",), f"{part.name}: actions") for part in plan.parts)
+    shown = {True: ("text_loss", "text"), False: ("action_loss", "actions")}
+    return tuple(
+        Curve("validation", (f"{part.name}/{loss}",), f"{part.name}: {what}")
+        for part in plan.parts
+        for loss, what in (shown[part.domain in WRITTEN],)
+    )

@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 from pydantic import Field, create_model
 
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.domains.registry import DOMAINS, STACKING, load_domain
+from gato_ros.domains.registry import DOMAINS, SCENES, STACKING, WRITTEN, load_domain
 from gato_ros.embodiments.base_model import Strict
 from gato_ros.embodiments.validation import validated
 from gato_ros.embodiments.yaml_file import YamlFile, read_yaml
 from gato_ros.training.mixture.config import OF_THE_WHOLE, MixtureConfig
+from gato_ros.training.mixture.writing_config import WritingConfig
 from gato_ros.training.sequence_config import SequenceConfig
 
 if TYPE_CHECKING:
     from gato_ros.core.contract import Contract
     from gato_ros.data.episodes.recording import Recording
     from gato_ros.models.config import GatoConfig
+    from gato_ros.models.layout import TokenLayout
     from gato_ros.training.mixture import Mixture
+    from gato_ros.training.mixture.writing import Writing
+    from gato_ros.training.sequence import Sequences
     from gato_ros.training.supervision import Supervision
 
 WHAT, EXAMPLE = "a mixture", "docs/how-to/generalist.md"
@@ -45,8 +49,11 @@ class PartSection(Strict):
     limit: Annotated[int, Field(ge=2)] | None = None
 
 
-_SEQUENCE = _numbers(SequenceConfig, OF_THE_WHOLE)
-_Part = create_model("_Part", __base__=PartSection, **_SEQUENCE)
+_SEQUENCE, _WRITING = _numbers(SequenceConfig, OF_THE_WHOLE), _numbers(WritingConfig, ())
+_Part = create_model("_Part", __base__=PartSection, **{**_WRITING, **_SEQUENCE})
+_OF_WRITING = {"domain", "data", "tasks", "weight", "limit", *_WRITING}
+"""What a part of a domain in words may say; a text has no tasks."""
+_ONLY_WRITING = set(_WRITING) - set(_SEQUENCE)
 _File = create_model(
     "_File",
     __base__=Strict,
@@ -72,7 +79,7 @@ class PartPlan:
     weight: float
     limit: int | None
     """Take the first so many episodes of each folder."""
-    sequences: SequenceConfig
+    sequences: SequenceConfig | WritingConfig
 
     def contracts(self) -> list[Contract]:
         """Of its tasks, or of its robot."""
@@ -96,6 +103,7 @@ class PartPlan:
         from gato_ros.evaluation.training_run.data import VALIDATION_SHARE, domain_recordings, training_recordings
         from gato_ros.training.mixing import mixing_weights
 
+        assert isinstance(self.sequences, SequenceConfig), "a part of another kind has `writing`"
         share = self.sequences.return_share
         if self.domain == STACKING:
             from gato_ros.embodiments import load_embodiment
@@ -108,6 +116,22 @@ class PartPlan:
             return training_recordings(self.data, self.limit, share, VALIDATION_SHARE, mixing_weights(()))
         spec = self.contracts()[0].spec
         return domain_recordings(self.data, spec, self.tasks, self.limit, share, VALIDATION_SHARE)
+
+    def learned(
+        self, model: GatoConfig, layout: TokenLayout, known: Supervision
+    ) -> tuple[Sequences | Writing, dict[str, int]]:
+        """The sequences with their data in place, and the count of steps by folder, or of tokens by source of text."""
+        from gato_ros.evaluation.training_run.writing import sources
+        from gato_ros.training.mixture.writing import Writing
+        from gato_ros.training.sequence import Sequences
+        from gato_ros.training.windows import Windows
+
+        if isinstance(self.sequences, WritingConfig):
+            both, counts = sources(self.domain, self.tasks, self.data, self.limit, model)
+            return Writing(self.sequences, model, layout, *both), counts
+        training, validation, counts = self.recordings()
+        windows = [Windows.of(some, layout, known, None, bool(model.auxiliary)) for some in (training, validation)]
+        return Sequences(self.sequences, model, layout, *windows), counts
 
 
 @dataclass(frozen=True)
@@ -157,16 +181,13 @@ class MixturePlan:
         from gato_ros.models.layout import token_layout
         from gato_ros.training.mixture.objective import Mixture, Part
         from gato_ros.training.mixture.wide_truth import OneOfMany
-        from gato_ros.training.sequence import Sequences
-        from gato_ros.training.windows import Windows
 
         made, data = [], {}
         for part in self.parts:
             known = OneOfMany(part.supervision(), model)
             layout = token_layout(part.contracts()[0].spec, model)
-            training, validation, counts = part.recordings()
-            windows = [Windows.of(some, layout, known, None, bool(model.auxiliary)) for some in (training, validation)]
-            made.append(Part(part.name, Sequences(part.sequences, model, layout, *windows), known))
+            sequences, counts = part.learned(model, layout, known)
+            made.append(Part(part.name, sequences, known))
             data.update({f"{part.name}: {folder}": count for folder, count in counts.items()})
         return Mixture(self.config, model, tuple(made)), data
 
@@ -196,6 +217,9 @@ def _part(file: YamlFile, name: str, given: Any) -> PartPlan:
     if given.domain not in DOMAINS:
         raise unknown_name(f"a domain at {file.where('parts', name, 'domain')}", given.domain, DOMAINS)
     tasks = () if given.domain == STACKING else _tasks(file, ("parts", name, "tasks"), given)
+    if idle := sorted(_idle(given)):
+        where, expected = ("parts", name, idle[0]), f"keys of a part of {given.domain}"
+        raise _refused(file, where, expected, f"{idle[0]}, which counts for nothing there")
     return PartPlan(
         name,
         given.domain,
@@ -205,8 +229,22 @@ def _part(file: YamlFile, name: str, given: Any) -> PartPlan:
         tuple(map(Path, given.data)),
         given.weight,
         given.limit,
-        SequenceConfig(**{key: getattr(given, key) for key in _SEQUENCE}),
+        _numbers_of(given),
     )
+
+
+def _idle(given: Any) -> set[str]:
+    """Keys of a part that count for nothing in its domain."""
+    if given.domain not in WRITTEN:
+        return given.model_fields_set & _ONLY_WRITING
+    return given.model_fields_set - (_OF_WRITING if given.domain == SCENES else _OF_WRITING - {"tasks"})
+
+
+def _numbers_of(given: Any) -> SequenceConfig | WritingConfig:
+    """Those of steps, or those of text, whose defaults are others."""
+    if given.domain not in WRITTEN:
+        return SequenceConfig(**{key: getattr(given, key) for key in _SEQUENCE})
+    return WritingConfig(**{key: getattr(given, key) for key in _WRITING if key in given.model_fields_set})
 
 
 def _tasks(file: YamlFile, where: tuple[str, ...], given: PartSection) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gato_ros.core.contract import Contract
 from gato_ros.core.errors import SetupError, unknown_name
-from gato_ros.domains.registry import STACKING, load_domain, task_of
+from gato_ros.domains.registry import STACKING, WRITTEN, load_domain, task_of
 from gato_ros.models.config import GatoConfig
 from gato_ros.training.supervision import Supervision
 
@@ -43,6 +43,12 @@ def _foreign(run: TrainingRun) -> Start:
     from gato_ros.evaluation.foreign.options import only
 
     only(run, tuple(OWN.split()))
+    if run.domain in WRITTEN:
+        raise SetupError(
+            expected=f"--mixture FILE.yaml with a part of {run.domain}",
+            got=f"--domain {run.domain}",
+            fix="see docs/how-to/generalist.md",
+        )
     domain = load_domain(run.domain)
     task = task_of(domain, run.task)
     preset = next(iter(domain.presets)) if run.preset == type(run).preset else run.preset

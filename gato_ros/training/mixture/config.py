@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gato_ros.core.bounds import Count, CountOrNone, NotNegative, Positive, Seed, Share, ShareBelowOne, check_bounds
+from gato_ros.training.mixture.writing_config import WritingConfig
 from gato_ros.training.sequence_config import SequenceConfig
 
 
@@ -16,9 +17,9 @@ class MixtureConfig:
 
     initial_rate: ClassVar[float] = 1e-7
     """Learning rate where the warm-up begins."""
-    parts: tuple[tuple[str, float, SequenceConfig], ...]
-    """Name, weight of the loss, and the sequences of each part. Of the numbers of `SequenceConfig` those of a whole
-    training (`OF_THE_WHOLE`) count for nothing."""
+    parts: tuple[tuple[str, float, SequenceConfig | WritingConfig], ...]
+    """Name, weight of the loss, and the sequences of each part, of steps or of text. Of the numbers of
+    `SequenceConfig` those of a whole training (`OF_THE_WHOLE`) count for nothing."""
     steps: Count = 20_000
     """Gradient steps in all; each learns from one batch of every part."""
     learning_rate: Positive = 6e-4

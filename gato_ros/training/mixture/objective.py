@@ -7,7 +7,7 @@ them into one sequence; the loss of a batch is the same weighted sum).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -15,13 +15,19 @@ import jax
 
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import TokenLayout
+from gato_ros.models.mixed_sequence import Grids
 from gato_ros.training.examples import made_ahead
 from gato_ros.training.loop import named
 from gato_ros.training.mixture.config import MixtureConfig
+from gato_ros.training.mixture.writing import Writing, WritingBatch, writing_loss
+from gato_ros.training.mixture.writing_config import WritingConfig
 from gato_ros.training.optimiser import TrainingState, descended
 from gato_ros.training.sequence import Sequences, sequence_loss
 from gato_ros.training.supervision import Supervision
 from gato_ros.training.windows import SequenceBatch
+
+Batches = tuple[SequenceBatch | WritingBatch, ...]
+"""Of one gradient step, one of each part."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Part:
 
     name: str
     """Of its figures."""
-    sequences: Sequences
+    sequences: Sequences | Writing
     supervision: Supervision
 
 
@@ -55,21 +61,15 @@ class Mixture:
     def data_digest(self) -> str:
         return " ".join(part.sequences.data_digest for part in self.parts)
 
-    def batches(self, first_step: int) -> Iterator[tuple[SequenceBatch, ...]]:
-        def make(step: int) -> tuple[SequenceBatch, ...]:
-            return tuple(
-                windows.batch(windows.plan_of_step(replace(config, seed=self.config.seed), longest, step))
-                for windows, config, longest in (
-                    (part.sequences.training, part.sequences.config, part.sequences.longest_prompt)
-                    for part in self.parts
-                )
-            )
+    def batches(self, first_step: int) -> Iterator[Batches]:
+        def make(step: int) -> Batches:
+            return tuple(part.sequences.batch_of_step(self.config.seed, step) for part in self.parts)
 
         return made_ahead(make, first_step, self.config.steps)
 
-    def step(self, state: TrainingState, batch: tuple[SequenceBatch, ...]) -> tuple[TrainingState, dict[str, Any]]:
-        layouts = tuple(part.sequences.layout for part in self.parts)
-        return mixture_step(state, batch, config=self.config, model=self.model, layouts=layouts)
+    def step(self, state: TrainingState, batch: Batches) -> tuple[TrainingState, dict[str, Any]]:
+        shapes = tuple(_shape(part.sequences) for part in self.parts)
+        return mixture_step(state, batch, config=self.config, model=self.model, shapes=shapes)
 
     def measure(self, params: Any) -> dict[str, Any]:
         """Each part's figures under its name, and "loss", the weighted sum."""
@@ -81,24 +81,34 @@ class Mixture:
         return figures
 
 
-@partial(jax.jit, static_argnames=("config", "model", "layouts"), donate_argnames=("state",))
+def _shape(sequences: Sequences | Writing) -> TokenLayout | Grids:
+    return sequences.training.grids if isinstance(sequences, Writing) else sequences.layout
+
+
+@partial(jax.jit, static_argnames=("config", "model", "shapes"), donate_argnames=("state",))
 def mixture_step(
     state: TrainingState,
-    batches: tuple[SequenceBatch, ...],
+    batches: Batches,
     *,
     config: MixtureConfig,
     model: GatoConfig,
-    layouts: tuple[TokenLayout, ...],
+    shapes: tuple[TokenLayout | Grids, ...],
 ) -> tuple[TrainingState, dict[str, Any]]:
-    """The state after one batch of every part, and the losses of each. Randomness is a function of seed and step."""
+    """The state after one batch of every part, and the losses of each. Randomness is a function of seed and step.
+
+    Args:
+        shapes: of each part the layout of a step, or the grids of the pictures of a text.
+    """
     rng = jax.random.fold_in(jax.random.key(config.seed), state.step)
 
     def loss(params: Any) -> tuple[Any, dict[str, Any]]:
         total, values = 0.0, {}
-        for place, ((name, weight, part), batch, layout) in enumerate(zip(config.parts, batches, layouts)):
-            each, parts = sequence_loss(
-                params, batch, jax.random.fold_in(rng, place), config=part, model=model, layout=layout
-            )
+        for place, ((name, weight, part), batch, shape) in enumerate(zip(config.parts, batches, shapes)):
+            own = jax.random.fold_in(rng, place)
+            if isinstance(part, WritingConfig):
+                each, parts = writing_loss(params, batch, own, config=part, model=model, grids=shape)
+            else:
+                each, parts = sequence_loss(params, batch, own, config=part, model=model, layout=shape)
             total = total + weight * each
             values.update({f"{name}/{key}": value for key, value in parts.items()})
         return total, {**values, "loss": total}

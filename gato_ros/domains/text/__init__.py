@@ -1,0 +1,1 @@
+"""Plain text, to learn to write from and to be measured on."""
