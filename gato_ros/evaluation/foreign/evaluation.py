@@ -17,7 +17,7 @@ from gato_ros.evaluation.foreign.plays import Player, Run, outcome, partial_epis
 from gato_ros.evaluation.foreign.policies import EXPERT, RANDOM, make_policy, weights_sha256
 from gato_ros.evaluation.foreign.table import print_table
 from gato_ros.evaluation.foreign.task_result import TaskResult, result_of, result_of_row, scaled, summary
-from gato_ros.evaluation.foreign.text import text_block, text_tasks
+from gato_ros.evaluation.foreign.text import Foreseeing, text_block, text_tasks
 from gato_ros.evaluation.provenance import versions
 from gato_ros.evaluation.worker_pool import worker_pool
 from gato_ros.version import __version__
