@@ -13,12 +13,14 @@ from gato_ros.core.observation import Observation
 from gato_ros.core.policy import PolicyInfo
 from gato_ros.core.prompt import Prompt
 from gato_ros.core.text import text_from_value, value_from_text
-from gato_ros.domains.scenes.facts import FACTS, SITUATIONS, Facts
+from gato_ros.domains.scenes.facts import FACTS, SITUATIONS, SIZE_PX, Facts
 from gato_ros.domains.scenes.questions import KINDS, Question, ask
 from gato_ros.domains.scenes.spec import ANSWER, PICTURE, QUESTION, SPEC
 
 FIRST_EVALUATION_SEED = 900_000
 """From here on wordings and combinations are those that are kept for evaluation."""
+LINE_CHARACTERS, MOST_LINES = 42, 8
+"""Of the text under a rendered picture."""
 _ASKED_WHEN = {"lands": ("hovering",)}
 
 
@@ -49,6 +51,7 @@ class SceneEnv(gymnasium.Env):
         self._facts: Facts | None = None
         self.question = Question("", ("",), "")
         """The one that is asked now, and its answer."""
+        self._given: str | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -65,7 +68,7 @@ class SceneEnv(gymnasium.Env):
             found = ask(kind, self._facts, rng, held_out)
             if found is None and self._kind is None:  # of any kind: not every picture has an answer to each
                 found = ask("unknown", self._facts, rng, held_out)
-        self.question = found
+        self.question, self._given = found, None
         return dict(self.observe().values), {"success": False}
 
     def observe(self) -> Observation:
@@ -84,13 +87,27 @@ class SceneEnv(gymnasium.Env):
             given = text_from_value(action.values[ANSWER])
         except ValueError:
             given = None
+        self._given = given or ""
         right = given == self.question.answer
         failure = None if right else "wrong_answer"
         return float(right), True, False, {"success": right, "failure": failure, "answer": given}
 
     def render(self) -> np.ndarray | None:
-        """The picture in `rgb_array` mode."""
-        return self._pixels.copy() if self.render_mode == "rgb_array" else None
+        """In `rgb_array` mode the picture, enlarged, with what was asked and what was answered below."""
+        if self.render_mode != "rgb_array":
+            return None
+        import cv2
+
+        side = 2 * SIZE_PX
+        lines = [*self.question.lines, *([] if self._given is None else [f"- {self._given}"])]
+        rows = [
+            line[start : start + LINE_CHARACTERS] for line in lines for start in range(0, len(line), LINE_CHARACTERS)
+        ]
+        below = np.full((12 * MOST_LINES, side, 3), 255, np.uint8)
+        for place, row in enumerate(rows[-MOST_LINES:]):
+            cv2.putText(below, row, (2, 9 + 12 * place), cv2.FONT_HERSHEY_PLAIN, 0.7, (0, 0, 0), 1, cv2.LINE_AA)
+        large = cv2.resize(self._pixels, (side, side), interpolation=cv2.INTER_NEAREST)
+        return np.concatenate([large, below])
 
     def close(self) -> None:
         """Free the simulator."""

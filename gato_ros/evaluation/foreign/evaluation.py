@@ -247,7 +247,10 @@ def _result(options: Evaluation, wanted: _Wanted, found: _Found, sha256: str | N
         "seed": options.seed,
         "temperature": options.temperature,
         "package_version": __version__,
-        "versions": {domain.name: _packages(domain) for domain in wanted.domains},
+        "versions": {
+            **{domain.name: _packages(domain) for domain in wanted.domains},
+            **({TEXT: versions(())} if wanted.texts else {}),
+        },
         "domains": blocks,
         **({"left_out": wanted.left_out} if wanted.left_out else {}),
     }
