@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from gato_ros.domains.scenes.placement import (
     NoPlace,
     Placed,
     above,
+    collide,
     drawn,
     gripped,
     on_table,
@@ -84,6 +86,8 @@ class SceneMaker:
         if situation not in SIDE_BY_SIDE and known.held_out(object_set, situation, order) != held_out:
             raise NoPlace
         layout = self._layout(situation, order, dict(zip(COLOURS, names)), rng)
+        if any(collide(*pair) for pair in combinations(layout.placed.values(), 2)):
+            raise NoPlace
         roles = _roles(layout, camera)
         if known.held_out(object_set, situation, roles) != held_out:
             raise NoPlace

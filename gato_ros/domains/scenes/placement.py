@@ -16,6 +16,8 @@ from gato_ros.sim.world import PropState
 
 GAP_M, FINGER_GAP_M = 0.008, 0.045
 """Between two objects on the table; around one that the gripper reaches for."""
+TOUCH_M = 1e-6
+"""What stands on something overlaps with it by no more."""
 TURNS = np.linspace(0, np.pi, 24, endpoint=False)
 LANDS_M = 0.006
 """The centre of mass above the face below, inside or outside its edge by so much: then it is plain what will happen."""
@@ -79,6 +81,12 @@ class Placed:
         """The same object elsewhere, its lowest point at the height `bottom` [m]."""
         position = np.append(xy, bottom - self.resting.lowest)
         return Placed(self.name, self.resting, self.turn if turn is None else turn, position)
+
+
+def collide(one: Placed, other: Placed) -> bool:
+    """Whether two objects may be inside each other: they overlap from above, and neither is above the other."""
+    beside = one.bottom < other.top - TOUCH_M and other.bottom < one.top - TOUCH_M
+    return beside and apart(one.footprint, other.footprint) < 0
 
 
 def drawn(name: str, rng: np.random.Generator) -> Placed:

@@ -9,7 +9,7 @@ from itertools import permutations
 import numpy as np
 
 from gato_ros.domains.scenes.facts import COLOURS, GRIPPER, TABLE, UNKNOWN, Facts
-from gato_ros.domains.scenes.wordings import CORES, FOLLOW_UPS, UNKNOWABLE, cores_of, worded
+from gato_ros.domains.scenes.wordings import CORES, FOLLOW_UPS, cores_of, worded
 from gato_ros.domains.scenes.wordings import UNKNOWN as DO_NOT_KNOW
 
 ASIDE_PX, NEARER_M = 7.0, 0.03
@@ -178,5 +178,3 @@ _ANSWERS: dict[str, Callable[[Facts], list[_Answer]]] = {
     "phase": _phase,
     "lands": _lands,
 }
-ALL_CORES = (*UNKNOWABLE, *(core for cores in (*CORES.values(), *FOLLOW_UPS.values()) for core in cores))
-"""Every question before colours are filled in."""

@@ -12,6 +12,7 @@ from gato_ros.domains.scenes import domain, questions, wordings
 from gato_ros.domains.scenes.environment import SceneEnv, answer_action
 from gato_ros.domains.scenes.facts import COLOURS, FACTS, ROLES, SITUATIONS, Facts, facts_of, held_out
 from gato_ros.domains.scenes.maker import SceneMaker
+from gato_ros.domains.scenes.placement import collide, drawn
 from gato_ros.domains.scenes.questions import KINDS, ask, dialogue
 from gato_ros.domains.scenes.spec import PICTURE, QUESTION, SPEC
 from gato_ros.models.vocabulary import load_vocabulary
@@ -130,6 +131,14 @@ def test_facts_come_back_from_the_record(maker):
         assert replace(back, across=facts.across, distance_m=facts.distance_m) == facts
         np.testing.assert_allclose(back.across, facts.across, rtol=1e-6)
         assert not held_out(facts.object_set, facts.situation, facts.roles) and not facts.vector()[-1]
+
+
+def test_no_object_is_inside_another():
+    rng = np.random.default_rng(0)
+    standing = [one for one in (drawn("r6", rng) for _ in range(40)) if one.top > 0.15][0]
+    beside = drawn("s0", rng).at(np.array([0.01, 0.0]), standing.bottom)
+    assert collide(standing, beside) and not collide(standing, beside.at(np.array([0.2, 0.0]), standing.bottom))
+    assert not collide(standing, beside.at(np.zeros(2), standing.top))
 
 
 def test_physics_agrees_with_what_stands_on_what(maker):
