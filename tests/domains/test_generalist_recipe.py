@@ -47,7 +47,7 @@ def test_tasks_are_known_and_seeds_do_not_meet(name):
             if stage.domain != "rgb_stacking" and stage.tasks:
                 assert tasks_of(load_domain(stage.domain), stage.tasks)
             new = range(stage.seed, stage.seed + stage.episodes)
-            before = seeds.setdefault((stage.objects, stage.tasks), [])
+            before = seeds.setdefault((stage.domain, stage.objects, stage.tasks), [])
             assert new.stop <= 800_000 and all(new.stop <= one.start or one.stop <= new.start for one in before)
             before.append(new)
         if isinstance(stage, ScoreStage):

@@ -38,6 +38,7 @@ def mixture(tmp_path, text):
 def test_the_shipped_mixture_is_one():
     plan = read_mixture(SHIPPED)
     assert plan.preset == "gato_generalist" and {part.domain for part in plan.parts} == {
+        "atari",
         "babyai",
         "meta_world",
         "rgb_stacking",

@@ -63,9 +63,18 @@ FULL = GeneralistSizes(
         Part("meta_world", "meta_world", "all", 40, 10, noise=0.3),
         Part("stacking", "rgb_stacking", "red_on_blue", 150, 60),
         Part("stacking", "rgb_stacking", "blue_on_green", 100, 40, suffix="order"),
+        Part("atari", "atari", "all", 10, 3, noise=0.1),
+        Part("scenes", "scenes", "", 24_000),
         *(Part("stacking", "rgb_stacking", "red_on_blue", 30, 10, objects=name, suffix=name) for name in TRIPLETS),
     ),
-    scores=(("babyai", "all", 100), ("meta_world", "all", 20), ("rgb_stacking", "all", 100)),
+    scores=(
+        ("rgb_stacking", "all", 100),
+        ("babyai", "all", 100),
+        ("meta_world", "all", 20),
+        ("atari", "all", 10),
+        ("scenes", "all", 100),
+        ("text", "python", 100),
+    ),
 )
 SMOKE = GeneralistSizes(
     (
