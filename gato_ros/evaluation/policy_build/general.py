@@ -38,10 +38,10 @@ def what(stage: GatherStage | MixStage | ScoreStage) -> str:
     """A stage in a few words."""
     if isinstance(stage, GatherStage):
         count = len(stage.tasks.split(","))
-        tasks = stage.tasks if count == 1 else f"{count} tasks"
+        tasks = f"{count} tasks" if count > 1 else stage.tasks
         driver = f", {stage.policy} drives" if stage.policy else ""
         objects = f", {stage.objects}" if stage.domain == STACKING else ""
-        return f"{stage.episodes:,} episodes of {stage.domain}, {tasks}{objects}{driver}"
+        return f"{stage.episodes:,} episodes of {stage.domain}{', ' if tasks else ''}{tasks}{objects}{driver}"
     if isinstance(stage, MixStage):
         return f"{stage.steps:,} steps of {stage.mixture} from {stage.init or stage.shipped or 'random weights'}"
     return f"{stage.episodes} episodes of each task of {stage.domain}"
