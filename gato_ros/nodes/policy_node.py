@@ -7,12 +7,15 @@ import sys
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
+from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.core.errors import SetupError
 from gato_ros.core.policy import HoldPolicy, Policy
 from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.nodes.messages.clocks import instant
 from gato_ros.nodes.messages.diagnosis import ERROR, OK, WARN, status
+from gato_ros.nodes.policy.answers import Answers, answering_weights
 from gato_ros.nodes.policy.inference_thread import InferenceThread
 from gato_ros.nodes.policy.introspection import Introspection
 from gato_ros.nodes.policy.journal import PolicyJournal
@@ -23,6 +26,7 @@ from gato_ros.nodes.policy.sensor_subscriptions import SensorSubscriptions
 from gato_ros.nodes.preflight.gate import time_of_an_action
 from gato_ros.nodes.runtime.managed_node import LOOK_S, ManagedNode, run_managed_node
 from gato_ros.nodes.runtime.parameters import PolicyParameters
+from gato_ros.nodes.runtime.qos import REPORT
 
 NAME = "policy_node"
 PACE_TRIES, PACE_ACTIONS = 5, 10
@@ -74,6 +78,10 @@ class PolicyNode:
         self._proposals = ProposalPublisher(node, robot)
         journal = PolicyJournal(node, self._policy, robot, parameters)
         self._introspection = Introspection(node, parameters.hold_above_entropy)
+        said = node.create_publisher(String, "~/answer", REPORT)
+        weights = None if parameters.policy == "hold" else answering_weights(parameters.policy)
+        shape = robot.channel(robot.image_keys[0]).shape if robot.image_keys else (0, 0, 3)
+        self._answers = Answers(weights, shape, self._picture, lambda text: said.publish(String(data=text)))
         self._thread = InferenceThread(
             node,
             robot,
@@ -83,10 +91,12 @@ class PolicyNode:
             self._proposals,
             journal,
             self._introspection,
+            self._answers,
             parameters.propose_at_start,
             self.tell,
         )
         self._sensors = SensorSubscriptions(node, robot, self._assembler, self._thread.offer, self._thread.fail)
+        node.create_subscription(String, "~/ask", self._on_question, REPORT)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(1.0, self._diagnose, clock=steady)
         node.create_timer(0.1, self._look_for_silence, clock=steady)
@@ -161,6 +171,18 @@ class PolicyNode:
         response.success, response.message = True, f"from the next episode on: {prompt or 'no prompt'}"
         return response
 
+    # --- questions ---
+
+    def _picture(self) -> np.ndarray | str:
+        with self._thread.changed:
+            return self._assembler.picture(instant(self._node))
+
+    def _on_question(self, message: String) -> None:
+        """Answered on ~/answer, in the time that control leaves."""
+        self._answers.ask(message.data)
+        with self._thread.changed:
+            self._thread.changed.notify_all()
+
     # --- what the node says ---
 
     def _look_for_silence(self) -> None:
@@ -207,6 +229,7 @@ class PolicyNode:
                 "last_refusal": self._sensors.last_refusal,
                 "repeated_messages": self._assembler.repeated,
                 "clipped_values": self._assembler.clipped,
+                "answered": self._answers.answered,
             }
             | act
             | self._prompt_shown(),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -13,6 +14,11 @@ from gato_ros.models.generation import Sampling, generate
 from gato_ros.models.segments import pack
 from gato_ros.models.vocabulary import vocabulary_of
 from gato_ros.models.weights import Weights
+
+
+def on_device(weights: Weights) -> Weights:
+    """The same weights with their parameters where they are computed with, so that no conversation moves them again."""
+    return replace(weights, params=jax.device_put(weights.params))
 
 
 class Conversation:
@@ -52,6 +58,14 @@ class Conversation:
         Raises:
             SetupError: a question that is longer than the window.
         """
+        *_, said = self.pieces(question)
+        return said
+
+    def pieces(self, question: str) -> Iterator[str]:
+        """`answer` in steps, for whoever has other work between them: after each token what has been said so far.
+
+        The last one is the answer, and follows the one before at once.
+        """
         self.lines.append(question)
         while self._tokens(self.lines) + self._max_tokens > self._config.window:
             if len(self.lines) == 1:
@@ -63,21 +77,24 @@ class Conversation:
                 )
             del self.lines[:2]
         step = dialogue_step(self.lines, self._config, self._pixels)
-        ids = list(
-            generate(
-                self._params,
-                self._config,
-                [step],
-                max_tokens=self._max_tokens,
-                sampling=self._sampling,
-                seed=self._seed + len(self.lines),
-            )
-        )
+        ids: list[int] = []
+        for piece in generate(
+            self._params,
+            self._config,
+            [step],
+            max_tokens=self._max_tokens,
+            sampling=self._sampling,
+            seed=self._seed + len(self.lines),
+        ):
+            ids.append(piece)
+            yield self._said(ids)
         self.answer_tokens = len(ids)
+        self.lines.append(self._said(ids))
+        yield self.lines[-1]
+
+    def _said(self, ids: Sequence[int]) -> str:
         # A line stands for a turn.
-        said = " ".join(self._vocabulary.decode(ids).split())
-        self.lines.append(said)
-        return said
+        return " ".join(self._vocabulary.decode(ids).split())
 
     def _tokens(self, lines: Sequence[str]) -> int:
         return int(pack([dialogue_step(lines, self._config, self._pixels)], self._config).count)

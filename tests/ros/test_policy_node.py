@@ -44,7 +44,7 @@ def streaming_weights(tmp_path_factory):
     return random_weights(folder, PRESETS["debug"], ROBOT, trained)
 
 
-def random_weights(folder, config, embodiment, extra=None):
+def random_weights(folder, config, embodiment, extra=None, others=()):
     import jax
 
     from gato_ros.models.layout import token_layout
@@ -57,7 +57,7 @@ def random_weights(folder, config, embodiment, extra=None):
         lambda leaf: 0.1 * rng.standard_normal(leaf.shape, np.float32),
         parameter_shapes(config, token_layout(embodiment.spec, config)),
     )
-    save_weights(folder, params, config, embodiment, extra)
+    save_weights(folder, params, config, embodiment, extra, others=others)
     return folder
 
 

@@ -162,7 +162,7 @@ class MixturePlan:
         screens = {
             key
             for part in self.parts
-            if part.domain != STACKING
+            if part.domain not in (STACKING, *WRITTEN)
             for contract in part.contracts()
             for key, spec in contract.spec.observations.items()
             if spec.kind == "image" and key in keys

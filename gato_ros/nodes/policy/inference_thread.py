@@ -17,6 +17,7 @@ from gato_ros.core.timing.freshness import Sample
 from gato_ros.core.timing.pace import Pace
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.messages.clocks import instant, seconds
+from gato_ros.nodes.policy.answers import Answers
 from gato_ros.nodes.policy.introspection import Introspection
 from gato_ros.nodes.policy.journal import PolicyJournal, in_words
 from gato_ros.nodes.policy.observation_assembler import ObservationAssembler
@@ -43,11 +44,13 @@ class InferenceThread:
         proposals: ProposalPublisher,
         journal: PolicyJournal,
         introspection: Introspection,
+        answers: Answers,
         proposing: bool,
         tell: Callable[[], object],
     ):
         self._node, self._robot, self._policy, self._assembler = node, robot, policy, assembler
         self._proposals, self._journal, self._introspection, self._tell = proposals, journal, introspection, tell
+        self._answers = answers
         self.changed = threading.Condition()
         """Held by whoever changes what follows."""
         self.active, self.proposing = False, proposing
@@ -153,8 +156,10 @@ class InferenceThread:
                 new = self._wait_for_tick(pace, aligned, used)
                 if self._stopping:
                     return
-                restart, self._restart, prompt = self._restart, False, self.prompt
-                if not restart:
+                restart, prompt = self._restart, self.prompt
+                if new is not None:
+                    self._restart = False
+                if new is not None and not restart:
                     started_s, now = time.monotonic(), instant(self._node)
                     if new and not aligned:
                         # The first frames of an episode set the phase; until they come there is none to keep.
@@ -167,6 +172,9 @@ class InferenceThread:
                         self._proposals.withdraw()
                     if self.faults != before:
                         self._tell()
+            if new is None:
+                self._answers.work()
+                continue
             if restart:
                 # Not under the lock: a prompt that is new takes longer than a tick, and messages go on coming.
                 self._begin_episode(prompt)
@@ -196,13 +204,18 @@ class InferenceThread:
         self._introspection.began(prompt)
         return True
 
-    def _wait_for_tick(self, pace: Pace, aligned: bool, used: tuple[float, ...]) -> bool:
-        """Wait, holding the condition, until an episode begins or a tick is due; whether there are new frames."""
+    def _wait_for_tick(self, pace: Pace, aligned: bool, used: tuple[float, ...]) -> bool | None:
+        """Wait, holding the condition, until an episode begins or a tick is due; whether there are new frames.
+
+        None: before that there is time for a piece of an answer.
+        """
         cameras = len(self._assembler.image_keys)
         while not self._stopping:
             if self._restart and self.failure is None:
                 return False
             if not (self.active and self.proposing) or self.failure is not None:
+                if self._answers.waiting:
+                    return None
                 self.changed.wait()
                 continue
             stamps, now_s = self._assembler.image_stamps(), time.monotonic()
@@ -210,6 +223,8 @@ class InferenceThread:
             if new and (not aligned or self._simulated_time or now_s >= pace.earliest_s):
                 return True
             if self._simulated_time and cameras and not new:
+                if self._answers.waiting:
+                    return None
                 # The wall clock says nothing about simulated time: one tick per frame, however slow.
                 self.changed.wait(1.0 / self._robot.control_rate_hz)
                 continue
@@ -217,6 +232,9 @@ class InferenceThread:
             due_s = pace.earliest_s if new else pace.latest_s if cameras else pace.deadline_s
             if now_s >= due_s:
                 return new
+            # A frame that comes meanwhile starts no tick before `earliest_s`.
+            if aligned and self._answers.fits((pace.earliest_s if cameras else due_s) - now_s):
+                return None
             self.changed.wait(due_s - now_s)
         return False
 

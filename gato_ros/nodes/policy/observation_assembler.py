@@ -103,6 +103,15 @@ class ObservationAssembler:
             picture.begin_anew()
         self._values = ValueWatch(self._bounds)
 
+    def picture(self, now: Instant) -> np.ndarray | str:
+        """The first camera's, uint8 [height width 3]; or why there is none now."""
+        if not self.image_keys:
+            return "the policy reads no camera"
+        key = self.image_keys[0]
+        sample = self._samples[key][-1] if self._samples[key] else None
+        fault = timing_fault(sample, now, self._max_age_s[key], self._future_tolerance_s)
+        return sample.value if sample is not None and not fault else f"{fault} {key}"
+
     def image_stamps(self) -> tuple[float, ...]:
         """Stamps [s] of the newest image of every camera; shorter than `image_keys` while one is missing."""
         return tuple(self._samples[key][-1].stamp_s for key in self.image_keys if self._samples[key])

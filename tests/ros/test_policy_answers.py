@@ -1,0 +1,88 @@
+"""policy_node/ask: a question about what the camera shows is answered beside control, or refused in one line."""
+
+from dataclasses import replace
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from std_msgs.msg import String
+
+from gato_ros.domains.registry import SCENES, load_domain
+from gato_ros.embodiments import load_embodiment
+from gato_ros.models.presets import PRESETS
+from gato_ros.models.vocabulary import PUBLISHED
+from gato_ros.nodes.messages.diagnosis import values_of
+from gato_ros.nodes.policy.answers import BUSY, MOST_BYTES, NO_ANSWERS, Answers
+from gato_ros.nodes.runtime.qos import REPORT
+from tests.ros.test_policy_node import Scene, random_weights
+
+TOLD = "sawyer_rgb_stacking_told"
+KEYS = ("basket_front_left/pixels", "gripper/opening", "task/text")
+
+
+@pytest.fixture(scope="module")
+def generalist(tmp_path_factory):
+    """Random weights that say they were made for the robot and for scenes."""
+    config = replace(
+        PRESETS["debug"],
+        layers=1,
+        auxiliary=(),
+        auxiliary_early_layer=0,
+        patch_auxiliary=(),
+        generalist=True,
+        context_tokens=256,
+        vocabulary=PUBLISHED,
+        text_rows=32000,
+        observation_keys=KEYS,
+    )
+    others = (load_domain(SCENES).contract("caption"),)
+    return random_weights(tmp_path_factory.mktemp("generalist"), config, load_embodiment(TOLD), others=others)
+
+
+def asked(probe):
+    """Ask a question; the answers so far."""
+    answers = probe.listen(String, "policy_node/answer", REPORT)
+    publisher = probe.node.create_publisher(String, "policy_node/ask", REPORT)
+    return answers, lambda text: publisher.publish(String(data=text))
+
+
+def test_a_question_is_answered_while_the_arm_is_driven(processes, probe, generalist):
+    answers, ask = asked(probe)
+    where = ("-p", f"embodiment:={TOLD}", "-p", "task:=stack the red object on the blue one")
+    scene = Scene(processes, probe, generalist, *where)
+    counts = lambda: values_of(scene.status[-1][1])
+
+    probe.wait(lambda: answers, "a refusal before any picture", meanwhile=lambda: ask("what is red on?"), every_s=0.5)
+    assert answers[-1][1].data.startswith("I see nothing: missing basket_front_left/pixels")
+
+    scene.sense_until(lambda: len(scene.proposals) > 5, "proposals")
+    answers.clear()
+    before = len(scene.proposals)
+    scene.sense()
+    ask("what is red on?")
+    ask("and what is blue on?")
+    scene.sense_until(lambda: len(answers) == 2, "a refusal and an answer")
+    said = [message.data for _, message in answers]
+    assert said[0] == BUSY and said[1] not in (BUSY, NO_ANSWERS) and "I cannot" not in said[1]
+    assert len(scene.proposals) > before
+    scene.sense_until(lambda: counts()["answered"] == "1", "the count in the status")
+
+    ask("x" * (MOST_BYTES + 1))
+    scene.sense_until(lambda: len(answers) == 3, "the refusal")
+    assert f"1 to {MOST_BYTES} bytes" in answers[-1][1].data
+
+
+def test_weights_that_were_not_trained_to_answer_say_so(processes, probe, tmp_path):
+    answers, ask = asked(probe)
+    status = probe.listen(DiagnosticStatus, "policy_node/status", REPORT)
+    processes.node("policy_node", "-p", "policy:=hold")
+    probe.wait(lambda: status, "the policy's status")
+    probe.wait(lambda: answers, "the refusal", meanwhile=lambda: ask("what is red on?"), every_s=0.5)
+    assert answers[-1][1].data == NO_ANSWERS
+
+
+def test_a_piece_begins_only_where_it_fits():
+    answers = Answers(None, (128, 128, 3), lambda: "nothing", lambda said: None)
+    answers.piece_s = 0.010
+    assert not answers.fits(1.0)  # there is no work
+    answers._pending = iter(("red",))
+    assert answers.fits(0.021) and not answers.fits(0.020) and not answers.fits(-0.1)
