@@ -27,7 +27,8 @@ KILLED = "generalization_dagger_1_data"
 
 
 def command(*arguments):
-    return [sys.executable, "-m", "gato_ros", "policy", "--recipe", "smoke", *map(str, arguments)]
+    # One worker: each compiles the policy for itself.
+    return [sys.executable, "-m", "gato_ros", "policy", "--recipe", "smoke", "--workers", "1", *map(str, arguments)]
 
 
 def policy_verb(*arguments):

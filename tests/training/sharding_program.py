@@ -8,6 +8,7 @@ sharding_program.py FOLDER train MESH STOP          the whole training loop on t
 import json
 import os
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def cloning():
 
 def sequences():
     """The same for whole sequences: loss, gradients and AdamW over packed steps."""
-    model = PRESETS["debug"]
+    model = replace(PRESETS["debug"], layers=1)
     layout, adam = token_layout(load_embodiment().spec, model), optimiser(CONFIG)
     ids = np.random.default_rng(2).integers(CONTINUOUS_START, CONTINUOUS_START + BINS, (BATCH, 3, layout.actions))
     batch = (some_tokens(layout, BATCH, 3), ids.astype(np.int32))
