@@ -9,6 +9,7 @@ import pytest
 from gato_ros.domains.baselines.baseline import FOLDER
 from gato_ros.evaluation.foreign.film import Film, film, films_to_make
 from gato_ros.evaluation.foreign.plays import Run
+from gato_ros.evaluation.foreign.table import one_decimal
 from gato_ros.evaluation.foreign.task_result import TaskResult
 from gato_ros.evaluation.reports.domains_page import THRESHOLDS, tasks_above, write_domains_page
 
@@ -41,6 +42,10 @@ def test_the_chart_counts_tasks_at_or_above_a_share():
     rows = {name: {"percent_of_expert": percent} for name, percent in (("x", 50.0), ("y", 99.0), ("z", None))}
     counts = dict(zip(THRESHOLDS, tasks_above({"a": {"tasks": rows}})["a"]))
     assert (counts[0], counts[50], counts[52], counts[98], counts[100]) == (2, 2, 1, 1, 0)
+
+
+def test_what_rounds_to_nothing_has_no_sign():
+    assert [one_decimal(value) for value in (-3e-14, 0.04, -0.06, 93.75)] == ["0.0", "0.0", "-0.1", "93.8"]
 
 
 def test_the_page_has_every_task_and_stands_alone(tmp_path):

@@ -26,6 +26,11 @@ def print_table(result: dict[str, Any]) -> None:
         console.print(_in_words(block))
 
 
+def one_decimal(value: float) -> str:
+    """As text; what rounds to nothing has no sign."""
+    return f"{round(value, 1) + 0.0:.1f}"
+
+
 def _cells(row: dict[str, Any], with_success: bool) -> list[str]:
     dropped = f" (of {row['attempted']})" if row["dropped"] else ""
     known = row["percent_of_expert"] is not None
@@ -35,7 +40,7 @@ def _cells(row: dict[str, Any], with_success: bool) -> list[str]:
         *([f"{row['rate']:.1%}"] if with_success else []),
         f"{row['random']:.3f}",
         f"{row['expert']:.3f}",
-        f"{row['percent_of_expert']:.1f}" if known else "no scale",
+        one_decimal(row["percent_of_expert"]) if known else "no scale",
         " to ".join(f"{bound:.1f}" for bound in row["interval95"]) if known else "",
     ]
 
@@ -44,7 +49,7 @@ def _in_words(block: dict[str, Any]) -> str:
     count = block["tasks_with_a_scale"]
     if not count:
         return "no scale: the expert is no better than random play"
-    mean = f"{block['mean_percent_of_expert']:.1f} % of the way from random play to the expert"
+    mean = f"{one_decimal(block['mean_percent_of_expert'])} % of the way from random play to the expert"
     several = f", the mean of {count} tasks; {block['tasks_above_50']} above 50 %" if count > 1 else ""
     people = f"; {block['mean_percent_of_human']:.1f} % of people" if "mean_percent_of_human" in block else ""
     return f"{mean}{several}{people}"

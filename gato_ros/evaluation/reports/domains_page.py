@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gato_ros.evaluation.foreign.table import one_decimal
+
 TEMPLATE = Path(__file__).with_name("domains.html.jinja")
 THRESHOLDS = tuple(range(0, 101, 2))
 
@@ -30,7 +32,7 @@ def write_domains_page(path: Path, result: Mapping[str, Any], films: Sequence[An
         chart=threshold_chart(result["domains"]),
         films=films,
         no_films=no_films,
-        one=lambda value: "-" if value is None else f"{value:.1f}",
+        one=lambda value: "-" if value is None else one_decimal(value),
         at=lambda value: f"{min(100.0, max(0.0, value)):.2f}",
     )
     path.parent.mkdir(parents=True, exist_ok=True)
