@@ -1,5 +1,6 @@
 """policy_node/ask: a question about what the camera shows is answered beside control, or refused in one line."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from gato_ros.embodiments import load_embodiment
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.vocabulary import PUBLISHED
 from gato_ros.nodes.messages.diagnosis import values_of
-from gato_ros.nodes.policy.answers import BUSY, MOST_BYTES, NO_ANSWERS, Answers
+from gato_ros.nodes.policy.answers import BUSY, LONGEST_WAIT_S, MOST_BYTES, NO_ANSWERS, NO_TIME, Answers
 from gato_ros.nodes.runtime.qos import REPORT
 from tests.ros.test_policy_node import Scene, random_weights
 
@@ -80,9 +81,34 @@ def test_weights_that_were_not_trained_to_answer_say_so(processes, probe, tmp_pa
     assert answers[-1][1].data == NO_ANSWERS
 
 
+def waiting(pieces, times_s):
+    """With work, and what pieces took so far; and what is published."""
+    said = []
+    answers = Answers(None, (128, 128, 3), lambda: "nothing", said.append)
+    answers._pending, answers._asked_s = iter(pieces), time.monotonic()
+    answers._times_s[False].extend(times_s)
+    return answers, said
+
+
 def test_a_piece_begins_only_where_it_fits():
-    answers = Answers(None, (128, 128, 3), lambda: "nothing", lambda said: None)
-    answers.piece_s = 0.010
-    assert not answers.fits(1.0)  # there is no work
-    answers._pending = iter(("red",))
+    answers, _ = waiting(("red",), (0.010,))
     assert answers.fits(0.021) and not answers.fits(0.020) and not answers.fits(-0.1)
+    answers._pending = None
+    assert not answers.fits(1.0)
+
+
+def test_one_stall_holds_no_later_piece_back():
+    answers, _ = waiting(("red", "red"), (0.010, 0.011, 5.0))
+    assert answers.fits(0.025)
+
+
+def test_a_question_without_time_is_given_up():
+    answers, said = waiting(("red",), (5.0,))
+    assert not answers.fits(0.025) and answers.waiting and said == []
+    answers._asked_s -= 1.01 * LONGEST_WAIT_S
+    assert not answers.fits(0.025) and not answers.waiting and said == [NO_TIME]
+    answers._pending, answers._asked_s = iter(("blue",)), time.monotonic()
+    assert answers.fits(0.025)
+    answers.work()
+    answers.work()
+    assert said == [NO_TIME, "blue"] and answers.answered == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ REHEARSED = tuple("\ua66e" * count for count in (1, 17, 33, MOST_BYTES // 3))
 SAFETY = 2.0
 """A piece of work begins where it fits so many times."""
 NO_ANSWERS = "I cannot answer: these weights were not trained to (docs/how-to/generalist.md)."
+LONGEST_WAIT_S = 30.0
+"""A question that is older is given up."""
+NO_TIME = "I cannot answer: control leaves no time for it."
 BUSY = "I am still answering another question."
 
 
@@ -48,8 +52,9 @@ class Answers:
         self._weights, self._picture, self._publish = weights, picture, publish
         self._pending: Iterator[str] | None = None
         self._said = ""
-        self.piece_s = 0.0
-        """The longest piece so far [s], compilation aside."""
+        self._begun, self._asked_s = False, 0.0
+        # The first piece, and the others. The median: a stall of the machine says nothing about the next piece.
+        self._times_s: dict[bool, deque[float]] = {begun: deque(maxlen=9) for begun in (False, True)}
         self.answered, self._refusal = 0, NO_ANSWERS
         if weights is None:
             return
@@ -72,7 +77,13 @@ class Answers:
         elif isinstance(seen := self._picture(), str):
             self._publish(f"I see nothing: {seen}.")
         else:
+            self._asked_s, self._begun = time.monotonic(), False
             self._pending = self._conversation(self._weights, seen).pieces(question)
+
+    @property
+    def piece_s(self) -> float:
+        """What the next piece is expected to take [s]."""
+        return float(np.median(self._times_s[self._begun] or (0.0,)))
 
     @property
     def waiting(self) -> bool:
@@ -80,8 +91,18 @@ class Answers:
         return self._pending is not None
 
     def fits(self, left_s: float) -> bool:
-        """Whether there is work, and the next piece of it ends well before so many seconds are over."""
-        return self.waiting and SAFETY * self.piece_s < left_s
+        """Whether there is work, and the next piece of it ends well before so many seconds are over.
+
+        A question that has waited for too long is given up, and the next one is tried whatever was measured.
+        """
+        if not self.waiting:
+            return False
+        if time.monotonic() - self._asked_s > LONGEST_WAIT_S:
+            for times_s in self._times_s.values():
+                times_s.clear()
+            self._end(NO_TIME)
+            return False
+        return SAFETY * self.piece_s < left_s
 
     def work(self) -> None:
         """Do one piece; the last one publishes the answer."""
@@ -91,14 +112,17 @@ class Answers:
         try:
             self._said = next(self._pending)
         except StopIteration:
-            self._pending = None
             self.answered += 1
-            self._publish(self._said)
+            self._end(self._said)
         except Exception as error:  # an answer must not end the control of an arm
-            self._pending = None
-            self._publish(f"I cannot answer: {error}")
-        # A busy machine makes one piece long; the next ones are not held back for ever.
-        self.piece_s = max(0.9 * self.piece_s, time.monotonic() - began_s)
+            self._end(f"I cannot answer: {error}")
+        else:
+            self._times_s[self._begun].append(time.monotonic() - began_s)
+            self._begun = True
+
+    def _end(self, said: str) -> None:
+        self._pending = None
+        self._publish(said)
 
     def _conversation(self, weights: Weights, pixels: np.ndarray):  # noqa: ANN202  (imported here: it brings JAX)
         from gato_ros.models.serving.conversation import Conversation
@@ -107,12 +131,12 @@ class Answers:
 
     def _rehearse(self, weights: Weights, shape: tuple[int, ...], question: str, measured: bool) -> None:
         pieces = self._conversation(weights, np.zeros(shape, np.uint8)).pieces(question)
-        for _ in range(3):
+        for place in range(3):
             began_s = time.monotonic()
             if next(pieces, None) is None:
                 return
             if measured:
-                self.piece_s = max(self.piece_s, time.monotonic() - began_s)
+                self._times_s[place > 0].append(time.monotonic() - began_s)
 
 
 def answering_weights(name: str) -> Weights | None:
