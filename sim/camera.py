@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pybullet
@@ -49,9 +50,23 @@ CAMERAS = {
 
 def render(client, name: str, width: int, height: int, conditions: Conditions = PLAIN) -> np.ndarray:
     """uint8 [height width 3] RGB image of the client's world from one of CAMERAS."""
+    pixels, _ = _image(client, name, width, height, conditions, {"flags": pybullet.ER_NO_SEGMENTATION_MASK})
+    return pixels
+
+
+def render_bodies(client, name: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 [height width 3] of the plain world from one of CAMERAS, and int [height width] the body that each pixel
+    shows; -1 where none."""
+    pixels, bodies = _image(client, name, width, height, PLAIN, {})
+    return pixels, np.asarray(bodies).reshape(height, width)
+
+
+def _image(
+    client, name: str, width: int, height: int, conditions: Conditions, options: dict[str, int]
+) -> tuple[np.ndarray, Any]:
     camera = moved(name, conditions)
     # Shadows would cost a second pass and change with every arm pose; the peer's are faint.
-    _, _, rgba, _, _ = client.getCameraImage(
+    _, _, rgba, _, bodies = client.getCameraImage(
         width,
         height,
         camera.view_matrix(),
@@ -62,29 +77,9 @@ def render(client, name: str, width: int, height: int, conditions: Conditions = 
         lightAmbientCoeff=conditions.light_ambient,
         lightDiffuseCoeff=conditions.light_diffuse,
         renderer=pybullet.ER_TINY_RENDERER,
-        flags=pybullet.ER_NO_SEGMENTATION_MASK,
+        **options,
     )
-    return np.ascontiguousarray(np.asarray(rgba, np.uint8).reshape(height, width, 4)[:, :, :3])
-
-
-def render_bodies(client, name: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 [height width 3] of the plain world from one of CAMERAS, and int [height width] the body that each pixel
-    shows; -1 where none."""
-    camera = CAMERAS[name]
-    _, _, rgba, _, bodies = client.getCameraImage(
-        width,
-        height,
-        camera.view_matrix(),
-        camera.projection_matrix(width / height),
-        shadow=0,
-        lightDirection=PLAIN.light_direction,
-        lightColor=PLAIN.light_colour,
-        lightAmbientCoeff=PLAIN.light_ambient,
-        lightDiffuseCoeff=PLAIN.light_diffuse,
-        renderer=pybullet.ER_TINY_RENDERER,
-    )
-    pixels = np.asarray(rgba, np.uint8).reshape(height, width, 4)[:, :, :3]
-    return np.ascontiguousarray(pixels), np.asarray(bodies).reshape(height, width)
+    return np.ascontiguousarray(np.asarray(rgba, np.uint8).reshape(height, width, 4)[:, :, :3]), bodies
 
 
 def moved(name: str, conditions: Conditions) -> Camera:
