@@ -80,7 +80,8 @@ class PolicyNode:
         self._introspection = Introspection(node, parameters.hold_above_entropy)
         said = node.create_publisher(String, "~/answer", REPORT)
         weights = None if parameters.policy == "hold" else answering_weights(parameters.policy)
-        shape = robot.channel(robot.image_keys[0]).shape if robot.image_keys else (0, 0, 3)
+        cameras = self._assembler.image_keys
+        shape = robot.channel(cameras[0]).shape if cameras else (0, 0, 3)
         self._answers = Answers(weights, shape, self._picture, lambda text: said.publish(String(data=text)))
         self._thread = InferenceThread(
             node,
