@@ -44,8 +44,9 @@ class GeneralistSizes:
 
     parts: tuple[Part, ...]
     mixture: str = "mixture.yaml"
-    steps: int = 10_000
-    rounds: tuple[int, ...] = (8_000, 8_000)
+    steps: int = 2_500
+    """Few: what a policy does wrong by itself teaches more than another pass over what the expert does."""
+    rounds: tuple[int, ...] = (6_000, 8_000)
     """Steps of the training after each round of DAgger."""
     learning_rate: float = 6e-4
     continued_learning_rate: float = 4e-4
