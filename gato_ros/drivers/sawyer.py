@@ -8,6 +8,7 @@ import os
 import secrets
 import select
 import socket
+import ssl
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -42,6 +43,7 @@ from gato_ros.drivers.sawyer_agent.frames import (
     Welcome,
     encode,
 )
+from gato_ros.drivers.sawyer_agent.tls import DRIVER, KeysError, context, reason, received, shaken
 from gato_ros.embodiments import Embodiment
 
 BEAT_S = 0.01
@@ -60,8 +62,21 @@ class SawyerDriver:
     The age of a state is reckoned in the same way from a time of ours that the agent sends back.
     """
 
-    def __init__(self, robot: Embodiment, host: str, port: int, now: Now = time.monotonic):
-        """SetupError if `host` has no address."""
+    def __init__(
+        self, robot: Embodiment, host: str, port: int, keys: str, insecure: bool = False, now: Now = time.monotonic
+    ):
+        """
+        Args:
+            robot: whose joints, stroke and timeout the agent is told.
+            host: of the agent.
+            port: of the agent.
+            keys: folder with driver.key, driver.crt and agent.crt; nothing with `insecure`.
+            insecure: no authentication and no encryption.
+            now: clock [s].
+
+        Raises:
+            SetupError: `host` has no address, there are no usable keys, or both keys and `insecure`.
+        """
         self._now, self._names = now, tuple(robot.arm.joints)
         self._hello = Hello(robot.arm.velocity_timeout_s, robot.gripper.stroke_m, self._names)
         self._valid_ns = int(robot.arm.velocity_timeout_s / 2 * NS)
@@ -73,6 +88,7 @@ class SawyerDriver:
                 got=f"{host!r}: {error}",
                 fix="set driver_node's parameter host",
             ) from None
+        self._tls = None if insecure and not keys else _tls(keys, insecure)
         self._socket: socket.socket | None = None
         self._connecting, self._tried_s, self._said_s, self._received_s = False, -math.inf, -math.inf, -math.inf
         self._state: tuple[float, State] | None = None
@@ -186,20 +202,35 @@ class SawyerDriver:
                 self._part(f"no agent at {self._address[0]}:{self._address[1]}: {error}")
 
     def _greet(self) -> None:
-        _, ready, _ = select.select([], [self._socket], [], 0.0)
-        if not ready:
-            if self._now() - self._tried_s > 4 * RETRY_S:
-                self._part(f"no agent at {self._address[0]}:{self._address[1]}: no answer")
-            return
-        if number := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            return self._part(f"no agent at {self._address[0]}:{self._address[1]}: {os.strerror(number)}")
+        """TCP first, then the handshake; neither waits."""
+        at = f"no agent at {self._address[0]}:{self._address[1]}"
+        if self._now() - self._tried_s > 4 * RETRY_S:
+            return self._part(f"{at}: no answer")
+        if self._tls is not None and isinstance(self._socket, ssl.SSLSocket):
+            try:
+                if not shaken(self._socket):
+                    return
+            except OSError as error:
+                return self._part(f"{at}: {reason(error)}")
+        else:
+            _, ready, _ = select.select([], [self._socket], [], 0.0)
+            if not ready:
+                return
+            if number := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                return self._part(f"{at}: {os.strerror(number)}")
+            if self._tls is not None:
+                try:
+                    self._socket = self._tls.wrap_socket(self._socket, do_handshake_on_connect=False)
+                except OSError as error:
+                    return self._part(f"{at}: {reason(error)}")
+                return self._greet()
         self._connecting, self._received_s = False, self._now()
         self._reader, self._session, self._sequence, self._received = FrameReader(), secrets.randbits(32), 0, 0
         self._send(self._hello)
 
     def _receive(self) -> None:
         try:
-            data = self._socket.recv(1 << 16)
+            data = received(self._socket)
             if not data:
                 return self._part("the agent closed the connection")
             for frame in self._reader.feed(data):
@@ -208,10 +239,12 @@ class SawyerDriver:
                     return
             if self._reader.broken:
                 self._part(f"a bad frame from the agent: {self._reader.broken}")
-        except (BlockingIOError, InterruptedError):
+        except BlockingIOError:
             pass
         except FrameError as error:
             self._part(f"a bad frame from the agent: {error}")
+        except ssl.SSLError as error:
+            self._part(f"the agent refused this driver: {reason(error)}")
         except OSError as error:
             self._part(f"lost: {error}")
 
@@ -272,6 +305,23 @@ class SawyerDriver:
         requests, self._requests = self._requests, {}
         for future in requests.values():
             future.set_result(why)
+
+
+def _tls(keys: str, insecure: bool) -> ssl.SSLContext:
+    fix = "python -m gato_ros.drivers.sawyer_agent.keys FOLDER makes both sides' keys; then keys:=FOLDER/driver"
+    if insecure:
+        raise SetupError(expected="keys or insecure", got="both", fix="remove one of the two parameters")
+    if not keys:
+        raise SetupError(
+            expected="a folder of keys, so that nobody else moves the arm",
+            got="none",
+            fix=f"{fix}; on a network of their own: insecure:=true",
+        )
+    try:
+        return context(keys, DRIVER)
+    except KeysError as error:
+        expected, _, got = str(error).removeprefix("expected ").partition(", got ")
+        raise SetupError(expected=expected, got=got, fix=fix) from None
 
 
 def _later(before: JointSample | GripperSample | None, sampled_s: float) -> float:

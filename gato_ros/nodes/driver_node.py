@@ -49,7 +49,7 @@ def make_driver(robot: Embodiment, parameters: DriverParameters) -> RobotDriver:
         raise unknown_name("a driver", parameters.driver, DRIVERS)
     if parameters.driver == "mock":
         return MockDriver(robot)
-    return SawyerDriver(robot, parameters.host, parameters.port)
+    return SawyerDriver(robot, parameters.host, parameters.port, parameters.keys, parameters.insecure)
 
 
 class DriverNode:
@@ -60,6 +60,8 @@ class DriverNode:
         robot, wire = self._robot, self._robot.wire
         demand_joint_state(robot, NAME)
         self._driver = make_driver(robot, parameters)
+        if parameters.driver == "sawyer" and parameters.insecure:
+            node.get_logger().warning("insecure: nothing is encrypted, and whoever reaches sawyer_agent moves the arm")
         self._report = RobotReport()
         self._published_s = {"joints": -math.inf, "gripper": -math.inf}
         self._moving, self._command_s, self._stamp_s = False, 0.0, -math.inf

@@ -5,8 +5,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from gato_ros.drivers.sawyer_agent.frames import Frame, FrameReader, encode
+from gato_ros.drivers.sawyer_agent.tls import AGENT, DRIVER, context, received
 
 Alter = Callable[[Frame, bytes], list[tuple[float, bytes]]]
 
@@ -17,10 +19,14 @@ def as_it_is(frame: Frame, data: bytes) -> list[tuple[float, bytes]]:
 
 
 class FrameProxy:
-    """Passes bytes on from `port` to `target`; `alter` sees every frame to the agent. A context manager."""
+    """Passes bytes on from `port` to `target`; `alter` sees every frame to the agent. A context manager.
 
-    def __init__(self, target: int):
+    It holds the keys of both sides: nobody else could stand between them.
+    """
+
+    def __init__(self, target: int, keys: Path):
         self.alter: Alter = as_it_is
+        self._to_driver, self._to_agent = context(keys / AGENT, AGENT), context(keys / DRIVER, DRIVER)
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -50,6 +56,8 @@ class FrameProxy:
             for side in (driver, agent):
                 side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
+                driver = self._to_driver.wrap_socket(driver, server_side=True)
+                agent = self._to_agent.wrap_socket(agent)
                 if self._pass_on(driver, agent):
                     return
             except OSError:
@@ -67,7 +75,7 @@ class FrameProxy:
             if self._woken in ready:
                 return True
             if driver in ready:
-                if not (data := driver.recv(65536)):
+                if not (data := received(driver)):
                     return False
                 now_s = time.monotonic()
                 for frame in reader.feed(data):
@@ -76,6 +84,6 @@ class FrameProxy:
                 waiting.remove(item)
                 agent.sendall(item[1])
             if agent in ready:
-                if not (data := agent.recv(65536)):
+                if not (data := received(agent)):
                     return False
                 driver.sendall(data)

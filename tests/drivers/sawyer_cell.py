@@ -10,6 +10,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from gato_ros.drivers.sawyer_agent.keys import make_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKES = ROOT / "tests/drivers/fake_intera"
@@ -22,6 +25,9 @@ class Cell:
     """The robot's model, its truth, what a test does to it, and the agent. A context manager."""
 
     def __init__(self):
+        self._folder = TemporaryDirectory(prefix="gato_ros_keys_")
+        self.keys = Path(self._folder.name) / "keys"
+        make_keys(self.keys)
         # Without site-packages (-S): the agent has to live on the standard library and the SDK.
         self._robot = subprocess.Popen(
             [sys.executable, "-S", str(ROOT / "tests/drivers/fake_sawyer.py")], stdout=subprocess.PIPE, text=True
@@ -49,6 +55,7 @@ class Cell:
             process.wait()
         self._robot.stdout.close()
         self._wire.close()
+        self._folder.cleanup()
 
     def start_agent(self, *arguments: str) -> None:
         """As a user would: the folder copied somewhere, the SDK on the path."""
@@ -59,6 +66,7 @@ class Cell:
         }
         # The model is a process beside others here, and may have to wait for the processor.
         command = [AGENT_PYTHON, "-S", "-m", "sawyer_agent", "--port", str(self.port), "--joint-silence", "0.5"]
+        command += ["--keys", str(self.keys / "agent")]
         self.agent = subprocess.Popen([*command, *arguments], cwd="/", env=environment)
 
     def pids(self) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """The agent as a process, on the standard library alone, before the modelled robot: whom it serves."""
 
 import socket
+import ssl
 import struct
 import subprocess
 import time
@@ -9,6 +10,7 @@ import pytest
 
 from gato_ros.drivers.sawyer import SawyerDriver
 from gato_ros.drivers.sawyer_agent.frames import Beat, Bye, Frame, FrameReader, Hello, Motion, State, Welcome, encode
+from gato_ros.drivers.sawyer_agent.tls import DRIVER, context
 from gato_ros.embodiments import load_embodiment
 from tests.drivers.sawyer_cell import AGENT_PYTHON, ROOT, STROKE_M, Cell
 
@@ -27,12 +29,17 @@ def reachable(port: int) -> bool:
         return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
-def talk(port: int, *bodies, raw: bytes = b"") -> list:
+def connected(cell: Cell) -> ssl.SSLSocket:
+    wire = socket.create_connection(("127.0.0.1", cell.port), 60.0)
+    return context(cell.keys / DRIVER, DRIVER).wrap_socket(wire)
+
+
+def talk(cell: Cell, *bodies, raw: bytes = b"") -> list:
     """What the agent says to these, until it ends the connection or half a second has passed."""
     end_s = time.monotonic() + 60.0
     while True:  # it serves one at a time, and the one before may not have been seen off yet
         received, reader = [], FrameReader()
-        with socket.create_connection(("127.0.0.1", port), 60.0) as wire:
+        with connected(cell) as wire:
             for i, body in enumerate(bodies):
                 wire.sendall(encode(Frame(7, i + 1, body)))
             wire.sendall(raw)
@@ -49,7 +56,7 @@ def talk(port: int, *bodies, raw: bytes = b"") -> list:
 
 
 def test_a_right_hello_is_welcomed_and_states_follow(cell):
-    received = talk(cell.port, Hello(0.15, STROKE_M, JOINTS))
+    received = talk(cell, Hello(0.15, STROKE_M, JOINTS))
     assert isinstance(received[0], Welcome) and received[0].velocity_timeout_s == 0.15
     states = [body for body in received if isinstance(body, State)]
     assert len(states) > 5 and len(states[-1].position) == 7 and states[-1].fault
@@ -71,23 +78,23 @@ def test_a_right_hello_is_welcomed_and_states_follow(cell):
     ],
 )
 def test_a_driver_that_does_not_fit_is_refused_with_the_reason(cell, bodies, complaint):
-    last = talk(cell.port, *bodies)[-1]
+    last = talk(cell, *bodies)[-1]
     assert isinstance(last, Bye) and complaint in last.text
 
 
 def test_noise_is_answered_and_survived(cell):
     for noise in (b"GET / HTTP/1.1\r\n\r\n", b"\0" * 100, struct.pack("!4sBBHII", b"GSAW", 9, 1, 8, 1, 1)):
-        last = talk(cell.port, raw=noise)[-1]
+        last = talk(cell, raw=noise)[-1]
         assert isinstance(last, Bye) and "a bad frame" in last.text
-    assert cell.agent.poll() is None and len(talk(cell.port, Hello(0.2, STROKE_M, JOINTS))) > 5
+    assert cell.agent.poll() is None and len(talk(cell, Hello(0.2, STROKE_M, JOINTS))) > 5
 
 
 def test_one_driver_is_served_at_a_time(cell):
-    talk(cell.port, Hello(0.2, STROKE_M, JOINTS))
-    with socket.create_connection(("127.0.0.1", cell.port), 60.0) as first:
+    talk(cell, Hello(0.2, STROKE_M, JOINTS))
+    with connected(cell) as first:
         first.sendall(encode(Frame(7, 1, Hello(0.2, STROKE_M, JOINTS))))
         assert first.recv(65536)
-        with socket.create_connection(("127.0.0.1", cell.port), 60.0) as second:
+        with connected(cell) as second:
             (frame,) = FrameReader().feed(second.recv(65536))
     assert frame.body == Bye("another driver is connected")
 
@@ -103,11 +110,11 @@ def test_it_says_in_one_line_what_it_misses(cell):
             env={"PYTHONPATH": str(ROOT / "gato_ros/drivers")},
         )
 
-    taken, alone = start("--port", str(cell.port)), start("--port", "0")
+    taken, alone = start("--insecure", "--port", str(cell.port)), start("--insecure", "--port", "0")
     assert taken.returncode == alone.returncode == 2
     assert "expected a free port" in taken.stderr and "a shell of the Intera SDK" in alone.stderr
     assert len(taken.stderr.splitlines()) == len(alone.stderr.splitlines()) == 1
-    assert start("--joint-silence", "9").returncode == 2
+    assert start("--insecure", "--joint-silence", "9").returncode == 2
 
 
 def test_the_age_of_a_state_counts_the_way_of_the_network(cell):
@@ -117,8 +124,8 @@ def test_the_age_of_a_state_counts_the_way_of_the_network(cell):
     contract = load_embodiment().model_copy(
         update={"gripper": load_embodiment().gripper.model_copy(update={"stroke_m": STROKE_M})}
     )
-    with FrameProxy(cell.port) as proxy:
-        driver = SawyerDriver(contract, "127.0.0.1", proxy.port)
+    with FrameProxy(cell.port, cell.keys) as proxy:
+        driver = SawyerDriver(contract, "127.0.0.1", proxy.port, str(cell.keys / DRIVER))
 
         def watch(seconds):
             ages, end_s = [], time.monotonic() + seconds

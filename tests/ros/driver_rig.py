@@ -36,8 +36,9 @@ class Rig:
             contract.write_text(f"extends: sawyer_rgb_stacking\ngripper: {{stroke_m: {STROKE_M}}}\n")
             self._contract = str(contract)
             self.cell = self._stack.enter_context(Cell())
-            self.proxy = self._stack.enter_context(FrameProxy(self.cell.port))
-            self._arguments = ["-p", "driver:=sawyer", "-p", f"port:={self.proxy.port}"]
+            self.proxy = self._stack.enter_context(FrameProxy(self.cell.port, self.cell.keys))
+            keys = self.cell.keys / "driver"
+            self._arguments = ["-p", "driver:=sawyer", "-p", f"port:={self.proxy.port}", "-p", f"keys:={keys}"]
         self.robot = load_embodiment(self._contract)
         self.names, wire = self.robot.arm.joints, self.robot.wire
         # Deep: not one state may escape.

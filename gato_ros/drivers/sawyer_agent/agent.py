@@ -6,6 +6,7 @@ import contextlib
 import math
 import select
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -33,10 +34,16 @@ from .frames import (
 )
 from .gate import TICK_S, ZEROS, Gate
 from .robot import Condition, Fingers, Sawyer
+from .tls import WAITS, reason, received, shaken
 
 SILENCE_NS = 500000000
 """A driver that sends nothing for so long is gone."""
 MOST_UNSENT = 65536
+HANDSHAKE_S = 2.0
+"""Within which a driver has to show its certificate."""
+MOST_ARRIVING = 4
+"""Connections that have not shown theirs yet. One more, and the oldest goes: a driver needs milliseconds for it, and
+strangers who say nothing may not keep it out."""
 SHORTEST_TIMEOUT_S, LONGEST_TIMEOUT_S = 0.05, 0.2
 """Of the robot itself. The longer is its default."""
 STROKE_TOLERANCE_M = 0.001
@@ -46,8 +53,6 @@ class Session:
     """One driver's connection."""
 
     def __init__(self, connection: socket.socket, peer: str):
-        connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket, self.peer, self.reader = connection, peer, FrameReader()
         self.number = None
         self.received, self.received_ns, self.echo_ns = 0, time.monotonic_ns(), 0
@@ -56,14 +61,14 @@ class Session:
     def send(self, body: tuple) -> None:
         self._said += 1
         self._unsent += encode(Frame(self.number or 0, self._said, body))
-        with contextlib.suppress(BlockingIOError, InterruptedError):
+        with contextlib.suppress(*WAITS):
             del self._unsent[: self.socket.send(self._unsent)]
         if len(self._unsent) > MOST_UNSENT:
             raise ConnectionError("the driver does not read")
 
     def receive(self) -> list[Frame]:
-        """Raises ConnectionError or OSError at its end, FrameError for nonsense."""
-        data = self.socket.recv(65536)
+        """Raises ConnectionError or OSError at its end, BlockingIOError for nothing yet, FrameError for nonsense."""
+        data = received(self.socket)
         if not data:
             raise ConnectionError("the driver closed the connection")
         self.received_ns = time.monotonic_ns()
@@ -73,9 +78,11 @@ class Session:
 class Agent:
     """One thread for everything but what the SDK makes wait."""
 
-    def __init__(self, robot: Sawyer, listener: socket.socket, allowed: list[str]):
-        self._robot, self._listener, self._allowed = robot, listener, allowed
+    def __init__(self, robot: Sawyer, listener: socket.socket, allowed: list[str], tls: ssl.SSLContext | None):
+        """`tls`: how a driver proves who it is; None: whoever connects is served."""
+        self._robot, self._listener, self._allowed, self._tls = robot, listener, allowed, tls
         self._session = None
+        self._arriving = {}
         self._gate = Gate(robot.names)
         self._order = robot.names
         self._in_progress = None
@@ -84,10 +91,12 @@ class Agent:
     def run(self) -> None:
         due_s = time.monotonic()
         while not self.stopping and self._robot.alive:
-            sockets = [self._listener] + ([self._session.socket] if self._session else [])
+            sockets = [self._listener, *self._arriving] + ([self._session.socket] if self._session else [])
             ready, _, _ = select.select(sockets, [], [], max(0.0, due_s - time.monotonic()))
             if self._session and self._session.socket in ready:
                 self._receive()
+            for connection in [arriving for arriving in self._arriving if arriving in ready]:
+                self._shake(connection)
             if self._listener in ready:
                 self._meet()
             if time.monotonic() >= due_s:
@@ -101,17 +110,50 @@ class Agent:
 
     def _meet(self) -> None:
         connection, (address, port) = self._listener.accept()
-        other = self._session
-        if other is not None or (self._allowed and address not in self._allowed):
-            refused = "another driver is connected" if other is not None else f"{address} is not allowed here"
-            say(f"{address}:{port} was refused: {refused}")
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer = f"{address}:{port}"
+        if self._allowed and address not in self._allowed:
+            self._turn_away(connection, peer, f"{address} is not allowed here")
+        elif self._tls is None:
+            self._admit(connection, peer)
+        else:
+            if len(self._arriving) >= MOST_ARRIVING:
+                self._forget(next(iter(self._arriving)), "no handshake, and others have come")
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+            self._arriving[connection] = (peer, time.monotonic() + HANDSHAKE_S)
+
+    def _shake(self, connection: ssl.SSLSocket) -> None:
+        """Whoever has not shown the driver's certificate is not heard, and disturbs nobody who has."""
+        peer, _ = self._arriving[connection]
+        try:
+            if not shaken(connection):
+                return
+        except OSError as error:
+            return self._forget(connection, reason(error))
+        del self._arriving[connection]
+        self._admit(connection, peer)
+
+    def _forget(self, connection: ssl.SSLSocket, why: str) -> None:
+        peer, _ = self._arriving.pop(connection)
+        say(f"{peer} was refused: {why}")
+        connection.close()
+
+    def _turn_away(self, connection: socket.socket, peer: str, why: str) -> None:
+        say(f"{peer} was refused: {why}")
+        # Without its handshake a driver with TLS could not read the reason.
+        if self._tls is None or isinstance(connection, ssl.SSLSocket):
             with contextlib.suppress(OSError):
-                connection.setblocking(False)
-                connection.send(encode(Frame(0, 1, Bye(refused))))
-            connection.close()
-            return
-        say(f"{address}:{port} connected")
-        self._session = Session(connection, f"{address}:{port}")
+                connection.send(encode(Frame(0, 1, Bye(why))))
+        connection.close()
+
+    def _admit(self, connection: socket.socket, peer: str) -> None:
+        if self._session is not None:
+            return self._turn_away(connection, peer, "another driver is connected")
+        say(f"{peer} connected")
+        self._session = Session(connection, peer)
+        # A first frame that came with the handshake is decrypted already, and `select` does not see it.
+        self._receive()
 
     def _part(self, why: str) -> None:
         """The end of the session; the arm stops."""
@@ -226,6 +268,8 @@ class Agent:
             self._robot.release_goal()
         if self._in_progress is not None and self._in_progress[2]:
             self._answer(fault)
+        for connection in [late for late, (_, until_s) in self._arriving.items() if time.monotonic() > until_s]:
+            self._forget(connection, "no handshake")
         if self._gate.tick(now_ns):
             self._zero()
         session = self._session

@@ -85,6 +85,10 @@ class DriverParameters:
     driver: str = parameter("mock", "mock: joints without physics; sawyer: the arm behind a sawyer_agent")
     host: str = parameter("127.0.0.1", "machine on which sawyer_agent listens")
     port: int = parameter(7411, "its port", lower=1, upper=65535)
+    keys: str = parameter(
+        "", "folder with driver.key, driver.crt and agent.crt, made by gato_ros.drivers.sawyer_agent.keys"
+    )
+    insecure: bool = parameter(False, "true: connect to sawyer_agent without keys; whoever reaches it can move the arm")
     enable_at_start: bool = parameter(False, "true: no ~/enable is needed the first time; after a stop it always is")
     mock_e_stop: bool = parameter(False, "true: the mock's emergency stop is pressed", mutable=True)
 
