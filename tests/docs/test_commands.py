@@ -68,6 +68,8 @@ def test_command_is_known(page, line):
         check_node(words[3], words)
     elif words[2] == "gato_ros":
         parse_verb(words[3:])
+    elif not words[2].startswith("gato_ros.nodes."):
+        assert callable(importlib.import_module(words[2]).main)
     else:
         check_node(words[2].rsplit(".", 1)[1], words)
 
