@@ -18,6 +18,8 @@ from gato_ros.models.modules.layers import Linear, einsum, weight
 from gato_ros.models.modules.positions import position_scores, skew
 
 MASKED = -1e30
+LONG, ROWS = 160, 96
+"""A causal sequence of more tokens than LONG is attended in blocks of about ROWS queries."""
 
 
 class QueryKeyValue(nnx.Module):
@@ -87,16 +89,41 @@ class Attention(nnx.Module):
     ) -> Float[Array, "batch outputs width"]:
         """What the last `outputs` tokens get; `codes` are those of `distance_codes`."""
         queries, keys, values = (split_heads(self.config, part) for part in self.projections(x))
-        queries, scores = queries[:, -outputs:], None
-        content = queries
-        if self.distances is not None:
-            relative = self.distances(codes)
+        queries = queries[:, -outputs:]
+        relative = None if self.distances is None else self.distances(codes)
+        if self._in_blocks(outputs, x.shape[1]):
+            # A block of queries sees nothing behind its last one: half of the scores are never made.
+            ends = np.linspace(0, outputs, 1 + -(-outputs // ROWS)).astype(int)
+            blocks = [
+                self._mix(
+                    queries[:, a:b],
+                    keys[:, :b],
+                    values[:, :b],
+                    mask[..., a:b, :b],
+                    None if relative is None else relative[-b:],
+                )
+                for a, b in zip(ends, ends[1:])
+            ]
+            mixed = jnp.concatenate(blocks, 1)
+        else:
+            mixed = self._mix(queries, keys, values, mask[..., -outputs:, :], relative)
+        return self.output(mixed.reshape(*mixed.shape[:2], -1))
+
+    def _in_blocks(self, outputs: int, length: int) -> bool:
+        """A backend's own kernel knows by itself what is masked."""
+        causal = self.config.step_attention == "causal" and self.config.attention != "fused"
+        return causal and outputs == length > LONG
+
+    def _mix(self, queries: Array, keys: Array, values: Array, mask: Any, relative: Any) -> Array:
+        """Of the queries, which are the newest tokens of the memory; `relative` [distances heads size] from the
+        furthest down to 0."""
+        content, scores = queries, None
+        if relative is not None:
             content = queries + self.content_bias.array
             scores = position_scores(self.config, queries + self.position_bias.array, relative)
-            scores = skew(scores, outputs - 1, x.shape[1])
+            scores = skew(scores, queries.shape[1] - 1, keys.shape[1])
         attend = fused if self.config.attention == "fused" else plain
-        mixed = attend(self.config, content, keys, values, mask[..., -outputs:, :], scores)
-        return self.output(mixed.reshape(*mixed.shape[:2], -1))
+        return attend(self.config, content, keys, values, mask, scores)
 
 
 def split_heads(config: GatoConfig, x: Array) -> Float[Array, "... heads size"]:
