@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def load_policy(
     name: str | Path = "sawyer_mastery",
     *,
-    embodiment: str = "sawyer_rgb_stacking",
+    embodiment: str | None = None,
     domain: str = "rgb_stacking",
     task: str | None = None,
 ) -> Policy:
@@ -33,7 +33,7 @@ def load_policy(
     Args:
         name: a shipped policy, a folder with weights, `expert` (scripted, sees ground truth) or `hold`; of another
             domain than the robot's a folder with weights or `random`.
-        embodiment: name or path of the robot's contract.
+        embodiment: name or path of the robot's contract; by default one that the weights know.
         domain: where it acts, as for `make`.
         task: of another domain than the robot's, as for `make`.
 
@@ -48,9 +48,9 @@ def load_policy(
         world = load_domain(domain)
         return of_domain(world, task_of(world, task), str(name))
     from gato_ros.embodiments import load_embodiment
-    from gato_ros.evaluation.policy_source import make_policy
+    from gato_ros.evaluation.policy_source import make_policy, robot_for
 
-    return make_policy(str(name), load_embodiment(embodiment))
+    return make_policy(str(name), load_embodiment(embodiment or robot_for(str(name), "")))
 
 
 def make(

@@ -1,4 +1,4 @@
-"""Recorded episodes: list, verify, repair, label, throw away, count, look at, and take elsewhere."""
+"""Recorded episodes: list, verify, repair, label, throw away, count, look at, take elsewhere, and import."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 from gato_ros.cli import options_of
 
-VERBS = ("ls", "verify", "repair", "label", "trash", "stats", "view", "export")
-Options = options_of({name: f"gato_ros.cli.episode_verbs.{name}" for name in VERBS})
+VERBS = ("ls", "verify", "repair", "label", "trash", "stats", "view", "export", "import")
+MODULES = {"import": "import_episodes"}
+"""Where a verb is no name in Python."""
+Options = options_of({name: f"gato_ros.cli.episode_verbs.{MODULES.get(name, name)}" for name in VERBS})
 
 
 def run(options: Any) -> dict:

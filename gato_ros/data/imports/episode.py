@@ -1,0 +1,201 @@
+"""An episode of our own, step by step, out of a foreign one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gato_ros.core.arm_action import ArmAction
+from gato_ros.core.guard.arbiter import HUMAN
+from gato_ros.core.observation import Observation
+from gato_ros.data.checks.values import LABEL_SLACK
+from gato_ros.data.episodes.command_source import EXPERT
+from gato_ros.data.episodes.writer import EpisodeWriter
+from gato_ros.data.exports.selection import ACTION_NAMES
+from gato_ros.data.imports.alignment import ticks
+from gato_ros.data.imports.mapping import ActionPicks, ImportMapping, Pick
+from gato_ros.data.imports.source import LeftOut, Pictures, SourceEpisode
+from gato_ros.embodiments import Embodiment
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """What a foreign episode says at each of T ticks of our loop."""
+
+    rows: np.ndarray
+    """[T] rows of the foreign episode."""
+    stamps_s: np.ndarray
+    """[T]."""
+    values: dict[str, np.ndarray]
+    """Contract key -> [T size] float32."""
+    cameras: dict[str, Pick]
+    """Contract key -> camera."""
+    actions: np.ndarray
+    """[T 5]."""
+    executed: np.ndarray
+    """[T 5]."""
+
+
+def aligned(episode: SourceEpisode, mapping: ImportMapping, robot: Embodiment) -> Aligned:
+    """The episode on our clock, in our units.
+
+    Raises:
+        LeftOut: it lacks something, or holds what cannot be.
+    """
+    rows, stamps = ticks(_times_s(episode, mapping), robot.control_rate_hz)
+    values, cameras = {}, {}
+    for key, pick in mapping.observations.items():
+        channel = robot.channel(key)
+        if channel.kind == "image":
+            if pick.column not in episode.cameras:
+                raise LeftOut(f"no camera {pick.column}")
+            cameras[key] = pick
+        else:
+            values[key] = picked(episode, pick, int(channel.shape[0]))[rows].astype(np.float32)
+    actions, ends = _actions(episode, mapping.action, rows, robot.control_rate_hz)
+    executed = actions
+    if mapping.executed is not None:
+        executed, _ = _actions(episode, mapping.executed, rows, robot.control_rate_hz)
+    slack = LABEL_SLACK * (robot.action_upper - robot.action_lower)
+    wrong = (actions < robot.action_lower - slack) | (actions > robot.action_upper + slack)
+    if wrong[: len(rows) - ends].any():
+        number = int(np.argmax(wrong.any(0)))
+        raise LeftOut(f"{ACTION_NAMES[number]} out of the contract's range")
+    keep = slice(0, len(rows) - ends)
+    kept = {key: array[keep] for key, array in values.items()}
+    return Aligned(rows[keep], stamps[keep], kept, cameras, actions[keep], executed[keep])
+
+
+def _times_s(episode: SourceEpisode, mapping: ImportMapping) -> np.ndarray:
+    """[N] float64; LeftOut where neither the source nor the mapping knows."""
+    if episode.times_s is not None:
+        return np.asarray(episode.times_s, np.float64)
+    if (rate_hz := mapping.rate_hz or episode.rate_hz) is None:
+        raise LeftOut("no rate: give rate_hz in the mapping")
+    return np.arange(len(episode)) / rate_hz
+
+
+def picked(episode: SourceEpisode, pick: Pick, size: int) -> np.ndarray:
+    """[N size] float64, all finite; LeftOut if there is none such."""
+    if pick.column not in episode.columns:
+        raise LeftOut(f"no column {pick.column}")
+    column = episode.columns[pick.column]
+    if pick.index:
+        names = episode.names.get(pick.column, ())
+        chosen = []
+        for place in pick.index:
+            if isinstance(place, str):
+                if place not in names:
+                    raise LeftOut(f"no value {place} in {pick.column}")
+                place = names.index(place)
+            if place is not None and not -column.shape[1] <= place < column.shape[1]:
+                raise LeftOut(f"no value {place} in {pick.column}, which has {column.shape[1]}")
+            chosen.append(np.zeros(len(column)) if place is None else column[:, place])
+        column = np.stack(chosen, 1)
+    if column.shape[1] != size:
+        raise LeftOut(f"{pick.column} has {column.shape[1]} values, not {size}")
+    try:
+        scaled = column * np.asarray(pick.scale, np.float64) + np.asarray(pick.offset, np.float64)
+    except ValueError:
+        raise LeftOut(f"scale or offset of {pick.column} has another number of values than {size}") from None
+    if not np.isfinite(scaled).all():
+        raise LeftOut(f"a value of {pick.column} that is not finite")
+    return scaled
+
+
+def _actions(episode: SourceEpisode, picks: ActionPicks, rows: np.ndarray, rate_hz: float) -> tuple[np.ndarray, int]:
+    """[T 5], and how many ticks at the end have none: the last has no next state."""
+    twist, opening = picked(episode, picks.twist, 4)[rows], picked(episode, picks.gripper, 1)[rows]
+    ends = 0
+    if picks.twist.of == "next_state":
+        moved = np.diff(twist, axis=0, append=twist[-1:])
+        moved[:, 3] = (moved[:, 3] + np.pi) % (2 * np.pi) - np.pi
+        twist, ends = moved * rate_hz, 1
+    if picks.gripper.of == "next_state":
+        opening, ends = np.concatenate([opening[1:], opening[-1:]]), 1
+    return np.concatenate([twist, opening], 1), ends
+
+
+def write_episode(
+    episode: SourceEpisode, mapping: ImportMapping, robot: Embodiment, folder: Path, about: dict[str, Any]
+) -> int:
+    """Write it into `folder`, whole or not at all; its steps.
+
+    Args:
+        about: where it comes from, for the record.
+
+    Raises:
+        LeftOut: it cannot be used.
+        SetupError: it is there already.
+    """
+    found = aligned(episode, mapping, robot)
+    if not len(found.rows):
+        raise LeftOut("fewer than two steps")
+    task = episode.task or mapping.task
+    if not task:
+        raise LeftOut("no task: give one in the mapping")
+    success = mapping.success if episode.success is None else episode.success
+    sources = None if episode.commanded_by is None else episode.commanded_by[found.rows]
+    metadata: dict[str, Any] = {"task": task, "task_text": task, "imported": about}
+    if sources is None or not (sources == EXPERT).all():
+        metadata["operator"] = "imported"
+    else:
+        metadata["driver"], sources = EXPERT, None
+    pictures = _at_ticks(episode, found, robot)
+    with EpisodeWriter(folder, episode.name, robot, metadata) as writer:
+        for tick, stamp_s in enumerate(found.stamps_s.tolist()):
+            values = {key: array[tick] for key, array in found.values.items()}
+            observation = Observation(values | next(pictures), stamp_s)
+            action, executed = (ArmAction.from_vector(one[tick]) for one in (found.actions, found.executed))
+            who = None if sources is None else {"source": str(sources[tick] or HUMAN)}
+            writer.add(tick, observation, action, executed, tick=who)
+        writer.close({"steps": len(found.rows), **({} if success is None else {"success": success})})
+    return len(found.rows)
+
+
+def _at_ticks(episode: SourceEpisode, found: Aligned, robot: Embodiment) -> Iterator[Pictures]:
+    """Of each tick the pictures of its row, in the contract's size."""
+    if not found.cameras:
+        yield from ({} for _ in found.rows)
+        return
+    stream = enumerate(episode.pictures(tuple({pick.column for pick in found.cameras.values()})))
+    row, shown = -1, {}
+    for wanted in found.rows.tolist():
+        if row < wanted:
+            for row, pictures in stream:  # noqa: B007
+                if row == wanted:
+                    break
+            else:
+                raise LeftOut("fewer pictures than steps")
+            shown = {
+                key: fitted(pictures[pick.column], robot.cameras[key].shape, pick)
+                for key, pick in found.cameras.items()
+            }
+        yield shown
+
+
+def fitted(pixels: np.ndarray, shape: tuple[int, ...], pick: Pick) -> np.ndarray:
+    """The part that is wanted, as uint8 [height width 3] of `shape`; areas are averaged.
+
+    Raises:
+        LeftOut: the crop does not lie in the picture, or its sides have another ratio than those of `shape`.
+    """
+    if pick.crop is not None:
+        left, top, width, height = pick.crop
+        if top + height > pixels.shape[0] or left + width > pixels.shape[1]:
+            raise LeftOut(f"pictures of {pixels.shape[1]}x{pixels.shape[0]}, in which the crop does not lie")
+        pixels = pixels[top : top + height, left : left + width]
+    if pixels.shape == tuple(shape):
+        return np.ascontiguousarray(pixels)
+    if pixels.shape[0] * shape[1] != pixels.shape[1] * shape[0]:
+        raise LeftOut(
+            f"{pick.column} is {pixels.shape[1]}x{pixels.shape[0]}, the contract's camera {shape[1]}x{shape[0]}: "
+            "give a crop of the same ratio"
+        )
+    import cv2
+
+    return cv2.resize(pixels, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)

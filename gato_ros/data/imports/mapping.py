@@ -1,0 +1,142 @@
+"""What of a foreign recording is what of our contract: a YAML file, or known for exports of our own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from gato_ros.core.arm_action import GRIPPER, TWIST
+from gato_ros.core.errors import SetupError
+from gato_ros.data.exports.lerobot import camera_name
+from gato_ros.data.exports.selection import ACTION_NAMES
+from gato_ros.data.exports.value_names import value_names
+from gato_ros.data.imports.source import SourceEpisode
+from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.base_model import Misfit, Strict
+from gato_ros.embodiments.validation import validated
+from gato_ros.embodiments.yaml_file import read_yaml
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Crop = tuple[
+    Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]
+]
+WHAT, EXAMPLE = "a mapping", "docs/how-to/import.md"
+
+
+class Pick(Strict):
+    """Values of a column, in a linear change of units."""
+
+    column: str = Field(alias="from")
+    """Its name in the source; of a camera, too."""
+    index: tuple[int | str | None, ...] = ()
+    """Places, or names where the source has them; null: always 0. Nothing: the whole column."""
+    scale: Finite | tuple[Finite, ...] = 1.0
+    """One for all values, or one for each."""
+    offset: Finite | tuple[Finite, ...] = 0.0
+    """Added after the scale."""
+    crop: Crop | None = None
+    """Of a camera: left, top, width, height [pixels] of what is kept; it is resized to the contract's size."""
+
+
+class TwistPick(Pick):
+    """[vx vy vz wz] [m/s], [rad/s] in the base frame."""
+
+    of: Literal["command", "next_state"] = "command"
+    """next_state: the values are [x y z yaw] [m], [rad] of the tool, and the twist leads to those of the next tick."""
+
+
+class GripperPick(Pick):
+    """An opening [m]."""
+
+    of: Literal["command", "next_state"] = "command"
+    """next_state: the opening that the fingers have at the next tick."""
+
+
+class ActionPicks(Strict):
+    """What was to be done."""
+
+    twist: TwistPick
+    gripper: GripperPick
+
+
+class ImportMapping(Strict):
+    """How an episode is made of a foreign one."""
+
+    observations: dict[str, Pick] = Field(min_length=1)
+    """Contract key -> where it comes from."""
+    action: ActionPicks
+    executed: ActionPicks | None = None
+    """What was carried out; nothing: the action."""
+    rate_hz: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Where the source does not say it."""
+    task: str = ""
+    """In words, for episodes that do not say it."""
+    success: bool | None = None
+    """Of episodes that do not say it."""
+
+    @model_validator(mode="after")
+    def _crops_are_for_cameras(self) -> ImportMapping:
+        for key, pick in self.observations.items():
+            if pick.crop is not None and not key.endswith("/pixels"):
+                raise Misfit(f"{key}: only a camera can be cropped", ("observations", key, "crop"))
+        return self
+
+
+def read_mapping(path: Path) -> ImportMapping:
+    """The file at `path`.
+
+    Raises:
+        SetupError: an unknown or missing key, or a bad value, with its line.
+    """
+    return validated(ImportMapping, read_yaml(path, WHAT, EXAMPLE), WHAT, EXAMPLE)
+
+
+def check_mapping(mapping: ImportMapping, robot: Embodiment) -> None:
+    """Raises SetupError: an observation that the contract does not have, or only some of its cameras."""
+    known = robot.observations
+    for key in mapping.observations:
+        if key not in known:
+            raise SetupError(
+                expected=f"observations of {robot.name}: {', '.join(known)}",
+                got=key,
+                fix="correct the mapping, or name another contract with --embodiment",
+            )
+    given = [key for key in robot.image_keys if key in mapping.observations]
+    if given and len(given) != len(robot.image_keys):
+        raise SetupError(
+            expected=f"all cameras of {robot.name}, or none: {', '.join(robot.image_keys)}",
+            got=", ".join(given),
+            fix="add the others, or use a contract with these cameras (`extends: ...`)",
+        )
+
+
+def mapping_of_ours(format: str, robot: Embodiment, episode: SourceEpisode) -> ImportMapping:
+    """Of an export that `episodes export` made of recordings of this robot."""
+    observations: dict[str, Pick] = {}
+    for key, channel in robot.observations.items():
+        if channel.kind == "image":
+            name = camera_name(key) if format == "lerobot" else _flat(format, key)
+            if name in episode.cameras:
+                observations[key] = Pick.model_validate({"from": name})
+        elif format == "lerobot":
+            names = value_names(robot, key, int(channel.shape[0]))
+            if set(names) <= set(episode.names["observation.state"]):
+                observations[key] = Pick.model_validate({"from": "observation.state", "index": tuple(names)})
+        elif _flat(format, key) in episode.columns:
+            observations[key] = Pick.model_validate({"from": _flat(format, key)})
+    plural = "s" if format == "hdf5" else ""
+    action, executed = (_action_of_ours(f"{name}{plural}") for name in ("action", "executed_action"))
+    return ImportMapping(observations=observations, action=action, executed=executed)
+
+
+def _action_of_ours(column: str) -> ActionPicks:
+    last = len(ACTION_NAMES) - 1
+    return ActionPicks.model_validate(
+        {TWIST: {"from": column, "index": tuple(range(last))}, GRIPPER: {"from": column, "index": (last,)}}
+    )
+
+
+def _flat(format: str, key: str) -> str:
+    return ("obs/" if format == "hdf5" else "observation/") + key.replace("/", "_")
