@@ -15,6 +15,9 @@ Does a demonstration help? `--prompt FILE_OR_FOLDER` runs every episode without 
 recorded episode, and after its last ones (the goal), from the same start. Of a folder, episode S takes file S modulo
 their number.
 
+Without a simulator: `--offline FOLDER` says how far the policy's actions are from those in recorded episodes, beside
+the mean action and beside doing the same again. It is no success rate: a policy that errs little can still fail.
+
 Why does it fail? `--video FOLDER` films failed episodes, side by side.
 
 For others to read: `--report PAGE.html` puts rates, pairs, films of successes and failures, and all hashes on one page.

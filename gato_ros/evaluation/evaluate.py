@@ -20,6 +20,10 @@ def evaluate_policy(options: Evaluation) -> dict:
     """Evaluate with a progress bar; the rates by set."""
     if options.domain != STACKING or options.tasks is not None:
         return _foreign(options)
+    if options.offline:
+        from gato_ros.evaluation.offline import evaluate_offline
+
+        return evaluate_offline(options, options.offline)
     if options.result:
         return _compare_files(options)
     from gato_ros.evaluation.plan import check, of_a_robot

@@ -58,6 +58,9 @@ class Evaluation:
     """Compare with this result, episode by episode, on the seeds and sets that both have."""
     result: Path | None = None
     """Run nothing: compare this result with the one of --against. Options on what to run are not read."""
+    offline: Path | None = None
+    """Run nothing: how far the policy's actions are from those of this folder of episodes, beside two guesses that see
+    nothing. Only --policy, --embodiment and --quiet count."""
     video: OutFolder | None = None
     """Film failed episodes again into this folder: failures.mp4 (both cameras of each, side by side) and
     failures.png (how they ended)."""

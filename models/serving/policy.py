@@ -234,6 +234,21 @@ class GatoPolicy:
         tokens = tokenize(self.layout, observation.values)
         return self.act_on_tokens(tokens, tokenise_s=time.perf_counter() - begin_s)
 
+    def judge(self, observation: Observation, executed: np.ndarray) -> Decision:
+        """As `act`, where somebody else drives: what is remembered of this step is that `executed` was carried out.
+
+        Args:
+            executed: [n] the action, as `Action.as_vector`.
+        """
+        tokens = tokenize(self.layout, observation.values)
+        if not self.info.remembers:
+            return self.act_on_tokens(tokens)
+        before = self._memory.snapshot()
+        decision = self.act_on_tokens(tokens)
+        self._memory.restore(before)
+        self._memory.absorb(tokens, tokenize_actions(self.layout, executed))
+        return decision
+
     def act_on_tokens(self, tokens: StepTokens, likeliest: bool = False, tokenise_s: float = 0.0) -> Decision:
         """As `act`, for an observation that is tokenised already (benchmarks).
 
