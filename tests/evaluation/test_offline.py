@@ -9,6 +9,7 @@ import pytest
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
+from gato_ros.core.prompt import Prompt
 from gato_ros.data.episodes.episode import read_episode
 from gato_ros.data.exports.value_names import ACTION_NAMES
 from gato_ros.evaluation.evaluate import evaluate_policy
@@ -28,7 +29,7 @@ def weights(tmp_path_factory):
     params = init(jax.random.key(0), config, token_layout(ROBOT.spec, config))
     noise = np.random.default_rng(0)
     params = jax.tree.map(lambda x: x + 0.2 * noise.normal(size=x.shape).astype(np.float32), params)
-    save_weights(folder, params, config, ROBOT)
+    save_weights(folder, params, config, ROBOT, {"training": {"prompt_share": 0.25}})
     return folder
 
 
@@ -63,18 +64,20 @@ def test_errors_are_those_of_the_policy_and_of_the_guesses(weights, recorded, tm
 
 
 def test_what_is_remembered_is_what_was_carried_out(weights, recorded):
-    """With the policy's own actions as those carried out it decides as in `act`; with others it does not."""
+    """After k steps it decides as after a prompt of these k steps: the executed actions, not its own."""
     episode, policy = read_episode(recorded[0]), GatoPolicy.from_directory(weights, ROBOT)
     policy.reset()
-    own = [policy.act(seen(policy, episode, row)) for row in range(6)]
+    judged = [policy.judge(seen(policy, episode, row), episode.executed[row]) for row in range(3)]
+    observations = tuple(seen(policy, episode, row) for row in range(2))
+    actions = tuple(ArmAction.from_vector(episode.executed[row]) for row in range(2))
+    policy.reset(Prompt(observations, actions))
+    after_prompt = policy.act(seen(policy, episode, 2))
+    np.testing.assert_array_equal(judged[2].trace.ids, after_prompt.trace.ids)
+    np.testing.assert_allclose(judged[2].trace.entropy_nat, after_prompt.trace.entropy_nat, rtol=1e-4)
     policy.reset()
-    for row, decision in enumerate(own):
-        again = policy.judge(seen(policy, episode, row), decision.action.as_vector())
-        np.testing.assert_array_equal(again.trace.ids, decision.trace.ids)
-        np.testing.assert_allclose(again.trace.entropy_nat, decision.trace.entropy_nat, rtol=1e-4)
-    policy.reset()
-    other = [policy.judge(seen(policy, episode, row), np.array([0.07, 0.07, 0.07, 0.5, 0.0])) for row in range(6)]
-    assert not np.allclose(other[-1].trace.entropy_nat, own[-1].trace.entropy_nat, rtol=1e-3)
+    for row in range(3):
+        own = policy.act(seen(policy, episode, row))
+    assert not np.allclose(judged[2].trace.entropy_nat, own.trace.entropy_nat, rtol=1e-3)
 
 
 def test_what_cannot_be_measured_is_refused_in_one_line(weights, recorded, tmp_path):
