@@ -29,3 +29,8 @@ def twist_of(deflection: np.ndarray, full: np.ndarray, speed_scale: float, headi
     # One factor for all three: a diagonal that is turned onto an axis is too fast for it, and keeps its direction.
     excess = np.max(np.abs(linear) / full[:3])
     return np.append(linear / max(1.0, excess), speed[3])
+
+
+def wrapped(angle_rad: float) -> float:
+    """The same angle in [-pi, pi)."""
+    return float((angle_rad + np.pi) % (2 * np.pi) - np.pi)

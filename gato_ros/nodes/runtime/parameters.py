@@ -98,7 +98,7 @@ class TeleopParameters:
     """teleop_node."""
 
     embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
-    device: str = parameter("keyboard", "keyboard, joy, spacemouse, or expert: the script of the simulator")
+    device: str = parameter("keyboard", "keyboard, joy, spacemouse, pose, leader, or expert: the simulator's script")
     mapping: str = parameter("", "axes and buttons: name of a shipped YAML, path of one, or nothing: the device's own")
     frame: str = parameter("base", "base, or tool: `forward` turns with the gripper about the vertical")
     speed_scale: float = parameter(1.0, "speed at full deflection, as a share of the contract's", lower=0.1, upper=1.0)
@@ -118,6 +118,11 @@ class TeleopParameters:
     key_claim_s: float = parameter(
         0.7, "the arm is kept this long after the last key [s]: terminals repeat late", lower=0.0, upper=3.0
     )
+    hand_scale: float = parameter(1.0, "pose, leader: metres of the arm for one of the hand", lower=0.05, upper=5.0)
+    hand_yaw_deg: float = parameter(
+        0.0, "pose, leader: the hand's x axis, turned about the vertical from the arm's", lower=-180.0, upper=180.0
+    )
+    leader: str = parameter("", "the leader arm's contract, name or path; nothing: an arm like this one")
     task: str = parameter("red_on_blue", "what the expert stacks, or blue_on_green")
     hands_on: bool = parameter(True, "false: the expert waits for ~/hands_on")
 

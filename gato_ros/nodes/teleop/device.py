@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,13 +10,13 @@ from rclpy.node import Node
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.teleop.operator_input import OperatorInput
-from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.nodes.runtime.parameters import TeleopParameters
 
 if TYPE_CHECKING:
     from gato_ros.nodes.teleop.terminal import TerminalLine
 
-DEVICES = ("keyboard", "joy", "spacemouse", "expert")
+DEVICES = ("keyboard", "joy", "spacemouse", "pose", "leader", "expert")
 
 
 class Device(Protocol):
@@ -64,8 +65,10 @@ def make_device(node: Node, robot: Embodiment, given: TeleopParameters, wake: Ca
     shipped, joy_topic, motion_topic = {
         "joy": ("gamepad", "joy", None),
         "spacemouse": ("spacemouse", "spacenav/joy", "spacenav/twist_stamped"),
+        "pose": ("hand", "joy", None),
+        "leader": ("hand", "joy", None),
     }[given.device]
-    return JoystickDevice(
+    joystick = JoystickDevice(
         node,
         load_mapping(given.mapping or shipped),
         given.input_timeout_s,
@@ -74,3 +77,13 @@ def make_device(node: Node, robot: Embodiment, given: TeleopParameters, wake: Ca
         motion_topic,
         wake,
     )
+    if given.device not in ("pose", "leader"):
+        return joystick
+    from gato_ros.core.teleop.clutch import Clutch
+    from gato_ros.nodes.teleop.hand import HandDevice
+
+    if given.frame != "base":
+        raise SetupError(expected=f"frame base for {given.device}", got=given.frame, fix="set hand_yaw_deg instead")
+    leader = load_embodiment(given.leader or given.embodiment) if given.device == "leader" else None
+    clutch = Clutch(given.hand_scale, math.radians(given.hand_yaw_deg))
+    return HandDevice(node, robot, joystick, clutch, given.input_timeout_s, leader, wake)
