@@ -59,9 +59,9 @@ class GeneralistSizes:
 FULL = GeneralistSizes(
     (
         Part("rooms", "babyai", ROOMS, 4000, 500, noise=0.1),
-        Part("mazes", "babyai", MAZES, 1500, 150, noise=0.1),
-        Part("missions", "babyai", MISSIONS, 1500, 150, noise=0.1),
-        Part("meta_world", "meta_world", "all", 40, 10, noise=0.3),
+        Part("mazes", "babyai", MAZES, 1500, 60, noise=0.1),
+        Part("missions", "babyai", MISSIONS, 1500, 30, noise=0.1),
+        Part("meta_world", "meta_world", "all", 40, 6, noise=0.3),
         Part("stacking", "rgb_stacking", "red_on_blue", 150, 60),
         Part("stacking", "rgb_stacking", "blue_on_green", 100, 40, suffix="order"),
         Part("atari", "atari", "all", 10, 3, noise=0.1),
