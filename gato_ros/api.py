@@ -65,7 +65,8 @@ def make(
     """A domain's environment, as Gymnasium knows them.
 
     Args:
-        domain: `rgb_stacking`, or `babyai`, `meta_world` or `scenes` (`pip install gato_ros[domains]`).
+        domain: `rgb_stacking`, `babyai`, `meta_world` or `scenes` (`pip install gato_ros[domains]`), or the path of
+            a file with a domain.
         task: what to do there; of rgb_stacking what goes on what, `red_on_blue` (the default) or `blue_on_green`.
         objects: of rgb_stacking the object set: cubes, triplet1 .. triplet5, train.
         policy: who will act: the environment then shows what this policy reads, and nothing else.

@@ -1,4 +1,4 @@
-"""The domains by name. Asking for one imports it, and nothing else."""
+"""The domains by name, or by the path of a file. Asking for one imports it, and nothing else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from importlib import import_module
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.domains.domain import Domain
+from gato_ros.domains.domain_file import domain_of_file, is_file, known_files
 
 STACKING = "rgb_stacking"
 """The robot's own domain. `collect`, `train` and `evaluate --set` have options of their own for it and do not come
@@ -28,7 +29,10 @@ DOMAINS = tuple(_MODULES)
 
 
 def load_domain(name: str) -> Domain:
-    """The domain of that name; SetupError with the nearest one if there is none."""
+    """The domain of that name or in that file; SetupError with the nearest one if there is none."""
+    path = known_files().get(name, name)
+    if is_file(path):
+        return domain_of_file(path, (*_MODULES, ALL))
     if name not in _MODULES:
         raise unknown_name("a domain", name, (*_MODULES, ALL))
     return import_module(_MODULES[name]).DOMAIN
@@ -40,14 +44,29 @@ def domains_of(name: str) -> tuple[Domain, ...]:
 
 
 def tasks_of(domain: Domain, names: str | None) -> tuple[str, ...]:
-    """The tasks of these names, with commas between them, or "all"; the first one where none is named.
+    """The tasks of these names, with commas between them; the first one where none is named.
+
+    Among them "all" stands for all of `domain.tasks`, and "panda/all" for all whose names begin with "panda/".
 
     Raises:
         SetupError: an unknown one.
     """
-    if names == ALL:
+    if not names:
+        return (domain.tasks[0],)
+    return tuple(dict.fromkeys(task for name in names.split(",") for task in _of_group(domain, name)))
+
+
+def _of_group(domain: Domain, name: str) -> tuple[str, ...]:
+    if name == ALL:
         return domain.tasks
-    return tuple(dict.fromkeys(task_of(domain, name) for name in (names.split(",") if names else (None,))))
+    group = name.removesuffix(f"/{ALL}")
+    found = tuple(task for task in more_tasks(domain) if name != group and task.startswith(f"{group}/"))
+    return found or (task_of(domain, name),)
+
+
+def more_tasks(domain: Domain) -> tuple[str, ...]:
+    """The tasks that are none of "all"."""
+    return getattr(domain, "more_tasks", ())
 
 
 def collected_tasks(domain: Domain, names: str | None) -> tuple[str, ...]:
@@ -74,6 +93,6 @@ def task_of(domain: Domain, task: str | None) -> str:
     """The task of that name, or the first where none is named; SetupError for an unknown one."""
     if task is None:
         return domain.tasks[0]
-    if task not in domain.tasks:
-        raise unknown_name(f"a task of {domain.name}", task, domain.tasks)
+    if task not in (known := (*domain.tasks, *more_tasks(domain))):
+        raise unknown_name(f"a task of {domain.name}", task, known)
     return task

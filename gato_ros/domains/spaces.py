@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
+from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, ImageSpec, Spec, StepSpec, TextSpec
+from gato_ros.core.text import value_from_text
 
 ONLY = "value"
 """Key of a space that is no dictionary."""
+OBSERVATION, ACTION = "observation", "action"
+"""Keys in a spec of spaces that are no dictionaries."""
 TEXT_TOKENS = 32
 """Room for a text in tokens, where nothing else is known."""
 
@@ -65,7 +70,7 @@ def spec_of(space: spaces.Space, key: str = ONLY) -> Spec:
 
 def step_spec_of(observations: spaces.Space, actions: spaces.Space) -> StepSpec:
     """The spec of an environment's step; SetupError as of `spec_of`. Spaces in a Dict may be nested."""
-    return StepSpec.of(_flat(observations, "observation"), _flat(actions, "action"))
+    return StepSpec.of(_flat(observations, OBSERVATION), _flat(actions, ACTION))
 
 
 def _flat(space: spaces.Space, key: str) -> Mapping[str, Spec]:
@@ -78,3 +83,43 @@ def _flat(space: spaces.Space, key: str) -> Mapping[str, Spec]:
         else:
             found[name] = spec_of(one, name)
     return found
+
+
+def flat_values(observed: Any, specs: Mapping[str, Spec]) -> dict[str, np.ndarray]:
+    """What an environment observed, by the keys and in the types of `step_spec_of`."""
+    found = _by_key(observed, OBSERVATION)
+    return {key: _value(found[key], spec) for key, spec in specs.items()}
+
+
+def action_of(native: Any) -> Action:
+    """An action as an action space has it, as one of the spec."""
+    return Action({key: np.asarray(value, np.float64).reshape(-1) for key, value in _by_key(native, ACTION).items()})
+
+
+def native_action(space: spaces.Space, action: Action, key: str = ACTION) -> Any:
+    """Inverse of `action_of`. What lies outside the bounds of a box is clipped: bins have a width."""
+    if isinstance(space, spaces.Dict):
+        before = "" if key == ACTION else f"{key}/"
+        return {name: native_action(one, action, f"{before}{name}") for name, one in space.spaces.items()}
+    value = action.values[key]
+    if isinstance(space, spaces.Discrete):
+        return int(value[0])
+    if isinstance(space, spaces.Box):
+        return np.clip(value.reshape(space.shape), space.low, space.high).astype(space.dtype)
+    return value.reshape(space.shape or (-1,)).astype(space.dtype or np.int64)
+
+
+def _by_key(value: Any, key: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return {key: value}
+    found: dict[str, Any] = {}
+    for name, one in value.items():
+        for inner, leaf in _by_key(one, "").items():
+            found[f"{name}/{inner}" if inner else name] = leaf
+    return found
+
+
+def _value(value: Any, spec: Spec) -> np.ndarray:
+    if isinstance(spec, TextSpec):
+        return value_from_text(value, spec.size_bytes)
+    return np.asarray(value, spec.dtype).reshape(spec.shape)

@@ -32,10 +32,10 @@ class Collection:
     objects: str = "cubes"
     """Object set: cubes, triplet1..triplet5, train."""
     task: str | None = None
-    """What to stack on what: red_on_blue (where none is named) or blue_on_green. Of another domain its own, several
-    with commas between them, or all; where none is named its first."""
+    """What to stack on what: red_on_blue (where none is named), blue_on_green or green_on_red. Of another domain
+    its own, several with commas between them, or all; where none is named its first."""
     embodiment: str = "sawyer_rgb_stacking"
-    """Name or path of the contract; sawyer_rgb_stacking_told records the task in words, too."""
+    """Name or path of the contract; sawyer_rgb_stacking_told and panda_rgb_stacking_told record the task in words."""
     episodes: Episodes = 100
     """Episodes to attempt, or scenes to draw (a scene gives `per_scene` frames)."""
     seed: Seed = 0
@@ -59,8 +59,8 @@ class Collection:
     """Folder for compiled code of --policy, `off`, or nothing: the user's cache."""
     domain: str = STACKING
     """rgb_stacking (the robot), or another one (`pip install gato_ros[domains,atari]`): babyai, meta_world, atari or
-    scenes. There only --task, --episodes, --seed, --workers, --noise, --policy, --expert-share and --keep-failures
-    count."""
+    scenes; or a file of your own, PATH.py (docs/how-to/domains.md). There only --task, --episodes, --seed, --workers,
+    --noise, --policy, --expert-share and --keep-failures count."""
     noise: Share = 0.0
     """In another domain than the robot's: disturb what is executed, and keep the expert's action as the label. Of
     discrete actions it is the share of steps with a random one; of continuous ones the standard deviation, as a share

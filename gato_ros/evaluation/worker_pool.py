@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import active_children, get_context
 
 from gato_ros.core.processes import signal_with_parent
+from gato_ros.domains.domain_file import known_files, remember_files
 
 ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
@@ -29,7 +30,7 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """
     with _one_thread():
         # spawn: neither XLA nor PyBullet survives a fork.
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (known_files(),))
         try:
             yield pool
         except BaseException:
@@ -54,7 +55,8 @@ def _one_thread() -> Iterator[None]:
         os.environ.update(before)
 
 
-def _start_worker() -> None:
+def _start_worker(domains: dict[str, str]) -> None:
+    remember_files(domains)
     # A parent that is killed cannot clean up: the kernel does.
     signal_with_parent(signal.SIGKILL)
     # Ctrl-C reaches the whole group: a worker goes without a traceback, the parent says what happened.

@@ -97,9 +97,9 @@ def _jobs(wanted: Demonstrations) -> list[Job]:
     """The shards that make up what is wanted, checked: what is missing is said before a process is started."""
     domain = load_domain(wanted.domain)
     tasks = collected_tasks(domain, wanted.task)
-    if wanted.domain in WRITTEN and (wanted.noise or wanted.policy):
+    if domain.name in WRITTEN and (wanted.noise or wanted.policy):
         raise SetupError(
-            expected=f"neither --noise nor --policy for {wanted.domain}",
+            expected=f"neither --noise nor --policy for {domain.name}",
             got=f"--noise {wanted.noise:g}" if wanted.noise else f"--policy {wanted.policy}",
             fix="leave it out: an answer changes no scene",
         )
@@ -116,7 +116,7 @@ def _jobs(wanted: Demonstrations) -> list[Job]:
             digest = make_policy(domain, task, wanted.policy).info.digest or wanted.policy
     return [
         Job(
-            wanted.domain,
+            domain.name,
             task,
             first,
             min(_per_shard(domain, task), wanted.seed + wanted.episodes - first),

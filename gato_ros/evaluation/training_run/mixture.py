@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 from pydantic import Field, create_model
 
 from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.domains.domain_file import is_file
 from gato_ros.domains.registry import DOMAINS, SCENES, STACKING, WRITTEN, load_domain
 from gato_ros.embodiments.base_model import Strict
 from gato_ros.embodiments.validation import validated
@@ -141,12 +142,14 @@ class MixturePlan:
     preset: str
     config: MixtureConfig
     parts: tuple[PartPlan, ...]
+    base: GatoConfig | None = None
+    """The model, in place of the preset's."""
 
     def model(self) -> GatoConfig:
         """The preset with what all parts show, and the heads of all that is known."""
         from gato_ros.models.presets import PRESETS
 
-        base = PRESETS[self.preset]
+        base = self.base or PRESETS[self.preset]
         supervisions = [part.supervision() for part in self.parts]
         names, patches = (
             tuple(dict.fromkeys(name for known in supervisions for name in getattr(known, which)))
@@ -214,7 +217,7 @@ def read_mixture(path: Path) -> MixturePlan:
 
 
 def _part(file: YamlFile, name: str, given: Any) -> PartPlan:
-    if given.domain not in DOMAINS:
+    if given.domain not in DOMAINS and not is_file(given.domain):
         raise unknown_name(f"a domain at {file.where('parts', name, 'domain')}", given.domain, DOMAINS)
     tasks = () if given.domain == STACKING else _tasks(file, ("parts", name, "tasks"), given)
     if idle := sorted(_idle(given)):

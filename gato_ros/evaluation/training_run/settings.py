@@ -109,7 +109,8 @@ class TrainingRun:
     process: CountOrNone = 0
     """Which of them this one is, from 0."""
     domain: str = STACKING
-    """rgb_stacking (the robot), babyai, meta_world or atari; the data are those of `collect --domain`."""
+    """rgb_stacking (the robot), babyai, meta_world, atari, or a file of your own, PATH.py; the data are those of
+    `collect --domain`."""
     task: str | None = None
     """Of another domain than the robot's: what is to be learned; its first task where none is named."""
 
