@@ -38,8 +38,13 @@ class StackTask:
 
 
 RED_ON_BLUE = StackTask("red", "blue")
-TASKS = {"red_on_blue": RED_ON_BLUE, "blue_on_green": StackTask("blue", "green")}
-"""`blue_on_green` is the paper's new task for few-shot fine-tuning (section 5.2)."""
+TASKS = {
+    "red_on_blue": RED_ON_BLUE,
+    "blue_on_green": StackTask("blue", "green"),
+    "green_on_red": StackTask("green", "red"),
+}
+"""`blue_on_green` is the paper's new task for few-shot fine-tuning (section 5.2). The generalist learns it, too: of it
+`green_on_red` is held out."""
 OBJECT_NAMES = tuple(sorted({*TRAINING_OBJECTS, *HELD_OUT_OBJECTS, *TEST_OBJECTS}))
 """All 152 objects, in the order that privileged observations number them."""
 

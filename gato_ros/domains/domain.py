@@ -60,7 +60,8 @@ class Domain(Protocol):
     Where observations cost much, it also has `show(environment, keys)`: make the environment observe what the next
     policy reads and nothing else.
     It may also have `collected`, what its demonstrations are filed under where that is not its tasks (() for a domain
-    without any), and `guess(task)`, a policy in the place of random play where no action can be drawn.
+    without any), `guess(task)`, a policy in the place of random play where no action can be drawn, and `more_tasks`,
+    which count only where they are named: those of another robot, like panda/cubes, and those that are held out.
     """
 
     name: str

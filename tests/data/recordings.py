@@ -6,6 +6,7 @@ import numpy as np
 
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
+from gato_ros.core.text import value_from_text
 from gato_ros.data.episodes.episode import EpisodeWriter
 from gato_ros.embodiments import load_embodiment
 
@@ -22,6 +23,8 @@ def observation(step: int, rendered: bool = True, robot=ROBOT) -> Observation:
             if rendered:  # a picture that moves, and that a codec can compress
                 ramp = np.linspace(0, 200, channel.width, dtype=np.uint8)
                 values[key] = np.roll(np.repeat(ramp[None, :, None], channel.height, 0).repeat(3, 2), 3 * step, 1)
+        elif channel.kind == "text":
+            values[key] = value_from_text("red on blue", channel.size_bytes)
         elif channel.kind == "discrete":
             values[key] = np.array([step % channel.values], np.float32)
         else:

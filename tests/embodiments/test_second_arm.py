@@ -20,7 +20,7 @@ from gato_ros.embodiments.loading import FOLDERS
 from gato_ros.embodiments.privileged import with_privileged
 
 PANDA = "panda_rgb_stacking"
-SHIPPED = ("sawyer_rgb_stacking", "sawyer_rgb_stacking_told", PANDA)
+SHIPPED = ("sawyer_rgb_stacking", "sawyer_rgb_stacking_told", PANDA, f"{PANDA}_told")
 
 
 def test_the_first_arm_is_the_robot_that_weights_and_recordings_were_made_with():

@@ -9,7 +9,7 @@ from gato_ros.core.contract import SpecContract
 from gato_ros.core.errors import unknown_name
 from gato_ros.domains.babyai.bot import BotPolicy
 from gato_ros.domains.babyai.environment import BabyAiEnv
-from gato_ros.domains.babyai.levels import CELLS, LEVELS, MISSION, Level
+from gato_ros.domains.babyai.levels import CELLS, HELD_OUT, LEVELS, MISSION, Level
 from gato_ros.domains.babyai.supervision import NAMES, PATCH_NAMES, BabyAiSupervision
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import CONTINUOUS_START
@@ -39,6 +39,7 @@ class BabyAi:
 
     name = "babyai"
     tasks: tuple[str, ...] = tuple(LEVELS)
+    more_tasks: tuple[str, ...] = tuple(HELD_OUT)
     packages = ("minigrid",)
     metric = "return"
     presets: Mapping[str, GatoConfig] = {"babyai_small": SMALL}
@@ -70,9 +71,9 @@ class BabyAi:
         return BotPolicy(environment)
 
     def _level(self, task: str) -> Level:
-        if task not in LEVELS:
-            raise unknown_name("a task of babyai", task, LEVELS)
-        return LEVELS[task]
+        if task not in (known := {**LEVELS, **HELD_OUT}):
+            raise unknown_name("a task of babyai", task, known)
+        return known[task]
 
 
 DOMAIN = BabyAi()

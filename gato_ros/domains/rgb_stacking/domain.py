@@ -17,21 +17,25 @@ if TYPE_CHECKING:
     from gato_ros.sim.expert import StackingExpert
     from gato_ros.sim.task import StackTask
 
-ROBOT = "sawyer_rgb_stacking_told"
-"""The contract: of a generalist the task is in words."""
+ROBOTS = {"": "sawyer_rgb_stacking_told", "panda/": "panda_rgb_stacking_told"}
+"""What a task's name begins with -> the contract: of a generalist the task is in words."""
 OBJECTS = {
     "cubes": ("cubes", "red_on_blue"),
     **{name: (name, "red_on_blue") for name in ("triplet1", "triplet2", "triplet3", "triplet4", "triplet5")},
     "blue_on_green": ("cubes", "blue_on_green"),
 }
 """Task -> object set, and what goes on what."""
+HELD_OUT = {"green_on_red": ("cubes", "green_on_red")}
+"""No part of "all", and of no mixture: a task to fine-tune on."""
 
 
 class RgbStacking:
-    """Red on blue with cubes and with the five test triplets, and blue on green with cubes."""
+    """Red on blue with cubes and with the five test triplets, and blue on green with cubes; by either arm."""
 
     name = STACKING
     tasks: tuple[str, ...] = tuple(OBJECTS)
+    more_tasks: tuple[str, ...] = (*(f"panda/{task}" for task in OBJECTS), *HELD_OUT)
+    """Another arm is another robot, which most weights do not know: none of `all`, but of `panda/all`."""
     packages = ("pybullet",)
     metric = "success"
     # Its presets are the robot's: models/presets.py and domains/robot_presets.py.
@@ -39,9 +43,14 @@ class RgbStacking:
     training: Mapping[str, Any] = {}
 
     def contract(self, task: str) -> Embodiment:
-        """The same for all tasks: the text says which one it is."""
-        self._what(task)
-        return load_embodiment(ROBOT)
+        """The same for all tasks of an arm: the text says which one it is."""
+        return load_embodiment(self._what(task)[0])
+
+    def collected_as(self, task: str) -> dict[str, str]:
+        """The options of `collect` for demonstrations of the task."""
+        robot, _, _ = self._what(task)
+        objects, order = {**OBJECTS, **HELD_OUT}[task.rpartition("/")[2]]
+        return {"embodiment": robot, "objects": objects, "task": order}
 
     def supervision(self, task: str) -> StackingSupervision:
         """What the simulator knows."""
@@ -51,27 +60,30 @@ class RgbStacking:
         """The cell with the task's objects, in the plain world."""
         from gato_ros.sim.env import RgbStackingEnv
 
-        objects, wanted = self._what(task)
-        return RgbStackingEnv(objects, embodiment=load_embodiment(ROBOT), wanted=wanted, render_mode=render_mode)
+        robot, objects, wanted = self._what(task)
+        return RgbStackingEnv(objects, embodiment=load_embodiment(robot), wanted=wanted, render_mode=render_mode)
 
     def expert(self, task: str, environment: RgbStackingEnv) -> StackingExpert:
         """The scripted one, which sees ground truth."""
         from gato_ros.sim.expert import StackingExpert
 
-        return StackingExpert(load_embodiment(ROBOT), self._what(task)[1])
+        robot, _, wanted = self._what(task)
+        return StackingExpert(load_embodiment(robot), wanted)
 
     def show(self, environment: RgbStackingEnv, keys: Collection[str]) -> None:
         """Show what the next policy reads and nothing else: pictures are most of a step's time."""
         environment.privileged = tuple(key for key in keys if key.startswith(PRIVILEGED_PREFIX))
         environment.observation_keys = tuple(key for key in keys if key not in environment.privileged)
 
-    def _what(self, task: str) -> tuple[str, StackTask]:
+    def _what(self, task: str) -> tuple[str, str, StackTask]:
+        """Contract, object set, and what goes on what."""
         from gato_ros.sim.task import stack_task
 
-        if task not in OBJECTS:
-            raise unknown_name(f"a task of {self.name}", task, OBJECTS)
-        objects, wanted = OBJECTS[task]
-        return objects, stack_task(wanted)
+        if task not in (known := (*self.tasks, *self.more_tasks)):
+            raise unknown_name(f"a task of {self.name}", task, known)
+        arm, slash, name = task.rpartition("/")
+        objects, wanted = {**OBJECTS, **HELD_OUT}[name]
+        return ROBOTS[arm + slash], objects, stack_task(wanted)
 
 
 DOMAIN = RgbStacking()
