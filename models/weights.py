@@ -146,6 +146,18 @@ def weights_config(directory: str | Path) -> GatoConfig:
     return config_from_dict(_read_record(weights_folder(directory))["model"])
 
 
+def parameter_counts(directory: str | Path) -> dict[str, int]:
+    """`parameters`: how many there are; `outside_table`: those beside the vocabulary's table, which is most of a small
+    model. Reads names and shapes only; SetupError if there are no such weights."""
+    path = weights_folder(directory) / PARAMETERS_FILE
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            counts = {name: int(np.prod(file.get_slice(name).get_shape())) for name in file.keys()}  # noqa: SIM118 (no dict)
+    except safetensors.SafetensorError as error:
+        raise _refused(path.parent, f"a safetensors file {PARAMETERS_FILE}", str(error)) from None
+    return {"parameters": sum(counts.values()), "outside_table": sum(counts.values()) - counts.get("table", 0)}
+
+
 def contract_names(directory: str | Path) -> tuple[str, ...]:
     """Of the contracts that weights were made for; SetupError where config.json is missing or damaged."""
     record = _read_record(weights_folder(directory))

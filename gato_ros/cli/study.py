@@ -1,5 +1,8 @@
 """How success depends on demonstrations, on model size, or on where a new task is learned from.
 
+`adaptation` and `scaling` are studies of a generalist in any domain, and have options of their own: `study adaptation
+--help`. The others are of the stacking cell and its single-step presets.
+
 `demonstrations`: one model, nested subsets of one folder (its first files, by seed). `size`: one data set, several
 models. `few_shot`: a new task (blue on green) from the weights of --init against from nothing; without --data its
 demonstrations are collected first. All else is equal, gradient steps too. The same command goes on where it
@@ -10,10 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from gato_ros.evaluation.generality.settings import Adaptation, Scaling
 from gato_ros.evaluation.studies.settings import Study
 
 if TYPE_CHECKING:
@@ -32,8 +36,59 @@ class Options(Study):
     """Write the result here, too."""
 
 
-def run(options: Options) -> dict:
+@dataclass(frozen=True)
+class AdaptationOptions(Adaptation):
+    """Which task, and how much."""
+
+    json: Path | None = None
+    """Write the result here, too."""
+
+
+@dataclass(frozen=True)
+class ScalingOptions(Scaling):
+    """Which weights, and where."""
+
+    json: Path | None = None
+    """Write the result here, too."""
+
+
+GENERAL: dict[str, tuple[Any, str]] = {
+    "adaptation": (
+        AdaptationOptions,
+        "A task from few demonstrations, learned from weights against from nothing (Gato, Figures 9 and 10).\n\nThe "
+        "numbers of training are those of the generalist's mixture for the domain. The same command goes on where it "
+        "stopped; OUT/study.json and study.png hold what is done so far.",
+    ),
+    "scaling": (
+        ScalingOptions,
+        "Scores of several weights by their number of parameters (Gato, Figure 8).\n\nThe same command goes on where "
+        "it stopped; OUT/study.json and study.png hold what is done so far.",
+    ),
+}
+"""Studies of a generalist, in any domain: their options, and what they are."""
+
+
+def parse(args: list[str], **more: Any) -> Options | AdaptationOptions | ScalingOptions:
+    """The options of a command line."""
+    if args and args[0] in GENERAL:
+        kind, description = GENERAL[args[0]]
+        about = {**more, "description": description}
+        if "prog" in about:
+            about["prog"] += f" {args[0]}"
+        return tyro.cli(kind, args=args[1:], **about)
+    return tyro.cli(Options, args=args, **more)
+
+
+def run(options: Options | AdaptationOptions | ScalingOptions) -> dict:
     """Do the cells that are left, in order; the study's result."""
+    if isinstance(options, AdaptationOptions):
+        from gato_ros.evaluation.generality.adaptation import study_adaptation
+
+        return _said(study_adaptation(options), options.out)
+    if isinstance(options, ScalingOptions):
+        from gato_ros.evaluation.generality.scaling import study_scaling
+
+        return _said(study_scaling(options), options.out)
     from gato_ros.evaluation.studies.study import run_study, study_cells, study_result
 
     cells = study_cells(options)
@@ -41,6 +96,11 @@ def run(options: Options) -> dict:
     _print_states(options, cells)
     if not options.list_cells:
         print(f"{options.out / 'study.md'}, study.json and study.png")
+    return result
+
+
+def _said(result: dict, out: Path) -> dict:
+    print(f"{out / 'study.json'} and {out / 'study.png'}")
     return result
 
 

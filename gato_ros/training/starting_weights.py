@@ -15,7 +15,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.parameters import Parameters, init
-from gato_ros.models.weights import load_weights
+from gato_ros.models.weights import load_weights, weights_config
 
 MAY_DIFFER = {
     "action_decoding",
@@ -56,11 +56,13 @@ def grown_weights(
 ) -> Parameters:
     """The weights in `folder`, made for one of `contracts`, as a generalist that starts with what they do (`grown`).
 
+    A generalist's need not be made for any of them: its parameters have the same shapes for all.
+
     Raises:
         SetupError: they are made for none of them, or cannot grow into this model.
     """
     refusals = []
-    for contract in contracts:
+    for contract in (None,) if weights_config(folder).generalist else contracts:
         try:
             weights = load_weights(folder, contract)
         except SetupError as error:
