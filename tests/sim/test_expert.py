@@ -21,7 +21,12 @@ def make_env(objects, wanted=TASKS["red_on_blue"]):
 
 @pytest.mark.parametrize(
     "task, objects, episodes, least",
-    [("red_on_blue", "cubes", 8, 7), ("red_on_blue", "triplet4", 5, 3), ("blue_on_green", "cubes", 5, 4)],
+    [
+        ("red_on_blue", "cubes", 8, 7),
+        ("red_on_blue", "triplet4", 5, 3),
+        ("blue_on_green", "cubes", 5, 4),
+        ("green_on_red", "cubes", 1, 1),
+    ],
 )
 def test_expert_stacks(task, objects, episodes, least):
     env = make_env(objects, TASKS[task])
