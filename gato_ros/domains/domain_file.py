@@ -48,7 +48,7 @@ def domain_of_file(path: str, taken: Collection[str]) -> Domain:
     """
     place = str(Path(path).resolve())
     if place not in _loaded:
-        domain = getattr(_module(place), OBJECT, None)
+        domain: Any = getattr(_module(place), OBJECT, None)
         _check(domain, path, taken)
         if _paths.get(domain.name, place) != place:
             fix = "give one of them another name"

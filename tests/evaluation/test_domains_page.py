@@ -9,7 +9,7 @@ import pytest
 from gato_ros.domains.baselines.baseline import FOLDER
 from gato_ros.evaluation.foreign.film import Film, film, films_to_make
 from gato_ros.evaluation.foreign.plays import Run
-from gato_ros.evaluation.foreign.table import one_decimal
+from gato_ros.evaluation.foreign.table import in_short, named, one_decimal
 from gato_ros.evaluation.foreign.task_result import TaskResult
 from gato_ros.evaluation.reports.domains_page import THRESHOLDS, tasks_above, write_domains_page
 
@@ -46,6 +46,42 @@ def test_the_chart_counts_tasks_at_or_above_a_share():
 
 def test_what_rounds_to_nothing_has_no_sign():
     assert [one_decimal(value) for value in (-3e-14, 0.04, -0.06, 93.75)] == ["0.0", "0.0", "-0.1", "93.8"]
+
+
+def test_scores_are_said_with_as_many_places_as_they_need():
+    assert [in_short(value) for value in (0.18123, -3e-9, 9.5, -20.54, 67780.2)] == [
+        "0.181",
+        "0.000",
+        "9.500",
+        "-20.5",
+        "67,780",
+    ]
+
+
+def test_weights_are_named_by_the_training_that_left_them(tmp_path):
+    assert [named(name) for name in ("random", "out/gato_generalist")] == ["random", "gato_generalist"]
+    assert named(str(tmp_path / "base" / "last")) == "base/last"
+
+
+def test_an_interval_is_drawn_where_it_lies(tmp_path):
+    """From left and right edge, each cut off at the ends of the scale."""
+    scores = json.loads((FOLDER / "atari_random.json").read_text())
+    rows = scores["domains"]["atari"]["tasks"]
+    wanted = {"pong": (-20.0, [-60.0, 30.0]), "boxing": (120.0, [70.0, 140.0]), "freeway": (50.0, [40.0, 60.0])}
+    for task, (percent, interval) in wanted.items():
+        rows[task].update(percent_of_expert=percent, interval95=interval)
+    write_domains_page(tmp_path / "page.html", scores, [], "none")
+    lines = {
+        task: next(line for line in (tmp_path / "page.html").read_text().split("<tr>") if f"<td>{task}</td>" in line)
+        for task in wanted
+    }
+    drawn = {task: re.search(r"<i style=\"left: ([\d.]+)%; right: ([\d.]+)%", line) for task, line in lines.items()}
+    assert {task: tuple(map(float, found.groups())) for task, found in drawn.items()} == {
+        "pong": (0, 70),
+        "boxing": (70, 0),
+        "freeway": (40, 40),
+    }
+    assert {task: "beyond" in line for task, line in lines.items()} == {"pong": True, "boxing": True, "freeway": False}
 
 
 def test_the_page_has_every_task_and_stands_alone(tmp_path):

@@ -13,7 +13,7 @@ def print_table(result: dict[str, Any]) -> None:
     """Print what `evaluate` found."""
     from rich.table import Table
 
-    who, console = Path(result["policy"]).name, make_console()
+    who, console = named(result["policy"]), make_console()
     for name, block in result["domains"].items():
         # Where success is the metric, it would stand there twice.
         counted = block["metric"] != SUCCESS and all("rate" in row for row in block["tasks"].values())
@@ -26,6 +26,18 @@ def print_table(result: dict[str, Any]) -> None:
         console.print(_in_words(block))
 
 
+def in_short(value: float) -> str:
+    """A score as text: three decimals, fewer where it is large, as those of games are."""
+    decimals = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{round(value, decimals) + 0.0:,.{decimals}f}"
+
+
+def named(policy: str) -> str:
+    """A policy in a title: trainings leave theirs in `last` and `best`, which alone would say nothing."""
+    path = Path(policy)
+    return f"{path.resolve().parent.name}/{path.name}" if path.name in ("last", "best") else path.name
+
+
 def one_decimal(value: float) -> str:
     """As text; what rounds to nothing has no sign."""
     return f"{round(value, 1) + 0.0:.1f}"
@@ -36,10 +48,10 @@ def _cells(row: dict[str, Any], with_success: bool) -> list[str]:
     known = row["percent_of_expert"] is not None
     return [
         f"{row['episodes']}{dropped}",
-        f"{row['score']:.3f}",
+        in_short(row["score"]),
         *([f"{row['rate']:.1%}"] if with_success else []),
-        f"{row['random']:.3f}",
-        f"{row['expert']:.3f}",
+        in_short(row["random"]),
+        in_short(row["expert"]),
         one_decimal(row["percent_of_expert"]) if known else "no scale",
         " to ".join(f"{bound:.1f}" for bound in row["interval95"]) if known else "",
     ]

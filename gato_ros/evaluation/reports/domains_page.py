@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gato_ros.evaluation.foreign.table import one_decimal
+from gato_ros.evaluation.foreign.table import in_short, named, one_decimal
 
 TEMPLATE = Path(__file__).with_name("domains.html.jinja")
 THRESHOLDS = tuple(range(0, 101, 2))
@@ -26,13 +26,14 @@ def write_domains_page(path: Path, result: Mapping[str, Any], films: Sequence[An
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     page = environment.from_string(TEMPLATE.read_text()).render(
-        who=Path(result["policy"]).name,
+        who=named(result["policy"]),
         made=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         result=result,
         chart=threshold_chart(result["domains"]),
         films=films,
         no_films=no_films,
         one=lambda value: "-" if value is None else one_decimal(value),
+        short=in_short,
         at=lambda value: f"{min(100.0, max(0.0, value)):.2f}",
     )
     path.parent.mkdir(parents=True, exist_ok=True)
