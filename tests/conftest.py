@@ -30,8 +30,25 @@ if COMPILED not in os.environ:
 os.environ["GATO_ROS_COMPILATION_CACHE"] = os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ[COMPILED]
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
-QUICKLY_COMPILED = frozenset({"cli", "domains", "evaluation", "examples", "training"})
-"""Rooms whose tests compile many programs, and run each of them for a few steps."""
+UNOPTIMISED, XLA_FLAGS = "JAX_DISABLE_MOST_OPTIMIZATIONS", "XLA_FLAGS"
+# One thread, as the worker processes of collection and evaluation have it: they find what others have compiled.
+QUICK_FLAGS = (
+    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1 --xla_cpu_multi_thread_eigen=false"
+)
+# The environment of a worker of pytest is that of the run's first process, with these flags in it.
+AS_THE_USERS = {UNOPTIMISED: None, XLA_FLAGS: os.environ.get(XLA_FLAGS, "").replace(QUICK_FLAGS, "").strip() or None}
+QUICK = {UNOPTIMISED: "1", XLA_FLAGS: f"{AS_THE_USERS[XLA_FLAGS] or ''} {QUICK_FLAGS}".strip()}
+"""Tests compile many programs and run each of them for a few steps: to compile costs a quarter so, to run twice."""
+IN_REAL_TIME = frozenset({"docs", "ros"})
+"""Rooms whose tests start programs that drive an arm in real time. These are compiled as a user's are."""
+
+
+def _set_environment(chosen: dict[str, str | None]) -> None:
+    for name, value in chosen.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+_set_environment(QUICK)
 
 LONGEST = (
     "evaluation/test_policy_recipe.py",
@@ -54,8 +71,6 @@ LONGEST = (
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("shared_machine", deadline=None)
 settings.load_profile("shared_machine")
-
-UNOPTIMISED = "JAX_DISABLE_MOST_OPTIMIZATIONS"
 
 USED, COUNT_OF_LONGEST = pytest.StashKey[float](), 25
 INJECTIONS, OUTCOMES = pytest.StashKey[list](), pytest.StashKey[dict]()
@@ -164,21 +179,17 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick_compilation(request):
-    """In `QUICKLY_COMPILED`, what a test compiles or starts does without XLA's optimisations: to compile costs half."""
-    if request.path.relative_to(Path(__file__).parent).parts[0] not in QUICKLY_COMPILED:
+def compilation_of_programs(request):
+    """What a test starts is compiled as in this process, and `IN_REAL_TIME` as a user's."""
+    if request.path.relative_to(Path(__file__).parent).parts[0] not in IN_REAL_TIME:
         yield
         return
-    before = os.environ.get(UNOPTIMISED)
-    os.environ[UNOPTIMISED] = "1"
     if "jax" in sys.modules:
-        sys.modules["jax"].config.update(UNOPTIMISED.lower(), True)
+        # XLA reads its flags once: for this process they are the quick ones, whichever room comes first.
+        sys.modules["jax"].devices()
+    _set_environment(AS_THE_USERS)
     yield
-    os.environ.pop(UNOPTIMISED)
-    if before is not None:
-        os.environ[UNOPTIMISED] = before
-    if "jax" in sys.modules:  # perhaps only since the start, when it has read the environment
-        sys.modules["jax"].config.update(UNOPTIMISED.lower(), before == "1")
+    _set_environment(QUICK)
 
 
 @pytest.fixture(scope="module")

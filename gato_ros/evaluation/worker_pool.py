@@ -46,7 +46,9 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     before = dict(os.environ)
-    flags = f"{before.get('XLA_FLAGS', '')} {ONE_THREAD['XLA_FLAGS']}".strip()
+    flags, one_thread = before.get("XLA_FLAGS", ""), ONE_THREAD["XLA_FLAGS"]
+    # Once: kept compiled code is known by these flags, and a parent that has set them shares it with its workers.
+    flags = flags if one_thread in flags else f"{flags} {one_thread}".strip()
     os.environ.update({**ONE_THREAD, "XLA_FLAGS": flags})
     try:
         yield

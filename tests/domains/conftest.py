@@ -27,13 +27,3 @@ def played_here(monkeypatch):
 
     for module in (collection, evaluation):
         monkeypatch.setattr(module, "worker_pool", pool)
-
-
-@pytest.fixture
-def compiled_quickly():
-    """To compile is most of a short training; what it computes is the same."""
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)

@@ -33,14 +33,6 @@ from gato_ros.models.layout import token_layout  # noqa: E402
 from gato_ros.models.presets import PRESETS  # noqa: E402
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    """These tests compile much and run little: unoptimised code halves their time."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(scope="session")
 def embodiment() -> Embodiment:
     return load_embodiment()

@@ -20,11 +20,6 @@ CAMERA = "basket_front_left"
 COLOURS, SIDES = ("red", "blue"), ("left", "right")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    """Here little is compiled and much is run: in place of the other tests' setting."""
-
-
 @pytest.fixture(scope="module")
 def scenes(embodiment):
     """Pictures uint8 [n 32 32 3] of cubes at random places, and [n 2] the sides on which red and blue are.

@@ -14,7 +14,8 @@ from pathlib import Path
 
 FOLDER = Path(sys.argv[1])
 if len(sys.argv) != 4:
-    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={8 if len(sys.argv) == 2 else 2}"
+    devices = f"--xla_force_host_platform_device_count={8 if len(sys.argv) == 2 else 2}"
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {devices}"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax  # noqa: E402

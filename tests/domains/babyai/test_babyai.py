@@ -187,7 +187,7 @@ def test_names_that_are_none_are_refused():
         task_of(DOMAIN, "go_to_lokal")
 
 
-def test_it_is_collected_trained_and_evaluated_by_the_same_verbs(tmp_path, capsys, request, compiled_quickly):
+def test_it_is_collected_trained_and_evaluated_by_the_same_verbs(tmp_path, capsys, request):
     from gato_ros.cli import main
 
     def verb(*arguments):
