@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from gato_ros.cli import main
 from gato_ros.evaluation.loop.loop_record import EpisodeRecord, jerk_figures
 
 COMMAND = [sys.executable, "-m", "gato_ros", "sim"]
@@ -153,16 +154,16 @@ def test_a_manager_brings_the_loop_up_and_the_loop_is_the_same(tmp_path):
         (["--parameters", "/nonexistent.yaml"], "parameter file"),
     ],
 )
-def test_bad_input_is_refused_before_anything_starts(tmp_path, arguments, complaint):
+def test_bad_input_is_refused_before_anything_starts(tmp_path, capsys, arguments, complaint):
     bad = tmp_path / "bad.yaml"
     bad.write_text("/**/guard_node:\n  ros__parameters:\n    rate_hs: 100.0\n")
     arguments = [str(bad) if argument == "BAD" else argument for argument in arguments]
     policy = [] if "--policy" in arguments else ["--policy", "hold"]
-    result = subprocess.run(
-        [*COMMAND, *arguments, *policy, "--out", str(tmp_path / "out")], capture_output=True, text=True, timeout=240
-    )
-    assert result.returncode == 2
-    assert complaint in result.stderr and len(result.stderr.strip().splitlines()) == 1
+    with pytest.raises(SystemExit) as end:
+        main(["sim", *arguments, *policy, "--out", str(tmp_path / "out")])
+    said = capsys.readouterr().err
+    assert end.value.code == 2
+    assert complaint in said and len(said.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
 
