@@ -3,7 +3,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -30,25 +29,15 @@ if COMPILED not in os.environ:
 os.environ["GATO_ROS_COMPILATION_CACHE"] = os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ[COMPILED]
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
-UNOPTIMISED, XLA_FLAGS = "JAX_DISABLE_MOST_OPTIMIZATIONS", "XLA_FLAGS"
-# One thread, as the worker processes of collection and evaluation have it: they find what others have compiled.
+# Tests compile many programs and run each of them for a few steps: to compile costs a quarter so, and to run twice. One
+# thread, as the worker processes of collection and evaluation have it: they find what their parent has compiled. `make
+# sim` in tests/docs, where the shipped policy drives in real time, is compiled as a user's.
 QUICK_FLAGS = (
     "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1 --xla_cpu_multi_thread_eigen=false"
 )
-# The environment of a worker of pytest is that of the run's first process, with these flags in it.
-AS_THE_USERS = {UNOPTIMISED: None, XLA_FLAGS: os.environ.get(XLA_FLAGS, "").replace(QUICK_FLAGS, "").strip() or None}
-QUICK = {UNOPTIMISED: "1", XLA_FLAGS: f"{AS_THE_USERS[XLA_FLAGS] or ''} {QUICK_FLAGS}".strip()}
-"""Tests compile many programs and run each of them for a few steps: to compile costs a quarter so, to run twice."""
-IN_REAL_TIME = frozenset({"docs", "ros"})
-"""Rooms whose tests start programs that drive an arm in real time. These are compiled as a user's are."""
-
-
-def _set_environment(chosen: dict[str, str | None]) -> None:
-    for name, value in chosen.items():
-        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-
-
-_set_environment(QUICK)
+if QUICK_FLAGS not in (given := os.environ.get("XLA_FLAGS", "")):  # a worker of pytest has them from the first process
+    os.environ["XLA_FLAGS"] = f"{given} {QUICK_FLAGS}".strip()
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 LONGEST = (
     "evaluation/test_policy_recipe.py",
@@ -176,20 +165,6 @@ def pytest_terminal_summary(terminalreporter, config):
             f"injections, worst {found['worst_ms']} ms, of the robot's own faults "
             f"{found['worst_ms_of_robot']} ms; all figures in {path}"
         )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compilation_of_programs(request):
-    """What a test starts is compiled as in this process, and `IN_REAL_TIME` as a user's."""
-    if request.path.relative_to(Path(__file__).parent).parts[0] not in IN_REAL_TIME:
-        yield
-        return
-    if "jax" in sys.modules:
-        # XLA reads its flags once: for this process they are the quick ones, whichever room comes first.
-        sys.modules["jax"].devices()
-    _set_environment(AS_THE_USERS)
-    yield
-    _set_environment(QUICK)
 
 
 @pytest.fixture(scope="module")

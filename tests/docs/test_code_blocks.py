@@ -25,8 +25,8 @@ make() {{
     local target="$1" ARGS=""
     case " {" ".join(sorted(VERBS))} " in *" $target "*) ;; *) echo "make $target is no verb" >&2; return 2 ;; esac
     case "${{2-}}" in ARGS=*) ARGS="${{2#ARGS=}}" ;; ?*) echo "make $target: what is $2?" >&2; return 2 ;; esac
-    # To compile is most of a short training. What drives an arm in real time needs the optimisations.
-    if [ "$target" = train ]; then local -x JAX_DISABLE_MOST_OPTIMIZATIONS=1; fi
+    # What drives an arm in real time needs the optimisations that other tests do without.
+    if [ "$target" = sim ]; then local -x JAX_DISABLE_MOST_OPTIMIZATIONS=0 XLA_FLAGS=; fi
     eval "python -m gato_ros $target $ARGS"
 }}
 """
