@@ -26,4 +26,4 @@ if __name__ == "__main__":  # `collect` starts processes, which import this file
     data, run = folder / "demonstrations", folder / "run"
     verb("collect", "--out", data, "--task", "blue_on_green", "--episodes", demonstrations, "--seed", 1000)
     verb("train", "--init", "sawyer_mastery", "--data", data, "--out", run, "--training.steps", steps, *options)
-    verb("evaluate", "--policy", run / "last", "--task", "blue_on_green", "--episodes", 2)
+    verb("evaluate", "--policy", run / "last", "--task", "blue_on_green", "--episodes", 1)

@@ -1,4 +1,4 @@
-"""`policy` as a user runs it: killed in the middle, gone on with, and left alone when all is done."""
+"""`policy` killed in the middle as a user runs it, gone on with, and left alone when all is done."""
 
 import json
 import os
@@ -35,12 +35,21 @@ def policy_verb(*arguments):
     return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=1200)
 
 
+def policy_here(capsys, *arguments):
+    """(exit code, output, errors) of the same in this process, where to play starts no other and untrained ones end
+    early."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        main(command(*arguments)[3:])
+    return end.value.code, *capsys.readouterr()
+
+
 def ledger(out):
     path = out / "ledger.json"
     return json.loads(path.read_text())["stages"] if path.exists() else {}
 
 
-def killed_and_finished(out):
+def killed_and_finished(out, capsys):
     """A smoke recipe that was killed while its DAgger episodes were collected, then finished."""
     first = subprocess.Popen(command("--out", out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 900
@@ -53,8 +62,8 @@ def killed_and_finished(out):
     _, alive = psutil.wait_procs(workers, timeout=60)
     cut = ledger(out)
     listed = policy_verb("--out", out, "--list", "--json", out / "list.json")
-    again = policy_verb("--out", out)
-    assert again.returncode == 0, again.stderr
+    code, again, errors = policy_here(capsys, "--out", out)
+    assert code == 0, errors
     return {"out": out, "alive": alive, "cut": cut, "listed": listed, "again": again}
 
 
@@ -79,8 +88,8 @@ def check_that_the_same_command_went_on_and_counted_both_sittings(made):
     assert stages[KILLED]["seconds"] > made["cut"][KILLED]["seconds"]
     for name in STAGES[:3]:
         assert stages[name] == made["cut"][name]
-    assert made["again"].stdout.startswith("3 of 14 stages are done")
-    assert "train: validation step 20 of 20" in made["again"].stdout
+    assert made["again"].startswith("3 of 14 stages are done")
+    assert "train: validation step 20 of 20" in made["again"]
 
 
 def check_that_weights_and_card_say_what_the_files_say(made, name):
@@ -117,42 +126,42 @@ def check_that_a_second_run_does_nothing(made):
     }
 
 
-def check_that_a_stage_is_done_again_on_request_and_keeps_what_it_had(made):
+def check_that_a_stage_is_done_again_on_request_and_keeps_what_it_had(made, capsys):
     out = made["out"]
     card = (out / "generalization" / "weights" / "MODEL_CARD.md").read_text()
     started = ledger(out)["generalization_card"]["started"]
     time.sleep(1.1)
-    done = policy_verb("--out", out, "--redo", "generalization_card")
-    assert done.returncode == 0, done.stderr
+    code, _, errors = policy_here(capsys, "--out", out, "--redo", "generalization_card")
+    assert code == 0, errors
     assert ledger(out)["generalization_card"]["started"] > started
     (aside,) = (out / "set_aside").glob("*/generalization/weights/MODEL_CARD.md")
     assert aside.read_text() == card
 
 
-def check_that_a_stage_that_was_begun_with_other_options_is_refused(made, tmp_path):
+def check_that_a_stage_that_was_begun_with_other_options_is_refused(made, tmp_path, capsys):
     begun = json.loads((made["out"] / "ledger.json").read_text())
     begun["stages"]["mastery_dagger_1"]["options"]["steps"] = 7
     begun["stages"]["mastery_dagger_1"]["digest"] = "of the recipe with 7 steps"
     (tmp_path / "ledger.json").write_text(json.dumps(begun))
-    done = policy_verb("--out", tmp_path)
-    assert done.returncode == 2 and "mastery_dagger_1 with steps = 7" in done.stderr
-    assert "steps = 20" in done.stderr and "--redo mastery_dagger_1" in done.stderr
+    code, _, errors = policy_here(capsys, "--out", tmp_path)
+    assert code == 2 and "mastery_dagger_1 with steps = 7" in errors
+    assert "steps = 20" in errors and "--redo mastery_dagger_1" in errors
     assert sorted(path.name for path in tmp_path.iterdir()) == [".ledger.lock", "ledger.json"]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_whole_recipe_at_toy_sizes(tmp_path):
+def test_the_whole_recipe_at_toy_sizes(tmp_path, capsys, played_here):
     """One test, not six: with a fixture each of pytest's workers would run the recipe again."""
-    made = killed_and_finished(tmp_path / "policy")
+    made = killed_and_finished(tmp_path / "policy", capsys)
     check_that_a_kill_left_a_true_ledger_and_no_workers(made)
     check_that_the_same_command_went_on_and_counted_both_sittings(made)
     for name in ("generalization", "mastery"):
         check_that_weights_and_card_say_what_the_files_say(made, name)
     check_that_a_second_run_does_nothing(made)
-    check_that_a_stage_is_done_again_on_request_and_keeps_what_it_had(made)
+    check_that_a_stage_is_done_again_on_request_and_keeps_what_it_had(made, capsys)
     (tmp_path / "other").mkdir()
-    check_that_a_stage_that_was_begun_with_other_options_is_refused(made, tmp_path / "other")
+    check_that_a_stage_that_was_begun_with_other_options_is_refused(made, tmp_path / "other", capsys)
 
 
 @pytest.mark.parametrize(
