@@ -95,7 +95,7 @@ def patch_labels(
     (grid,) = {layout.grid(item) for item in layout.images}
     patches, values, size = [], [], layout.patch_size
     for item in layout.images:
-        view, found, told = views[item.key], [], []
+        view, found, labels = views[item.key], [], []
         for colour in COLOURS:
             pose = privileged[f"privileged/{colour}/pose"].astype(np.float64)
             across, down = _pixels(view, pose[:, :3], item.shape[:2])
@@ -104,9 +104,9 @@ def patch_labels(
             found.append(np.where(inside, np.floor(row) * grid[1] + np.floor(column), -1).astype(np.int32))
             harmonics = face_harmonics(pose[:, 3:], privileged[f"privileged/{colour}/object"][:, 0].astype(int), faces)
             bearing = np.arctan2(*(pose[:, :2] - view.position[:2]).T[::-1])
-            told.append(np.column_stack([column % 1 - 0.5, row % 1 - 0.5, _turned_back(harmonics, bearing)]))
+            labels.append(np.column_stack([column % 1 - 0.5, row % 1 - 0.5, _turned_back(harmonics, bearing)]))
         patches.append(np.stack(found, 1))
-        values.append(np.stack(told, 1))
+        values.append(np.stack(labels, 1))
     known = np.ones(len(patches[0]), bool)
     return PatchLabels(np.stack(patches, 1), np.stack(values, 1).astype(np.float32), grid, known)
 
