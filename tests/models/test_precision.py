@@ -22,10 +22,15 @@ from gato_ros.models.tokenizer import StepTokens, tokenize
 STEPS = 5
 
 
+# Once: what is compiled for one test serves the next.
+one_pass = jax.jit(forward_step, static_argnums=(1, 2))
+stream_step = jax.jit(streaming.stream_step, static_argnames=("config", "layout"))
+
+
 def logits(params, config, layout, tokens):
     if config.action_decoding == "one_pass":
-        return np.asarray(jax.jit(forward_step, static_argnums=(1, 2))(params, config, layout, tokens).action_logits)
-    step = jax.jit(partial(streaming.stream_step, config=config, layout=layout))
+        return np.asarray(one_pass(params, config, layout, tokens).action_logits)
+    step = partial(stream_step, config=config, layout=layout)
     memory, relative = streaming.empty_memory(config, layout), streaming.relative_keys(params, config, layout)
     out = []
     for i in range(STEPS):
@@ -128,7 +133,7 @@ def test_position_keys_of_a_fixed_length_are_the_layers_own(embodiment, observat
     tokens, params = tokenize(layout, observations(config.observation_keys, (2,))), fresh(config, layout, 0, 0.1)
     known = with_position_keys(params, config, layout.step_tokens)
     assert "relative" not in known["layers"]["01"] and "relative" in params["layers"]["01"]
-    found, expected = (forward_step(one, config, layout, tokens).action_logits for one in (known, params))
+    found, expected = (one_pass(one, config, layout, tokens).action_logits for one in (known, params))
     np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
     plain = replace(config, attention_positions="none")
     assert with_position_keys(params, plain, layout.step_tokens) is params

@@ -200,8 +200,9 @@ def test_a_grown_model_does_what_the_small_one_did():
     rng = np.random.default_rng(0)
     ids = 32000 + rng.integers(0, 1024, (1, 3, 2)).astype(np.int32)
     tokens, done = StepTokens(np.zeros((1, 3, 0, 32, 32, 3), np.uint8), ids), ids[..., ::-1].copy()
-    before = sequence_logits(known, small, layout, tokens, done)[..., small.text_rows : small.text_rows + 1024]
-    after = sequence_logits(more, large, token_layout(ARM.spec, large), tokens, done)
+    logits = jax.jit(sequence_logits, static_argnums=(1, 2))
+    before = logits(known, small, layout, tokens, done)[..., small.text_rows : small.text_rows + 1024]
+    after = logits(more, large, token_layout(ARM.spec, large), tokens, done)
     np.testing.assert_allclose(after[..., 300 : 300 + 1024], before, atol=1e-5)
     with pytest.raises(SetupError, match="another width"):
         grown(fresh, known, replace(small, width=64), large)

@@ -80,8 +80,9 @@ def test_weights_without_positions_start_a_model_with_relative_ones_as_what_they
     known, fresh = (init(jax.random.key(seed), model, LAYOUT) for seed, model in ((0, plain), (1, MODEL)))
     batch = windows.batch(windows.draw(np.random.default_rng(0), CONFIG, 2))
     given = taken_over(fresh, known)
-    expected = sequence_logits(known, plain, LAYOUT, batch.tokens, batch.done_ids)
-    found = sequence_logits(given, MODEL, LAYOUT, batch.tokens, batch.done_ids)
+    logits = jax.jit(sequence_logits, static_argnums=(1, 2))
+    expected = logits(known, plain, LAYOUT, batch.tokens, batch.done_ids)
+    found = logits(given, MODEL, LAYOUT, batch.tokens, batch.done_ids)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert jax.tree.structure(given) == jax.tree.structure(fresh)
 
