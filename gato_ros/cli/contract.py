@@ -24,6 +24,8 @@ class Options:
     """Name of a contract, or path of its YAML file."""
     json: Path | None = None
     """Write the result here as JSON."""
+    upgrade: bool = False
+    """Print the contract as YAML in the newest schema, `extends` resolved, and check nothing else."""
 
 
 def run(options: Options) -> dict:
@@ -32,6 +34,11 @@ def run(options: Options) -> dict:
     from gato_ros.embodiments.contract_check import survey
 
     robot = load_embodiment(options.embodiment)
+    if options.upgrade:
+        from gato_ros.embodiments.versions.yaml_text import yaml_text
+
+        print(text := yaml_text(robot), end="")
+        return {"name": robot.name, "schema": robot.schema_, "digest": robot.digest, "yaml": text, "ok": True}
     found = survey(robot)
     problems = list(found.problems(robot))
     _print(robot, found)

@@ -7,10 +7,20 @@ from typing import Annotated, Literal, Union
 from pydantic import Field, FiniteFloat, model_validator
 
 from gato_ros.embodiments.base_model import Misfit, Strict, ordered
+from gato_ros.embodiments.versions.implied import POSES
 
 SOURCES = Literal[
     "joint_position", "joint_velocity", "gripper_opening", "gripper_grasp", "tool_pose", "wrist_pose", "ground_truth"
 ]
+
+
+class Camera(Strict):
+    """The pictures that a driver publishes."""
+
+    height: int = Field(gt=0)
+    """[px]"""
+    width: int = Field(gt=0)
+    """[px]"""
 
 
 class ImageChannel(Strict):
@@ -22,6 +32,17 @@ class ImageChannel(Strict):
     height: int = Field(gt=0, multiple_of=16)
     width: int = Field(gt=0, multiple_of=16)
     max_age_s: FiniteFloat = Field(gt=0)
+    type: Literal["sensor_msgs/msg/Image"]
+    quality: Literal["sensor"]
+    timeline: Literal["header"]
+    align: Literal["hold"]
+    camera: Camera
+
+    @model_validator(mode="after")
+    def _check(self) -> "ImageChannel":
+        if (self.camera.height, self.camera.width) != (self.height, self.width):
+            raise Misfit("another size than the camera's", ("camera",))
+        return self
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -36,10 +57,13 @@ class ContinuousChannel(Strict):
     units: list[str] = Field(min_length=1)
     lower: list[FiniteFloat]
     upper: list[FiniteFloat]
+    rotation: Literal["quaternion"] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> "ContinuousChannel":
         ordered(self.lower, self.upper, self.source)
+        if (self.source in POSES) != (self.rotation is not None):
+            raise Misfit(f"{self.source}: rotation is stated for {' and '.join(POSES)}, and for nothing else")
         if len(self.units) != len(self.lower):
             raise Misfit(f"{len(self.lower)} values need as many units, got {len(self.units)}", ("units",))
         return self

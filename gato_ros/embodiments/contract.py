@@ -19,9 +19,8 @@ from pydantic import Field, FiniteFloat, PrivateAttr, model_validator
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.guard.motion import MotionLimits
 from gato_ros.core.spec import StepSpec
-from gato_ros.embodiments.base_model import Misfit, Strict, ordered
+from gato_ros.embodiments.base_model import Misfit, Strict
 from gato_ros.embodiments.channels import (
-    ActionPart,
     Channel,
     ContinuousChannel,
     DiscreteChannel,
@@ -31,9 +30,11 @@ from gato_ros.embodiments.channels import (
 )
 from gato_ros.embodiments.guard_bounds import GuardBounds
 from gato_ros.embodiments.policy_contract import policy_contract, tool_chain
+from gato_ros.embodiments.sections import Actions, Arm, Gripper, Limits, Wire
 from gato_ros.embodiments.simulation import Simulation
 from gato_ros.embodiments.step_spec import step_spec
 from gato_ros.embodiments.urdf_parts import attribute, child_of, joints_of
+from gato_ros.embodiments.versions.implied import left_out_of_digest
 
 FOLDER = Path(__file__).parent
 GROUND_TRUTH = "ground_truth"
@@ -42,76 +43,10 @@ OPENING = "gripper/opening"
 ChannelKind = TypeVar("ChannelKind", ImageChannel, ContinuousChannel, DiscreteChannel, TextChannel)
 
 
-class Actions(Strict):
-    twist: ActionPart
-    gripper: ActionPart
-
-
-class Arm(Strict):
-    joints: list[str] = Field(min_length=1)
-    posture_rad: list[FiniteFloat]
-    position_overrides_rad: dict[str, tuple[FiniteFloat, FiniteFloat]] = {}
-    velocity_timeout_s: FiniteFloat = Field(gt=0)
-
-    @model_validator(mode="after")
-    def _check(self) -> "Arm":
-        for name, (lower, upper) in self.position_overrides_rad.items():
-            at = ("position_overrides_rad", name)
-            if name not in self.joints:
-                raise Misfit(f"{name!r} is none of the arm's joints {', '.join(self.joints)}", at)
-            ordered([lower], [upper], name, at)
-        if twice := [name for i, name in enumerate(self.joints) if name in self.joints[:i]]:
-            raise Misfit(f"{twice[0]} twice", ("joints",))
-        return self
-
-
-class Gripper(Strict):
-    joint: str
-    stroke_m: FiniteFloat = Field(gt=0)
-    speed_m_s: FiniteFloat = Field(gt=0)
-    force_n: FiniteFloat = Field(gt=0)
-    grasp_threshold_n: FiniteFloat = Field(gt=0)
-
-
-class Limits(Strict):
-    workspace_lower_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
-    workspace_upper_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
-    linear_speed_m_s: FiniteFloat = Field(gt=0)
-    angular_speed_rad_s: FiniteFloat = Field(gt=0)
-    linear_acceleration_m_s2: FiniteFloat = Field(gt=0)
-    angular_acceleration_rad_s2: FiniteFloat = Field(gt=0)
-
-    @model_validator(mode="after")
-    def _check(self) -> "Limits":
-        at = ("workspace_lower_m",), ("workspace_upper_m",)
-        ordered(self.workspace_lower_m, self.workspace_upper_m, "workspace", *at)
-        return self
-
-
-class StateTopic(Strict):
-    topic: str
-    max_age_s: FiniteFloat = Field(gt=0)
-
-
-class Wire(Strict):
-    namespace: str = Field(pattern="^[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*$")
-    """Of this robot's nodes, where nobody names another; two of a kind need two."""
-    joint_states: StateTopic
-    gripper_states: StateTopic
-    arm_command: str
-    arm_command_kind: Literal["joint_state", "float64_multi_array", "joint_trajectory", "twist"] = "joint_state"
-    """In what form the guard sends the arm's joint velocities: `nodes/guard/arm_command.py`."""
-    gripper_command: str
-    proposal_twist: str
-    proposal_gripper: str
-    human_twist: str
-    human_gripper: str
-
-
 class Embodiment(Strict):
     """A checked contract. Frozen; two with the same `digest` are the same robot to policies and recordings."""
 
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Literal[2] = Field(alias="schema")
     name: str
     description: str
     control_rate_hz: FiniteFloat = Field(gt=0)
@@ -199,7 +134,11 @@ class Embodiment(Strict):
         return self._digest_without({"simulation": True, "wire": {"namespace", *usual}})
 
     def _digest_without(self, left_out: dict) -> str:
-        text = self.model_dump_json(by_alias=True, exclude=left_out).encode()
+        # In the words of schema 1 where they are enough: digests of old recordings and weights go on to hold.
+        implied, as_before = left_out_of_digest(self.model_dump(mode="json"))
+        wire = {**dict.fromkeys(left_out["wire"], True), **implied.pop("wire")}
+        said = self.model_copy(update={"schema_": 1}) if as_before else self
+        text = said.model_dump_json(by_alias=True, exclude={**implied, **left_out, "wire": wire}).encode()
         return hashlib.sha256(text + self.urdf_path.read_bytes()).hexdigest()
 
     @cached_property

@@ -11,6 +11,8 @@ from gato_ros.embodiments.contract import FOLDER, GROUND_TRUTH, Embodiment
 from gato_ros.embodiments.extension import check_nothing_dropped, laid_over
 from gato_ros.embodiments.urdf import check_urdf
 from gato_ros.embodiments.validation import validated
+from gato_ros.embodiments.versions.implied import NEWEST
+from gato_ros.embodiments.versions.upgrade import upgraded_file
 from gato_ros.embodiments.yaml_file import YamlFile, read_yaml
 
 DEFAULT = "sawyer_rgb_stacking"
@@ -79,6 +81,8 @@ def _file(path: Path) -> YamlFile:
             fix=f"extend {base.content[EXTENDS]}",
         )
     check_nothing_dropped(base, file)
+    if "schema" in file.content:  # what it adds may be of a newer schema than its base
+        base = upgraded_file(base) if file.content["schema"] == NEWEST else base
     return laid_over(base, file)
 
 
@@ -95,7 +99,7 @@ def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
     named = path.suffix not in (".yaml", ".yml")
     if named:
         path = _named(str(name_or_path))
-    file = _file(path)
+    file = upgraded_file(_file(path))
     embodiment = validated(Embodiment, file, WHAT, EXAMPLE, (EXTENDS,)).found_in(path.resolve().parent)
     if named and embodiment.name != path.stem:  # recordings hold the name, and find the file by it
         raise SetupError(expected=f"name: {path.stem} in {path}", got=embodiment.name, fix="give both one name")

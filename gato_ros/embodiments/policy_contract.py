@@ -9,6 +9,7 @@ from typing import Any
 
 from gato_ros.embodiments.channels import Channel
 from gato_ros.embodiments.urdf_parts import attribute, child_of, joints_of
+from gato_ros.embodiments.versions.implied import implied_of_channel, plainly
 
 
 def policy_contract(
@@ -23,12 +24,26 @@ def policy_contract(
         actions: ranges and units, ready for JSON.
         tool: what `tool_chain` finds.
     """
-    left_out = {"topic", "frame_id", "max_age_s"}
     return {
         "control_rate_hz": control_rate_hz,
-        "observations": {key: channels[key].model_dump(mode="json", exclude=left_out) for key in sorted(channels)},
+        "observations": {key: _meaning(channels[key].model_dump(mode="json")) for key in sorted(channels)},
         "actions": actions,
         "tool": tool,
+    }
+
+
+ON_THE_WAY = {"topic", "type", "quality", "timeline", "align", "max_age_s"}
+"""Keys of a channel that change when and how its messages come, and not what a number means."""
+
+
+def _meaning(channel: dict[str, Any]) -> dict[str, Any]:
+    """What of a channel gives its numbers their meaning; what schema 1 implied is left out, as weights hold it."""
+    implied = implied_of_channel(channel)
+    left_out = ON_THE_WAY | ({"frame_id"} if channel["kind"] == "image" else set())
+    return {
+        key: value
+        for key, value in channel.items()
+        if key not in left_out and value is not None and plainly(value) != implied.get(key, ...)
     }
 
 

@@ -13,6 +13,8 @@ import yaml
 from gato_ros.core.errors import SetupError
 
 LARGEST_BYTES = 1 << 20
+WIDTH = 120
+"""Longest line that is written, in characters, where a line can be broken."""
 Keys = tuple[Any, ...]
 """The way to a value: keys of mappings, positions in lists."""
 
@@ -131,6 +133,11 @@ def read_yaml(path: Path, what: str, example: str, *, may_be_empty: bool = False
     if not isinstance(content, dict):
         raise SetupError(expected=expected, got=_kind(content), fix=f"write `key: value`, see {example}")
     return YamlFile(path, content, places)
+
+
+def yaml_of(content: dict[str, Any]) -> str:
+    """The text of a file that `read_yaml` reads as `content`, in its order; lists of values stay on one line."""
+    return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=WIDTH, allow_unicode=True)
 
 
 def shown(keys: Keys) -> str:

@@ -66,7 +66,7 @@ def edited(content, path, value):
         ("observations|gripper/opening|upper", [-1.0], "gripper/opening"),
         ("observations|gripper/opening|kind", "wave", "gripper/opening"),
         ("observations|basket_front_left/pixels|height", 100, "basket_front_left/pixels"),
-        ("schema", 2, "schema"),
+        ("schema", 7, "schema"),
         ("actions|twist|units", ["m/s"], "actions.twist"),
     ],
 )

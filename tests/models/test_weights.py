@@ -148,7 +148,10 @@ def test_a_config_that_is_not_an_object_is_refused(saved, embodiment, text):
     [
         ({"observations": {"gripper/opening": {"upper": [0.1]}}}, r"gripper/opening.upper\[0\]"),
         ({"actions": {"twist": {"upper": [0.1, 0.07, 0.07, 1.0]}}}, "twist.upper"),
-        ({"observations": {"basket_front_left/pixels": {"height": 256}}}, "height"),
+        (
+            {"observations": {"basket_front_left/pixels": {"height": 64, "camera": {"height": 64, "width": 128}}}},
+            "height",
+        ),
     ],
 )
 def test_weights_of_another_robot_are_refused(saved, embodiment, sections, words):

@@ -29,6 +29,7 @@ from gato_ros.data.episodes.episode import FIX, WHAT
 from gato_ros.data.episodes.message_stream import Channel, MessageStream
 from gato_ros.data.episodes.writer import SCHEMA_VERSION
 from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.embodiments.versions.upgrade import upgraded
 
 __all__ = ["Finding", "inspect_episode", "spans", "verify_episode"]
 
@@ -140,7 +141,7 @@ def contract_of(about: dict, robot: Embodiment | None = None) -> tuple[Embodimen
 
 def _brought_along(about: dict) -> Embodiment | None:
     try:
-        return Embodiment.model_validate(about["contract"])
+        return Embodiment.model_validate(upgraded(about["contract"]))
     except (KeyError, ValidationError):
         return None
 

@@ -1,0 +1,81 @@
+"""The sections of a contract that say what the robot is: arm, gripper, limits, topics, actions."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, FiniteFloat, model_validator
+
+from gato_ros.embodiments.base_model import Misfit, Strict, ordered
+from gato_ros.embodiments.channels import ActionPart
+
+
+class Actions(Strict):
+    twist: ActionPart
+    gripper: ActionPart
+
+
+class Arm(Strict):
+    joints: list[str] = Field(min_length=1)
+    posture_rad: list[FiniteFloat]
+    position_overrides_rad: dict[str, tuple[FiniteFloat, FiniteFloat]] = {}
+    velocity_timeout_s: FiniteFloat = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Arm":
+        for name, (lower, upper) in self.position_overrides_rad.items():
+            at = ("position_overrides_rad", name)
+            if name not in self.joints:
+                raise Misfit(f"{name!r} is none of the arm's joints {', '.join(self.joints)}", at)
+            ordered([lower], [upper], name, at)
+        if twice := [name for i, name in enumerate(self.joints) if name in self.joints[:i]]:
+            raise Misfit(f"{twice[0]} twice", ("joints",))
+        return self
+
+
+class Gripper(Strict):
+    joint: str
+    stroke_m: FiniteFloat = Field(gt=0)
+    speed_m_s: FiniteFloat = Field(gt=0)
+    force_n: FiniteFloat = Field(gt=0)
+    grasp_threshold_n: FiniteFloat = Field(gt=0)
+
+
+class Limits(Strict):
+    workspace_lower_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
+    workspace_upper_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
+    linear_speed_m_s: FiniteFloat = Field(gt=0)
+    angular_speed_rad_s: FiniteFloat = Field(gt=0)
+    linear_acceleration_m_s2: FiniteFloat = Field(gt=0)
+    angular_acceleration_rad_s2: FiniteFloat = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Limits":
+        at = ("workspace_lower_m",), ("workspace_upper_m",)
+        ordered(self.workspace_lower_m, self.workspace_upper_m, "workspace", *at)
+        return self
+
+
+class StateTopic(Strict):
+    """The robot's own state. Its subscriptions are best effort: publishers of either kind fit."""
+
+    topic: str
+    max_age_s: FiniteFloat = Field(gt=0)
+    timeline: Literal["header"]
+    """The guard judges its stamps, so it has to carry some."""
+    align: Literal["nearest"]
+
+
+class Wire(Strict):
+    namespace: str = Field(pattern="^[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*$")
+    """Of this robot's nodes, where nobody names another; two of a kind need two."""
+    joint_states: StateTopic
+    gripper_states: StateTopic
+    arm_command: str
+    arm_command_kind: Literal["joint_state", "float64_multi_array", "joint_trajectory", "twist"] = "joint_state"
+    """In what form the guard sends the arm's joint velocities: `nodes/guard/arm_command.py`."""
+    gripper_command: str
+    proposal_twist: str
+    proposal_gripper: str
+    human_twist: str
+    human_gripper: str
