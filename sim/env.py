@@ -11,7 +11,7 @@ from gato_ros.core.action import Action
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import unknown_name
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
-from gato_ros.core.rotation import quat_xyzw_from_matrix
+from gato_ros.core.sensing.rotation_kinds import rotation_values
 from gato_ros.core.text import value_from_text
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.kinematics import differential_ik
@@ -211,7 +211,7 @@ class RgbStackingEnv(gymnasium.Env):
             position, rotation = (
                 (tool.position, tool.rotation) if channel.source == "tool_pose" else world.kinematics.wrist(q)
             )
-            value = np.concatenate([position, quat_xyzw_from_matrix(rotation)])
+            value = np.concatenate([position, rotation_values(rotation, channel.rotation)])
         elif channel.source == "task":
             value = value_from_text(self.wanted.text, channel.size_bytes)
         else:

@@ -22,6 +22,7 @@ except ModuleNotFoundError:
 
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics, joints_for_tool
+from gato_ros.embodiments.pictures.reader import PictureReader
 from gato_ros.sim import camera, scene, task
 from gato_ros.sim.objects import rgb_object
 from gato_ros.sim.randomisation import PLAIN, Conditions, texture_path
@@ -55,6 +56,7 @@ class StackingWorld:
     def __init__(self, embodiment: Embodiment | None = None, gui: bool = False):
         self.embodiment = embodiment or load_embodiment()
         self._check_embodiment()
+        self._readers = {key: PictureReader(channel) for key, channel in self.embodiment.cameras.items()}
         self.kinematics = Kinematics(self.embodiment)
         self._client = bullet_client.BulletClient(pybullet.GUI if gui else pybullet.DIRECT)
         # Also where nobody calls close: at Python's exit the client's own __del__ comes too late and prints an error.
@@ -69,10 +71,22 @@ class StackingWorld:
     def _check_embodiment(self) -> None:
         """SetupError, before a window opens, for a robot that this world cannot hold."""
         self.embodiment.simulated  # noqa: B018 - raises where there is nothing to simulate
+        if self.embodiment.listened:
+            raise SetupError(
+                expected=f"observations of {self.embodiment.name} that the simulator has: cameras and its own state",
+                got=f"{', '.join(self.embodiment.listened)}, read from topics of their own",
+                fix="simulate a contract without them",
+            )
         for key in self.embodiment.image_keys:
             if key.split("/")[0] not in camera.CAMERAS:
                 raise unknown_name(
                     f"a camera of the simulator, for {key} of {self.embodiment.name}", key.split("/")[0], camera.CAMERAS
+                )
+            if self.embodiment.cameras[key].camera.depth_m is not None:
+                raise SetupError(
+                    expected=f"colour from {key} of {self.embodiment.name}: the simulator's cameras have no depth",
+                    got="camera.depth_m",
+                    fix="simulate a contract without it",
                 )
 
     def reset(self, rng: np.random.Generator, objects: str = "cubes") -> None:
@@ -223,9 +237,13 @@ class StackingWorld:
         return self._steps * PHYSICS_STEP_S
 
     def render(self, key: str) -> np.ndarray:
-        """uint8 [height width 3] from the camera of an image key of the contract, `<camera>/pixels`."""
-        channel = self.embodiment.channel(key)
-        return camera.render(self._client, key.split("/")[0], channel.width, channel.height, self.conditions)
+        """uint8 [height width 3] as a policy sees it, from the camera of an image key, `<camera>/pixels`."""
+        return self._readers[key].of_pixels(self.film(key))
+
+    def film(self, key: str) -> np.ndarray:
+        """uint8 [height width 3] as that camera's driver would publish it."""
+        driver = self.embodiment.cameras[key].camera
+        return camera.render(self._client, key.split("/")[0], driver.width, driver.height, self.conditions)
 
     def photograph(self, name: str, width: int, height: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """uint8 [height width 3] of the plain world from one of the cell's cameras, and bool [height width] where it

@@ -83,11 +83,13 @@ def _print(robot: Embodiment, found: Survey) -> None:
         "namespace": f"/{wire.namespace}",
         "listens to": f"{wire.arm_command}, {wire.gripper_command}",
         "publishes": ", ".join(
-            [
-                wire.joint_states.topic,
-                wire.gripper_states.topic,
-                *(robot.observations[key].topic for key in robot.image_keys),
-            ]
+            dict.fromkeys(
+                [
+                    wire.joint_states.topic,
+                    wire.gripper_states.topic,
+                    *(topic for one in robot.observations.values() if (topic := getattr(one, "topic", None))),
+                ]
+            )
         ),
         "workspace [m]": ", ".join(f"{axis} {low:g} to {high:g}" for axis, low, high in zip("xyz", lower, upper)),
         f"reached, of {found.places} places": reached,

@@ -18,6 +18,7 @@ from pydantic import Field, FiniteFloat, PrivateAttr, model_validator
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.guard.motion import MotionLimits
+from gato_ros.core.sensing.rotation_kinds import SIZES
 from gato_ros.core.spec import StepSpec
 from gato_ros.embodiments.base_model import Misfit, Strict
 from gato_ros.embodiments.channels import (
@@ -30,11 +31,11 @@ from gato_ros.embodiments.channels import (
 )
 from gato_ros.embodiments.guard_bounds import GuardBounds
 from gato_ros.embodiments.policy_contract import policy_contract, tool_chain
-from gato_ros.embodiments.sections import Actions, Arm, Gripper, Limits, Wire
+from gato_ros.embodiments.sections import Actions, Arm, Gripper, Limits, RecordedTopic, Wire
 from gato_ros.embodiments.simulation import Simulation
 from gato_ros.embodiments.step_spec import step_spec
 from gato_ros.embodiments.urdf_parts import attribute, child_of, joints_of
-from gato_ros.embodiments.versions.implied import left_out_of_digest
+from gato_ros.embodiments.versions.implied import POSES, left_out_of_digest
 
 FOLDER = Path(__file__).parent
 GROUND_TRUTH = "ground_truth"
@@ -63,6 +64,8 @@ class Embodiment(Strict):
     observations: dict[str, Channel]
     actions: Actions
     wire: Wire
+    recorded: dict[str, RecordedTopic] = {}
+    """Topics that are recorded and that no policy reads."""
     _folder: Path = PrivateAttr(FOLDER)
 
     @property
@@ -91,12 +94,11 @@ class Embodiment(Strict):
             "joint_velocity": joints,
             "gripper_opening": 1,
             "gripper_grasp": 1,
-            "tool_pose": 7,
-            "wrist_pose": 7,
         }
         for key, channel in self.observations.items():
-            source = source_of(channel)
-            wanted = sizes.get(source, channel.shape[0])
+            source, wanted = source_of(channel), sizes.get(source_of(channel), channel.shape[0])
+            if source in POSES:
+                wanted = 3 + SIZES[getattr(channel, "rotation", None) or "quaternion"]
             if channel.shape[0] != wanted:
                 raise Misfit(f"{source} has {wanted} values, got {channel.shape[0]}", ("observations", key))
         opening = self.observations.get(OPENING)
@@ -176,6 +178,15 @@ class Embodiment(Strict):
     def texts(self) -> dict[str, TextChannel]:
         """Observations that are texts, in token order."""
         return self._of_kind(TextChannel)
+
+    @cached_property
+    def listened(self) -> dict[str, ContinuousChannel | DiscreteChannel | TextChannel]:
+        """Observations that are read from a topic of their own or from transforms, and are no pictures."""
+        return {
+            key: channel
+            for key in self.observation_keys
+            if not isinstance(channel := self.observations[key], ImageChannel) and channel.source is None
+        }
 
     def _of_kind(self, kind: type[ChannelKind]) -> dict[str, ChannelKind]:
         found = ((key, self.observations[key]) for key in self.observation_keys)

@@ -83,7 +83,7 @@ def camera_problems(embodiment: Embodiment) -> Iterator[str]:
     if len(sizes) > 1:
         yield (
             f"cameras of {len(sizes)} sizes ({', '.join(sorted(sizes))}): `train` takes one; give every channel of "
-            "kind image the same height and width, and let the drivers resize"
+            "kind image the same height and width: what its driver sends is made smaller to that"
         )
 
 

@@ -40,11 +40,10 @@ def _meaning(channel: dict[str, Any]) -> dict[str, Any]:
     """What of a channel gives its numbers their meaning; what schema 1 implied is left out, as weights hold it."""
     implied = implied_of_channel(channel)
     left_out = ON_THE_WAY | ({"frame_id"} if channel["kind"] == "image" else set())
-    return {
-        key: value
-        for key, value in channel.items()
-        if key not in left_out and value is not None and plainly(value) != implied.get(key, ...)
-    }
+    said = {key: plainly(value) for key, value in channel.items() if key not in left_out and value is not None}
+    if "camera" in said:  # how many pixels a driver sends is nothing to a model that sees their means
+        said["camera"] = {key: value for key, value in said["camera"].items() if key not in ("height", "width")}
+    return {key: value for key, value in said.items() if value != implied.get(key, ...) and value != {}}
 
 
 def tool_chain(urdf_path: Path, base_frame: str, tool_frame: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, FiniteFloat, model_validator
 
 from gato_ros.embodiments.base_model import Misfit, Strict, ordered
-from gato_ros.embodiments.channels import ActionPart
+from gato_ros.embodiments.channels import ActionPart, Quality
 
 
 class Actions(Strict):
@@ -64,6 +64,13 @@ class StateTopic(Strict):
     timeline: Literal["header"]
     """The guard judges its stamps, so it has to carry some."""
     align: Literal["nearest"]
+
+
+class RecordedTopic(Strict):
+    """A topic that a recorder keeps message by message. Changes no number and no digest."""
+
+    type: str = Field(pattern="^[A-Za-z][A-Za-z0-9_]*/msg/[A-Za-z][A-Za-z0-9_]*$")
+    quality: Quality
 
 
 class Wire(Strict):

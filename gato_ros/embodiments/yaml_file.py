@@ -70,12 +70,15 @@ class _Refused(Exception):
 class _Composer(yaml.SafeLoader):
     """Nodes only: what a plain word means is decided below."""
 
+    takes_anchors = False
+    """Whether a file of another project may use them."""
+
     def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
         event = self.peek_event()
-        if isinstance(event, yaml.AliasEvent) or event.anchor:
+        if not self.takes_anchors and (isinstance(event, yaml.AliasEvent) or event.anchor):
             mark = "*" if isinstance(event, yaml.AliasEvent) else "&"
             raise _Refused(_line(event), f"an anchor or alias, {mark}{event.anchor}", "write the value itself")
-        if event.tag:
+        if getattr(event, "tag", None):
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             raise _Refused(_line(event), f"a tag, {tag}", "write the value without it")
         return super().compose_node(parent, index)
@@ -91,12 +94,26 @@ class _Composer(yaml.SafeLoader):
         return node
 
 
-def read_yaml(path: Path, what: str, example: str, *, may_be_empty: bool = False) -> YamlFile:
+class _Writer(yaml.SafeDumper):
+    """Quotes every word that this reader would not take for text."""
+
+    def text(self, word: str) -> yaml.Node:
+        plain = not (
+            TWO_MEANINGS.fullmatch(word) or NUMBER.fullmatch(word) or NOT_FINITE.fullmatch(word) or word in WORDS
+        )
+        return self.represent_scalar("tag:yaml.org,2002:str", word, style=None if plain else '"')
+
+
+_Writer.add_representer(str, _Writer.text)
+
+
+def read_yaml(path: Path, what: str, example: str, *, may_be_empty: bool = False, anchors: bool = False) -> YamlFile:
     """What the file at `path` says.
 
     Args:
         what: what the file holds, for the error.
         example: a file that is right, for the error.
+        anchors: take anchors and aliases, of a file that was not written for us.
 
     Raises:
         SetupError: one line with file, key and line: not there, not UTF-8, not YAML, no mapping, a key twice, a key
@@ -119,7 +136,9 @@ def read_yaml(path: Path, what: str, example: str, *, may_be_empty: bool = False
         raise SetupError(expected=expected, got=f"more than {LARGEST_BYTES} bytes", fix="check the path")
     places: dict[Keys, Place] = {}
     try:
-        node = _Composer(text).document()
+        composer = _Composer(text)
+        composer.takes_anchors = anchors
+        node = composer.document()
         if node is None and may_be_empty:
             return YamlFile(path, {}, {})
         content = None if node is None else _value(node, (), path, places)
@@ -137,7 +156,7 @@ def read_yaml(path: Path, what: str, example: str, *, may_be_empty: bool = False
 
 def yaml_of(content: dict[str, Any]) -> str:
     """The text of a file that `read_yaml` reads as `content`, in its order; lists of values stay on one line."""
-    return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=WIDTH, allow_unicode=True)
+    return yaml.dump(content, Dumper=_Writer, sort_keys=False, default_flow_style=None, width=WIDTH, allow_unicode=True)
 
 
 def shown(keys: Keys) -> str:

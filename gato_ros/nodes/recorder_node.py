@@ -26,12 +26,13 @@ from gato_ros.data.episodes.recovery import recover_all
 from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import load_embodiment
+from gato_ros.embodiments.decoders.transform import TF_STATIC
 from gato_ros.nodes.messages.diagnosis import OK, WARN, Diagnosis, status
 from gato_ros.nodes.recorder.episode import Outcome, free_bytes, warm_up
 from gato_ros.nodes.recorder.finding_log import FindingLog
 from gato_ros.nodes.recorder.raw_topics import RawTopics, recorded
+from gato_ros.nodes.recorder.sensor_streams import SENSORS
 from gato_ros.nodes.recorder.sensors import SensorWatch, in_words
-from gato_ros.nodes.recorder.step_segmenter import SENSORS
 from gato_ros.nodes.recorder.thread import Begin, End, RecorderThread, ThreadSettings
 from gato_ros.nodes.runtime.parameters import RecorderParameters
 from gato_ros.nodes.runtime.process import Stop, run_node
@@ -53,6 +54,8 @@ STATUS_S = 0.2
 EXPECTED_ENDS = ("", "stop_success", "stop_fail", "discard", "redo", "failed")
 """Ends that need no warning: an operator requested them, or another line of the log names them."""
 IDLE, RECORDING = "idle", "recording"
+MOST_SAID_ONCE = 20
+"""Messages of a topic that speaks once and for all that are kept: /tf_static has several publishers."""
 
 
 class NothingKept(Exception):
@@ -84,6 +87,8 @@ class RecorderNode:
             node.get_logger().warning(line)
         self._simulated_time = node.get_parameter("use_sim_time").value
         self._received: list[tuple[Topic, Kept, int]] = []
+        self._said_once: dict[str, list[tuple[Topic, Kept, int]]] = {}
+        """Topic that may speak once and for all -> its last messages: an episode that begins later needs them, too."""
         self._sensors = SensorWatch(node, robot)
         self._findings = FindingLog(node.get_logger())
         self._known: set[str] = set()
@@ -94,6 +99,9 @@ class RecorderNode:
             ("policy_introspection", "", "policy_node/introspection", Float32MultiArray, REPORT),
         ]
         self._inputs = RawTopics(node, [*recorded(robot), *more], self._receive)
+        outlast = {robot.listened[key].topic for key in robot.listened if robot.listened[key].max_age_s is None}
+        once = [node.resolve_topic_name(name) for name in (*filter(None, outlast), TF_STATIC)]
+        self._said_once = {name: [] for name in once if name in self._inputs.topics}
         for topic in self._inputs.topics.values():
             messages.definition(topic.message_type)
         warm_up(robot)
@@ -138,6 +146,8 @@ class RecorderNode:
         waited_s = min(max((time.time_ns() - kept.stamp_ns) * 1e-9, 0.0), LONGEST_WAIT_S)
         kept = kept._replace(received_s=kept.received_s - waited_s)
         self._received.append((topic, kept, clock_ns))
+        if topic.name in self._said_once:
+            self._said_once[topic.name] = [*self._said_once[topic.name], (topic, kept, clock_ns)][-MOST_SAID_ONCE:]
 
     def _listen(self) -> None:
         self._inputs.listen()
@@ -217,6 +227,8 @@ class RecorderNode:
         }
         not_before_s = self._node.get_clock().now().nanoseconds * 1e-9
         self._thread.order(Begin(self._name, metadata, not_before_s, dict(self._inputs.lost)))
+        if said := [one for several in self._said_once.values() for one in several]:
+            self._thread.offer(said, dict(self._inputs.lost))
         self._findings.begin()
         self._log_findings()
         return "; ".join([self._name, *filter(None, [in_words(self._sensors.findings())])])

@@ -12,21 +12,24 @@ from rclpy.clock import Clock as RosClock
 from rclpy.clock import ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments import load_embodiment
+from gato_ros.embodiments.decoders.image import COMPRESSED_IMAGE
 from gato_ros.nodes.guard.arm_command import demand_joint_state
 from gato_ros.nodes.messages.clocks import seconds, stamp_of
 from gato_ros.nodes.messages.diagnosis import OK, WARN, Diagnosis, status
-from gato_ros.nodes.messages.image import message_from_rgb
+from gato_ros.nodes.messages.image import jpeg_from_rgb, message_from_rgb
 from gato_ros.nodes.messages.joint_state import JointsRefused, arm_velocity_command, gripper_opening_command
+from gato_ros.nodes.messages.types import message_class
 from gato_ros.nodes.runtime.parameters import SimParameters
 from gato_ros.nodes.runtime.process import Stop, run_node
-from gato_ros.nodes.runtime.qos import CAMERA, COMMAND, REPORT, STATE_OUT
+from gato_ros.nodes.runtime.qos import CAMERA, COMMAND, REPORT, STATE_OUT, of_contract
 from gato_ros.sim import task
 from gato_ros.sim.ground_truth import PRIVILEGED_KEYS, ground_truth
 
@@ -49,6 +52,11 @@ def _check_choice(name: str, value: object) -> None:
     what, known = CHOICES[name]
     if value not in known:
         raise unknown_name(what, str(value), known)
+
+
+def _offered(quality: str) -> QoSProfile:
+    """Of a camera: what the contract asks for."""
+    return CAMERA if quality == "sensor" else of_contract(quality, CAMERA.depth)
 
 
 class SimNode:
@@ -75,7 +83,8 @@ class SimNode:
 
         wire = robot.wire
         self._cameras = {
-            key: node.create_publisher(Image, robot.observations[key].topic, CAMERA) for key in robot.image_keys
+            key: node.create_publisher(message_class(camera.type), camera.topic, _offered(camera.quality))
+            for key, camera in robot.cameras.items()
         }
         self._joints = node.create_publisher(JointState, wire.joint_states.topic, STATE_OUT)
         self._gripper = node.create_publisher(JointState, wire.gripper_states.topic, STATE_OUT)
@@ -177,8 +186,10 @@ class SimNode:
 
     def _publish_frames(self, stamp) -> None:
         # All pictures before any message: rendering holds the interpreter, and half a set helps nobody.
-        for key, pixels in [(key, self._world.render(key)) for key in self._cameras]:
-            message = message_from_rgb(pixels, self._robot.observations[key].frame_id)
+        for key, pixels in [(key, self._world.film(key)) for key in self._cameras]:
+            camera = self._robot.cameras[key]
+            made = jpeg_from_rgb if camera.type == COMPRESSED_IMAGE.type else message_from_rgb
+            message = made(pixels, camera.frame_id or key.split("/")[0])
             message.header.stamp = stamp
             self._cameras[key].publish(message)
 

@@ -179,7 +179,6 @@ def test_package_xml_is_a_valid_ament_python_description():
     assert re.fullmatch(r"[-\w.%+]+@[-\w%]+(\.[-\w%]+)*\.[a-zA-Z]{2,}", address)
     needed = {
         "rclpy",
-        "cv_bridge",
         "python3-opencv",
         "python3-numpy",
         "sensor_msgs",

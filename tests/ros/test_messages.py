@@ -62,7 +62,8 @@ def test_encodings_and_row_padding_are_respected(encoding, padding):
         ({"encoding": "rgba8"}, "too short"),
         ({"encoding": ""}, "encoding"),
         ({"data": array.array("B", b"123")}, "3 bytes of data"),
-        ({"encoding": "bayer_rggb8"}, "bayer_rggb8"),
+        ({"encoding": "bayer_rgbg8"}, "bayer_rgbg8"),
+        ({"encoding": "mono8", "step": 600, "data": array.array("B", bytes(3600))}, "of another encoding than mono8"),
     ],
 )
 def test_what_the_contract_does_not_promise_is_refused(change, complaint):

@@ -145,7 +145,12 @@ BROKEN = {
     "black": (set_to(picture="black"), f"{RIGHT}: picture", "black", "policy"),
     "white": (set_to(picture="white"), f"{RIGHT}: picture", "white", "policy"),
     "another size": (set_to(image={"width": 64}), f"{LEFT}: picture", "64x128 pixels, expected 128x128", "policy"),
-    "another encoding": (set_to(image={"encoding": "yuv422"}), f"{LEFT}: picture", "yuv422", "policy"),
+    "another encoding": (
+        set_to(image={"encoding": "yuv422"}),
+        f"{LEFT}: picture",
+        "another encoding than yuv422",
+        "policy",
+    ),
     "cut off": (set_to(image={"cut": 100}), f"{LEFT}: picture", "49052 bytes", "policy"),
     "swapped": (set_to(swapped=True), f"{LEFT}: frame", "'basket_front_right'", "policy"),
     "renamed": (set_to(names="renamed"), f"{JOINTS}: names", "no right_j3", "policy guard"),

@@ -102,7 +102,7 @@ class EpisodeWriter:
             self._put(
                 channel.topic,
                 messages.IMAGE,
-                messages.image(pixels, self._at[1], channel.frame_id),
+                messages.image(pixels, self._at[1], channel.frame_id or ""),
                 role="image",
                 key=key,
             )
@@ -194,4 +194,6 @@ class EpisodeWriter:
 
     def _put(self, topic: str, message_type: str, data: memoryview, **metadata: str) -> None:
         step, stamp_ns = self._at
+        if topic.startswith("/"):  # there the messages lie as they came, perhaps of another type
+            topic = f"aligned{topic}"
         self._file.add(topic, message_type, data, stamp_ns, step, metadata)

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from gato_ros.core.sensing.rotation_kinds import NAMES
 from gato_ros.embodiments import Embodiment
-from gato_ros.embodiments.channels import source_of
+from gato_ros.embodiments.channels import WireChannel, source_of
+from gato_ros.embodiments.decoders.decoder import AXES
+from gato_ros.embodiments.decoders.registry import decoder_of
+from gato_ros.embodiments.decoders.transform import LOOKUP
 
 ACTION_NAMES = ("vx_m_s", "vy_m_s", "vz_m_s", "wz_rad_s", "gripper_opening_m")
 
 
 def value_names(robot: Embodiment, key: str, size: int) -> list[str]:
-    """A name for each value of a vector: joints by their names, poses by their axes."""
-    source = source_of(robot.channel(key))
-    joints = source in ("joint_position", "joint_velocity")
-    pose = source in ("tool_pose", "wrist_pose")
-    parts = robot.arm.joints if joints else ("x", "y", "z", "qx", "qy", "qz", "qw") if pose else range(size)
+    """A name for each value of a vector: joints by their names, poses by their axes, fields by their paths."""
+    channel = robot.channel(key)
+    source = source_of(channel)
+    parts = list(map(str, range(size)))
+    if source in ("joint_position", "joint_velocity"):
+        parts = robot.arm.joints
+    elif isinstance(channel, WireChannel) and source in ("tool_pose", "wrist_pose"):
+        parts = [*AXES, *NAMES[str(channel.rotation)]]
+    elif isinstance(channel, WireChannel) and channel.fields:
+        parts = _parts(channel, size)
     return [key] if size == 1 else [f"{key}/{part}" for part in parts]
+
+
+def _parts(channel: WireChannel, size: int) -> list[str]:
+    decoder = decoder_of(channel.type) if channel.type else LOOKUP
+    found: list[str] = []
+    for one in map(decoder.field, channel.fields or ()):
+        ends = {"vector": AXES, "rotation": NAMES.get(str(channel.rotation), ()), "array": map(str, range(size))}
+        found += [f"{one.path}.{end}" for end in ends[one.part]] if one.part in ends else [one.path]
+    return found

@@ -26,7 +26,7 @@ def judge(robot: Embodiment, seen: RobotSnapshot, parts: Iterable[str] = PARTS) 
     parts = set(parts)
     found = loop.judge_nodes(seen) + loop.judge_time(seen)
     if "robot" in parts:
-        found += _sensors(robot, seen, seen.keys)
+        found += _sensors(robot, seen, seen.keys) + wire.judge_recorded(robot, seen)
     if "guard" in parts:
         found += loop.judge_guard(robot, seen)
         if "robot" in parts:
@@ -59,21 +59,26 @@ def against_activation(robot: Embodiment, seen: RobotSnapshot, role: str) -> lis
 def for_recording(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     """What is not as the contract has it, for a recorder: first what makes a recording impossible (`unusable`)."""
     found = loop.judge_time(seen) + _sensors(robot, seen, None) + loop.judge_proposals(robot, seen)
+    found += wire.judge_recorded(robot, seen)
     found += quality.judge_quality(seen, all_topics(robot), loop.commands(robot)) + values.judge_ranges(robot, seen)
     return sorted((finding for finding in found if finding.level != "green"), key=lambda one: not one.unusable)
 
 
 def all_topics(robot: Embodiment) -> tuple[str, ...]:
     """Every topic of the contract."""
-    return (*(sensor.topic for sensor in wire.sensors(robot)), *loop.commands(robot), *loop.proposals(robot))
+    own = (*(sensor.topic for sensor in wire.sensors(robot)), *loop.commands(robot), *loop.proposals(robot))
+    return tuple(dict.fromkeys((*own, *robot.recorded)))
 
 
 def _sensors(robot: Embodiment, seen: RobotSnapshot, keys: tuple[str, ...] | None) -> list[Finding]:
     wanted = wire.sensors(robot, keys)
     found = [row for sensor in wanted for row in wire.judge_sensor(robot, sensor, seen)]
-    found += wire.judge_sync(wanted, seen)
+    found += wire.judge_sync(robot, wanted, seen)
     for key in robot.image_keys:
         if keys is None or key in keys:
             found += values.judge_pictures(robot, key, seen)
+    for key in robot.listened:
+        if keys is None or key in keys:
+            found += values.judge_channel(robot, key, seen)
     found += values.judge_joints(robot, seen)
     return found + (values.judge_gripper(robot, seen) if keys is None or keys else [])

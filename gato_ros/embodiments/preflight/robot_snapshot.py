@@ -79,6 +79,17 @@ class Pictures:
 
 
 @dataclass(frozen=True)
+class ChannelLook:
+    """What became of the messages of an observation with a topic of its own."""
+
+    read: int = 0
+    refused: str = ""
+    """Why the last message could not be read, where it could not."""
+    waits: str = ""
+    """Of a transform: what is missing in its chain."""
+
+
+@dataclass(frozen=True)
 class Status:
     """The newest status of one of our nodes."""
 
@@ -129,6 +140,8 @@ class RobotSnapshot:
     gripper: Joints | None = None
     pictures: Mapping[str, Pictures] = field(default_factory=dict)
     """By observation key."""
+    channels: Mapping[str, ChannelLook] = field(default_factory=dict)
+    """By observation key, of those with a topic of their own, or transforms."""
     guard: Status | None = None
     policy: Status | None = None
     guard_digest: str | None = None

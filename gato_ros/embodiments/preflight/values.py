@@ -11,6 +11,7 @@ from gato_ros.core.check_result import Finding, green, red, yellow
 from gato_ros.core.guard.joint_watch import OUTSIDE_RAD
 from gato_ros.core.timing.sensor_checks import BRIGHTEST, DARKEST, FLATTEST, FROZEN_FRAMES
 from gato_ros.embodiments.contract import Embodiment
+from gato_ros.embodiments.decoders.image import COMPRESSED_IMAGE
 from gato_ros.embodiments.preflight.robot_snapshot import Joints, Pictures, RobotSnapshot, Topic
 from gato_ros.embodiments.preflight.wire import base_name
 
@@ -141,6 +142,21 @@ def judge_gripper(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
     return found or [green(f"{what}: values", f"open {high * 1e3:.1f} of {own.stroke_m * 1e3:.0f} mm")]
 
 
+def judge_channel(robot: Embodiment, key: str, seen: RobotSnapshot) -> list[Finding]:
+    """Whether the messages of an observation with a topic of its own, or with transforms, can be read."""
+    channel, look = robot.listened[key], seen.channels.get(key)
+    if look is None:
+        return []
+    what = f"{channel.topic or '/tf'}: {key}"
+    if look.refused:
+        return [red(what, look.refused, "mend the sensor's driver, or what the contract says of it", unusable=True)]
+    if not look.read:
+        if channel.topic is not None:
+            return []  # that nothing comes is said of the topic
+        return [red(what, look.waits or "no transform came", "start whoever publishes it", unusable=True)]
+    return [green(what, f"{look.read} messages read")]
+
+
 def judge_pictures(robot: Embodiment, key: str, seen: RobotSnapshot) -> list[Finding]:
     """Size, encoding, and whether the camera shows anything, and not one frame for ever."""
     pictures, channel = seen.pictures.get(key), robot.cameras[key]
@@ -148,9 +164,15 @@ def judge_pictures(robot: Embodiment, key: str, seen: RobotSnapshot) -> list[Fin
         return []
     what = f"{channel.topic}: picture"
     if pictures.refused:
-        fix = f"send {channel.width}x{channel.height} in rgb8 (bgr8, rgba8, bgra8 do)"
+        size = f"{channel.camera.width}x{channel.camera.height}"
+        kind = (
+            "JPEG or PNG"
+            if channel.type == COMPRESSED_IMAGE.type
+            else "rgb8, or another encoding of docs/reference/contract.md"
+        )
+        fix = f"send {size} in {kind}, or state what the camera sends in the contract"
         return [red(what, pictures.refused, fix, unusable=True)]
-    if pictures.encoding == "mono8":
+    if pictures.encoding == "mono8" and channel.camera.depth_m is None:
         return [red(what, "mono8: without colour", "the policy was trained on colour: send rgb8")]
     if shown := _nothing(pictures):
         return [red(what, shown, "lens cap, light, exposure, cable?")]
@@ -163,13 +185,8 @@ def judge_pictures(robot: Embodiment, key: str, seen: RobotSnapshot) -> list[Fin
                 "no camera is without noise: its driver repeats one frame; start it anew",
             )
         ]
-    return [
-        green(
-            what,
-            f"{channel.width}x{channel.height} {pictures.encoding}, brightness {pictures.brightness:.0f}, "
-            f"contrast {pictures.contrast:.0f}",
-        )
-    ]
+    size = f"{channel.camera.width}x{channel.camera.height} {pictures.encoding}"
+    return [green(what, f"{size}, brightness {pictures.brightness:.0f}, contrast {pictures.contrast:.0f}")]
 
 
 def _nothing(pictures: Pictures) -> str:

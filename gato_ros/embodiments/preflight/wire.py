@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from gato_ros.core.check_result import Finding, green, red, yellow
 from gato_ros.core.timing.arrivals import Timing
 from gato_ros.embodiments.channels import source_of
 from gato_ros.embodiments.contract import Embodiment
+from gato_ros.embodiments.decoders.registry import decoder_of
 from gato_ros.embodiments.preflight.robot_snapshot import Endpoint, RobotSnapshot, Topic
 from gato_ros.embodiments.preflight.stamps import CLOCK_FIX, judge_stamps, silence_s
 
@@ -30,8 +32,17 @@ class Sensor:
     topic: str
     kind: str
     max_age_s: float
-    frame_id: str = ""
-    """Of a camera."""
+    frame_id: str | None = ""
+    """Of a camera, or of what means something in one frame only; nothing, or None where any will do."""
+    camera: bool = False
+    stamped: bool = True
+    """Whether its messages carry a stamp."""
+    by_header: bool = True
+    """Whether the contract judges it by that stamp."""
+    reliable: bool = False
+    """What the contract asks of its quality of service; best effort takes what reliable publishers send."""
+    kept: bool = False
+    """As `Quality.kept`."""
 
 
 def sensors(robot: Embodiment, keys: tuple[str, ...] | None = None) -> tuple[Sensor, ...]:
@@ -39,11 +50,29 @@ def sensors(robot: Embodiment, keys: tuple[str, ...] | None = None) -> tuple[Sen
     cameras = [camera for key, camera in robot.cameras.items() if keys is None or key in keys]
     sources = {source_of(robot.observations[key]) for key in (robot.observation_keys if keys is None else keys)}
     joints, gripper = robot.wire.joint_states, robot.wire.gripper_states
-    found = [Sensor(camera.topic, IMAGE, camera.max_age_s, camera.frame_id) for camera in cameras]
+    found = [_of_channel(camera, camera=True) for camera in cameras]
     found.append(Sensor(joints.topic, JOINT_STATE, joints.max_age_s))
     if sources & {"gripper_opening", "gripper_grasp"} and gripper.topic != joints.topic:
         found.append(Sensor(gripper.topic, JOINT_STATE, gripper.max_age_s))
-    return tuple(found)
+    listened = [one for key, one in robot.listened.items() if one.topic and (keys is None or key in keys)]
+    found += [_of_channel(channel) for channel in listened]
+    # Of a topic that several observations are read from, one row says it all.
+    return tuple({sensor.topic: sensor for sensor in reversed(found)}.values())[::-1]
+
+
+def _of_channel(channel: Any, camera: bool = False) -> Sensor:
+    decoder = decoder_of(channel.type)
+    return Sensor(
+        channel.topic,
+        channel.type,
+        math.inf if channel.max_age_s is None else channel.max_age_s,
+        channel.frame_id if decoder.framed else "",
+        camera=camera,
+        stamped=decoder.stamped,
+        by_header=channel.timeline == "header",
+        reliable=channel.quality != "sensor",
+        kept=channel.quality == "transient_local",
+    )
 
 
 def base_name(node: str) -> str:
@@ -59,6 +88,7 @@ def judge_sensor(robot: Embodiment, sensor: Sensor, seen: RobotSnapshot) -> list
     found = [
         replace(row, unusable=not topic.timing.received) for row in wrong_types(sensor.topic, sensor.kind, topic, seen)
     ]
+    found += _unheard(sensor, topic)
     if len(topic.publishers) > 1 and not _share_a_topic(robot, sensor, topic, seen):
         found.append(
             red(
@@ -78,8 +108,9 @@ def judge_sensor(robot: Embodiment, sensor: Sensor, seen: RobotSnapshot) -> list
                 )
             )
         return found
-    found += judge_stamps(sensor.topic, sensor.max_age_s, topic.timing, seen.simulated)
-    if not seen.simulated:
+    if sensor.by_header:
+        found += judge_stamps(sensor.topic, sensor.max_age_s, topic.timing, seen.simulated)
+    if not seen.simulated and math.isfinite(sensor.max_age_s):
         found += _judge_rate(robot, sensor, topic.timing)
     if sensor.frame_id:
         found += _judge_frames(robot, sensor, topic)
@@ -89,6 +120,37 @@ def judge_sensor(robot: Embodiment, sensor: Sensor, seen: RobotSnapshot) -> list
             sensor.topic, f"{timing.rate_hz:.1f} Hz, {timing.age_s * 1e3:.0f} ms old, from {_names(topic.publishers)}"
         )
     ]
+
+
+def _unheard(sensor: Sensor, topic: Topic) -> Iterator[Finding]:
+    """Publishers that DDS does not connect with the quality that the contract states."""
+    for publisher in topic.publishers:
+        offered = publisher.quality
+        short = "best effort" if sensor.reliable and not offered.reliable else ""
+        short = short or ("volatile" if sensor.kept and not offered.kept else "")
+        if publisher.kind == sensor.kind and short:
+            asked = "reliable" if short == "best effort" else "transient_local"
+            yield red(
+                f"{sensor.topic}: quality of service",
+                f"{publisher.node} offers {short}, and the contract states quality: {asked}, so nothing arrives",
+                "state `quality: sensor` in the contract, or give the publisher the better one",
+                unusable=not topic.timing.received,
+            )
+
+
+def judge_recorded(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
+    """Topics that are only recorded: whether anything of them can come."""
+    found = []
+    for name, one in robot.recorded.items():
+        topic = seen.topics.get(name, Topic())
+        wanted = Sensor(
+            name, one.type, math.inf, reliable=one.quality != "sensor", kept=one.quality == "transient_local"
+        )
+        rows = [*wrong_types(name, one.type, topic, seen), *_unheard(wanted, topic)]
+        if not topic.publishers:
+            rows.append(yellow(name, "nobody publishes it: nothing of it is recorded", _where_else(name, seen)))
+        found += [replace(row, level="yellow", unusable=False) for row in rows]
+    return found
 
 
 def _share_a_topic(robot: Embodiment, sensor: Sensor, topic: Topic, seen: RobotSnapshot) -> bool:
@@ -160,7 +222,7 @@ def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Findi
                 fix,
             )
         ]
-    if sensor.frame_id and timing.rate_hz < SLOW_SHARE * robot.control_rate_hz:
+    if sensor.camera and timing.rate_hz < SLOW_SHARE * robot.control_rate_hz:
         return [yellow(what, f"{said}, control goes at {robot.control_rate_hz:g} Hz", fix)]
     if period_s > 0.5 * sensor.max_age_s:
         return [yellow(what, f"{said}: one that is lost stops the arm, at {sensor.max_age_s * 1e3:.0f} ms", fix)]
@@ -176,14 +238,18 @@ def _judge_rate(robot: Embodiment, sensor: Sensor, timing: Timing) -> list[Findi
     return []
 
 
-def judge_sync(sensors_: Iterable[Sensor], seen: RobotSnapshot) -> list[Finding]:
+def judge_sync(robot: Embodiment, sensors_: Iterable[Sensor], seen: RobotSnapshot) -> list[Finding]:
     """Whether the sensors show one instant: the policy is shown their newest messages as one world."""
     if seen.simulated:
         return []
+    own = (robot.wire.joint_states.topic, robot.wire.gripper_states.topic)
     ages_s = {
         sensor.topic: age_s
         for sensor in sensors_
-        if math.isfinite(age_s := seen.topics.get(sensor.topic, Topic()).timing.age_s)
+        # What has a rule of its own, or another clock, is matched by that.
+        if sensor.by_header
+        and (sensor.camera or sensor.topic in own)
+        and math.isfinite(age_s := seen.topics.get(sensor.topic, Topic()).timing.age_s)
     }
     if len(ages_s) < 2:
         return []
@@ -199,7 +265,7 @@ def _judge_frames(robot: Embodiment, sensor: Sensor, topic: Topic) -> list[Findi
     wrong = sorted(topic.frame_ids - {sensor.frame_id})
     if not wrong:
         return []
-    others = {camera.frame_id for camera in robot.cameras.values()} - {sensor.frame_id}
+    others = {camera.frame_id for camera in robot.cameras.values()} - {sensor.frame_id} if sensor.camera else set()
     fix = (
         "the cameras are swapped: exchange their cables or topics"
         if set(wrong) & others

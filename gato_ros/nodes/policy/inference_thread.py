@@ -16,7 +16,7 @@ from gato_ros.core.prompt import Prompt
 from gato_ros.core.timing.freshness import Sample
 from gato_ros.core.timing.pace import Pace
 from gato_ros.embodiments import Embodiment
-from gato_ros.nodes.messages.clocks import instant, seconds
+from gato_ros.nodes.messages.clocks import instant
 from gato_ros.nodes.policy.answers import Answers
 from gato_ros.nodes.policy.introspection import Introspection
 from gato_ros.nodes.policy.journal import PolicyJournal, in_words
@@ -93,11 +93,12 @@ class InferenceThread:
         if self.alive:
             self._thread.join(timeout=limit_s)
 
-    def offer(self, name: str, value: np.ndarray, stamp) -> None:
-        """Take a sensor's newest value."""
-        sample = Sample(value, seconds(stamp), time.monotonic())
+    def offer(self, name: str, value: np.ndarray, stamp_s: float | None) -> None:
+        """Take a sensor's newest value and its stamp [s]; None: its receipt is its stamp."""
+        now = instant(self._node)
+        sample = Sample(value, now.clock_s if stamp_s is None else stamp_s, now.steady_s)
         with self.changed:
-            if sample.stamp_s >= self._not_before_s:
+            if sample.stamp_s >= self._not_before_s or self._assembler.outlasts(name):
                 self._assembler.offer(name, sample)
                 if frozen := self._assembler.frozen():
                     self.fail(frozen)

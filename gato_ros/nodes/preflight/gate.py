@@ -11,21 +11,24 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from rclpy.node import Node
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import JointState
 
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
 from gato_ros.core.timing.arrivals import Timing
 from gato_ros.core.timing.freshness import Instant
 from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.decoders.transform import TF, TF_STATIC, TF_TYPE
 from gato_ros.embodiments.preflight.judge import against_activation, all_topics
 from gato_ros.embodiments.preflight.robot_snapshot import Clipped, RobotSnapshot, Status
 from gato_ros.embodiments.preflight.wire import sensors
 from gato_ros.nodes.guard.command_watch import OBSERVERS
 from gato_ros.nodes.messages.diagnosis import values_of
 from gato_ros.nodes.messages.joint_state import JointsRefused, gripper_state
+from gato_ros.nodes.messages.types import message_class
 from gato_ros.nodes.preflight.listeners import (
     CameraStats,
+    ChannelStats,
     JointNames,
     NewestStatus,
     PolledSubscription,
@@ -33,7 +36,16 @@ from gato_ros.nodes.preflight.listeners import (
     ValueRanges,
 )
 from gato_ros.nodes.preflight.ros_graph import DOCTOR, full_name, nodes_beside, same_name_elsewhere, topic_facts
-from gato_ros.nodes.runtime.qos import CAMERA, COMMAND, PROPOSAL, REPORT, STATE_IN
+from gato_ros.nodes.runtime.qos import (
+    CAMERA,
+    COMMAND,
+    PROPOSAL,
+    REPORT,
+    STATE_IN,
+    TRANSFORMS,
+    TRANSFORMS_KEPT,
+    of_contract,
+)
 from gato_ros.nodes.runtime.transport import FILES, PROFILE, RANGE
 
 LISTEN_S = {"policy": 0.8, "guard": 0.2}
@@ -93,10 +105,13 @@ class Preflight:
         self.act_ms_p99: float | None = None
         self._began_s = time.monotonic()
         self._inputs: list[PolledSubscription] = []
+        self._timed: list[tuple[PolledSubscription, TopicTimings]] = []
+        """Those of the contract's topics, with what is known of their messages."""
         self._subscribe = subscribe
         self._topics: dict[str, TopicTimings] = {}
         self._values: dict[str, tuple[Callable, ...]] = {}
         self._pictures: dict[str, CameraStats] = {}
+        self._channels: dict[str, ChannelStats] = {}
         self._status = {"guard": NewestStatus(), "policy": NewestStatus()}
         self._joints = JointNames(window_s, robot.arm.joints)
         self._gripper = JointNames(window_s, [robot.gripper.joint])
@@ -110,12 +125,14 @@ class Preflight:
     def _receive_sensors(self, read: tuple[str, ...]) -> None:
         robot, wire = self._robot, self._robot.wire
         wanted = {sensor.topic for sensor in sensors(robot, read)}
-        for key in robot.image_keys:
-            channel = robot.observations[key]
+        cameras: dict[str, list[Callable]] = {}
+        for key, channel in robot.cameras.items():
             if channel.topic in wanted:
                 frames = int(np.ceil(self._window_s * robot.control_rate_hz))
-                self._pictures[key] = inputs = CameraStats(channel.height, channel.width, frames)
-                self._receive(Image, channel.topic, CAMERA, inputs.receive)
+                self._pictures[key] = inputs = CameraStats(channel, frames)
+                cameras.setdefault(channel.topic, []).append(inputs.receive)
+        for topic, receive in cameras.items():
+            self._receive_channel(topic, receive, CAMERA.depth)
         arm = [*robot.arm.joints], [self._joints.receive, self._ranges.receive_joints]
         states: dict[str, tuple[list[str], list[Callable]]] = {wire.joint_states.topic: arm}
         if wire.gripper_states.topic in wanted:
@@ -123,8 +140,40 @@ class Preflight:
             names, receive = states.setdefault(wire.gripper_states.topic, ([], []))
             names.append(robot.gripper.joint)
             receive += [self._gripper.receive, self._ranges.receive_gripper]
+        beside: dict[str, list[Callable]] = {}
+        for key, channel in robot.listened.items():
+            if key not in read:
+                continue
+            if channel.transform is not None:
+                self._receive_transforms(key)
+            else:
+                receive = states[channel.topic][1] if channel.topic in states else beside.setdefault(channel.topic, [])
+                receive.append(self._channel_receiver(key))
+        for topic, receive in beside.items():
+            self._receive_channel(topic, receive, STATE_IN.depth)
         for topic, (names, receive) in states.items():
             self._receive(JointState, topic, STATE_IN, *receive, names=names)
+
+    def _receive_channel(self, topic: str, receive: list[Callable], depth: int) -> None:
+        """As the first observation that is read from it states."""
+        channel = next(one for one in self._robot.observations.values() if getattr(one, "topic", None) == topic)
+        self._receive(message_class(channel.type), topic, of_contract(channel.quality, depth), *receive)
+
+    def _channel_receiver(self, key: str, static: bool = False) -> Callable:
+        stats = self._channels.setdefault(key, ChannelStats(self._robot.listened[key]))
+
+        def receive(message, now: Instant) -> None:
+            if (value := stats.value(message, static)) is not None:
+                self._ranges.receive_channel(key, value, now)
+
+        return receive
+
+    def _receive_transforms(self, key: str) -> None:
+        if self._subscribe:
+            kind = message_class(TF_TYPE)
+            for topic, quality, static in ((TF, TRANSFORMS, False), (TF_STATIC, TRANSFORMS_KEPT, True)):
+                receive = self._channel_receiver(key, static)
+                self._inputs.append(PolledSubscription(self._node, kind, topic, quality, receive))
 
     def _receive_our_nodes(self) -> None:
         wire = self._robot.wire
@@ -152,6 +201,7 @@ class Preflight:
 
         if self._subscribe:
             self._inputs.append(PolledSubscription(self._node, kind, topic, quality, each))
+            self._timed.append((self._inputs[-1], self._topics[topic]))
 
     def receive_header(self, topic: str, message, now: Instant) -> None:
         """Take that a message came on a topic of the contract, with its header; of a state, with its names."""
@@ -186,11 +236,7 @@ class Preflight:
     def has_received(self, seconds: float) -> bool:
         """Whether every topic that has a publisher has been received for so long."""
         now_s = time.monotonic()
-        return all(
-            now_s - topic.first_s >= seconds
-            for one, topic in zip(self._inputs, self._topics.values())
-            if one.publishers
-        )
+        return all(now_s - topic.first_s >= seconds for one, topic in self._timed if one.publishers)
 
     def snapshot(self) -> RobotSnapshot:
         """Everything that was observed."""
@@ -213,6 +259,7 @@ class Preflight:
             joints=self._joints.joints(),
             gripper=self._gripper.joints(),
             pictures={key: inputs.pictures() for key, inputs in self._pictures.items()},
+            channels={key: stats.look() for key, stats in self._channels.items()},
             guard=self._status["guard"].status(),
             policy=self._status["policy"].status(),
             guard_digest=self._guard_digest,

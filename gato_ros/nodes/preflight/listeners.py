@@ -12,15 +12,19 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from gato_ros.core.timing.arrivals import Arrivals, Timing
 from gato_ros.core.timing.freshness import Instant, Sample
 from gato_ros.embodiments import Embodiment
-from gato_ros.embodiments.preflight.robot_snapshot import Clipped, Joints, Pictures, Status
+from gato_ros.embodiments.channels import ContinuousChannel, DiscreteChannel, ImageChannel, TextChannel
+from gato_ros.embodiments.decoders.channel_reader import ChannelReader
+from gato_ros.embodiments.decoders.decoder import OtherDevice, Refused
+from gato_ros.embodiments.decoders.transform import TransformLookup
+from gato_ros.embodiments.pictures.reader import PictureReader
+from gato_ros.embodiments.preflight.robot_snapshot import ChannelLook, Clipped, Joints, Pictures, Status
 from gato_ros.nodes.messages.clocks import instant, seconds
 from gato_ros.nodes.messages.diagnosis import ERROR, OK, WARN, values_of
-from gato_ros.nodes.messages.image import ImageRefused, rgb_from_message
 from gato_ros.nodes.messages.joint_state import JointsRefused, arm_state, gripper_state
 from gato_ros.nodes.policy.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
 from gato_ros.nodes.recorder.raw_topics import MOST_AT_ONCE, _Untouched
@@ -77,8 +81,11 @@ class TopicTimings:
         self.first_s = min(self.first_s, now.steady_s)
         own = not self._names or not self._names.isdisjoint(message.name)
         arrivals = self._arrivals if own else self._others
-        arrivals.add(seconds(message.header.stamp), now.steady_s, now.clock_s)
-        self._frames[message.header.frame_id] = now.steady_s
+        header = getattr(message, "header", None)
+        # What carries no stamp is as old as its receipt.
+        arrivals.add(now.clock_s if header is None else seconds(header.stamp), now.steady_s, now.clock_s)
+        if header is not None:
+            self._frames[header.frame_id] = now.steady_s
 
     def timing(self) -> Timing:
         own = self._arrivals.timing(time.monotonic())
@@ -130,16 +137,16 @@ class JointNames:
 class CameraStats:
     """The frames of one camera."""
 
-    def __init__(self, height: int, width: int, frames: int):
-        self._height, self._width = height, width
+    def __init__(self, channel: ImageChannel, frames: int):
+        self._reader = PictureReader(channel)
         self._sums: deque[int] = deque(maxlen=frames)
         self._refused, self._encoding, self._brightness, self._contrast = "", "", 0.0, 0.0
 
-    def receive(self, message: Image, now: Instant) -> None:
-        self._encoding = message.encoding
+    def receive(self, message: Image | CompressedImage, now: Instant) -> None:
+        self._encoding = message.encoding if isinstance(message, Image) else message.format
         try:
-            pixels = rgb_from_message(message, self._height, self._width)
-        except ImageRefused as refusal:
+            pixels = self._reader.picture(message)
+        except Refused as refusal:
             self._refused = str(refusal)
         else:
             sample = pixels[::4, ::4]
@@ -150,6 +157,36 @@ class CameraStats:
         sums = list(self._sums)
         different = 1 + sum(a != b for a, b in zip(sums, sums[1:])) if sums else 0
         return Pictures(len(sums), self._refused, self._encoding, self._brightness, self._contrast, different)
+
+
+class ChannelStats:
+    """The messages of one observation that has a topic of its own."""
+
+    def __init__(self, channel: ContinuousChannel | DiscreteChannel | TextChannel):
+        self.channel = channel
+        self._reader, self._read, self._refused, self._waits = ChannelReader(channel), 0, "", ""
+        way = channel.transform
+        self._lookup = None if way is None else TransformLookup(way.frame, way.in_)
+
+    def value(self, message: Any, static: bool = False) -> np.ndarray | None:
+        """What it says; None of one that cannot be read, or does not concern it."""
+        try:
+            if self._lookup is not None and (message := self._lookup.take(message, static)) is None:
+                self._waits = self._lookup.why_not()
+                return None
+            value = self._reader.value(message)
+        except OtherDevice as refusal:
+            if not self._read:
+                self._refused = str(refusal)
+            return None
+        except Refused as refusal:
+            self._refused = str(refusal)
+            return None
+        self._read, self._refused = self._read + 1, ""
+        return value
+
+    def look(self) -> ChannelLook:
+        return ChannelLook(self._read, self._refused, self._waits)
 
 
 class NewestStatus:
@@ -184,6 +221,12 @@ class ValueRanges:
     def receive_gripper(self, message: JointState, now: Instant) -> None:
         if self._assembler.needs_gripper:
             self._offer(GRIPPER, message, gripper_state, now)
+
+    def receive_channel(self, key: str, value: np.ndarray, now: Instant) -> None:
+        """A value that could be read of an observation with a topic of its own."""
+        if key in self._keys:
+            self._assembler.offer(key, Sample(value, now.steady_s, now.steady_s))
+            self._look(now.steady_s)
 
     def _offer(
         self, name: str, message: JointState, read: Callable[[JointState, Embodiment], np.ndarray], now: Instant

@@ -45,7 +45,6 @@ OPTIONAL = {
     "google.protobuf": "protobuf",
     "tensorboardX": "tensorboardX",
     "orbax.checkpoint": "orbax-checkpoint",
-    "cv_bridge": "",
     "launch.actions": "",
     "trajectory_msgs.msg": "ros-trajectory-msgs",
 }

@@ -10,6 +10,7 @@ from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, Reliabilit
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from gato_ros.core.timing.arrivals import Timing
+from gato_ros.embodiments.preflight.quality import clash
 from gato_ros.embodiments.preflight.robot_snapshot import Endpoint, Quality, Topic
 
 DOCTOR = "doctor"
@@ -32,6 +33,15 @@ def quality_of(profile: QoSProfile) -> Quality:
         manual_liveliness=profile.liveliness == LivelinessPolicy.MANUAL_BY_TOPIC,
         lease_s=_seconds(profile.liveliness_lease_duration),
     )
+
+
+def unfit_publishers(node: Node, topic: str, requested: QoSProfile) -> str:
+    """Which publishers of a topic DDS does not connect with a subscription like this, and why; nothing if none."""
+    found = []
+    for info in node.get_publishers_info_by_topic(node.resolve_topic_name(topic)):
+        if why := clash(quality_of(info.qos_profile), quality_of(requested)):
+            found.append(f"{full_name(info.node_namespace, info.node_name)} does not fit: {why}")
+    return "; ".join(found)
 
 
 def full_name(namespace: str, name: str) -> str:

@@ -10,14 +10,16 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
-from sensor_msgs.msg import Image, JointState, TimeReference
+from sensor_msgs.msg import JointState, TimeReference
 from std_msgs.msg import Bool, String
 
 from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.decoders.transform import TF, TF_STATIC, TF_TYPE
 from gato_ros.nodes.guard.arm_command import arm_message
-from gato_ros.nodes.runtime.qos import JOURNAL, RECORD_SENSOR, REPORT
+from gato_ros.nodes.messages.types import message_class
+from gato_ros.nodes.runtime.qos import JOURNAL, RECORD_SENSOR, REPORT, TRANSFORMS, TRANSFORMS_KEPT, of_contract
 
 MOST_AT_ONCE = 100
 """Messages of one topic in one look."""
@@ -27,12 +29,48 @@ LARGEST_OVERTAKING_NS = 10**9
 Received = Callable[[Topic, Kept], None]
 
 
-def recorded(robot: Embodiment) -> list[tuple]:
-    """Role, key, topic, message class and quality of everything that is kept."""
-    wire = robot.wire
-    images = [("image", key, robot.observations[key].topic, Image, RECORD_SENSOR) for key in robot.image_keys]
+def shared_topic(robot: Embodiment, key: str) -> tuple[str, ...]:
+    """The observations that are read from the topic of this one, itself among them, in token order."""
+    topic = robot.observations[key].topic
+    return tuple(one for one in (*robot.image_keys, *robot.listened) if robot.observations[one].topic == topic)
+
+
+def listened_topics(robot: Embodiment) -> list[tuple]:
+    """As `recorded`, of what observations have topics of their own for: each topic once, by its first key."""
+    states = {robot.wire.joint_states.topic, robot.wire.gripper_states.topic}
+    found, transforms = [], False
+    for key in (*robot.image_keys, *robot.listened):
+        channel = robot.observations[key]
+        if getattr(channel, "transform", None) is not None:
+            transforms = True
+        elif channel.topic not in states and shared_topic(robot, key)[0] == key:
+            role = "image" if key in robot.image_keys else "channel"
+            quality = of_contract(channel.quality, RECORD_SENSOR.depth)
+            found.append((role, key, channel.topic, message_class(channel.type), quality))
+    if transforms:
+        kind = message_class(TF_TYPE)
+        found += [("transforms", "", TF, kind, TRANSFORMS), ("transforms", "", TF_STATIC, kind, TRANSFORMS_KEPT)]
+    return found
+
+
+def recorded_only(robot: Embodiment) -> list[tuple]:
+    """As `recorded`, of the contract's section of that name; what is kept anyway is passed over."""
     return [
-        *images,
+        ("recorded", "", topic, message_class(one.type), of_contract(one.quality, REPORT.depth))
+        for topic, one in robot.recorded.items()
+    ]
+
+
+def recorded(robot: Embodiment) -> list[tuple]:
+    """Role, key, topic, message class and quality of everything that is kept, each topic of the contract once."""
+    found = [*listened_topics(robot), *_loop(robot)]
+    topics = {topic for _, _, topic, _, _ in found}
+    return [*found, *(one for one in recorded_only(robot) if one[2] not in topics)]
+
+
+def _loop(robot: Embodiment) -> list[tuple]:
+    wire = robot.wire
+    return [
         *(
             (role, "", topic, kind, quality)
             for role, topic, kind, quality in (

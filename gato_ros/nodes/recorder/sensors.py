@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import numpy as np
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import Image, JointState
 
 from gato_ros.core.check_result import Finding, yellow
 from gato_ros.core.timing.arrivals import Arrivals
@@ -23,12 +22,13 @@ from gato_ros.embodiments.preflight.judge import for_recording
 from gato_ros.embodiments.preflight.robot_snapshot import RobotSnapshot
 from gato_ros.embodiments.preflight.stamps import silence_s
 from gato_ros.embodiments.preflight.wire import sensors
+from gato_ros.nodes.messages.types import message_class
 from gato_ros.nodes.preflight.gate import Preflight
-from gato_ros.nodes.recorder.step_segmenter import SENSORS
+from gato_ros.nodes.recorder.sensor_streams import SENSORS
 
 WINDOW_S = 1.0
 """So much of the past is judged [s]: a fault has to show within that."""
-LOOK_S = {"image": 0.25, "joints": 0.1, "gripper": 0.1}
+LOOK_S = {"image": 0.25, "joints": 0.1, "gripper": 0.1, "channel": 0.1}
 """Role -> between two looks at the values of a sensor [s]: of every message only the header is read, which is quick."""
 JUDGE_S = 0.4
 """Between two judgements [s]."""
@@ -53,6 +53,10 @@ class SensorWatch:
         _warm_up()
         relative = [sensor.topic for sensor in sensors(robot)]
         self._relative = {node.resolve_topic_name(name): name for name in relative}
+        self._stamped = {sensor.topic for sensor in sensors(robot) if sensor.stamped}
+        pressing = {one.topic for one in sensors(robot) if np.isfinite(one.max_age_s)}
+        self._pressing = {full: name for full, name in self._relative.items() if name in pressing}
+        """Of which a new message has to come: others may speak once and for all."""
         self._looked_s: dict[str, float] = {}
         self._come: set[str] = set()
         """Topics that something has come on since `look_anew`."""
@@ -93,10 +97,11 @@ class SensorWatch:
         now = Instant(kept.received_s, clock_ns * 1e-9)
         # Whose state it is, of several on one topic, only its names say.
         if now.steady_s - self._looked_s.get(name, 0.0) < LOOK_S[topic.role] and name not in self._shared:
-            message = SimpleNamespace(header=header_of(kept.data), name=self._own_names)
+            header = {"header": header_of(kept.data)} if name in self._stamped else {}
+            message = SimpleNamespace(**header, name=self._own_names)
             return self._preflight.receive_header(name, message, now)
         self._looked_s[name] = now.steady_s
-        message = deserialize_message(kept.data, Image if topic.role == "image" else JointState)
+        message = deserialize_message(kept.data, message_class(topic.message_type))
         self._preflight.receive_header(name, message, now)
         self._preflight.receive_values(name, message, now)
 
@@ -108,12 +113,12 @@ class SensorWatch:
     @property
     def looked_anew(self) -> bool:
         """Whether a message of every sensor was looked at since `look_anew`."""
-        return len(self._looked_s) == len(self._relative)
+        return self._looked_s.keys() >= set(self._pressing.values())
 
     @property
     def come_anew(self) -> bool:
         """Whether a message of every sensor has come since `look_anew`; while simulated time stands, none has to."""
-        return self._simulated or self._come >= self._relative.keys()
+        return self._simulated or self._come >= self._pressing.keys()
 
     def findings(self, anew: bool = False) -> list[Finding]:
         """What is not as the contract has it now, as of a moment ago; what is `unusable` comes first."""

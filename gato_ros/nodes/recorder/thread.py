@@ -16,7 +16,8 @@ from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.recorder.episode import EpisodeRecording, Outcome, free_bytes
-from gato_ros.nodes.recorder.step_segmenter import ClockWentBack, StepSegmenter
+from gato_ros.nodes.recorder.sensor_streams import ClockWentBack
+from gato_ros.nodes.recorder.step_segmenter import StepSegmenter
 
 SYNC_S = 1.0
 """So much of a recording may be lost with the machine's power [s]; with the process alone, nothing that is flushed."""

@@ -13,6 +13,8 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.records.exact_json import decode
 from gato_ros.core.timing.freshness import Sample
+from gato_ros.embodiments.decoders.channel_reader import ChannelReader
+from gato_ros.embodiments.pictures.reader import PictureReader
 from gato_ros.nodes.replay.layer import Layer
 
 if TYPE_CHECKING:
@@ -89,7 +91,6 @@ class PolicyReplay:
         """As policy_node made it, of exactly the messages that it used."""
         from gato_ros.core.text import value_from_text
         from gato_ros.data import messages
-        from gato_ros.nodes.messages.image import rgb_from_message
         from gato_ros.nodes.messages.joint_state import arm_state, gripper_state
         from gato_ros.nodes.policy.observation_assembler import GRIPPER, JOINTS, ObservationAssembler
 
@@ -100,6 +101,7 @@ class PolicyReplay:
         }
         needed = {
             *assembler.image_keys,
+            *assembler.listened,
             *([JOINTS] if assembler.needs_joints else []),
             *([GRIPPER] if assembler.needs_gripper else []),
         }
@@ -115,13 +117,24 @@ class PolicyReplay:
             if name in states:
                 value = read(messages.read(messages.JOINT_STATE, data), self._robot)
             else:
-                channel = self._robot.observations[name]
-                value = rgb_from_message(messages.read(messages.IMAGE, data), channel.height, channel.width)
+                value = self._read(name, data)
             assembler.offer(name, Sample(value, stamp_s, 0.0))
         assembler.texts = {
             key: value_from_text(text, self._robot.observations[key].size_bytes) for key, text in entry["texts"].items()
         }
         return assembler.observation()
+
+    def _read(self, key: str, data: bytes) -> np.ndarray:
+        """A picture or another observation that is read from a topic of its own."""
+        from gato_ros.data import messages
+
+        channel = self._robot.observations[key]
+        message = messages.read(channel.type, data)
+        return (
+            PictureReader(channel).picture(message)
+            if channel.kind == "image"
+            else ChannelReader(channel).value(message)
+        )
 
     def _compare_tokens(self, entry: dict[str, Any], observation: Observation, at_s: float) -> None:
         if entry["ids"] is None or not hasattr(self._policy, "layout"):

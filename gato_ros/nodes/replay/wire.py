@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from gato_ros.data import messages
+from gato_ros.data.checks.gaps import begins_with_header
 from gato_ros.data.incidents.incident import Incident
 
 STRING = "std_msgs/msg/String"
@@ -88,15 +89,13 @@ class Wire:
     def inputs(self) -> dict[str, dict[float, bytes]]:
         """Contract key of an image, or `joints` or `gripper` -> stamp [s] -> message; the first of equal stamps."""
         found: dict[str, dict[float, bytes]] = {}
-        for role, kind in (
-            ("image", messages.IMAGE),
-            ("joints", messages.JOINT_STATE),
-            ("gripper", messages.JOINT_STATE),
-        ):
+        for role in ("image", "channel", "joints", "gripper"):
             for track in self._incident.of(role):
+                if not begins_with_header(track.message_type):
+                    continue  # which of them it was, only a stamp could say
                 by_stamp = found.setdefault(track.metadata.get("key", role), {})
                 for data in track.data:
-                    by_stamp.setdefault(_stamp_s(data, kind), data)
+                    by_stamp.setdefault(_stamp_s(data, track.message_type), data)
         return found
 
 

@@ -6,15 +6,17 @@ import json
 import time
 from collections.abc import Callable
 
-from sensor_msgs.msg import Image, TimeReference
+from sensor_msgs.msg import TimeReference
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.core.records.exact_json import decode
 from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.decoders.decoder import Refused
+from gato_ros.embodiments.pictures.reader import PictureReader
 from gato_ros.evaluation.loop.loop_record import EpisodeRecord
 from gato_ros.nodes.messages.clocks import nanoseconds
-from gato_ros.nodes.messages.image import ImageRefused, rgb_from_message
+from gato_ros.nodes.messages.types import message_class
 from gato_ros.nodes.runtime.node_client import FIRST_MOTION_LIMIT_S, LoopClient
 from gato_ros.nodes.runtime.qos import CAMERA, JOURNAL, REPORT
 
@@ -40,7 +42,8 @@ class EpisodeRunner(LoopClient):
         # the guard two more sends a step.
         node.create_subscription(String, "guard_node/journal", self._on_journal, JOURNAL)
         for key in robot.image_keys:
-            node.create_subscription(Image, robot.observations[key].topic, self._on_image(key), CAMERA)
+            camera = robot.cameras[key]
+            node.create_subscription(message_class(camera.type), camera.topic, self._on_image(key), CAMERA)
 
     def _on_proposal(self, message: TimeReference) -> None:
         if self._record is not None:
@@ -59,14 +62,14 @@ class EpisodeRunner(LoopClient):
                 self._record.take_step(round(now.clock_s * 1e9), *decode(entry["result"]))
 
     def _on_image(self, key: str):
-        channel = self._robot.observations[key]
+        reader = PictureReader(self._robot.cameras[key])
 
-        def store(message: Image) -> None:
+        def store(message) -> None:
             if self._record is None or self._record.started_ns is None:
                 return
             try:
-                picture = rgb_from_message(message, channel.height, channel.width)
-            except ImageRefused:
+                picture = reader.picture(message)
+            except Refused:
                 return  # policy_node refuses it too, and says so
             stamp = nanoseconds(message.header.stamp)
             if self._pictures_ns != stamp:

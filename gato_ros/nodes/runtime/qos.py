@@ -36,3 +36,16 @@ REPORT = _newest(50, ReliabilityPolicy.RELIABLE)
 """Status, timing, diagnostics."""
 JOURNAL = _newest(500, ReliabilityPolicy.RELIABLE)
 """What a replay needs without a gap: a reader may be away for seconds, and still nobody waits for it."""
+TRANSFORMS = _newest(100, ReliabilityPolicy.RELIABLE)
+"""Subscribers of /tf."""
+TRANSFORMS_KEPT = _newest(100, ReliabilityPolicy.RELIABLE)
+"""Subscribers of /tf_static, whose publishers speak once."""
+TRANSFORMS_KEPT.durability = DurabilityPolicy.TRANSIENT_LOCAL
+
+
+def of_contract(quality: str, depth: int) -> QoSProfile:
+    """The profile of a subscription for a contract's `quality`: sensor, reliable or transient_local."""
+    profile = _newest(depth, ReliabilityPolicy.BEST_EFFORT if quality == "sensor" else ReliabilityPolicy.RELIABLE)
+    if quality == "transient_local":
+        profile.durability = DurabilityPolicy.TRANSIENT_LOCAL
+    return profile

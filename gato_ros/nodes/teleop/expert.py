@@ -20,7 +20,7 @@ from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.teleop.operator_input import OperatorInput
 from gato_ros.core.timing.freshness import Sample
 from gato_ros.embodiments import Embodiment
-from gato_ros.nodes.messages.clocks import instant, seconds
+from gato_ros.nodes.messages.clocks import instant
 from gato_ros.nodes.policy.observation_assembler import ObservationAssembler
 from gato_ros.nodes.policy.sensor_subscriptions import SensorSubscriptions
 from gato_ros.nodes.runtime.qos import REPORT
@@ -56,8 +56,9 @@ class ExpertDevice:
         self._truth = node.create_subscription(String, TRUTH, self._on_truth, REPORT)
         node.create_service(SetBool, "~/hands_on", self._on_hands_on)
 
-    def _offer(self, name: str, value: np.ndarray, stamp) -> None:
-        self._assembler.offer(name, Sample(value, seconds(stamp), time.monotonic()))
+    def _offer(self, name: str, value: np.ndarray, stamp_s: float | None) -> None:
+        now = instant(self._node)
+        self._assembler.offer(name, Sample(value, now.clock_s if stamp_s is None else stamp_s, now.steady_s))
 
     def _on_hands_on(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._hands_on = request.data

@@ -10,14 +10,16 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from rclpy.node import Node
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Float32MultiArray
 
 from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.decoders.decoder import Refused
 from gato_ros.embodiments.kinematics import Kinematics, ToolState
+from gato_ros.embodiments.pictures.reader import PictureReader
 from gato_ros.nodes.messages.diagnosis import values_of
-from gato_ros.nodes.messages.image import ImageRefused, rgb_from_message
 from gato_ros.nodes.messages.joint_state import JointsRefused, values_by_name
+from gato_ros.nodes.messages.types import message_class
 from gato_ros.nodes.runtime.qos import CAMERA, STATE_IN, VIEWER
 from gato_ros.nodes.view.debug_picture import Scene
 
@@ -47,8 +49,8 @@ class SceneState:
         """Whether cameras and introspection are wanted from now on: they cost their publishers something."""
         if wanted and not self._pictures:
             self._pictures = [
-                self._node.create_subscription(Image, self._robot.observations[key].topic, self._on_image(key), CAMERA)
-                for key in self._robot.image_keys
+                self._node.create_subscription(message_class(one.type), one.topic, self._on_image(key), CAMERA)
+                for key, one in self._robot.cameras.items()
             ]
             self._pictures.append(
                 self._node.create_subscription(
@@ -139,12 +141,12 @@ class SceneState:
         return keep
 
     def _on_image(self, key: str):
-        channel = self._robot.observations[key]
+        reader = PictureReader(self._robot.cameras[key])
 
-        def keep(message: Image) -> None:
+        def keep(message) -> None:
             try:
-                self._keep(key, rgb_from_message(message, channel.height, channel.width))
-            except ImageRefused:
+                self._keep(key, reader.picture(message))
+            except Refused:
                 return  # as with joints
 
         return keep

@@ -1,0 +1,1 @@
+"""From what a sensor says to the numbers of an observation."""
