@@ -24,6 +24,9 @@ class Options:
     """Name of a contract, or path of its YAML file."""
     json: Path | None = None
     """Write the result here as JSON."""
+    from_rosetta: Path | None = None
+    """A contract of rosetta: print the observations of its robot as a contract of ours, with what it lacks as comments,
+    and check nothing else."""
     upgrade: bool = False
     """Print the contract as YAML in the newest schema, `extends` resolved, and check nothing else."""
 
@@ -33,6 +36,8 @@ def run(options: Options) -> dict:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.contract_check import survey
 
+    if options.from_rosetta is not None:
+        return _from_rosetta(options.from_rosetta)
     robot = load_embodiment(options.embodiment)
     if options.upgrade:
         from gato_ros.embodiments.versions.yaml_text import yaml_text
@@ -60,6 +65,22 @@ def run(options: Options) -> dict:
         "simulated": robot.simulation is not None,
         "problems": problems,
         "ok": not problems,
+    }
+
+
+def _from_rosetta(path: Path) -> dict:
+    from gato_ros.embodiments.imports.rosetta import from_rosetta
+
+    made = from_rosetta(path)
+    print(text := made.text(), end="")
+    return {
+        "name": made.content["name"],
+        "observations": sorted(made.content["observations"]),
+        "lacks": made.lacks,
+        "left_out": made.left_out,
+        "notes": made.notes,
+        "yaml": text,
+        "ok": True,
     }
 
 

@@ -1,0 +1,1 @@
+"""Contracts of other projects in the words of ours."""
