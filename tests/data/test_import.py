@@ -10,7 +10,7 @@ from gato_ros.data.episodes.command_source import command_sources
 from gato_ros.data.episodes.episode import episode_paths, read_episode
 from gato_ros.data.exports.selection import select
 from gato_ros.data.imports.alignment import ticks
-from gato_ros.data.imports.episode import fitted
+from gato_ros.data.imports.episode import shown
 from gato_ros.data.imports.mapping import ImportMapping, Pick, read_mapping
 from gato_ros.data.imports.run import import_all, open_source, robot_of_source
 from gato_ros.data.imports.source import LeftOut
@@ -229,7 +229,7 @@ def test_alohas_file_with_jpegs_is_an_episode(tmp_path):
     import cv2
     import h5py
 
-    pictures = [np.full((96, 128, 3), 40 * step, np.uint8) for step in range(6)]
+    pictures = [np.full((144, 192, 3), 40 * step, np.uint8) for step in range(6)]
     jpegs = [cv2.imencode(".jpg", picture)[1].ravel() for picture in pictures]
     padded = np.zeros((6, max(map(len, jpegs)) + 9), np.uint8)
     for row, jpeg in zip(padded, jpegs):
@@ -244,7 +244,10 @@ def test_alohas_file_with_jpegs_is_an_episode(tmp_path):
             "observations": {
                 "gripper/opening": {"from": "observations/qpos", "index": [0], "scale": 0.1},
                 **{
-                    key: {"from": f"observations/images/{name}", "crop": [16, 0, 96, 96]}
+                    key: {
+                        "from": f"observations/images/{name}",
+                        "crop": {"left": 24, "top": 0, "width": 144, "height": 144},
+                    }
                     for key, name in zip(ROBOT.image_keys, ("left", "right"))
                 },
             },
@@ -260,14 +263,29 @@ def test_alohas_file_with_jpegs_is_an_episode(tmp_path):
         assert np.abs(episode.values[ROBOT.image_keys[0]][tick].astype(int) - 40 * row).max() <= 2
 
 
-def test_a_picture_is_averaged_and_never_stretched():
-    pick = Pick.model_validate({"from": "x"})
+def test_a_picture_is_shown_as_a_live_one_and_never_stretched():
+    from gato_ros.embodiments.pictures.camera import Camera
+    from gato_ros.embodiments.pictures.fit import fitted
+
+    channel = ROBOT.cameras[ROBOT.image_keys[0]]
+    pick = lambda **how: Pick.model_validate({"from": "x", **how})  # noqa: E731
     board = np.indices((256, 256)).sum(0).astype(np.uint8)[:, :, None] % 2 * np.uint8([200, 100, 50])
-    assert np.abs(fitted(board, (128, 128, 3), pick).astype(int) - [100, 50, 25]).max() <= 1
-    with pytest.raises(LeftOut, match="crop of the same ratio"):
-        fitted(board[:192], (128, 128, 3), pick)
-    with pytest.raises(LeftOut, match="does not lie"):
-        fitted(board, (128, 128, 3), Pick.model_validate({"from": "x", "crop": [200, 0, 100, 100]}))
+    assert np.abs(shown(board, channel, pick()).astype(int) - [100, 50, 25]).max() <= 1
+    noise = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
+    crop = {"left": 100, "top": 40, "width": 400, "height": 400}
+    camera = Camera.model_validate({"height": 480, "width": 640, "crop": crop, "rotate_deg": 90, "flip": "vertical"})
+    np.testing.assert_array_equal(
+        shown(noise, channel, pick(crop=crop, rotate_deg=90, flip="vertical")), fitted(noise, camera, 128, 128)
+    )
+    live = channel.model_copy(update={"camera": camera})
+    np.testing.assert_array_equal(shown(noise, live, pick()), fitted(noise, camera, 128, 128))
+    for pixels, how, words in (
+        (noise, {}, "a crop of its ratio"),
+        (board, {"crop": {"left": 200, "top": 0, "width": 100, "height": 100}}, "beyond"),
+        (board[:64, :64], {}, "choose a smaller height and width"),
+    ):
+        with pytest.raises(LeftOut, match=words):
+            shown(pixels, channel, pick(**how))
 
 
 def test_a_film_of_lerobot_2_1_starts_at_its_first_picture(tmp_path):

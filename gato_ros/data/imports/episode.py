@@ -20,6 +20,9 @@ from gato_ros.data.imports.alignment import ticks
 from gato_ros.data.imports.mapping import ActionPicks, ImportMapping, Pick
 from gato_ros.data.imports.source import LeftOut, Pictures, SourceEpisode
 from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.channels import ImageChannel
+from gato_ros.embodiments.pictures.camera import Camera
+from gato_ros.embodiments.pictures.fit import fitted
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,7 @@ def _at_ticks(episode: SourceEpisode, found: Aligned, robot: Embodiment) -> Iter
         yield from ({} for _ in found.rows)
         return
     stream = enumerate(episode.pictures(tuple({pick.column for pick in found.cameras.values()})))
-    row, shown = -1, {}
+    row, now = -1, {}
     for wanted in found.rows.tolist():
         if row < wanted:
             for row, pictures in stream:  # noqa: B007
@@ -171,31 +174,36 @@ def _at_ticks(episode: SourceEpisode, found: Aligned, robot: Embodiment) -> Iter
                     break
             else:
                 raise LeftOut("fewer pictures than steps")
-            shown = {
-                key: fitted(pictures[pick.column], robot.cameras[key].shape, pick)
-                for key, pick in found.cameras.items()
-            }
-        yield shown
+            now = {key: shown(pictures[pick.column], robot.cameras[key], pick) for key, pick in found.cameras.items()}
+        yield now
 
 
-def fitted(pixels: np.ndarray, shape: tuple[int, ...], pick: Pick) -> np.ndarray:
-    """The part that is wanted, as uint8 [height width 3] of `shape`; areas are averaged.
+def shown(pixels: np.ndarray, channel: ImageChannel, pick: Pick) -> np.ndarray:
+    """uint8 [height width 3] as the model sees it: by the function that also prepares live pictures.
 
     Raises:
-        LeftOut: the crop does not lie in the picture, or its sides have another ratio than those of `shape`.
+        LeftOut: nobody says how a picture of this size becomes one of the contract's, or the crop does not lie in it.
     """
-    if pick.crop is not None:
-        left, top, width, height = pick.crop
-        if top + height > pixels.shape[0] or left + width > pixels.shape[1]:
-            raise LeftOut(f"pictures of {pixels.shape[1]}x{pixels.shape[0]}, in which the crop does not lie")
-        pixels = pixels[top : top + height, left : left + width]
-    if pixels.shape == tuple(shape):
-        return np.ascontiguousarray(pixels)
-    if pixels.shape[0] * shape[1] != pixels.shape[1] * shape[0]:
+    height, width = channel.height, channel.width
+    size = {"height": pixels.shape[0], "width": pixels.shape[1]}
+    said = {"crop": pick.crop, "rotate_deg": pick.rotate_deg, "flip": pick.flip}
+    if (channel.camera.height, channel.camera.width) == pixels.shape[:2] and not pick.moves_pixels:
+        return fitted(pixels, channel.camera, height, width)
+    try:
+        camera = Camera(**size, **said)
+        camera.check_size(height, width)
+    except ValueError as error:
+        raise LeftOut(f"{pick.column} of {size['width']}x{size['height']} pixels: {_reason(error)}") from None
+    part = camera.part
+    ratio = (part.width, part.height) if camera.turned else (part.height, part.width)
+    if ratio[0] * width != ratio[1] * height:
         raise LeftOut(
-            f"{pick.column} is {pixels.shape[1]}x{pixels.shape[0]}, the contract's camera {shape[1]}x{shape[0]}: "
-            "give a crop of the same ratio"
+            f"{pick.column} shows {ratio[1]}x{ratio[0]} pixels, the contract {width}x{height}: give a crop of its ratio"
         )
-    import cv2
+    return fitted(pixels, camera, height, width)
 
-    return cv2.resize(pixels, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+
+def _reason(error: ValueError) -> str:
+    """The words of a validator, without what pydantic puts around them."""
+    found = getattr(error, "errors", list)()
+    return found[0]["msg"].removeprefix("Value error, ") if found else str(error)

@@ -15,13 +15,11 @@ from gato_ros.data.exports.value_names import value_names
 from gato_ros.data.imports.source import SourceEpisode
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.base_model import Misfit, Strict
+from gato_ros.embodiments.pictures.camera import Crop
 from gato_ros.embodiments.validation import validated
 from gato_ros.embodiments.yaml_file import read_yaml
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Crop = tuple[
-    Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]
-]
 WHAT, EXAMPLE = "a mapping", "docs/how-to/import.md"
 
 
@@ -37,7 +35,16 @@ class Pick(Strict):
     offset: Finite | tuple[Finite, ...] = 0.0
     """Added after the scale."""
     crop: Crop | None = None
-    """Of a camera: left, top, width, height [pixels] of what is kept; it is resized to the contract's size."""
+    """Of a camera: what is kept of its pictures; as in a contract's `camera`."""
+    rotate_deg: Literal[90, 180, 270] | None = None
+    """Clockwise, after the crop."""
+    flip: Literal["horizontal", "vertical"] | None = None
+    """After the turn; horizontal: left becomes right."""
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether it says how a picture is to be shown."""
+        return self.crop is not None or self.rotate_deg is not None or self.flip is not None
 
 
 class TwistPick(Pick):
@@ -79,8 +86,8 @@ class ImportMapping(Strict):
     @model_validator(mode="after")
     def _crops_are_for_cameras(self) -> ImportMapping:
         for key, pick in self.observations.items():
-            if pick.crop is not None and not key.endswith("/pixels"):
-                raise Misfit(f"{key}: only a camera can be cropped", ("observations", key, "crop"))
+            if pick.moves_pixels and not key.endswith("/pixels"):
+                raise Misfit(f"{key}: only a camera's pictures are cut or turned", ("observations", key))
         return self
 
 
