@@ -63,14 +63,19 @@ def aligned(episode: SourceEpisode, mapping: ImportMapping, robot: Embodiment) -
     executed = actions
     if mapping.executed is not None:
         executed, _ = _actions(episode, mapping.executed, rows, robot.control_rate_hz)
-    slack = LABEL_SLACK * (robot.action_upper - robot.action_lower)
-    wrong = (actions < robot.action_lower - slack) | (actions > robot.action_upper + slack)
-    if wrong[: len(rows) - ends].any():
-        number = int(np.argmax(wrong.any(0)))
-        raise LeftOut(f"{ACTION_NAMES[number]} out of the contract's range")
+    if wrong := out_of_range(actions[: len(rows) - ends], robot):
+        raise LeftOut(f"{wrong} out of the contract's range")
     keep = slice(0, len(rows) - ends)
     kept = {key: array[keep] for key, array in values.items()}
     return Aligned(rows[keep], stamps[keep], kept, cameras, actions[keep], executed[keep])
+
+
+def out_of_range(actions: np.ndarray, robot: Embodiment) -> str:
+    """The first value of actions [T 5] that lies out of the contract's range, with some slack; nothing where all lie
+    in it."""
+    slack = LABEL_SLACK * (robot.action_upper - robot.action_lower)
+    wrong = ((actions < robot.action_lower - slack) | (actions > robot.action_upper + slack)).any(0)
+    return ACTION_NAMES[int(np.argmax(wrong))] if wrong.any() else ""
 
 
 def _times_s(episode: SourceEpisode, mapping: ImportMapping) -> np.ndarray:

@@ -71,8 +71,8 @@ class ActionPicks(Strict):
 class ImportMapping(Strict):
     """How an episode is made of a foreign one."""
 
-    observations: dict[str, Pick] = Field(min_length=1)
-    """Contract key -> where it comes from."""
+    observations: dict[str, Pick] = {}
+    """Contract key -> where it comes from. Of a bag nothing: the contract names its topics."""
     action: ActionPicks
     executed: ActionPicks | None = None
     """What was carried out; nothing: the action."""
@@ -101,8 +101,10 @@ def read_mapping(path: Path) -> ImportMapping:
 
 
 def check_mapping(mapping: ImportMapping, robot: Embodiment) -> None:
-    """Raises SetupError: an observation that the contract does not have, or only some of its cameras."""
+    """Raises SetupError: no observation, one that the contract does not have, or only some of its cameras."""
     known = robot.observations
+    if not mapping.observations:
+        raise SetupError(expected="`observations` in the mapping", got="none", fix="see docs/how-to/import.md")
     for key in mapping.observations:
         if key not in known:
             raise SetupError(

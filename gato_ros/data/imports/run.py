@@ -15,7 +15,7 @@ from gato_ros.data.imports.mapping import ImportMapping, check_mapping, mapping_
 from gato_ros.data.imports.source import LeftOut, Source
 from gato_ros.embodiments import Embodiment, load_embodiment
 
-Format = Literal["lerobot", "hdf5", "rlds"]
+Format = Literal["lerobot", "hdf5", "rlds", "rosbag2"]
 
 
 @dataclass(frozen=True)
