@@ -67,7 +67,12 @@ def test_an_interval_is_drawn_where_it_lies(tmp_path):
     """From left and right edge, each cut off at the ends of the scale."""
     scores = json.loads((FOLDER / "atari_random.json").read_text())
     rows = scores["domains"]["atari"]["tasks"]
-    wanted = {"pong": (-20.0, [-60.0, 30.0]), "boxing": (120.0, [70.0, 140.0]), "freeway": (50.0, [40.0, 60.0])}
+    wanted = {
+        "pong": (-20.0, [-60.0, 30.0]),
+        "boxing": (120.0, [70.0, 140.0]),
+        "freeway": (50.0, [40.0, 60.0]),
+        "breakout": (-3e-14, [-3e-14, 9.0]),
+    }
     for task, (percent, interval) in wanted.items():
         rows[task].update(percent_of_expert=percent, interval95=interval)
     write_domains_page(tmp_path / "page.html", scores, [], "none")
@@ -80,8 +85,14 @@ def test_an_interval_is_drawn_where_it_lies(tmp_path):
         "pong": (0, 70),
         "boxing": (70, 0),
         "freeway": (40, 40),
+        "breakout": (0, 91),
     }
-    assert {task: "beyond" in line for task, line in lines.items()} == {"pong": True, "boxing": True, "freeway": False}
+    assert {task: "beyond" in line for task, line in lines.items()} == {
+        "pong": True,
+        "boxing": True,
+        "freeway": False,
+        "breakout": False,
+    }
 
 
 def test_the_page_has_every_task_and_stands_alone(tmp_path):
