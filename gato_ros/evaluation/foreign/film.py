@@ -83,6 +83,8 @@ def film(run: Run, seed: int, known: tuple[bool, int]) -> Film | str:
     finally:
         environment.close()
     reproduced = (outcome.success, outcome.steps) == known
+    if outcome.steps == 1:
+        pictures = pictures[-1:]  # question and answer: a player would stop at the first picture, without the answer
     video = _video(pictures[:: 1 + len(pictures) // MOST_FRAMES], rate_hz)
     return Film(run.domain, run.task, seed, outcome.success, score, outcome.steps, reproduced, video)
 
