@@ -32,7 +32,7 @@ def nothing_loaded(monkeypatch, request):
 
 
 @pytest.mark.parametrize(("path", "task"), [(POLE, "short"), (LANDER, "land")])
-def test_a_file_is_collected_trained_and_evaluated(path, task, tmp_path, played_here, compiled_quickly):
+def test_a_file_is_collected_trained_and_evaluated(path, task, tmp_path, played_here):
     pytest.importorskip("array_record", reason="array_record comes with the domains: pip install gato_ros[domains]")
     if path == LANDER:
         pytest.importorskip("Box2D", reason="LunarLander needs Box2D: pip install gymnasium[box2d]")
