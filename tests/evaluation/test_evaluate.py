@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import io
 import json
 import os
 import re
@@ -38,7 +37,6 @@ from gato_ros.evaluation.partial_result import PartialResult
 from gato_ros.evaluation.plan import Plan, check, of_a_robot
 from gato_ros.evaluation.reports.failure_video import failures_to_film, film_failures, write_sheet
 from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS, PLAIN, perturbation
-from tests.pool_here import SHORT
 
 
 def gato_ros(*arguments, cwd, timeout=500):
@@ -275,18 +273,33 @@ def expert(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def hold(expert, played_here):
-    """Two episodes of the hold policy, filmed and compared with the expert on the seed they share; in this process."""
+def hold(expert):
+    """Two episodes of the hold policy, filmed and compared with the expert on the seed they share."""
     folder, _ = expert
-    options = {"episodes": 2, "seed": 949999, "against": "expert.json", "video": "film", "json": "hold.json"}
-    options |= {"report": "page.html", "report-videos": 1}
-    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    with pytest.MonkeyPatch.context() as patched, contextlib.redirect_stdout(io.StringIO()) as said:
-        patched.chdir(folder)
-        with pytest.raises(SystemExit) as end:
-            main(["evaluate", "--policy", "hold", *words])
-    assert end.value.code == 0
-    return folder, said.getvalue()
+    done = gato_ros(
+        "evaluate",
+        "--policy",
+        "hold",
+        "--episodes",
+        2,
+        "--seed",
+        949999,
+        "--workers",
+        2,
+        "--against",
+        "expert.json",
+        "--video",
+        "film",
+        "--json",
+        "hold.json",
+        "--report",
+        "page.html",
+        "--report-videos",
+        1,
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
 
 
 def test_every_world_is_run_and_compared_with_the_plain_one(expert):
@@ -344,10 +357,10 @@ def test_failures_are_filmed_side_by_side(hold):
     assert sorted(path.name for path in (folder / "film").iterdir()) == ["failures.mp4", "failures.png"]
     frames = imageio_ffmpeg.read_frames(str(folder / "film" / "failures.mp4"))
     head = next(frames)
-    # Two tiles of two cameras, 128 px each at twice the size, under a bar; all ticks and the start at 20 Hz.
+    # Two tiles of two cameras, 128 px each at twice the size, under a bar; 400 ticks and the start at 20 Hz.
     assert head["size"] == (512, 2 * (256 + 24)) and head["fps"] == 20.0
     pictures = [np.frombuffer(frame, np.uint8).reshape(560, 512, 3) for frame in frames]
-    assert len(pictures) == SHORT + 1
+    assert len(pictures) == 401
     still = cv2.imread(str(folder / "film" / "failures.png"))[:, :, ::-1]
     assert still.shape == (560, 512, 3)
     assert np.abs(still.astype(int) - pictures[-1]).mean() < 4, "the picture is the film's last frame"
@@ -361,8 +374,8 @@ def test_the_page_holds_a_film_that_plays(hold, tmp_path):
     film = tmp_path / "film.mp4"
     film.write_bytes(base64.b64decode(video))
     frames = imageio_ffmpeg.read_frames(str(film))
-    assert next(frames)["size"] == (512, 256) and sum(1 for _ in frames) == SHORT + 1
-    assert "never reached" in page and f"cubes 949999, {SHORT / 20:.1f} s" in page and "page: page.html" in printed
+    assert next(frames)["size"] == (512, 256) and sum(1 for _ in frames) == 401
+    assert "never reached" in page and "cubes 949999, 20.0 s" in page and "page: page.html" in printed
 
 
 def test_the_film_shows_what_the_cameras_see(hold):
