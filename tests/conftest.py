@@ -179,6 +179,15 @@ def played_here():
         yield
 
 
+@pytest.fixture(scope="module")
+def compiled_as_a_users():
+    """What the module starts is optimised: where what counts is how long an action takes."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"].replace(QUICK_FLAGS, "").strip())
+        patched.delenv("JAX_DISABLE_MOST_OPTIMIZATIONS", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def driver_repeat(request) -> int:
     """How often a motion is broken off: once in the suite, often in `make driver-conformance`."""

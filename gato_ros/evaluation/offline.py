@@ -111,12 +111,13 @@ def _steps(policy: Any, stream: EpisodeStream) -> Iterator[tuple[np.ndarray, np.
 
 
 def _print(result: dict) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from gato_ros.evaluation.console import make_console
 
     table = Table(title=f"mean absolute error over {result['steps']} steps of {result['episodes']} episodes")
     for name in ("", *GUESSES):
         table.add_column(name, justify="left" if not name else "right")
     for name, errors in result["dimensions"].items():
         table.add_row(name, *(f"{errors[guess]:.4f}" for guess in GUESSES))
-    Console().print(table)
+    make_console().print(table)

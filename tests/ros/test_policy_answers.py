@@ -21,7 +21,7 @@ KEYS = ("basket_front_left/pixels", "gripper/opening", "task/text")
 
 
 @pytest.fixture(scope="module")
-def generalist(tmp_path_factory):
+def generalist(tmp_path_factory, compiled_as_a_users):
     """Random weights that say they were made for the robot and for scenes."""
     config = replace(
         PRESETS["debug"],

@@ -13,7 +13,7 @@ SENSOR_FAULTS = [
     ("S2", {"silent": ["joints"]}, "now", "stale joint_states"),
     ("S4", {"image": {"height": 64}}, "camera", "128x64 pixels, expected 128x128"),
     ("S4", {"image": {"width": 64}}, "camera", "64x128 pixels, expected 128x128"),
-    ("S4", {"image": {"encoding": "bayer_rggb8"}}, "camera", "encoding 'bayer_rggb8'"),
+    ("S4", {"image": {"encoding": "bayer_rggb8"}}, "camera", "another encoding than bayer_rggb8"),
     ("S4", {"image": {"step": 5}}, "camera", "rows of 5 bytes are too short"),
     ("S4", {"image": {"cut": 7}}, "camera", "bytes of data, expected 384 x 128"),
     ("S5", {"picture": "black"}, "camera", "blank basket_front_left/pixels"),
