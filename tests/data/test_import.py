@@ -14,6 +14,7 @@ from gato_ros.data.imports.episode import shown
 from gato_ros.data.imports.mapping import ImportMapping, Pick, read_mapping
 from gato_ros.data.imports.run import import_all, open_source, robot_of_source
 from gato_ros.data.imports.source import LeftOut
+from gato_ros.embodiments import load_embodiment
 from tests.data.recordings import OPERATED, ROBOT, write
 
 FORMATS = ("hdf5", "lerobot", "rlds")
@@ -133,6 +134,14 @@ def test_a_foreign_file_is_mapped_in_units_and_places(tmp_path):
     np.testing.assert_allclose(first.actions[:, 4], 0.085 * action[:, 2], rtol=1e-6)
     assert (first.actions[:, 2:4] == 0).all() and first.metadata["task_text"] == MAPPING["task"]
     np.testing.assert_allclose(np.diff(first.stamps_s), 0.05)
+
+
+def test_a_contract_with_a_task_as_text_gets_it(tmp_path):
+    needs("hdf5")
+    place, told = robomimic(tmp_path / "x.hdf5", 1), load_embodiment("sawyer_rgb_stacking_told")
+    import_all(open_source("hdf5", place), "hdf5", place, of_robomimic(), told, tmp_path / "in")
+    text = read_episode(episode_paths(tmp_path / "in")[0]).values["task/text"]
+    assert bytes(text[0].astype(np.uint8)).rstrip(b"\0").decode() == MAPPING["task"] and (text == text[0]).all()
 
 
 def test_what_cannot_be_used_is_counted_with_its_reason(tmp_path):

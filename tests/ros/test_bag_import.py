@@ -99,7 +99,7 @@ MAPPING = ImportMapping.model_validate(
 def test_a_bag_is_what_the_loop_would_have_seen(tmp_path, storage, clock_s):
     """Also where stamps are of another clock than the bag's: simulated time."""
     bag(tmp_path / "bags/one", scene(clock_s), storage)
-    found = import_bags(tmp_path / "bags", ROBOT, None, tmp_path / "in")
+    found = import_bags(tmp_path / "bags", ROBOT, None, tmp_path / "in", task="lift")
     assert (found.episodes, found.there, found.left_out) == (1, 0, {})
     (path,) = episode_paths(tmp_path / "in")
     episode = read_episode(path)
@@ -116,7 +116,7 @@ def test_a_bag_is_what_the_loop_would_have_seen(tmp_path, storage, clock_s):
         assert abs(episode.actions[row, 0] - 0.01 * t) < 0.0012 and episode.actions[row, 3] == pytest.approx(0.1)
         if abs(t - 2) > 0.11:
             assert episode.actions[row, 4] == pytest.approx(0.085 * (t > 2))
-    assert import_bags(tmp_path / "bags", ROBOT, None, tmp_path / "in").there == 1
+    assert import_bags(tmp_path / "bags", ROBOT, None, tmp_path / "in", task="lift").there == 1
 
 
 def test_a_gap_ends_an_episode_and_another_begins(tmp_path):
@@ -173,7 +173,7 @@ def test_a_bag_that_cannot_be_used_says_why(tmp_path, change, reason):
 
     messages = [one for one in scene(spoil=spoil) if change.get("drop", "nothing") not in one[0]]
     bag(tmp_path / "bags/one", messages)
-    found = import_bags(tmp_path / "bags", ROBOT, None, tmp_path / "in")
+    found = import_bags(tmp_path / "bags", ROBOT, None, tmp_path / "in", task="lift")
     assert not found.episodes and reason in " ".join(found.left_out)
     assert not episode_paths(tmp_path / "in") if (tmp_path / "in").is_dir() else True
 
@@ -183,19 +183,21 @@ def test_a_damaged_bag_leaves_the_others(tmp_path):
     shutil.copytree(tmp_path / "bags/whole", tmp_path / "bags/cut")
     (file,) = (tmp_path / "bags/cut").glob("*.mcap")
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    found = import_bags(tmp_path / "bags", ROBOT, None, tmp_path / "in")
+    found = import_bags(tmp_path / "bags", ROBOT, None, tmp_path / "in", task="lift")
     assert found.episodes == 1 and "cannot be read" in " ".join(found.left_out)
 
 
 def test_what_is_no_bag_and_a_mapping_that_does_not_fit_are_refused(tmp_path):
     with pytest.raises(SetupError, match="metadata.yaml"):
-        import_bags(tmp_path, ROBOT, None, tmp_path / "in")
+        import_bags(tmp_path, ROBOT, None, tmp_path / "in", task="lift")
     with pytest.raises(SetupError, match="without `observations`"):
         check_for_bags(MAPPING.model_copy(update={"observations": {"gripper/opening": MAPPING.action.gripper}}))
     bag(tmp_path / "one", scene())
     wrong = {"twist": {"from": "human/twist", "index": ["twist.linear.x"]}, "gripper": {"from": "human/gripper"}}
     with pytest.raises(SetupError, match="4 fields"):
-        import_bags(tmp_path / "one", ROBOT, ImportMapping.model_validate({"action": wrong}), tmp_path / "in")
+        import_bags(
+            tmp_path / "one", ROBOT, ImportMapping.model_validate({"action": wrong, "task": "lift"}), tmp_path / "in"
+        )
 
 
 def test_the_verb_reads_a_bag(tmp_path, capsys):
@@ -203,8 +205,14 @@ def test_the_verb_reads_a_bag(tmp_path, capsys):
 
     bag(tmp_path / "one", scene())
     arguments = ["episodes", "import", str(tmp_path / "one"), "--format", "rosbag2", "--out", str(tmp_path / "in")]
+    with pytest.raises(SystemExit, match="2"):
+        main([*arguments, "--embodiment", ROBOT.name])
+    assert "no task: give one with --task" in capsys.readouterr().err
+    told = ["--embodiment", "sawyer_rgb_stacking_told", "--task", "lift it"]
     with pytest.raises(SystemExit, match="0"):
-        main([*arguments, "--embodiment", ROBOT.name, "--json", str(tmp_path / "x.json")])
+        main([*arguments, *told, "--json", str(tmp_path / "x.json")])
+    episode = read_episode(episode_paths(tmp_path / "in")[0])
+    assert bytes(episode.values["task/text"][0].astype(np.uint8)).rstrip(b"\0") == b"lift it"
     assert json.loads((tmp_path / "x.json").read_text())["episodes"] == 1
     with pytest.raises(SystemExit, match="2"):
         main(arguments)

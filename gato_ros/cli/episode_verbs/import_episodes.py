@@ -43,6 +43,8 @@ class Options:
     """YAML: what comes from where (docs/how-to/import.md). An export of ours, or a bag of our loop, needs none."""
     embodiment: str = ""
     """Name or path of the robot's contract. Default: the one that an export of ours names. Of a bag always needed."""
+    task: str = ""
+    """What is done, in words, where neither the recording nor the mapping says it."""
     json: Path | None = None
     """Write counts, and what was left out with its reason, here as JSON."""
 
@@ -55,6 +57,8 @@ def run(options: Options) -> dict:
 
     _check_packages(options.format)
     mapping = None if options.mapping is None else read_mapping(options.mapping)
+    if mapping is not None and options.task and not mapping.task:
+        mapping = mapping.model_copy(update={"task": options.task})
     if options.format == "rosbag2":
         count, found = _import_bags(options, mapping)
     else:
@@ -91,7 +95,7 @@ def _import_bags(options: Options, mapping: ImportMapping | None) -> tuple[int, 
     count = len(bags_at(options.source))
     with counted("import", count, transient=True) as advance:
         robot = load_embodiment(options.embodiment)
-        return count, import_bags(options.source, robot, mapping, options.out, advance)
+        return count, import_bags(options.source, robot, mapping, options.out, advance, options.task)
 
 
 def _check_packages(format: Format) -> None:

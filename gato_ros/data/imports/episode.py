@@ -12,6 +12,7 @@ import numpy as np
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.guard.arbiter import HUMAN
 from gato_ros.core.observation import Observation
+from gato_ros.core.text import value_from_text
 from gato_ros.data.checks.values import LABEL_SLACK
 from gato_ros.data.episodes.command_source import EXPERT
 from gato_ros.data.episodes.writer import EpisodeWriter
@@ -145,7 +146,7 @@ def write_episode(
         raise LeftOut("fewer than two steps")
     task = episode.task or mapping.task
     if not task:
-        raise LeftOut("no task: give one in the mapping")
+        raise LeftOut("no task: give one with --task, or in the mapping")
     success = mapping.success if episode.success is None else episode.success
     sources = None if episode.commanded_by is None else episode.commanded_by[found.rows]
     metadata: dict[str, Any] = {"task": task, "task_text": task, "imported": about}
@@ -153,10 +154,16 @@ def write_episode(
         metadata["operator"] = "imported"
     else:
         metadata["driver"], sources = EXPERT, None
+    # A text of the contract that nothing is mapped to is the task.
+    texts = {
+        key: value_from_text(task, channel.size_bytes)
+        for key, channel in robot.texts.items()
+        if key not in found.values and key not in robot.listened
+    }
     pictures = _at_ticks(episode, found, robot)
     with EpisodeWriter(folder, episode.name, robot, metadata) as writer:
         for tick, stamp_s in enumerate(found.stamps_s.tolist()):
-            values = {key: array[tick] for key, array in found.values.items()}
+            values = texts | {key: array[tick] for key, array in found.values.items()}
             observation = Observation(values | next(pictures), stamp_s)
             action, executed = (ArmAction.from_vector(one[tick]) for one in (found.actions, found.executed))
             who = None if sources is None else {"source": str(sources[tick] or HUMAN)}

@@ -30,11 +30,13 @@ def import_bags(
     mapping: ImportMapping | None,
     out: Path,
     done: Callable[[str], None] = lambda name: None,
+    task: str = "",
 ) -> Imported:
     """Every bag at `place`; one in which something was missing for a while gives several episodes.
 
     Args:
-        mapping: `action` and `task` count; observations come from the contract's topics. None: commands of our loop.
+        mapping: all but `observations`, which come from the contract's topics. None: commands of our loop.
+        task: in words, where the mapping names none.
 
     Raises:
         SetupError: no bag, or a mapping that does not fit the messages.
@@ -45,9 +47,10 @@ def import_bags(
         name = bag.name if bag == Path(place) else str(bag.relative_to(place)).replace("/", "-")
         if (out / f"{name}-000{SUFFIX}").exists():
             there += 1
+            done(name)
             continue
         try:
-            counts = _import(bag, name, robot, mapping, out)
+            counts = _import(bag, name, robot, mapping, out, (mapping.task if mapping else "") or task)
             written, steps = written + len(counts), steps + sum(counts)
         except LeftOut as reason:
             left_out[str(reason)] += 1
@@ -55,15 +58,16 @@ def import_bags(
     return Imported(written, steps, there, dict(left_out))
 
 
-def _import(bag: Path, name: str, robot: Embodiment, mapping: ImportMapping | None, out: Path) -> list[int]:
-    keys = tuple(key for key, channel in robot.observations.items() if channel.kind != "text" or key in robot.listened)
-    ticks, counts = BagTicks(bag, robot, mapping, keys), []
+def _import(bag: Path, name: str, robot: Embodiment, mapping: ImportMapping | None, out: Path, task: str) -> list[int]:
+    if not task:
+        raise LeftOut("no task: give one with --task, or in the mapping")
+    ticks, counts = BagTicks(bag, robot, mapping, task), []
     stream = iter(ticks)
     with contextlib.ExitStack() as kept:
         # Named at the end: a bag of which one part cannot be used is left out as a whole, and imported again later.
         parts: list[Callable[[], int]] = []
         while (begin := next((tick for tick in stream if tick is not None), None)) is not None:
-            part = _Part(f"{name}-{len(parts):03d}", bag, robot, mapping, ticks, out)
+            part = _Part(f"{name}-{len(parts):03d}", bag, robot, mapping, ticks, out, task)
             kept.enter_context(part.writer)
             if part.fill(begin, stream):
                 parts.append(part.close)
@@ -77,9 +81,15 @@ class _Part:
     """One episode of a bag."""
 
     def __init__(
-        self, name: str, bag: Path, robot: Embodiment, mapping: ImportMapping | None, ticks: BagTicks, out: Path
+        self,
+        name: str,
+        bag: Path,
+        robot: Embodiment,
+        mapping: ImportMapping | None,
+        ticks: BagTicks,
+        out: Path,
+        task: str,
     ):
-        task = (mapping.task if mapping else "") or "imported"
         about = {"format": "rosbag2", "from": str(bag), "episode": name}
         self._robot, self._picks = robot, ticks.picks
         self._success = mapping.success if mapping else None

@@ -40,11 +40,11 @@ class Tick:
 class BagTicks:
     """Iterate: ticks at the contract's rate, and None where something was missing: an episode ends there."""
 
-    def __init__(self, path: Path, robot: Embodiment, mapping: ImportMapping | None, keys: tuple[str, ...]):
+    def __init__(self, path: Path, robot: Embodiment, mapping: ImportMapping | None, task: str):
         """
         Args:
             mapping: None: commands are those of our own loop.
-            keys: what is observed.
+            task: in words; what a text of the contract without a topic says.
 
         Raises:
             LeftOut: the bag cannot be read, or lacks a topic of the commands.
@@ -52,9 +52,8 @@ class BagTicks:
         """
         self._robot, self._graph = robot, BagGraph(path, robot.wire.namespace)
         types = self._graph.types()
-        self._assembler = ObservationAssembler(robot, keys, FUTURE_TOLERANCE_S)
-        if self._assembler.text_keys:
-            self._assembler.set_task(mapping.task if mapping else "")
+        self._assembler = ObservationAssembler(robot, tuple(robot.observations), FUTURE_TOLERANCE_S)
+        self._assembler.set_task(task)
         self._now_s, self._offset_s = 0.0, None
         self.faults: Counter[str] = Counter()
         """Why there was no observation, each tick that lacked one."""
