@@ -60,7 +60,7 @@ class BagGraph:
                     if f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}" == connection.msgtype:
                         callback(deserialize_message(bytes(data), kind))
 
-    def _opened(self) -> Reader:
+    def _opened(self) -> _Closing:
         try:
             reader = Reader(self._path)
             reader.open()
