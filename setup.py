@@ -8,6 +8,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 NODES = (
+    "console_node",
     "driver_node",
     "guard_node",
     "incident_node",
@@ -59,6 +60,7 @@ setup(
         "gato_ros.evaluation.reports": ["*.jinja"],
         "gato_ros.evaluation.loop": ["*.jinja"],
         "gato_ros.models": ["weights/*/*"],
+        "gato_ros.nodes.console": ["page/*"],
         "gato_ros.nodes.runtime": ["*.xml"],
         "gato_ros.nodes.teleop": ["joysticks/*.yaml"],
     },
@@ -96,7 +98,8 @@ setup(
     # `domains` are worlds that need no robot, and the shards that their demonstrations lie in; `babyai` is one of them.
     # `atari` stands alone: ale-py is under the GPL.
     # `text` holds the published vocabulary; other SentencePiece models serve as well.
-    # The next three are what `episodes export` writes each format with; view_node shows itself in the last.
+    # The next three are what `episodes export` writes each format with; view_node shows itself in `rerun`;
+    # console_node serves its page with the last.
     extras_require={
         "sim": ["pybullet"],
         "babyai": ["minigrid", "array-record"],
@@ -107,6 +110,7 @@ setup(
         "lerobot": ["pyarrow"],
         "rlds": ["tensorflow-datasets", "array-record"],
         "rerun": ["rerun-sdk"],
+        "console": ["aiohttp"],
     },
     entry_points={"console_scripts": [f"{name} = gato_ros.nodes.{name}:main" for name in NODES]},
 )

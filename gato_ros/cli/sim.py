@@ -51,6 +51,8 @@ class Options:
     """Keep the last 30 s and write them to OUT/incidents when the guard latches; `replay` reads them."""
     managed: bool = False
     """Bring guard and policy up and down by lifecycle_manager, as the launch file does."""
+    console: bool = False
+    """Serve the operator's page on this machine, and print its address (docs/how-to/console.md)."""
     gui: bool = False
     """Show the simulator's window."""
     parameters: Path | None = None
@@ -90,6 +92,7 @@ def run(options: Options) -> dict:
     policy = _check(options)
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.loop.loop_report import Report
+    from gato_ros.nodes.console.port import free_port
     from gato_ros.nodes.runtime.episode_runner import EpisodeRunner
     from gato_ros.nodes.runtime.node_specs import MANAGER, loop_plan
     from gato_ros.nodes.runtime.process_group import Children
@@ -115,6 +118,7 @@ def run(options: Options) -> dict:
             **same,
         },
         "incident_node": {"folder": str((options.out / INCIDENTS).resolve()), **same},
+        "console_node": {"port": free_port() if options.console else 0, **same},
     }
     namespace = robot.wire.namespace
     plans = loop_plan(
@@ -122,8 +126,10 @@ def run(options: Options) -> dict:
         options.parameters,
         namespace,
         () if options.incidents else ("incident_node",),
-        (MANAGER,) if options.managed else (),
+        (*((MANAGER,) if options.managed else ()), *(("console_node",) if options.console else ())),
     )
+    if options.console:
+        print(f"console: http://127.0.0.1:{settings['console_node']['port']}/", flush=True)
     report = Report(robot, policy=Path(policy).name, objects=options.objects, seed=options.seed, task=options.task)
     before = set((options.out / INCIDENTS).glob("*.mcap"))
     from gato_ros.nodes.runtime.ros_domain import own_domain

@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NODES = {
+    "console_node",
     "driver_node",
     "guard_node",
     "incident_node",

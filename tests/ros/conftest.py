@@ -56,7 +56,8 @@ def pytest_runtest_makereport(item):
 def ros_environment():
     """A domain of this worker's own, for this process and its children; field types are checked everywhere."""
     number, claim = claim_domain()
-    chosen = {**ROS, "ROS_DOMAIN_ID": str(number), "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    chosen = {**ROS, "ROS_DOMAIN_ID": str(number), "PYTHONPATH": path}
     before = {name: os.environ.get(name) for name in chosen}
     os.environ.update(chosen)
     yield

@@ -37,7 +37,12 @@ def test_arguments_choose_the_nodes(given, wanted):
 
 @pytest.mark.parametrize(
     ("given", "node"),
-    [({"robot": "sawyer"}, "driver_node"), ({"robot": "mock"}, "driver_node"), ({"viz": "rviz"}, "view_node")],
+    [
+        ({"robot": "sawyer"}, "driver_node"),
+        ({"robot": "mock"}, "driver_node"),
+        ({"viz": "rviz"}, "view_node"),
+        ({"console": "true"}, "console_node"),
+    ],
 )
 def test_nodes_of_other_parts_are_started_where_this_version_has_them(given, node):
     if node in PARAMETERS:

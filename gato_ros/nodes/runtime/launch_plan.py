@@ -13,7 +13,7 @@ from gato_ros.nodes.runtime.parameter_file import values_in_file
 from gato_ros.sim.task import OBJECT_SETS, TASKS, stack_task
 
 FLAG = ("true", "false")
-FOLLOW_CLOCK = ("guard_node", "policy_node", "teleop_node", "view_node")
+FOLLOW_CLOCK = ("guard_node", "policy_node", "teleop_node", "view_node", "console_node")
 """Nodes on simulated time in lockstep. sim_node makes it; the recorders and the manager keep the wall's."""
 DRIVEN = ("sawyer", "mock")
 """Robots that driver_node speaks to."""
@@ -48,6 +48,7 @@ ARGUMENTS = {
     "folder": Argument("recordings", "where recordings go"),
     "incidents": Argument("true", "false: do not keep the last 30 s to write them when the guard latches", FLAG),
     "viz": Argument("none", "view_node, and RViz or the bridge of Foxglove", ("none", "rviz", "foxglove")),
+    "console": Argument("false", "true: console_node, the operator's page on http://127.0.0.1:8088/", FLAG),
     "namespace": Argument("", "namespace of this robot, two robots get one each; nothing: the contract's"),
     "autostart": Argument("true", "false: nothing is configured before lifecycle_manager/bring_up is called", FLAG),
     "prompt": Argument("", "episode file that the policy follows, if any"),
@@ -118,6 +119,7 @@ def launch_plan(given: Mapping[str, str]) -> tuple[NodePlan, ...]:
             ("teleop_node", value["teleop"] != "none"),
             ("recorder_node", on["record"]),
             ("view_node", value["viz"] != "none"),
+            ("console_node", on["console"]),
         )
         if wanted
     ]
@@ -149,6 +151,7 @@ def launch_plan(given: Mapping[str, str]) -> tuple[NodePlan, ...]:
         "teleop_node": {"device": value["teleop"], "task": value["task"], **same},
         "recorder_node": {"folder": value["folder"], **same},
         "view_node": same,
+        "console_node": same,
     }
     without = [name for name, wanted in (("sim_node", simulated), ("incident_node", on["incidents"])) if not wanted]
     started = {*also, "guard_node", "policy_node", "sim_node", "incident_node"}.difference(without)

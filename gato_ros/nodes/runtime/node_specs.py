@@ -13,6 +13,7 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments.loading import DEFAULT
 from gato_ros.nodes.runtime.parameter_file import check_parameter_file, resolve, values_in_file
 from gato_ros.nodes.runtime.parameters import (
+    ConsoleParameters,
     DriverParameters,
     GuardParameters,
     IncidentParameters,
@@ -38,12 +39,13 @@ PARAMETERS = {
     "recorder_node": RecorderParameters,
     "driver_node": DriverParameters,
     "view_node": ViewParameters,
+    "console_node": ConsoleParameters,
     MANAGER: ManagerParameters,
 }
 """Node name -> its parameters. The name is also the executable's and, under gato_ros.nodes, the module's."""
-BESIDE = ("incident_node", "teleop_node", "recorder_node", "view_node")
+BESIDE = ("incident_node", "teleop_node", "recorder_node", "view_node", "console_node")
 """Nodes that the loop does without: it goes on when they end."""
-ON_REQUEST = ("teleop_node", "recorder_node", "driver_node", "view_node", MANAGER)
+ON_REQUEST = ("teleop_node", "recorder_node", "driver_node", "view_node", "console_node", MANAGER)
 """Nodes that nobody gets who does not ask for them."""
 MANAGED = ("guard_node", "policy_node")
 """Nodes with a life cycle, in the order of bringing up."""

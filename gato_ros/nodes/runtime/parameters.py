@@ -159,6 +159,24 @@ class ViewParameters:
 
 
 @dataclass(frozen=True)
+class ConsoleParameters:
+    """console_node."""
+
+    embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
+    address: str = parameter(
+        "127.0.0.1", "where the page is; any but this machine's own needs the token that is printed, and speaks TLS"
+    )
+    port: int = parameter(8088, "of the page; 0: any free one", lower=0, upper=65535)
+    read_only: bool = parameter(False, "true: everybody looks, and nobody commands, stops or records")
+    picture_rate_hz: float = parameter(10.0, "pictures of each camera per second", lower=1.0, upper=20.0)
+    speed_scale: float = parameter(0.5, "speed of a held button, as a share of the contract's", lower=0.1, upper=1.0)
+    ramp_s: float = parameter(0.3, "a held button is at full speed after this long [s]", lower=0.0, upper=2.0)
+    hold_timeout_s: float = parameter(
+        0.12, "a browser that is silent for longer has let go of its button [s]", lower=0.06, upper=0.2
+    )
+
+
+@dataclass(frozen=True)
 class RecorderParameters:
     """recorder_node. Its task, operator and about are those of the next ~/start."""
 
