@@ -40,6 +40,16 @@ def test_every_part_of_the_mixture_has_its_demonstrations(name):
 
 
 @pytest.mark.parametrize("name", GENERAL)
+def test_weights_of_the_rounds_name_parts(name):
+    first, *rounds = (stage for stage in recipe(name) if isinstance(stage, MixStage))
+    parts = {part.name for part in read_mixture(FOLDER / first.mixture).parts}
+    assert first.weights == () and rounds
+    for stage in rounds:
+        weights = {part: float(weight) for part, weight in (pair.split("=") for pair in stage.weights)}
+        assert weights and set(weights) <= parts and min(weights.values()) > 0
+
+
+@pytest.mark.parametrize("name", GENERAL)
 def test_tasks_are_known_and_seeds_do_not_meet(name):
     seeds = {}
     for stage in recipe(name):

@@ -45,6 +45,8 @@ class MixStage:
     """Weights to start from, made before."""
     shipped: str | None = None
     """A shipped policy to start from, in place of `init`."""
+    weights: tuple[str, ...] = ()
+    """`PART=WEIGHT` of the loss, where it is not the mixture's."""
 
 
 @dataclass(frozen=True)

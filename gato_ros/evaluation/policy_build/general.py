@@ -78,7 +78,11 @@ def _train(stage: MixStage, out: Path) -> dict[str, Any]:
     parts = tuple(
         replace(part, data=gathered) if (gathered := _folders(stage, out, part.name)) else part for part in plan.parts
     )
-    config = replace(plan.config, steps=stage.steps, learning_rate=stage.learning_rate)
+    weights = dict(pair.split("=") for pair in stage.weights)
+    weighed = tuple((name, float(weights.pop(name, weight)), own) for name, weight, own in plan.config.parts)
+    if weights:
+        raise ValueError(f"expected weights of the parts of {stage.mixture}, got {', '.join(weights)}")
+    config = replace(plan.config, parts=weighed, steps=stage.steps, learning_rate=stage.learning_rate)
     start = out / stage.init if stage.init else Path(stage.shipped) if stage.shipped else None
     run = MixtureRun(path, out / stage.folder, start)
     return train_mixture(run, replace(plan, parts=parts, config=config))
