@@ -60,10 +60,12 @@ class GeneralistSizes:
     mixture: str = "mixture.yaml"
     steps: int = 2_500
     """Few: what a policy does wrong by itself teaches more than another pass over what the expert does."""
-    rounds: tuple[int, ...] = (3_000, 9_000)
+    balanced: int = 3_000
+    """Steps of a second training on the same, with `weights`; 0: none."""
+    rounds: tuple[int, ...] = (4_000, 6_000)
     """Steps of the training after each round of DAgger."""
     weights: tuple[str, ...] = ()
-    """`PART=WEIGHT` of the loss in the rounds, where it is not the mixture's."""
+    """`PART=WEIGHT` of the loss in all trainings but the first, where it is not the mixture's."""
     learning_rate: float = 6e-4
     continued_learning_rate: float = 6e-4
     shipped: str | None = "sawyer_streaming"
@@ -101,6 +103,7 @@ SMOKE = GeneralistSizes(
     ),
     mixture="smoke.yaml",
     steps=4,
+    balanced=4,
     rounds=(4,),
     weights=("rooms=0.5",),
     shipped=None,
@@ -114,21 +117,29 @@ def stages_of(sizes: GeneralistSizes) -> tuple[GeneralistStage, ...]:
     return tuple(_stages(sizes))
 
 
+def _trainings(sizes: GeneralistSizes) -> Iterator[tuple[str, int, int]]:
+    """Name, steps, and the round of DAgger that goes before; 0: none."""
+    yield "base", sizes.steps, 0
+    if sizes.balanced:
+        yield "balanced", sizes.balanced, 0
+    for number, steps in enumerate(sizes.rounds, 1):
+        yield f"dagger_{number}", steps, number
+
+
 def _stages(sizes: GeneralistSizes) -> Iterator[GeneralistStage]:
     sha256 = hashlib.sha256((FOLDER / sizes.mixture).read_bytes()).hexdigest()
     trainings: list[MixStage] = []
     folders: list[str] = []
-    for number, steps in enumerate((sizes.steps, *sizes.rounds)):
+    for name, steps, number in _trainings(sizes):
         before = f"{trainings[-1].folder}/last" if trainings else None
-        for part in sizes.parts:
+        for part in sizes.parts if number or not trainings else ():
             stage = _gather(part, number, before)
             if stage.episodes:
                 folders.append(stage.folder)
                 yield stage
-        name = f"dagger_{number}" if number else "base"
-        rate = sizes.continued_learning_rate if number else sizes.learning_rate
-        shipped = None if number else sizes.shipped
-        weights = sizes.weights if number else ()
+        rate = sizes.continued_learning_rate if before else sizes.learning_rate
+        shipped = None if before else sizes.shipped
+        weights = sizes.weights if before else ()
         trainings.append(
             MixStage(name, name, sizes.mixture, sha256, tuple(folders), steps, rate, before, shipped, weights)
         )
