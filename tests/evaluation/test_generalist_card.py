@@ -51,8 +51,12 @@ def test_what_was_measured_is_on_the_card(out):
     path = write(STAGES[-1], out, entries({"files": 7, "loss": 1.25}))
     text = path.read_text()
     assert text.startswith("# gato_generalist\n") and "5,229,536 parameters" in text
-    assert "babyai_go_to_obj, sawyer_rgb_stacking_told" in text and "3.5 h in all stages" in text
-    assert "| boss_level | 100 |" in text and "| base | random weights | 4 | 0.0006 | 0.50 | 1.250 |" in text
+    assert "babyai_go_to_obj, sawyer_rgb_stacking_told" in text and "4.0 h in all stages" in text
+    assert (
+        "| boss_level | 100 |" in text
+        and "| base | random weights | 4 | 0.0006 | the mixture's | 0.50 | 1.250 |" in text
+    )
+    assert "| dagger_1 | balanced/last | 4 | 0.0006 | rooms=0.5 | 0.50 | 1.250 |" in text
     assert "(training.png)" in text and (path.parent / "training.png").read_bytes().startswith(b"\x89PNG")
     assert (path.parent / "params.safetensors").read_bytes() == b"weights"
     assert "| not measured |" not in text
@@ -61,4 +65,4 @@ def test_what_was_measured_is_on_the_card(out):
 def test_what_was_not_measured_says_so(out):
     text = write(STAGES[-1], out, entries(None)).read_text()
     assert "Not measured." in text and "Curves: not measured." in text
-    assert "| base | random weights | 4 | 0.0006 | 0.50 | not measured |" in text
+    assert "| base | random weights | 4 | 0.0006 | the mixture's | 0.50 | not measured |" in text
