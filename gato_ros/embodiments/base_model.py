@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +28,15 @@ class Misfit(ValueError):
     def __init__(self, what: str, *at: tuple[Any, ...]):
         super().__init__(what)
         self.at = at
+
+
+@contextmanager
+def misfits_at(*keys: Any) -> Iterator[None]:
+    """A Misfit that is raised within is one of the section at `keys`."""
+    try:
+        yield
+    except Misfit as misfit:
+        raise Misfit(str(misfit), *((*keys, *way) for way in misfit.at or ((),))) from None
 
 
 def ordered(lower: list[float], upper: list[float], what: str, *at: tuple[Any, ...]) -> None:

@@ -223,19 +223,3 @@ def source_of(channel: "Channel") -> str:
 
 
 Channel = Annotated[Union[ImageChannel, ContinuousChannel, DiscreteChannel, TextChannel], Field(discriminator="kind")]
-
-
-class ActionPart(Strict):
-    """A group of action values with their range; `binary` snaps each to the nearer bound."""
-
-    units: list[str] = Field(min_length=1)
-    lower: list[FiniteFloat]
-    upper: list[FiniteFloat]
-    binary: bool = False
-
-    @model_validator(mode="after")
-    def _check(self) -> "ActionPart":
-        ordered(self.lower, self.upper, "action")
-        if len(self.units) != len(self.lower):
-            raise Misfit(f"{len(self.lower)} values need as many units, got {len(self.units)}", ("units",))
-        return self

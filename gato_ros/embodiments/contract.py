@@ -11,16 +11,19 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
-from pydantic import Field, FiniteFloat, PrivateAttr, model_validator
+from pydantic import Field, FiniteFloat, PrivateAttr, field_validator, model_validator
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.guard.motion import MotionLimits
 from gato_ros.core.sensing.rotation_kinds import SIZES
 from gato_ros.core.spec import StepSpec
-from gato_ros.embodiments.base_model import Misfit, Strict
+from gato_ros.embodiments.actions.gripper import GripperPart
+from gato_ros.embodiments.actions.parts import ArmPart, Part, are_usual, arm_and_gripper, demand_usual, in_order
+from gato_ros.embodiments.actions.twist import TwistPart
+from gato_ros.embodiments.base_model import Misfit, Strict, misfits_at
 from gato_ros.embodiments.channels import (
     Channel,
     ContinuousChannel,
@@ -31,7 +34,7 @@ from gato_ros.embodiments.channels import (
 )
 from gato_ros.embodiments.guard_bounds import GuardBounds
 from gato_ros.embodiments.policy_contract import policy_contract, tool_chain
-from gato_ros.embodiments.sections import Actions, Arm, Gripper, Limits, RecordedTopic, Wire
+from gato_ros.embodiments.sections import Arm, Gripper, Limits, RecordedTopic, Wire
 from gato_ros.embodiments.simulation import Simulation
 from gato_ros.embodiments.step_spec import step_spec
 from gato_ros.embodiments.urdf_parts import attribute, child_of, joints_of
@@ -62,11 +65,13 @@ class Embodiment(Strict):
     simulation: Simulation | None = None
     """None: a robot that cannot be simulated."""
     observations: dict[str, Channel]
-    actions: Actions
+    actions: dict[str, Part]
+    """In the order in which they are decided: the arm's part, then the gripper's."""
     wire: Wire
     recorded: dict[str, RecordedTopic] = {}
     """Topics that are recorded and that no policy reads."""
     _folder: Path = PrivateAttr(FOLDER)
+    _ordered_actions = field_validator("actions")(in_order)
 
     @property
     def urdf_path(self) -> Path:
@@ -107,10 +112,20 @@ class Embodiment(Strict):
                 f"{OPENING} with source gripper_opening is missing, which every policy that holds still reads",
                 ("observations", OPENING) if OPENING in self.observations else ("observations",),
             )
-        for name, part, most in (("twist", self.actions.twist, 4), ("gripper", self.actions.gripper, 1)):
-            if len(part.lower) != most:
-                raise Misfit(f"{most} values, got {len(part.lower)}", ("actions", name))
+        self._check_actions()
         return self
+
+    def _check_actions(self) -> None:
+        with misfits_at("actions"):
+            arm_and_gripper(self.actions)
+        for key, part in self.actions.items():
+            with misfits_at("actions", key):
+                part.check_fits(self.arm.joints, self.gripper.joint_range_rad)
+        if isinstance(self.arm_part, TwistPart) and self.arm_part.tilts and self.limits.orientation is None:
+            raise Misfit(
+                "limits.orientation says how far the tool may tilt and turn, where a policy may tilt it; it is missing",
+                ("actions", self.arm_key),
+            )
 
     @cached_property
     def digest(self) -> str:
@@ -146,13 +161,14 @@ class Embodiment(Strict):
     @cached_property
     def spec(self) -> StepSpec:
         """What a policy of this robot observes and does in one step."""
-        return step_spec(self.observations, {"twist": self.actions.twist, "gripper": self.actions.gripper})
+        return step_spec(self.observations, self.actions)
 
     def policy_contract(self, observation_keys: Iterable[str]) -> dict[str, Any]:
         """What this robot and weights that read these keys must agree on; SetupError for an unknown key."""
         channels = {key: self.channel(key) for key in sorted(observation_keys)}
         tool = tool_chain(self.urdf_path, self.base_frame, self.tool_frame)
-        return policy_contract(self.control_rate_hz, channels, self.actions.model_dump(mode="json"), tool)
+        actions = {key: part.model_dump(mode="json") for key, part in self.actions.items()}
+        return policy_contract(self.control_rate_hz, channels, actions, tool)
 
     @cached_property
     def observation_keys(self) -> tuple[str, ...]:
@@ -229,15 +245,48 @@ class Embodiment(Strict):
             )
         return self.simulation
 
+    @property
+    def arm_key(self) -> str:
+        """Key of the arm's part of the action."""
+        return arm_and_gripper(self.actions)[0]
+
+    @property
+    def arm_part(self) -> ArmPart:
+        """The part of the action that moves the arm."""
+        return cast("ArmPart", self.actions[arm_and_gripper(self.actions)[0]])
+
+    @property
+    def gripper_part(self) -> GripperPart:
+        """The part of the action that moves the gripper."""
+        return cast("GripperPart", self.actions[arm_and_gripper(self.actions)[1]])
+
+    @cached_property
+    def usual_actions(self) -> bool:
+        """Whether the action is vx vy vz wz of a tool that points down, and an opening: an `ArmAction`."""
+        return are_usual(self.actions) and self.limits.orientation is None
+
+    def demand_usual_actions(self, who: str) -> None:
+        """SetupError unless the action is an `ArmAction`, for `who` knows no other."""
+        if not self.usual_actions:
+            demand_usual(self.actions, self.name, who)
+
     @cached_property
     def action_lower(self) -> np.ndarray:
-        """[5] lowest action values: vx vy vz [m/s], wz [rad/s], opening [m]."""
-        return np.array(self.actions.twist.lower + self.actions.gripper.lower)
+        """[values] lowest of each, part by part; of the shipped ones: vx vy vz [m/s], wz [rad/s], opening [m]."""
+        return np.array([value for part in self.actions.values() for value in part.lower])
 
     @cached_property
     def action_upper(self) -> np.ndarray:
-        """[5] highest action values, as `action_lower`."""
-        return np.array(self.actions.twist.upper + self.actions.gripper.upper)
+        """[values] highest of each, as `action_lower`."""
+        return np.array([value for part in self.actions.values() for value in part.upper])
+
+    @cached_property
+    def jog_upper(self) -> np.ndarray:
+        """[4] vx vy vz [m/s], wz [rad/s] that an operator's full deflection asks for."""
+        if self.usual_actions:
+            return self.action_upper[:4]
+        each = self.limits.linear_speed_m_s / np.sqrt(3)
+        return np.array([each, each, each, self.limits.angular_speed_rad_s])
 
     @cached_property
     def joint_limits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

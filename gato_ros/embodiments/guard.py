@@ -6,12 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from gato_ros.core.guard.arbiter import HUMAN, POLICY
 from gato_ros.core.guard.clearance import Clearance
+from gato_ros.core.guard.following.follower import Follower
+from gato_ros.core.guard.following.orientation import OrientationLimits
+from gato_ros.core.guard.following.room import ToolRoom
+from gato_ros.core.guard.following.twist import COMPONENTS, TwistFollower
 from gato_ros.core.guard.guard import Guard
 from gato_ros.core.guard.settings import GuardLimits, GuardSettings
 from gato_ros.core.guard.singularity import SingularityLimits
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.kinematics import differential_ik
+from gato_ros.embodiments.sections import Orientation
+
+BY_HAND = TwistFollower(np.arange(len(COMPONENTS)), in_tool=False, others="held")
 
 
 def make_guard(embodiment: Embodiment, **settings: Any) -> Guard:
@@ -26,7 +34,34 @@ def make_guard(embodiment: Embodiment, **settings: Any) -> Guard:
         differential_ik(embodiment),
         GuardSettings(**{**own, **settings}),
         guard_limits(embodiment),
+        None if embodiment.usual_actions else followers(embodiment),
+        None if embodiment.usual_actions else tool_room(embodiment),
     )
+
+
+def followers(embodiment: Embodiment) -> dict[str, Follower]:
+    """How the guard follows each source: a policy as the contract states its action, a person by all six components
+    of a twist in the base frame, for that is what operators' nodes publish."""
+    joints, period_s = embodiment.arm.joints, 1.0 / embodiment.control_rate_hz
+    return {POLICY: embodiment.arm_part.follower(joints, period_s), HUMAN: BY_HAND}
+
+
+def tool_room(embodiment: Embodiment) -> ToolRoom:
+    """The contract's workspace and orientation limits."""
+    limits = embodiment.limits
+    return ToolRoom(
+        np.array(limits.workspace_lower_m), np.array(limits.workspace_upper_m), orientation_limits(limits.orientation)
+    )
+
+
+def orientation_limits(stated: Orientation | None) -> OrientationLimits | None:
+    """The same in the guard's words; directions that are a little off are put right."""
+    if stated is None:
+        return None
+    z = np.array(stated.tool_z) / np.linalg.norm(stated.tool_z)
+    x = np.array(stated.tool_x) - z * (z @ stated.tool_x)
+    x = x / np.linalg.norm(x)
+    return OrientationLimits(np.stack([x, np.cross(z, x), z], axis=1), stated.cone_rad, *stated.yaw_rad)
 
 
 def guard_limits(embodiment: Embodiment) -> GuardLimits:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gato_ros.embodiments.channels import Channel
 from gato_ros.embodiments.urdf_parts import attribute, child_of, joints_of
-from gato_ros.embodiments.versions.implied import implied_of_channel, plainly
+from gato_ros.embodiments.versions.implied import implied_of_action, implied_of_channel, plainly
 
 
 def policy_contract(
@@ -27,7 +27,7 @@ def policy_contract(
     return {
         "control_rate_hz": control_rate_hz,
         "observations": {key: _meaning(channels[key].model_dump(mode="json")) for key in sorted(channels)},
-        "actions": actions,
+        "actions": {key: _meaning_of_action(key, part) for key, part in actions.items()},
         "tool": tool,
     }
 
@@ -44,6 +44,16 @@ def _meaning(channel: dict[str, Any]) -> dict[str, Any]:
     if "camera" in said:  # how many pixels a driver sends is nothing to a model that sees their means
         said["camera"] = {key: value for key, value in said["camera"].items() if key not in ("height", "width")}
     return {key: value for key, value in said.items() if value != implied.get(key, ...) and value != {}}
+
+
+def _meaning_of_action(key: str, part: dict[str, Any]) -> dict[str, Any]:
+    """As `_meaning`, of a part of the action."""
+    implied = implied_of_action(key)
+    return {
+        name: value
+        for name, value in part.items()
+        if name != "topic" and value is not None and value != implied.get(name, ...)
+    }
 
 
 def tool_chain(urdf_path: Path, base_frame: str, tool_frame: str) -> list[dict[str, Any]]:

@@ -1,18 +1,19 @@
-"""The sections of a contract that say what the robot is: arm, gripper, limits, topics, actions."""
+"""The sections of a contract that say what the robot is: arm, gripper, limits, topics."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 from pydantic import Field, FiniteFloat, model_validator
 
 from gato_ros.embodiments.base_model import Misfit, Strict, ordered
-from gato_ros.embodiments.channels import ActionPart, Quality
+from gato_ros.embodiments.channels import Quality
 
-
-class Actions(Strict):
-    twist: ActionPart
-    gripper: ActionPart
+MOST_TILT_RAD = 1.5
+"""A cone is less than a quarter turn: beyond it the tilt's direction has no one name."""
+ROUNDING = 1e-3
+"""Of directions that people write down."""
 
 
 class Arm(Strict):
@@ -39,6 +40,39 @@ class Gripper(Strict):
     speed_m_s: FiniteFloat = Field(gt=0)
     force_n: FiniteFloat = Field(gt=0)
     grasp_threshold_n: FiniteFloat = Field(gt=0)
+    joint_range_rad: tuple[FiniteFloat, FiniteFloat] | None = None
+    """Position of its joint when closed, and when open by the whole stroke; for actions that are such positions."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Gripper":
+        if self.joint_range_rad is not None and self.joint_range_rad[0] == self.joint_range_rad[1]:
+            raise Misfit("closed and open are two positions", ("joint_range_rad",))
+        return self
+
+
+class Orientation(Strict):
+    """How far the tool may tilt and turn."""
+
+    tool_z: list[FiniteFloat] = Field(min_length=3, max_length=3)
+    """Middle of the cone: where the tool's z axis points without tilt, in the base frame."""
+    cone_rad: FiniteFloat = Field(gt=0, le=MOST_TILT_RAD)
+    """Largest angle between the two."""
+    tool_x: list[FiniteFloat] = Field(min_length=3, max_length=3)
+    """Where the tool's x axis points at yaw 0, in the base frame; at a right angle to tool_z."""
+    yaw_rad: tuple[FiniteFloat, FiniteFloat]
+    """Range of the turn about tool_z, right-handed, within half a turn to either side."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Orientation":
+        for name in ("tool_z", "tool_x"):
+            if abs(np.linalg.norm(getattr(self, name)) - 1.0) > ROUNDING:
+                raise Misfit(f"{name} has length 1, got {np.linalg.norm(getattr(self, name)):.4g}", (name,))
+        if abs(np.dot(self.tool_z, self.tool_x)) > ROUNDING:
+            raise Misfit("tool_x is at a right angle to tool_z", ("tool_x",))
+        ordered([self.yaw_rad[0]], [self.yaw_rad[1]], "yaw_rad", ("yaw_rad",))
+        if max(map(abs, self.yaw_rad)) > np.pi:
+            raise Misfit("within -pi and pi: further turns have the same name", ("yaw_rad",))
+        return self
 
 
 class Limits(Strict):
@@ -48,6 +82,8 @@ class Limits(Strict):
     angular_speed_rad_s: FiniteFloat = Field(gt=0)
     linear_acceleration_m_s2: FiniteFloat = Field(gt=0)
     angular_acceleration_rad_s2: FiniteFloat = Field(gt=0)
+    orientation: Orientation | None = None
+    """None: nothing limits it but the joints."""
 
     @model_validator(mode="after")
     def _check(self) -> "Limits":

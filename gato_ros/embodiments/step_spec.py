@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, ImageSpec, Spec, StepSpec, TextSpec
 
 if TYPE_CHECKING:
-    from gato_ros.embodiments.channels import ActionPart, Channel
+    from gato_ros.embodiments.actions.part import ActionPart
+    from gato_ros.embodiments.channels import Channel
 
 
 def step_spec(observations: Mapping[str, Channel], actions: Mapping[str, ActionPart]) -> StepSpec:

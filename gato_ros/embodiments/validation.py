@@ -94,9 +94,14 @@ def _in_the_file(location: Keys, content: Any) -> Keys:
         if inside:
             keys.append(part)
             content = content[part] if isinstance(content, dict) or part < len(content) else None
-        elif i == len(location) - 1 and part != "[key]":
+        elif i == len(location) - 1 and part != "[key]" and not _is_kind_of(content, part):
             keys.append(part)  # what is missing
     return tuple(keys)
+
+
+def _is_kind_of(content: Any, part: Any) -> bool:
+    """Whether that is the mark of a union, which stands for the whole section."""
+    return isinstance(content, dict) and content.get("kind") == part
 
 
 def _unknown_key(kind: type[BaseModel], file: YamlFile, keys: Keys, also: tuple[str, ...]) -> SetupError:

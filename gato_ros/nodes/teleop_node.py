@@ -51,7 +51,7 @@ class TeleopNode:
         if parameters.frame not in FRAMES:
             raise unknown_name(f"a frame of {NAME}", parameters.frame, FRAMES)
         self._frame, self._speed_scale = parameters.frame, parameters.speed_scale
-        self._full, self._period_s = robot.action_upper[:4], 1.0 / robot.control_rate_hz
+        self._full, self._period_s = robot.jog_upper, 1.0 / robot.control_rate_hz
         self._dead_man, self._gripper = DeadMan(parameters.ramp_s), HumanGripper(robot)
         self._kinematics, self._heading_rad = Kinematics(robot), None
         self._input, self._due_s, self._proposed = OperatorInput(), 0.0, 0

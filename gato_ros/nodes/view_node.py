@@ -46,8 +46,8 @@ class ViewNode:
         robot = self._robot
         self._inputs, self._links = SceneState(node, robot), LinkPoses(robot)
         self._sizes = {key: robot.observations[key].shape[:2] for key in robot.image_keys}
-        twist = robot.actions.twist
-        self._ranges = Ranges(float(max(twist.upper[:3])), float(twist.upper[3]), robot.gripper.stroke_m)
+        full = robot.jog_upper
+        self._ranges = Ranges(float(max(full[:3])), float(full[3]), robot.gripper.stroke_m)
         # First, for what is missing here keeps the node from starting.
         self._rerun = RerunLog(robot, parameters.rerun) if parameters.rerun else None
         self._image = node.create_publisher(Image, "~/image", CAMERA)

@@ -7,11 +7,12 @@ from functools import cache
 
 import numpy as np
 
+from gato_ros.bench.guard.variants import variant
 from gato_ros.core.guard.guard import Guard
 from gato_ros.core.guard.proposal import Proposal, RobotState
 from gato_ros.core.timing.freshness import Instant
 from gato_ros.embodiments import Embodiment, load_embodiment
-from gato_ros.embodiments.guard import make_guard
+from gato_ros.embodiments.guard import guard_limits, make_guard, tool_room
 from gato_ros.embodiments.kinematics import Kinematics, differential_ik
 from gato_ros.embodiments.loading import DEFAULT
 
@@ -46,9 +47,18 @@ class Trace:
 
 
 @cache
-def _robot(name: str) -> tuple[Embodiment, Kinematics, np.ndarray]:
-    """The robot and [poses joints] angles with the tool inside the workspace, gripper down."""
+def robot_of(name: str, actions: str = "") -> Embodiment:
+    """The robot of that name or path; with another kind of action where one of VARIANTS is named."""
     robot = load_embodiment(name)
+    return variant(robot, actions) if actions else robot
+
+
+@cache
+def _robot(name: str, actions: str) -> tuple[Embodiment, Kinematics, np.ndarray]:
+    """The robot and [poses joints] angles with the tool inside the workspace, gripper down."""
+    robot = robot_of(name, actions)
+    if actions:
+        return robot, (kinematics := Kinematics(robot)), _poses_in_room(robot, kinematics)
     kinematics, ik, limits = Kinematics(robot), differential_ik(robot), robot.motion_limits
     rng, q, poses = np.random.default_rng(0), np.array(robot.arm.posture_rad), []
     for _ in range(40):
@@ -58,6 +68,29 @@ def _robot(name: str) -> tuple[Embodiment, Kinematics, np.ndarray]:
             q = q + 0.02 * ik.joint_velocity(q, tool.jacobian, tool.rotation, np.append(goal - tool.position, 0.0) * 3)
         poses.append(q)
     return robot, kinematics, np.array(poses)
+
+
+def _poses_in_room(robot: Embodiment, kinematics: Kinematics) -> np.ndarray:
+    """[poses joints] about the posture, with the tool in its box and cone and every joint off its ends."""
+    rng, poses, room = np.random.default_rng(0), [], tool_room(robot)
+    lower, upper, _ = robot.joint_limits
+    while len(poses) < 40:
+        q = np.array(robot.arm.posture_rad) + rng.normal(size=len(lower)) * rng.uniform(0.02, 0.4)
+        tool = kinematics.tool(q)
+        inside = ((tool.position > room.lower + 1e-3) & (tool.position < room.upper - 1e-3)).all()
+        upright = room.orientation.tilt(tool.rotation) < room.orientation.cone_rad - 0.01
+        ahead = room.orientation.yaw_lower + 0.01 < room.orientation.yaw(tool.rotation)
+        ahead &= room.orientation.yaw(tool.rotation) < room.orientation.yaw_upper - 0.01
+        free = ((q > lower + 0.05) & (q < upper - 0.05)).all()
+        if inside and upright and ahead and free and _clear(robot, kinematics, q):
+            poses.append(q)
+    return np.array(poses)
+
+
+def _clear(robot: Embodiment, kinematics: Kinematics, q: np.ndarray) -> bool:
+    clearance = guard_limits(robot).clearance
+    ends = kinematics.state(q, np.zeros_like(q), 0.0, 0.0).capsule_ends
+    return clearance is None or ends is None or bool(clearance.gaps(ends).min() > clearance.distance_m)
 
 
 def any_float(rng: np.random.Generator, size: int, broken: float = 0.0) -> np.ndarray:
@@ -71,21 +104,27 @@ def any_float(rng: np.random.Generator, size: int, broken: float = 0.0) -> np.nd
 class Episode:
     """A guard, an arm, and random values on every input."""
 
-    def __init__(self, seed: int, ticks: int, embodiment: str = DEFAULT):
+    def __init__(self, seed: int, ticks: int, embodiment: str = DEFAULT, actions: str = ""):
         self._rng, self._ticks = np.random.default_rng(seed), ticks
-        self._robot, self._kinematics, poses = _robot(embodiment)
+        self._robot, self._kinematics, poses = _robot(embodiment, actions)
         rng = self._rng
+        self._size = len(self._robot.arm_part.lower)
+        self._by_hand = 4 if self._robot.usual_actions else 6
         self._guard: Guard = make_guard(self._robot)
         self._wish_kind = str(rng.choice(WISHES))
         anywhere, self._ragged = rng.random() < 0.1, rng.random() < 0.2
         lower, upper, _ = self._robot.joint_limits
         self._q = rng.uniform(lower, upper) if anywhere else rng.choice(poses).copy()
         self._faults = 0.0 if rng.random() < 0.4 else rng.uniform(0.0, 0.1)
-        self._direction = rng.normal(size=4) * 10.0 ** rng.uniform(-2.0, 2.0)
+        self._direction = rng.normal(size=self._size) * 10.0 ** rng.uniform(-2.0, 2.0)
+        self._absolute = getattr(self._robot.arm_part, "mode", "") == "absolute"
+        if self._absolute:  # from a hair beside where the arm is to far beyond its ends
+            self._direction = self._q + self._direction * 0.1
         if rng.random() < 0.1:
-            self._direction = any_float(rng, 4)
+            self._direction = any_float(rng, self._size)
         self._now_s, self._clock_s, self._pressed, self._human = 10.0, CLOCK_AHEAD_S + 10.0, False, False
-        self._held: tuple[np.ndarray, float] = (np.zeros(4), 0.02)
+        self._held: tuple[np.ndarray, float] = (np.zeros(self._size), 0.02)
+        self._hand = rng.normal(size=6) if self._by_hand == 6 else self._direction
         self.trace = Trace(not anywhere and not self._ragged, self._wish_kind)
 
     def run(self) -> Trace:
@@ -116,14 +155,19 @@ class Episode:
     def _state(self) -> RobotState:
         return self._kinematics.state(self._q, np.zeros(len(self._q)), self._clock_s, self._now_s)
 
-    def _wish(self, number: int) -> np.ndarray:
-        rng = self._rng
+    def _wish(self, number: int, source: str) -> np.ndarray:
+        rng, by_hand = self._rng, source == "human" and self._by_hand == 6
         if self._wish_kind == "any":
-            return any_float(rng, 4, 0.002)
+            return any_float(rng, self._by_hand if by_hand else self._size, 0.002)
+        if by_hand:
+            return -self._hand if self._wish_kind == "flip" and number % 2 else self._hand
         if self._wish_kind == "flip":
             return self._direction if number % 2 else -self._direction
         if self._wish_kind == "policy" and number % 5 == 0:
-            self._direction = rng.uniform(self._robot.action_lower[:4], self._robot.action_upper[:4])
+            lower, upper = (bound[: self._size] for bound in (self._robot.action_lower, self._robot.action_upper))
+            self._direction = rng.uniform(lower, upper)
+            if self._absolute:
+                self._direction = self._q + rng.normal(size=self._size) * 0.1
         return self._direction
 
     def _proposal(self, source: str, number: int) -> Proposal | None:
@@ -132,11 +176,12 @@ class Episode:
             if rng.random() < 0.3:
                 return None
             stamp_s, receipt_s = rng.choice([0.0, -0.07, -0.2, 0.2, 3600.0, -3600.0, np.nan, np.inf, -np.inf], 2)
-            self._held = (any_float(rng, 4, 0.1), float(any_float(rng, 1, 0.1)[0]))
+            size = self._by_hand if source == "human" else self._size
+            self._held = (any_float(rng, size, 0.1), float(any_float(rng, 1, 0.1)[0]))
             return Proposal(*self._held, self._clock_s + stamp_s, self._now_s + receipt_s, source)
         usual = [0.0, 0.02, self._robot.gripper.stroke_m]
         opening_m = float(rng.choice(usual)) if rng.random() < 0.5 else float(any_float(rng, 1)[0])
-        self._held = (self._wish(number), opening_m)
+        self._held = (self._wish(number, source), opening_m)
         return Proposal(*self._held, self._clock_s, self._now_s, source)
 
     def _reported(self, honest: RobotState) -> RobotState | None:
@@ -175,6 +220,7 @@ class Episode:
         if rng.random() < 0.02:
             self._human = not self._human
         proposals = {"policy": self._proposal("policy", number)}
+        wish = self._held[0]
         if self._human:
             proposals["human"] = self._proposal("human", number)
         latched = guard.latched is not None
@@ -193,6 +239,8 @@ class Episode:
             ends=honest.capsule_ends,
             passed_s=passed_s,
             now_s=self._now_s,
-            wish=self._held[0],
+            wish=self._held[0] if self._by_hand == 4 else wish,
+            rotation=honest.tool_rotation,
+            by_policy=self._by_hand == 4 or verdict.source == "policy",
         )
         return command.joint_velocity

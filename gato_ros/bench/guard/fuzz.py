@@ -36,6 +36,8 @@ class Options:
     """Processes side by side; 0: one per core."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract whose guard it is."""
+    actions: str = ""
+    """Guard it as if its action were another: twist_base, twist_tool, joint_velocity, joint_position, joint_delta."""
     json: Path | None = None
     """Write the result here as JSON."""
 
@@ -44,12 +46,12 @@ def run(options: Options) -> dict:
     """Fuzz; `ok` is False if one command escaped."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from gato_ros.embodiments import load_embodiment
+    from gato_ros.bench.guard.episode import robot_of
     from gato_ros.embodiments.kinematics import Kinematics
     from gato_ros.evaluation.worker_pool import worker_pool
 
     check_bounds(options)
-    Kinematics(load_embodiment(options.embodiment))  # here a bad contract is one line, in a worker it is many
+    Kinematics(robot_of(options.embodiment, options.actions))  # here a bad contract is one line, in a worker it is many
     episodes = -(-options.ticks // EPISODE_TICKS)
     workers = options.workers or os.cpu_count() or 1
     blocks = [range(options.seed + i, options.seed + min(i + BLOCK, episodes)) for i in range(0, episodes, BLOCK)]
@@ -64,7 +66,7 @@ def run(options: Options) -> dict:
     with Progress(*columns, refresh_per_second=2) as progress, worker_pool(workers) as pool:
         bar = progress.add_task("guard ticks", total=episodes * EPISODE_TICKS, rate="")
         # As they come: an order that waits for the slowest would hold back what is known.
-        for counts, seen in pool.map(fuzz_episodes, blocks, repeat(options.embodiment)):
+        for counts, seen in pool.map(fuzz_episodes, blocks, repeat(options.embodiment), repeat(options.actions)):
             found.update(counts)
             examples += seen
             rate = found["ticks"] / (time.monotonic() - began_s)
@@ -93,6 +95,7 @@ def _result(found: Counter, examples: list[dict], options: Options, workers: int
         "seed": options.seed,
         "episode_ticks": EPISODE_TICKS,
         "embodiment": options.embodiment,
+        "actions": options.actions,
         "examples": examples[:EXAMPLES],
         "workers": workers,
         "seconds": round(seconds, 1),
@@ -101,17 +104,18 @@ def _result(found: Counter, examples: list[dict], options: Options, workers: int
     }
 
 
-def fuzz_episodes(seeds: range, embodiment: str = "sawyer_rgb_stacking") -> tuple[Counter, list[dict]]:
+def fuzz_episodes(
+    seeds: range, embodiment: str = "sawyer_rgb_stacking", actions: str = ""
+) -> tuple[Counter, list[dict]]:
     """Counts over the episodes of these seeds, and the first tick of each that went wrong."""
     import numpy as np
 
-    from gato_ros.bench.guard.episode import Episode
+    from gato_ros.bench.guard.episode import Episode, robot_of
     from gato_ros.bench.guard.oracle import Oracle
-    from gato_ros.embodiments import load_embodiment
 
-    oracle, counts, examples = Oracle(load_embodiment(embodiment)), Counter(), []
+    oracle, counts, examples = Oracle(robot_of(embodiment, actions)), Counter(), []
     for seed in seeds:
-        trace = Episode(seed, EPISODE_TICKS, embodiment).run()
+        trace = Episode(seed, EPISODE_TICKS, embodiment, actions).run()
         escapes = oracle.escapes(trace)
         bad = np.any(list(escapes.values()), axis=0)
         counts.update({name: int(ticks.sum()) for name, ticks in escapes.items()})

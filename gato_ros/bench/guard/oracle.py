@@ -11,6 +11,10 @@ TURNING = 1.05
 """The Jacobian turns while a command is carried out: Cartesian bounds hold to this factor."""
 WALL_M = 1e-3
 JOINT_RAD = 0.01
+ANGLE_RAD = 0.01
+"""What WALL_M is of the workspace, of the cone and of the turn."""
+OFF_ENDS_RAD = 0.3
+"""Nearer to its end a joint may be held up alone."""
 SHORTEST_S = 1e-3
 """Commands that follow each other faster are judged together: over less time rounding is all there is."""
 LONGEST_S = 0.02
@@ -27,6 +31,7 @@ CHECKS = (
     "tool_acceleration",
     "tool_jerk",
     "workspace",
+    "orientation",
     "stopping_distance",
     "joint_range",
     "gripper",
@@ -128,7 +133,8 @@ class Oracle:
         """Where the arm is, and where a stop that began now would end."""
         none = np.zeros(len(trace), bool)
         if not trace.inside:
-            return dict.fromkeys(("workspace", "stopping_distance", "joint_range", "table", "self_collision"), none)
+            places = ("workspace", "orientation", "stopping_distance", "joint_range", "table", "self_collision")
+            return dict.fromkeys(places, none)
         limits = self._limits
         stop_s = self._round_s + np.max(
             [
@@ -140,9 +146,11 @@ class Oracle:
         )
         ends = trace["tool"] + twist[:, :3] * stop_s[:, None] / 2
         q = trace["position"] + velocity * stop_s[:, None] / 2
+        stopped = _turned(trace["rotation"], twist[:, 3:] * stop_s[:, None] / 2)
         return {
             "workspace": self._outside(trace["tool"]),
-            "stopping_distance": self._outside(ends),
+            "orientation": self._turned_away(trace["rotation"]),
+            "stopping_distance": self._outside(ends) | self._turned_away(stopped),
             "joint_range": ((q < self._lower - JOINT_RAD) | (q > self._upper + JOINT_RAD)).any(axis=1),
             **self._clear(trace["ends"]),
         }
@@ -150,6 +158,21 @@ class Oracle:
     def _outside(self, tool: np.ndarray) -> np.ndarray:
         lower, upper = np.array(self._limits.workspace_lower_m), np.array(self._limits.workspace_upper_m)
         return ((tool < lower - WALL_M) | (tool > upper + WALL_M)).any(axis=1)
+
+    def _turned_away(self, rotation: np.ndarray) -> np.ndarray:
+        """Out of the cone, or turned too far: the tilt is taken back about the axis across, and the rest measured."""
+        stated = self._limits.orientation
+        if stated is None:
+            return np.zeros(len(rotation), bool)
+        middle, x, z = np.array(stated.tool_z), np.array(stated.tool_x), rotation[:, :, 2]
+        tilt = np.arccos(np.clip(z @ middle, -1.0, 1.0))
+        across = np.cross(z, middle)
+        size = np.linalg.norm(across, axis=1, keepdims=True)
+        axis = np.where(size > 1e-9, across / np.maximum(size, 1e-9), 0.0)
+        levelled = _turned(rotation, axis * tilt[:, None])[:, :, 0]
+        yaw = np.arctan2(np.cross(x, levelled) @ middle, levelled @ x)
+        lower, upper = stated.yaw_rad
+        return (tilt > stated.cone_rad + ANGLE_RAD) | (yaw < lower - ANGLE_RAD) | (yaw > upper + ANGLE_RAD)
 
     def _clear(self, ends: np.ndarray) -> dict[str, np.ndarray]:
         """By points along the capsules: coarse, and another way than the guard's."""
@@ -191,26 +214,54 @@ class Oracle:
         changed = np.append(False, (opening[1:] != opening[:-1]) & known[1:] & known[:-1])
         return bad | (changed & ~trace["following"]) | np.append(False, known[:-1] & ~known[1:])
 
+    def _compared(self, trace: Trace, twist: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What was wished and what was done, in the same axes [ticks n]; and where no joint is held up alone."""
+        wish = trace["wish"]
+        if self._robot.arm_part.kind == "joint_velocity":
+            q = trace["position"]
+            off_ends = ((q > self._lower + OFF_ENDS_RAD) & (q < self._upper - OFF_ENDS_RAD)).all(axis=1)
+            return wish, trace["velocity"], off_ends
+        wish, everywhere = wish[:, :3], np.ones(len(trace), bool)
+        if getattr(self._robot.arm_part, "frame", "base") == "tool":
+            return wish, np.einsum("nji,nj->ni", trace["rotation"], twist[:, :3]), everywhere
+        return wish, twist[:, :3], everywhere
+
     def _direction(self, trace: Trace, twist: np.ndarray) -> np.ndarray:
         """A wish that is held, far from every limit, is followed in its own direction."""
         n = len(trace)
-        if trace.wish != "steady" or not trace.inside:
+        part = self._robot.arm_part
+        if trace.wish != "steady" or not trace.inside or part.kind == "joint_position" or _leaves_open(part):
             return np.zeros(n, bool)
-        wish, following = trace["wish"][:, :3], trace["following"]
+        wish, done, off_ends = self._compared(trace, twist)
+        following = trace["following"] & trace["by_policy"]
         with np.errstate(all="ignore"):
             size = np.abs(wish).max(axis=1, keepdims=True)
             wish = wish / np.where(size > 0.0, size, 1.0)
         same = np.append(False, (wish[1:] == wish[:-1]).all(axis=1)) & following
         held = np.array([same[max(0, i - 15) : i + 1].all() and i >= 15 for i in range(n)])
         lower, upper = np.array(self._limits.workspace_lower_m), np.array(self._limits.workspace_upper_m)
-        middle = ((trace["tool"] > lower + 0.03) & (trace["tool"] < upper - 0.03)).all(axis=1)
+        middle = off_ends & ((trace["tool"] > lower + 0.03) & (trace["tool"] < upper - 0.03)).all(axis=1)
         stiff = np.linalg.svd(trace["jacobian"], compute_uv=False)[:, -1] < self._stiff
-        speed = np.linalg.norm(twist[:, :3], axis=1)
+        speed = np.linalg.norm(done, axis=1)
         with np.errstate(all="ignore"):  # any wish is a wish
-            cosine = (wish * twist[:, :3]).sum(axis=1) / np.maximum(np.linalg.norm(wish, axis=1) * speed, 1e-12)
+            cosine = (wish * done).sum(axis=1) / np.maximum(np.linalg.norm(wish, axis=1) * speed, 1e-12)
         return (
             held & middle & ~stiff & (speed > 5e-3) & (np.abs(wish).max(axis=1) > 0) & (cosine < np.cos(DIRECTION_RAD))
         )
+
+
+def _leaves_open(part) -> bool:
+    """Whether the tool may also move as nobody has proposed."""
+    return getattr(part, "others", "") == "free"
+
+
+def _turned(rotation: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Rotations [n 3 3] turned by rotation vectors [n 3] along the base's axes: each column about the axis."""
+    angle = np.linalg.norm(by, axis=1)[:, None, None]
+    axis = (by / np.maximum(angle[:, 0], 1e-12))[:, :, None]
+    around = np.cross(np.broadcast_to(axis, rotation.shape), rotation, axis=1)
+    along = axis * (axis * rotation).sum(axis=1, keepdims=True)
+    return rotation * np.cos(angle) + around * np.sin(angle) + along * (1.0 - np.cos(angle))
 
 
 def _changes(

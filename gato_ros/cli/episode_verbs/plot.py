@@ -76,8 +76,8 @@ def draw_episode(episode: Episode) -> Plot:
         panel.set_ylabel(f"{name} [{UNITS[place]}]", fontsize="small")
         if robot:  # a motion of nothing is to look like nothing
             low, high = (
-                (*robot.actions.twist.lower, *robot.actions.gripper.lower)[place],
-                (*robot.actions.twist.upper, *robot.actions.gripper.upper)[place],
+                robot.action_lower[place],
+                robot.action_upper[place],
             )
             margin = 0.08 * (high - low)
             shown = panel.get_ylim()

@@ -52,6 +52,17 @@ class DifferentialIk:
         null = np.eye(len(q)) - inverse @ jacobian
         return inverse @ wanted + null @ (self.posture_gain * (self.posture - q))
 
+    def unlimited_rows(self, q: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """As `unlimited`, for motions of the tool that say nothing of pointing down.
+
+        Args:
+            rows: [n joints] of the Jacobian, or combinations of them.
+            wanted: [n] what they have to come to; [m/s] and [rad/s].
+        """
+        inverse = rows.T @ np.linalg.inv(rows @ rows.T + self.damping**2 * np.eye(len(rows)))
+        null = np.eye(len(q)) - inverse @ rows
+        return inverse @ wanted + null @ (self.posture_gain * (self.posture - q))
+
     def within_limits(self, q: np.ndarray, velocity: np.ndarray, gain: float) -> np.ndarray:
         """`velocity` [joints] scaled to the speeds, approaching limits at `gain` [1/s] times the room left at q."""
         highest = np.minimum(self.velocity_limit, np.maximum(0.0, gain * (self.position_upper - q)))

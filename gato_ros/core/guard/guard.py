@@ -10,11 +10,14 @@ import numpy as np
 
 from gato_ros.core.guard.arbiter import Arbiter, Choice
 from gato_ros.core.guard.differential_ik import DifferentialIk
+from gato_ros.core.guard.following.follower import Follower
+from gato_ros.core.guard.following.room import ToolRoom
+from gato_ros.core.guard.following.situation import JointWay, Situation
 from gato_ros.core.guard.gripper_hold import GripperHold
 from gato_ros.core.guard.joint_slew import JointSlew, SlewLimits
 from gato_ros.core.guard.joint_watch import JointWatch
-from gato_ros.core.guard.motion import MotionLimits, between, capped
-from gato_ros.core.guard.proposal import Proposal, RobotState
+from gato_ros.core.guard.motion import MotionLimits, capped
+from gato_ros.core.guard.proposal import Proposal, RobotState, age_s
 from gato_ros.core.guard.settings import PARTS, GuardLimits, GuardSettings
 from gato_ros.core.guard.verdict import Command, Level, Verdict
 from gato_ros.core.timing.freshness import Instant, Sample, timing_fault
@@ -26,8 +29,8 @@ EMERGENCY_STOP = "emergency_stop"
 ROBOT_GONE = "robot_gone"
 LATCHING = ("non_finite_proposal", "joint_position_jump", "outside_joint_range", ROBOT_GONE)
 """Faults that latch at once: a broken source, a broken sensor, or no robot."""
-RETURN = 0.05
-"""Outside the workspace, up to this part of the proposed speed brings the tool back."""
+TOO_FAST = 0.02
+"""A motion that the tool's speeds take more than this share of is reported: inverse kinematics leaks a little."""
 SHORTEST_S = 0.001
 """Steps that follow each other faster repeat the command; the next one makes up for the time."""
 
@@ -55,7 +58,27 @@ class Guard:
     All methods are functions of their arguments and of the calls before: the same calls give the same commands.
     """
 
-    def __init__(self, motion: MotionLimits, ik: DifferentialIk, settings: GuardSettings, limits: GuardLimits):
+    # Incidents hold the attributes of this object by name. Older ones lack these, and what they lack is not written
+    # anew: a guard that follows vx vy vz wz of a tool that points down has neither.
+    _followers: Mapping[str, Follower] | None = None
+    _room: ToolRoom | None = None
+    _way: JointWay | None = None
+
+    def __init__(
+        self,
+        motion: MotionLimits,
+        ik: DifferentialIk,
+        settings: GuardSettings,
+        limits: GuardLimits,
+        followers: Mapping[str, Follower] | None = None,
+        room: ToolRoom | None = None,
+    ):
+        """A guard that is latched.
+
+        Args:
+            followers: how proposals of each source are followed; None: they are vx vy vz wz of a tool that points down.
+            room: where the tool may be, with `followers`; `motion` has the box without.
+        """
         self._ik, self._settings, self._limits = ik, settings, limits
         self._on = {part: part not in settings.off for part in PARTS}
         wide = replace(motion, workspace_lower=np.full(3, -np.inf), workspace_upper=np.full(3, np.inf))
@@ -70,6 +93,9 @@ class Guard:
         self._watch = JointWatch(ik.velocity_limit, ik.position_lower, ik.position_upper, settings.tick_s)
         self._gripper = GripperHold(settings.stroke_m, settings.gripper_dwell_s if self._on["gripper_dwell"] else 0.0)
         self._clearance = limits.clearance if self._on["clearance"] else None
+        if followers is not None:
+            wide_room = ToolRoom(wide.workspace_lower, wide.workspace_upper, None)
+            self._followers, self._room = dict(followers), room if self._on["workspace"] else wide_room
         # Incidents hold the attributes of this object by name: one that is renamed makes older incidents unreadable.
         self._latch: str | None = NOT_ARMED
         self._emergency = False
@@ -137,7 +163,10 @@ class Guard:
             # Either one missing is a fault.
             assert choice.proposal is not None and state is not None
             dt = min(self._owed_s, 2 * self._settings.tick_s)
-            fault, limits = self._follow(choice.proposal, choice.share, state, dt)
+            if self._followers is None:
+                fault, limits = self._follow(choice.proposal, choice.share, state, dt)
+            else:
+                fault, limits = self._follow_part(choice.proposal, choice.share, state, dt, now)
             faults += [fault] if fault else []
             if not faults:
                 self._owed_s = 0.0
@@ -148,6 +177,8 @@ class Guard:
         if faults or self._latch is not None:
             self._slew.stop(self._owed_s)
             self._owed_s = 0.0
+            if self._way is not None:  # older incidents have no such attribute
+                self._way = None
             self._note_stop(choice, faults, now)
         else:
             self._broken_off_s, self._moved = None, True
@@ -194,7 +225,7 @@ class Guard:
             # Whatever is kept away from may be approached so fast that a stop from the next tick on ends before it.
             gain = 2.0 / (self._slew.stop_s + self._settings.tick_s)
             slow = np.append(capped(wanted[:3], self._motion.linear_speed), wanted[3])
-            short = self._short_of_walls(slow, position, gain)
+            short = self._motion.short_of_walls(slow, position, gain)
             twist = self._motion.limit(short, self._slew.aim_twist(state.jacobian), position, dt)
             try:
                 free = self._ik.unlimited(state.joint_position, state.jacobian, state.tool_rotation, twist)
@@ -214,19 +245,49 @@ class Guard:
                 limits += ("hand_back_ramp",)
             return None, self._limits_met(wanted, slow, short, position) + limits
 
-    def _short_of_walls(self, twist: np.ndarray, position: np.ndarray, gain: float) -> np.ndarray:
-        """`twist` [4] without what a stop could not end inside the workspace, and from outside a little inwards.
+    def _follow_part(
+        self, proposal: Proposal, share: float, state: RobotState, dt: float, now: Instant
+    ) -> tuple[str | None, tuple[str, ...]]:
+        """As `_follow`, for what a contract's own parts of an action propose."""
+        assert self._followers is not None and self._room is not None
+        follower = self._followers[proposal.source]
+        with np.errstate(all="ignore"):
+            self._slew.resume()
+            gain = 2.0 / (self._slew.stop_s + self._settings.tick_s)
+            situation = Situation(
+                state, self._slew.ahead(), gain, self._ik, self._motion, self._room, self._way, now.steady_s
+            )
+            try:
+                way = follower.begin(proposal, self._way, situation)
+                if way is not self._way:
+                    self._way, situation = way, replace(situation, way=way)
+                free, limits = follower.wanted(np.asarray(proposal.twist, np.float64), share, situation)
+                if not np.isfinite(free).all():
+                    return "ik_failed", ()
+                if self._on["joint_range"] and self._watch.leaves_further(state.joint_position, free):
+                    return "outside_joint_range", ()
+                velocity, kept = self._kept_in_room(free, situation)
+                # What the arm does already may not go on either: it brakes first, and turns to the wish with the rest.
+                braked, _ = self._kept_in_room(self._slew.aim, situation)
+            except np.linalg.LinAlgError:
+                return "ik_failed", ()
+            if not (np.isfinite(velocity).all() and np.isfinite(braked).all()):
+                return "ik_failed", ()
+            slower = self._slew.stoppable(velocity, state.jacobian)
+            limits += ("speed",) * bool(np.abs(slower - velocity).max() > TOO_FAST * np.abs(velocity).max()) + kept
+            if self._slew.follow(slower, state.jacobian, dt, braked):
+                limits += ("acceleration",)
+            if share < 1.0:
+                limits += ("hand_back_ramp",)
+            return None, tuple(dict.fromkeys(limits))
 
-        Stops end on an arc, and the inverse kinematics leaks: along a wall both would add up. What brings the tool
-        back is a small part of what was proposed; a tool that is to stand stands.
-        """
-        requested = max(
-            np.abs(twist[:3]).max() / self._motion.linear_speed, min(1.0, abs(twist[3]) / self._motion.angular_speed)
+    def _kept_in_room(self, velocity: np.ndarray, situation: Situation) -> tuple[np.ndarray, tuple[str, ...]]:
+        """`velocity` [joints] scaled to what joints, tool and parts of the arm allow here, and which of them did."""
+        velocity, limits = self._kept_clear(velocity, situation.state, situation.ahead, situation.gain)
+        share, room = situation.room.share(
+            velocity, situation.state.jacobian, situation.position, situation.rotation, situation.gain
         )
-        most = RETURN * requested * self._motion.linear_speed
-        lower = gain * (self._motion.workspace_lower - position)
-        upper = gain * (self._motion.workspace_upper - position)
-        return np.append(between(twist[:3], np.minimum(lower, most), np.maximum(upper, -most)), twist[3])
+        return (velocity * share, room + limits) if share < 1.0 else (velocity, limits)
 
     def _kept_clear(
         self, free: np.ndarray, state: RobotState, ahead: np.ndarray, gain: float
@@ -277,7 +338,7 @@ class Guard:
     def _verdict(
         self, faults: list[str], limits: tuple[str, ...], choice: Choice, state: RobotState | None, now: Instant
     ) -> Verdict:
-        ages = (_age_s(choice.proposal, now), _age_s(state, now))
+        ages = (age_s(choice.proposal, now), age_s(state, now))
         source = EMERGENCY_STOP if self._emergency else choice.source
         if self._latch is not None:
             reasons = (self._latch, *(fault for fault in faults if fault != self._latch))
@@ -285,7 +346,3 @@ class Guard:
         if faults:
             return Verdict(Level.STOPPING, tuple(faults), *ages, source, self.off)
         return Verdict(Level.LIMITED if limits else Level.OK, limits, *ages, source, self.off)
-
-
-def _age_s(item: Proposal | RobotState | None, now: Instant) -> float:
-    return math.inf if item is None else Sample(None, item.stamp_s, item.received_s).age_s(now)

@@ -102,12 +102,25 @@ class JointSlew:
         share = min(_part(TURN * tool.linear_speed, linear), _part(TURN * tool.angular_speed, angular))
         return velocity * share if share < 1.0 else velocity
 
-    def follow(self, wanted: np.ndarray, jacobian: np.ndarray, dt: float) -> bool:
-        """Move `velocity` towards `wanted` [joints] for dt > 0 seconds; True if an acceleration held it back."""
+    @property
+    def aim(self) -> np.ndarray:
+        """[joints] of the motion before it is smoothed [rad/s]."""
+        return self._aim
+
+    def follow(self, wanted: np.ndarray, jacobian: np.ndarray, dt: float, braked: np.ndarray | None = None) -> bool:
+        """Move `velocity` towards `wanted` [joints] for dt > 0 seconds; True if an acceleration held it back.
+
+        Args:
+            braked: [joints] `aim` without what may not go on: that comes first, and what is left of the acceleration
+                goes towards `wanted`. None: straight towards `wanted`.
+        """
         self.resume()
         self._left = None
-        share = self._share(wanted - self._aim, jacobian, dt)
-        self._aim = self._aim + (wanted - self._aim) * share
+        if braked is None:
+            share = self._share(wanted - self._aim, jacobian, dt)
+            self._aim = self._aim + (wanted - self._aim) * share
+        else:
+            share = self._brake_first(wanted, braked, jacobian, dt)
         goal = self._aim if self._average is None else self._average.push(self._aim, dt)
         change = self.within_speed(goal, jacobian) - self.velocity
         bound = self._limits.joint_speed
@@ -168,6 +181,27 @@ class JointSlew:
                 needed_s = self._tool_straight_s(self.velocity, jacobian, gone_s)
                 straight_s = min(max(straight_s, needed_s), longest_s)
         return StopRamp(self.velocity, straight_s * STOP_RESERVE, self._limits.round_s)
+
+    def _brake_first(self, wanted: np.ndarray, braked: np.ndarray, jacobian: np.ndarray, dt: float) -> float:
+        must, wish = braked - self._aim, wanted - braked
+        needed = self._size(must, jacobian, dt)
+        if needed >= 1.0:
+            self._aim = self._aim + must / needed
+            return 0.0
+        # Sizes are norms: together the two are no larger than their sum.
+        share = _part(1.0 - needed, self._size(wish, jacobian, dt))
+        self._aim = braked + wish * share
+        return share
+
+    def _size(self, change: np.ndarray, jacobian: np.ndarray, dt: float) -> float:
+        """A change of velocity as a multiple of the largest that dt allows."""
+        linear, angular = _speeds(jacobian, change)
+        tool = self._limits.tool
+        return max(
+            linear / (tool.linear_acceleration * dt),
+            angular / (tool.angular_acceleration * dt),
+            float(np.max(np.abs(change) / self._limits.joint_acceleration)) / dt,
+        )
 
     def _share(self, change: np.ndarray, jacobian: np.ndarray, dt: float) -> float:
         linear, angular = _speeds(jacobian, change)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+RETURN = 0.05
+"""Outside the workspace, up to this part of the proposed speed brings the tool back."""
+
 
 @dataclass(frozen=True)
 class MotionLimits:
@@ -55,6 +58,18 @@ class MotionLimits:
         # The largest share of the wish with |must + share wish| = allowed.
         a, b, c = wish @ wish, 2 * must @ wish, must @ must - allowed**2
         return braked + wish * ((-b + np.sqrt(b * b - 4 * a * c)) / (2 * a))
+
+    def short_of_walls(self, twist: np.ndarray, position: np.ndarray, gain: float) -> np.ndarray:
+        """`twist` [4] without what a stop could not end inside the workspace, and from outside a little inwards.
+
+        Stops end on an arc, and the inverse kinematics leaks: along a wall both would add up. What brings the tool
+        back is a small part of what was proposed; a tool that is to stand stands.
+        """
+        requested = max(np.abs(twist[:3]).max() / self.linear_speed, min(1.0, abs(twist[3]) / self.angular_speed))
+        most = RETURN * requested * self.linear_speed
+        lower = gain * (self.workspace_lower - position)
+        upper = gain * (self.workspace_upper - position)
+        return np.append(between(twist[:3], np.minimum(lower, most), np.maximum(upper, -most)), twist[3])
 
     def stoppable(self, linear: np.ndarray, position: np.ndarray, dt: float) -> np.ndarray:
         """The velocity [3] [m/s] nearest to `linear` that can be brought to zero before every wall, dt [s] a tick."""

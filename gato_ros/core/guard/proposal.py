@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gato_ros.core.timing.freshness import Instant, Sample
+
 
 @dataclass(frozen=True)
 class Proposal:
     """A motion somebody wants."""
 
     twist: np.ndarray
-    """[4] vx vy vz [m/s], wz [rad/s] in the base frame."""
+    """[4] vx vy vz [m/s], wz [rad/s] in the base frame; of a contract that states its action otherwise, [values] of
+    the arm's part, and of a person then all six components in the base frame. Incidents know it by this name."""
     gripper_opening_m: float
     """Wanted distance between the finger pads [m]."""
     stamp_s: float
@@ -57,3 +60,8 @@ class RobotState:
         own = (self.joint_position, self.joint_velocity, self.tool_position, self.tool_rotation, self.jacobian)
         capsules = (self.capsule_ends, self.capsule_jacobians)
         return (*own, *(array for array in capsules if array is not None))
+
+
+def age_s(item: Proposal | RobotState | None, now: Instant) -> float:
+    """By the worse of both clocks [s]; infinite of nothing."""
+    return math.inf if item is None else Sample(None, item.stamp_s, item.received_s).age_s(now)

@@ -24,6 +24,8 @@ class SingularityLimits:
     def share(self, jacobian: np.ndarray, velocity: np.ndarray) -> float:
         """How much of `velocity` [joints] may be carried out; 1 on the way out.
 
+        An arm with fewer than six joints never has the directions that they cannot make: only those that it can count.
+
         Args:
             jacobian: [6 joints] linear rows first, base axes.
 
@@ -31,7 +33,8 @@ class SingularityLimits:
             numpy.linalg.LinAlgError: no singular values could be found.
         """
         # The eigenvalues of J J^T are cheaper than the singular values, and exact enough to know that we are far.
-        square = np.linalg.eigvalsh(jacobian @ jacobian.T)[0]
+        rows, joints = jacobian.shape
+        square = np.linalg.eigvalsh(jacobian @ jacobian.T if joints >= rows else jacobian.T @ jacobian)[0]
         if square >= self.slow**2:
             return 1.0
         left, values, right = np.linalg.svd(jacobian, full_matrices=False)

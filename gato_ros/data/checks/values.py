@@ -241,8 +241,7 @@ class ValueCheck:
             self._allowed[place] = Allowed.unbounded(channels, names)
             if self._robot is not None:
                 lower, upper = self._robot.action_lower[part], self._robot.action_upper[part]
-                actions = self._robot.actions
-                binary = (actions.gripper if part is OPENING_PART else actions.twist).binary
+                binary = (self._robot.gripper_part if part is OPENING_PART else self._robot.arm_part).binary
                 share = BINARY_SLACK if binary else LABEL_SLACK if role == roles.LABEL else EXECUTED_SLACK
                 none = np.zeros(len(names), bool)
                 self._allowed[place] = Allowed(channels, names, lower, upper, none, share * (upper - lower))

@@ -232,13 +232,8 @@ def _outside(values: np.ndarray, lower: Sequence[float], upper: Sequence[float])
 
 
 def _action_bounds(robots: dict[str, Embodiment | None]) -> tuple[np.ndarray, np.ndarray] | None:
-    known = [robot.actions for robot in robots.values() if robot]
-    if len(known) != 1:
-        return None
-    return (
-        np.array([*known[0].twist.lower, *known[0].gripper.lower]),
-        np.array([*known[0].twist.upper, *known[0].gripper.upper]),
-    )
+    known = [robot for robot in robots.values() if robot]
+    return (known[0].action_lower, known[0].action_upper) if len(known) == 1 else None
 
 
 def _reach(parts: Sequence[np.ndarray], bounds: tuple[np.ndarray, np.ndarray] | None) -> dict[str, dict]:

@@ -21,6 +21,9 @@ SAID_IN_1 = {
     "text": {"kind", "source", "size_bytes", "tokens"},
 }
 """Kind of a channel -> its keys in schema 1."""
+SAID_OF_AN_ACTION = {"units", "lower", "upper", "binary"}
+"""Keys of a part of the action in schema 1."""
+NEWER_OF_AN_ACTION = {"kind", "topic", "components", "frame", "others", "joints", "mode", "reach_s", "by"}
 ONLY_ON_THE_WAY = {"quality"}
 """Keys that change how messages travel and never what they say: part of no digest."""
 
@@ -32,12 +35,30 @@ def implied_of_channel(channel: Mapping[str, Any]) -> dict[str, Any]:
     return {"rotation": "quaternion"} if channel.get("source") in POSES else {}
 
 
+IMPLIED_ACTIONS: dict[str, dict[str, Any]] = {
+    "twist": {"kind": "twist", "components": ["vx", "vy", "vz", "wz"], "frame": "base", "others": "down"},
+    "gripper": {"kind": "gripper", "by": "opening"},
+}
+"""Key of a part of the action -> what schema 1 implied of it; it had these two parts and no others."""
+NEVER_SAID_IN_1 = {"limits": ("orientation",), "gripper": ("joint_range_rad",)}
+"""Section -> optional keys that schema 2 brought; nothing stands for them where they are not stated."""
+
+
+def implied_of_action(key: str) -> dict[str, Any]:
+    """What schema 1 implied of the part of the action with that key."""
+    return IMPLIED_ACTIONS.get(key, {})
+
+
 def newer_keys(content: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The ways to keys of a contract that schema 1 does not have."""
     found: list[tuple[str, ...]] = [("recorded",)] if "recorded" in content else []
     for key, channel in _sections(content, "observations").items():
         said = SAID_IN_1.get(str(channel.get("kind")))
         found += [("observations", key, name) for name in channel if said and name in NEWER - said]
+    for key, part in _sections(content, "actions").items():
+        found += [("actions", key, name) for name in part if name in NEWER_OF_AN_ACTION]
+    for name, keys in NEVER_SAID_IN_1.items():
+        found += [(name, key) for key in keys if isinstance(content.get(name), dict) and key in content[name]]
     for name, state in _sections(content, "wire").items():
         if name in STATES:
             found += [("wire", name, key) for key in state if key in STATE]
@@ -82,12 +103,31 @@ def left_out_of_digest(content: Mapping[str, Any]) -> tuple[dict[str, Any], bool
         if dropped:
             observations[key] = dropped
     left_out["observations"] = observations
+    left_out["actions"], newer = left_out_of_actions(content["actions"])
+    beyond |= newer
+    for name, keys in NEVER_SAID_IN_1.items():
+        left_out[name] = {key for key in keys if content[name][key] is None}
+        beyond |= len(left_out[name]) < len(keys)
     wire = {}
     for name in STATES:
         state = content["wire"][name]
         wire[name] = {key for key in STATE if state[key] == STATE[key]}
         beyond |= len(wire[name]) < len(STATE)
     return {**left_out, "wire": wire}, not beyond
+
+
+def left_out_of_actions(parts: Mapping[str, Any]) -> tuple[dict[str, set[str]], bool]:
+    """Keys of the parts of an action that say no more than schema 1 did, and whether others say something beyond it."""
+    left_out, beyond = {}, list(parts) != list(IMPLIED_ACTIONS)
+    for key, part in parts.items():
+        implied = implied_of_action(key)
+        left_out[key] = {
+            name
+            for name, value in part.items()
+            if name not in SAID_OF_AN_ACTION and (value is None or value == implied.get(name))
+        }
+        beyond |= len(left_out[key] | SAID_OF_AN_ACTION) < len(part)
+    return left_out, beyond
 
 
 def plainly(value: Any) -> Any:

@@ -6,17 +6,33 @@ from collections.abc import Mapping
 from typing import Any
 
 from gato_ros.core.errors import SetupError
-from gato_ros.embodiments.versions.implied import NEWEST, STATE, STATES, implied_of_channel, newer_keys
+from gato_ros.embodiments.versions.implied import (
+    NEWER_OF_AN_ACTION,
+    NEWEST,
+    STATE,
+    STATES,
+    implied_of_action,
+    implied_of_channel,
+    newer_keys,
+)
 from gato_ros.embodiments.yaml_file import YamlFile, shown
 
 KNOWN = (1, NEWEST)
 
 
 def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The plain values of a contract in the newest schema; one that is of it already, or of none, stays as it is."""
+    """The plain values of a contract in the newest schema; one that is of it already, or of none, stays as it is.
+
+    But for the parts `twist` and `gripper` of an action without a kind: schema 2 had them so before there were others.
+    """
+    made = dict(content)
+    if isinstance(parts := content.get("actions"), dict):
+        made["actions"] = {
+            key: {**part, **implied_of_action(key)} if _as_before(part) else part for key, part in parts.items()
+        }
     if content.get("schema") != 1:
-        return dict(content)
-    made = {**content, "schema": NEWEST}
+        return made
+    made["schema"] = NEWEST
     if isinstance(channels := content.get("observations"), dict):
         made["observations"] = {
             key: {**channel, **implied_of_channel(channel)} if isinstance(channel, dict) else channel
@@ -26,6 +42,10 @@ def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
         stated = {name: {**wire[name], **STATE} for name in STATES if isinstance(wire.get(name), dict)}
         made["wire"] = {**wire, **stated}
     return made
+
+
+def _as_before(part: Any) -> bool:
+    return isinstance(part, dict) and not NEWER_OF_AN_ACTION & part.keys()
 
 
 def upgraded_file(file: YamlFile) -> YamlFile:

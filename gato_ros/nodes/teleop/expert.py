@@ -49,7 +49,7 @@ class ExpertDevice:
         seen = [key for key in self._expert.observation_keys if not key.startswith(PRIVILEGED_PREFIX)]
         self._assembler = ObservationAssembler(robot, seen, FUTURE_TOLERANCE_S)
         self._sensors = SensorSubscriptions(node, robot, self._assembler, self._offer, lambda why: None)
-        self._full = robot.action_upper[:4]
+        self._full = robot.jog_upper
         self._episode: int | None = None
         self._input, self._thought_s = OperatorInput(), None
         self._blind = "it has seen nothing yet"

@@ -52,7 +52,7 @@ class HandDevice:
         wake: Callable[[], None],
     ):
         self._robot, self._switch, self._clutch, self._timeout_s = robot, switch, clutch, timeout_s
-        self._kinematics, self._wake, self._full = Kinematics(robot), wake, robot.action_upper[:4]
+        self._kinematics, self._wake, self._full = Kinematics(robot), wake, robot.jog_upper
         self._tool: Placed | None = None
         self._hand: Placed | None = None
         self._hand_s, self._opening_m, self._refusal, self._lost = -np.inf, None, "", False

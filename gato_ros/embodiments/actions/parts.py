@@ -1,0 +1,57 @@
+"""All kinds of parts, and which parts of a contract make one arm with its gripper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Union
+
+from pydantic import Field
+
+from gato_ros.core.errors import SetupError
+from gato_ros.embodiments.actions.gripper import GripperPart
+from gato_ros.embodiments.actions.joints import JointPositionPart, JointVelocityPart
+from gato_ros.embodiments.actions.twist import TwistPart
+from gato_ros.embodiments.base_model import Misfit
+from gato_ros.embodiments.versions.implied import implied_of_action
+
+ArmPart = Union[TwistPart, JointVelocityPart, JointPositionPart]
+Part = Annotated[Union[TwistPart, JointVelocityPart, JointPositionPart, GripperPart], Field(discriminator="kind")]
+Parts = Mapping[str, Part]
+
+
+def arm_and_gripper(parts: Parts) -> tuple[str, str]:
+    """The keys of the arm's part and of the gripper's.
+
+    Raises:
+        Misfit: not one of each. Two arms in one contract come later: each will have its part and its own limits.
+    """
+    arms = [key for key, part in parts.items() if part.of_arm]
+    grippers = [key for key, part in parts.items() if not part.of_arm]
+    for keys, what in ((arms, "twist, joint_velocity or joint_position"), (grippers, "gripper")):
+        if len(keys) != 1:
+            raise Misfit(f"one part of kind {what}, got {', '.join(keys) or 'none'}", *((key,) for key in keys))
+    return arms[0], grippers[0]
+
+
+def in_order(parts: dict[str, Part]) -> dict[str, Part]:
+    """The arm's part before the gripper's, in whatever order a file has them: it is the order of the tokens."""
+    return dict(sorted(parts.items(), key=lambda item: not item[1].of_arm))
+
+
+def are_usual(parts: Parts) -> bool:
+    """Whether they say what schema 1 could say: vx vy vz wz in the base frame, pointing down, and an opening."""
+    return list(parts) == ["twist", "gripper"] and all(
+        part.topic is None and all(getattr(part, name, None) == value for name, value in implied_of_action(key).items())
+        for key, part in parts.items()
+    )
+
+
+def demand_usual(parts: Parts, robot: str, who: str) -> None:
+    """SetupError unless the action is a twist vx vy vz wz with a gripper opening, which is all that `who` knows."""
+    if not are_usual(parts):
+        said = ", ".join(f"{key} ({part.kind}: {' '.join(part.names)})" for key, part in parts.items())
+        raise SetupError(
+            expected=f"actions twist (vx vy vz wz in the base frame, others down) and gripper (opening) for {who}",
+            got=f"{said} of {robot}",
+            fix=f"use {who} with another contract; policy_node and guard_node take this one",
+        )
