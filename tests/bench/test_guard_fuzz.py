@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from gato_ros.bench.guard.episode import WISHES, Episode, any_float
+from gato_ros.bench.guard.episode import WISHES, Episode, any_float, robot_of
 from gato_ros.bench.guard.fuzz import EPISODE_TICKS, fuzz_episodes
 from gato_ros.bench.guard.oracle import CHECKS, Oracle
+from gato_ros.bench.guard.variants import VARIANTS
 from gato_ros.cli import main
 from gato_ros.embodiments import load_embodiment
 
@@ -21,6 +22,14 @@ def test_no_command_gets_out_of_its_envelope():
     counts, examples = fuzz_episodes(range(7000, 7000 + TICKS // EPISODE_TICKS))
     assert examples == [] and counts["escapes"] == counts["nonfinite"] == 0
     assert counts["ticks"] == TICKS and 0.4 * TICKS < counts["followed"] < 0.9 * TICKS
+
+
+@pytest.mark.fault("V1", "V2", "V3")
+@pytest.mark.parametrize("actions", VARIANTS)
+def test_no_command_of_another_kind_gets_out_of_its_envelope(actions):
+    counts, examples = fuzz_episodes(range(7003, 7004), actions=actions)
+    assert examples == [] and counts["escapes"] == counts["nonfinite"] == 0
+    assert counts["ticks"] == EPISODE_TICKS and counts["followed"] > 0
 
 
 def test_any_float_draws_the_whole_range():
@@ -81,6 +90,19 @@ def test_the_oracle_finds_what_is_put_in(quiet):
     assert "stop_comes_late" in escapes(spoilt(quiet, following=none, velocity=velocity * 0 + 0.01))
     assert "direction" in escapes(spoilt(quiet, wish=-quiet["wish"]))
     assert set(CHECKS) == set(Oracle(ROBOT).escapes(quiet))
+
+
+def test_the_oracle_finds_a_tool_that_is_tilted_or_turned_too_far():
+    robot = robot_of("sawyer_rgb_stacking", "twist_base")
+    stated = robot.limits.orientation
+    level = np.stack([stated.tool_x, np.cross(stated.tool_z, stated.tool_x), stated.tool_z], axis=1)
+    tilted, turned = stated.cone_rad, np.array(stated.yaw_rad)
+    cases = [(0.9 * tilted, 0.0, False), (1.1 * tilted, 0.0, True), (0.3, turned[1] - 0.05, False)]
+    cases += [(0.3, turned[1] + 0.05, True), (0.0, turned[0] - 0.05, True), (0.0, 0.0, False)]
+    for tilt, yaw, found in cases:
+        swing = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
+        turn = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
+        assert Oracle(robot)._turned_away((level @ swing @ turn)[None]).tolist() == [found], (tilt, yaw)
 
 
 def test_the_oracle_excuses_only_what_a_pose_or_a_stop_explains(quiet):

@@ -15,6 +15,7 @@ from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.guard import make_guard, tool_room
 from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.embodiments.versions.yaml_text import yaml_text
+from gato_ros.embodiments.yaml_file import yaml_of
 
 TICK_S, CLOCK_AHEAD_S = 0.01, 1.7e9
 INSIDE = {7: [0.1371, -0.9177, -0.6417, 1.5575, 0.4264, 1.0745, -0.0847]}
@@ -33,7 +34,7 @@ def _with_fewer(joints: int) -> Embodiment:
     folder = Path(mkdtemp())
     base = load_embodiment()
     urdf = base.urdf_path.read_text()
-    content = json.loads(json.dumps(yaml.safe_load(yaml_text(base))))
+    content = yaml.safe_load(yaml_text(base))
     for name in FIXED[joints]:
         assert f'<joint name="{name}" type="revolute">' in urdf
         urdf = urdf.replace(f'<joint name="{name}" type="revolute">', f'<joint name="{name}" type="fixed">')
@@ -41,14 +42,28 @@ def _with_fewer(joints: int) -> Embodiment:
     names = [name for name in base.arm.joints if name not in FIXED[joints]]
     content["arm"] |= {"joints": names, "posture_rad": [POSTURE[name] for name in names]}
     content["guard"]["joint_acceleration_rad_s2"] = [20.0] * joints
+    # Low over the table and folded up, as these postures are, the shipped geometry would hold them up.
+    content["guard"]["clearance"] |= {"table_height_m": -0.5, "apart": [["hand", "pedestal"]]}
     del content["simulation"]
+    if joints == 5:  # too few for a tool that points down whatever it does
+        content["actions"] = {
+            "arm": {
+                "kind": "joint_velocity",
+                "topic": "proposal/joint_velocity",
+                "joints": names,
+                "units": ["rad/s"] * 5,
+                "lower": [-1.0] * 5,
+                "upper": [1.0] * 5,
+            },
+            "gripper": content["actions"]["gripper"],
+        }
     content |= {"name": "fewer", "urdf": "fewer.urdf"}
     content["observations"] = {key: content["observations"][key] for key in ("gripper/opening", "sawyer/pinch/pose")}
-    (folder / "fewer.yaml").write_text(yaml.safe_dump(content))
+    (folder / "fewer.yaml").write_text(yaml_of(json.loads(json.dumps(content))))
     tool = Kinematics(load_embodiment(folder / "fewer.yaml")).tool(np.array(content["arm"]["posture_rad"]))
     content["limits"]["workspace_lower_m"] = (tool.position - 0.1).tolist()
     content["limits"]["workspace_upper_m"] = (tool.position + 0.1).tolist()
-    (folder / "fewer.yaml").write_text(yaml.safe_dump(content))
+    (folder / "fewer.yaml").write_text(yaml_of(json.loads(json.dumps(content))))
     return load_embodiment(folder / "fewer.yaml")
 
 

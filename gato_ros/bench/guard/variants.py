@@ -19,12 +19,13 @@ REACH_S = 0.1
 STEP_RAD = 0.05
 """Of a joint in a control step."""
 COMPONENTS = ["vx", "vy", "vz", "wx", "wy", "wz"]
+FEWER = ["vx", "vy", "vz", "wy", "wz"]
+"""Of an arm with five joints, which can pitch its tool and roll it, as those of the SO-101 do."""
 
 
 def _twist(robot: Embodiment, frame: str) -> dict[str, Any]:
     linear, angular = robot.limits.linear_speed_m_s / 2, robot.limits.angular_speed_rad_s / 2
-    # An arm with few joints is moved by as many components as it has.
-    listed = COMPONENTS[: len(robot.arm.joints)]
+    listed = COMPONENTS if len(robot.arm.joints) >= len(COMPONENTS) else FEWER
     most = [linear if name[0] == "v" else angular for name in listed]
     return {
         "kind": "twist",

@@ -52,16 +52,19 @@ class DifferentialIk:
         null = np.eye(len(q)) - inverse @ jacobian
         return inverse @ wanted + null @ (self.posture_gain * (self.posture - q))
 
-    def unlimited_rows(self, q: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    def unlimited_rows(self, q: np.ndarray, jacobian: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """As `unlimited`, for motions of the tool that say nothing of pointing down.
 
         Args:
-            rows: [n joints] of the Jacobian, or combinations of them.
+            rows: [n joints] of the Jacobian, or combinations of them; what has no row moves as little as it can, and
+                the posture term leaves all of the tool alone.
             wanted: [n] what they have to come to; [m/s] and [rad/s].
         """
-        inverse = rows.T @ np.linalg.inv(rows @ rows.T + self.damping**2 * np.eye(len(rows)))
-        null = np.eye(len(q)) - inverse @ rows
-        return inverse @ wanted + null @ (self.posture_gain * (self.posture - q))
+        null = np.eye(len(q)) - self._inverse(jacobian) @ jacobian
+        return self._inverse(rows) @ wanted + null @ (self.posture_gain * (self.posture - q))
+
+    def _inverse(self, rows: np.ndarray) -> np.ndarray:
+        return rows.T @ np.linalg.inv(rows @ rows.T + self.damping**2 * np.eye(len(rows)))
 
     def within_limits(self, q: np.ndarray, velocity: np.ndarray, gain: float) -> np.ndarray:
         """`velocity` [joints] scaled to the speeds, approaching limits at `gain` [1/s] times the room left at q."""

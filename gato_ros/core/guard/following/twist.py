@@ -51,10 +51,10 @@ class TwistFollower:
         if self.others == "down":
             free = ik.unlimited(state.joint_position, state.jacobian, state.tool_rotation, twist[DOWN])
         elif self.others == "held":
-            free = ik.unlimited_rows(state.joint_position, state.jacobian, twist)
+            free = ik.unlimited_rows(state.joint_position, state.jacobian, state.jacobian, twist)
         else:
             # What is listed, along its own axes; the rest has no row, and goes as it likes.
             rows = np.concatenate([axes.T @ state.jacobian[:3], axes.T @ state.jacobian[3:]])[self.components]
             listed = np.append(axes.T @ twist[:3], axes.T @ twist[3:])[self.components]
-            free = ik.unlimited_rows(state.joint_position, rows, listed)
+            free = ik.unlimited_rows(state.joint_position, state.jacobian, rows, listed)
         return free, limits

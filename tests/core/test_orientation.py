@@ -1,0 +1,121 @@
+"""The cone and the turn of the tool: angles, rates, and what of a motion stays inside."""
+
+import numpy as np
+import pytest
+
+from gato_ros.core.guard.following.orientation import OrientationLimits, share_of_room, turned
+
+CONE, GAIN, SPARE = 0.5, 20.0, 0.01
+RANDOM = np.random.default_rng(0)
+SIDEWAYS = turned(np.eye(3), np.array([0.3, -1.2, 0.4]))
+"""A middle that is no axis of the base."""
+LIMITS = OrientationLimits(SIDEWAYS, CONE, -1.0, 1.2)
+
+
+def at(tilt: float, yaw: float, towards: float = 0.7) -> np.ndarray:
+    """base_from_tool with that tilt, in some direction, after that turn."""
+    swing = turned(np.eye(3), tilt * np.array([np.cos(towards), np.sin(towards), 0.0]))
+    return SIDEWAYS @ swing @ turned(np.eye(3), np.array([0.0, 0.0, yaw]))
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.1, 0.45, 1.4])
+@pytest.mark.parametrize("yaw", [-3.0, -0.9, 0.0, 0.4, 3.1])
+def test_tilt_and_turn_are_those_that_were_put_in(tilt, yaw):
+    assert LIMITS.tilt(at(tilt, yaw)) == pytest.approx(tilt, abs=1e-7)
+    assert LIMITS.yaw(at(tilt, yaw)) == pytest.approx(yaw, abs=1e-9)
+    assert np.linalg.norm(LIMITS.shadow(at(tilt, yaw))) == pytest.approx(np.sin(tilt), abs=1e-9)
+
+
+def test_rates_are_those_of_small_turns():
+    for _ in range(20):
+        rotation, omega = (
+            at(RANDOM.uniform(0, 1.2), RANDOM.uniform(-2, 2), RANDOM.uniform(-3, 3)),
+            RANDOM.normal(size=3),
+        )
+        later, before = turned(rotation, omega * 1e-5), turned(rotation, -omega * 1e-5)
+        assert LIMITS.yaw_rate(omega, rotation) == pytest.approx(
+            (LIMITS.yaw(later) - LIMITS.yaw(before)) / 2e-5, abs=1e-6
+        )
+        np.testing.assert_allclose(
+            LIMITS.shadow_rate(omega, rotation), (LIMITS.shadow(later) - LIMITS.shadow(before)) / 2e-5, atol=1e-6
+        )
+
+
+def test_turned_is_a_rotation_about_the_axis():
+    by = np.array([0.4, -0.2, 0.9])
+    made = turned(np.eye(3), by)
+    np.testing.assert_allclose(made @ by, by, atol=1e-12)
+    np.testing.assert_allclose(made @ made.T, np.eye(3), atol=1e-12)
+    assert np.trace(made) == pytest.approx(1 + 2 * np.cos(np.linalg.norm(by)))
+    assert turned(SIDEWAYS, np.zeros(3)) is SIDEWAYS
+
+
+def ends(omega, rotation) -> tuple[float, float]:
+    """Sine of the tilt, and the turn, where a stop from there ends, to first order."""
+    shadow = LIMITS.shadow(rotation) + LIMITS.shadow_rate(omega, rotation) / GAIN
+    return float(np.linalg.norm(shadow)), LIMITS.yaw(rotation) + LIMITS.yaw_rate(omega, rotation) / GAIN
+
+
+def test_a_motion_far_inside_is_left_alone():
+    omega = np.array([0.5, -0.3, 0.2])
+    np.testing.assert_allclose(LIMITS.slid(omega, at(0.1, 0.1), GAIN, 0.05, SPARE), omega, atol=1e-12)
+    assert LIMITS.share(omega, at(0.1, 0.1), GAIN) == 1.0
+
+
+def test_a_motion_slides_along_the_cone_and_the_turn():
+    for _ in range(40):
+        rotation = at(RANDOM.uniform(0.3, 0.48), RANDOM.uniform(-0.95, 1.15), RANDOM.uniform(-3, 3))
+        omega = RANDOM.normal(size=3) * 8.0
+        slid = LIMITS.slid(omega, rotation, GAIN, 0.0, SPARE)
+        size, yaw = ends(slid, rotation)
+        assert size <= np.sin(CONE - SPARE) + 1e-9
+        assert LIMITS.yaw_lower + SPARE - 1e-9 <= yaw <= LIMITS.yaw_upper - SPARE + 1e-9
+    # Along the cone: what was across it is gone, what was along it stays.
+    edge = at(CONE - SPARE, 0.0)
+    across = np.cross(edge[:, 2], SIDEWAYS[:, 2])
+    outward = -across / np.linalg.norm(across)
+    assert LIMITS.shadow(edge) @ LIMITS.shadow_rate(outward, edge) > 0
+    assert np.linalg.norm(LIMITS.slid(outward, edge, GAIN, 0.0, SPARE)) < 1e-9
+    inward = LIMITS.slid(-outward, edge, GAIN, 0.0, SPARE)
+    np.testing.assert_allclose(inward, -outward, atol=1e-12)
+    sideways = LIMITS.slid(edge[:, 0] * 0 + outward + 0.3 * edge[:, 2], edge, GAIN, 0.0, SPARE)
+    np.testing.assert_allclose(sideways, 0.3 * edge[:, 2], atol=1e-9)
+
+
+def test_from_outside_a_little_leads_back_and_a_tool_that_stands_stands():
+    for rotation, back in ((at(0.6, 0.2), "tilt"), (at(0.1, 1.4), "yaw"), (at(0.1, -1.2), "yaw")):
+        assert np.abs(LIMITS.slid(np.zeros(3), rotation, GAIN, 0.0, SPARE)).max() < 1e-12
+        omega = LIMITS.slid(np.zeros(3), rotation, GAIN, 0.04, SPARE)
+        later = turned(rotation, omega * 1e-3)
+        value = (lambda r: LIMITS.tilt(r)) if back == "tilt" else (lambda r: abs(LIMITS.yaw(r)))
+        assert (value(rotation) - value(later)) / 1e-3 == pytest.approx(0.04, rel=0.3)
+
+
+def test_a_share_ends_at_the_edge_and_what_leads_inwards_is_free():
+    for _ in range(40):
+        rotation, omega = at(RANDOM.uniform(0.2, 0.49), RANDOM.uniform(-0.9, 1.1)), RANDOM.normal(size=3) * 8.0
+        share = LIMITS.share(omega, rotation, GAIN)
+        size, yaw = ends(omega * share, rotation)
+        assert 0.0 <= share <= 1.0 and size <= np.sin(CONE) + 1e-9 and -1.0 - 1e-9 <= yaw <= 1.2 + 1e-9
+        if share < 1.0:  # and no less than that: one of the two is at its edge
+            assert max(size - np.sin(CONE), -1.0 - yaw, yaw - 1.2) == pytest.approx(0.0, abs=1e-9)
+    edge = at(0.6, 0.0)
+    axis = np.cross(edge[:, 2], SIDEWAYS[:, 2])
+    assert LIMITS.share(axis, edge, GAIN) == 1.0 and LIMITS.share(-axis, edge, GAIN) == 0.0
+    assert LIMITS.share(edge[:, 2], at(0.0, 1.3), GAIN) == 0.0 and LIMITS.share(-edge[:, 2], at(0.0, 1.3), GAIN) == 1.0
+    assert LIMITS.share(np.zeros(3), edge, GAIN) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("speed", "lower", "upper", "share"),
+    [
+        ([1.0, 0.0], [-1.0, -1.0], [1.0, 1.0], 1.0),
+        ([1.0, 0.0], [-1.0, -1.0], [0.25, 1.0], 0.5),
+        ([-1.0, 0.5], [-0.1, -1.0], [1.0, 0.125], 0.2),
+        ([1.0, 0.0], [-1.0, -1.0], [-0.1, 1.0], 0.0),
+        ([-1.0, 0.0], [-3.0, -1.0], [-0.1, 1.0], 1.0),
+        ([-1.0, 0.0], [0.1, -1.0], [1.0, 1.0], 0.0),
+    ],
+)
+def test_a_room_is_closed_at_the_gain_times_what_is_left(speed, lower, upper, share):
+    assert share_of_room(np.array(speed), np.array(lower), np.array(upper), 2.0) == pytest.approx(share)
