@@ -57,6 +57,7 @@ class RgbStackingEnv(gymnasium.Env):
         """
         task.check_object_set(objects)
         self.embodiment = embodiment or load_embodiment()
+        self.embodiment.demand_usual_actions("the stacking environment")
         self.objects, self.max_steps, self.render_mode, self.wanted = objects, max_steps, render_mode, wanted
         self.observation_keys = (
             self.embodiment.observation_keys if observation_keys is None else tuple(observation_keys)

@@ -253,12 +253,25 @@ class Embodiment(Strict):
     @property
     def arm_part(self) -> ArmPart:
         """The part of the action that moves the arm."""
-        return cast("ArmPart", self.actions[arm_and_gripper(self.actions)[0]])
+        return cast("ArmPart", self.actions[self.arm_key])
+
+    @property
+    def gripper_key(self) -> str:
+        """Key of the gripper's part of the action."""
+        return arm_and_gripper(self.actions)[1]
+
+    @property
+    def proposal_topics(self) -> tuple[str, str]:
+        """Where a policy proposes the arm's part, and the gripper's."""
+        return (
+            self.arm_part.topic or self.wire.proposal_twist,
+            self.gripper_part.topic or self.wire.proposal_gripper,
+        )
 
     @property
     def gripper_part(self) -> GripperPart:
         """The part of the action that moves the gripper."""
-        return cast("GripperPart", self.actions[arm_and_gripper(self.actions)[1]])
+        return cast("GripperPart", self.actions[self.gripper_key])
 
     @cached_property
     def usual_actions(self) -> bool:

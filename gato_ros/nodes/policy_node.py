@@ -11,8 +11,9 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.core.errors import SetupError
-from gato_ros.core.policy import HoldPolicy, Policy
+from gato_ros.core.policy import Policy
 from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.embodiments.actions.hold import hold_policy
 from gato_ros.nodes.messages.clocks import instant
 from gato_ros.nodes.messages.diagnosis import ERROR, OK, WARN, status
 from gato_ros.nodes.policy.answers import Answers, answering_weights
@@ -38,7 +39,7 @@ END_LIMIT_S = 2.0
 def make_policy(name: str, robot: Embodiment, compilation_cache: str, precision: str) -> Policy:
     """`hold`, or the policy in that directory or shipped under that name, warmed up; SetupError where none fits."""
     if name == "hold":
-        return HoldPolicy()
+        return hold_policy(robot)
     from gato_ros.models.serving.compilation import keep_compiled
     from gato_ros.models.serving.policy import GatoPolicy
     from gato_ros.models.shipped import weights_folder

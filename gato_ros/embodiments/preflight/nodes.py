@@ -39,10 +39,10 @@ def commands(robot: Embodiment) -> dict[str, str]:
 
 def proposals(robot: Embodiment) -> dict[str, str]:
     """Topics that the guard receives of a policy and of a person, and their type."""
-    wire = robot.wire
+    wire, (arm, gripper) = robot.wire, robot.proposal_topics
     return {
-        wire.proposal_twist: TWIST,
-        wire.proposal_gripper: JOINT_STATE,
+        arm: robot.arm_part.message,
+        gripper: JOINT_STATE,
         wire.human_twist: TWIST,
         wire.human_gripper: JOINT_STATE,
     }

@@ -20,6 +20,7 @@ from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.nodes.guard.proposal_pair import ProposalPair, ProposalRefused
 from gato_ros.nodes.messages.clocks import seconds
 from gato_ros.nodes.messages.joint_state import JointsRefused, OtherJoints, values_by_name
+from gato_ros.nodes.messages.proposal import arm_message
 from gato_ros.nodes.runtime.qos import COMMAND, PROPOSAL, STATE_IN
 
 
@@ -51,12 +52,12 @@ class GuardInputs:
         self._joints = self._subscribe(JointState, wire.joint_states.topic, self._on_joints, STATE_IN)
         self._subscribe(Bool, "e_stop", lambda message: press(message.data), COMMAND)
         # A joystick's node need not offer a deadline; the guard's own steps judge both.
-        for source, quality, twist, gripper in (
-            (HUMAN, COMMAND, wire.human_twist, wire.human_gripper),
-            (POLICY, PROPOSAL, wire.proposal_twist, wire.proposal_gripper),
+        for source, quality, kind, arm, gripper in (
+            (HUMAN, COMMAND, TwistStamped, wire.human_twist, wire.human_gripper),
+            (POLICY, PROPOSAL, arm_message(robot), *robot.proposal_topics),
         ):
             pair = self.pairs[source]
-            self._subscribe(TwistStamped, twist, self._half(pair, pair.on_twist), quality, pair)
+            self._subscribe(kind, arm, self._half(pair, pair.on_twist), quality, pair)
             self._subscribe(JointState, gripper, self._half(pair, pair.on_gripper), quality, pair)
 
     @property

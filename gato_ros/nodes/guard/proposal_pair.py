@@ -9,21 +9,22 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import JointState
 
+from gato_ros.core.guard.arbiter import HUMAN
+from gato_ros.core.guard.following.twist import COMPONENTS
 from gato_ros.core.guard.proposal import Proposal
 from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.messages.clocks import seconds
 from gato_ros.nodes.messages.joint_state import JointsRefused, values_by_name
+from gato_ros.nodes.messages.proposal import USUAL, ProposalRefused, arm_values, twist_values
 
-
-class ProposalRefused(Exception):
-    """A message that is no half of a proposal; the text says why."""
+__all__ = ["ProposalPair", "ProposalRefused"]
 
 
 class ProposalPair:
     """The newest halves from one source. They carry one stamp and may arrive in either order."""
 
     def __init__(self, source: str, robot: Embodiment):
-        self._source, self._robot = source, robot
+        self._source, self._robot, self._by_contract = source, robot, source != HUMAN
         self._twist: tuple[Time, np.ndarray, float] | None = None
         self._opening: tuple[Time, float, float] | None = None
         self.newest: Proposal | None = None
@@ -31,16 +32,19 @@ class ProposalPair:
         self.stamp: Time | None = None
         """Its stamp, exact."""
 
-    def on_twist(self, message: TwistStamped) -> bool:
-        """Take a twist; True when that makes a proposal."""
-        if message.header.frame_id != self._robot.base_frame:
-            raise ProposalRefused(f"a twist in frame {message.header.frame_id!r}")
-        if message.twist.angular.x or message.twist.angular.y:
-            raise ProposalRefused("rotation about x or y: the gripper points down")
-        linear = message.twist.linear
-        twist = np.array([linear.x, linear.y, linear.z, message.twist.angular.z])
-        self._twist = (message.header.stamp, twist, time.monotonic())
+    def on_twist(self, message: TwistStamped | JointState) -> bool:
+        """Take the arm's half, of a policy in the contract's own form; True when that makes a proposal."""
+        try:
+            values = arm_values(message, self._robot) if self._by_contract else self._by_hand(message)
+        except JointsRefused as refusal:
+            raise ProposalRefused(str(refusal)) from None
+        self._twist = (message.header.stamp, values, time.monotonic())
         return self._pair()
+
+    def _by_hand(self, message: TwistStamped) -> np.ndarray:
+        """[4] of a tool that points down, else [6], in the base frame."""
+        components = USUAL if self._robot.usual_actions else COMPONENTS
+        return twist_values(message, components, self._robot.base_frame)
 
     def on_gripper(self, message: JointState) -> bool:
         """Take an opening; True when that makes a proposal."""

@@ -49,7 +49,13 @@ class GuardShadow:
             "source": verdict.source,
             "proposal_age_ms": f"{verdict.proposal_age_s * 1e3:.1f}",
         }
-        if verdict.following and human is not None and now.steady_s - human.received_s < self._human_validity_s:
+        same = self._robot.usual_actions  # a person's twist and a policy's joints have no agreement
+        if (
+            same
+            and verdict.following
+            and human is not None
+            and now.steady_s - human.received_s < self._human_validity_s
+        ):
             values |= {name: f"{value:.4f}" for name, value in vars(agreement(policy, human)).items()}
         self._status.publish(
             status(self._node, self._robot.name, OK if verdict.following else WARN, verdict.level.value, values)

@@ -25,6 +25,7 @@ from gato_ros.embodiments.preflight.wire import sensors
 from gato_ros.nodes.guard.command_watch import OBSERVERS
 from gato_ros.nodes.messages.diagnosis import values_of
 from gato_ros.nodes.messages.joint_state import JointsRefused, gripper_state
+from gato_ros.nodes.messages.proposal import arm_message
 from gato_ros.nodes.messages.types import message_class
 from gato_ros.nodes.preflight.listeners import (
     CameraStats,
@@ -177,9 +178,10 @@ class Preflight:
 
     def _receive_our_nodes(self) -> None:
         wire = self._robot.wire
+        arm, gripper = self._robot.proposal_topics
         for topic, kind, quality in (
-            (wire.proposal_twist, TwistStamped, PROPOSAL),
-            (wire.proposal_gripper, JointState, PROPOSAL),
+            (arm, arm_message(self._robot), PROPOSAL),
+            (gripper, JointState, PROPOSAL),
             (wire.human_twist, TwistStamped, COMMAND),
             (wire.human_gripper, JointState, COMMAND),
         ):

@@ -18,6 +18,7 @@ from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.decoders.transform import TF, TF_STATIC, TF_TYPE
 from gato_ros.nodes.guard.arm_command import arm_message
+from gato_ros.nodes.messages.proposal import arm_message as proposal_message
 from gato_ros.nodes.messages.types import message_class
 from gato_ros.nodes.runtime.qos import JOURNAL, RECORD_SENSOR, REPORT, TRANSFORMS, TRANSFORMS_KEPT, of_contract
 
@@ -69,7 +70,9 @@ def recorded(robot: Embodiment) -> list[tuple]:
 
 
 def _loop(robot: Embodiment) -> list[tuple]:
-    wire = robot.wire
+    wire, (arm, gripper) = robot.wire, robot.proposal_topics
+    # A replay reads twists of four values under these names; other actions are kept, under another.
+    proposed, by_hand = ("proposal_twist", "human_twist") if robot.usual_actions else ("proposal_arm", "human_arm")
     return [
         *(
             (role, "", topic, kind, quality)
@@ -77,9 +80,9 @@ def _loop(robot: Embodiment) -> list[tuple]:
                 ("joints", wire.joint_states.topic, JointState, RECORD_SENSOR),
                 ("gripper", wire.gripper_states.topic, JointState, RECORD_SENSOR),
                 ("e_stop", "e_stop", Bool, RECORD_SENSOR),
-                ("proposal_twist", wire.proposal_twist, TwistStamped, REPORT),
-                ("proposal_gripper", wire.proposal_gripper, JointState, REPORT),
-                ("human_twist", wire.human_twist, TwistStamped, REPORT),
+                (proposed, arm, proposal_message(robot), REPORT),
+                ("proposal_gripper", gripper, JointState, REPORT),
+                (by_hand, wire.human_twist, TwistStamped, REPORT),
                 ("human_gripper", wire.human_gripper, JointState, REPORT),
                 ("arm_command", wire.arm_command, arm_message(robot), REPORT),
                 ("shadow_arm_command", "shadow/joint_velocity", arm_message(robot), REPORT),

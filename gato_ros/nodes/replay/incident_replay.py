@@ -107,12 +107,12 @@ def _policy_layers(replay: Replay, incident: Incident, wire: Wire, notes: list[s
 
 
 def _policy(replay: Replay, who: dict[str, Any], robot: Embodiment, notes: list[str]) -> Policy:
-    from gato_ros.core.policy import HoldPolicy
+    from gato_ros.embodiments.actions.hold import hold_policy
 
     name = replay.policy or who["policy"]
     if name == "hold":
         _same(replay, "the policy", who["weights"], "", "hold", "--policy", notes)
-        return HoldPolicy()
+        return hold_policy(robot)
     from gato_ros.evaluation.policy_source import weights_folder
     from gato_ros.models.serving.compilation import keep_compiled
     from gato_ros.models.serving.policy import GatoPolicy

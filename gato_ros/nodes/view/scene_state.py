@@ -38,9 +38,12 @@ class SceneState:
         wire = robot.wire
         node.create_subscription(JointState, wire.joint_states.topic, self._on_joints, STATE_IN)
         node.create_subscription(JointState, wire.gripper_states.topic, self._on_opening("opening"), STATE_IN)
-        for topic, name in ((wire.proposal_twist, "policy"), (wire.human_twist, HUMAN)):
+        arm, gripper = robot.proposal_topics
+        # Arrows are drawn along the base's axes: other proposals have none.
+        in_base = getattr(robot.arm_part, "frame", None) == "base"
+        for topic, name in (((arm, "policy"),) if in_base else ()) + ((wire.human_twist, HUMAN),):
             node.create_subscription(TwistStamped, topic, self._on_twist(name), VIEWER)
-        node.create_subscription(JointState, wire.proposal_gripper, self._on_opening("wanted"), VIEWER)
+        node.create_subscription(JointState, gripper, self._on_opening("wanted"), VIEWER)
         node.create_subscription(JointState, wire.arm_command, self._on_command, VIEWER)
         for name in ("guard_node", "policy_node"):
             node.create_subscription(DiagnosticStatus, f"{name}/status", self._keeper(name), STATE_IN)
