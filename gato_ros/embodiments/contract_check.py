@@ -8,6 +8,8 @@ from itertools import product
 
 import numpy as np
 
+from gato_ros.core.guard.following.twist import COMPONENTS
+from gato_ros.core.guard.proposal import RobotState
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.guard import guard_limits
 from gato_ros.embodiments.kinematics import Kinematics, joints_for_tool
@@ -24,7 +26,7 @@ class Survey:
     """Of all poses of the tool in the workspace, gripper down."""
 
     tilt_rad: float
-    """Of the tool in the contract's posture, from pointing down."""
+    """Of the tool in the contract's posture, from pointing down, or from the middle of its cone."""
     tool: np.ndarray
     """[3] where the posture holds the tool [m]."""
     places: int
@@ -43,16 +45,19 @@ class Survey:
         """What is wrong with the contract, a sentence each."""
         yield from camera_problems(embodiment)
         lower, upper = embodiment.motion_limits.workspace_lower, embodiment.motion_limits.workspace_upper
-        if self.tilt_rad > UPRIGHT_RAD:
+        orientation = embodiment.limits.orientation
+        most_rad = UPRIGHT_RAD if orientation is None else orientation.cone_rad
+        if _points_down(embodiment) and self.tilt_rad > most_rad:
+            middle = "down" if orientation is None else "limits.orientation.tool_z"
             yield (
-                f"in arm.posture_rad the gripper points {np.rad2deg(self.tilt_rad):.0f} degrees away from down: "
-                "give the joint angles of the tool over the workspace, pointing down"
+                f"in arm.posture_rad the gripper points {np.rad2deg(self.tilt_rad):.0f} degrees away from {middle}: "
+                "give the joint angles of the tool over the workspace, pointing there"
             )
         if not (np.all(self.tool[:2] > lower[:2]) and np.all(self.tool[:2] < upper[:2])):
             yield (
                 f"in arm.posture_rad the tool is at x y {self.tool[0]:.3f} {self.tool[1]:.3f} m, not over the workspace"
             )
-        if self.reached[0] < self.places:
+        if _points_down(embodiment) and orientation is None and self.reached[0] < self.places:
             yield (
                 f"the arm reaches {self.reached[0]} of {self.places} places of the workspace with the gripper down: "
                 "make limits.workspace_* smaller"
@@ -75,6 +80,36 @@ class Survey:
             )
 
 
+def _points_down(embodiment: Embodiment) -> bool:
+    """Whether its tool has an orientation that a posture can miss: down, or the middle of a cone."""
+    return getattr(embodiment.arm_part, "others", "") == "down" or embodiment.limits.orientation is not None
+
+
+def _largest_velocities(embodiment: Embodiment, state: RobotState) -> np.ndarray:
+    """[n joints] what the largest actions ask of the joints [rad/s]; nothing of joint positions, which take their time.
+
+    A twist: every corner of its range, without what the null space adds.
+    """
+    part, jacobian = embodiment.arm_part, state.jacobian
+    most = np.abs([part.lower, part.upper]).max(0)
+    if part.kind == "joint_velocity":
+        velocity = np.zeros(len(embodiment.arm.joints))
+        velocity[[embodiment.arm.joints.index(name) for name in part.names]] = most
+        return velocity[None]
+    if part.kind == "joint_position":
+        return np.zeros((1, len(embodiment.arm.joints)))
+    rows = [COMPONENTS.index(name) for name in part.names]
+    if part.frame == "tool":
+        axes = state.tool_rotation.T
+        jacobian = np.concatenate([axes @ jacobian[:3], axes @ jacobian[3:]])
+    corners = np.array(list(product((-1, 1), repeat=len(rows)))) * most
+    if part.others == "free":
+        return corners @ np.linalg.pinv(jacobian[rows]).T
+    wanted = np.zeros((len(corners), len(COMPONENTS)))
+    wanted[:, rows] = corners
+    return wanted @ np.linalg.pinv(jacobian).T
+
+
 def camera_problems(embodiment: Embodiment) -> Iterator[str]:
     """What of the cameras keeps policies from being trained, a sentence each."""
     sizes = {"{1}x{0}".format(*embodiment.observations[key].shape) for key in embodiment.image_keys}
@@ -94,8 +129,6 @@ def survey(embodiment: Embodiment) -> Survey:
     axes = [np.linspace(low, high, n) for low, high, n in zip(limits.workspace_lower, limits.workspace_upper, STEPS)]
     places = [np.array(place) for place in product(*axes)]
     reached, values, gaps, room, shares = dict.fromkeys(YAWS_DEG, 0), [], [], [], []
-    most = np.abs([embodiment.action_lower[:4], embodiment.action_upper[:4]]).max(0)
-    corners = np.array(list(product((-1, 1), repeat=4))) * most
     for place, yaw in product(places, YAWS_DEG):
         try:
             q = joints_for_tool(embodiment, kinematics, place, np.deg2rad(yaw))
@@ -107,11 +140,12 @@ def survey(embodiment: Embodiment) -> Survey:
         if clearance is not None and state.capsule_ends is not None:
             gaps.append(clearance.gaps(state.capsule_ends).min())
         room.append(np.minimum(q - lower, upper - q).min())
-        needed = np.insert(corners, [3, 3], 0.0, axis=1) @ np.linalg.pinv(state.jacobian).T
-        shares.append((np.abs(needed) / speed).max())
+        shares.append((np.abs(_largest_velocities(embodiment, state)) / speed).max())
     tool = kinematics.tool(np.array(embodiment.arm.posture_rad))
+    stated = embodiment.limits.orientation
+    middle = np.array([0.0, 0.0, -1.0] if stated is None else stated.tool_z)
     return Survey(
-        float(np.arccos(np.clip(-tool.rotation[2, 2], -1, 1))),
+        float(np.arccos(np.clip(tool.rotation[:, 2] @ middle, -1, 1))),
         tool.position,
         len(places),
         reached,

@@ -256,7 +256,8 @@ class ValueRanges:
         for key in self._keys:
             channel = self._robot.observations[key]
             values = np.array([one[key] for _, one in self._seen], np.float64)
-            lower, upper = np.array(channel.lower), np.array(channel.upper)
+            # Rounded as the values are: one that is at its bound, as a hand that is open, is not outside.
+            lower, upper = (np.array(one, np.float32).astype(np.float64) for one in (channel.lower, channel.upper))
             outside = np.maximum(lower - values, values - upper)
             row, i = np.unravel_index(outside.argmax(), outside.shape)
             worst = f"value {i} at {values[row, i]:.4g} {channel.units[i]}, range {lower[i]:g} to {upper[i]:g}"
