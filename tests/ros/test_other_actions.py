@@ -23,6 +23,7 @@ from gato_ros.nodes.guard.proposal_pair import ProposalPair, ProposalRefused
 from gato_ros.nodes.messages.proposal import policy_messages, proposal_messages
 from gato_ros.nodes.recorder.raw_topics import recorded
 from gato_ros.nodes.runtime.qos import REPORT
+from tests.core.other_arms import INSIDE
 from tests.ros.conftest import DISCOVERY_LIMIT_S
 
 SAWYER = load_embodiment()
@@ -161,7 +162,9 @@ def test_a_recorder_says_that_it_knows_no_other_actions():
 
 def started(kind, centre, swing, processes, probe, folder, monkeypatch):
     """A mock arm, a guard and a policy under that contract; the robot, and what is on the wire."""
-    robot, path = variant(SAWYER, kind), folder / "robot.yaml"
+    # The mock begins at the posture: one that is in the workspace.
+    arm = SAWYER.arm.model_copy(update={"posture_rad": INSIDE[7]})
+    robot, path = variant(SAWYER.model_copy(update={"arm": arm}), kind), folder / "robot.yaml"
     path.write_text(yaml_text(robot))
     (folder / robot.urdf).write_bytes(robot.urdf_path.read_bytes())
     monkeypatch.setenv("GATO_ROS_TEST_ACTION", json.dumps([list(centre), list(swing)]))
@@ -202,8 +205,7 @@ def test_six_components_of_a_twist_move_an_arm(processes, probe, tmp_path, monke
 
 @pytest.mark.fault("V4")
 def test_joint_positions_are_reached_by_an_arm(processes, probe, tmp_path, monkeypatch):
-    posture = np.array(SAWYER.arm.posture_rad)
-    target = posture + np.array([0.02, -0.01, 0.02, 0.01, -0.02, 0.01, 0.1])
+    target = INSIDE[7] + np.array([0.02, -0.01, 0.02, 0.01, -0.02, 0.01, 0.1])
     robot, policy, joints, commands, status, rearm = started(
         "joint_position", target, np.zeros(7), processes, probe, tmp_path, monkeypatch
     )

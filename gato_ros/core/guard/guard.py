@@ -42,7 +42,8 @@ class Guard:
     clock and by stamp (the worse counts, a future stamp is a fault), and not jumping; who is in command (emergency
     stop, human, policy, nobody), and whether that proposal is finite and fresh. Then, for the motion: tool speed,
     acceleration, workspace with look-ahead; inverse kinematics; its result finite; joint range, singularity and
-    clearance, which scale the whole motion; joint and tool acceleration; jerk.
+    clearance, which scale the whole motion; joint and tool acceleration; jerk. Where a contract states other actions
+    than vx vy vz wz, a follower of each source takes the place of inverse kinematics, and the tool's room scales, too.
 
     A failed check stops the arm: from this very tick the last commanded joint velocities shrink to zero in one
     direction, at the contract's decelerations, with rounded ends. That needs no sensor. A proposal stays valid for

@@ -11,7 +11,7 @@ from gato_ros.core.guard.clearance import Clearance
 from gato_ros.core.guard.singularity import SingularityLimits
 
 PARTS = {
-    "workspace": "the tool stays in its box",
+    "workspace": "the tool stays in its box, and in its cone where it may tilt",
     "jerk": "accelerations change smoothly",
     "joint_range": "joints stop before their ends, and one that is outside only comes back",
     "joint_jump": "a joint position that jumps latches",

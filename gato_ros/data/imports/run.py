@@ -76,8 +76,9 @@ def import_all(
         mapping: None for an export of ours.
 
     Raises:
-        SetupError: a mapping is needed, or does not fit the contract.
+        SetupError: a mapping is needed, or does not fit the contract; or that has other actions.
     """
+    robot.demand_usual_actions("episodes import")
     if mapping is None and not source.made_by_us:
         raise SetupError(
             expected="a mapping from that recording to the contract",

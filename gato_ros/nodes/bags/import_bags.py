@@ -39,8 +39,9 @@ def import_bags(
         task: in words, where the mapping names none.
 
     Raises:
-        SetupError: no bag, or a mapping that does not fit the messages.
+        SetupError: no bag, or a mapping that does not fit the messages; or a contract with other actions.
     """
+    robot.demand_usual_actions("episodes import")
     written = steps = there = 0
     left_out: Counter[str] = Counter()
     for bag in bags_at(place):
