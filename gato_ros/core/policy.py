@@ -51,7 +51,7 @@ class Policy(Protocol):
 class HoldPolicy:
     """Stands still and keeps the gripper where the first observation found it."""
 
-    observation_keys = ("gripper/opening",)
+    observation_keys: tuple[str, ...] = ("gripper/opening",)
     info = PolicyInfo()
 
     def __init__(self) -> None:

@@ -24,6 +24,7 @@ def hold_policy(robot: Embodiment) -> Policy:
 
 class _Standstill:
     info = PolicyInfo()
+    observation_keys: tuple[str, ...]
 
     def __init__(self, robot: Embodiment):
         self._robot, self._still = robot, robot.arm_part.standstill

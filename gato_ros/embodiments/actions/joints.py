@@ -17,7 +17,6 @@ class JointPart(ActionPart):
 
     joints: list[str] = Field(min_length=1)
     """In the order of the values."""
-    topic: str = Field(min_length=1)
 
     message: ClassVar[str] = JOINT_STATE
     unit: ClassVar[str]
@@ -25,6 +24,8 @@ class JointPart(ActionPart):
     @model_validator(mode="after")
     def _check(self) -> "JointPart":
         self.check_names(self.joints, [self.unit] * len(self.joints), "joints")
+        if self.topic is None:
+            raise Misfit("a part by joints states the topic that a policy proposes it on", ("topic",))
         return self
 
     @property
