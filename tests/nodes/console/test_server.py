@@ -8,46 +8,11 @@ import pytest
 
 pytest.importorskip("aiohttp", reason="aiohttp is not installed here (requirements/runtime.txt has it)")
 
-from gato_ros.embodiments import load_embodiment
-from gato_ros.nodes.console.access import HEADERS, Access
-from gato_ros.nodes.console.board import Board
-from gato_ros.nodes.console.certificate import make_certificate, server_context
-from gato_ros.nodes.console.desk import Desk
-from gato_ros.nodes.console.hold import Hold
+from gato_ros.nodes.console.access import HEADERS
 from gato_ros.nodes.console.page_files import page_files
-from gato_ros.nodes.console.picture_shelf import PictureShelf
-from gato_ros.nodes.console.server import Server, listening_socket
 from gato_ros.nodes.console.visit import MOST_BAD
 from tests.nodes.console.browser import Browser
-
-ROBOT = load_embodiment()
-VERBS = ("stop", "reset", "ask")
-
-
-class Running:
-    """A server and its desk; nobody is behind the desk."""
-
-    def __init__(self, address="127.0.0.1", read_only=False, folder=None, as_network=False):
-        listening = listening_socket(address, 0)
-        port = listening.getsockname()[1]
-        # The rules of a network, on a socket that only this machine reaches.
-        self.access = Access.of("192.0.2.7" if as_network else address, port)
-        self.tls = server_context(*make_certificate(folder, "127.0.0.1")) if as_network else None
-        self.desk = Desk(ROBOT.name, Board(ROBOT), PictureShelf(("left",)), Hold(0.5, 5.0), VERBS)
-        self.url = f"{self.access.scheme}://127.0.0.1:{port}"
-        self._server = Server(self.desk, self.access, listening, self.tls, read_only, 0.02)
-        self._server.start()
-        self.close = self._server.close
-
-    def browser(self, **settings) -> Browser:
-        return Browser(self.url, tls=False if self.tls else None, **settings)
-
-    def orders(self) -> list[tuple[str, str]]:
-        found = []
-        while not self.desk.orders.empty():
-            order = self.desk.orders.get()
-            found.append((order.verb, order.text))
-        return found
+from tests.nodes.console.running import Running
 
 
 @pytest.fixture(scope="module")

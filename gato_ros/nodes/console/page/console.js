@@ -3,12 +3,17 @@ import { Act } from "/files/act.js";
 import { Hold } from "/files/hold.js";
 import { Link } from "/files/link.js";
 import { Look } from "/files/look.js";
+import { Views } from "/files/views.js";
 
 const look = new Look();
+new Views();
 let act = null, hold = null;
 const link = new Link({
   link: (state) => {
-    if (state === "lost") hold.release();
+    if (state === "lost") {
+      hold.release();
+      look.lost();
+    }
     act.link_state(state);
   },
   hello: (message) => look.hello(message),

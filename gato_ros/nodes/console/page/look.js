@@ -7,12 +7,13 @@ const NEAR = 0.05;
 
 export class Look {
   constructor() {
-    for (const [id, title] of Object.entries(texts.titles)) at(`${id}-title`).textContent = title;
+    for (const [id, title] of Object.entries(texts.titles)) say(at(`${id}-title`), title);
     for (const [i, name] of texts.loopHead.entries())
       at("loop-head").append(make("th", { scope: "col", textContent: name, className: i === 1 || i === 2 ? "number" : "" }));
     this.thoughts = new Thoughts(at("thoughts"));
     this.bars = new Map();
     this.rows = new Map();
+    this.known = false;
     this.canvases = [];
   }
 
@@ -42,6 +43,7 @@ export class Look {
   }
 
   show(state) {
+    this.known = true;
     this.guard(state.guard, state.reasons);
     this.policy(state);
     this.arm(state);
@@ -50,19 +52,35 @@ export class Look {
     if (state.answer) say(at("answer"), state.answer.text);
   }
 
+  // What was shown is of the past, and what is now nobody knows.
+  lost() {
+    this.known = false;
+    this.guard(null, []);
+    this.arm({ joints: null, tool: null, gripper: null });
+    for (const one of this.canvases) say(one.state, texts.unknown);
+    for (const id of ["policy-says", "latency", "record-says"]) say(at(id), texts.unknown);
+    this.thoughts.clear();
+    this.thoughts.add([]);
+    for (const [, rate, age, state] of this.rows.values()) {
+      say(rate, "-");
+      say(age, "-");
+      say(state, texts.unknown, "idle");
+    }
+  }
+
   guard(guard, reasons) {
-    const level = guard?.level ?? "silent";
+    const level = guard?.level ?? (this.known ? "silent" : "lost");
     const word = texts.level[level] ?? level;
     say(at("guard-state"), `${texts.titles.guard}: ${word}`, texts.levelState[level] ?? "idle");
     const source = guard?.source ?? "";
-    say(at("command-state"), texts.source[source] ?? source, source === "emergency_stop" ? "bad" : source === "idle" || !source ? "idle" : "ok");
+    say(at("command-state"), this.known ? texts.source[source] ?? source : texts.sourceLost, source === "emergency_stop" ? "bad" : source === "idle" || !source ? "idle" : "ok");
     const name = (code) => texts.reasons[code.split(":")[0]] ?? code;
-    const says = !guard ? [texts.guardSilent] : guard.reasons.length ? guard.reasons.map(name) : [texts.guardOk];
+    const says = !guard ? [this.known ? texts.guardSilent : texts.guardLost] : guard.reasons.length ? guard.reasons.map(name) : [texts.guardOk];
     if (guard?.shadow) says.push(texts.guardShadow);
     if (guard?.off.length) says.push(texts.guardOff(guard.off.join(", ")));
     const line = says.join("; ");
     say(at("guard-says"), line.charAt(0).toUpperCase() + line.slice(1));
-    at("reasons").replaceChildren(...(reasons.length ? reasons : [null]).map((one) => one
+    at("reasons").replaceChildren(...(reasons.length ? reasons : [null]).map((one) => !this.known ? "" : one
       ? make("li", {}, make("span", { textContent: `${texts.level[one.level]?.split(":")[0] ?? one.level}: ${name(one.reason)}` }),
         make("span", { textContent: texts.ago(one.ago_s) + texts.times(one.times) }))
       : make("li", {}, make("span", { className: "dim", textContent: texts.noReasons }))));
@@ -87,7 +105,8 @@ export class Look {
   }
 
   arm({ joints, tool, gripper }) {
-    if (!joints) for (const bar of this.bars.values()) bar.show(0, texts.unknown, false);
+    for (const [name, bar] of this.bars)
+      if (name === texts.gripper ? !gripper : !joints) bar.show(null, texts.unknown, false);
     for (const one of joints ?? []) this.between("joints", one, 2);
     for (const one of tool ?? []) this.between("tool", { ...one, name: `${texts.tool.split(" ")[0]} ${one.name}` }, 3);
     if (gripper)
@@ -105,6 +124,7 @@ export class Look {
       }
       const [topic, rate, age, state] = this.rows.get(one.topic);
       say(topic, one.topic);
+      topic.title = one.topic;
       say(rate, `${one.hz} Hz`);
       say(age, one.age_ms === null ? "-" : `${one.age_ms} ms${one.limit_ms ? ` of ${one.limit_ms}` : ""}`);
       const word = one.age_ms === null || one.hz === 0 ? "none"

@@ -32,10 +32,11 @@ export class Bar {
     parent.append(this.row);
   }
 
+  // A share of null is not known: there is no mark.
   show(share, text, near) {
-    this.place.setAttribute("x", 98 * Math.min(1, Math.max(0, share)));
+    if (share !== null) this.place.setAttribute("x", 98 * Math.min(1, Math.max(0, share)));
     say(this.number, text);
-    const state = near ? "warn" : "";
+    const state = share === null ? "none" : near ? "warn" : "";
     if (this.row.dataset.state !== state) this.row.dataset.state = state;
   }
 }

@@ -15,7 +15,7 @@ export class Thoughts {
       const canvas = make("canvas", { width: 10, height: 10 });
       canvas.setAttribute("role", "img");
       const number = make("span", { className: "number" });
-      parent.append(make("div", { className: "thought" }, make("span", { textContent: name }), canvas, number));
+      parent.append(make("div", { className: "thought" }, make("span", { textContent: name }), make("div", { className: "plot" }, canvas), number));
       return { name, canvas, number };
     });
   }

@@ -1,0 +1,93 @@
+"""The page in Chromium without ROS: one screen for the loop, and what axe-core finds, in every view, light and dark."""
+
+import importlib.resources
+import importlib.util
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="aiohttp is not installed here (requirements/runtime.txt has it)")
+
+from tests.nodes.console.running import Robot, Running
+from tests.ros.chromium import Chromium, program
+
+pytestmark = pytest.mark.skipif(program() is None, reason="no Chromium here (Debian: apt install chromium)")
+VIEWS = ("loop",)
+DESKTOPS = ((1366, 768), (1920, 1080))
+MARK = "[...document.querySelectorAll('.bar .place')].map((mark) => getComputedStyle(mark).display)"
+FITS = """(() => {
+  const page = document.documentElement, parts = [...document.querySelectorAll("#view-loop section, footer")];
+  const low = parts.map((one) => one.getBoundingClientRect().bottom);
+  return page.scrollHeight <= innerHeight && page.scrollWidth <= innerWidth && Math.max(...low) <= innerHeight;
+})()"""
+AXE = """axe.run({ resultTypes: ["violations"] }).then((found) => found.violations
+  .filter((one) => ["serious", "critical"].includes(one.impact))
+  .map((one) => one.id + ": " + one.nodes.slice(0, 3).map((node) => node.html.slice(0, 120)).join(" | ")))"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A page at a robot at work, in command."""
+    running = Running()
+    with Chromium(tmp_path_factory.mktemp("chromium")) as browser, Robot(running.desk):
+        browser.resize(1366, 768)
+        browser.open(running.url)
+        browser.wait("document.querySelectorAll('#joints .bar').length === 7", "the joints")
+        browser.click("#command")
+        browser.wait("!document.querySelector('[data-motion]').disabled", "command")
+        yield browser, running
+    running.close()
+
+
+def axe() -> str:
+    """The source of axe-core."""
+    return (importlib.resources.files("axe_core_python") / "axe.min.js").read_text()
+
+
+@pytest.mark.parametrize(("width", "height"), DESKTOPS)
+def test_the_loop_fits_on_one_screen(page, width, height):
+    browser, _ = page
+    browser.resize(width, height)
+    browser.wait("document.querySelector('#reasons').children.length > 0", "reasons")
+    assert browser.value(FITS)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("axe_core_python") is None,
+    reason="axe-core-python is not installed (requirements/dev.txt)",
+)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_axe_finds_nothing_serious(page, view, dark):
+    browser, _ = page
+    browser.resize(1366, 768, dark)
+    browser.click(f'[data-view="{view}"]')
+    browser.wait(f"!document.querySelector('#view-{view}').hidden", "the view")
+    browser.value(axe() + "; 1")
+    assert browser.value("document.querySelectorAll('button').length") > 10
+    assert browser.value(AXE) == []
+
+
+def test_every_view_has_a_button(page):
+    browser, _ = page
+    assert browser.value("[...document.querySelectorAll('.view')].map((one) => one.id.slice(5))") == list(VIEWS)
+    assert browser.value("[...document.querySelectorAll('#views button')].map((one) => one.dataset.view)") == list(
+        VIEWS
+    )
+
+
+def test_the_page_reported_no_error(page):
+    assert page[0].problems == []
+
+
+@pytest.mark.parametrize(("width", "height"), DESKTOPS)
+def test_a_lost_connection_hides_what_is_unknown_and_fits(page, width, height):
+    browser, running = page
+    browser.click('[data-view="loop"]')
+    browser.resize(width, height)
+    running.close()
+    browser.wait("document.querySelector('#link').dataset.state === 'lost'", "the loss")
+    assert not browser.value("document.querySelector('#notice').hidden") and browser.value(FITS)
+    assert set(browser.value(MARK)) == {"none"} and browser.text("#guard-state") == "Guard: Unknown"
+    assert "ok" not in browser.value(
+        "[...document.querySelectorAll('#topics td:last-child')].map((td) => td.textContent)"
+    )
