@@ -110,7 +110,7 @@ setup(
         "lerobot": ["pyarrow"],
         "rlds": ["tensorflow-datasets", "array-record"],
         "rerun": ["rerun-sdk"],
-        "console": ["aiohttp"],
+        "console": ["aiohttp", "segno"],
     },
     entry_points={"console_scripts": [f"{name} = gato_ros.nodes.{name}:main" for name in NODES]},
 )

@@ -53,6 +53,8 @@ class Options:
     """Name or path of the contract."""
     max_steps: Count = 600
     """Control ticks after which the expert gives up."""
+    console: bool | None = None
+    """Serve the operator's page on this machine, and print its address. Default: where a person drives."""
     gui: bool = False
     """Show the simulator's window: a person wants to see what happens."""
     parameters: Path | None = None
@@ -82,8 +84,26 @@ def _check(options: Options) -> None:
         )
 
 
-def _plans(options: Options, namespace: str) -> tuple[NodePlan, ...]:
-    """Simulator, guard, operator and recorder, with their parameters."""
+def _console_port(options: Options) -> int | None:
+    """Of the page, whose address is printed; None where it is not served."""
+    from gato_ros.nodes.console.port import free_port
+
+    wanted = options.teleop != "expert" if options.console is None else options.console
+    if not wanted:
+        return None
+    try:
+        port = free_port()
+    except SetupError as error:
+        if options.console:
+            raise
+        print(f"no console: {error}", flush=True)
+        return None
+    print(f"console: http://127.0.0.1:{port}/", flush=True)
+    return port
+
+
+def _plans(options: Options, namespace: str, port: int | None) -> tuple[NodePlan, ...]:
+    """Simulator, guard, operator, recorder and page, with their parameters."""
     from gato_ros.nodes.runtime.node_specs import loop_plan
     from gato_ros.sim.task import stack_task
 
@@ -107,12 +127,14 @@ def _plans(options: Options, namespace: str) -> tuple[NodePlan, ...]:
             "task": options.task_text or stack_task(options.task).text,
             **same,
         },
+        "console_node": {"port": port or 0, "recordings": str(options.out.resolve()), **same},
     }
     without = ("policy_node", "incident_node", *(() if options.robot == "sim" else ("sim_node",)))
+    also = ("teleop_node", "recorder_node", *(("console_node",) if port is not None else ()))
     # Without these there is no session, whatever the loop does without.
     return tuple(
-        replace(plan, needed=True)
-        for plan in loop_plan(settings, options.parameters, namespace, without, also=("teleop_node", "recorder_node"))
+        replace(plan, needed=plan.name != "console_node")
+        for plan in loop_plan(settings, options.parameters, namespace, without, also=also)
     )
 
 
@@ -123,8 +145,8 @@ def run(options: Options) -> dict:
     from gato_ros.nodes.runtime.process_group import Children
     from gato_ros.nodes.runtime.ros_domain import own_domain
 
-    robot = load_embodiment(options.embodiment)
-    plans, expert = _plans(options, robot.wire.namespace), options.teleop == "expert"
+    robot, port = load_embodiment(options.embodiment), _console_port(options)
+    plans, expert = _plans(options, robot.wire.namespace, port), options.teleop == "expert"
     # The keyboard's node has the terminal, and with it Ctrl-C; it is no child that runs behind.
     seat = [plan for plan in plans if plan.name == "teleop_node" and options.teleop == "keyboard"]
     about = {

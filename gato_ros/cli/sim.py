@@ -118,7 +118,12 @@ def run(options: Options) -> dict:
             **same,
         },
         "incident_node": {"folder": str((options.out / INCIDENTS).resolve()), **same},
-        "console_node": {"port": free_port() if options.console else 0, **same},
+        "console_node": {
+            "port": free_port() if options.console else 0,
+            "incidents": str((options.out / INCIDENTS).resolve()),
+            "reports": str(options.out.resolve()),
+            **same,
+        },
     }
     namespace = robot.wire.namespace
     plans = loop_plan(

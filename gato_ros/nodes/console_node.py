@@ -15,8 +15,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from gato_ros.core.errors import SetupError
+from gato_ros.data.incidents.store import default_folder
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.console.access import Access, checked_address
+from gato_ros.nodes.console.archive.archive import Archive
 from gato_ros.nodes.console.board import Board
 from gato_ros.nodes.console.calls import VERBS, Calls
 from gato_ros.nodes.console.certificate import fingerprint, make_certificate, server_context
@@ -48,7 +50,10 @@ class ConsoleNode:
         self._calls = Calls(node)
         self._output = HumanOutput(node, robot, self._board, hold, parameters.speed_scale, parameters.ramp_s)
         condition = node.create_guard_condition(lambda: None)
-        self._desk = Desk(robot.name, self._board, shelf, hold, VERBS, condition.trigger)
+        archive = Archive(
+            _folders(parameters), ("--namespace", node.get_namespace(), "--embodiment", parameters.embodiment)
+        )
+        self._desk = Desk(robot.name, self._board, shelf, hold, VERBS, archive, condition.trigger)
         self._services_s = 0.0
         self._server = self._make_server(parameters)
 
@@ -72,6 +77,8 @@ class ConsoleNode:
                 print(f"certificate (SHA-256): {fingerprint(certificate)}", flush=True)
         # Not by the log: it goes to files and to /rosout, and the address may hold the token.
         print(f"console: {access.url}", flush=True)
+        if access.token and sys.stdout.isatty():
+            _print_code(access.url)
         return Server(self._desk, access, listening, context, parameters.read_only, 1.0 / parameters.picture_rate_hz)
 
     def _step(self) -> None:
@@ -108,6 +115,25 @@ class ConsoleNode:
             self._output.close()
             self._server.close()
         return 0 if stop else 1
+
+
+def _folders(parameters: ConsoleParameters) -> dict[str, Path | None]:
+    """What the page shows of the disk."""
+    given = {name: getattr(parameters, name) for name in ("recordings", "reports", "prompts")}
+    found = {name: Path(folder).expanduser().absolute() if folder else None for name, folder in given.items()}
+    incidents = Path(parameters.incidents).expanduser().absolute() if parameters.incidents else default_folder()
+    return {"episodes": found.pop("recordings"), "incidents": incidents, **found}
+
+
+def _print_code(url: str) -> None:
+    """The address for a telephone's camera."""
+    try:
+        import segno
+    except ModuleNotFoundError:
+        print("no QR code of the address: pip install segno", flush=True)
+        return
+    segno.make(url, error="l").terminal(compact=True)
+    sys.stdout.flush()
 
 
 def main() -> int:

@@ -5,7 +5,6 @@ A process of its own that nobody waits for: killed, stopped or slow, it costs th
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ from gato_ros.core.guard.incident_filter import IncidentFilter
 from gato_ros.data import messages
 from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept, Ring
-from gato_ros.data.incidents.store import IncidentStore, StoreSettings
+from gato_ros.data.incidents.store import IncidentStore, StoreSettings, default_folder
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.messages.diagnosis import OK, WARN, Diagnosis, status, values_of
 from gato_ros.nodes.recorder.raw_topics import RawTopics, recorded
@@ -35,11 +34,6 @@ WRITER_NICENESS = 10
 CLOSE_LIMIT_S = 4.0
 """How long an incident may take after the signal to end [s]; the launcher waits five seconds."""
 SILENT = ("silent", "inactive")
-
-
-def default_folder() -> Path:
-    """Where ROS keeps what a user's nodes leave behind."""
-    return Path(os.environ.get("ROS_HOME") or "~/.ros").expanduser() / "gato_ros" / "incidents"
 
 
 class IncidentNode:

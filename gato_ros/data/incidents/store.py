@@ -19,6 +19,11 @@ from gato_ros.data.incidents.message_ring import Kept
 HOUR_S = 3600.0
 
 
+def default_folder() -> Path:
+    """Where ROS keeps what a user's nodes leave behind."""
+    return Path(os.environ.get("ROS_HOME") or "~/.ros").expanduser() / "gato_ros" / "incidents"
+
+
 @dataclass(frozen=True)
 class StoreSettings:
     """What may be written where."""

@@ -14,7 +14,7 @@ from gato_ros.core.errors import SetupError
 COOKIE = "gato_ros_console"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -24,6 +24,15 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """On every answer, errors too."""
+ENCLOSED = {
+    **HEADERS,
+    "Content-Security-Policy": "sandbox allow-scripts; default-src 'none'; img-src data:; media-src data:; "
+    "style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+"""On a page that was made of a file: it has everything in itself, and it is nobody here. The sandbox gives it an origin
+of its own, so that whatever is in that file reaches neither the token, nor the socket, nor anything else."""
 
 
 def is_loopback(address: str) -> bool:

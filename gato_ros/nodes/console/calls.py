@@ -22,6 +22,7 @@ TRIGGERS = {
     "bring_up": "lifecycle_manager/bring_up",
     "bring_down": "lifecycle_manager/bring_down",
     "reset_policy": "policy_node/reset",
+    "reload_prompt": "policy_node/reload_prompt",
     "reset_simulator": "sim_node/reset",
     "record_start": "recorder_node/start",
     "record_success": "recorder_node/stop_success",
@@ -36,9 +37,15 @@ SWITCHES = {
     "propose": ("policy_node/propose", True),
     "be_silent": ("policy_node/propose", False),
 }
-TASKS = {"task": "policy_node", "record_task": "recorder_node"}
-"""Verb -> the node whose parameter `task` it sets."""
-VERBS = (*TRIGGERS, *SWITCHES, *TASKS, "ask")
+SETTINGS = {
+    "task": ("policy_node", "task"),
+    "record_task": ("recorder_node", "task"),
+    "prompt": ("policy_node", "prompt"),
+}
+"""Verb -> node and the parameter that it sets."""
+THEN = {"task": ("reset_policy",), "prompt": ("reload_prompt", "reset_policy")}
+"""What has to follow, so that the policy takes it: each where the one before succeeded."""
+VERBS = (*TRIGGERS, *SWITCHES, *SETTINGS, "ask")
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class _Waiting:
     client: Any
     called_s: float
     answer: Callable[[Answer], None]
+    then: tuple[str, ...]
 
 
 class Calls:
@@ -76,7 +84,7 @@ class Calls:
 
         self._clients = {verb: client(Trigger, name) for verb, name in TRIGGERS.items()}
         self._clients |= {verb: client(SetBool, name) for verb, (name, _) in SWITCHES.items()}
-        self._clients |= {verb: client(SetParameters, f"{name}/set_parameters") for verb, name in TASKS.items()}
+        self._clients |= {verb: client(SetParameters, f"{name}/set_parameters") for verb, (name, _) in SETTINGS.items()}
         self._question = node.create_publisher(String, "policy_node/ask", REPORT)
         self._waiting: list[_Waiting] = []
 
@@ -90,8 +98,10 @@ class Calls:
         found = {verb: client.service_is_ready() for verb, client in self._clients.items()}
         return {**found, "ask": self._question.get_subscription_count() > 0}
 
-    def carry_out(self, verb: str, text: str, answer: Callable[[Answer], None]) -> None:
-        """Do one thing; `answer` is called once, now or from `look`."""
+    def carry_out(
+        self, verb: str, text: str, answer: Callable[[Answer], None], then: tuple[str, ...] | None = None
+    ) -> None:
+        """Do one thing, and what has to follow it; `answer` is called once, now or from `look`."""
         if verb == "ask":
             there = self._question.get_subscription_count() > 0
             if there:
@@ -101,13 +111,14 @@ class Calls:
         if not client.service_is_ready():
             return answer(Answer(verb, False, "nobody", self._node.resolve_service_name(client.srv_name)))
         future = client.call_async(self._request(verb, text))
-        self._waiting.append(_Waiting(verb, future, client, time.monotonic(), answer))
+        then = THEN.get(verb, ()) if then is None else then
+        self._waiting.append(_Waiting(verb, future, client, time.monotonic(), answer, then))
 
     def _request(self, verb: str, text: str) -> Any:
         if verb in SWITCHES:
             return SetBool.Request(data=SWITCHES[verb][1])
-        if verb in TASKS:
-            return SetParameters.Request(parameters=[Parameter("task", value=text).to_parameter_msg()])
+        if verb in SETTINGS:
+            return SetParameters.Request(parameters=[Parameter(SETTINGS[verb][1], value=text).to_parameter_msg()])
         return Trigger.Request()
 
     def look(self) -> None:
@@ -116,9 +127,8 @@ class Calls:
             if one.future.done():
                 self._waiting.remove(one)
                 success, message = _read(one.future.result())
-                if one.verb == "task" and success:
-                    # The policy takes a task with its next episode.
-                    self.carry_out("reset_policy", "", one.answer)
+                if success and one.then:
+                    self.carry_out(one.then[0], "", one.answer, one.then[1:])
                 else:
                     one.answer(Answer(one.verb, success, "answered", message))
             elif time.monotonic() - one.called_s > PATIENCE_S:

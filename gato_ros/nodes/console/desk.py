@@ -6,6 +6,7 @@ import queue
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gato_ros.nodes.console.archive.archive import Archive
 from gato_ros.nodes.console.board import Board
 from gato_ros.nodes.console.hold import Hold
 from gato_ros.nodes.console.picture_shelf import PictureShelf
@@ -32,6 +33,8 @@ class Desk:
     hold: Hold
     verbs: tuple[str, ...]
     """What an order may be."""
+    archive: Archive
+    """What lies on the disk; the server's thread has it."""
     wake: Callable[[], None] = lambda: None
     """Make the node's thread look here at once; safe to call from any thread."""
     orders: queue.SimpleQueue[Order] = field(default_factory=queue.SimpleQueue)

@@ -17,6 +17,10 @@ KINDS: dict[str, dict[str, type]] = {
     "do": {"verb": str, "text": str},
     "hold": {"press": int, "motion": str, "echo": int},
     "release": {},
+    "list": {"what": str},
+    "open": {"what": str, "number": int},
+    "compare": {"number": int, "other": int},
+    "examine": {},
 }
 """What is said -> what it has to have, and its type."""
 
@@ -36,6 +40,9 @@ class Request:
     press: int = 0
     motion: str = ""
     echo: int = 0
+    what: str = ""
+    number: int = 0
+    other: int = 0
 
 
 def parse(message: object) -> Request:

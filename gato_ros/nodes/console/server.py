@@ -11,7 +11,7 @@ import threading
 from aiohttp import web
 
 from gato_ros.core.errors import SetupError
-from gato_ros.nodes.console.access import COOKIE, HEADERS, Access
+from gato_ros.nodes.console.access import COOKIE, ENCLOSED, HEADERS, Access
 from gato_ros.nodes.console.desk import Desk
 from gato_ros.nodes.console.page_files import page_files
 from gato_ros.nodes.console.request import LONGEST
@@ -101,6 +101,7 @@ class Server:
         app.router.add_get("/", self._page)
         app.router.add_get("/files/{name}", self._file)
         app.router.add_get("/socket", self._socket)
+        app.router.add_get(r"/archive/{what:[a-z]{1,20}}/{number:\d{1,9}}/{part:picture|page}", self._archived)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
         await runner.setup()
         site = web.SockSite(runner, self._listening, ssl_context=self._context)
@@ -110,6 +111,7 @@ class Server:
             await self._end.wait()
         finally:
             await runner.cleanup()
+            self._desk.archive.close()
 
     @web.middleware
     async def _checked(self, request: web.Request, handler) -> web.StreamResponse:
@@ -118,7 +120,8 @@ class Server:
         except web.HTTPException as refused:
             response = web.Response(status=refused.status, text=f"{refused.status}\n")
         if not response.prepared:
-            response.headers.update(HEADERS)
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
         return response
 
     def _refusal(self, request: web.Request) -> web.Response | None:
@@ -150,6 +153,23 @@ class Server:
         if (file := self._files.get(name)) is None:
             raise web.HTTPNotFound
         return web.Response(body=file.content, content_type=file.content_type, charset="utf-8")
+
+    async def _archived(self, request: web.Request) -> web.StreamResponse:
+        """A thumbnail or a page of an entry that was listed; the archive knows its file, and the request its number."""
+        what, number, part = (request.match_info[name] for name in ("what", "number", "part"))
+        archive = self._desk.archive
+        if part == "picture":
+            if (picture := archive.picture(what, int(number))) is None:
+                raise web.HTTPNotFound
+            return web.Response(body=picture, content_type="image/jpeg")
+        path = archive.page(what, int(number))
+        try:
+            content = path and await self._loop.run_in_executor(None, path.read_bytes)
+        except OSError:
+            content = None
+        if not content:
+            raise web.HTTPNotFound
+        return web.Response(body=content, content_type="text/html", charset="utf-8", headers=ENCLOSED)
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         if self._access.origin_refused(request.headers.get("Origin"), request.headers.get("Host")):

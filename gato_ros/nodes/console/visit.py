@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from gato_ros.nodes.console.archive.catalogue import PATTERNS
 from gato_ros.nodes.console.desk import Desk, Order
 from gato_ros.nodes.console.request import BadRequest, Request, parse
 from gato_ros.nodes.console.sessions import Sessions
@@ -35,6 +36,8 @@ class Visit:
         self._wake = asyncio.Event()
         self._seen: dict[str, int] = {}
         self._thought, self._bad = 0, 0
+        self._reading: asyncio.Task | None = None
+        """What is read of the disk for this browser: one thing at a time."""
         self._may_send_pictures = True
         """A browser says when it has shown the last ones: a slow network gets fewer, and never a queue."""
 
@@ -146,8 +149,38 @@ class Visit:
             self._hold(said)
         elif said.kind == "release":
             self._let_go("released")
+        elif said.kind in ("list", "open", "compare", "examine"):
+            self._read(said)
         else:
             self._order(said.verb, said.text)
+
+    def _read(self, said: Request) -> None:
+        archive = self._desk.archive
+        if said.kind in ("list", "open") and said.what not in PATTERNS:
+            raise BadRequest(f"expected what in {', '.join(PATTERNS)}")
+        if said.kind == "list" and self._reading is not None:
+            self._reading.cancel()  # it looks at something else now
+        elif self._reading is not None:
+            return self.tell({"kind": "refused", "verb": said.kind, "why": "reading", "message": ""})
+        made: Coroutine[Any, Any, dict | None]
+        if said.kind == "list":
+            made = archive.list(said.what, self.tell)
+        elif said.kind == "open":
+            made = archive.open(said.what, said.number)
+        elif said.kind == "compare":
+            made = archive.compare(said.number, said.other)
+        else:
+            made = archive.doctor()
+        self._reading = asyncio.ensure_future(self._answer_of(made))
+
+    async def _answer_of(self, made: Coroutine[Any, Any, dict | None]) -> None:
+        task = asyncio.current_task()
+        try:
+            if (answer := await made) is not None:
+                self.tell(answer)
+        finally:
+            if self._reading is task:
+                self._reading = None
 
     def _let_go(self, why: str) -> None:
         self._desk.hold.release(self.number, why)
@@ -175,8 +208,17 @@ class Visit:
             return self.tell({"kind": "refused", "verb": verb, "why": why, "message": ""})
         if verb == "stop":
             self._desk.hold.stop()
+        if verb == "prompt" and text:
+            text = self._prompt(text)
         self._desk.orders.put(Order(verb, text, self._answer_from_the_node))
         self._desk.wake()
+
+    def _prompt(self, number: str) -> str:
+        """The file of a listed prompt: a browser names its number."""
+        path = self._desk.archive.path("prompts", int(number)) if number.isdecimal() else None
+        if path is None:
+            raise BadRequest("expected the number of a listed prompt")
+        return str(path)
 
     def _answer_from_the_node(self, answer: Any) -> None:
         """In the node's thread."""
@@ -192,6 +234,8 @@ class Visit:
 
     def gone(self) -> None:
         """The connection ended: let go of everything."""
+        if self._reading is not None:
+            self._reading.cancel()
         self._let_go("gone")
         self._sessions.leave(self.number)
         self._desk.looking = self._sessions.somebody_looks

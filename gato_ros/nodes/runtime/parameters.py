@@ -174,6 +174,12 @@ class ConsoleParameters:
     hold_timeout_s: float = parameter(
         0.12, "a browser that is silent for longer has let go of its button [s]", lower=0.06, upper=0.2
     )
+    recordings: str = parameter("recordings", "folder of the episodes that the page shows; nothing: none")
+    incidents: str = parameter(
+        "", "folder of the incidents that it shows; nothing: gato_ros/incidents under ROS_HOME or ~/.ros"
+    )
+    reports: str = parameter("", "folder of the evaluations that it shows; nothing: none")
+    prompts: str = parameter("", "folder of the episodes that it offers as prompts; nothing: none")
 
 
 @dataclass(frozen=True)

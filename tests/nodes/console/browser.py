@@ -52,10 +52,15 @@ class Browser:
 
     async def _get(self, path: str, headers: dict, follow: bool):
         async with self._session.get(self.url + path, headers=headers, ssl=self._tls, allow_redirects=follow) as answer:
-            return answer.status, dict(answer.headers), await answer.text()
+            return answer.status, dict(answer.headers), await answer.read()
 
     def get(self, path: str, follow: bool = False, **headers: str) -> tuple[int, dict, str]:
         """Status, headers and text."""
+        status, found, content = self.get_bytes(path, follow, **headers)
+        return status, found, content.decode()
+
+    def get_bytes(self, path: str, follow: bool = False, **headers: str) -> tuple[int, dict, bytes]:
+        """Status, headers and content."""
         return self._run(self._get(path, headers, follow))
 
     async def _open(self) -> None:

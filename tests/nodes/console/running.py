@@ -9,6 +9,7 @@ import numpy as np
 
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.console.access import Access
+from gato_ros.nodes.console.archive.archive import Archive
 from gato_ros.nodes.console.board import Board
 from gato_ros.nodes.console.certificate import make_certificate, server_context
 from gato_ros.nodes.console.desk import Desk
@@ -28,13 +29,15 @@ LABELS += [("context_tokens", 2), ("latency_ms", 4), ("held", 1), ("prompt: none
 class Running:
     """A server and its desk; nobody is behind the desk."""
 
-    def __init__(self, address="127.0.0.1", read_only=False, folder=None, as_network=False):
+    def __init__(self, address="127.0.0.1", read_only=False, folder=None, as_network=False, folders=None):
         listening = listening_socket(address, 0)
         port = listening.getsockname()[1]
         # The rules of a network, on a socket that only this machine reaches.
         self.access = Access.of("192.0.2.7" if as_network else address, port)
         self.tls = server_context(*make_certificate(folder, "127.0.0.1")) if as_network else None
-        self.desk = Desk(ROBOT.name, Board(ROBOT), PictureShelf(("left",)), Hold(0.5, 5.0), VERBS)
+        self.desk = Desk(
+            ROBOT.name, Board(ROBOT), PictureShelf(("left",)), Hold(0.5, 5.0), VERBS, Archive(folders or {})
+        )
         self.url = f"{self.access.scheme}://127.0.0.1:{port}"
         self._server = Server(self.desk, self.access, listening, self.tls, read_only, 0.02)
         self._server.start()

@@ -11,7 +11,7 @@ from tests.nodes.console.running import Robot, Running
 from tests.ros.chromium import Chromium, program
 
 pytestmark = pytest.mark.skipif(program() is None, reason="no Chromium here (Debian: apt install chromium)")
-VIEWS = ("loop",)
+VIEWS = ("loop", "setup", "back")
 DESKTOPS = ((1366, 768), (1920, 1080))
 MARK = "[...document.querySelectorAll('.bar .place')].map((mark) => getComputedStyle(mark).display)"
 FITS = """(() => {

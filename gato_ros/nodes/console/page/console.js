@@ -3,16 +3,18 @@ import { Act } from "/files/act.js";
 import { Hold } from "/files/hold.js";
 import { Link } from "/files/link.js";
 import { Look } from "/files/look.js";
+import { Back } from "/files/back.js";
+import { Setup } from "/files/setup.js";
 import { Views } from "/files/views.js";
 
 const look = new Look();
-new Views();
-let act = null, hold = null;
+let act = null, hold = null, back = null, setup = null;
 const link = new Link({
   link: (state) => {
     if (state === "lost") {
       hold.release();
       look.lost();
+      setup.lost();
     }
     act.link_state(state);
   },
@@ -23,12 +25,23 @@ const link = new Link({
     look.show(message);
     act.set_available(message.available);
     act.recorder(message.recorder);
+    setup.policy(message.policy);
     hold.know(message.gripper);
   },
   beat: (message) => hold.beat(message),
   answer: (message) => act.answered(message),
-  refused: (message) => act.refused(message),
+  refused: (message) => {
+    act.refused(message);
+    setup.refused(message);
+    back.refused(message);
+  },
+  listing: (message) => (message.what === "prompts" ? setup.listing(message) : back.listing(message)),
+  opened: (message) => back.opened(message),
+  doctor: (message) => setup.doctor(message),
 });
 hold = new Hold(link);
 act = new Act(link, hold);
+back = new Back(link);
+setup = new Setup(link, act);
+new Views({ back: () => back.show(), setup: () => setup.show() });
 act.link_state("wait");

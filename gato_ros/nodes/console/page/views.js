@@ -2,10 +2,12 @@
 import { at, make } from "/files/parts.js";
 import { texts } from "/files/texts.js";
 
-const NAMES = ["loop"];
+const NAMES = ["loop", "setup", "back"];
 
 export class Views {
-  constructor() {
+  // What a view loads, it loads when it is shown, and not before.
+  constructor(shown) {
+    this.shown = shown;
     at("views").setAttribute("aria-label", texts.viewsLabel);
     this.buttons = new Map(NAMES.map((name) => {
       const button = make("button", { type: "button", textContent: texts.views[name] });
@@ -24,5 +26,6 @@ export class Views {
       else button.removeAttribute("aria-current");
     }
     scrollTo(0, 0);
+    this.shown[shown]?.();
   }
 }
