@@ -1,4 +1,4 @@
-"""Speed of simulator, control step, start and training; what a recorder costs and loses; false alarms of the doctor."""
+"""Speed of simulator, control step, start and training; costs of recorder and page; false alarms of the doctor."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ MODULES = {
     "record-cost": "gato_ros.bench.recorder.cost",
     "record-parity": "gato_ros.bench.recorder.parity",
     "record-peers": "gato_ros.bench.peers.record_peers",
+    "console-cost": "gato_ros.bench.console.cost",
+    "console-kill": "gato_ros.bench.console.kill",
     "doctor": "gato_ros.bench.doctor",
     "memory": "gato_ros.bench.memory",
     "corrupt": "gato_ros.bench.corrupt",

@@ -15,8 +15,7 @@ from gato_ros.nodes.console.access import ENCLOSED
 from gato_ros.nodes.console.archive.archive import KEPT_PAGES, Archive
 from gato_ros.nodes.console.archive.catalogue import MOST, Catalogue
 from gato_ros.nodes.console.archive.facts import LONGEST, as_line, facts, thumbnail
-from gato_ros.nodes.console.archive.work import Done
-from tests.nodes.console.running import Running
+from tests.nodes.console.running import Running, Verbs
 
 ROW = {"seed": 900000, "success": True, "steps": 10, "progress": None, "failure": None, "objects": ["a"]}
 RESULT = {"perturbation": None, "policy": "weights/better", "sets": {"cubes": {"outcomes": [ROW]}}}
@@ -163,26 +162,6 @@ def test_a_kind_that_is_none_is_refused(disk):
         one.say("list", what="secrets")
         one.wait(lambda: one.of("refused"), "the refusal")
         assert one.last("refused")["why"] == "bad_request"
-
-
-class Verbs:
-    """In place of processes: writes what a verb would, and keeps what it was."""
-
-    def __init__(self, content: str = "", said: str = ""):
-        self.content, self.said, self.asked = content, said, []
-
-    async def run(self, *arguments: str, niceness: int = 0) -> Done:
-        self.asked.append(arguments)
-        if self.content:
-            option = next(one for one in ("--json", "--report", "--out") if one in arguments)
-            target = arguments[arguments.index(option) + 1]
-            with open(f"{target}/episode.html" if option == "--out" else target, "w") as file:
-                file.write(self.content)
-        return Done(0 if self.content else 2, self.said)
-
-    async def lines(self, arguments, asked):
-        for _ in asked:
-            yield '{"problem": ""}'
 
 
 @pytest.fixture

@@ -2,16 +2,48 @@
 
 import importlib.resources
 import importlib.util
+import json
 
 import pytest
 
 pytest.importorskip("aiohttp", reason="aiohttp is not installed here (requirements/runtime.txt has it)")
 
-from tests.nodes.console.running import Robot, Running
+from tests.nodes.console.running import Robot, Running, Verbs
 from tests.ros.chromium import Chromium, program
 
 pytestmark = pytest.mark.skipif(program() is None, reason="no Chromium here (Debian: apt install chromium)")
 VIEWS = ("loop", "setup", "back")
+ROWS = {
+    "episodes": {
+        "problem": "",
+        "seconds": 7.5,
+        "steps": 108,
+        "success": True,
+        "task": "stack it",
+        "driver": "Ada",
+        "note": "",
+    },
+    "incidents": {"problem": "not readable (cut short)"},
+    "reports": {
+        "problem": "",
+        "page": False,
+        "policy": "better",
+        "conditions": [{"name": "plain", "episodes": 4, "successes": 3}],
+    },
+    "prompts": {
+        "problem": "",
+        "seconds": 7.5,
+        "steps": 108,
+        "success": True,
+        "task": "stack it",
+        "driver": "Ada",
+        "note": "",
+    },
+}
+FINDINGS = [
+    {"level": one, "what": f"the {one} one", "found": "something", "fix": "do it"} for one in ("red", "yellow", "green")
+]
+SHOWN = {"episodes": "stack it", "incidents": "cut short", "reports": "plain: 3 of 4"}
 DESKTOPS = ((1366, 768), (1920, 1080))
 MARK = "[...document.querySelectorAll('.bar .place')].map((mark) => getComputedStyle(mark).display)"
 FITS = """(() => {
@@ -27,7 +59,11 @@ AXE = """axe.run({ resultTypes: ["violations"] }).then((found) => found.violatio
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """A page at a robot at work, in command."""
-    running = Running()
+    folders = {name: tmp_path_factory.mktemp(name) for name in ROWS}
+    for name, folder in folders.items():
+        (folder / ("result.json" if name == "reports" else "episode.mcap")).touch()
+    running = Running(folders=folders)
+    running.desk.archive._work = Verbs(json.dumps({"ok": False, "findings": FINDINGS}), rows=ROWS)
     with Chromium(tmp_path_factory.mktemp("chromium")) as browser, Robot(running.desk):
         browser.resize(1366, 768)
         browser.open(running.url)
@@ -62,6 +98,13 @@ def test_axe_finds_nothing_serious(page, view, dark):
     browser.resize(1366, 768, dark)
     browser.click(f'[data-view="{view}"]')
     browser.wait(f"!document.querySelector('#view-{view}').hidden", "the view")
+    if view == "setup":
+        browser.wait("document.querySelectorAll('#prompt-choice option').length === 2", "the prompts")
+        browser.click("#examine")
+        browser.wait("document.querySelectorAll('#doctor-rows tr').length === 3", "the doctor's table")
+    for kind in ("incidents", "reports", "episodes") if view == "back" else ():
+        browser.click(f"[data-kind={kind}]")
+        browser.wait(f"document.querySelector('#back-rows .entry')?.textContent.includes('{SHOWN[kind]}')", kind)
     browser.value(axe() + "; 1")
     assert browser.value("document.querySelectorAll('button').length") > 10
     assert browser.value(AXE) == []
@@ -73,6 +116,19 @@ def test_every_view_has_a_button(page):
     assert browser.value("[...document.querySelectorAll('#views button')].map((one) => one.dataset.view)") == list(
         VIEWS
     )
+
+
+def test_an_episode_is_shown_in_place(page):
+    browser, running = page
+    browser.click('[data-view="back"]')
+    browser.click("[data-kind=episodes]")
+    browser.wait("document.querySelectorAll('#back-rows button.entry').length === 1", "the episode")
+    running.desk.archive._work.content = "<title>of the episode</title><script>document.title = 'ran'</script>"
+    browser.click("#back-rows button.entry")
+    browser.wait("document.querySelectorAll('#frame iframe').length === 1", "the page")
+    # The frame is another origin: whatever runs in it does not reach this page.
+    browser.wait("document.querySelector('iframe').contentDocument === null", "the enclosed page")
+    assert browser.text("#shown-title") == "episode.mcap" and browser.value("document.title") != "ran"
 
 
 def test_the_page_reported_no_error(page):

@@ -89,6 +89,7 @@ export class Back {
 
   open(row) {
     if (this.link.say({ kind: "open", what: this.kind, number: row.number })) this.title(row.name, texts.making(row.name));
+    at("shown-title").scrollIntoView({ block: "nearest" });
   }
 
   title(title, says = "", state = "idle") {

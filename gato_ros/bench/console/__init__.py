@@ -1,0 +1,1 @@
+"""What the operator's page costs the control loop, and what its death does to it."""

@@ -1,0 +1,23 @@
+"""Some browsers that look, as one process that ends with its input: `python -m gato_ros.bench.console.browsers URL 3`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+
+from gato_ros.bench.console.page_client import PageClient
+
+
+def main() -> int:
+    url, count = sys.argv[1], int(sys.argv[2])
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(PageClient(url)) for _ in range(count)]
+        print("looking", flush=True)
+        sys.stdin.read()
+        print(json.dumps({"pictures": [one.pictures for one in clients]}), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
