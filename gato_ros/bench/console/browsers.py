@@ -1,4 +1,4 @@
-"""Some browsers that look, as one process that ends with its input: `python -m gato_ros.bench.console.browsers URL 3`."""
+"""Some browsers that look: `python -m gato_ros.bench.console.browsers URL COUNT`. The process ends with its input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's page killed (SIGKILL) while a browser holds a button: how soon the arm rests, and what a guard notices.
+"""The operator's page killed (SIGKILL) while a browser holds a button: how soon the arm rests, and what the guard sees.
 
 Everything else goes on: a robot that stands, and the guard. A kill that the guard notices is one that makes it latch,
 or pause its commands for longer than LARGEST_GAP_S.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 
@@ -14,7 +15,7 @@ LIMIT_S = 60.0
 
 
 class PageClient:
-    """One browser at `url`, in a thread of its own. A context manager; with a `motion` it commands, and holds a button."""
+    """One browser at `url`, in its own thread. A context manager; with a `motion` it commands, and holds a button."""
 
     def __init__(self, url: str, motion: str = ""):
         self._url, self._motion = url.rstrip("/"), motion
@@ -31,7 +32,8 @@ class PageClient:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._loop.call_soon_threadsafe(self._task.cancel)
+        with contextlib.suppress(RuntimeError):  # it ended with the page
+            self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join(5.0)
 
     def _run(self) -> None:

@@ -171,13 +171,16 @@ class Visit:
             made = archive.compare(said.number, said.other)
         else:
             made = archive.doctor()
-        self._reading = asyncio.ensure_future(self._answer_of(made))
+        self._reading = asyncio.ensure_future(self._answer_of(said.kind, made))
 
-    async def _answer_of(self, made: Coroutine[Any, Any, dict | None]) -> None:
+    async def _answer_of(self, verb: str, made: Coroutine[Any, Any, dict | None]) -> None:
         task = asyncio.current_task()
         try:
             if (answer := await made) is not None:
                 self.tell(answer)
+        except Exception as error:  # a browser that waits has to hear of it, and the loop of the page goes on
+            why = f"{type(error).__name__}: {error}"
+            self.tell({"kind": "refused", "verb": verb, "why": "not_read", "message": why})
         finally:
             if self._reading is task:
                 self._reading = None
@@ -215,7 +218,7 @@ class Visit:
 
     def _prompt(self, number: str) -> str:
         """The file of a listed prompt: a browser names its number."""
-        path = self._desk.archive.path("prompts", int(number)) if number.isdecimal() else None
+        path = self._desk.archive.path("prompts", int(number)) if number.isascii() and number.isdecimal() else None
         if path is None:
             raise BadRequest("expected the number of a listed prompt")
         return str(path)

@@ -22,7 +22,7 @@ from tests.nodes.console.browser import Browser
 
 ROBOT = load_embodiment()
 ANGLES = np.array([0.1371, -0.9177, -0.6417, 1.5575, 0.4264, 1.0745, -0.0847])
-VERBS = ("stop", "reset", "ask")
+VERBS = ("stop", "reset", "ask", "prompt")
 LABELS = [("action", 5), ("token", 5), ("probability", 5), ("entropy_nat", 5), ("logit_margin", 5)]
 LABELS += [("context_tokens", 2), ("latency_ms", 4), ("held", 1), ("prompt: none", 0)]
 """Of `policy_node/introspection`."""

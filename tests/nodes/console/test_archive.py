@@ -156,6 +156,27 @@ def test_a_page_of_a_file_is_nobody_here():
     assert "default-src 'none'" in policy and "connect-src" not in policy and "http" not in policy
 
 
+def test_a_prompt_is_chosen_by_its_number_and_never_by_a_path(tmp_path):
+    (tmp_path / "demonstration.mcap").touch()
+    running = Running(folders={"prompts": tmp_path})
+    running.desk.archive._work = Verbs()
+    try:
+        with running.browser() as one:
+            one.look().take()
+            number = listed(one, "prompts")["demonstration.mcap"]["number"]
+            for wrong in ("999", "/etc/passwd", "../x.mcap", "-1", "²", str(10**20)):
+                before = len(one.of("refused"))
+                one.say("do", verb="prompt", text=wrong)
+                one.wait(lambda before=before: len(one.of("refused")) > before, "the refusal")
+                assert one.last("refused")["why"] == "bad_request"
+            for text in (str(number), ""):
+                one.say("do", verb="prompt", text=text)
+            one.wait(lambda: running.desk.orders.qsize() == 2, "the orders")
+            assert running.orders() == [("prompt", str(tmp_path / "demonstration.mcap")), ("prompt", "")]
+    finally:
+        running.close()
+
+
 def test_a_kind_that_is_none_is_refused(disk):
     with disk[0].browser() as one:
         one.look()

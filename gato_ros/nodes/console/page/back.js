@@ -117,7 +117,9 @@ export class Back {
     at("frame").replaceChildren(...notes.map((textContent) => make("p", { className: "note", textContent })));
   }
 
-  refused({ verb, why }) {
-    if (verb === "open" || verb === "compare") this.title("", texts.why[why] ?? why, "bad");
+  refused({ verb, why, message }) {
+    const says = `${texts.why[why] ?? why}${message ? ` (${message})` : ""}`;
+    if (verb === "open" || verb === "compare") this.title("", says, "bad");
+    if (verb === "list") say(at("back-says"), says);
   }
 }
