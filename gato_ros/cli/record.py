@@ -53,8 +53,8 @@ class Options:
     """Name or path of the contract."""
     max_steps: Count = 600
     """Control ticks after which the expert gives up."""
-    console: bool | None = None
-    """Serve the operator's page on this machine, and print its address. Default: where a person drives."""
+    console: bool = True
+    """Serve the operator's page on this machine, and print its address; not with the expert, where nobody looks."""
     gui: bool = False
     """Show the simulator's window: a person wants to see what happens."""
     parameters: Path | None = None
@@ -85,17 +85,14 @@ def _check(options: Options) -> None:
 
 
 def _console_port(options: Options) -> int | None:
-    """Of the page, whose address is printed; None where it is not served."""
+    """Of the page, whose address is printed; None where it is not served, and why where that is news."""
     from gato_ros.nodes.console.port import free_port
 
-    wanted = options.teleop != "expert" if options.console is None else options.console
-    if not wanted:
+    if not options.console or options.teleop == "expert":
         return None
     try:
         port = free_port()
-    except SetupError as error:
-        if options.console:
-            raise
+    except SetupError as error:  # a recording can do without it
         print(f"no console: {error}", flush=True)
         return None
     print(f"console: http://127.0.0.1:{port}/", flush=True)
