@@ -36,8 +36,9 @@ class Visit:
         self._wake = asyncio.Event()
         self._seen: dict[str, int] = {}
         self._thought, self._bad = 0, 0
-        self._reading: asyncio.Task | None = None
-        """What is read of the disk for this browser: one thing at a time."""
+        self._listing: asyncio.Task | None = None
+        self._making: asyncio.Task | None = None
+        """A page, a verdict or the doctor's table that is being made for this browser: one at a time."""
         self._may_send_pictures = True
         """A browser says when it has shown the last ones: a slow network gets fewer, and never a queue."""
 
@@ -158,32 +159,30 @@ class Visit:
         archive = self._desk.archive
         if said.kind in ("list", "open") and said.what not in PATTERNS:
             raise BadRequest(f"expected what in {', '.join(PATTERNS)}")
-        if said.kind == "list" and self._reading is not None:
-            self._reading.cancel()  # it looks at something else now
-        elif self._reading is not None:
-            return self.tell({"kind": "refused", "verb": said.kind, "why": "reading", "message": ""})
-        made: Coroutine[Any, Any, dict | None]
         if said.kind == "list":
-            made = archive.list(said.what, self.tell)
-        elif said.kind == "open":
+            if self._listing is not None:
+                self._listing.cancel()  # it looks at something else now
+            listing = self._answer_of(said.kind, archive.list(said.what, self.tell))
+            self._listing = asyncio.ensure_future(listing)
+            return
+        if self._making is not None and not self._making.done():
+            return self.tell({"kind": "refused", "verb": said.kind, "why": "reading", "message": ""})
+        made: Coroutine[Any, Any, dict]
+        if said.kind == "open":
             made = archive.open(said.what, said.number)
         elif said.kind == "compare":
             made = archive.compare(said.number, said.other)
         else:
             made = archive.doctor()
-        self._reading = asyncio.ensure_future(self._answer_of(said.kind, made))
+        self._making = asyncio.ensure_future(self._answer_of(said.kind, made))
 
     async def _answer_of(self, verb: str, made: Coroutine[Any, Any, dict | None]) -> None:
-        task = asyncio.current_task()
         try:
             if (answer := await made) is not None:
                 self.tell(answer)
         except Exception as error:  # a browser that waits has to hear of it, and the loop of the page goes on
             why = f"{type(error).__name__}: {error}"
             self.tell({"kind": "refused", "verb": verb, "why": "not_read", "message": why})
-        finally:
-            if self._reading is task:
-                self._reading = None
 
     def _let_go(self, why: str) -> None:
         self._desk.hold.release(self.number, why)
@@ -237,8 +236,9 @@ class Visit:
 
     def gone(self) -> None:
         """The connection ended: let go of everything."""
-        if self._reading is not None:
-            self._reading.cancel()
+        for task in (self._listing, self._making):
+            if task is not None:
+                task.cancel()
         self._let_go("gone")
         self._sessions.leave(self.number)
         self._desk.looking = self._sessions.somebody_looks

@@ -1,5 +1,6 @@
 """What the page shows of the disk: numbered files, rows that never fail, and pages that are enclosed."""
 
+import asyncio
 import json
 import time
 
@@ -15,6 +16,7 @@ from gato_ros.nodes.console.access import ENCLOSED
 from gato_ros.nodes.console.archive.archive import KEPT_PAGES, Archive
 from gato_ros.nodes.console.archive.catalogue import MOST, Catalogue
 from gato_ros.nodes.console.archive.facts import LONGEST, as_line, facts, thumbnail
+from gato_ros.nodes.console.archive.work import Done
 from tests.nodes.console.running import Running, Verbs
 
 ROW = {"seed": 900000, "success": True, "steps": 10, "progress": None, "failure": None, "objects": ["a"]}
@@ -177,6 +179,36 @@ def test_a_prompt_is_chosen_by_its_number_and_never_by_a_path(tmp_path):
         running.close()
 
 
+class Slow(Verbs):
+    """As Verbs, after a while."""
+
+    async def run(self, *arguments: str, niceness: int = 0) -> Done:
+        await asyncio.sleep(0.5)
+        return await super().run(*arguments, niceness=niceness)
+
+
+def test_one_thing_is_made_at_a_time_and_lists_come_meanwhile(disk):
+    running, _ = disk
+    running.desk.archive._work = Slow(json.dumps({"findings": []}), rows={"reports": {"problem": "", "page": True}})
+    with running.browser() as one:
+        one.look()
+        one.say("examine")
+        one.say("examine")
+        assert listed(one, "reports").keys() == {"result.json", "page.html"} and not one.of("doctor")
+        one.wait(lambda: one.of("doctor"), "the first table")
+        assert [said["why"] for said in one.of("refused")] == ["reading"]
+
+
+def test_what_fails_while_it_is_made_is_said(disk):
+    running, _ = disk
+    running.desk.archive._work = Verbs(json.dumps({"no": "findings"}))
+    with running.browser() as one:
+        one.look()
+        one.say("examine")
+        one.wait(lambda: one.of("refused"), "the refusal")
+        assert one.last("refused")["why"] == "not_read" and "KeyError" in one.last("refused")["message"]
+
+
 def test_a_kind_that_is_none_is_refused(disk):
     with disk[0].browser() as one:
         one.look()
@@ -200,8 +232,6 @@ def archive(tmp_path):
 
 def run(archive, content, work):
     """What `work(archive)` gives, with these verbs."""
-    import asyncio
-
     archive._work = content
     return asyncio.run(work)
 
