@@ -55,12 +55,14 @@ def run(options: Options) -> dict:
             "p99_ms": float(np.percentile(latencies, 99)),
             "missed_ticks": sum(row["missed"] for row in rows),
             "rate_hz": sum(row["ticks"] for row in rows) / sum(row["seconds"] for row in rows),
+            "pictures_per_s": sum(row["pictures"] for row in rows) / sum(row["wall_s"] for row in rows),
             "console_share": sum(row["cpu_s"] for row in rows) / sum(row["wall_s"] for row in rows),
         }
         row = result[name]
         print(
             f"{name:7} browsers: {row['rate_hz']:.2f} Hz, {row['missed_ticks']} of {row['ticks']} missed, p50 "
-            f"{row['p50_ms']:.2f} ms, p99 {row['p99_ms']:.2f} ms, console_node {row['console_share']:.1%} of a core"
+            f"{row['p50_ms']:.2f} ms, p99 {row['p99_ms']:.2f} ms, console_node {row['console_share']:.1%} of a core, "
+            f"{row['pictures_per_s']:.0f} pictures a second"
         )
     there, nobody = result["with"], result["without"]
     halves = np.array_split(np.concatenate([row["latencies"] for row in blocks["without"]]), 2)
@@ -105,7 +107,7 @@ def measure(options: Options) -> dict[str, list[dict]]:
         runner.wait_until_up()
         for block in range(2 * options.blocks):
             name, browsers = ("with", options.browsers) if block % 2 else ("without", 0)
-            with Browsers(f"http://127.0.0.1:{port}", browsers):
+            with Browsers(f"http://127.0.0.1:{port}", browsers) as there:
                 before_s, began_s = processor_s(children.pid("console_node")), time.monotonic()
                 record = runner.run(options.seed + block // 2, options.steps, lambda step: None)
                 cpu_s, wall_s = processor_s(children.pid("console_node")) - before_s, time.monotonic() - began_s
@@ -117,6 +119,7 @@ def measure(options: Options) -> dict[str, list[dict]]:
                     "seconds": (record.ended_ns - min(record.observed_ns)) * 1e-9,
                     "cpu_s": cpu_s,
                     "wall_s": wall_s,
+                    "pictures": sum(there.pictures),
                 }
             )
             advance(name)
@@ -130,6 +133,8 @@ class Browsers:
         self._command = [sys.executable, "-m", "gato_ros.bench.console.browsers", url, str(count)]
         self._process: subprocess.Popen[str] | None = None
         self._count = count
+        self.pictures: list[int] = []
+        """That each of them got."""
 
     def __enter__(self) -> Browsers:
         if self._count:
@@ -143,7 +148,8 @@ class Browsers:
         if self._process is None:
             return
         out, _ = self._process.communicate()
-        if not exception[0] and min(json.loads(out)["pictures"]) == 0:
+        self.pictures = json.loads(out)["pictures"] if out else []
+        if not exception[0] and min(self.pictures, default=0) == 0:
             raise RuntimeError("a browser got no pictures: nothing was measured")
 
 

@@ -147,6 +147,8 @@ def test_on_a_network_nothing_is_served_without_the_token(network):
             "/files/console.js",
             "/socket",
             "/nothing",
+            "/archive/episodes/1/page",
+            "/archive/episodes/1/picture",
             "/?token=",
             "/?token=wrong",
             "/files/console.js?token=",

@@ -49,11 +49,12 @@ export class Back {
     if (!row.read) return [texts.reading];
     if (row.problem) return [row.problem];
     if (this.kind === "episodes") return [texts.success[row.success], texts.seconds(row.seconds), texts.steps(row.steps), row.task, row.driver, row.note];
-    if (this.kind === "incidents") {
-      const reason = texts.reasons[String(row.reason).split(":")[0]] ?? row.reason;
-      return [reason, texts.seconds(row.seconds), row.robot, row.lost ? texts.lostMessages(row.lost) : ""];
-    }
+    if (this.kind === "incidents") return [this.reason(row.reason), texts.seconds(row.seconds), row.robot, row.lost ? texts.lostMessages(row.lost) : ""];
     return row.page ? [texts.pageFile] : [row.policy, ...row.conditions.map(texts.rate)];
+  }
+
+  reason(code) {
+    return texts.reasons[String(code).split(":")[0]] ?? code;
   }
 
   entry(row) {
@@ -105,7 +106,7 @@ export class Back {
       this.title(title, texts.shownProblem(problem), "bad");
       return;
     }
-    this.title(title, replay ? texts.replay(replay.ok, replay.reason) : texts.shownNote, replay ? (replay.ok ? "ok" : "bad") : "idle");
+    this.title(title, replay ? texts.replay(replay.ok, this.reason(replay.reason)) : texts.shownNote, replay ? (replay.ok ? "ok" : "bad") : "idle");
     if (page) at("frame").append(make("iframe", { src: `/archive/${what}/${number}/page`, title }));
     if (replay) this.verdict(replay);
   }
