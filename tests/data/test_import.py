@@ -389,6 +389,7 @@ def test_what_is_no_source_is_refused_in_one_line(format, tmp_path):
         with pytest.raises(SetupError) as error:
             open_source(format, place)
         assert "\n" not in str(error.value)
+        assert error.value.got.startswith(("no ", "a file that"))  # our words first, a library's after
 
 
 def test_a_mapping_file_is_checked_with_key_and_line(tmp_path):

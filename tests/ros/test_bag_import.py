@@ -18,6 +18,7 @@ from gato_ros.data.imports.mapping import ImportMapping
 from gato_ros.data.messages import image as image_bytes
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
+from gato_ros.nodes.bags.commands import Command
 from gato_ros.nodes.bags.import_bags import check_for_bags, import_bags
 from tests.ros.still_robot import ANGLES
 
@@ -136,6 +137,29 @@ def test_a_twist_that_is_no_longer_published_stands(tmp_path):
     t = episode.stamps_s - 1000.0
     assert (episode.actions[(t > 1.35) & (t < 2.95), :4] == 0).all()
     assert (episode.actions[(t > 3.1), 3] > 0.1).all()
+
+
+def test_commands_that_are_not_finite_are_counted(tmp_path):
+    def spoil(topic, message):
+        if (
+            topic == WIRE.human_twist
+            and 1002.0 < message.header.stamp.sec + 1e-9 * message.header.stamp.nanosec < 1002.18
+        ):
+            message.twist.linear.x = float("nan")
+        return message
+
+    bag(tmp_path / "one", scene(spoil=spoil))
+    found = import_bags(tmp_path / "one", ROBOT, MAPPING, tmp_path / "in")
+    assert found.episodes == 1
+    assert found.skipped == {f"/sawyer/{WIRE.human_twist}: not finite: twist.linear.x": 3}
+
+
+def test_a_fault_of_ours_is_not_a_damaged_bag(tmp_path, monkeypatch):
+    bag(tmp_path / "one", scene())
+    monkeypatch.setattr(Command, "_take", lambda self, message: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        import_bags(tmp_path / "one", ROBOT, MAPPING, tmp_path / "in")
+    assert not episode_paths(tmp_path / "in") if (tmp_path / "in").is_dir() else True
 
 
 def test_next_states_stand_for_commands(tmp_path):

@@ -68,6 +68,8 @@ def run(options: Options) -> dict:
             found = import_all(source, options.format, options.source, mapping, robot, options.out, advance)
     for reason, times in found.left_out.items():
         print(f"left out: {times} of {count}: {reason}")
+    for reason, times in found.skipped.items():
+        print(f"skipped: {times} messages: {reason}")
     print(f"{found.episodes} episodes, {found.steps} steps into {options.out}; {found.there} were there already")
     if not found.episodes + found.there:
         raise SetupError(
@@ -105,6 +107,6 @@ def _check_packages(format: Format) -> None:
         except ImportError as error:
             raise SetupError(
                 expected=f"the packages of the extra `{format}`",
-                got=str(error),
+                got=f"no {package} that can be imported ({error})",
                 fix="pip install -r requirements/export.txt -c requirements/constraints.txt",
             ) from None

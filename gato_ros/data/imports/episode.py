@@ -23,7 +23,10 @@ from gato_ros.data.imports.source import LeftOut, Pictures, SourceEpisode
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.channels import ImageChannel
 from gato_ros.embodiments.pictures.camera import Camera
-from gato_ros.embodiments.pictures.fit import fitted
+from gato_ros.embodiments.pictures.encodings import measured
+from gato_ros.embodiments.pictures.fit import fitted, fitted_depth
+
+MILLIMETRE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -186,21 +189,35 @@ def _at_ticks(episode: SourceEpisode, found: Aligned, robot: Embodiment) -> Iter
                     break
             else:
                 raise LeftOut("fewer pictures than steps")
-            now = {key: shown(pictures[pick.column], robot.cameras[key], pick) for key, pick in found.cameras.items()}
+            now = {
+                key: shown(pictures[pick.column], robot.cameras[key], pick, episode.as_seen)
+                for key, pick in found.cameras.items()
+            }
         yield now
 
 
-def shown(pixels: np.ndarray, channel: ImageChannel, pick: Pick) -> np.ndarray:
+def shown(pixels: np.ndarray, channel: ImageChannel, pick: Pick, as_seen: bool = False) -> np.ndarray:
     """uint8 [height width 3] as the model sees it: by the function that also prepares live pictures.
 
+    Args:
+        as_seen: the picture is one that a model sees; one of depth is then grey already.
+
     Raises:
-        LeftOut: nobody says how a picture of this size becomes one of the contract's, or the crop does not lie in it.
+        LeftOut: nobody says how a picture of this size becomes one of the contract's, or the crop does not lie in it;
+            depth where the contract wants colours, or the other way round.
     """
-    height, width = channel.height, channel.width
+    height, width, depth_m = channel.height, channel.width, channel.camera.depth_m
+    fit = fitted
+    if pixels.ndim == 2:
+        if depth_m is None:
+            raise LeftOut(f"{pick.column} is depth, and the contract states no camera.depth_m")
+        pixels, fit = metres(pixels, float(np.max(pick.scale))), fitted_depth
+    elif depth_m is not None and not as_seen:
+        raise LeftOut(f"{pick.column} shows colours, and the contract's camera.depth_m asks for depth")
     size = {"height": pixels.shape[0], "width": pixels.shape[1]}
-    said = {"crop": pick.crop, "rotate_deg": pick.rotate_deg, "flip": pick.flip}
+    said = {"crop": pick.crop, "rotate_deg": pick.rotate_deg, "flip": pick.flip, "depth_m": depth_m}
     if (channel.camera.height, channel.camera.width) == pixels.shape[:2] and not pick.moves_pixels:
-        return fitted(pixels, channel.camera, height, width)
+        return fit(pixels, channel.camera, height, width)
     try:
         camera = Camera(**size, **said)
         camera.check_size(height, width)
@@ -212,7 +229,14 @@ def shown(pixels: np.ndarray, channel: ImageChannel, pick: Pick) -> np.ndarray:
         raise LeftOut(
             f"{pick.column} shows {ratio[1]}x{ratio[0]} pixels, the contract {width}x{height}: give a crop of its ratio"
         )
-    return fitted(pixels, camera, height, width)
+    return fit(pixels, camera, height, width)
+
+
+def metres(depth: np.ndarray, scale: float) -> np.ndarray:
+    """float32 [height width] of uint16 in millimetres or float32 in metres, as ROS has them (REP-118), times `scale`; 0
+    where nothing was measured."""
+    unit = MILLIMETRE if depth.dtype == np.uint16 else 1.0
+    return measured(depth.astype(np.float32) * np.float32(unit * scale))
 
 
 def _reason(error: ValueError) -> str:

@@ -16,6 +16,8 @@ SUFFIXES = (".hdf5", ".h5")
 ENCODED = (b"\xff\xd8", b"\x89P")
 """How a JPEG and a PNG begin."""
 ACTIONS = ("actions", "action")
+LEAST_PIXELS = 16
+"""Height and width of a picture of depth, at least."""
 NOT_OF_THE_STEP = ("next_obs", "next_observations")
 """Robomimic's copy of the observations, a step later."""
 
@@ -108,6 +110,7 @@ class Hdf5Source:
             task=str(group.attrs.get("task", "")),
             success=success,
             commanded_by=sources,
+            as_seen=bool(self.made_by_us),
         )
 
 
@@ -128,11 +131,13 @@ def _datasets(group: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _holds_pictures(found: Any) -> bool:
-    """Pixels, or a JPEG or PNG a row: as bytes of any length, or in a row of bytes with padding."""
+    """Pixels, depth, or a JPEG or PNG a row: as bytes of any length, or in a row of bytes with padding."""
     import h5py
 
     if found.dtype == np.uint8 and found.ndim in (3, 4) and found.ndim - (found.shape[-1] in (1, 3)) == 3:
         return True
+    if found.dtype in (np.uint16, np.float32):  # depth; a smaller square is a matrix
+        return found.ndim - (found.ndim == 4 and found.shape[-1] == 1) == 3 and min(found.shape[1:3]) >= LEAST_PIXELS
     if found.dtype == np.uint8 and found.ndim == 2:
         return bytes(found[0, :2]) in ENCODED
     if h5py.check_vlen_dtype(found.dtype) == np.uint8 or found.dtype.kind == "S":
@@ -146,7 +151,7 @@ def _pictures(path: Path, place: str, wanted: Sequence[str], rows: int) -> Itera
     with h5py.File(path) as file:
         group: Any = file[place]
         found: dict[str, Any] = {key: group[key] for key in wanted}
-        encoded = {key: one.dtype != np.uint8 or one.ndim == 2 for key, one in found.items()}
+        encoded = {key: one.ndim < 3 for key, one in found.items()}
         for row in range(rows):
             yield {
                 key: decoded(np.asarray(one[row]).tobytes()) if encoded[key] else as_picture(one[row])

@@ -12,7 +12,7 @@ import numpy as np
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data.imports.film import read_film
-from gato_ros.data.imports.source import LeftOut, Pictures, SourceEpisode, as_column, as_picture, decoded
+from gato_ros.data.imports.source import LeftOut, Pictures, SourceEpisode, as_column, decoded
 
 VERSIONS = ("v2.0", "v2.1", "v3.0")
 OF_OURS = "command_source"
@@ -31,7 +31,7 @@ class LeRobotSource:
         except (OSError, ValueError, KeyError) as error:
             raise SetupError(
                 expected=f"a LeRobot dataset in {place}, a folder with meta/info.json",
-                got=f"{type(error).__name__}: {error}",
+                got=_why_not(self._place, error),
                 fix="name the folder that holds `meta` and `data`",
             ) from None
         if self._version not in VERSIONS:
@@ -94,6 +94,7 @@ class LeRobotSource:
             "; ".join(map(str, row.get("tasks") or ())),
             success,
             source,
+            bool(self.made_by_us),
         )
 
     def _table(self, row: dict) -> Any:
@@ -123,6 +124,10 @@ class LeRobotSource:
 
     def _film(self, row: dict, key: str) -> Iterator[np.ndarray]:
         number, fps = int(row["episode_index"]), float(self._info["fps"])
+        about = self._features[key]
+        said = {**(about.get("video_info") or {}), **(about.get("info") or {})}
+        if said.get("is_depth_map") or said.get("video.is_depth_map"):
+            raise LeftOut(f"a film of depth ({key}), which LeRobot packs in a way of its own: export it as pictures")
         if self._version == "v3.0":
             place = {name: row[f"videos/{key}/{name}"] for name in ("chunk_index", "file_index")}
             begin_s = float(row[f"videos/{key}/from_timestamp"])
@@ -147,11 +152,24 @@ def _parquet(path: Path) -> Any:
     return parquet.read_table(path)
 
 
+def _why_not(place: Path, error: Exception) -> str:
+    """What is wrong with the folder, in our words; the library's follow where only it knows."""
+    if not place.is_dir():
+        return "no such folder"
+    if isinstance(error, FileNotFoundError):
+        return "no meta/info.json there"
+    if isinstance(error, KeyError):
+        return f"a meta/info.json without {error}"
+    if isinstance(error, ValueError):
+        return f"a meta/info.json that is no JSON ({error})"
+    return f"a meta/info.json that cannot be read ({error})"
+
+
 def _stored(column: Any, folder: Path) -> Iterator[np.ndarray]:
     for row in column:
         picture = row.as_py()
         data = picture["bytes"] if picture["bytes"] is not None else (folder / picture["path"]).read_bytes()
-        yield as_picture(decoded(data))
+        yield decoded(data)
 
 
 def _names(said: Any) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class Pick(Strict):
     index: tuple[int | str | None, ...] = ()
     """Places, or names where the source has them; null: always 0. Nothing: the whole column."""
     scale: Finite | tuple[Finite, ...] = 1.0
-    """One for all values, or one for each."""
+    """One for all values, or one for each. Of depth: times millimetres (whole numbers) or metres."""
     offset: Finite | tuple[Finite, ...] = 0.0
     """Added after the scale."""
     crop: Crop | None = None
@@ -88,6 +88,8 @@ class ImportMapping(Strict):
         for key, pick in self.observations.items():
             if pick.moves_pixels and not key.endswith("/pixels"):
                 raise Misfit(f"{key}: only a camera's pictures are cut or turned", ("observations", key))
+            if key.endswith("/pixels") and (isinstance(pick.scale, tuple) or pick.offset != 0.0 or pick.index):
+                raise Misfit(f"{key}: of a camera only `scale` is known, one number for depth", ("observations", key))
         return self
 
 
@@ -111,6 +113,13 @@ def check_mapping(mapping: ImportMapping, robot: Embodiment) -> None:
                 expected=f"observations of {robot.name}: {', '.join(known)}",
                 got=key,
                 fix="correct the mapping, or name another contract with --embodiment",
+            )
+    for key, channel in robot.cameras.items():
+        if key in mapping.observations and mapping.observations[key].scale != 1.0 and channel.camera.depth_m is None:
+            raise SetupError(
+                expected=f"`scale` for a camera of depth only, one with camera.depth_m in {robot.name}",
+                got=f"scale of {key}",
+                fix="leave it out: colours are taken as they are",
             )
     given = [key for key in robot.image_keys if key in mapping.observations]
     if given and len(given) != len(robot.image_keys):

@@ -32,7 +32,7 @@ class RldsSource:
         except Exception as error:  # whatever TensorFlow Datasets and its parsers raise
             raise SetupError(
                 expected=f"a TensorFlow Datasets folder in {place}, with dataset_info.json and features.json",
-                got=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
+                got=_why_not(Path(place), error),
                 fix="name the folder of the version, such as DATASET/1.0.0",
             ) from None
         if not steps:
@@ -87,6 +87,7 @@ class RldsSource:
             task=task,
             success={"yes": True, "no": False}.get(said("success")),
             commanded_by=None if source is None else np.array(source),
+            as_seen=bool(self.made_by_us),
         )
 
     def _pictures(self, example: Any, wanted: Sequence[str]) -> Iterator[Pictures]:
@@ -113,6 +114,16 @@ class RldsSource:
                 return _tf_record(Path(path), number)
             number -= count
         raise LeftOut("a record that is not there")
+
+
+def _why_not(place: Path, error: Exception) -> str:
+    """What is wrong with the folder, in our words; the library's follow where only it knows."""
+    if not place.is_dir():
+        return "no such folder"
+    for name in ("dataset_info.json", "features.json"):
+        if not (place / name).is_file():
+            return f"no {name} there"
+    return f"files that TensorFlow Datasets cannot read ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
 
 
 def _tf_record(path: Path, number: int) -> bytes:
@@ -142,4 +153,6 @@ def _flat(step: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
 
 
 def _is_picture(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 3
+    if not isinstance(value, np.ndarray) or value.ndim != 3:
+        return False
+    return value.dtype == np.uint8 or (value.dtype in (np.uint16, np.float32) and value.shape[2] == 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +29,8 @@ class Imported:
     """Episodes that were there already."""
     left_out: dict[str, int]
     """Reason -> episodes."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """Reason -> messages of a bag's commands that were not used; the command before them held on."""
 
 
 def open_source(format: Format, place: Path) -> Source:

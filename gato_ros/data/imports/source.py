@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 Pictures = dict[str, np.ndarray]
-"""Camera -> uint8 [height width 3] RGB."""
+"""Camera -> uint8 [height width 3] RGB, or depth: uint16 or float32 [height width]."""
 
 
 class LeftOut(Exception):
@@ -38,6 +38,8 @@ class SourceEpisode:
     success: bool | None = None
     commanded_by: np.ndarray | None = None
     """[N] text, as `command_sources`; None: nobody wrote it down."""
+    as_seen: bool = False
+    """Pictures are those that a model sees, of depth too: an export of ours."""
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
@@ -75,27 +77,36 @@ def as_column(values: np.ndarray) -> np.ndarray | None:
 
 
 def decoded(data: bytes | np.ndarray) -> np.ndarray:
-    """uint8 [height width 3] RGB of a JPEG or a PNG, with whatever padding behind it.
+    """A JPEG or a PNG, with whatever padding behind it, as `as_picture` has it; turned by no EXIF entry, as live ones.
 
     Raises:
         LeftOut: it is neither.
     """
     import cv2
 
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    try:
+        # As colours, 16 bits of depth would become 8 without a word.
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        picture = None
     if picture is None:
         raise LeftOut("a picture that is neither JPEG nor PNG, or is damaged")
-    return picture
+    if picture.ndim == 3:
+        picture = picture[:, :, 2::-1]  # BGR or BGRA
+    return as_picture(picture)
 
 
 def as_picture(pixels: np.ndarray) -> np.ndarray:
-    """uint8 [height width 3] of uint8 [height width], [height width 1] or [height width 3].
+    """uint8 [height width 3] of uint8 [height width], [height width 1] or [height width 3]; of uint16 or float32 with
+    one value a pixel, which is depth, that type [height width].
 
     Raises:
         LeftOut: another shape or type.
     """
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
+    if pixels.dtype in (np.uint16, np.float32) and pixels.ndim == 3 and pixels.shape[2] == 1:
+        return pixels[:, :, 0]
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
         raise LeftOut(f"pictures of {pixels.dtype} {list(pixels.shape)}, not uint8 [height width 3]")
     return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,34 +52,34 @@ class BagGraph:
             return {one.topic: one.msgtype for one in reader.connections if one.msgcount}
 
     def play(self) -> Iterator[float]:
-        """Feeds message after message; yields the time of receipt [s] before each is delivered."""
+        """Feeds message after message; yields the time of receipt [s] before each is delivered.
+
+        Raises:
+            LeftOut: the bag cannot be read. What a callback raises passes through: it is a fault of ours.
+        """
         with self._opened() as reader:
             wanted = [one for one in reader.connections if one.topic in self._callbacks]
-            for connection, stamp_ns, data in reader.messages(connections=wanted):
+            messages = reader.messages(connections=wanted)
+            while (found := _read(next, messages, None)) is not None:
+                connection, stamp_ns, data = found
                 yield stamp_ns * 1e-9
                 for kind, callback in self._callbacks[connection.topic]:
                     if f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}" == connection.msgtype:
-                        callback(deserialize_message(bytes(data), kind))
+                        callback(_read(deserialize_message, bytes(data), kind))
 
-    def _opened(self) -> _Closing:
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[Reader]:
+        reader = _read(Reader, self._path)
+        _read(reader.open)
         try:
-            reader = Reader(self._path)
-            reader.open()
-        except Exception as error:  # whatever rosbags and its storages raise for a bag that is cut or damaged
-            raise LeftOut(f"a bag that cannot be read ({type(error).__name__})") from None
-        return _Closing(reader)
+            yield reader
+        finally:
+            reader.close()
 
 
-class _Closing:
-    """The reader as a context manager, and its errors as reasons to leave a bag out."""
-
-    def __init__(self, reader: Reader):
-        self._reader = reader
-
-    def __enter__(self) -> Reader:
-        return self._reader
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        self._reader.close()
-        if error is not None and not isinstance(error, LeftOut | GeneratorExit | KeyboardInterrupt):
-            raise LeftOut(f"a bag that cannot be read ({type(error).__name__}: {error})") from None
+def _read(call: Callable[..., Any], *arguments: Any) -> Any:
+    """What it returns; LeftOut for whatever rosbags, its storages and rclpy raise for a bag that is cut or damaged."""
+    try:
+        return call(*arguments)
+    except Exception as error:
+        raise LeftOut(f"a bag that cannot be read ({type(error).__name__})") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,7 +62,9 @@ class Command:
         self._fields = [None if path is None else self._decoder.field(str(path)) for path in paths]
         self._scale, self._offset = np.asarray(pick.scale, float), np.asarray(pick.offset, float)
         self._value: np.ndarray | None = None
-        self._received_s, self.refused = -np.inf, ""
+        self._received_s, self._topic = -np.inf, topic
+        self.refused: Counter[str] = Counter()
+        """Reason -> messages that were not used."""
         self.now_s = 0.0
         """The time of receipt of what is being delivered [s]."""
         graph.create_subscription(message_class(types[topic]), topic, self._take, COMMAND)
@@ -71,7 +74,7 @@ class Command:
         try:
             found = iter(self._decoder.values(message, wanted, None))
         except Refused as refusal:
-            self.refused = str(refusal)
+            self.refused[f"{self._topic}: {refusal}"] += 1
             return
         values = np.array([0.0 if one is None else next(found) for one in self._fields])
         self._value, self._received_s = values * self._scale + self._offset, self.now_s

@@ -44,6 +44,7 @@ def import_bags(
     robot.demand_usual_actions("episodes import")
     written = steps = there = 0
     left_out: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     for bag in bags_at(place):
         name = bag.name if bag == Path(place) else str(bag.relative_to(place)).replace("/", "-")
         if (out / f"{name}-000{SUFFIX}").exists():
@@ -51,15 +52,23 @@ def import_bags(
             done(name)
             continue
         try:
-            counts = _import(bag, name, robot, mapping, out, (mapping.task if mapping else "") or task)
+            counts = _import(bag, name, robot, mapping, out, (mapping.task if mapping else "") or task, skipped)
             written, steps = written + len(counts), steps + sum(counts)
         except LeftOut as reason:
             left_out[str(reason)] += 1
         done(name)
-    return Imported(written, steps, there, dict(left_out))
+    return Imported(written, steps, there, dict(left_out), dict(skipped))
 
 
-def _import(bag: Path, name: str, robot: Embodiment, mapping: ImportMapping | None, out: Path, task: str) -> list[int]:
+def _import(
+    bag: Path,
+    name: str,
+    robot: Embodiment,
+    mapping: ImportMapping | None,
+    out: Path,
+    task: str,
+    skipped: Counter[str],
+) -> list[int]:
     if not task:
         raise LeftOut("no task: give one with --task, or in the mapping")
     ticks, counts = BagTicks(bag, robot, mapping, task), []
@@ -75,6 +84,7 @@ def _import(bag: Path, name: str, robot: Embodiment, mapping: ImportMapping | No
         counts = [close() for close in parts]
     if not counts:
         raise LeftOut(ticks.why_not())
+    skipped.update(ticks.refused())
     return counts
 
 

@@ -114,7 +114,13 @@ class BagTicks:
         values = np.array([0.0 if place is None else column[int(place)] for place in places])
         return values * np.asarray(source.scale) + np.asarray(source.offset)
 
+    def refused(self) -> Counter[str]:
+        """Reason -> messages of commands that were not used."""
+        parts = (one.refused for one in (self._twist, self._opening) if isinstance(one, Command))
+        return sum(parts, Counter())
+
     def why_not(self) -> str:
         """What kept the bag from being used, most often."""
         fault = max(self.faults, key=lambda one: self.faults[one], default="")
-        return "; ".join(filter(None, (fault, self._sensors.last_refusal))) or "no messages"
+        refused = next(iter(self.refused()), "")
+        return "; ".join(filter(None, (fault, self._sensors.last_refusal, refused))) or "no messages"
