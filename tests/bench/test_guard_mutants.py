@@ -48,7 +48,7 @@ def test_each_kind_of_change(source, what):
 def test_every_mutant_is_another_program_that_compiles():
     for room in TESTS:
         found = mutants(room)
-        assert len(found) > 10 and [mutant.number for mutant in found] == list(range(len(found)))
+        assert len(found) >= 10 and [mutant.number for mutant in found] == list(range(len(found)))
         whole = ast.unparse(ast.parse((ROOT / "gato_ros" / "core" / f"{room.replace('.', '/')}.py").read_text()))
         for mutant in found[::5]:
             assert ast.unparse(mutated(mutant)) != whole

@@ -16,6 +16,10 @@ RIGHT = [
     {"kind": "do", "verb": "stop", "text": ""},
     {"kind": "hold", "press": 1, "motion": "up", "echo": 5},
     {"kind": "release"},
+    {"kind": "list", "what": "episodes"},
+    {"kind": "open", "what": "incidents", "number": 3},
+    {"kind": "compare", "number": 1, "other": 2},
+    {"kind": "examine"},
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
