@@ -20,7 +20,6 @@ SLOW_STATUS_S = 3.0
 REASONS, REASONS_S = 8, 120.0
 """So many reasons are shown, and for so long [s]."""
 GUARD = "guard_node"
-ACTIONS = ("vx", "vy", "vz", "wz", "opening")
 
 
 class Board:
@@ -40,11 +39,16 @@ class Board:
             **{channel.topic: (robot.control_rate_hz, channel.max_age_s) for channel in robot.cameras.values()},
             wire.joint_states.topic: (None, wire.joint_states.max_age_s),
             wire.gripper_states.topic: (None, wire.gripper_states.max_age_s),
-            wire.proposal_twist: (robot.control_rate_hz, None),
+            robot.proposal_topics[0]: (robot.control_rate_hz, None),
             f"{GUARD}/status": (None, None),
             "policy_node/introspection": (robot.control_rate_hz, None),
         }
         """Topic -> the rate that control needs [Hz], and its largest age [s]; None where the contract does not say."""
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What each action token is, in their order: components of a twist or joints, and the gripper."""
+        return tuple(name for part in self._robot.actions.values() for name in part.names)
 
     # --- what is received ---
 

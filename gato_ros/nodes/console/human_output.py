@@ -29,7 +29,9 @@ class HumanOutput:
     def __init__(self, node: Node, robot: Embodiment, board: Board, hold: Hold, speed_scale: float, ramp_s: float):
         self._node, self._robot, self._board, self._hold = node, robot, board, hold
         self._speed_scale = speed_scale
-        self._full, self._period_s = robot.action_upper[:4], 1.0 / robot.control_rate_hz
+        self._period_s = 1.0 / robot.control_rate_hz
+        self.full_speed = robot.jog_upper
+        """[4] vx vy vz [m/s], wz [rad/s] at a speed scale of 1."""
         self._dead_man, self._gripper = DeadMan(ramp_s), HumanGripper(robot)
         self._publishers: tuple = ()
         self._due_s, self._claimed = 0.0, False
@@ -81,7 +83,7 @@ class HumanOutput:
             self._gripper.let_go()
 
     def _propose(self, deflection: np.ndarray) -> None:
-        twist = twist_of(deflection, self._full, self._speed_scale)
+        twist = twist_of(deflection, self.full_speed, self._speed_scale)
         stamp = self._node.get_clock().now().to_msg()
         messages = proposal_messages(self._robot, ArmAction(twist, self._gripper.opening_m), stamp)
         for publisher, message in zip(self._publishers, messages):

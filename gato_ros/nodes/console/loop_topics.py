@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import TwistStamped
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
@@ -24,6 +23,7 @@ from gato_ros.nodes.console.board import GUARD, Board
 from gato_ros.nodes.console.picture_shelf import PictureShelf
 from gato_ros.nodes.messages.diagnosis import values_of
 from gato_ros.nodes.messages.joint_state import JointsRefused, arm_state, gripper_opening_command, gripper_state
+from gato_ros.nodes.messages.proposal import arm_message
 from gato_ros.nodes.messages.types import message_class
 from gato_ros.nodes.recorder.raw_topics import RawTopics
 from gato_ros.nodes.runtime.qos import RECORD_SENSOR, REPORT
@@ -55,7 +55,7 @@ class LoopTopics:
             ("joints", "", wire.joint_states.topic, JointState, RECORD_SENSOR),
             ("gripper", "", wire.gripper_states.topic, JointState, RECORD_SENSOR),
             ("gripper_command", "", wire.gripper_command, JointState, RECORD_SENSOR),
-            ("proposal", "", wire.proposal_twist, TwistStamped, RECORD_SENSOR),
+            ("proposal", "", self._robot.proposal_topics[0], arm_message(self._robot), RECORD_SENSOR),
             ("thought", "", "policy_node/introspection", Float32MultiArray, RECORD_SENSOR),
             ("answer", "", "policy_node/answer", String, REPORT),
         ]

@@ -185,7 +185,8 @@ class Server:
             self._sessions.leave(number)
             raise
         visit = self._visits[number] = Visit(number, connection, self._desk, self._sessions, self._tell_all)
-        visit.tell({"kind": "hello", "robot": self._desk.robot, "cameras": list(self._desk.shelf.cameras)})
+        hello = {"robot": self._desk.robot, "cameras": self._desk.shelf.cameras, "actions": self._desk.board.actions}
+        visit.tell({"kind": "hello", **hello})
         self._tell_all()
         sending = asyncio.ensure_future(visit.send(self._picture_s))
         try:

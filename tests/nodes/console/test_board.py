@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from gato_ros.bench.guard.variants import VARIANTS, variant
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.console.board import REASONS, Board
+from gato_ros.nodes.console.hold import Hold
+from gato_ros.nodes.console.human_output import HumanOutput
 from gato_ros.nodes.console.picture_shelf import WIDEST_PX, PictureShelf, jpeg
 from gato_ros.nodes.console.rate import Rate
 from gato_ros.nodes.console.thoughts import Thoughts
@@ -177,3 +180,17 @@ def test_a_large_picture_is_made_smaller():
 
     data = jpeg(np.zeros((720, 1280, 3), np.uint8))
     assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape == (360, WIDEST_PX, 3)
+
+
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_other_actions_are_named_listened_to_and_jogged_within_limits(kind):
+    """A person's full deflection is a speed of the tool, whatever the values of the policy's action are."""
+    robot = variant(ROBOT, kind)
+    board = Board(robot)
+    assert board.actions == (*robot.arm_part.names, *robot.gripper_part.names)
+    topics = [topic["topic"] for topic in board.state(5.0)["topics"]]
+    assert robot.proposal_topics[0] in topics
+    full = HumanOutput(None, robot, board, Hold(0.12, 0.3), 0.5, 0.3).full_speed
+    assert full.shape == (4,)
+    assert np.linalg.norm(full[:3]) <= robot.limits.linear_speed_m_s * (1 + 1e-9)
+    assert full[3] <= robot.limits.angular_speed_rad_s

@@ -17,7 +17,8 @@ export class Look {
     this.canvases = [];
   }
 
-  hello({ robot, cameras }) {
+  hello({ robot, cameras, actions }) {
+    this.thoughts.name(actions);
     at("robot").textContent = robot;
     document.title = `${robot}: console`;
     this.thoughts.clear();

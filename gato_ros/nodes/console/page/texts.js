@@ -65,7 +65,7 @@ export const texts = {
   policyNone: "No action tokens yet. A policy that holds has none.",
   prompt: (p) => `Prompt: ${p}`,
   probability: "probability", entropy: "entropy (0 to 7 nat)",
-  actions: ["x velocity", "y velocity", "z velocity", "turn", "opening"],
+  actions: { vx: "x velocity", vy: "y velocity", vz: "z velocity", wx: "turn about x", wy: "turn about y", wz: "turn", gripper: "gripper" },
   token: (t, p, e) => `token ${t}\np ${p}, ${e} nat`,
   chart: (name, p, e) => `${name} over ten seconds, now probability ${p} and entropy ${e} nat`,
   joints: "Joints [rad]", tool: "Tool [m]", near: "near end", unknown: "unknown", gripper: "gripper",

@@ -11,11 +11,18 @@ export class Thoughts {
     parent.append(make("p", { className: "dim" },
       make("span", { className: "key-a", textContent: `${texts.probability}  ` }), " ",
       make("span", { className: "key-b", textContent: texts.entropy })));
-    this.rows = texts.actions.map((name) => {
+    this.rows = [];
+  }
+
+  // The robot's own action: one row for each of its values.
+  name(actions) {
+    if (this.rows.length) return;
+    this.rows = actions.map((action) => {
+      const name = texts.actions[action] ?? action;
       const canvas = make("canvas", { width: 10, height: 10 });
       canvas.setAttribute("role", "img");
       const number = make("span", { className: "number" });
-      parent.append(make("div", { className: "thought" }, make("span", { textContent: name }), make("div", { className: "plot" }, canvas), number));
+      this.parent.append(make("div", { className: "thought" }, make("span", { textContent: name }), make("div", { className: "plot" }, canvas), number));
       return { name, canvas, number };
     });
   }
