@@ -32,6 +32,12 @@ def test_no_command_of_another_kind_gets_out_of_its_envelope(actions):
     assert counts["ticks"] == EPISODE_TICKS and counts["followed"] > 0
 
 
+def test_a_silent_policy_beside_a_person_is_a_tick_like_any_other():
+    """Seven joint speeds and six components of a twist: in seed 1010 the policy says nothing while a person moves."""
+    counts, examples = fuzz_episodes(range(1010, 1011), actions="joint_velocity")
+    assert counts["ticks"] == 400 and not examples
+
+
 def test_any_float_draws_the_whole_range():
     values = any_float(np.random.default_rng(0), 20_000, 0.1)
     finite = values[np.isfinite(values)]

@@ -124,6 +124,7 @@ class Episode:
             self._direction = any_float(rng, self._size)
         self._now_s, self._clock_s, self._pressed, self._human = 10.0, CLOCK_AHEAD_S + 10.0, False, False
         self._held: tuple[np.ndarray, float] = (np.zeros(self._size), 0.02)
+        self._policy_wish = np.zeros(self._size)
         self._hand = rng.normal(size=6) if self._by_hand == 6 else self._direction
         self.trace = Trace(not anywhere and not self._ragged, self._wish_kind)
 
@@ -219,8 +220,10 @@ class Episode:
             guard.reset(honest, now)
         if rng.random() < 0.02:
             self._human = not self._human
-        proposals = {"policy": self._proposal("policy", number)}
-        wish = self._held[0]
+        policy = self._proposal("policy", number)
+        if policy is not None:  # without one, the last of the policy's: a person's has another size
+            self._policy_wish = policy.twist
+        proposals = {"policy": policy}
         if self._human:
             proposals["human"] = self._proposal("human", number)
         latched = guard.latched is not None
@@ -239,7 +242,7 @@ class Episode:
             ends=honest.capsule_ends,
             passed_s=passed_s,
             now_s=self._now_s,
-            wish=self._held[0] if self._by_hand == 4 else wish,
+            wish=self._held[0] if self._by_hand == 4 else self._policy_wish,
             rotation=honest.tool_rotation,
             by_policy=self._by_hand == 4 or verdict.source == "policy",
         )
