@@ -1,11 +1,16 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv hooks sim test test-domains test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-gpu corrupt-weights coverage guard-fuzz guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance docs clean
+.PHONY: help venv hooks sim test test-domains test-robot test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-gpu corrupt-weights coverage guard-fuzz guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance docs clean
 
-# Another interpreter: make PYTHON=/path/to/python3.11 venv
-PYTHON ?= python3.11
-VENV := .venv
+# Another interpreter: make PYTHON=python3.12 test. It gets a folder of its own (.venv-3.12) where .venv is of another version.
+PYTHON ?=
+ASKED := $(PYTHON)
+FOUND := $(shell sh requirements/environment.sh "$(ASKED)" .venv)
+override PYTHON := $(firstword $(FOUND))
+VENV := $(or $(lastword $(FOUND)),.venv)
+# `no` leaves PyBullet out: a robot's computer needs no simulator.
+SIMULATOR ?= yes
 # Options for the verbs: make sim ARGS="--episodes 5 --seed 3"
 ARGS ?=
 # A file's tests share one set of running nodes: they stay together. Long files come first (tests/conftest.py); pytest-xdist
@@ -13,7 +18,8 @@ ARGS ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 GATO_ROS := $(VENV)/bin/python -m gato_ros
 STAMP := $(VENV)/.gato_ros-installed
-REQUIREMENTS := requirements/runtime.txt requirements/ros.txt requirements/dev.txt requirements/text.txt requirements/export.txt requirements/constraints.txt
+REQUIREMENTS := $(addprefix requirements/,runtime.txt sim.txt ros.txt dev.txt quick_tests.txt text.txt export.txt constraints.txt)
+DOMAINS := $(VENV)/.gato_ros-domains-installed
 
 # The environment holds its own ROS 2. What a sourced setup.bash leaves behind would mix another one into it.
 unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH RMW_IMPLEMENTATION ROS_DISTRO
@@ -26,25 +32,27 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 define CHECK_PYTHON
-@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
-	  echo "gato_ros needs Python 3.11 (PyBullet has no wheels for later ones); '$(PYTHON)' is not one here."; \
-	  echo "  Debian 12:          sudo apt install python3.11 python3.11-venv"; \
-	  echo "  Ubuntu 22.04/24.04: sudo add-apt-repository ppa:deadsnakes/ppa && sudo apt install python3.11 python3.11-venv"; \
-	  echo "  anywhere:           uv python install 3.11, then make PYTHON=\$$(uv python find 3.11) $(MAKECMDGOALS)"; exit 2; } >&2
+@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \
+	  echo "gato_ros needs Python 3.11, 3.12 or 3.13; $(if $(ASKED),'$(ASKED)' is not one here,none is here)."; \
+	  echo "  Debian 12:    sudo apt install python3.11 python3.11-venv"; \
+	  echo "  Ubuntu 24.04: sudo apt install python3.12 python3.12-venv python3.12-dev g++ (PyBullet is built, once)"; \
+	  echo "  Ubuntu 22.04: sudo add-apt-repository ppa:deadsnakes/ppa && sudo apt install python3.11 python3.11-venv"; \
+	  echo "  anywhere:     uv python install 3.11, then make PYTHON=\$$(uv python find 3.11) $(MAKECMDGOALS)"; exit 2; } >&2
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
-	  echo "Python 3.11 is here without its venv module. Debian, Ubuntu: sudo apt install python3.11-venv"; exit 2; } >&2
+	  echo "$(PYTHON) is here without its venv module. Debian, Ubuntu: sudo apt install $(notdir $(PYTHON))-venv"; exit 2; } >&2
 endef
 
-venv: $(STAMP)  ## the environment that every other target uses (.venv, Python 3.11)
+venv: $(STAMP)  ## the environment that every other target uses (.venv; SIMULATOR=no for a robot's computer)
 
 $(STAMP): $(REQUIREMENTS)
 	$(CHECK_PYTHON)
-	@echo "setting up $(VENV): about 2 GB, a few minutes the first time"
+	@echo "setting up $(VENV) with $$($(PYTHON) -V): about 2 GB, a few minutes the first time"
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -r requirements/runtime.txt -r requirements/ros.txt -r requirements/dev.txt -r requirements/export.txt \
 	  -c requirements/constraints.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/text.txt
+	@test "$(SIMULATOR)" = no || sh requirements/simulator.sh $(VENV)/bin/python
 	@$(GATO_ROS) doctor --imports-only
 	@touch $@
 
@@ -170,7 +178,6 @@ lint: venv  ## style, layout, layering and types
 test: lint  ## lint, then all tests
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
-DOMAINS := $(VENV)/.gato_ros-domains-installed
 $(DOMAINS): $(STAMP) requirements/domains.txt requirements/atari.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -r requirements/domains.txt -r requirements/atari.txt -c requirements/constraints.txt
@@ -178,6 +185,22 @@ $(DOMAINS): $(STAMP) requirements/domains.txt requirements/atari.txt
 
 test-domains: $(DOMAINS)  ## the domains that are no robot's, with the packages that they need (about 140 MB)
 	@$(VENV)/bin/python -m pytest -p no:xdist tests/domains tests/data/test_demonstrations.py $(ARGS)
+
+# What a robot's computer installs, and no more: no simulator, no linters, no exports. ROBOT=~/.cache/... keeps it.
+ROBOT ?= .venv-robot$(patsubst .venv%,%,$(VENV))
+ROBOT_REQUIREMENTS := $(addprefix requirements/,runtime.txt ros.txt quick_tests.txt constraints.txt)
+$(ROBOT)/.gato_ros-installed: $(ROBOT_REQUIREMENTS)
+	$(CHECK_PYTHON)
+	@echo "setting up $(ROBOT) with $$($(PYTHON) -V), without the simulator: about 1 GB, a few minutes the first time"
+	@test -x $(ROBOT)/bin/pip || $(PYTHON) -m venv $(ROBOT)
+	@$(ROBOT)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r requirements/runtime.txt -r requirements/ros.txt -r requirements/quick_tests.txt -c requirements/constraints.txt
+	@$(ROBOT)/bin/python -m gato_ros doctor --imports-only
+	@touch $@
+
+ROBOT_TESTS ?= tests/packaging/test_without_simulator.py tests/core tests/embodiments tests/drivers
+test-robot: $(ROBOT)/.gato_ros-installed  ## a robot's side without the simulator: set-up and its quickest tests (.venv-robot)
+	@$(ROBOT)/bin/python -m pytest -p no:xdist $(ROBOT_TESTS) $(ARGS)
 
 # Not part of `make test`: under coverage.py on Python 3.11, tests/core takes 1.7 times the processor time.
 coverage: venv  ## lines that the tests execute, by room, what they start included; out/coverage/report.json
@@ -187,9 +210,9 @@ coverage: venv  ## lines that the tests execute, by room, what they start includ
 	  $(VENV)/bin/python -m tests.evidence.coverage_by_room && exit $$status
 
 # The other set: numpy 1.26, JAX 0.6 and ROS 2 Jazzy, in an environment of its own. JAZZY_TESTS="tests/ros" for a part.
-JAZZY := .venv-jazzy
+JAZZY := .venv-jazzy$(patsubst .venv%,%,$(VENV))
 JAZZY_TESTS ?= tests
-JAZZY_REQUIREMENTS := $(addprefix requirements/,jazzy.txt jazzy_ros.txt dev.txt jazzy_export.txt text.txt jazzy_constraints.txt)
+JAZZY_REQUIREMENTS := $(addprefix requirements/,jazzy.txt sim.txt jazzy_ros.txt dev.txt quick_tests.txt jazzy_export.txt text.txt jazzy_constraints.txt)
 
 $(JAZZY)/.gato_ros-installed: $(JAZZY_REQUIREMENTS)
 	$(CHECK_PYTHON)
@@ -199,6 +222,7 @@ $(JAZZY)/.gato_ros-installed: $(JAZZY_REQUIREMENTS)
 	  -r requirements/jazzy.txt -r requirements/jazzy_ros.txt -r requirements/dev.txt -r requirements/jazzy_export.txt \
 	  -c requirements/jazzy_constraints.txt
 	@$(JAZZY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/text.txt
+	@test "$(SIMULATOR)" = no || sh requirements/simulator.sh $(JAZZY)/bin/python
 	@$(JAZZY)/bin/python -m gato_ros doctor --imports-only
 	@touch $@
 

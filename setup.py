@@ -92,9 +92,8 @@ setup(
         "tensorboardX",
         "psutil",
         "opencv-python-headless",
-        # Only the simulator needs it. Where there is no wheel of it, `sim` builds it.
-        'pybullet; python_version < "3.12" and platform_machine == "x86_64"',
     ],
+    # `sim` is the simulator; a robot's computer does without. PyBullet has wheels up to Python 3.11 and is built after.
     # `domains` are worlds that need no robot, and the shards that their demonstrations lie in; `babyai` is one of them.
     # `atari` stands alone: ale-py is under the GPL.
     # `text` holds the published vocabulary; other SentencePiece models serve as well.

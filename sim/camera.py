@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pybullet
 from scipy.spatial.transform import Rotation
 
+from gato_ros.sim.bullet import pybullet
 from gato_ros.sim.randomisation import PLAIN, Conditions
 
 NEAR_M, FAR_M = 0.05, 3.0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pybullet
 
 from gato_ros.embodiments import Embodiment
+from gato_ros.sim.bullet import pybullet
 from gato_ros.sim.scene import PAD_FRICTION
 
 TARGET_LEAD_M = 0.004

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pybullet
 from scipy.spatial import ConvexHull
 
 from gato_ros.core.rotation import matrix_from_quat_xyzw
+from gato_ros.sim.bullet import pybullet
 from gato_ros.sim.objects import RgbObject
 
 BASKET_CENTRE = (0.6, 0.0)

@@ -11,19 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gato_ros.core.errors import SetupError, unknown_name
-
-try:
-    import pybullet
-    from pybullet_utils import bullet_client
-except ModuleNotFoundError:
-    raise SetupError(
-        expected="the package pybullet for the simulator", got="a Python without", fix="pip install 'gato_ros[sim]'"
-    ) from None
-
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics, joints_for_tool
 from gato_ros.embodiments.pictures.reader import PictureReader
 from gato_ros.sim import camera, scene, task
+from gato_ros.sim.bullet import bullet_client, pybullet
 from gato_ros.sim.objects import rgb_object
 from gato_ros.sim.randomisation import PLAIN, Conditions, texture_path
 from gato_ros.sim.robot import SimulatedArm

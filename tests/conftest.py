@@ -12,6 +12,11 @@ from hypothesis import settings
 
 from gato_ros.bench.guard.fault_catalogue import load_catalogue, summary
 from gato_ros.core.files import write_json
+from tests.without_simulator import (
+    pytest_make_collect_report,  # noqa: F401
+    pytest_report_header,  # noqa: F401
+    skip_without_simulator,
+)
 
 # A shell without job control starts background jobs with Ctrl-C ignored, and their children inherit it: tests
 # that interrupt a command would then wait for ever.
@@ -104,6 +109,7 @@ def pytest_collection_modifyitems(items):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
     report = (yield).get_result()
+    skip_without_simulator(item, report)
     if report.when == "teardown":
         report.user_properties.append(("processor_s", _processor_s() - item.stash[USED]))
     # A test counts once: by its call, or by what kept it from being called.

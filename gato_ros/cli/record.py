@@ -64,8 +64,11 @@ class Options:
 
 
 def _check(options: Options) -> None:
+    from gato_ros.sim.engine import require_simulator
     from gato_ros.sim.task import check_object_set, stack_task
 
+    if options.robot == "sim":
+        require_simulator()
     check_bounds(options)
     stack_task(options.task)
     check_object_set(options.objects)

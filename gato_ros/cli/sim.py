@@ -64,8 +64,10 @@ def _check(options: Options) -> str:
     from gato_ros.data.episodes.episode import read_episode
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.policy_source import DEFAULT, driving_weights
+    from gato_ros.sim.engine import require_simulator
     from gato_ros.sim.task import check_object_set, stack_task
 
+    require_simulator()
     check_bounds(options)
     stack_task(options.task)
     check_object_set(options.objects)

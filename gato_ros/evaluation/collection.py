@@ -115,8 +115,10 @@ def collect(wanted: Collection) -> dict[str, Any]:
 def _check(wanted: Collection) -> None:
     from gato_ros.core.errors import unknown_name
     from gato_ros.embodiments import load_embodiment
+    from gato_ros.sim.engine import require_simulator
     from gato_ros.sim.task import OBJECT_SETS, stack_task
 
+    require_simulator()
     check_bounds(wanted)
     if wanted.noise:
         raise SetupError(

@@ -48,9 +48,11 @@ class Plan:
 
 def check(options: Evaluation) -> Plan:
     """The episodes to run; SetupError for anything that cannot work, before anything is started."""
+    from gato_ros.sim.engine import require_simulator
     from gato_ros.sim.randomisation import PERTURBATIONS
     from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS, stack_task
 
+    require_simulator()
     options = of_a_robot(options)
     if options.tasks is not None or options.temperature is not None or options.texts:
         raise SetupError(

@@ -203,20 +203,23 @@ def test_the_version_is_the_same_everywhere():
 
 def _pins(name: str) -> dict[str, str]:
     lines = (ROOT / "requirements" / name).read_text().splitlines()
-    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
-    return {package.lower().replace("_", "-"): version for package, version in pairs}
+    pairs = (line.split("==") for line in lines if line and line[0] not in "#-")
+    pins = {package.lower().replace("_", "-"): version for package, version in pairs}
+    for included in (line.split()[1] for line in lines if line.startswith("-r ")):
+        pins |= _pins(included)
+    return pins
 
 
 def test_every_requirement_is_pinned_and_agrees_with_the_constraints():
     constraints = _pins("constraints.txt")
-    for name in ("runtime.txt", "ros.txt", "dev.txt", "text.txt", "export.txt", "domains.txt", "atari.txt"):
+    for name in ("runtime.txt", "sim.txt", "ros.txt", "dev.txt", "text.txt", "export.txt", "domains.txt", "atari.txt"):
         for package, version in _pins(name).items():
             assert constraints.get(package) == version, f"{package} in {name}"
 
 
 def test_the_jazzy_set_is_the_same_packages_on_numpy_1():
     constraints = _pins("jazzy_constraints.txt")
-    for name in ("jazzy.txt", "jazzy_ros.txt", "jazzy_export.txt", "dev.txt"):
+    for name in ("jazzy.txt", "sim.txt", "jazzy_ros.txt", "jazzy_export.txt", "dev.txt"):
         for package, version in _pins(name).items():
             assert constraints.get(package) == version, f"{package} in {name}"
     for ours, theirs in (("runtime.txt", "jazzy.txt"), ("export.txt", "jazzy_export.txt")):
@@ -243,6 +246,6 @@ def test_what_setup_asks_for_is_what_is_pinned(source):
         if line and not line.startswith("[")
     }
     pinned = set().union(
-        *(_pins(f"{name}.txt") for name in ("runtime", "text", "export", "rerun", "dev", "domains", "atari"))
+        *(_pins(f"{name}.txt") for name in ("runtime", "sim", "text", "export", "rerun", "dev", "domains", "atari"))
     )
     assert required - {"setuptools"} - pinned == set()

@@ -14,6 +14,7 @@ import pytest
 from gato_ros.nodes.runtime.ros_domain import claim_domain
 from gato_ros.nodes.runtime.transport import avoid_shared_memory
 from tests.ros.machine_stalls import Stalls, Waker
+from tests.without_simulator import need_simulator
 
 ROOT = Path(__file__).resolve().parents[2]
 DISCOVERY_LIMIT_S = 60.0
@@ -97,6 +98,8 @@ class Processes:
 
     def node(self, name: str, *arguments: str) -> subprocess.Popen:
         """One of our nodes in namespace /sawyer."""
+        if name == "sim_node":
+            need_simulator()
         package = "gato_ros.bench.recorder" if name == "sample_robot" else "gato_ros.nodes"
         return self.start("-m", f"{package}.{name}", "--ros-args", "-r", "__ns:=/sawyer", *arguments)
 

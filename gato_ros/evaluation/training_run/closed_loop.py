@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 def check(run: TrainingRun) -> None:
     """Refuse now what would end the run at its first measurement."""
+    from gato_ros.sim.engine import require_simulator
     from gato_ros.sim.task import OBJECT_SETS
 
+    require_simulator()
     for name in run.closed_loop_set.split(","):
         if name not in OBJECT_SETS:
             raise unknown_name("an object set", name, OBJECT_SETS)

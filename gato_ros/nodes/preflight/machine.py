@@ -43,11 +43,9 @@ def guarded(what: str, check: Callable[[], MachineFinding | Iterable[MachineFind
 
 def _python() -> MachineFinding:
     found = f"{sys.version.split()[0]} at {sys.executable}"
-    if (3, 10) <= sys.version_info[:2] <= (3, 11):
+    if (3, 10) <= sys.version_info[:2] <= (3, 13):
         return MachineFinding("Python", "ok", found)
-    return MachineFinding(
-        "Python", "missing", found, "make PYTHON=python3.11 venv; PyBullet has wheels up to 3.11 only"
-    )
+    return MachineFinding("Python", "missing", found, "make PYTHON=python3.12 venv; 3.11 to 3.13 are tested")
 
 
 def _wire() -> MachineFinding:

@@ -19,7 +19,6 @@ NEEDED = {
     "psutil": "psutil",
     "jaxtyping": "jaxtyping",
     "gymnasium": "gymnasium",
-    "pybullet": "pybullet",
     "pinocchio": "pin",
     "jax": "jax",
     "flax": "flax",
@@ -41,6 +40,7 @@ NEEDED = {
 }
 """Module -> the package on the Python index that brings it."""
 OPTIONAL = {
+    "pybullet": "pybullet",
     "sentencepiece": "sentencepiece",
     "google.protobuf": "protobuf",
     "tensorboardX": "tensorboardX",
@@ -49,6 +49,7 @@ OPTIONAL = {
     "trajectory_msgs.msg": "ros-trajectory-msgs",
 }
 """Modules that only some uses need; without a package name they come with a full ROS installation."""
+FIXES = {"pybullet": "only the simulator needs it: sh requirements/simulator.sh .venv/bin/python"}
 SYSTEM_LIBRARIES = {
     "libgomp.so.1": "libgomp1",
     "libquadmath.so.0": "libquadmath0",
@@ -106,7 +107,7 @@ def look_at_packages() -> Iterator[MachineFinding]:
                 f"sudo apt install {debian}" if debian else f"install the package that holds {library[1]}",
             )
         else:
-            fix = "make venv" if package else "comes with a ROS 2 installation"
+            fix = FIXES.get(module, "make venv") if package else "comes with a ROS 2 installation"
             if suspicious := suspects("JAX", "ROS"):
                 fix = f"{fix}, or {suspicious}" if "No module" in error else f"{suspicious}; {fix}"
             yield MachineFinding(package or module, state, one_line(error), fix)

@@ -10,6 +10,7 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.runtime.node_specs import MANAGER, NodePlan, default_parameter_file, loop_plan
 from gato_ros.nodes.runtime.parameter_file import values_in_file
+from gato_ros.sim.engine import require_simulator
 from gato_ros.sim.task import OBJECT_SETS, TASKS, stack_task
 
 FLAG = ("true", "false")
@@ -109,6 +110,8 @@ def launch_plan(given: Mapping[str, str]) -> tuple[NodePlan, ...]:
             got=f"robot:={value['robot']}",
             fix="leave them out: they need the simulator's ground truth and clock",
         )
+    if simulated:
+        require_simulator()
     if not value["seed"].isdecimal():
         raise SetupError(expected="a whole number for seed", got=value["seed"], fix="e.g. seed:=0")
     also = [
