@@ -114,12 +114,18 @@ bench-gpu: venv  ## what only a GPU can tell: control steps of the paper's sizes
 	@$(GATO_ROS) bench train --preset gato_1_18b --compute bfloat16 --attention fused --batch 8 \
 	  --json out/bench/gpu_train_1_18b_again.json
 
+# LeRobot 0.6 needs Python 3.12; its doctors are packages of others.
 EXPORT_VENV := .venv-peer-lerobot-reader
-export-readers: venv  ## exported episodes, read back by h5py, TensorFlow Datasets and LeRobot (makes an environment, about 2 GB)
-	@test -x $(EXPORT_VENV)/bin/python || $(PYTHON) -m venv $(EXPORT_VENV)
+export-readers: venv  ## exported episodes, read back by h5py, TensorFlow Datasets, LeRobot and its doctors (makes an environment, about 2 GB)
+	@test -x $(EXPORT_VENV)/bin/python || { \
+	  found=$$(sh requirements/environment.sh python3.12 .venv); \
+	  test -n "$$found" || { echo "LeRobot 0.6 needs Python 3.12, and there is no python3.12 here" >&2; exit 2; }; \
+	  $${found%% *} -m venv $(EXPORT_VENV); }
 	@$(EXPORT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/export_readers.txt
-	@$(EXPORT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps lerobot==0.4.4
-	@LEROBOT_PYTHON=$(EXPORT_VENV)/bin/python $(VENV)/bin/python -m pytest -p no:xdist tests/data/test_export.py $(ARGS)
+	@$(EXPORT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  -r requirements/export_readers_lerobot.txt
+	@LEROBOT_PYTHON=$(EXPORT_VENV)/bin/python $(VENV)/bin/python -m pytest -p no:xdist tests/data/test_export.py \
+	  tests/data/test_lerobot_doctors.py $(ARGS)
 
 corrupt-weights: venv  ## flip bits of a policy and of a checkpoint, cut them: none may load; out/corrupt.json
 	@$(GATO_ROS) bench corrupt --json out/corrupt.json $(ARGS)

@@ -116,7 +116,7 @@ def test_lerobot_reads_its_dataset_with_its_own_code(recorded, tmp_path, picture
         [LEROBOT_PYTHON, READER, tmp_path / "set"],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=500,
         env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")},
     )
     assert done.returncode == 0, done.stderr[-2000:]
