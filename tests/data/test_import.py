@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gato_ros.core.errors import SetupError
+from gato_ros.core.text import value_from_text
 from gato_ros.data.episodes.command_source import command_sources
 from gato_ros.data.episodes.episode import episode_paths, read_episode
 from gato_ros.data.exports.selection import select
@@ -91,6 +92,24 @@ def test_what_was_exported_comes_back_with_equal_tokens(format, recorded, tmp_pa
         np.testing.assert_allclose(after.stamps_s, before.stamps_s - before.stamps_s[0], atol=1e-6)
         assert after.outcome["success"] is True and after.metadata["imported"]["format"] == format
     assert import_all(source, format, place, None, robot, tmp_path / "in").there == 2
+
+
+def test_texts_of_a_lerobot_export_come_back_and_are_no_joints(tmp_path):
+    """Also those that change within an episode."""
+    needs("lerobot")
+    told = load_embodiment("sawyer_rgb_stacking_told")
+
+    def change(step, values):
+        values["task/text"] = value_from_text("red on blue" if step < 3 else "blue on red", 64)
+
+    place = exported("lerobot", [write(tmp_path, "a", range(6), change=change, robot=told)], tmp_path / "set")
+    state = json.loads((place / "meta/info.json").read_text())["features"]["observation.state"]
+    assert not [name for name in state["names"] if "text" in name]
+    source = open_source("lerobot", place)
+    assert source.episode(source.names()[0]).texts["observation.task_text"][2:4] == ["red on blue", "blue on red"]
+    import_all(source, "lerobot", place, None, told, tmp_path / "in")
+    before, after = read_episode(tmp_path / "a.mcap"), read_episode(episode_paths(tmp_path / "in")[0])
+    np.testing.assert_array_equal(before.values["task/text"], after.values["task/text"])
 
 
 def robomimic(path, episodes=3, rows=40, change=lambda demo, number: None):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gato_ros.core.errors import SetupError
+from gato_ros.core.text import text_from_value
 from gato_ros.data.exports.lerobot_files import arrow_table, write_json, write_table, write_tasks
 from gato_ros.data.exports.lerobot_statistics import counted, no_counts, picture_spread, spread
 from gato_ros.data.exports.selection import ACTION_NAMES, Selection, Take, value_names, write_whole
@@ -67,7 +68,9 @@ def export_lerobot(
 def features(selection: Selection, take: Take, pictures: Pictures) -> dict[str, dict]:
     """What `info.json` says about every column; SetupError for a camera that cannot be filmed."""
     state = [
-        name for key, values in take.vectors.items() for name in value_names(selection.robot, key, values.shape[1])
+        name
+        for key, values in _numbers(selection, take).items()
+        for name in value_names(selection.robot, key, values.shape[1])
     ]
     row = {
         name: {"dtype": "float32", "shape": [len(ACTION_NAMES)], "names": list(ACTION_NAMES)}
@@ -98,8 +101,23 @@ def features(selection: Selection, take: Take, pictures: Pictures) -> dict[str, 
                 "has_audio": False,
             }
     flags = {"next.done": "bool", "next.success": "bool", "recorded_s": "float64", "command_source": "string"}
-    single = {**flags, **BOOKKEEPING}
+    texts = {text_name(key): "string" for key in _texts(selection, take)}
+    single = {**texts, **flags, **BOOKKEEPING}
     return row | {name: {"dtype": dtype, "shape": [1], "names": None} for name, dtype in single.items()}
+
+
+def text_name(key: str) -> str:
+    """`observation.task_text` for `task/text`."""
+    return "observation." + key.replace("/", "_")
+
+
+def _texts(selection: Selection, take: Take) -> dict[str, np.ndarray]:
+    """Observations that are texts: their bytes among the numbers of the state would be dead joints to LeRobot."""
+    return {key: values for key, values in take.vectors.items() if key in selection.robot.texts}
+
+
+def _numbers(selection: Selection, take: Take) -> dict[str, np.ndarray]:
+    return {key: values for key, values in take.vectors.items() if key not in selection.robot.texts}
 
 
 def camera_name(key: str) -> str:
@@ -223,7 +241,8 @@ class _Dataset:
         return {
             "action": take.actions,
             "executed_action": take.executed,
-            "observation.state": np.concatenate([*take.vectors.values()], 1, dtype=np.float32),
+            "observation.state": np.concatenate([*_numbers(self.selection, take).values()], 1, dtype=np.float32),
+            **{text_name(key): _as_texts(rows) for key, rows in _texts(self.selection, take).items()},
             "next.done": last,
             "next.success": last & (take.success is True),
             "recorded_s": take.stamps_s,
@@ -268,6 +287,12 @@ class _Dataset:
             self._counts[name] = self._counts.get(name, 0) + found
             row |= {f"stats/{name}/{what}": value for what, value in picture_spread(found, len(take)).items()}
         return row
+
+
+def _as_texts(rows: np.ndarray) -> list[str]:
+    """Of [T size]; most steps say what the one before said."""
+    found: dict[bytes, str] = {}
+    return [found.setdefault(row.tobytes(), text_from_value(row)) for row in rows]
 
 
 def _place(number: int) -> dict[str, int]:

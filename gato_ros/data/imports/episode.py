@@ -16,6 +16,7 @@ from gato_ros.core.text import value_from_text
 from gato_ros.data.checks.values import LABEL_SLACK
 from gato_ros.data.episodes.command_source import EXPERT
 from gato_ros.data.episodes.writer import EpisodeWriter
+from gato_ros.data.exports.lerobot import text_name
 from gato_ros.data.exports.selection import ACTION_NAMES
 from gato_ros.data.imports.alignment import ticks
 from gato_ros.data.imports.mapping import ActionPicks, ImportMapping, Pick
@@ -157,6 +158,7 @@ def write_episode(
         metadata["operator"] = "imported"
     else:
         metadata["driver"], sources = EXPERT, None
+    said = {key: episode.texts[text_name(key)] for key in robot.texts if text_name(key) in episode.texts}
     # A text of the contract that nothing is mapped to is the task.
     texts = {
         key: value_from_text(task, channel.size_bytes)
@@ -167,6 +169,8 @@ def write_episode(
     with EpisodeWriter(folder, episode.name, robot, metadata) as writer:
         for tick, stamp_s in enumerate(found.stamps_s.tolist()):
             values = texts | {key: array[tick] for key, array in found.values.items()}
+            row = found.rows[tick]
+            values |= {key: value_from_text(rows[row], robot.texts[key].size_bytes) for key, rows in said.items()}
             observation = Observation(values | next(pictures), stamp_s)
             action, executed = (ArmAction.from_vector(one[tick]) for one in (found.actions, found.executed))
             who = None if sources is None else {"source": str(sources[tick] or HUMAN)}

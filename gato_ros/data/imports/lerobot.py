@@ -94,6 +94,7 @@ class LeRobotSource:
             "; ".join(map(str, row.get("tasks") or ())),
             success,
             source,
+            {key: table[key].to_pylist() for key in table.column_names if kinds.get(key) == "string"},
             bool(self.made_by_us),
         )
 

@@ -38,6 +38,8 @@ class SourceEpisode:
     success: bool | None = None
     commanded_by: np.ndarray | None = None
     """[N] text, as `command_sources`; None: nobody wrote it down."""
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Name of a column of texts -> [N]."""
     as_seen: bool = False
     """Pictures are those that a model sees, of depth too: an export of ours."""
 
