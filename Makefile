@@ -204,7 +204,8 @@ $(ROBOT)/.gato_ros-installed: $(ROBOT_REQUIREMENTS)
 	@$(ROBOT)/bin/python -m gato_ros doctor --imports-only
 	@touch $@
 
-ROBOT_TESTS ?= tests/packaging/test_without_simulator.py tests/core tests/embodiments tests/drivers
+ROBOT_TESTS ?= tests/packaging/test_without_simulator.py tests/ros/test_without_simulator.py tests/embodiments \
+  tests/core/test_guard*.py tests/core/test_motion.py
 test-robot: $(ROBOT)/.gato_ros-installed  ## a robot's side without the simulator: set-up and its quickest tests (.venv-robot)
 	@$(ROBOT)/bin/python -m pytest -p no:xdist $(ROBOT_TESTS) $(ARGS)
 
