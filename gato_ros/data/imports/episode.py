@@ -169,7 +169,7 @@ def write_episode(
     with EpisodeWriter(folder, episode.name, robot, metadata) as writer:
         for tick, stamp_s in enumerate(found.stamps_s.tolist()):
             values = texts | {key: array[tick] for key, array in found.values.items()}
-            row = found.rows[tick]
+            row = int(found.rows[tick])
             values |= {key: value_from_text(rows[row], robot.texts[key].size_bytes) for key, rows in said.items()}
             observation = Observation(values | next(pictures), stamp_s)
             action, executed = (ArmAction.from_vector(one[tick]) for one in (found.actions, found.executed))
