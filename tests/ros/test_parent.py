@@ -18,7 +18,7 @@ def terminated(number, frame):
 signal.signal(signal.SIGTERM, terminated)
 end_with_parent_if_requested()
 print("up", flush=True)
-time.sleep(60.0 if os.environ[ENVIRONMENT] == "1" else 3.0)
+time.sleep(3.0 if os.environ[ENVIRONMENT] == "0" else 60.0)
 print("left behind", flush=True)
 """
 LAUNCHER = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); time.sleep(60)"
@@ -40,3 +40,16 @@ def test_a_node_gets_sigterm_when_its_launcher_dies(number, requested, last):
     launcher.send_signal(number)
     launcher.wait()
     assert launcher.stdout.read().split("\n")[-2] == last  # until the node has closed it
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal at a parent's death is Linux's")
+def test_a_node_whose_launcher_is_gone_ends_at_once():
+    # As a node finds it that took long to import: the process that started it is another one by now.
+    node = subprocess.run(
+        [sys.executable, "-c", NODE],
+        capture_output=True,
+        text=True,
+        timeout=30.0,
+        env={**os.environ, ENVIRONMENT: str(os.getppid())},
+    )
+    assert (node.stdout, node.returncode) == ("terminated\n", 0)

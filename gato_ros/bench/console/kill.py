@@ -112,7 +112,7 @@ def _kill(watch: Watch, number: int, after_s: float, advance) -> dict:
 
 
 def _start_console(log) -> subprocess.Popen:
-    from gato_ros.nodes.runtime.die_with_parent import end_with_parent
+    from gato_ros.nodes.runtime.die_with_parent import ENVIRONMENT
     from gato_ros.nodes.runtime.node_specs import NAMESPACE
 
     command = [sys.executable, "-m", "gato_ros.nodes.console_node", "--ros-args", "-r", f"__ns:=/{NAMESPACE}"]
@@ -121,7 +121,7 @@ def _start_console(log) -> subprocess.Popen:
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
-        preexec_fn=end_with_parent,
+        env={**os.environ, ENVIRONMENT: str(os.getpid())},
     )
 
 

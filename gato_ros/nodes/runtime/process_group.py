@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from gato_ros.nodes.runtime.die_with_parent import end_with_parent
+from gato_ros.nodes.runtime.die_with_parent import ENVIRONMENT
 from gato_ros.nodes.runtime.node_specs import MANAGER, NodePlan
 
 STOP_LIMIT_S = 5.0
@@ -42,9 +42,9 @@ class Children:
                         stdin=subprocess.DEVNULL,
                         stdout=log,
                         stderr=subprocess.STDOUT,
-                        # In the child before exec: a parent killed outright cannot end its children any more.
                         start_new_session=True,
-                        preexec_fn=end_with_parent,
+                        # A parent killed outright cannot end its children any more: they see to it themselves.
+                        env={**os.environ, ENVIRONMENT: str(os.getpid())},
                     )
         except BaseException:
             self.stop()
