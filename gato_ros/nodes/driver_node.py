@@ -23,7 +23,7 @@ from gato_ros.drivers.mock import MockDriver
 from gato_ros.drivers.sawyer import SawyerDriver
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.nodes.guard.arm_command import demand_joint_state
-from gato_ros.nodes.messages.clocks import instant, seconds
+from gato_ros.nodes.messages.clocks import CLOCK_SET_S, SampleStamps, instant, seconds
 from gato_ros.nodes.messages.diagnosis import ERROR, OK, WARN, Diagnosis, status
 from gato_ros.nodes.messages.joint_state import JointsRefused, arm_velocity_command, gripper_opening_command
 from gato_ros.nodes.runtime.parameters import DriverParameters
@@ -39,8 +39,6 @@ ANSWER_LIMIT_S = 90.0
 """Longer than joints take to find home."""
 FUTURE_S = 0.05
 """So far ahead of our clock [s] a stamp may be."""
-CLOCK_SET_S = 1.0
-"""A stamp further back than this [s] means that the clock was set, not that messages overtook each other."""
 
 
 def make_driver(robot: Embodiment, parameters: DriverParameters) -> RobotDriver:
@@ -64,6 +62,8 @@ class DriverNode:
             node.get_logger().warning("insecure: nothing is encrypted, and whoever reaches sawyer_agent moves the arm")
         self._report = RobotReport()
         self._published_s = {"joints": -math.inf, "gripper": -math.inf}
+        clock_ns = lambda: node.get_clock().now().nanoseconds  # noqa: E731
+        self._stamps = {what: SampleStamps(clock_ns) for what in self._published_s}
         self._moving, self._command_s, self._stamp_s = False, 0.0, -math.inf
         self._refused, self._last_refusal, self._timeouts, self._pressed = 0, "", 0, False
         self._stop: Stop | bool = False
@@ -181,9 +181,8 @@ class DriverNode:
         if sampled_s <= self._published_s[what]:
             return
         self._published_s[what] = sampled_s
-        age_ns = max(0, int((time.monotonic() - sampled_s) * 1e9))
-        stamp_ns = self._node.get_clock().now().nanoseconds - age_ns
-        message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, 1_000_000_000)
+        stamp = message.header.stamp
+        stamp.sec, stamp.nanosec = divmod(self._stamps[what].stamp_ns(sampled_s), 1_000_000_000)
         message.header.frame_id = self._robot.base_frame if what == "joints" else ""
         publisher.publish(message)
 
