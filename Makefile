@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv hooks sim test test-domains test-robot test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-gpu corrupt-weights coverage guard-fuzz guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance docs clean
+.PHONY: help venv hooks sim test test-domains test-robot test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-gpu corrupt-weights coverage guard-fuzz guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance sawyer-ros1 docs clean
 
 # Another interpreter: make PYTHON=python3.12 test. It gets a folder of its own (.venv-3.12) where .venv is of another version.
 PYTHON ?=
@@ -29,7 +29,7 @@ unexport LD_LIBRARY_PATH
 endif
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 define CHECK_PYTHON
 @$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \
@@ -150,6 +150,13 @@ DRIVER_REPEAT ?= 20
 driver-conformance: venv  ## simulator, mock and the Sawyer's agent (before a modelled arm) through one suite; out/driver.json
 	@$(VENV)/bin/python -m pytest -p no:xdist tests/drivers tests/ros/test_driver_conformance.py \
 	  --timed --driver-repeat $(DRIVER_REPEAT) --driver-json out/driver.json $(ARGS)
+
+# INTERA_SDK=FOLDER with checkouts of intera_sdk and intera_common: the agent then runs on the real SDK.
+sawyer-ros1: venv  ## the Sawyer's agent under a real roscore and rospy (Debian's), through the same suite; out/driver_ros1.json
+	@$(VENV)/bin/python tests/drivers/ros1/master.py
+	@SAWYER_ROS1=1 $(VENV)/bin/python -m pytest -p no:xdist tests/drivers/test_ros1.py tests/drivers/test_sawyer_agent.py \
+	  tests/ros/test_driver_conformance.py -k "not sim and not mock" \
+	  --driver-repeat $(DRIVER_REPEAT) --driver-json out/driver_ros1.json $(ARGS)
 
 record-kill: venv  ## the recorder killed 500 times: steps lost, files unreadable; out/record/kill.json. Wants a quiet machine
 	@$(GATO_ROS) bench record-kill --kills 500 --json out/record/kill.json $(ARGS)

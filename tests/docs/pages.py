@@ -96,4 +96,4 @@ def all_pages() -> list[Path]:
 
 
 def makefile_targets() -> set[str]:
-    return set(re.findall(r"^([a-z-]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([a-z0-9-]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))

@@ -31,7 +31,7 @@ class Sawyer:
         self.homed, self.homing_until_s = True, None
         self.button, self.source = 0, 0
         self.calibrated, self.opening_m, self.opening_goal_m = False, 0.02, 0.02
-        self.acknowledge_s, self.acknowledged = [], []
+        self.acknowledge_s, self.acknowledged = {}, []
         self.mute = set()
 
     @property
@@ -56,7 +56,7 @@ class Sawyer:
             self.homed, self.homing_until_s = True, None
         step_m = FINGER_SPEED_M_S * (now - self.reached_s) * self.calibrated
         self.opening_m += max(-step_m, min(step_m, self.opening_goal_m - self.opening_m))
-        self.acknowledged = [number for due_s, number in self.acknowledge_s if due_s <= now][-100:]
+        self.acknowledged = [number for number, due_s in self.acknowledge_s.items() if due_s <= now][-100:]
         self.reached_s = now
 
     def _hold(self, now):
@@ -88,19 +88,20 @@ class Sawyer:
             self.command(message, now)
         elif topic == "/robot/limb/right/joint_command_timeout":
             self.timeout_s = message["data"]
-        elif topic == "robot/set_super_enable":
+        elif topic == "/robot/set_super_enable":
             self.enabled = message["data"] and not self.stopped
-        elif topic == "robot/set_super_reset":
+        elif topic == "/robot/set_super_reset":
             if self.stopped and self.button != 1:
                 self.stopped = self.error = False
                 self.button = self.source = 0
-        elif topic == "robot/set_super_stop":
+        elif topic == "/robot/set_super_stop":
             self.control("button", 2, now)
         elif topic == "/robot/set_homing_mode":
             if self.enabled and not self.homed and self.homing_until_s is None:
                 self.homing_until_s = now + HOMING_S
         elif topic == "/io/end_effector/right_gripper/command":
-            self.acknowledge_s.append((now + ACKNOWLEDGE_S, message["number"]))
+            # The SDK repeats a command until it is acknowledged.
+            self.acknowledge_s.setdefault(message["number"], now + ACKNOWLEDGE_S)
             if "calibrate" in message["set"]:
                 self.calibrated = True
             if "position_m" in message["set"] and self.calibrated:
@@ -147,6 +148,10 @@ class Sawyer:
                 "is_calibrated": self.calibrated,
                 "force_response_n": 0.0,
                 "position_response_m": self.opening_m,
+                # The SDK sets no signal that is not among these.
+                "position_m": self.opening_goal_m,
+                "calibrate": False,
+                "has_error": False,
                 "acknowledged": self.acknowledged,
             },
             "truth": {

@@ -1,10 +1,13 @@
-"""Stands in for the Intera SDK: the calls the agent makes, and those it must never make, as the SDK does them."""
+"""Stands in for the Intera SDK: the calls the agent makes, and those it must never make, as the SDK does them.
+
+Its topics go over `wire`: fake_ros/wire.py (datagrams) or ros1/wire.py (a real ROS 1).
+"""
 
 import errno
 import itertools
 import time
 
-import rospy
+import wire
 from intera_core_msgs.msg import RobotAssemblyState
 
 CHECK_VERSION = True
@@ -24,7 +27,7 @@ class _Heard:
 
     def __init__(self, topic):
         self.last = None
-        rospy.receive(topic, self._on)
+        wire.receive(topic, self._on)
 
     def _on(self, fields):
         self.last = dict(fields)
@@ -44,19 +47,19 @@ class Limb:
         return bool(self._collision.last and self._collision.last["collision_state"])
 
     def set_command_timeout(self, timeout):
-        rospy.send(f"{self._topic}_timeout", {"data": timeout})
+        wire.send(f"{self._topic}_timeout", {"data": timeout})
 
     def set_joint_velocities(self, velocities):
-        rospy.send(self._topic, {"mode": 2, "names": list(velocities), "velocity": list(velocities.values())})
+        wire.send(self._topic, {"mode": 2, "names": list(velocities), "velocity": list(velocities.values())})
 
     def set_joint_positions(self, positions):
-        rospy.send(self._topic, {"mode": 1, "names": list(positions), "position": list(positions.values())})
+        wire.send(self._topic, {"mode": 1, "names": list(positions), "position": list(positions.values())})
 
     def set_joint_torques(self, torques):
-        rospy.send(self._topic, {"mode": 3, "names": list(torques), "effort": list(torques.values())})
+        wire.send(self._topic, {"mode": 3, "names": list(torques), "effort": list(torques.values())})
 
     def set_joint_trajectory(self, names, positions, velocities, accelerations):
-        rospy.send(self._topic, {"mode": 4, "names": names, "position": positions, "velocity": velocities})
+        wire.send(self._topic, {"mode": 4, "names": names, "position": positions, "velocity": velocities})
 
 
 class RobotEnable:
@@ -74,7 +77,7 @@ class RobotEnable:
             lambda: self.state().enabled,
             5.0,
             "Failed to enable robot",
-            lambda: rospy.send("robot/set_super_enable", {"data": True}),
+            lambda: wire.send("/robot/set_super_enable", {"data": True}),
         )
 
     def reset(self):
@@ -87,7 +90,7 @@ class RobotEnable:
             lambda: not self.state().stopped,
             5.0,
             "Failed to reset robot",
-            lambda: rospy.send("robot/set_super_reset", {}),
+            lambda: wire.send("/robot/set_super_reset", {}),
         )
 
 
@@ -121,11 +124,11 @@ class Gripper:
             self.calibrate()
 
     def _set(self, **signals):
-        """Waits for the acknowledgement, as the real one."""
+        """Repeats the command until it is acknowledged, as the real one."""
         number = next(self._numbers)
-        rospy.send(f"{self._topic}/command", {"set": signals, "number": number})
         end_s = time.monotonic() + 5.0
         while number not in self._state.last["acknowledged"] and time.monotonic() < end_s:
+            wire.send(f"{self._topic}/command", {"set": signals, "number": number})
             time.sleep(0.1)
 
     def is_calibrated(self):
