@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from gato_ros.core.observation import Observation
+from gato_ros.core.text import value_from_text
 from gato_ros.embodiments import Embodiment, load_embodiment
-from gato_ros.evaluation.policy_source import shipped_policies
+from gato_ros.evaluation.policy_source import robot_for, shipped_policies
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import parameter_shapes
 from gato_ros.models.presets import PRESETS
@@ -26,8 +27,11 @@ LEAST_MARGIN = 2e-3
 """Choices between bins whose logits are nearer than this are no choices: they would differ between two machines."""
 
 
-def policies(robot: Embodiment) -> dict[str, GatoPolicy]:
-    """The shipped policies and a streaming one, whose weights numpy draws: JAX's generators may change."""
+def policies() -> dict[str, tuple[GatoPolicy, Embodiment]]:
+    """The shipped policies, each with a robot that it knows, and a streaming one, whose weights numpy draws: JAX's
+    generators may change.
+    """
+    robot = load_embodiment()
     config, rng = PRESETS["debug"], np.random.default_rng(0)
 
     def draw(part):
@@ -36,8 +40,11 @@ def policies(robot: Embodiment) -> dict[str, GatoPolicy]:
         return rng.normal(0.0, 0.3, part.shape).astype(np.float32)
 
     params = draw(parameter_shapes(config, token_layout(robot.spec, config)))
-    shipped = {folder.name: GatoPolicy.from_directory(folder, robot) for folder in shipped_policies()}
-    return {**shipped, "streaming": GatoPolicy(params, config, robot)}
+    made = {"streaming": (GatoPolicy(params, config, robot), robot)}
+    for folder in shipped_policies():
+        known = load_embodiment(robot_for(str(folder), ""))
+        made[folder.name] = GatoPolicy.from_directory(folder, known), known
+    return made
 
 
 def decisions(policy: GatoPolicy, robot: Embodiment, seeds: list[int] | None = None) -> dict[str, list]:
@@ -70,7 +77,9 @@ def _draw_observation(policy: GatoPolicy, robot: Embodiment, seed: int) -> dict[
     rng, values = np.random.default_rng(seed), {}
     for key in policy.observation_keys:
         channel = robot.channel(key)
-        if channel.kind == "image":
+        if channel.kind == "text":
+            values[key] = value_from_text("stack red on blue", channel.size_bytes)
+        elif channel.kind == "image":
             values[key] = rng.integers(0, 256, channel.shape, dtype=np.uint8)
         elif channel.kind == "discrete":
             values[key] = rng.integers(0, channel.values, channel.shape).astype(np.float32)
@@ -80,9 +89,8 @@ def _draw_observation(policy: GatoPolicy, robot: Embodiment, seed: int) -> dict[
 
 
 if __name__ == "__main__":
-    this_robot = load_embodiment()
     written = {
         "packages": {name: version(name) for name in ("jax", "numpy")},
-        "policies": {name: decisions(policy, this_robot) for name, policy in policies(this_robot).items()},
+        "policies": {name: decisions(*made) for name, made in sorted(policies().items())},
     }
     EXPECTED.write_text(json.dumps(written) + "\n")

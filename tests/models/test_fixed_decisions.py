@@ -12,14 +12,14 @@ WRITTEN = json.loads(EXPECTED.read_text())
 
 
 @pytest.fixture(scope="module")
-def made(embodiment):
-    return policies(embodiment)
+def made():
+    return policies()
 
 
 @pytest.mark.parametrize("name", WRITTEN["policies"])
-def test_actions_are_those_of_the_set_that_wrote_them(made, embodiment, name):
+def test_actions_are_those_of_the_set_that_wrote_them(made, name):
     expected = WRITTEN["policies"][name]
-    found = decisions(made[name], embodiment, expected["seeds"])
+    found = decisions(*made[name], expected["seeds"])
     np.testing.assert_allclose(found["actions"], expected["actions"], rtol=0.0, atol=1e-5)
     # Actions are bins, the same for many logits: these say how near the logits are.
     for what in ("margins", "entropies"):

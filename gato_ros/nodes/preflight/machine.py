@@ -102,7 +102,7 @@ def look_at_weights() -> Iterator[MachineFinding]:
     """Whether each shipped policy can be loaded, in this process."""
     from gato_ros.core.errors import SetupError
     from gato_ros.embodiments import load_embodiment
-    from gato_ros.evaluation.policy_source import shipped_policies
+    from gato_ros.evaluation.policy_source import robot_for, shipped_policies
 
     folders = shipped_policies()
     if not folders:
@@ -114,7 +114,7 @@ def look_at_weights() -> Iterator[MachineFinding]:
         try:
             from gato_ros.models.weights import load_weights
 
-            load_weights(folder, load_embodiment())
+            load_weights(folder, load_embodiment(robot_for(str(folder), "")))
         except ImportError as error:
             yield MachineFinding(what, "missing", one_line(error), suspects("JAX") or "make venv")
         except SetupError as error:
