@@ -116,6 +116,6 @@ class OtherArm:
     def is_inside(self, wall_m=1e-3, angle_rad=0.01) -> bool:
         tool, limits = self.tool(), self.room.orientation
         box = (tool.position > self.room.lower - wall_m).all() and (tool.position < self.room.upper + wall_m).all()
-        yaw = limits.yaw(tool.rotation)
-        turned = limits.yaw_lower - angle_rad < yaw < limits.yaw_upper + angle_rad
-        return bool(box and turned and limits.tilt(tool.rotation) < limits.cone_rad + angle_rad)
+        attitude = limits.at(tool.rotation)
+        turned = limits.yaw_lower - angle_rad < attitude.yaw < limits.yaw_upper + angle_rad
+        return bool(box and turned and attitude.tilt < limits.cone_rad + angle_rad)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gato_ros.core.guard.motion import capped
+from gato_ros.core.guard.plain import capped
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics, differential_ik
 
@@ -89,7 +89,7 @@ def test_braking_and_the_wish_share_the_acceleration_to_its_end():
     ],
 )
 def test_a_vector_is_capped_in_its_own_direction(vector, norm, expected):
-    np.testing.assert_allclose(capped(np.array(vector), norm), expected, rtol=1e-12)
+    np.testing.assert_allclose(capped(vector, norm), expected, rtol=1e-12)
 
 
 @pytest.fixture(scope="module")

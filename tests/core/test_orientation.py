@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from gato_ros.core.guard.following.orientation import OrientationLimits, share_of_room, turned
+from gato_ros.core.guard.following.attitude import turned
+from gato_ros.core.guard.following.orientation import OrientationLimits
+from gato_ros.core.guard.plain import share_of_room
 
 CONE, GAIN, SPARE = 0.5, 20.0, 0.01
 RANDOM = np.random.default_rng(0)
@@ -18,12 +20,16 @@ def at(tilt: float, yaw: float, towards: float = 0.7) -> np.ndarray:
     return SIDEWAYS @ swing @ turned(np.eye(3), np.array([0.0, 0.0, yaw]))
 
 
+def shadow(rotation: np.ndarray) -> np.ndarray:
+    return np.array(LIMITS.at(rotation).shadow)
+
+
 @pytest.mark.parametrize("tilt", [0.0, 0.1, 0.45, 1.4])
 @pytest.mark.parametrize("yaw", [-3.0, -0.9, 0.0, 0.4, 3.1])
 def test_tilt_and_turn_are_those_that_were_put_in(tilt, yaw):
-    assert LIMITS.tilt(at(tilt, yaw)) == pytest.approx(tilt, abs=1e-7)
-    assert LIMITS.yaw(at(tilt, yaw)) == pytest.approx(yaw, abs=1e-9)
-    assert np.linalg.norm(LIMITS.shadow(at(tilt, yaw))) == pytest.approx(np.sin(tilt), abs=1e-9)
+    assert LIMITS.at(at(tilt, yaw)).tilt == pytest.approx(tilt, abs=1e-7)
+    assert LIMITS.at(at(tilt, yaw)).yaw == pytest.approx(yaw, abs=1e-9)
+    assert np.linalg.norm(shadow(at(tilt, yaw))) == pytest.approx(np.sin(tilt), abs=1e-9)
 
 
 def test_rates_are_those_of_small_turns():
@@ -33,12 +39,23 @@ def test_rates_are_those_of_small_turns():
             RANDOM.normal(size=3),
         )
         later, before = turned(rotation, omega * 1e-5), turned(rotation, -omega * 1e-5)
-        assert LIMITS.yaw_rate(omega, rotation) == pytest.approx(
-            (LIMITS.yaw(later) - LIMITS.yaw(before)) / 2e-5, abs=1e-6
+        assert LIMITS.at(rotation).yaw_rate(omega) == pytest.approx(
+            (LIMITS.at(later).yaw - LIMITS.at(before).yaw) / 2e-5, abs=1e-6
         )
         np.testing.assert_allclose(
-            LIMITS.shadow_rate(omega, rotation), (LIMITS.shadow(later) - LIMITS.shadow(before)) / 2e-5, atol=1e-6
+            LIMITS.at(rotation).shadow_rate(omega),
+            (shadow(later) - shadow(before)) / 2e-5,
+            atol=1e-6,
         )
+
+
+def test_an_upside_down_tool_has_numbers_too():
+    """There the turn about the axis means nothing; a guard that divides by zero would raise."""
+    over = LIMITS.at(SIDEWAYS @ np.diag([1.0, -1.0, -1.0]))
+    assert over.tilt == pytest.approx(np.pi) and np.isfinite(over.yaw_rate([1.0, 2.0, 3.0]))
+    level = OrientationLimits(np.eye(3), CONE, -1.0, 1.2).at(np.diag([1.0, -1.0, -1.0]))
+    for omega in ([0.0, 0.0, 0.0], [0.3, -0.2, 0.1]):
+        assert level.share(omega, GAIN) == 1.0 and np.isfinite(level.slid(omega, GAIN, 0.05, SPARE)).all()
 
 
 def test_turned_is_a_rotation_about_the_axis():
@@ -52,21 +69,21 @@ def test_turned_is_a_rotation_about_the_axis():
 
 def ends(omega, rotation) -> tuple[float, float]:
     """Sine of the tilt, and the turn, where a stop from there ends, to first order."""
-    shadow = LIMITS.shadow(rotation) + LIMITS.shadow_rate(omega, rotation) / GAIN
-    return float(np.linalg.norm(shadow)), LIMITS.yaw(rotation) + LIMITS.yaw_rate(omega, rotation) / GAIN
+    end = shadow(rotation) + np.array(LIMITS.at(rotation).shadow_rate(omega)) / GAIN
+    return float(np.linalg.norm(end)), LIMITS.at(rotation).yaw + LIMITS.at(rotation).yaw_rate(omega) / GAIN
 
 
 def test_a_motion_far_inside_is_left_alone():
     omega = np.array([0.5, -0.3, 0.2])
-    np.testing.assert_allclose(LIMITS.slid(omega, at(0.1, 0.1), GAIN, 0.05, SPARE), omega, atol=1e-12)
-    assert LIMITS.share(omega, at(0.1, 0.1), GAIN) == 1.0
+    np.testing.assert_allclose(LIMITS.at(at(0.1, 0.1)).slid(omega, GAIN, 0.05, SPARE), omega, atol=1e-12)
+    assert LIMITS.at(at(0.1, 0.1)).share(omega, GAIN) == 1.0
 
 
 def test_a_motion_slides_along_the_cone_and_the_turn():
     for _ in range(40):
         rotation = at(RANDOM.uniform(0.3, 0.48), RANDOM.uniform(-0.95, 1.15), RANDOM.uniform(-3, 3))
         omega = RANDOM.normal(size=3) * 8.0
-        slid = LIMITS.slid(omega, rotation, GAIN, 0.0, SPARE)
+        slid = LIMITS.at(rotation).slid(omega, GAIN, 0.0, SPARE)
         size, yaw = ends(slid, rotation)
         assert size <= np.sin(CONE - SPARE) + 1e-9
         assert LIMITS.yaw_lower + SPARE - 1e-9 <= yaw <= LIMITS.yaw_upper - SPARE + 1e-9
@@ -74,36 +91,37 @@ def test_a_motion_slides_along_the_cone_and_the_turn():
     edge = at(CONE - SPARE, 0.0)
     across = np.cross(edge[:, 2], SIDEWAYS[:, 2])
     outward = -across / np.linalg.norm(across)
-    assert LIMITS.shadow(edge) @ LIMITS.shadow_rate(outward, edge) > 0
-    assert np.linalg.norm(LIMITS.slid(outward, edge, GAIN, 0.0, SPARE)) < 1e-9
-    inward = LIMITS.slid(-outward, edge, GAIN, 0.0, SPARE)
+    assert shadow(edge) @ LIMITS.at(edge).shadow_rate(outward) > 0
+    assert np.linalg.norm(LIMITS.at(edge).slid(outward, GAIN, 0.0, SPARE)) < 1e-9
+    inward = LIMITS.at(edge).slid(-outward, GAIN, 0.0, SPARE)
     np.testing.assert_allclose(inward, -outward, atol=1e-12)
-    sideways = LIMITS.slid(edge[:, 0] * 0 + outward + 0.3 * edge[:, 2], edge, GAIN, 0.0, SPARE)
+    sideways = LIMITS.at(edge).slid(outward + 0.3 * edge[:, 2], GAIN, 0.0, SPARE)
     np.testing.assert_allclose(sideways, 0.3 * edge[:, 2], atol=1e-9)
 
 
 def test_from_outside_a_little_leads_back_and_a_tool_that_stands_stands():
     for rotation, back in ((at(0.6, 0.2), "tilt"), (at(0.1, 1.4), "yaw"), (at(0.1, -1.2), "yaw")):
-        assert np.abs(LIMITS.slid(np.zeros(3), rotation, GAIN, 0.0, SPARE)).max() < 1e-12
-        omega = LIMITS.slid(np.zeros(3), rotation, GAIN, 0.04, SPARE)
+        assert np.abs(LIMITS.at(rotation).slid(np.zeros(3), GAIN, 0.0, SPARE)).max() < 1e-12
+        omega = np.array(LIMITS.at(rotation).slid(np.zeros(3), GAIN, 0.04, SPARE))
         later = turned(rotation, omega * 1e-3)
-        value = (lambda r: LIMITS.tilt(r)) if back == "tilt" else (lambda r: abs(LIMITS.yaw(r)))
+        value = (lambda r: LIMITS.at(r).tilt) if back == "tilt" else (lambda r: abs(LIMITS.at(r).yaw))
         assert (value(rotation) - value(later)) / 1e-3 == pytest.approx(0.04, rel=0.3)
 
 
 def test_a_share_ends_at_the_edge_and_what_leads_inwards_is_free():
     for _ in range(40):
         rotation, omega = at(RANDOM.uniform(0.2, 0.49), RANDOM.uniform(-0.9, 1.1)), RANDOM.normal(size=3) * 8.0
-        share = LIMITS.share(omega, rotation, GAIN)
+        share = LIMITS.at(rotation).share(omega, GAIN)
         size, yaw = ends(omega * share, rotation)
         assert 0.0 <= share <= 1.0 and size <= np.sin(CONE) + 1e-9 and -1.0 - 1e-9 <= yaw <= 1.2 + 1e-9
         if share < 1.0:  # and no less than that: one of the two is at its edge
             assert max(size - np.sin(CONE), -1.0 - yaw, yaw - 1.2) == pytest.approx(0.0, abs=1e-9)
     edge = at(0.6, 0.0)
     axis = np.cross(edge[:, 2], SIDEWAYS[:, 2])
-    assert LIMITS.share(axis, edge, GAIN) == 1.0 and LIMITS.share(-axis, edge, GAIN) == 0.0
-    assert LIMITS.share(edge[:, 2], at(0.0, 1.3), GAIN) == 0.0 and LIMITS.share(-edge[:, 2], at(0.0, 1.3), GAIN) == 1.0
-    assert LIMITS.share(np.zeros(3), edge, GAIN) == 1.0
+    assert LIMITS.at(edge).share(axis, GAIN) == 1.0 and LIMITS.at(edge).share(-axis, GAIN) == 0.0
+    beyond = LIMITS.at(at(0.0, 1.3))
+    assert beyond.share(edge[:, 2], GAIN) == 0.0 and beyond.share(-edge[:, 2], GAIN) == 1.0
+    assert LIMITS.at(edge).share(np.zeros(3), GAIN) == 1.0
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gato_ros.core.guard.following.orientation import OrientationLimits, turned
+from gato_ros.core.guard.following.attitude import turned
+from gato_ros.core.guard.following.orientation import OrientationLimits
 from gato_ros.core.guard.following.room import SPARE_M, ToolRoom
 from gato_ros.core.guard.motion import MotionLimits
 
@@ -16,7 +17,11 @@ MIDDLE, GAIN = np.array([0.6, 0.0, 0.3]), 20.0
 
 
 def slid(twist, position=MIDDLE, rotation=DOWN, room=ROOM):
-    return room.slid(np.array(twist, np.float64), np.array(position), rotation, GAIN, MOTION)
+    return room.slid(np.array(twist, np.float64).tolist(), np.array(position), at(rotation, room), GAIN, MOTION)
+
+
+def at(rotation=DOWN, room=ROOM):
+    return room.orientation and room.orientation.at(rotation)
 
 
 def test_a_twist_in_the_middle_is_left_alone():
@@ -64,17 +69,17 @@ def test_joint_velocities_are_scaled_to_the_walls():
     velocity, jacobian = np.array([0.1, 0.0]), planar()
     room = replace(ROOM, orientation=None)
     near = np.array([0.6, 0.2 - 0.001, 0.3])
-    share, limits = room.share(velocity, jacobian, near, DOWN, GAIN)
+    share, limits = room.share(velocity, jacobian, near, None, GAIN)
     assert share == pytest.approx(0.001 * GAIN / 0.06, rel=1e-6) and limits == ("workspace",)
-    assert room.share(-velocity, jacobian, near, DOWN, GAIN) == (1.0, ())
-    assert room.share(velocity, jacobian, MIDDLE, DOWN, GAIN) == (1.0, ())
+    assert room.share(-velocity, jacobian, near, None, GAIN) == (1.0, ())
+    assert room.share(velocity, jacobian, MIDDLE, None, GAIN) == (1.0, ())
 
 
 def test_a_path_that_bends_into_a_wall_is_scaled_before_it_does():
     """A stretched arm that turns moves along y, and bends towards the base: the wall at -x is met by the bend alone."""
     room = replace(ROOM, lower=np.array([0.6 - 1e-4, -0.2, 0.1]), orientation=None)
     velocity = np.array([1.0, 0.0])
-    share, limits = room.share(velocity, planar(), MIDDLE, DOWN, GAIN)
+    share, limits = room.share(velocity, planar(), MIDDLE, None, GAIN)
     bend = 0.6 * 1.0 / (2 * GAIN)
     assert share == pytest.approx(1e-4 * GAIN / bend, rel=1e-6) and limits == ("workspace",)
 
@@ -84,6 +89,6 @@ def test_joint_velocities_are_scaled_to_the_cone():
     jacobian[3] = [1.0, 0.0]
     jacobian[5] = [0.0, 1.0]
     tilted = turned(DOWN, np.array([0.49, 0.0, 0.0]))
-    share, limits = ROOM.share(np.array([2.0, 0.0]), jacobian, MIDDLE, tilted, GAIN)
+    share, limits = ROOM.share(np.array([2.0, 0.0]), jacobian, MIDDLE, at(tilted), GAIN)
     assert limits == ("orientation",) and 0.05 < share < 0.15
-    assert ROOM.share(np.array([-2.0, 0.0]), jacobian, MIDDLE, tilted, GAIN)[0] == 1.0
+    assert ROOM.share(np.array([-2.0, 0.0]), jacobian, MIDDLE, at(tilted), GAIN)[0] == 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +25,13 @@ class Clearance:
     """[m 2] capsules that stay apart."""
 
     def share(self, ends: np.ndarray, jacobians: np.ndarray, velocity: np.ndarray, gain: float) -> float:
-        """How much of `velocity` [joints] may be carried out.
+        """How much of `velocity` [joints] may be carried out; arguments as those of `shares`."""
+        return self.shares(ends, jacobians, [velocity], gain)[0]
+
+    def shares(
+        self, ends: np.ndarray, jacobians: np.ndarray, velocities: Sequence[np.ndarray], gain: float
+    ) -> list[float]:
+        """How much of each of `velocities` [joints] may be carried out.
 
         A gap may close at `gain` [1/s] times the room that is left; what opens it is free.
 
@@ -31,33 +39,39 @@ class Clearance:
             ends: [capsules 2 3] ends of their axes [m].
             jacobians: [capsules 2 3 joints] of these points.
         """
-        speeds = jacobians @ velocity
-        gaps, closing = self._over_table(ends, speeds)
+        heights, spaces = self._heights(ends), self._spaces(ends)
+        return [self._share(ends, heights, spaces, jacobians @ velocity, gain) for velocity in velocities]
+
+    def _share(
+        self, ends: np.ndarray, heights: np.ndarray, spaces: np.ndarray, speeds: np.ndarray, gain: float
+    ) -> float:
+        gaps, closing = heights, -speeds[self.above_table, :, 2].ravel()
         # No point moves faster than the fastest end, so a gap of this width can close freely.
-        near = self._near(ends, self.distance_m + 2.0 * np.sqrt((speeds**2).sum(axis=-1).max()) / gain)
-        if len(near):
-            pair_gaps, pair_closing = _between(ends, speeds, self.radius, near)
+        fastest = math.sqrt(np.maximum.reduce((speeds**2).sum(axis=-1), axis=None))
+        near = spaces < self.distance_m + 2.0 * fastest / gain
+        if np.logical_or.reduce(near):
+            pair_gaps, pair_closing = _between(ends, speeds, self.radius, self.pairs[near])
             gaps, closing = np.concatenate([gaps, pair_gaps]), np.concatenate([closing, pair_closing])
         allowed = gain * np.maximum(gaps - self.distance_m, 0.0)
         over = closing > allowed
-        return float(np.min(allowed[over] / closing[over])) if over.any() else 1.0
+        return float(np.min(allowed[over] / closing[over])) if np.logical_or.reduce(over) else 1.0
 
     def gaps(self, ends: np.ndarray) -> np.ndarray:
         """[2 n + m] free distances [m]: of every end above the table, then of every pair."""
         still = np.zeros_like(ends)
-        return np.concatenate([self._over_table(ends, still)[0], _between(ends, still, self.radius, self.pairs)[0]])
+        return np.concatenate([self._heights(ends), _between(ends, still, self.radius, self.pairs)[0]])
 
-    def _over_table(self, ends: np.ndarray, speeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        heights = ends[self.above_table, :, 2] - self.radius[self.above_table, None] - self.table_height_m
-        return heights.ravel(), -speeds[self.above_table, :, 2].ravel()
+    def _heights(self, ends: np.ndarray) -> np.ndarray:
+        """[2 n] free distances of the ends above the table [m]."""
+        return (ends[self.above_table, :, 2] - self.radius[self.above_table, None] - self.table_height_m).ravel()
 
-    def _near(self, ends: np.ndarray, gap_m: float) -> np.ndarray:
-        """[k 2] the pairs that may be closer than `gap_m`, by the balls around them."""
+    def _spaces(self, ends: np.ndarray) -> np.ndarray:
+        """[m] what lies between the balls around each pair [m]: the pair is no closer."""
         first, second = self.pairs[:, 0], self.pairs[:, 1]
         centre, axis = (ends[:, 0] + ends[:, 1]) / 2, ends[:, 1] - ends[:, 0]
         ball = np.sqrt((axis * axis).sum(axis=1)) / 2 + self.radius
         apart = centre[first] - centre[second]
-        return self.pairs[np.sqrt((apart * apart).sum(axis=1)) - ball[first] - ball[second] < gap_m]
+        return np.sqrt((apart * apart).sum(axis=1)) - ball[first] - ball[second]
 
 
 def _between(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -48,8 +49,8 @@ class DifferentialIk:
         # The cross product of the tool's axis with the floor's direction.
         tilt_x, tilt_y = -tool_rotation[1, 2] * self.down_gain, tool_rotation[0, 2] * self.down_gain
         wanted = np.array([twist[0], twist[1], twist[2], tilt_x, tilt_y, twist[3]])
-        inverse = jacobian.T @ np.linalg.inv(jacobian @ jacobian.T + self.damping**2 * np.eye(6))
-        null = np.eye(len(q)) - inverse @ jacobian
+        inverse = self._inverse(jacobian)
+        null = _unit(len(q)) - inverse @ jacobian
         return inverse @ wanted + null @ (self.posture_gain * (self.posture - q))
 
     def unlimited_rows(self, q: np.ndarray, jacobian: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -60,21 +61,32 @@ class DifferentialIk:
                 the posture term leaves all of the tool alone.
             wanted: [n] what they have to come to; [m/s] and [rad/s].
         """
-        null = np.eye(len(q)) - self._inverse(jacobian) @ jacobian
-        return self._inverse(rows) @ wanted + null @ (self.posture_gain * (self.posture - q))
+        inverse = self._inverse(jacobian)
+        null = _unit(len(q)) - inverse @ jacobian
+        if rows is not jacobian:
+            inverse = self._inverse(rows)
+        return inverse @ wanted + null @ (self.posture_gain * (self.posture - q))
 
     def _inverse(self, rows: np.ndarray) -> np.ndarray:
-        return rows.T @ np.linalg.inv(rows @ rows.T + self.damping**2 * np.eye(len(rows)))
+        return rows.T @ np.linalg.inv(rows @ rows.T + self.damping**2 * _unit(len(rows)))
 
     def within_limits(self, q: np.ndarray, velocity: np.ndarray, gain: float) -> np.ndarray:
         """`velocity` [joints] scaled to the speeds, approaching limits at `gain` [1/s] times the room left at q."""
-        highest = np.minimum(self.velocity_limit, np.maximum(0.0, gain * (self.position_upper - q)))
-        lowest = np.maximum(-self.velocity_limit, np.minimum(0.0, gain * (self.position_lower - q)))
+        highest = np.minimum(self.velocity_limit, np.maximum(0.0, gain * (self.position_upper - q))).tolist()
+        lowest = np.maximum(-self.velocity_limit, np.minimum(0.0, gain * (self.position_lower - q))).tolist()
         velocity = velocity.copy()
         # The last joint only turns the gripper about its own axis: stopping it alone keeps the path.
         velocity[-1] = min(max(velocity[-1], lowest[-1]), highest[-1])
-        bound = np.where(velocity > 0, highest, lowest)
-        over = np.abs(velocity) > np.abs(bound)
-        if not over.any():
-            return velocity
-        return velocity * np.min(np.abs(bound[over]) / np.abs(velocity[over]))
+        share = 1.0
+        for value, low, high in zip(velocity.tolist(), lowest, highest, strict=True):
+            bound = high if value > 0 else -low
+            if abs(value) > bound:
+                share = min(share, bound / abs(value))
+        return velocity * share if share < 1.0 else velocity
+
+
+@cache
+def _unit(size: int) -> np.ndarray:
+    unit = np.eye(size)
+    unit.flags.writeable = False
+    return unit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,8 +16,9 @@ from gato_ros.core.guard.following.situation import JointWay, Situation
 from gato_ros.core.guard.gripper_hold import GripperHold
 from gato_ros.core.guard.joint_slew import JointSlew, SlewLimits
 from gato_ros.core.guard.joint_watch import JointWatch
-from gato_ros.core.guard.motion import MotionLimits, capped
-from gato_ros.core.guard.proposal import Proposal, RobotState, age_s
+from gato_ros.core.guard.motion import MotionLimits, largest
+from gato_ros.core.guard.plain import capped
+from gato_ros.core.guard.proposal import Proposal, RobotState, age_s, finite
 from gato_ros.core.guard.settings import PARTS, GuardLimits, GuardSettings
 from gato_ros.core.guard.verdict import Command, Level, Verdict
 from gato_ros.core.timing.freshness import Instant, Sample, timing_fault
@@ -197,7 +198,7 @@ class Guard:
     def _state_fault(self, state: RobotState | None, now: Instant) -> str | None:
         if state is None:
             return "missing_state"
-        if not all(np.isfinite(array).all() for array in state.arrays()):
+        if not all(map(finite, state.arrays())):
             return "non_finite_state"
         if self._clearance is not None and (state.capsule_ends is None or state.capsule_jacobians is None):
             return "state_without_capsules"
@@ -225,7 +226,7 @@ class Guard:
             position = state.tool_position + state.jacobian[:3] @ ahead
             # Whatever is kept away from may be approached so fast that a stop from the next tick on ends before it.
             gain = 2.0 / (self._slew.stop_s + self._settings.tick_s)
-            slow = np.append(capped(wanted[:3], self._motion.linear_speed), wanted[3])
+            slow = np.array([*capped(wanted[:3].tolist(), self._motion.linear_speed), wanted[3]])
             short = self._motion.short_of_walls(slow, position, gain)
             twist = self._motion.limit(short, self._slew.aim_twist(state.jacobian), position, dt)
             try:
@@ -234,7 +235,7 @@ class Guard:
                     return "ik_failed", ()
                 if self._on["joint_range"] and self._watch.leaves_further(state.joint_position, free):
                     return "outside_joint_range", ()
-                velocity, limits = self._kept_clear(free, state, ahead, gain)
+                ((velocity, limits),) = self._kept_clear([free], state, ahead, gain)
             except np.linalg.LinAlgError:
                 return "ik_failed", ()
             if not np.isfinite(velocity).all():
@@ -261,62 +262,66 @@ class Guard:
             try:
                 way = follower.begin(proposal, self._way, situation)
                 if way is not self._way:
-                    self._way, situation = way, replace(situation, way=way)
+                    self._way, situation = way, situation.on(way)
                 free, limits = follower.wanted(np.asarray(proposal.twist, np.float64), share, situation)
-                if not np.isfinite(free).all():
+                if not finite(free):
                     return "ik_failed", ()
                 if self._on["joint_range"] and self._watch.leaves_further(state.joint_position, free):
                     return "outside_joint_range", ()
-                velocity, kept = self._kept_in_room(free, situation)
                 # What the arm does already may not go on either: it brakes first, and turns to the wish with the rest.
-                braked, _ = self._kept_in_room(self._slew.aim, situation)
+                (velocity, kept), (braked, _) = self._kept_in_room([free, self._slew.aim], situation)
             except np.linalg.LinAlgError:
                 return "ik_failed", ()
-            if not (np.isfinite(velocity).all() and np.isfinite(braked).all()):
+            if not (finite(velocity) and finite(braked)):
                 return "ik_failed", ()
             slower = self._slew.stoppable(velocity, state.jacobian)
-            limits += ("speed",) * bool(np.abs(slower - velocity).max() > TOO_FAST * np.abs(velocity).max()) + kept
+            limits += ("speed",) * bool(largest(slower - velocity) > TOO_FAST * largest(velocity)) + kept
             if self._slew.follow(slower, state.jacobian, dt, braked):
                 limits += ("acceleration",)
             if share < 1.0:
                 limits += ("hand_back_ramp",)
             return None, tuple(dict.fromkeys(limits))
 
-    def _kept_in_room(self, velocity: np.ndarray, situation: Situation) -> tuple[np.ndarray, tuple[str, ...]]:
-        """`velocity` [joints] scaled to what joints, tool and parts of the arm allow here, and which of them did."""
-        velocity, limits = self._kept_clear(velocity, situation.state, situation.ahead, situation.gain)
-        share, room = situation.room.share(
-            velocity, situation.state.jacobian, situation.position, situation.rotation, situation.gain
-        )
-        return (velocity * share, room + limits) if share < 1.0 else (velocity, limits)
+    def _kept_in_room(
+        self, wished: Sequence[np.ndarray], situation: Situation
+    ) -> list[tuple[np.ndarray, tuple[str, ...]]]:
+        """Each of these [joints] scaled to what joints, tool and parts of the arm allow here, and which of them did."""
+        jacobian, kept = situation.state.jacobian, []
+        for velocity, limits in self._kept_clear(wished, situation.state, situation.ahead, situation.gain):
+            share, room = situation.room.share(
+                velocity, jacobian, situation.position, situation.attitude, situation.gain
+            )
+            kept.append((velocity * share, room + limits) if share < 1.0 else (velocity, limits))
+        return kept
 
     def _kept_clear(
-        self, free: np.ndarray, state: RobotState, ahead: np.ndarray, gain: float
-    ) -> tuple[np.ndarray, tuple[str, ...]]:
-        """`free` [joints] scaled to what joint range, singularity and clearance allow, and which of them did."""
-        velocity, limits = free, []
+        self, wished: Sequence[np.ndarray], state: RobotState, ahead: np.ndarray, gain: float
+    ) -> list[tuple[np.ndarray, tuple[str, ...]]]:
+        """Each of these [joints] scaled to what joint range, singularity and clearance allow, and which of them did."""
+        velocities, limits = list(wished), [()] * len(wished)
+
+        def scale(name: str, shares: Sequence[float]) -> None:
+            for i, share in enumerate(shares):
+                if share < 1.0:
+                    velocities[i], limits[i] = velocities[i] * share, (*limits[i], name)
+
+        gain_near = min(self._ik.limit_gain, gain)
         if self._on["joint_range"]:
-            gain_near_ends = min(self._ik.limit_gain, gain)
-            velocity = self._ik.within_limits(state.joint_position + ahead, free, gain_near_ends)
-            if np.abs(velocity - free).max() > 1e-9:
-                limits.append("joints")
-            if self._watch.outside(state.joint_position).any():
-                limits.append("outside_joint_range")
+            outside = ("outside_joint_range",) * bool(self._watch.outside(state.joint_position).any())
+            for i, free in enumerate(wished):
+                velocities[i] = self._ik.within_limits(state.joint_position + ahead, free, gain_near)
+                limits[i] = ("joints",) * bool(largest(velocities[i] - free) > 1e-9) + outside
         else:
-            velocity = free * min(1.0, float(np.min(self._ik.velocity_limit / np.maximum(np.abs(free), 1e-12))))
-        share = self._limits.singularity.share(state.jacobian, velocity) if self._on["singularity"] else 1.0
-        if share < 1.0:
-            velocity = velocity * share
-            limits.append("singularity")
+            most = self._ik.velocity_limit
+            velocities = [free * min(1.0, float(np.min(most / np.maximum(np.abs(free), 1e-12)))) for free in wished]
+        if self._on["singularity"]:
+            scale("singularity", self._limits.singularity.shares(state.jacobian, velocities))
         if self._clearance is not None:
             # A state without them is a fault.
             assert state.capsule_ends is not None and state.capsule_jacobians is not None
             ends = state.capsule_ends + state.capsule_jacobians @ ahead
-            share = self._clearance.share(ends, state.capsule_jacobians, velocity, min(self._ik.limit_gain, gain))
-            if share < 1.0:
-                velocity = velocity * share
-                limits.append("clearance")
-        return velocity, tuple(limits)
+            scale("clearance", self._clearance.shares(ends, state.capsule_jacobians, velocities, gain_near))
+        return list(zip(velocities, limits, strict=True))
 
     def _limits_met(
         self, wanted: np.ndarray, slow: np.ndarray, short: np.ndarray, position: np.ndarray

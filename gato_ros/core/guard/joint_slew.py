@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gato_ros.core.guard.motion import MotionLimits, between, length
+from gato_ros.core.guard.motion import MotionLimits, between, largest
 from gato_ros.core.guard.moving_average import TimeAverage
+from gato_ros.core.guard.plain import length
 from gato_ros.core.guard.singularity import change_of_jacobian
 from gato_ros.core.guard.stop_ramp import StopRamp
 
@@ -156,7 +157,7 @@ class JointSlew:
     def _straight_of(self, velocity: np.ndarray, jacobian: np.ndarray) -> float:
         """Speed over acceleration [s], of whatever takes longest."""
         return max(
-            self._tool_straight_s(velocity, jacobian), float(np.max(np.abs(velocity) / self._limits.joint_acceleration))
+            self._tool_straight_s(velocity, jacobian), float(largest(velocity / self._limits.joint_acceleration))
         )
 
     def _tool_straight_s(self, velocity: np.ndarray, jacobian: np.ndarray, turned_s: float = 0.0) -> float:
@@ -200,13 +201,13 @@ class JointSlew:
         return max(
             linear / (tool.linear_acceleration * dt),
             angular / (tool.angular_acceleration * dt),
-            float(np.max(np.abs(change) / self._limits.joint_acceleration)) / dt,
+            float(largest(change / self._limits.joint_acceleration)) / dt,
         )
 
     def _share(self, change: np.ndarray, jacobian: np.ndarray, dt: float) -> float:
         linear, angular = _speeds(jacobian, change)
         tool = self._limits.tool
-        joints = float(np.max(np.abs(change) / self._limits.joint_acceleration))
+        joints = float(largest(change / self._limits.joint_acceleration))
         return min(
             _part(tool.linear_acceleration * dt, linear),
             _part(tool.angular_acceleration * dt, angular),
@@ -216,7 +217,7 @@ class JointSlew:
 
 def _speeds(jacobian: np.ndarray, velocity: np.ndarray) -> tuple[float, float]:
     """Norms of the tool's linear [m/s] and angular [rad/s] velocity."""
-    twist = jacobian @ velocity
+    twist = (jacobian @ velocity).tolist()
     return length(twist[:3]), length(twist[3:])
 
 

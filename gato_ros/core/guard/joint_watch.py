@@ -29,7 +29,7 @@ class JointWatch:
         # By whichever clock more time has passed: messages bunch up on the way. One period for the rest of that.
         passed_s = max(state.stamp_s - before.stamp_s, state.received_s - before.received_s, 0.0) + self._period_s
         moved = np.abs(state.joint_position - before.joint_position)
-        return bool((moved > 2.0 * self._speed * passed_s + NOISE_RAD).any())
+        return bool(np.logical_or.reduce(moved > 2.0 * self._speed * passed_s + NOISE_RAD))
 
     def outside(self, position: np.ndarray) -> np.ndarray:
         """[joints] +1 above the limits, -1 below, else 0."""

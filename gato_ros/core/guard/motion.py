@@ -93,16 +93,11 @@ def length(vector: np.ndarray) -> float:
     return math.sqrt(vector @ vector)
 
 
+def largest(vector: np.ndarray) -> float:
+    """The largest absolute value of `vector` [n]; NaN where one is."""
+    return np.maximum.reduce(np.abs(vector))
+
+
 def between(vector: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
     """numpy.clip, in half the time on so little."""
     return np.minimum(np.maximum(vector, lowest), highest)
-
-
-def capped(vector: np.ndarray, norm: float) -> np.ndarray:
-    """`vector` [n] at most `norm` long, in its own direction whatever its size: nothing overflows on the way."""
-    largest = np.abs(vector).max()
-    if largest == 0.0:
-        return vector
-    unit = vector / largest
-    longest = norm / np.sqrt(unit @ unit)
-    return unit * longest if largest > longest else vector

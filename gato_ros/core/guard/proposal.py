@@ -29,7 +29,7 @@ class Proposal:
     @property
     def finite(self) -> bool:
         """Whether every number of it is one."""
-        return bool(np.isfinite(self.twist).all()) and math.isfinite(self.gripper_opening_m)
+        return finite(self.twist) and math.isfinite(self.gripper_opening_m)
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,12 @@ class RobotState:
         own = (self.joint_position, self.joint_velocity, self.tool_position, self.tool_rotation, self.jacobian)
         capsules = (self.capsule_ends, self.capsule_jacobians)
         return (*own, *(array for array in capsules if array is not None))
+
+
+def finite(array: np.ndarray) -> bool:
+    """Whether every number of it is one."""
+    # A square that is not a finite number comes of one that is none, or is too large: that is looked at again.
+    return math.isfinite(np.vdot(array, array)) or bool(np.isfinite(array).all())
 
 
 def age_s(item: Proposal | RobotState | None, now: Instant) -> float:

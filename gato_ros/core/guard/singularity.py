@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gato_ros.core.rotation import AFTER, NEXT
+XYZXY = np.array([0, 1, 2, 0, 1, 3, 4, 5, 3, 4])
+"""Rows of a Jacobian: a cross product of such columns takes slices of them."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,11 @@ class SingularityLimits:
     """Below this there is only motion away from it."""
 
     def share(self, jacobian: np.ndarray, velocity: np.ndarray) -> float:
-        """How much of `velocity` [joints] may be carried out; 1 on the way out.
+        """How much of `velocity` [joints] may be carried out; arguments as those of `shares`."""
+        return self.shares(jacobian, [velocity])[0]
+
+    def shares(self, jacobian: np.ndarray, velocities: Sequence[np.ndarray]) -> list[float]:
+        """How much of each of `velocities` [joints] may be carried out; 1 on the way out.
 
         An arm with fewer than six joints never has the directions that they cannot make: only those that it can count.
 
@@ -36,11 +42,11 @@ class SingularityLimits:
         rows, joints = jacobian.shape
         square = np.linalg.eigvalsh(jacobian @ jacobian.T if joints >= rows else jacobian.T @ jacobian)[0]
         if square >= self.slow**2:
-            return 1.0
+            return [1.0] * len(velocities)
         left, values, right = np.linalg.svd(jacobian, full_matrices=False)
-        if left[:, -1] @ change_of_jacobian(jacobian, velocity) @ right[-1] >= 0.0:
-            return 1.0
-        return float(np.clip((values[-1] - self.stop) / (self.slow - self.stop), 0.0, 1.0))
+        towards = float(np.clip((values[-1] - self.stop) / (self.slow - self.stop), 0.0, 1.0))
+        changes = (left[:, -1] @ change_of_jacobian(jacobian, velocity) @ right[-1] for velocity in velocities)
+        return [1.0 if change >= 0.0 else towards for change in changes]
 
 
 def change_of_jacobian(jacobian: np.ndarray, velocity: np.ndarray) -> np.ndarray:
@@ -49,11 +55,16 @@ def change_of_jacobian(jacobian: np.ndarray, velocity: np.ndarray) -> np.ndarray
     Joint i turns everything beyond it: the axes and levers of the later joints, and the tool that all levers end at
     (Bruyninckx and De Schutter, Symbolic differentiation of the velocity mapping, 1996).
     """
-    linear, angular = jacobian[:3], jacobian[3:]
-    turned = (angular * velocity).cumsum(axis=1)
-    moved = (linear * velocity).cumsum(axis=1)
-    beyond = moved[:, -1:] - moved
-    # Three cross products in one, by hand: numpy's would take most of the time spent here.
-    a, b = np.array([turned, angular, turned]), np.array([linear, beyond, angular])
-    levers, reaches, axes = a[:, NEXT] * b[:, AFTER] - a[:, AFTER] * b[:, NEXT]
-    return np.concatenate([levers + reaches, axes])
+    # Three cross products by hand, of rows x y z x y: numpy's own would take most of the time spent here.
+    rows = jacobian[XYZXY]
+    swept = (rows * velocity).cumsum(axis=1)
+    linear, angular, turned, beyond = rows[:5], rows[5:], swept[5:], swept[:5, -1:] - swept[:5]
+    change = np.empty(jacobian.shape)
+    change[:3] = _cross(turned, linear) + _cross(angular, beyond)
+    change[3:] = _cross(turned, angular)
+    return change
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The cross products [3 n] of columns x y z x y [5 n]."""
+    return a[1:4] * b[2:5] - a[2:5] * b[1:4]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gato_ros.core.guard.following.orientation import OrientationLimits, share_of_room
-from gato_ros.core.guard.motion import RETURN, MotionLimits, between
+from gato_ros.core.guard.following.attitude import Attitude
+from gato_ros.core.guard.following.orientation import OrientationLimits
+from gato_ros.core.guard.motion import RETURN, MotionLimits
+from gato_ros.core.guard.plain import share_of_room
 from gato_ros.core.guard.singularity import change_of_jacobian
 
 SPARE_M, SPARE_RAD = 1e-3, 0.01
@@ -27,42 +30,48 @@ class ToolRoom:
     """None: any."""
 
     def slid(
-        self, twist: np.ndarray, position: np.ndarray, rotation: np.ndarray, gain: float, motion: MotionLimits
+        self, twist: Sequence[float], position: np.ndarray, attitude: Attitude | None, gain: float, motion: MotionLimits
     ) -> tuple[np.ndarray, tuple[str, ...]]:
         """`twist` [6] without what a stop could not end inside, from outside a little inwards; the limits that acted.
 
         Args:
+            attitude: of the tool, before `orientation`; None where that is.
             gain: [1/s] a room may be closed at so many times itself.
             motion: largest speeds.
         """
-        asked = max(
-            float(np.abs(twist[:3]).max()) / motion.linear_speed, float(np.abs(twist[3:]).max()) / motion.angular_speed
-        )
+        linear, angular = twist[:3], twist[3:]
+        asked = max(max(map(abs, linear)) / motion.linear_speed, max(map(abs, angular)) / motion.angular_speed)
         most = RETURN * min(asked, 1.0)
-        lowest = gain * (self.lower + SPARE_M - position)
-        highest = gain * (self.upper - SPARE_M - position)
         back = most * motion.linear_speed
-        linear = between(twist[:3], np.minimum(lowest, back), np.maximum(highest, -back))
-        angular, limits = twist[3:], ("workspace",) * bool(np.abs(linear - twist[:3]).max() > CHANGED)
-        if self.orientation is not None:
-            angular = self.orientation.slid(angular, rotation, gain, most * motion.angular_speed, SPARE_RAD)
-            limits += ("orientation",) * bool(np.abs(angular - twist[3:]).max() > CHANGED)
-        return np.append(linear, angular), limits
+        lowest = np.minimum(gain * (self.lower + SPARE_M - position), back).tolist()
+        highest = np.maximum(gain * (self.upper - SPARE_M - position), -back).tolist()
+        short = [min(max(value, low), high) for value, low, high in zip(linear, lowest, highest, strict=True)]
+        limits = ("workspace",) * _differ(short, linear)
+        if attitude is not None:
+            kept = attitude.slid(angular, gain, most * motion.angular_speed, SPARE_RAD)
+            limits += ("orientation",) * _differ(kept, angular)
+            angular = kept
+        return np.array([*short, *angular]), limits
 
     def share(
-        self, velocity: np.ndarray, jacobian: np.ndarray, position: np.ndarray, rotation: np.ndarray, gain: float
+        self, velocity: np.ndarray, jacobian: np.ndarray, position: np.ndarray, attitude: Attitude | None, gain: float
     ) -> tuple[float, tuple[str, ...]]:
         """How much of `velocity` [joints] may be carried out, and which limits say so.
 
         The tool's path bends: its speed on the way of a stop counts as well as that of now.
+
+        Args:
+            attitude: of the tool, before `orientation`; None where that is.
         """
         now = jacobian @ velocity
         bent = now + change_of_jacobian(jacobian, velocity) @ velocity / (2.0 * gain)
-        place = min(
-            share_of_room(twist[:3], self.lower - position, self.upper - position, gain) for twist in (now, bent)
-        )
-        turn = 1.0
-        if self.orientation is not None:
-            turn = min(self.orientation.share(twist[3:], rotation, gain) for twist in (now, bent))
+        twists = now.tolist(), bent.tolist()
+        lower, upper = (self.lower - position).tolist(), (self.upper - position).tolist()
+        place = min(share_of_room(twist[:3], lower, upper, gain) for twist in twists)
+        turn = 1.0 if attitude is None else min(attitude.share(twist[3:], gain) for twist in twists)
         limits = ("workspace",) * (place < 1.0) + ("orientation",) * (turn < 1.0)
         return min(place, turn), limits
+
+
+def _differ(one: Sequence[float], other: Sequence[float]) -> bool:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) > CHANGED

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from gato_ros.core.guard.differential_ik import DifferentialIk
-from gato_ros.core.guard.following.orientation import turned
+from gato_ros.core.guard.following.attitude import Attitude, turned
 from gato_ros.core.guard.following.room import ToolRoom
 from gato_ros.core.guard.motion import MotionLimits
 from gato_ros.core.guard.proposal import Proposal, RobotState
@@ -40,6 +41,18 @@ class Situation:
     def rotation(self) -> np.ndarray:
         """[3 3] base_from_tool after `ahead`."""
         return turned(self.state.tool_rotation, self.state.jacobian[3:] @ self.ahead)
+
+    @cached_property
+    def attitude(self) -> Attitude | None:
+        """The tool after `ahead`, before the orientation limits; None without any."""
+        orientation = self.room.orientation
+        return None if orientation is None else orientation.at(self.rotation)
+
+    def on(self, way: JointWay | None) -> Situation:
+        """The same instant on another way; what is reckoned already goes along."""
+        same = copy(self)
+        same.__dict__["way"] = way
+        return same
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gato_ros.core.guard.following.situation import JointWay, Situation
-from gato_ros.core.guard.motion import capped
+from gato_ros.core.guard.plain import capped
 from gato_ros.core.guard.proposal import Proposal
 
 COMPONENTS = ("vx", "vy", "vz", "wx", "wy", "wz")
@@ -32,21 +32,19 @@ class TwistFollower:
 
     def wanted(self, values: np.ndarray, share: float, situation: Situation) -> tuple[np.ndarray, tuple[str, ...]]:
         """Joint velocities [joints] [rad/s] for that share of `values` [values], and the limits that acted."""
-        asked = np.zeros(6)
-        asked[self.components] = values * share
+        asked, motion = [0.0] * len(COMPONENTS), situation.motion
+        for place, value in zip(self.components.tolist(), (values * share).tolist(), strict=True):
+            asked[place] = value
         # Before it is turned: that leaves lengths alone, and nothing overflows on the way.
-        slow = np.append(
-            capped(asked[:3], situation.motion.linear_speed), capped(asked[3:], situation.motion.angular_speed)
-        )
-        axes = situation.rotation if self.in_tool else np.eye(3)
+        slow = [*capped(asked[:3], motion.linear_speed), *capped(asked[3:], motion.angular_speed)]
         twist, limits = situation.room.slid(
-            np.append(axes @ slow[:3], axes @ slow[3:]),
+            _turned(situation.rotation, slow) if self.in_tool else slow,
             situation.position,
-            situation.rotation,
+            situation.attitude,
             situation.gain,
-            situation.motion,
+            motion,
         )
-        limits = ("speed",) * bool((slow != asked).any()) + limits
+        limits = ("speed",) * (slow != asked) + limits
         state, ik = situation.state, situation.ik
         if self.others == "down":
             free = ik.unlimited(state.joint_position, state.jacobian, state.tool_rotation, twist[DOWN])
@@ -54,7 +52,13 @@ class TwistFollower:
             free = ik.unlimited_rows(state.joint_position, state.jacobian, state.jacobian, twist)
         else:
             # What is listed, along its own axes; the rest has no row, and goes as it likes.
-            rows = np.concatenate([axes.T @ state.jacobian[:3], axes.T @ state.jacobian[3:]])[self.components]
-            listed = np.append(axes.T @ twist[:3], axes.T @ twist[3:])[self.components]
+            back = situation.rotation.T if self.in_tool else np.eye(3)
+            rows = np.concatenate([back @ state.jacobian[:3], back @ state.jacobian[3:]])[self.components]
+            listed = np.append(back @ twist[:3], back @ twist[3:])[self.components]
             free = ik.unlimited_rows(state.joint_position, state.jacobian, rows, listed)
         return free, limits
+
+
+def _turned(axes: np.ndarray, twist: list[float]) -> list[float]:
+    """A twist [6] along the tool's axes, along the base's."""
+    return [*(axes @ twist[:3]).tolist(), *(axes @ twist[3:]).tolist()]
