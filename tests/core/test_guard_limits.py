@@ -10,6 +10,11 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.guard.arbiter import Choice
 from gato_ros.core.guard.clearance import Clearance
 from gato_ros.core.guard.differential_ik import DifferentialIk
+from gato_ros.core.guard.following.joints import JointPositionFollower, JointVelocityFollower
+from gato_ros.core.guard.following.orientation import OrientationLimits
+from gato_ros.core.guard.following.room import ToolRoom
+from gato_ros.core.guard.following.situation import JointWay, Situation
+from gato_ros.core.guard.following.twist import TwistFollower
 from gato_ros.core.guard.guard import Guard
 from gato_ros.core.guard.joint_slew import SlewLimits
 from gato_ros.core.guard.motion import MotionLimits
@@ -29,7 +34,24 @@ CENTRE = (LIMITS.workspace_lower + LIMITS.workspace_upper) / 2
 
 @pytest.mark.parametrize(
     "kind",
-    [Choice, Clearance, DifferentialIk, Instant, MotionLimits, Sample, SingularityLimits, SlewLimits, StopRamp],
+    [
+        Choice,
+        Clearance,
+        DifferentialIk,
+        Instant,
+        JointPositionFollower,
+        JointVelocityFollower,
+        JointWay,
+        MotionLimits,
+        OrientationLimits,
+        Sample,
+        SingularityLimits,
+        Situation,
+        SlewLimits,
+        StopRamp,
+        ToolRoom,
+        TwistFollower,
+    ],
     ids=lambda kind: kind.__name__,
 )
 def test_what_the_guard_computes_with_is_a_value(kind):

@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gato_ros.core.guard.plain import capped
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics, differential_ik
 
@@ -75,21 +74,6 @@ def test_braking_and_the_wish_share_the_acceleration_to_its_end():
     assert np.linalg.norm(changed) == pytest.approx(step)
     must = np.array([0.0, 0.0, -step / 2])
     np.testing.assert_allclose(np.cross(changed - must, wanted[:3] - before[:3] - must), 0.0, atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    "vector, norm, expected",
-    [
-        ((3.0, 4.0, 0.0), 1.0, (0.6, 0.8, 0.0)),
-        ((0.3, -0.4, 0.0), 1.0, (0.3, -0.4, 0.0)),
-        ((1.0, 0.0, 0.0), 0.2, (0.2, 0.0, 0.0)),
-        ((0.0, 0.0, 0.0), 0.2, (0.0, 0.0, 0.0)),
-        ((1e308, -1e308, 0.0), 2.0, (np.sqrt(2), -np.sqrt(2), 0.0)),
-        ((5e-324, 0.0, 0.0), 1.0, (5e-324, 0.0, 0.0)),
-    ],
-)
-def test_a_vector_is_capped_in_its_own_direction(vector, norm, expected):
-    np.testing.assert_allclose(capped(vector, norm), expected, rtol=1e-12)
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gato_ros.core.guard.following.attitude import turned
-from gato_ros.core.guard.following.orientation import OrientationLimits
+from gato_ros.core.guard.following.orientation import OrientationLimits, turned
 from gato_ros.core.guard.following.room import SPARE_M, ToolRoom
 from gato_ros.core.guard.motion import MotionLimits
 
 DOWN = np.diag([1.0, -1.0, -1.0])
 ROOM = ToolRoom(np.array([0.4, -0.2, 0.1]), np.array([0.8, 0.2, 0.5]), OrientationLimits(DOWN, 0.5, -1.0, 1.0))
-MOTION = MotionLimits(ROOM.lower, ROOM.upper, 0.2, 1.0, 2.0, 10.0)
+MOTION = MotionLimits(ROOM.lower, ROOM.upper, 0.2, 0.8, 2.0, 10.0)
 MIDDLE, GAIN = np.array([0.6, 0.0, 0.3]), 20.0
 
 
@@ -47,7 +46,14 @@ def test_outside_a_twentieth_of_the_wish_leads_back(wish, back):
     made, limits = slid([0.0, 0.2 * wish, 0.0, 0.0, 0.0, 0.0] if wish != 0.1 else [0, 0.1, 0, 0, 0, 0], [0.9, 0.0, 0.3])
     assert made[0] == pytest.approx(-back * 0.2) and limits == ("workspace",) * bool(back)
     turning, _ = slid([0.0, 0.0, 0.0, 0.0, 0.0, 0.5], [0.9, 0.0, 0.3])
-    assert turning[0] == pytest.approx(-0.05 * 0.5 * 0.2), "a turn is a wish, too"
+    assert turning[0] == pytest.approx(-0.05 * 0.5 / 0.8 * 0.2), "a turn is a wish, too"
+
+
+def test_a_wish_beyond_all_speed_leads_back_no_faster():
+    made, _ = slid([0.0, 0.4, 0.0, 0.0, 0.0, 0.0], [0.9, 0.0, 0.3])
+    assert made[0] == pytest.approx(-0.05 * 0.2)
+    turned_back, limits = slid([0.0, 0.0, 0.0, 0.0, 0.0, 0.4], rotation=turned(DOWN, np.array([0.0, 0.0, 1.2])))
+    assert abs(turned_back[5]) == pytest.approx(0.05 * 0.5 * 0.8) and limits == ("orientation",)
 
 
 def test_a_tilt_at_the_cone_is_taken_away_and_named():
@@ -92,3 +98,14 @@ def test_joint_velocities_are_scaled_to_the_cone():
     share, limits = ROOM.share(np.array([2.0, 0.0]), jacobian, MIDDLE, at(tilted), GAIN)
     assert limits == ("orientation",) and 0.05 < share < 0.15
     assert ROOM.share(np.array([-2.0, 0.0]), jacobian, MIDDLE, at(tilted), GAIN)[0] == 1.0
+
+
+def test_a_turn_that_bends_into_the_cone_is_scaled_before_it_does():
+    """The first joint turns the axis of the second: what goes along the cone's edge now leads out of it later."""
+    jacobian, velocity = np.zeros((6, 2)), np.array([3.0, 3.0])
+    jacobian[3:, 0], jacobian[3:, 1] = [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]
+    edge = at(turned(DOWN, np.array([0.0, 0.495, 0.0])))
+    bent = [3.0, 3.0 * 3.0 / (2 * GAIN), 3.0]
+    now, later = edge.share([3.0, 0.0, 3.0], GAIN), edge.share(bent, GAIN)
+    share, limits = ROOM.share(velocity, jacobian, MIDDLE, edge, GAIN)
+    assert share == pytest.approx(min(now, later)) and now - later > 0.02 and limits == ("orientation",)

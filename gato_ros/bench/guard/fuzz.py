@@ -9,16 +9,20 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 from typing import Annotated
 
+from gato_ros.bench.guard.ledger import Block, Ledger, sources_digest
 from gato_ros.core.bounds import ProcessesOrNone, Seed, Within, check_bounds
 
 EPISODE_TICKS = 400
 BLOCK = 25
 """Episodes that a worker runs before it reports."""
+ALL, OWN = "all", "own"
+"""Every kind of action, and the contract's own."""
 EXAMPLES = 1000
 """Episodes that went wrong, kept in the result."""
 SHOWN = 20
@@ -29,7 +33,7 @@ class Options:
     """How much."""
 
     ticks: Annotated[int, Within(1, 10**11)] = 10_000_000
-    """Guard steps, rounded up to whole episodes of 400."""
+    """Guard steps of each kind of action, rounded up to whole episodes of 400."""
     seed: Seed = 0
     """Seed of the first episode; the next ones count up."""
     workers: ProcessesOrNone = 0
@@ -37,25 +41,44 @@ class Options:
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract whose guard it is."""
     actions: str = ""
-    """Guard it as if its action were another: twist_base, twist_tool, joint_velocity, joint_position, joint_delta."""
+    """Guard it as if its action were another: twist_base, twist_tool, joint_velocity, joint_position, joint_delta;
+    `all`: its own, then each of these."""
+    ledger: Path | None = None
+    """Keep what was found here, by blocks of seeds: the same command goes on where it stopped."""
     json: Path | None = None
     """Write the result here as JSON."""
 
 
 def run(options: Options) -> dict:
     """Fuzz; `ok` is False if one command escaped."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from gato_ros.bench.guard.episode import robot_of
+    from gato_ros.bench.guard.variants import VARIANTS
     from gato_ros.embodiments.kinematics import Kinematics
     from gato_ros.evaluation.worker_pool import worker_pool
 
     check_bounds(options)
-    Kinematics(robot_of(options.embodiment, options.actions))  # here a bad contract is one line, in a worker it is many
-    episodes = -(-options.ticks // EPISODE_TICKS)
-    workers = options.workers or os.cpu_count() or 1
-    blocks = [range(options.seed + i, options.seed + min(i + BLOCK, episodes)) for i in range(0, episodes, BLOCK)]
-    found, examples, began_s = Counter(), [], time.monotonic()
+    kinds = ("", *VARIANTS) if options.actions == ALL else (options.actions,)
+    for kind in kinds:  # here a bad contract is one line, in a worker it is many
+        Kinematics(robot_of(options.embodiment, kind))
+    contract = robot_of(options.embodiment).guard_digest
+    ledger = Ledger(options.ledger, {"guard": sources_digest(), "contract": contract, "length": str(EPISODE_TICKS)})
+    workers, results = options.workers or os.cpu_count() or 1, {}
+    with worker_pool(workers) as pool:
+        for kind in kinds:
+            results[kind or OWN] = _fuzz_kind(kind, options, ledger, pool, workers)
+    return results[kinds[0] or OWN] if len(kinds) == 1 else _together(results, options)
+
+
+def _fuzz_kind(kind: str, options: Options, ledger: Ledger, pool: Executor, workers: int) -> dict:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    first, episodes = options.seed, -(-options.ticks // EPISODE_TICKS)
+    blocks = [range(first + i, first + min(i + BLOCK, episodes)) for i in range(0, episodes, BLOCK)]
+    before = {block: ledger.found(kind or OWN, block) for block in blocks}
+    left = [block for block, found in before.items() if found is None]
+    known = done = sum(found.counts["ticks"] for found in before.values() if found is not None)
+    if known:
+        print(f"{kind or OWN}: {known} of {episodes * EPISODE_TICKS} ticks are in {options.ledger}")
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -63,28 +86,34 @@ def run(options: Options) -> dict:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, refresh_per_second=2) as progress, worker_pool(workers) as pool:
-        bar = progress.add_task("guard ticks", total=episodes * EPISODE_TICKS, rate="")
-        # As they come: an order that waits for the slowest would hold back what is known.
-        for counts, seen in pool.map(fuzz_episodes, blocks, repeat(options.embodiment), repeat(options.actions)):
-            found.update(counts)
-            examples += seen
-            rate = found["ticks"] / (time.monotonic() - began_s)
-            progress.update(bar, completed=found["ticks"], rate=f"{rate:.0f} ticks/s")
-    seconds = time.monotonic() - began_s
-    result = _result(found, examples, options, workers, seconds)
+    began_s = last_s = time.monotonic()
+    with Progress(*columns, refresh_per_second=2) as progress:
+        bar = progress.add_task(f"guard ticks, {kind or OWN}", total=episodes * EPISODE_TICKS, completed=known, rate="")
+        try:
+            run_of = pool.map(fuzz_episodes, left, repeat(options.embodiment), repeat(kind))
+            for block, (counts, examples) in zip(left, run_of, strict=True):
+                last_s, before_s = time.monotonic(), last_s
+                before[block] = Block(counts, examples, last_s - before_s)
+                ledger.note(kind or OWN, block, before[block])
+                done += counts["ticks"]
+                rate = (done - known) / (last_s - began_s)
+                progress.update(bar, completed=done, rate=f"{rate:.0f} ticks/s")
+        finally:
+            ledger.save()
+    result = _result(list(before.values()), options, kind, workers)
     print(
-        f"{result['ticks']} ticks in {seconds:.0f} s ({result['ticks_per_s']:.0f} a second, {workers} processes): "
-        f"{result['escapes']} out of their envelope, {result['nonfinite']} not finite"
+        f"{kind or OWN}: {result['ticks']} ticks in {result['seconds']:.0f} s ({result['ticks_per_s']:.0f} a second, "
+        f"{workers} processes): {result['escapes']} out of their envelope, {result['nonfinite']} not finite"
     )
     for example in result["examples"][:SHOWN]:
         print(f"  seed {example['seed']}, tick {example['tick']}: {', '.join(example['checks'])}")
     return result
 
 
-def _result(found: Counter, examples: list[dict], options: Options, workers: int, seconds: float) -> dict:
+def _result(blocks: list[Block], options: Options, kind: str, workers: int) -> dict:
     from gato_ros.bench.guard.oracle import CHECKS
 
+    found = sum((block.counts for block in blocks), Counter())
     return {
         "ticks": found["ticks"],
         "escapes": found["escapes"],
@@ -95,12 +124,31 @@ def _result(found: Counter, examples: list[dict], options: Options, workers: int
         "seed": options.seed,
         "episode_ticks": EPISODE_TICKS,
         "embodiment": options.embodiment,
-        "actions": options.actions,
-        "examples": examples[:EXAMPLES],
+        "actions": kind,
+        "examples": [example for block in blocks for example in block.examples][:EXAMPLES],
         "workers": workers,
-        "seconds": round(seconds, 1),
-        "ticks_per_s": round(found["ticks"] / seconds, 1),
+        **_speed(found["ticks"], sum(block.seconds for block in blocks)),
         "ok": not found["escapes"],
+    }
+
+
+def _speed(ticks: int, seconds: float) -> dict:
+    return {"seconds": round(seconds, 1), "ticks_per_s": round(ticks / seconds, 1) if seconds else 0.0}
+
+
+def _together(results: dict[str, dict], options: Options) -> dict:
+    """The sums over all kinds under the names that one kind has, and each kind's own result."""
+    first, all_of = next(iter(results.values())), list(results.values())
+    sums = {name: sum(one[name] for one in all_of) for name in ("ticks", "escapes", "nonfinite", "followed", "stopped")}
+    return {
+        **first,
+        **sums,
+        "by_check": {name: sum(one["by_check"][name] for one in all_of) for name in first["by_check"]},
+        "actions": options.actions,
+        "examples": [example | {"actions": kind} for kind, one in results.items() for example in one["examples"]],
+        **_speed(sums["ticks"], sum(one["seconds"] for one in all_of)),
+        "kinds": results,
+        "ok": all(one["ok"] for one in all_of),
     }
 
 

@@ -16,6 +16,11 @@ def cross(a: Sequence[float], b: Sequence[float]) -> list[float]:
     return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 
 
+def plus(a: Sequence[float], b: Sequence[float], times: float = 1.0) -> list[float]:
+    """[3] and [3] so many times."""
+    return [a[0] + b[0] * times, a[1] + b[1] * times, a[2] + b[2] * times]
+
+
 def length(a: Sequence[float]) -> float:
     """The length of [3]."""
     return math.sqrt(a[0] * a[0] + a[1] * a[1] + a[2] * a[2])

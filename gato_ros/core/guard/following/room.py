@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gato_ros.core.guard.following.attitude import Attitude
-from gato_ros.core.guard.following.orientation import OrientationLimits
+from gato_ros.core.guard.following.orientation import Attitude, OrientationLimits
 from gato_ros.core.guard.motion import RETURN, MotionLimits
-from gato_ros.core.guard.plain import share_of_room
+from gato_ros.core.guard.plain import plus, share_of_room
 from gato_ros.core.guard.singularity import change_of_jacobian
 
 SPARE_M, SPARE_RAD = 1e-3, 0.01
@@ -74,4 +73,4 @@ class ToolRoom:
 
 
 def _differ(one: Sequence[float], other: Sequence[float]) -> bool:
-    return max(abs(a - b) for a, b in zip(one, other, strict=True)) > CHANGED
+    return max(map(abs, plus(one, other, -1.0))) > CHANGED

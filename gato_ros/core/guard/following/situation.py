@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from gato_ros.core.guard.differential_ik import DifferentialIk
-from gato_ros.core.guard.following.attitude import Attitude, turned
+from gato_ros.core.guard.following.orientation import Attitude, turned
 from gato_ros.core.guard.following.room import ToolRoom
 from gato_ros.core.guard.motion import MotionLimits
 from gato_ros.core.guard.proposal import Proposal, RobotState
