@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv hooks sim test test-domains test-robot test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-gpu corrupt-weights coverage guard-fuzz guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance sawyer-ros1 docs clean
+.PHONY: help venv hooks sim test test-domains test-robot test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-gpu corrupt-weights coverage guard-fuzz guard-fuzz-kinds guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost camera-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance sawyer-ros1 docs clean
 
 # Another interpreter: make PYTHON=python3.12 test. It gets a folder of its own (.venv-3.12) where .venv is of another version.
 PYTHON ?=
@@ -131,7 +131,10 @@ corrupt-weights: venv  ## flip bits of a policy and of a checkpoint, cut them: n
 	@$(GATO_ROS) bench corrupt --json out/corrupt.json $(ARGS)
 
 guard-fuzz: venv  ## ten million guard steps on every float there is; none may escape; out/guard/fuzz.json
-	@$(GATO_ROS) guard fuzz --json out/guard/fuzz.json $(ARGS)
+	@$(GATO_ROS) guard fuzz --json out/guard/fuzz.json --ledger out/guard/fuzz_ledger.json $(ARGS)
+
+guard-fuzz-kinds: venv  ## the same for every kind of action; stopped, it goes on where it was; out/guard/fuzz_kinds.json
+	@$(GATO_ROS) guard fuzz --actions all --json out/guard/fuzz_kinds.json --ledger out/guard/fuzz_ledger.json $(ARGS)
 
 bad-inputs: venv  ## wrong inputs for every option of every verb, over 2,000: one line each; out/bad_inputs.json
 	@$(VENV)/bin/python -m tests.evidence.bad_inputs --json out/bad_inputs.json $(ARGS)
@@ -163,6 +166,9 @@ record-kill: venv  ## the recorder killed 500 times: steps lost, files unreadabl
 
 record-cost: venv  ## the control loop with and without a recorder; out/record/cost.json. Wants a quiet machine
 	@$(GATO_ROS) bench record-cost --json out/record/cost.json $(ARGS)
+
+camera-cost: venv  ## the control loop before 640x480 JPEG and before 128x128 raw; out/camera/cost.json. Wants a quiet machine
+	@$(GATO_ROS) bench camera-cost --json out/camera/cost.json $(ARGS)
 
 record-parity: venv  ## live and recorded tokens over DDS, 1,000 steps; out/record/parity.json
 	@$(GATO_ROS) bench record-parity --json out/record/parity.json $(ARGS)

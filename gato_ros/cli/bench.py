@@ -24,6 +24,7 @@ MODULES = {
     "record-peers": "gato_ros.bench.peers.record_peers",
     "console-cost": "gato_ros.bench.console.cost",
     "console-kill": "gato_ros.bench.console.kill",
+    "camera-cost": "gato_ros.bench.camera.cost",
     "doctor": "gato_ros.bench.doctor",
     "memory": "gato_ros.bench.memory",
     "corrupt": "gato_ros.bench.corrupt",

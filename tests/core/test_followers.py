@@ -1,11 +1,13 @@
 """From the values of an action to the joint velocities that they ask for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from gato_ros.core.guard.following.joints import BEYOND_RAD, JointPositionFollower, JointVelocityFollower
+from gato_ros.core.guard.following.joints import JointPositionFollower, JointVelocityFollower
 from gato_ros.core.guard.following.situation import JointWay, Situation
-from gato_ros.core.guard.following.twist import COMPONENTS, TwistFollower
+from gato_ros.core.guard.following.twist import COMPONENTS, DOWN, TwistFollower
 from gato_ros.core.guard.proposal import Proposal
 from gato_ros.embodiments.guard import tool_room
 from gato_ros.embodiments.kinematics import Kinematics, differential_ik
@@ -28,6 +30,17 @@ def proposal(values, stamp_s=1.0, source="policy") -> Proposal:
 
 def twist_of(velocity, q=Q) -> np.ndarray:
     return KINEMATICS.tool(np.array(q)).jacobian @ velocity
+
+
+def test_a_situation_is_where_what_is_smoothed_already_leads():
+    ahead = np.array([0.004, -0.003, 0.002, 0.005, -0.004, 0.003, 0.006])
+    now, later = situation(ahead=ahead), KINEMATICS.tool(Q + ahead)
+    np.testing.assert_allclose(now.position, later.position, atol=1e-4)
+    np.testing.assert_allclose(now.rotation, later.rotation, atol=1e-4)
+    assert now.attitude.tilt == pytest.approx(tool_room(ROBOT).orientation.at(later.rotation).tilt, abs=1e-4)
+    assert replace(now, room=replace(now.room, orientation=None)).attitude is None
+    way = JointWay(np.zeros(1), np.zeros(1), 1.0, 2.0, 3.0, "policy")
+    assert now.on(way).way is way and now.way is None and now.on(way).position is now.position
 
 
 def test_joint_velocities_go_to_their_joints_and_the_others_stand():
@@ -93,7 +106,10 @@ def test_a_delta_counts_from_where_the_joints_are_and_keeps_what_is_left():
 def test_a_target_beyond_all_ends_is_the_end_and_more():
     follower = JointPositionFollower(np.arange(7), False, 0.1)
     way = follower.begin(proposal(np.full(7, 1e308)), None, situation())
-    np.testing.assert_allclose(way.target, IK.position_upper + BEYOND_RAD)
+    np.testing.assert_allclose(way.target, IK.position_upper + 1.0)
+    np.testing.assert_allclose(
+        follower.begin(proposal(np.full(7, -1e308)), None, situation()).target, IK.position_lower - 1.0
+    )
     assert np.isfinite(follower.wanted(np.zeros(7), 1.0, situation(way=way))[0]).all()
 
 
@@ -116,6 +132,8 @@ def test_components_that_are_not_listed_are_held_or_free_or_point_down():
     down, _ = TwistFollower(listed, False, "down").wanted(values, 1.0, situation(tilted))
     assert twist_of(down, tilted)[0] == pytest.approx(0.03, abs=2e-3)
     assert np.abs(twist_of(down, tilted)[3:5]).max() > 0.2, "the tool turns back down"
+    usual, _ = TwistFollower(np.array(DOWN), False, "down").wanted(np.array([0.03, -0.02, 0.01, 0.1]), 1.0, situation())
+    np.testing.assert_allclose(twist_of(usual)[[0, 1, 2, 5]], [0.03, -0.02, 0.01, 0.1], atol=2e-3)
     free, _ = TwistFollower(listed, False, "free").wanted(values, 1.0, situation(tilted))
     done = twist_of(free, tilted)
     np.testing.assert_allclose(done[listed], values, atol=2e-3)

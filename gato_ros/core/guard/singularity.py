@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-XYZXY = np.array([0, 1, 2, 0, 1, 3, 4, 5, 3, 4])
+YZXY = np.array([1, 2, 0, 1, 4, 5, 3, 4])
 """Rows of a Jacobian: a cross product of such columns takes slices of them."""
 
 
@@ -55,10 +55,10 @@ def change_of_jacobian(jacobian: np.ndarray, velocity: np.ndarray) -> np.ndarray
     Joint i turns everything beyond it: the axes and levers of the later joints, and the tool that all levers end at
     (Bruyninckx and De Schutter, Symbolic differentiation of the velocity mapping, 1996).
     """
-    # Three cross products by hand, of rows x y z x y: numpy's own would take most of the time spent here.
-    rows = jacobian[XYZXY]
+    # Three cross products by hand, of rows y z x y: numpy's own would take most of the time spent here.
+    rows = jacobian[YZXY]
     swept = (rows * velocity).cumsum(axis=1)
-    linear, angular, turned, beyond = rows[:5], rows[5:], swept[5:], swept[:5, -1:] - swept[:5]
+    linear, angular, turned, beyond = rows[:4], rows[4:], swept[4:], swept[:4, -1:] - swept[:4]
     change = np.empty(jacobian.shape)
     change[:3] = _cross(turned, linear) + _cross(angular, beyond)
     change[3:] = _cross(turned, angular)
@@ -66,5 +66,5 @@ def change_of_jacobian(jacobian: np.ndarray, velocity: np.ndarray) -> np.ndarray
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The cross products [3 n] of columns x y z x y [5 n]."""
-    return a[1:4] * b[2:5] - a[2:5] * b[1:4]
+    """The cross products [3 n] of columns y z x y [4 n]."""
+    return a[:3] * b[1:] - a[1:] * b[:3]

@@ -27,9 +27,9 @@ class Situation:
     ik: DifferentialIk
     motion: MotionLimits
     room: ToolRoom
-    way: JointWay | None = None
+    way: JointWay | None
     """Of a target that was given as joint positions."""
-    now_s: float = 0.0
+    now_s: float
     """On the steady clock [s]."""
 
     @cached_property

@@ -1,0 +1,1 @@
+"""What a camera costs the control loop."""
