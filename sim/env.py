@@ -8,29 +8,28 @@ import gymnasium
 import numpy as np
 
 from gato_ros.core.action import Action
-from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import unknown_name
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.sensing.rotation_kinds import rotation_values
 from gato_ros.core.text import value_from_text
 from gato_ros.embodiments import Embodiment, load_embodiment
-from gato_ros.embodiments.kinematics import differential_ik
+from gato_ros.embodiments.actions.gripper import wanted_opening_m
+from gato_ros.embodiments.actions.hold import full_command, standing_action
 from gato_ros.sim import task
 from gato_ros.sim.ground_truth import PRIVILEGED_KEYS, ground_truth
+from gato_ros.sim.motion import INNER_STEP_S, checked, make_motion
 from gato_ros.sim.progress import Progress
 from gato_ros.sim.randomisation import PLAIN, Conditions, Randomisation
 from gato_ros.sim.world import StackingWorld
-
-INNER_STEP_S = 0.01
-"""The joint-velocity loop under the policy runs at 100 Hz, as the guard does on the robot."""
 
 
 class RgbStackingEnv(gymnasium.Env):
     """Stack one prop on another, red on blue by default, within 400 ticks of 50 ms.
 
     The interface is that of google-deepmind/rgb_stacking, but for the gripper, which the peer commands in +-255.
-    ArmAction: float32 [5] = vx vy vz [m/s], wz [rad/s], gripper opening [m]: the contract's action and what
-    `ArmAction.as_vector` gives, so that `step(policy.act(observation).as_vector())` does what the policy asks for.
+    Action: float32, the contract's own, part by part, and what `Action.as_vector` gives, so that
+    `step(policy.act(observation).action.as_vector())` does what the policy asks for. Of the Sawyer and the Panda it
+    has 5 values: vx vy vz [m/s], wz [rad/s], gripper opening [m].
     Observation: a dict of the contract's channels, and of privileged keys only where requested by name.
     Reward: 1 while the sparse success holds, else 0; never terminates, truncates at `max_steps`.
     """
@@ -57,7 +56,6 @@ class RgbStackingEnv(gymnasium.Env):
         """
         task.check_object_set(objects)
         self.embodiment = embodiment or load_embodiment()
-        self.embodiment.demand_usual_actions("the stacking environment")
         self.objects, self.max_steps, self.render_mode, self.wanted = objects, max_steps, render_mode, wanted
         self.observation_keys = (
             self.embodiment.observation_keys if observation_keys is None else tuple(observation_keys)
@@ -72,8 +70,7 @@ class RgbStackingEnv(gymnasium.Env):
         lower, upper = self.embodiment.action_lower, self.embodiment.action_upper
         self.action_space = gymnasium.spaces.Box(lower.astype(np.float32), upper.astype(np.float32), dtype=np.float32)
         self.world = StackingWorld(self.embodiment, gui=render_mode == "human")
-        self._ik = differential_ik(self.embodiment)
-        self._limits = self.embodiment.motion_limits
+        self._motion = make_motion(self.world)
         self._started = False
         self._randomisation, self._fully = randomisation, randomise_fully
         self.conditions = PLAIN
@@ -114,39 +111,33 @@ class RgbStackingEnv(gymnasium.Env):
     def _begin(self, conditions: Conditions) -> None:
         self.conditions = conditions
         self._noise = np.random.default_rng(self.np_random.integers(2**63)) if conditions is not PLAIN else None
-        self._late: list[ArmAction] = []
+        self._late: list[Action] = []
         self._pictures: dict[str, np.ndarray] = {}
         self._stale = False
         if conditions is not PLAIN:
             self.world.set_conditions(conditions)
         self._tick, self._started = 0, True
-        self._twist = np.zeros(4)
+        self._motion.reset()
         self._progress = Progress(self.world.prop(self.wanted.top).position[2])
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        action = np.asarray(action, np.float64)
-        if action.shape != (5,) or not np.isfinite(action).all():
-            raise ValueError(f"an action is 5 finite numbers (vx vy vz wz opening), got {action}")
-        reward, terminated, truncated, info = self.step_action(ArmAction.from_vector(action))
+        action, size = np.asarray(action, np.float64), len(self.embodiment.action_lower)
+        if action.shape != (size,) or not np.isfinite(action).all():
+            raise ValueError(f"an action is {size} finite numbers, got {action}")
+        reward, terminated, truncated, info = self.step_action(Action.of_vector(action, self.embodiment.spec.actions))
         return self._values(), reward, terminated, truncated, info
 
     def step_action(self, action: Action) -> tuple[float, bool, bool, dict[str, Any]]:
-        """One control tick with twist and gripper; reward, terminated, truncated, info. Renders nothing."""
+        """One control tick of the contract's action; reward, terminated, truncated, info. Renders nothing."""
         if not self._started:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
-        if not np.isfinite(action.as_vector()).all():  # before the clip, which passes NaN
-            raise ValueError(f"an action is 5 finite numbers, got {action}")
-        lower, upper = self.embodiment.action_lower, self.embodiment.action_upper
-        action = self._disturbed(ArmAction.of(action))
-        wanted = np.clip(action.twist, lower[:4], upper[:4])
-        self.world.set_gripper(action.gripper_opening_m)
-        period = 1.0 / self.embodiment.control_rate_hz
-        for _ in range(round(period / INNER_STEP_S)):
-            q = self.world.joint_positions
-            tool = self.world.kinematics.tool(q)
-            self._twist = self._limits.limit(wanted, self._twist, tool.position, INNER_STEP_S)
-            self.world.set_joint_velocity(self._ik.joint_velocity(q, tool.jacobian, tool.rotation, self._twist))
-            self.world.advance(INNER_STEP_S)
+        robot, world = self.embodiment, self.world
+        action = self._disturbed(checked(robot, action))
+        world.set_gripper(wanted_opening_m(robot, float(action.values[robot.gripper_key][0])))
+        self._motion.begin(action.values[robot.arm_key])
+        for _ in range(round(1.0 / robot.control_rate_hz / INNER_STEP_S)):
+            world.set_joint_velocity(self._motion.joint_velocity())
+            world.advance(INNER_STEP_S)
         self._tick += 1
         success = self.world.stacked(self.wanted)
         self._progress.update(
@@ -158,18 +149,19 @@ class RgbStackingEnv(gymnasium.Env):
         )
         return float(success), False, self._tick >= self.max_steps, self._info()
 
-    def _disturbed(self, action: ArmAction) -> ArmAction:
+    def _disturbed(self, action: Action) -> Action:
         """What reaches the robot under this episode's conditions, and whether the next pictures are late."""
         conditions = self.conditions
         if conditions is PLAIN:
             return action
         if conditions.latency_ticks:
-            still = ArmAction(np.zeros(4), self.world.gripper_opening_m)
+            still = standing_action(self.embodiment, self.world.joint_positions, self.world.gripper_opening_m)
             self._late.append(action)
             action = self._late.pop(0) if len(self._late) > conditions.latency_ticks else still
         if conditions.action_noise:
-            noise = conditions.action_noise * self.embodiment.action_upper[:4] * self._noise.normal(size=4)
-            action = ArmAction(action.twist + noise, action.gripper_opening_m)
+            full, key = full_command(self.embodiment), self.embodiment.arm_key
+            noise = conditions.action_noise * full * self._noise.normal(size=len(full))
+            action = Action({**action.values, key: action.values[key] + noise})
         self._stale = self._noise.random() < conditions.dropped_frames
         return action
 
@@ -179,11 +171,14 @@ class RgbStackingEnv(gymnasium.Env):
         return self._progress.stacked
 
     def _info(self) -> dict[str, Any]:
+        failure = self._progress.failure
+        if failure and self._motion.latched:
+            failure = f"latched_{self._motion.latched}"
         return {
             "success": self._progress.stacked,
             "stacked": self._progress.stacked,
             "progress": self._progress.stage,
-            "failure": self._progress.failure,
+            "failure": failure,
             "tick": self._tick,
             "objects": self.world.object_names,
         }

@@ -9,7 +9,8 @@ from gato_ros.core.decision import Decision
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import HoldPolicy, Policy, PolicyInfo
 from gato_ros.core.prompt import Prompt
-from gato_ros.embodiments.actions.gripper import joint_position_rad
+from gato_ros.embodiments.actions.gripper import value_of_opening
+from gato_ros.embodiments.actions.joints import JointPositionPart
 from gato_ros.embodiments.contract import OPENING, Embodiment
 
 
@@ -41,12 +42,31 @@ class _Standstill:
         return Decision(self._action)
 
     def _standing(self, observation: Observation) -> Action:
-        robot, opening = self._robot, float(observation.values[OPENING][0])
-        if robot.gripper_part.by == "joint_position":
-            assert robot.gripper.joint_range_rad is not None  # a contract without is refused
-            opening = joint_position_rad(opening, robot.gripper.joint_range_rad, robot.gripper.stroke_m)
-        still = self._still
-        if still is None:
-            places = [robot.arm.joints.index(name) for name in robot.arm_part.names]
-            still = observation.values[self._joints][places]
-        return Action({robot.arm_key: np.asarray(still, np.float64), robot.gripper_key: opening})
+        joints = observation.values[self._joints] if self._joints else None
+        return standing_action(self._robot, joints, float(observation.values[OPENING][0]))
+
+
+def standing_action(robot: Embodiment, joints: np.ndarray | None, opening_m: float) -> Action:
+    """The action that leaves arm and gripper where they are.
+
+    Args:
+        joints: [joints] where they are [rad]; not needed where zeros ask for no motion.
+        opening_m: of the gripper.
+    """
+    still = robot.arm_part.standstill
+    if still is None:
+        assert joints is not None
+        still = joints[[robot.arm.joints.index(name) for name in robot.arm_part.names]]
+    return Action({robot.arm_key: np.asarray(still, np.float64), robot.gripper_key: value_of_opening(robot, opening_m)})
+
+
+def full_command(robot: Embodiment) -> np.ndarray:
+    """[values] how far a value of the arm's part goes from standing still at most, for whoever disturbs an action.
+
+    Half of a range; of joint positions what the joint's speed comes to in the time to reach them.
+    """
+    part = robot.arm_part
+    if isinstance(part, JointPositionPart) and part.mode == "absolute":
+        speed = robot.joint_limits[2][[robot.arm.joints.index(name) for name in part.names]]
+        return speed * float(part.reach_s or 0.0)
+    return (np.array(part.upper) - np.array(part.lower)) / 2

@@ -13,7 +13,7 @@ from gato_ros.core.action import Action
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.guard.following.twist import COMPONENTS
 from gato_ros.embodiments import Embodiment
-from gato_ros.embodiments.actions.gripper import opening_m
+from gato_ros.embodiments.actions.gripper import wanted_opening_m
 from gato_ros.embodiments.actions.part import TWIST_STAMPED
 from gato_ros.nodes.messages.joint_state import values_by_name
 
@@ -41,11 +41,8 @@ def policy_messages(robot: Embodiment, action: Action, stamp: Time) -> tuple[Twi
     wanted = {key: len(part.lower) for key, part in robot.actions.items()}
     if {key: value.size for key, value in action.values.items()} != wanted:
         raise ValueError(f"an action of {robot.name} has {wanted}, got {action}")
-    arm, gripper = robot.arm_part, robot.gripper_part
-    values, opening = action.values[robot.arm_key], float(action.values[robot.gripper_key][0])
-    if gripper.by == "joint_position":
-        assert robot.gripper.joint_range_rad is not None  # a contract without is refused
-        opening = opening_m(opening, robot.gripper.joint_range_rad, robot.gripper.stroke_m)
+    arm, values = robot.arm_part, action.values[robot.arm_key]
+    opening = wanted_opening_m(robot, float(action.values[robot.gripper_key][0]))
     if arm.message == TWIST_STAMPED:
         message = _twist(values, arm.names, frame_of(robot), stamp)
     else:
