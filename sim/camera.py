@@ -1,4 +1,4 @@
-"""The basket cameras: the peer's poses and fields of view, rendered by PyBullet's software renderer."""
+"""The basket cameras, with the peer's poses and fields of view, and cameras on an arm; PyBullet's software renders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEAR_M, FAR_M = 0.05, 3.0
 
 @dataclass(frozen=True)
 class Camera:
-    """A fixed pinhole camera."""
+    """A pinhole camera where it stands now."""
 
     position: tuple[float, float, float]
     """Eye [m] in the base frame."""
@@ -48,23 +48,25 @@ CAMERAS = {
 """Poses printed by the running peer; the left camera stands at negative y."""
 
 
-def render(client, name: str, width: int, height: int, conditions: Conditions = PLAIN) -> np.ndarray:
-    """uint8 [height width 3] RGB image of the client's world from one of CAMERAS."""
-    pixels, _ = _image(client, name, width, height, conditions, {"flags": pybullet.ER_NO_SEGMENTATION_MASK})
+def render(
+    client, name: str, width: int, height: int, conditions: Conditions = PLAIN, camera: Camera | None = None
+) -> np.ndarray:
+    """uint8 [height width 3] RGB image of the client's world from one of CAMERAS, or from `camera` of that name."""
+    stands = moved(name, conditions) if camera is None else camera
+    pixels, _ = _image(client, stands, width, height, conditions, {"flags": pybullet.ER_NO_SEGMENTATION_MASK})
     return pixels
 
 
 def render_bodies(client, name: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """uint8 [height width 3] of the plain world from one of CAMERAS, and int [height width] the body that each pixel
     shows; -1 where none."""
-    pixels, bodies = _image(client, name, width, height, PLAIN, {})
+    pixels, bodies = _image(client, moved(name, PLAIN), width, height, PLAIN, {})
     return pixels, np.asarray(bodies).reshape(height, width)
 
 
 def _image(
-    client, name: str, width: int, height: int, conditions: Conditions, options: dict[str, int]
+    client, camera: Camera, width: int, height: int, conditions: Conditions, options: dict[str, int]
 ) -> tuple[np.ndarray, Any]:
-    camera = moved(name, conditions)
     # Shadows would cost a second pass and change with every arm pose; the peer's are faint.
     _, _, rgba, _, bodies = client.getCameraImage(
         width,
@@ -95,4 +97,24 @@ def moved(name: str, conditions: Conditions) -> Camera:
         tuple(rotation @ camera.forward),
         tuple(rotation @ camera.up),
         camera.fovy_deg + conditions.camera_fovy_deg,
+    )
+
+
+def mounted(
+    position: np.ndarray, base_from_optical: np.ndarray, fovy_deg: float, name: str, conditions: Conditions
+) -> Camera:
+    """A camera on a moving frame; under these conditions it sits on it a little aslant.
+
+    Args:
+        position: [3] of the frame [m].
+        base_from_optical: [3 3] its axes: x right, y down, z forward.
+    """
+    shift, turn = conditions.camera_shift_m.get(name), conditions.camera_turn_rad.get(name)
+    if shift is not None:
+        position = position + base_from_optical @ shift
+    if turn is not None:
+        base_from_optical = base_from_optical @ Rotation.from_rotvec(turn).as_matrix()
+    forward, up = base_from_optical[:, 2], -base_from_optical[:, 1]
+    return Camera(
+        tuple(position.tolist()), tuple(forward.tolist()), tuple(up.tolist()), fovy_deg + conditions.camera_fovy_deg
     )

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gato_ros.core.arm_action import ArmAction
+from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
+from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.actions.hold import full_command
 from gato_ros.embodiments.contract import OPENING
 from gato_ros.sim.env import RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
@@ -22,7 +24,7 @@ class Noise:
     clean_episodes: float = 0.15
     """Share of episodes without any disturbance."""
     velocity: float = 0.12
-    """Standard deviation of a slowly changing velocity error, as a share of the action range."""
+    """Standard deviation of a slowly changing error of the arm's motion, as a share of the largest."""
     correlation: float = 0.9
     """How much of that error stays from tick to tick."""
     burst: float = 0.02
@@ -37,42 +39,50 @@ class Step:
 
     observation: Observation
     """What was seen; without images where this tick was not rendered."""
-    label: ArmAction
+    label: Action
     """What the expert would do here."""
-    executed: ArmAction
+    executed: Action
     """What was done."""
 
 
 class Disturbance:
     """The running state of `Noise` in one episode."""
 
-    def __init__(self, noise: Noise, lower: np.ndarray, upper: np.ndarray, rng: np.random.Generator):
-        self._noise, self._lower, self._upper, self._rng = noise, lower, upper, rng
+    def __init__(self, noise: Noise, robot: Embodiment, rng: np.random.Generator):
+        self._noise, self._robot, self._rng = noise, robot, rng
+        self._full, self._arm, self._gripper = full_command(robot), robot.arm_part, robot.gripper_part
         self._clean = rng.random() < noise.clean_episodes
-        self._drift = np.zeros(4)
+        self._drift = np.zeros(len(self._full))
         self._burst_left = self._flip_left = 0
-        self._burst = np.zeros(4)
+        self._burst = np.zeros(len(self._full))
 
-    def apply(self, action: ArmAction) -> ArmAction:
+    def apply(self, action: Action) -> Action:
         """The action to execute in place of `action`."""
         if self._clean:
             return action
-        noise, rng = self._noise, self._rng
+        noise, rng, arm = self._noise, self._rng, self._arm
         spread = np.sqrt(1 - noise.correlation**2) * noise.velocity
-        self._drift = noise.correlation * self._drift + spread * rng.normal(size=4)
+        self._drift = noise.correlation * self._drift + spread * rng.normal(size=len(self._full))
         if self._burst_left == 0 and rng.random() < noise.burst:
-            self._burst_left, self._burst = int(rng.integers(3, 11)), rng.uniform(self._lower[:4], self._upper[:4])
+            self._burst_left, self._burst = int(rng.integers(3, 11)), self._random_motion()
         if self._flip_left == 0 and rng.random() < noise.gripper_flip:
             self._flip_left = int(rng.integers(4, 11))
-        twist = action.twist + self._drift * self._upper[:4]
+        wanted = action.values[self._robot.arm_key]
+        values = wanted + self._drift * self._full
         if self._burst_left:
             self._burst_left -= 1
-            twist = self._burst
-        opening = action.gripper_opening_m
+            # Where no number means standing still, a motion starts where the arm is wanted.
+            values = self._burst if arm.standstill is not None else wanted + self._burst
+        gripper = float(action.values[self._robot.gripper_key][0])
         if self._flip_left:
             self._flip_left -= 1
-            opening = self._lower[4] + self._upper[4] - opening
-        return ArmAction(np.clip(twist, self._lower[:4], self._upper[:4]), opening)
+            gripper = self._gripper.lower[0] + self._gripper.upper[0] - gripper
+        return Action({self._robot.arm_key: np.clip(values, arm.lower, arm.upper), self._robot.gripper_key: gripper})
+
+    def _random_motion(self) -> np.ndarray:
+        if self._arm.standstill is None:
+            return self._rng.uniform(-self._full, self._full)
+        return self._rng.uniform(self._arm.lower, self._arm.upper)
 
 
 SEGMENT_TICKS = 20
@@ -104,22 +114,23 @@ def demonstrate(
     rng = np.random.default_rng([seed, 1])
     driver.reset()
     labeller.reset()
-    disturbance = Disturbance(noise, env.embodiment.action_lower, env.embodiment.action_upper, rng)
+    disturbance = Disturbance(noise, env.embodiment, rng)
     driver_sees = any(key in driver.observation_keys for key in env.embodiment.image_keys)
     opening_before, tick, rescued = None, 0, False
     stacked = truncated = False
     while not (stacked or truncated):
         bare = env.observe(images=False)
         opening = float(bare.values[OPENING][0])
-        label = ArmAction.of(labeller.act(bare).action)
+        wish = labeller.wish(bare)
+        label = labeller.in_contract(wish, bare)
         moving = opening_before is not None and abs(opening - opening_before) > 5e-4
-        slow = np.abs(label.twist[:2]).max() < 0.03
+        slow = np.abs(wish.twist[:2]).max() < 0.03
         kept = rng.random() < image_share * (3.0 if moving or slow else 1.0)
         if expert_share and tick % SEGMENT_TICKS == 0:
             rescued = rng.random() < expert_share
         by_expert = rescued or driver is labeller
         seen = env.observe() if kept or (driver_sees and not by_expert) else bare
-        executed = disturbance.apply(label if by_expert else ArmAction.of(driver.act(seen).action))
+        executed = disturbance.apply(label if by_expert else driver.act(seen).action)
         yield Step(labeller.with_plan(seen if kept else bare), label, executed)
         opening_before, tick = opening, tick + 1
         _, _, truncated, info = env.step_action(executed)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gato_ros.core.action import Action
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.decision import Decision
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
@@ -18,6 +19,7 @@ from gato_ros.core.policy import PolicyInfo
 from gato_ros.core.prompt import Prompt
 from gato_ros.core.rotation import matrix_from_quat_xyzw
 from gato_ros.embodiments import Embodiment, load_embodiment
+from gato_ros.embodiments.actions.of_twist import ActionOfTwist
 from gato_ros.embodiments.contract import OPENING
 from gato_ros.sim.grasp import Grasp, best_grasp, find_grasps, standing_point, surface_points
 from gato_ros.sim.ground_truth import CONTACTS_KEY, PRIVILEGED_KEYS
@@ -103,11 +105,13 @@ class StackingExpert:
         self._embodiment = embodiment or load_embodiment()
         self._fingers = self._embodiment.simulated.fingers
         self._pose_key = self._embodiment.key_of("tool_pose")
-        self.observation_keys = (OPENING, self._pose_key, *PRIVILEGED_KEYS)
+        self._said = ActionOfTwist(self._embodiment)
+        joints = filter(None, [self._said.joints_key])
+        self.observation_keys = (OPENING, self._pose_key, *joints, *PRIVILEGED_KEYS)
         self._gates = gates
         self._floor = float(self._embodiment.motion_limits.workspace_lower[2])
         self._ceiling = float(self._embodiment.motion_limits.workspace_upper[2])
-        self._speed = self._embodiment.action_upper[:4]
+        self._speed = self._said.upper
         self._open = self._embodiment.gripper.stroke_m
         self._plan: tuple[np.ndarray, list[Grasp]] | None = None
 
@@ -115,9 +119,19 @@ class StackingExpert:
         self._plan = None
 
     def act(self, observation: Observation) -> Decision:
-        return Decision(self._act(self._unpack(observation)))
+        return Decision(self.in_contract(self.wish(observation), observation))
 
-    def _act(self, scene: _Scene) -> ArmAction:
+    def wish(self, observation: Observation) -> ArmAction:
+        """What it wants: vx vy vz wz of a tool that points down, and an opening, whatever the contract's action is."""
+        return self._wish(self._unpack(observation))
+
+    def in_contract(self, wish: ArmAction, observation: Observation) -> Action:
+        """The contract's action that does what is wished."""
+        rotation = matrix_from_quat_xyzw(np.asarray(observation.values[self._pose_key][3:], np.float64))
+        joints = observation.values[self._said.joints_key] if self._said.joints_key else None
+        return self._said.action(wish, rotation, joints)
+
+    def _wish(self, scene: _Scene) -> ArmAction:
         if self._should_release(scene):
             return self._let_go(scene)
         if scene.left and scene.right:

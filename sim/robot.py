@@ -24,6 +24,7 @@ class SimulatedArm:
             info = client.getJointInfo(self.body, index)
             joints[info[1].decode()] = index
             links[info[12].decode()] = index
+        self._links = links
         self._arm = [joints[name] for name in embodiment.arm.joints]
         self.fingers = [joints[name] for name in finger_names]
         urdf_effort = [client.getJointInfo(self.body, index)[10] for index in self._arm]
@@ -86,6 +87,11 @@ class SimulatedArm:
                 total += max(0.0, sign * float(np.dot(contact[7], axis)) * contact[9])
             forces.append(total)
         return forces[0], forces[1]
+
+    def frame(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Position [3] [m] and axes [3 3] of a link's frame in the base frame, where the joints are now."""
+        state = self._client.getLinkState(self.body, self._links[name], computeForwardKinematics=True)
+        return np.array(state[4]), np.reshape(self._client.getMatrixFromQuaternion(state[5]), (3, 3))
 
     def command(self, joint_velocity: np.ndarray | None = None, opening_m: float | None = None) -> None:
         """Set the joint velocities [joints] [rad/s] and the wanted opening [m] that `track` follows."""

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
 from gato_ros.core.rotation import matrix_from_quat_xyzw, quat_xyzw_from_matrix, wrap_angle
 from gato_ros.sim.demonstration import Step
@@ -41,7 +40,7 @@ def snapshots(env: RgbStackingEnv, expert: StackingExpert, seed: int, per_scene:
         observation = env.observe()
         if situation in ("carrying", "placing"):
             observation = _gripping(observation, env.embodiment.key_of("gripper_grasp"))
-        label = ArmAction.of(expert.act(observation).action)
+        label = expert.act(observation).action
         yield Step(expert.with_plan(observation), label, label)
 
 

@@ -14,6 +14,7 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics, joints_for_tool
 from gato_ros.embodiments.pictures.reader import PictureReader
+from gato_ros.embodiments.simulation import MountedCamera
 from gato_ros.sim import camera, scene, task
 from gato_ros.sim.bullet import bullet_client, pybullet
 from gato_ros.sim.objects import rgb_object
@@ -69,17 +70,30 @@ class StackingWorld:
                 got=f"{', '.join(self.embodiment.listened)}, read from topics of their own",
                 fix="simulate a contract without them",
             )
+        mounted = self.embodiment.simulated.cameras
+        known = (*camera.CAMERAS, *mounted)
         for key in self.embodiment.image_keys:
-            if key.split("/")[0] not in camera.CAMERAS:
-                raise unknown_name(
-                    f"a camera of the simulator, for {key} of {self.embodiment.name}", key.split("/")[0], camera.CAMERAS
-                )
+            if (name := key.split("/")[0]) not in known:
+                raise unknown_name(f"a camera of the simulator, for {key} of {self.embodiment.name}", name, known)
+            if name in mounted:
+                self._check_mounted(key, mounted[name])
             if self.embodiment.cameras[key].camera.depth_m is not None:
                 raise SetupError(
                     expected=f"colour from {key} of {self.embodiment.name}: the simulator's cameras have no depth",
                     got="camera.depth_m",
                     fix="simulate a contract without it",
                 )
+
+    def _check_mounted(self, key: str, mounted: MountedCamera) -> None:
+        """SetupError for a camera on the arm whose pictures cannot be made as large as its driver's."""
+        robot, driver = self.embodiment, self.embodiment.cameras[key].camera
+        width, height = mounted.rendered or (driver.width, driver.height)
+        if driver.width % width or driver.height % height:
+            raise SetupError(
+                expected=f"`rendered` of {key} of {robot.name} of which {driver.width}x{driver.height} is a multiple",
+                got=f"{width}x{height}",
+                fix=f"write e.g. rendered: [{driver.width // 2}, {driver.height // 2}]",
+            )
 
     def reset(self, rng: np.random.Generator, objects: str = "cubes") -> None:
         """A new start: objects drawn from the set, dropped and settled, the tool at a random pose above.
@@ -234,8 +248,14 @@ class StackingWorld:
 
     def film(self, key: str) -> np.ndarray:
         """uint8 [height width 3] as that camera's driver would publish it."""
-        driver = self.embodiment.cameras[key].camera
-        return camera.render(self._client, key.split("/")[0], driver.width, driver.height, self.conditions)
+        driver, name = self.embodiment.cameras[key].camera, key.split("/")[0]
+        mounted = self.embodiment.simulated.cameras.get(name)
+        if mounted is None:
+            return camera.render(self._client, name, driver.width, driver.height, self.conditions)
+        width, height = mounted.rendered or (driver.width, driver.height)
+        stands = camera.mounted(*self._robot.frame(mounted.frame), mounted.fovy_deg, name, self.conditions)
+        pixels = camera.render(self._client, name, width, height, self.conditions, stands)
+        return pixels.repeat(driver.height // height, 0).repeat(driver.width // width, 1)
 
     def photograph(self, name: str, width: int, height: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """uint8 [height width 3] of the plain world from one of the cell's cameras, and bool [height width] where it

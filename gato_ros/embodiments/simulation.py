@@ -42,6 +42,18 @@ class Fingers(Strict):
         return self
 
 
+class MountedCamera(Strict):
+    """A camera that moves with a frame of the URDF; its driver's size is that of the channel, `<name>/pixels`."""
+
+    frame: str
+    """An optical frame: z forward, x right, y down."""
+    fovy_deg: FiniteFloat = Field(gt=0, lt=180)
+    """Vertical field of view [degrees]."""
+    rendered: tuple[int, int] | None = None
+    """Width and height [px] that are rendered; each pixel is then repeated to the size that the driver has, a multiple
+    of it. None: as many as the driver has."""
+
+
 class Simulation(Strict):
     """Changes no topic, no number on the wire and no limit: not part of the digests."""
 
@@ -49,3 +61,5 @@ class Simulation(Strict):
     """Two sliding joints of the URDF that close along the tool's y: the one at positive y first, 0 when closed, each
     half of the stroke."""
     fingers: Fingers
+    cameras: dict[str, MountedCamera] = {}
+    """Name -> a camera of the arm's own, beside those of the cell."""

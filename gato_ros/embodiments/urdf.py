@@ -30,6 +30,8 @@ def check_urdf(embodiment: Embodiment) -> None:
         _check_joint(name, joints[joint], "revolute", ("lower", "upper", "velocity"))
     geometry = embodiment.guard.clearance
     frames = [embodiment.base_frame, embodiment.tool_frame, embodiment.wrist_frame]
+    if embodiment.simulation:
+        frames += [camera.frame for camera in embodiment.simulation.cameras.values()]
     for frame in [*frames, *(capsule.frame for capsule in (geometry.capsules.values() if geometry else ()))]:
         if frame not in links:
             raise unknown_name(f"a link of {name}", frame, links)

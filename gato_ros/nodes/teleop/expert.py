@@ -15,7 +15,6 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
-from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.teleop.operator_input import OperatorInput
 from gato_ros.core.timing.freshness import Sample
@@ -78,7 +77,7 @@ class ExpertDevice:
         observation = self._assembler.observation()
         privileged = {key: np.array(value, np.float32) for key, value in truth["values"].items()}
         seen = Observation(observation.values, observation.stamp_s, privileged)
-        action = ArmAction.of(self._expert.act(seen).action)
+        action = self._expert.wish(seen)
         self._input = OperatorInput(action.twist / self._full, held=True, opening_m=action.gripper_opening_m)
         self._thought_s = time.monotonic()
 
