@@ -91,11 +91,14 @@ def joint_state(
     )
 
 
-def twist_stamped(twist: np.ndarray, stamp_ns: int, frame_id: str) -> memoryview:
-    """`twist` is [4]: vx vy vz [m/s], wz [rad/s]."""
+def twist_stamped(
+    twist: np.ndarray, stamp_ns: int, frame_id: str, components: Sequence[str] = ("vx", "vy", "vz", "wz")
+) -> memoryview:
+    """`twist` holds these components [m/s], [rad/s]; the others are zero."""
     vector = typestore().types["geometry_msgs/msg/Vector3"]
-    vx, vy, vz, wz = (float(value) for value in twist)
-    content = typestore().types["geometry_msgs/msg/Twist"](linear=vector(vx, vy, vz), angular=vector(0.0, 0.0, wz))
+    found = {name: float(value) for name, value in zip(components, twist, strict=True)}
+    linear, angular = (vector(*(found.get(f"{kind}{axis}", 0.0) for axis in "xyz")) for kind in "vw")
+    content = typestore().types["geometry_msgs/msg/Twist"](linear=linear, angular=angular)
     return _bytes(TWIST, header=_header(stamp_ns, frame_id), twist=content)
 
 
@@ -153,10 +156,10 @@ def read_image(data: bytes) -> np.ndarray:
     return message.data.reshape(message.height, message.width, 3)
 
 
-def read_twist(data: bytes) -> np.ndarray:
-    """[4] vx vy vz wz of a TwistStamped."""
+def read_twist(data: bytes, components: Sequence[str] = ("vx", "vy", "vz", "wz")) -> np.ndarray:
+    """[components] of a TwistStamped."""
     twist = read(TWIST, data).twist
-    return np.array([twist.linear.x, twist.linear.y, twist.linear.z, twist.angular.z])
+    return np.array([getattr(twist.linear if name[0] == "v" else twist.angular, name[1]) for name in components])
 
 
 def read_text(data: bytes) -> str:

@@ -14,7 +14,7 @@ from gato_ros.core.observation import Observation
 from gato_ros.data.episodes.command_source import EXPERT, command_sources
 from gato_ros.data.episodes.episode import episode_paths
 from gato_ros.data.episodes.stream import EpisodeStream, open_episode
-from gato_ros.data.exports.value_names import ACTION_NAMES
+from gato_ros.data.exports.value_names import action_names
 from gato_ros.evaluation.policy_source import choose_compilation_cache, make_policy, robot_for
 from gato_ros.evaluation.progress import counted
 from gato_ros.evaluation.settings import Evaluation
@@ -39,7 +39,8 @@ def evaluate_offline(options: Evaluation, folder: Path) -> dict:
     from gato_ros.models.serving.policy import GatoPolicy
 
     choose_compilation_cache(options.compilation_cache)
-    policy = make_policy(options.policy, load_embodiment(robot_for(options.policy, options.embodiment)))
+    robot = load_embodiment(robot_for(options.policy, options.embodiment))
+    policy = make_policy(options.policy, robot)
     if not isinstance(policy, GatoPolicy):
         raise SetupError(
             expected="weights with --offline", got=f"--policy {options.policy}", fix="name a folder or shipped weights"
@@ -72,7 +73,7 @@ def evaluate_offline(options: Evaluation, folder: Path) -> dict:
         "steps": len(truth),
         "dimensions": {
             name: {guess: float(found[place]) for guess, found in errors.items()}
-            for place, name in enumerate(ACTION_NAMES)
+            for place, name in enumerate(action_names(robot))
         },
         "better_than_mean": float((errors["policy"] < errors["mean"]).mean()),
         "better_than_repeat": float((errors["policy"] < errors["repeat"]).mean()),

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gato_ros.core.observation import PRIVILEGED_PREFIX
-from gato_ros.core.policy import HoldPolicy, Policy
+from gato_ros.core.policy import Policy
 from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.actions.hold import hold_policy
 from gato_ros.evaluation.option_checks import check_place
 from gato_ros.models.shipped import CONFIG_FILE, SHIPPED, shipped_policies, weights_folder
 from gato_ros.models.shipped import PARAMETERS_FILE as WEIGHTS_FILE
@@ -103,7 +104,7 @@ def make_policy(name: str, embodiment: Embodiment, task: StackTask | None = None
         SetupError: no such policy; damaged weights; weights of another embodiment.
     """
     if name == "hold":
-        return HoldPolicy()
+        return hold_policy(embodiment)
     if name == "expert":
         from gato_ros.sim.expert import StackingExpert
         from gato_ros.sim.task import RED_ON_BLUE

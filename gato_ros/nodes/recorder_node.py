@@ -68,7 +68,6 @@ class RecorderNode:
     def __init__(self, node: Node, parameters: RecorderParameters):
         self._node, self._parameters = node, parameters
         self._robot = robot = load_embodiment(parameters.embodiment)
-        robot.demand_usual_actions(NAME)
         if robot.wire.arm_command_kind == "twist":
             raise SetupError(
                 expected="a robot that takes joint velocities",

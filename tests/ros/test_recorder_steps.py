@@ -89,7 +89,7 @@ def test_a_label_is_what_was_proposed_between_its_frame_and_the_next():
         wire.propose("human", 0.01 * i, 0.05 * i + 0.04)
     steps = [*wire.steps, wire.maker.finish()]
     assert [int(step.observation.values[LEFT][0, 0, 0]) for step in steps] == list(range(6))
-    np.testing.assert_allclose([step.label.twist[0] for step in steps], [0.01 * i for i in range(6)])
+    np.testing.assert_allclose([step.label.values["twist"][0] for step in steps], [0.01 * i for i in range(6)])
     assert {step.tick["label_from"] for step in steps} == {step.tick["source"] for step in steps} == {"human"}
     np.testing.assert_allclose([step.observation.stamp_s for step in steps], START_S + 0.05 * np.arange(6))
     assert steps[0].tick["ages_s"][LEFT] == pytest.approx(0.02, abs=1e-5) and steps[0].tick["faults"] == []
@@ -106,7 +106,7 @@ def test_a_policys_answer_belongs_to_what_it_saw_even_when_it_comes_late_in_the_
         wire.answers(0.05 * i + 0.02, 0.05 * i)
         wire.propose("proposal", -1.0, 0.05 * i + 0.03)  # answers nothing, e.g. a withdrawal
     steps = [*wire.steps, wire.maker.finish()]
-    np.testing.assert_allclose([step.label.twist[0] for step in steps], [0.0, 0.01, 0.02])
+    np.testing.assert_allclose([step.label.values["twist"][0] for step in steps], [0.0, 0.01, 0.02])
     assert {step.tick["label_from"] for step in steps} == {"policy"}
     assert steps[0].tick["proposals"]["policy"] == [-1.0, 0.0, 0.0, 0.0, 0.02]  # the last one, as it came
 
@@ -120,7 +120,7 @@ def test_a_human_who_takes_over_gives_the_label_and_the_policys_is_kept_beside()
     wire.propose("proposal", 0.05, 0.01)
     wire.propose("human", -0.05, 0.02)
     step = wire.maker.finish()
-    assert step.label.twist[0] == -0.05 and step.tick["source"] == "human"
+    assert step.label.values["twist"][0] == -0.05 and step.tick["source"] == "human"
     assert {name: values[0] for name, values in step.tick["proposals"].items()} == {"policy": 0.05, "human": -0.05}
 
 
@@ -131,7 +131,7 @@ def test_where_nobody_is_in_command_the_label_is_to_stand_still():
     wire.verdict("idle", 0.01, "stopping")
     wire.propose("human", 0.05, 0.02)  # too late for a guard that is latched
     step = wire.maker.finish()
-    assert not step.label.twist.any() and step.label.gripper_opening_m == pytest.approx(0.04)
+    assert not step.label.values["twist"].any() and step.label.values["gripper"][0] == pytest.approx(0.04)
     assert (step.tick["source"], step.tick["label_from"], step.tick["verdict"]) == ("idle", "none", "stopping")
 
 
@@ -145,8 +145,8 @@ def test_executed_is_the_mean_of_what_was_commanded():
     wire.send("gripper_command", JointState(name=[ROBOT.gripper.joint], position=[0.08]), 0.03)
     step = wire.maker.finish()
     tool = Kinematics(ROBOT).tool(np.array(ANGLES)).jacobian @ (2 * velocity)
-    np.testing.assert_allclose(step.executed.twist, tool[[0, 1, 2, 5]])
-    assert step.executed.gripper_opening_m == 0.08 and step.tick["commands"] == 2
+    np.testing.assert_allclose(step.executed.values["twist"], tool[[0, 1, 2, 5]])
+    assert step.executed.values["gripper"][0] == 0.08 and step.tick["commands"] == 2
 
 
 def test_cameras_that_are_faster_than_the_control_rate_do_not_make_more_steps():
@@ -209,7 +209,7 @@ def test_a_policy_that_acts_on_frames_that_come_too_soon_makes_steps_of_them():
     steps = [*wire.steps, wire.maker.finish()]
     assert [step.tick["tokens"]["ids"] for step in steps] == [[0], [1], [2], [3]]
     assert [int(step.observation.values[LEFT][0, 0, 0]) for step in steps] == [0, 1, 2, 3]
-    np.testing.assert_allclose([step.label.twist[0] for step in steps], [0.0, 0.01, 0.02, 0.03])
+    np.testing.assert_allclose([step.label.values["twist"][0] for step in steps], [0.0, 0.01, 0.02, 0.03])
 
 
 def test_messages_that_do_not_fit_the_contract_are_counted_and_left_out():

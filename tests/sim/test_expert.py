@@ -59,7 +59,7 @@ def test_noise_changes_what_is_executed_and_not_the_label():
     env = make_env("cubes")
     expert = StackingExpert()
     steps = list(demonstrate(env, expert, expert, 3, Noise(clean_episodes=0.0), image_share=0.01))
-    assert any(np.abs(step.label.twist - step.executed.twist).max() > 1e-3 for step in steps)
+    assert any(np.abs(step.label.twist - step.executed.values["twist"]).max() > 1e-3 for step in steps)
     fresh = StackingExpert()
     for step in steps[::10]:
         np.testing.assert_allclose(fresh.act(step.observation).action.twist, step.label.twist, atol=0.02)
@@ -118,8 +118,10 @@ def test_expert_and_policy_take_turns_and_every_label_is_the_experts():
         demonstrate(env, HoldPolicy(), expert, 3, Noise(clean_episodes=1.0), image_share=0.1, expert_share=0.5)
     )
     segments = [steps[start : start + SEGMENT_TICKS] for start in range(0, len(steps), SEGMENT_TICKS)]
-    by_expert = [all(np.array_equal(step.executed.twist, step.label.twist) for step in one) for one in segments]
-    held = [all(not step.executed.twist.any() for step in one) for one in segments]
+    by_expert = [
+        all(np.array_equal(step.executed.values["twist"], step.label.twist) for step in one) for one in segments
+    ]
+    held = [all(not step.executed.values["twist"].any() for step in one) for one in segments]
     assert any(by_expert) and any(held) and all(a or b for a, b in zip(by_expert, held, strict=True))
     for step in steps[::15]:
         np.testing.assert_allclose(rewound.act(step.observation).action.twist, step.label.twist, atol=0.02)

@@ -97,6 +97,7 @@ def _import_bags(options: Options, mapping: ImportMapping | None) -> tuple[int, 
     count = len(bags_at(options.source))
     with counted("import", count, transient=True) as advance:
         robot = load_embodiment(options.embodiment)
+        robot.demand_usual_actions("episodes import")
         return count, import_bags(options.source, robot, mapping, options.out, advance, options.task)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gato_ros.data.episodes.command_source import command_sources
 from gato_ros.data.episodes.episode import Episode
-from gato_ros.data.episodes.statistics import ACTIONS, contract_of
+from gato_ros.data.episodes.statistics import action_labels, contract_of
 
 SOURCE_COLOURS = {
     "human": "#228833",
@@ -19,7 +19,6 @@ SOURCE_COLOURS = {
     "idle": "#bbbbbb",
     "emergency_stop": "#cc3311",
 }
-UNITS = ("m/s", "m/s", "m/s", "rad/s", "m")
 WIDTH_INCH, DPI = 11, 80
 
 
@@ -63,17 +62,18 @@ def draw_episode(episode: Episode) -> Plot:
 
     at_s, robot = episode.stamps_s - episode.stamps_s[0], contract_of(str(episode.metadata.get("embodiment")))
     vectors = {key: value for key, value in episode.values.items() if value.ndim == 2 and _drawn(episode, key)}
-    panels = len(ACTIONS) + len(vectors)
-    figure = Figure(figsize=(WIDTH_INCH, 1.3 * len(ACTIONS) + 1.9 * len(vectors)), dpi=DPI, layout="constrained")
+    names, units = _actions(episode)
+    panels = len(names) + len(vectors)
+    figure = Figure(figsize=(WIDTH_INCH, 1.3 * len(names) + 1.9 * len(vectors)), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    heights = [1.3] * len(ACTIONS) + [1.9] * len(vectors)
+    heights = [1.3] * len(names) + [1.9] * len(vectors)
     axes = np.atleast_1d(figure.subplots(panels, 1, sharex=True, gridspec_kw={"height_ratios": heights}))
-    for place, (panel, name) in enumerate(zip(axes, ACTIONS)):
+    for place, (panel, name) in enumerate(zip(axes, names)):
         panel.plot(at_s, episode.actions[:, place], label="wanted", color="#cc3311", drawstyle="steps-post")
         panel.plot(
             at_s, episode.executed[:, place], label="carried out", color="#4477aa", drawstyle="steps-post", linewidth=1
         )
-        panel.set_ylabel(f"{name} [{UNITS[place]}]", fontsize="small")
+        panel.set_ylabel(f"{name} [{units[place]}]", fontsize="small")
         if robot:  # a motion of nothing is to look like nothing
             low, high = (
                 robot.action_lower[place],
@@ -83,13 +83,13 @@ def draw_episode(episode: Episode) -> Plot:
             shown = panel.get_ylim()
             panel.set_ylim(min(shown[0], low - margin), max(shown[1], high + margin))
     axes[0].legend(fontsize="x-small", loc="upper right", ncols=2)
-    for panel, (key, values) in zip(axes[len(ACTIONS) :], sorted(vectors.items())):
-        names = _names(episode, key, values.shape[1])
-        for column, name in zip(values.T, names):
+    for panel, (key, values) in zip(axes[len(names) :], sorted(vectors.items())):
+        called = _names(episode, key, values.shape[1])
+        for column, name in zip(values.T, called):
             panel.plot(at_s, column, label=name, linewidth=1)
         panel.set_ylabel(key, fontsize="small")
-        if len(names) > 1:
-            panel.legend(fontsize="xx-small", loc="upper right", ncols=len(names))
+        if len(called) > 1:
+            panel.legend(fontsize="xx-small", loc="upper right", ncols=len(called))
     _shade(axes, at_s, command_sources(episode))
     # Where there was a picture: others were filled with the one before.
     foot = np.full(len(episode.image_steps), axes[0].get_ylim()[0])
@@ -100,6 +100,15 @@ def draw_episode(episode: Episode) -> Plot:
     figure.canvas.draw()
     place = axes[0].get_position()
     return Plot(figure, place.x0, place.x1, 0.0, end_s)
+
+
+def _actions(episode: Episode) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names and units of the action's values; units of a contract that is not known are not."""
+    robot, size = contract_of(str(episode.metadata.get("embodiment"))), episode.actions.shape[1]
+    units = tuple(unit for part in robot.actions.values() for unit in part.units) if robot else ()
+    if len(units) != size:
+        units = ("m/s", "m/s", "m/s", "rad/s", "m") if size == 5 else ("?",) * size
+    return action_labels(size, robot), units
 
 
 def _shade(axes: np.ndarray, at_s: np.ndarray, sources: np.ndarray) -> None:

@@ -12,8 +12,9 @@ import numpy as np
 from gato_ros.data import messages
 from gato_ros.data.checks.problem import Problem, Repeated
 from gato_ros.data.episodes import channel_roles as roles
+from gato_ros.data.episodes.action_messages import ARM, GRIPPER, part_of, read_part
 from gato_ros.data.episodes.message_stream import Message
-from gato_ros.data.exports.value_names import ACTION_NAMES, value_names
+from gato_ros.data.exports.value_names import action_names, value_names
 from gato_ros.embodiments import Embodiment
 
 LABEL_SLACK = 1.0 / 1024
@@ -24,8 +25,9 @@ BINARY_SLACK = 0.1
 """Of the range of a value that is snapped to the nearer bound anyway."""
 EXECUTED_SLACK = 0.1
 """What the arm did is computed from its joints, and no speed limit holds for each axis."""
-TWIST_PARTS = slice(0, 4)
-OPENING_PART = slice(4, 5)
+PLACES = {ARM: slice(None, -1), GRIPPER: slice(-1, None)}
+"""Of a part's values among those of the action."""
+_RANGES = {roles.LABEL: "label_range", roles.EXECUTED: "executed_range"}
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,11 @@ class ValueCheck:
             (roles.STATE, messages.JOINT_STATE): self._on_state,
             (roles.IMAGE, messages.IMAGE): self._on_image,
             (roles.TICK, messages.STRING): self._on_tick,
-            **{(role, messages.TWIST): self._on_twist for role in (roles.LABEL, roles.EXECUTED)},
-            **{(role, messages.JOINT_STATE): self._on_opening for role in (roles.LABEL, roles.EXECUTED)},
+            **{
+                (role, kind): self._on_action
+                for role in (roles.LABEL, roles.EXECUTED)
+                for kind in (messages.TWIST, messages.JOINT_STATE)
+            },
         }
 
     def take(self, message: Message) -> None:
@@ -222,28 +227,30 @@ class ValueCheck:
         if len(stamps) > 1:
             self.camera_spread_s[message.step] = max(stamps) - min(stamps)
 
-    def _on_twist(self, message: Message) -> None:
-        self._judge_action(message, messages.read_twist(message.data), TWIST_PARTS)
+    def _on_action(self, message: Message) -> None:
+        channel = message.channel
+        part = part_of(channel.role, channel.message_type, channel.metadata)
+        values = read_part(channel.message_type, channel.metadata, message.data)
+        allowed = self._allowed_action(channel.role, part, len(values))
+        if len(allowed.names) != len(values):
+            detail = f"{len(values)} values, by contract {len(allowed.names)}"
+            return self._add("contract", channel.topic, "not this robot's action", message.step, detail)
+        return self._judge(values, allowed, message.step, _RANGES[channel.role])
 
-    def _on_opening(self, message: Message) -> None:
-        self._judge_action(message, np.array([messages.read_position(message.data)]), OPENING_PART)
-
-    def _judge_action(self, message: Message, values: np.ndarray, part: slice) -> None:
-        role = message.channel.role
-        kind = "label_range" if role == roles.LABEL else "executed_range"
-        self._judge(values, self._allowed_action(role, part), message.step, kind)
-
-    def _allowed_action(self, role: str, part: slice) -> Allowed:
+    def _allowed_action(self, role: str, part: str, size: int) -> Allowed:
         place = f"{role} {part}"
         if place not in self._allowed:
-            names = ACTION_NAMES[part]
-            channels = ("action" if role == roles.LABEL else role,) * len(names)
-            self._allowed[place] = Allowed.unbounded(channels, names)
-            if self._robot is not None:
-                lower, upper = self._robot.action_lower[part], self._robot.action_upper[part]
-                binary = (self._robot.gripper_part if part is OPENING_PART else self._robot.arm_part).binary
+            channel, robot = "action" if role == roles.LABEL else role, self._robot
+            if robot is None:
+                self._allowed[place] = Allowed.unbounded([channel] * size, [f"{part}[{i}]" for i in range(size)])
+            else:
+                places = PLACES[part]
+                names = action_names(robot)[places]
+                lower, upper = robot.action_lower[places], robot.action_upper[places]
+                binary = (robot.arm_part if part == ARM else robot.gripper_part).binary
                 share = BINARY_SLACK if binary else LABEL_SLACK if role == roles.LABEL else EXECUTED_SLACK
                 none = np.zeros(len(names), bool)
+                channels = (channel,) * len(names)
                 self._allowed[place] = Allowed(channels, names, lower, upper, none, share * (upper - lower))
         return self._allowed[place]
 

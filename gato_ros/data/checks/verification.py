@@ -25,6 +25,7 @@ from gato_ros.data.checks.time import (
 )
 from gato_ros.data.checks.values import ValueCheck
 from gato_ros.data.episodes import channel_roles as roles
+from gato_ros.data.episodes.action_messages import PARTS, part_of
 from gato_ros.data.episodes.episode import FIX, WHAT
 from gato_ros.data.episodes.message_stream import Channel, MessageStream
 from gato_ros.data.episodes.writer import SCHEMA_VERSION
@@ -35,9 +36,9 @@ __all__ = ["Finding", "inspect_episode", "spans", "verify_episode"]
 
 ONE_EACH = (
     (roles.OBSERVATION, messages.FLOAT32_ARRAY),
-    *((role, kind) for role in (roles.LABEL, roles.EXECUTED) for kind in (messages.TWIST, messages.JOINT_STATE)),
+    *((role, part) for role in (roles.LABEL, roles.EXECUTED) for part in PARTS),
 )
-"""Channels that an episode has exactly once."""
+"""Role, and message type or part of the action, of channels that an episode has exactly once."""
 
 
 @dataclass(frozen=True)
@@ -156,19 +157,23 @@ def _record_problems(metadata: dict[str, dict], cut: bool) -> Iterator[Problem]:
 
 
 def _channel_problems(stream: MessageStream, channels: dict[str, ChannelTimes], cut: bool) -> Iterator[Problem]:
-    for role, message_type in ONE_EACH:
-        having = [one for one in channels.values() if _is(one.channel, role, message_type)]
-        declared = [one for one in stream.channels.values() if _is(one, role, message_type)]
+    for role, what in ONE_EACH:
+        having = [one for one in channels.values() if _is(one.channel, role, what)]
+        declared = [one for one in stream.channels.values() if _is(one, role, what)]
         if len(having) != 1 and not (cut and not having):
             empty = ", without a message" if declared and not having else ""
-            text = f"expected one channel of {message_type} with role {role!r}, got {len(declared)}{empty}"
+            text = f"expected one channel of {what} with role {role!r}, got {len(declared)}{empty}"
             yield Problem("schema", text, role)
     if sum(_is(one.channel, roles.PRIVILEGED, messages.FLOAT64_ARRAY) for one in channels.values()) > 1:
         yield Problem("schema", "more than one channel of privileged values", roles.PRIVILEGED)
 
 
-def _is(channel: Channel, role: str, message_type: str) -> bool:
-    return channel.role == role and channel.message_type == message_type
+def _is(channel: Channel, role: str, what: str) -> bool:
+    """Of that role, and of that message type or that part of an action."""
+    return channel.role == role and what in (
+        channel.message_type,
+        part_of(role, channel.message_type, channel.metadata),
+    )
 
 
 def _observation(channels: dict[str, ChannelTimes]) -> ChannelTimes | None:

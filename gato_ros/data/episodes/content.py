@@ -10,13 +10,14 @@ import numpy as np
 
 from gato_ros.data import messages
 from gato_ros.data.episodes import channel_roles as roles
+from gato_ros.data.episodes.action_messages import ARM, GRIPPER, PARTS, part_of, read_part
 from gato_ros.data.episodes.message_stream import Channel, Message
 
 OBSERVATION = (roles.OBSERVATION, messages.FLOAT32_ARRAY)
 PRIVILEGED = (roles.PRIVILEGED, messages.FLOAT64_ARRAY)
 CAMERA = (roles.IMAGE, messages.IMAGE)
 TICK = (roles.TICK, messages.STRING)
-_ACTIONS, _ACTION_TYPES = (roles.LABEL, roles.EXECUTED), (messages.TWIST, messages.JOINT_STATE)
+_ACTIONS = (roles.LABEL, roles.EXECUTED)
 
 
 def kind_of(channel: Channel) -> tuple[str, str]:
@@ -37,8 +38,9 @@ class EpisodeContent:
             OBSERVATION: _Rows(messages.FLOAT32_ARRAY),
             PRIVILEGED: _Rows(messages.FLOAT64_ARRAY),
         }
-        self._twists: dict[str, list[np.ndarray]] = {role: [] for role in _ACTIONS}
-        self._openings: dict[str, list[float]] = {role: [] for role in _ACTIONS}
+        self._actions: dict[tuple[str, str], list[np.ndarray]] = {
+            (role, part): [] for role in _ACTIONS for part in PARTS
+        }
         self._ticks: list[dict] = []
         self.image_steps: dict[str, list[int]] = {}
         """Image key -> the steps at which it has a picture, in the order of the file."""
@@ -66,10 +68,8 @@ class EpisodeContent:
             if kind == OBSERVATION:
                 self._steps.append(message.step)
                 self._stamps_ns.append(message.stamp_ns)
-        elif role in _ACTIONS and kind[1] == messages.TWIST:
-            self._twists[role].append(messages.read_twist(message.data))
-        elif role in _ACTIONS and kind[1] == messages.JOINT_STATE:
-            self._openings[role].append(messages.read_position(message.data))
+        elif part := part_of(*kind, message.channel.metadata):
+            self._actions[role, part].append(read_part(kind[1], message.channel.metadata, message.data))
         elif kind == TICK:
             self._ticks.append(json.loads(messages.read_text(message.data)))
 
@@ -86,8 +86,10 @@ class EpisodeContent:
         if self._problem is not None:
             raise self._problem
         found = [kind_of(channel) for channel in channels.values()]
-        for kind in (OBSERVATION, *((role, kind) for role in _ACTIONS for kind in _ACTION_TYPES)):
-            _require_one(found, kind)
+        _require_one(found, OBSERVATION)
+        parts = [(one.role, part_of(*kind_of(one), one.metadata)) for one in channels.values()]
+        for role, part in self._actions:
+            _require_one(parts, (role, part))
         row = {step: index for index, step in enumerate(self._steps)}
         return {
             "metadata": metadata["episode"],
@@ -103,7 +105,7 @@ class EpisodeContent:
         }
 
     def _vectors(self, role: str) -> np.ndarray:
-        return np.column_stack([np.array(self._twists[role]), self._openings[role]]).astype(np.float32)
+        return np.column_stack([np.array(self._actions[role, part]) for part in (ARM, GRIPPER)]).astype(np.float32)
 
     def _privileged(self, channels: Iterable[Channel], found: Sequence[tuple[str, str]]) -> dict[str, np.ndarray]:
         if PRIVILEGED not in found:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from gato_ros.core.arm_action import ArmAction
+from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.prompt import Prompt
@@ -58,7 +58,7 @@ def read_prompt(path: Path, robot: Embodiment, keys: Sequence[str], steps: int, 
         )
     return Prompt(
         tuple(_observation(episode, keys, row) for row in rows),
-        tuple(ArmAction.from_vector(episode.executed[row]) for row in rows),
+        tuple(Action.of_vector(episode.executed[row], robot.spec.actions) for row in rows),
         Path(path).name,
         hashlib.sha256(Path(path).read_bytes()).hexdigest(),
         f"the {first} {count} of {length} steps",

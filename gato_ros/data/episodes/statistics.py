@@ -172,8 +172,8 @@ def describe(parts: Sequence[Figures]) -> dict:
         "sources": {key: sum(one.sources.get(key, 0) for one in parts) for key in _keys(one.sources for one in parts)},
         "contracts": sorted(robots),
         "out_of_range": dict(_out_of_range(parts, robots)),
-        "actions": _reach([one.actions for one in parts], _action_bounds(robots)),
-        "executed": _reach([one.executed for one in parts], _action_bounds(robots)),
+        "actions": _reach([one.actions for one in parts], *_actions(parts, robots)),
+        "executed": _reach([one.executed for one in parts], *_actions(parts, robots)),
     }
 
 
@@ -231,16 +231,42 @@ def _outside(values: np.ndarray, lower: Sequence[float], upper: Sequence[float])
     return ~((values >= low - slack) & (values <= high + slack))
 
 
-def _action_bounds(robots: dict[str, Embodiment | None]) -> tuple[np.ndarray, np.ndarray] | None:
+def action_labels(size: int, robot: Embodiment | None) -> tuple[str, ...]:
+    """What to call the values of an action: components of a twist, or joints, and the gripper."""
+    if robot is not None and not robot.usual_actions and len(robot.action_lower) == size:
+        return (*robot.arm_part.names, "gripper")
+    return ACTIONS if size == len(ACTIONS) else tuple(f"value {place}" for place in range(size))
+
+
+def _actions(
+    parts: Sequence[Figures], robots: dict[str, Embodiment | None]
+) -> tuple[tuple[str, ...], tuple[np.ndarray, np.ndarray] | None]:
+    """Names of the action's values, and their bounds where all episodes are of one contract that is known.
+
+    Raises:
+        SetupError: actions of several sizes.
+    """
+    sizes = sorted({one.actions.shape[1] for one in parts})
+    if len(sizes) > 1:
+        raise SetupError(
+            expected="episodes whose actions have one size",
+            got=f"actions of {' and '.join(map(str, sizes))} values, of {', '.join(sorted(robots))}",
+            fix="give the folders of each robot by themselves",
+        )
     known = [robot for robot in robots.values() if robot]
-    return (known[0].action_lower, known[0].action_upper) if len(known) == 1 else None
+    robot = known[0] if len(known) == 1 else None
+    if robot is None or len(robot.action_lower) != sizes[0]:
+        return action_labels(sizes[0], robot), None
+    return action_labels(sizes[0], robot), (robot.action_lower, robot.action_upper)
 
 
-def _reach(parts: Sequence[np.ndarray], bounds: tuple[np.ndarray, np.ndarray] | None) -> dict[str, dict]:
+def _reach(
+    parts: Sequence[np.ndarray], names: Sequence[str], bounds: tuple[np.ndarray, np.ndarray] | None
+) -> dict[str, dict]:
     """Name -> extremes, percentiles, a histogram, and the shares at and beyond the contract's bounds."""
     values = np.concatenate(parts).astype(np.float64)
     rows = {}
-    for place, name in enumerate(ACTIONS):
+    for place, name in enumerate(names):
         column = values[:, place]
         finite = column[np.isfinite(column)]
         row: dict = {"not_finite": int(len(column) - len(finite))}

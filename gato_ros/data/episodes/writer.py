@@ -20,10 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gato_ros.core.arm_action import ArmAction
+from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.data import messages
 from gato_ros.data.episodes import channel_roles as roles
+from gato_ros.data.episodes.action_messages import ARM, GRIPPER, action_messages
 from gato_ros.data.mcap_file import SUFFIX, McapFile, as_text
 from gato_ros.embodiments import Embodiment
 from gato_ros.version import __version__
@@ -73,8 +74,8 @@ class EpisodeWriter:
         self,
         step: int,
         observation: Observation,
-        action: ArmAction,
-        executed: ArmAction,
+        action: Action,
+        executed: Action,
         privileged: Mapping[str, np.ndarray] | None = None,
         tick: Mapping[str, object] | None = None,
     ) -> None:
@@ -107,8 +108,8 @@ class EpisodeWriter:
                 key=key,
             )
         self._put_states(vectors)
-        wire = self._embodiment.wire
-        self._put_action(wire.proposal_twist, wire.proposal_gripper, action, "label")
+        arm, gripper = self._embodiment.proposal_topics
+        self._put_action(arm, gripper, action, "label")
         self._put_action(EXECUTED_TWIST, EXECUTED_GRIPPER, executed, "executed")
         if privileged:
             self._put(
@@ -185,12 +186,11 @@ class EpisodeWriter:
                 role="state",
             )
 
-    def _put_action(self, twist_topic: str, gripper_topic: str, action: ArmAction, role: str) -> None:
-        stamp_ns = self._at[1]
-        twist = messages.twist_stamped(action.twist, stamp_ns, self._embodiment.base_frame)
-        opening = messages.joint_state([self._embodiment.gripper.joint], stamp_ns, [action.gripper_opening_m])
-        self._put(twist_topic, messages.TWIST, twist, role=role)
-        self._put(gripper_topic, messages.JOINT_STATE, opening, role=role)
+    def _put_action(self, arm_topic: str, gripper_topic: str, action: Action, role: str) -> None:
+        written = action_messages(self._embodiment, action, self._at[1])
+        for topic, part in ((arm_topic, ARM), (gripper_topic, GRIPPER)):
+            message_type, data, about = written[part]
+            self._put(topic, message_type, data, role=role, **about)
 
     def _put(self, topic: str, message_type: str, data: memoryview, **metadata: str) -> None:
         step, stamp_ns = self._at

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gato_ros.data.disk_file import DiskFile
-from gato_ros.data.exports.selection import ACTION_NAMES, Selection, Take, value_names, write_whole
+from gato_ros.data.exports.selection import Selection, Take, action_names, value_names, write_whole
 from gato_ros.version import __version__
 
 
@@ -62,7 +62,7 @@ def _write_take(group, take: Take, selection: Selection, check: Callable[[], Non
         }
     )
     for name, values in (("actions", take.actions), ("executed_actions", take.executed)):
-        group.create_dataset(name, data=values).attrs["names"] = list(ACTION_NAMES)
+        group.create_dataset(name, data=values).attrs["names"] = list(action_names(selection.robot))
     group.create_dataset("rewards", data=(last & (take.success is True)).astype(np.float32))
     group.create_dataset("dones", data=last.astype(np.int64))
     group.create_dataset("stamps_s", data=take.stamps_s)

@@ -14,7 +14,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.text import text_from_value
 from gato_ros.data.exports.lerobot_files import arrow_table, write_json, write_table, write_tasks
 from gato_ros.data.exports.lerobot_statistics import counted, no_counts, picture_spread, spread
-from gato_ros.data.exports.selection import ACTION_NAMES, Selection, Take, value_names, write_whole
+from gato_ros.data.exports.selection import Selection, Take, action_names, value_names, write_whole
 from gato_ros.data.exports.video import Film
 
 VERSION = "v3.0"
@@ -72,9 +72,9 @@ def features(selection: Selection, take: Take, pictures: Pictures) -> dict[str, 
         for key, values in _numbers(selection, take).items()
         for name in value_names(selection.robot, key, values.shape[1])
     ]
+    actions = list(action_names(selection.robot))
     row = {
-        name: {"dtype": "float32", "shape": [len(ACTION_NAMES)], "names": list(ACTION_NAMES)}
-        for name in ("action", "executed_action")
+        name: {"dtype": "float32", "shape": [len(actions)], "names": actions} for name in ("action", "executed_action")
     }
     row["observation.state"] = {"dtype": "float32", "shape": [len(state)], "names": state}
     for key, (height, width, _) in take.cameras.items():

@@ -16,7 +16,7 @@ import numpy as np
 from gato_ros.core.errors import SetupError
 from gato_ros.data.disk_error import disk_error
 from gato_ros.data.exports.example_spool import ExampleSpool
-from gato_ros.data.exports.selection import ACTION_NAMES, Selection, Take, value_names, write_whole
+from gato_ros.data.exports.selection import Selection, Take, action_names, value_names, write_whole
 from gato_ros.data.exports.split_files import SplitFiles
 
 SPLIT, VERSION = "train", "1.0.0"
@@ -149,7 +149,8 @@ def _features(selection: Selection, take: Take) -> Any:
             for key, shape in take.cameras.items()
         },
     }
-    action = tfds.features.Tensor(shape=(len(ACTION_NAMES),), dtype=np.float32, doc=", ".join(ACTION_NAMES))
+    names = action_names(selection.robot)
+    action = tfds.features.Tensor(shape=(len(names),), dtype=np.float32, doc=", ".join(names))
     return tfds.features.FeaturesDict(
         {
             "steps": tfds.features.Dataset(

@@ -17,11 +17,11 @@ from gato_ros.data.checks.problem import EXPORT
 from gato_ros.data.episodes.command_source import command_sources
 from gato_ros.data.episodes.stream import EpisodeStream, Pictures, open_episode
 from gato_ros.data.episodes.summary import Summary, summarise
-from gato_ros.data.exports.value_names import ACTION_NAMES, value_names
+from gato_ros.data.exports.value_names import action_names, value_names
 from gato_ros.data.mcap_file import sync_folder
 from gato_ros.embodiments import Embodiment, load_embodiment
 
-__all__ = ["ACTION_NAMES", "Selection", "Take", "select", "value_names", "write_whole"]
+__all__ = ["action_names", "Selection", "Take", "select", "value_names", "write_whole"]
 
 
 @dataclass(frozen=True)

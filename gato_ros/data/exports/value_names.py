@@ -10,6 +10,17 @@ from gato_ros.embodiments.decoders.registry import decoder_of
 from gato_ros.embodiments.decoders.transform import LOOKUP
 
 ACTION_NAMES = ("vx_m_s", "vy_m_s", "vz_m_s", "wz_rad_s", "gripper_opening_m")
+"""Of vx vy vz wz and an opening."""
+
+
+def action_names(robot: Embodiment) -> tuple[str, ...]:
+    """A name with its unit for each value of the contract's action: components of a twist, or joints."""
+    if robot.usual_actions:
+        return ACTION_NAMES
+    arm, gripper = robot.arm_part, robot.gripper_part
+    suffix = {"m/s": "m_s", "rad/s": "rad_s", "rad": "rad"}
+    of_gripper = "gripper_opening_m" if gripper.by == "opening" else "gripper_position_rad"
+    return (*(f"{name}_{suffix[unit]}" for name, unit in zip(arm.names, arm.units)), of_gripper)
 
 
 def value_names(robot: Embodiment, key: str, size: int) -> list[str]:

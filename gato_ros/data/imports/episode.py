@@ -17,7 +17,7 @@ from gato_ros.data.checks.values import LABEL_SLACK
 from gato_ros.data.episodes.command_source import EXPERT
 from gato_ros.data.episodes.writer import EpisodeWriter
 from gato_ros.data.exports.lerobot import text_name
-from gato_ros.data.exports.selection import ACTION_NAMES
+from gato_ros.data.exports.value_names import ACTION_NAMES
 from gato_ros.data.imports.alignment import ticks
 from gato_ros.data.imports.mapping import ActionPicks, ImportMapping, Pick
 from gato_ros.data.imports.source import LeftOut, Pictures, SourceEpisode

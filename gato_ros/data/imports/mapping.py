@@ -10,8 +10,7 @@ from pydantic import Field, model_validator
 from gato_ros.core.arm_action import GRIPPER, TWIST
 from gato_ros.core.errors import SetupError
 from gato_ros.data.exports.lerobot import camera_name
-from gato_ros.data.exports.selection import ACTION_NAMES
-from gato_ros.data.exports.value_names import value_names
+from gato_ros.data.exports.value_names import ACTION_NAMES, value_names
 from gato_ros.data.imports.source import SourceEpisode
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.base_model import Misfit, Strict

@@ -52,7 +52,7 @@ def robot_of_source(source: Source, wanted: str) -> Embodiment:
     """The contract that is `wanted`, or that an export of ours names.
 
     Raises:
-        SetupError: none is named.
+        SetupError: none is named, or one with other actions than those that recordings are mapped to.
     """
     if not wanted and not source.made_by_us:
         raise SetupError(
@@ -60,7 +60,9 @@ def robot_of_source(source: Source, wanted: str) -> Embodiment:
             got="no --embodiment",
             fix="--embodiment NAME_OR_YAML; `python -m gato_ros contract --help` tells how to make one",
         )
-    return load_embodiment(wanted or source.made_by_us)
+    robot = load_embodiment(wanted or source.made_by_us)
+    robot.demand_usual_actions("episodes import")
+    return robot
 
 
 def import_all(

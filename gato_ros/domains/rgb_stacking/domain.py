@@ -54,7 +54,7 @@ class RgbStacking:
 
     def supervision(self, task: str) -> StackingSupervision:
         """What the simulator knows."""
-        return StackingSupervision()
+        return StackingSupervision.of(self.contract(task))
 
     def environment(self, task: str, render_mode: str | None = None) -> RgbStackingEnv:
         """The cell with the task's objects, in the plain world."""

@@ -7,13 +7,18 @@ vector turns y to -y; a rotation about the vertical changes sign.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from gato_ros.domains.rgb_stacking.auxiliary import NAMES
 from gato_ros.domains.rgb_stacking.privileged import MIRROR_SIGN, mirror_privileged
+from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.actions.twist import TwistPart
 
 MIRROR_KEYS = ("basket_front_left/pixels", "basket_front_right/pixels")
+SIGNS = {"vx": 1, "vy": -1, "vz": 1, "wx": -1, "wy": 1, "wz": -1}
+"""Of a twist's components along the base's axes, or along the tool's: its y points to the mirror's other side, too."""
 ACTION_SIGN = np.array([1, -1, 1, -1, 1], np.float32)
 """vx vy vz wz opening."""
 POSE_SIGN = np.array([1, -1, 1, 1, -1, 1, -1], np.float32)
@@ -26,10 +31,19 @@ AUXILIARY_SIGN = np.array([-1 if name.endswith("_y") or "_sin" in name else 1 fo
 """Reflection of `auxiliary.NAMES`: y and every angle change sign."""
 
 
+@dataclass(frozen=True)
 class StackingReflection:
     """The `Reflection` of the cell, ground truth included."""
 
-    action_sign = ACTION_SIGN
+    action_sign: np.ndarray = field(default_factory=ACTION_SIGN.copy)
+
+    @staticmethod
+    def of(robot: Embodiment) -> StackingReflection | None:
+        """Of what this robot does; None where its action is of joints, which have no reflection."""
+        part = robot.arm_part
+        if not isinstance(part, TwistPart):
+            return None
+        return StackingReflection(np.array([*(SIGNS[name] for name in part.names), 1], np.float32))
 
     def possible(self, image_keys: tuple[str, ...], vector_keys: tuple[str, ...]) -> bool:
         """Whether every observation that a model sees has a known reflection."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from gato_ros.domains.rgb_stacking.auxiliary import MILLIMETRES, NAMES, Faces
 from gato_ros.domains.rgb_stacking.mirror import StackingReflection
 from gato_ros.domains.rgb_stacking.patch_labels import PATCH_NAMES, View
 from gato_ros.domains.rgb_stacking.truth import Truth
+from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.privileged import privileged_values
 from gato_ros.models.layout import TokenLayout
 from gato_ros.training.supervision import Curve
@@ -41,8 +42,15 @@ class StackingSupervision:
     auxiliary_names: tuple[str, ...] = NAMES
     patch_names: tuple[str, ...] = PATCH_NAMES
     auxiliary_scale: tuple[float, ...] = tuple(MILLIMETRES.tolist())
-    reflection: StackingReflection = StackingReflection()
+    reflection: StackingReflection | None = field(default_factory=StackingReflection)
     curves: tuple[Curve, ...] = CURVES
+
+    @staticmethod
+    def of(robot: Embodiment) -> StackingSupervision:
+        """Of what this robot's actions are."""
+        return StackingSupervision(
+            action_names=(*robot.arm_part.names, "gripper"), reflection=StackingReflection.of(robot)
+        )
 
     @cached_property
     def _faces(self) -> Faces:

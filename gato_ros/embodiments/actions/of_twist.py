@@ -1,4 +1,4 @@
-"""The motion of a tool that points down, said in the terms of a contract's action."""
+"""The motion of a tool or of joints, said in the terms of a contract's action."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gato_ros.embodiments.actions.gripper import value_of_opening
 from gato_ros.embodiments.actions.joints import JointPositionPart
 from gato_ros.embodiments.actions.twist import TwistPart
 from gato_ros.embodiments.contract import Embodiment
-from gato_ros.embodiments.kinematics import Kinematics, differential_ik
+from gato_ros.embodiments.kinematics import Kinematics, ToolState, differential_ik
 
 USUAL = ("vx", "vy", "vz", "wz")
 
@@ -25,7 +25,6 @@ class ActionOfTwist:
     def __init__(self, robot: Embodiment):
         """SetupError: the action is of joints, and the contract observes no joint positions."""
         self._robot, self._part, self._ik = robot, robot.arm_part, differential_ik(robot)
-        self._period_s = 1.0 / robot.control_rate_hz
         by_joints = not isinstance(self._part, TwistPart)
         self._kinematics = Kinematics(robot) if by_joints else None
         self.joints_key: str | None = robot.key_of("joint_position") if by_joints else None
@@ -57,23 +56,33 @@ class ActionOfTwist:
         return Action({robot.arm_key: np.clip(values, part.lower, part.upper), robot.gripper_key: gripper})
 
     def _twist(self, twist: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-        part = self._part
-        assert isinstance(part, TwistPart)
         # As in `DifferentialIk.unlimited`: the cross product of the tool's axis with the floor's direction.
         tilt = np.array([-rotation[1, 2], rotation[0, 2]]) * self._ik.down_gain
-        linear, angular = twist[:3], np.append(tilt, twist[3])
-        if part.frame == "tool":
-            linear, angular = rotation.T @ linear, rotation.T @ angular
-        return np.append(linear, angular)[[COMPONENTS.index(name) for name in part.names]]
+        assert isinstance(self._part, TwistPart)
+        return twist_values(self._part, np.array([*twist[:3], *tilt, twist[3]]), rotation)
 
     def _of_joints(self, wish: ArmAction, joints: np.ndarray | None) -> np.ndarray:
         assert joints is not None and self._kinematics is not None
-        part, q = self._part, np.asarray(joints, np.float64)
+        q = np.asarray(joints, np.float64)
         tool = self._kinematics.tool(q)
-        velocity = self._ik.joint_velocity(q, tool.jacobian, tool.rotation, wish.twist)
-        places = [self._robot.arm.joints.index(name) for name in part.names]
-        if not isinstance(part, JointPositionPart):
-            return velocity[places]
-        # The guard approaches a target so that it is reached after so long: at this speed.
-        way = velocity * (part.reach_s or self._period_s)
-        return way[places] if part.mode == "delta" else (q + way)[places]
+        return arm_values(self._robot, self._ik.joint_velocity(q, tool.jacobian, tool.rotation, wish.twist), q, tool)
+
+
+def twist_values(part: TwistPart, twist: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """The part's components, along its own axes, of a twist [6] in the base frame; the tool has `rotation` [3 3]."""
+    if part.frame == "tool":
+        twist = np.append(rotation.T @ twist[:3], rotation.T @ twist[3:])
+    return twist[[COMPONENTS.index(name) for name in part.names]]
+
+
+def arm_values(robot: Embodiment, velocity: np.ndarray, joints: np.ndarray, tool: ToolState) -> np.ndarray:
+    """[values] of the arm's part that ask for joint velocities [joints] [rad/s], at these angles and with that tool."""
+    part = robot.arm_part
+    if isinstance(part, TwistPart):
+        return twist_values(part, tool.jacobian @ velocity, tool.rotation)
+    places = [robot.arm.joints.index(name) for name in part.names]
+    if not isinstance(part, JointPositionPart):
+        return velocity[places]
+    # The guard approaches a target so that it is reached after so long: at this speed.
+    way = velocity * (part.reach_s or 1.0 / robot.control_rate_hz)
+    return way[places] if part.mode == "delta" else (joints + way)[places]

@@ -95,8 +95,9 @@ class PartPlan:
         """What is known beside the actions."""
         if self.domain == STACKING:
             from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
+            from gato_ros.embodiments import load_embodiment
 
-            return StackingSupervision()
+            return StackingSupervision.of(load_embodiment(self.embodiment))
         return load_domain(self.domain).supervision(self.tasks[0])
 
     def recordings(self) -> tuple[list[Recording], list[Recording], dict[str, int]]:

@@ -74,7 +74,7 @@ def _stacking(run: TrainingRun) -> Start:
     check_arm(run.data, robot)
     model = training_model(run.preset, robot, run.observe)
     check_data(run.data, run.failures, robot, model.observation_keys)
-    return Start(contract_for(robot, model.observation_keys), run.preset, model, StackingSupervision())
+    return Start(contract_for(robot, model.observation_keys), run.preset, model, StackingSupervision.of(robot))
 
 
 def with_defaults(run: TrainingRun) -> TrainingRun:

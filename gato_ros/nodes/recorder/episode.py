@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.episodes.episode import EpisodeWriter
@@ -23,6 +22,7 @@ from gato_ros.data.episodes.trash import trash
 from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.actions.hold import standing_action
 from gato_ros.nodes.recorder.step import Step
 from gato_ros.nodes.recorder.step_segmenter import StepSegmenter
 
@@ -175,7 +175,7 @@ def warm_up(robot: Embodiment) -> None:
         key: np.zeros(channel.shape, np.uint8 if channel.kind == "image" else np.float32)
         for key, channel in robot.observations.items()
     }
-    hold = ArmAction(np.zeros(4), 0.0)
+    hold = standing_action(robot, np.zeros(len(robot.arm.joints)), 0.0)
     with tempfile.TemporaryDirectory() as place, EpisodeWriter(Path(place), "warm_up", robot, {}) as writer:
         writer.add(0, Observation(values), hold, hold, tick={})
         writer.file.flush()

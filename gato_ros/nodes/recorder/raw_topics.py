@@ -13,6 +13,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState, TimeReference
 from std_msgs.msg import Bool, String
 
+from gato_ros.core.guard.arbiter import HUMAN, POLICY
 from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import Embodiment
@@ -20,6 +21,7 @@ from gato_ros.embodiments.decoders.transform import TF, TF_STATIC, TF_TYPE
 from gato_ros.nodes.guard.arm_command import arm_message
 from gato_ros.nodes.messages.proposal import arm_message as proposal_message
 from gato_ros.nodes.messages.types import message_class
+from gato_ros.nodes.recorder.step_action import proposal_roles
 from gato_ros.nodes.runtime.qos import JOURNAL, RECORD_SENSOR, REPORT, TRANSFORMS, TRANSFORMS_KEPT, of_contract
 
 MOST_AT_ONCE = 100
@@ -71,8 +73,7 @@ def recorded(robot: Embodiment) -> list[tuple]:
 
 def _loop(robot: Embodiment) -> list[tuple]:
     wire, (arm, gripper) = robot.wire, robot.proposal_topics
-    # A replay reads twists of four values under these names; other actions are kept, under another.
-    proposed, by_hand = ("proposal_twist", "human_twist") if robot.usual_actions else ("proposal_arm", "human_arm")
+    roles = proposal_roles(robot)
     return [
         *(
             (role, "", topic, kind, quality)
@@ -80,9 +81,9 @@ def _loop(robot: Embodiment) -> list[tuple]:
                 ("joints", wire.joint_states.topic, JointState, RECORD_SENSOR),
                 ("gripper", wire.gripper_states.topic, JointState, RECORD_SENSOR),
                 ("e_stop", "e_stop", Bool, RECORD_SENSOR),
-                (proposed, arm, proposal_message(robot), REPORT),
+                (roles[POLICY][0], arm, proposal_message(robot), REPORT),
                 ("proposal_gripper", gripper, JointState, REPORT),
-                (by_hand, wire.human_twist, TwistStamped, REPORT),
+                (roles[HUMAN][0], wire.human_twist, TwistStamped, REPORT),
                 ("human_gripper", wire.human_gripper, JointState, REPORT),
                 ("arm_command", wire.arm_command, arm_message(robot), REPORT),
                 ("shadow_arm_command", "shadow/joint_velocity", arm_message(robot), REPORT),

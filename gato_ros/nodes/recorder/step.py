@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from gato_ros.core.arm_action import ArmAction
+from gato_ros.core.action import Action
 from gato_ros.core.guard.arbiter import IDLE
 from gato_ros.core.observation import Observation
 from gato_ros.core.timing.freshness import Instant, Sample
@@ -21,8 +21,8 @@ class Step:
     """One control step that is over."""
 
     observation: Observation
-    label: ArmAction
-    executed: ArmAction
+    label: Action
+    executed: Action
     tick: dict[str, Any]
     """JSON values: who was in command, what the guard said, ages, proposals, tokens."""
 
@@ -37,7 +37,7 @@ class OpenStep:
     verdicts: Counter = field(default_factory=Counter)
     sources: Counter = field(default_factory=Counter)
     reasons: Counter = field(default_factory=Counter)
-    proposals: dict[str, ArmAction] = field(default_factory=dict)
+    proposals: dict[str, Action] = field(default_factory=dict)
     commands: list[np.ndarray] = field(default_factory=list)
     journal: dict | None = None
     marks: int = 0

@@ -16,12 +16,13 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState, TimeReference
 from std_msgs.msg import String
 
-from gato_ros.core.arm_action import ArmAction
-from gato_ros.core.guard.arbiter import HUMAN, IDLE, POLICY
+from gato_ros.core.action import Action
+from gato_ros.core.guard.arbiter import IDLE, POLICY
 from gato_ros.core.timing.freshness import Instant, Sample
 from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.actions.gripper import wanted_opening_m
 from gato_ros.embodiments.decoders.decoder import Refused
 from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.nodes.guard.arm_command import arm_message, joint_velocity_of
@@ -32,16 +33,17 @@ from gato_ros.nodes.messages.joint_state import (
     OtherJoints,
     gripper_opening_command,
 )
+from gato_ros.nodes.messages.proposal import arm_message as proposal_message
 from gato_ros.nodes.policy.observation_assembler import GRIPPER, HISTORY, JOINTS, ObservationAssembler
 from gato_ros.nodes.recorder.sensor_streams import SENSORS, ClockWentBack, SensorStreams
 from gato_ros.nodes.recorder.step import OpenStep, Step
+from gato_ros.nodes.recorder.step_action import StepAction, proposal_roles
 
 FUTURE_TOLERANCE_S = 0.05
 EARLY = 0.3
 """A picture that comes by this share of a control period too early still belongs to the next step."""
 UNPAIRED = 5
 """So many halves of proposals in a row without a whole one are no coincidence."""
-OUT_OF = {HUMAN: ("human_twist", "human_gripper"), POLICY: ("proposal_twist", "proposal_gripper")}
 
 
 class JournalRefused(Exception):
@@ -52,7 +54,8 @@ class StepSegmenter:
     """Takes messages one by one; one thread."""
 
     def __init__(self, robot: Embodiment):
-        self._robot, self._kinematics = robot, Kinematics(robot)
+        self._robot, self._action = robot, StepAction(robot, Kinematics(robot))
+        self._out_of = proposal_roles(robot)
         self._assembler = ObservationAssembler(robot, robot.observation_keys, FUTURE_TOLERANCE_S)
         self._period_s = 1.0 / robot.control_rate_hz
         self._take = {
@@ -62,7 +65,7 @@ class StepSegmenter:
             "guard_status": self._on_verdict,
             "arm_command": self._on_arm,
             "gripper_command": self._on_opening,
-            **{role: self._on_proposal(source) for source, roles in OUT_OF.items() for role in roles},
+            **{role: self._on_proposal(source) for source, roles in self._out_of.items() for role in roles},
         }
         self._sensors = SensorStreams(robot, self._assembler)
         self._paced = robot.image_keys or (JOINTS,)
@@ -81,11 +84,11 @@ class StepSegmenter:
     def _forget(self, not_before_s: float) -> None:
         self._due_s, self._last_stamp_s = -np.inf, -np.inf
         self._sensors.begin(not_before_s)
-        self._pairs = {source: ProposalPair(source, self._robot) for source in OUT_OF}
+        self._pairs = {source: ProposalPair(source, self._robot) for source in self._out_of}
         self._unpaired: Counter[str] = Counter()
-        self._newest: dict[str, ArmAction] = {}
+        self._newest: dict[str, Action] = {}
         self._answers: dict[int, int] = {}
-        self._by_stamp: deque[tuple[int, ArmAction]] = deque(maxlen=HISTORY)
+        self._by_stamp: deque[tuple[int, Action]] = deque(maxlen=HISTORY)
         self._opening_m: float | None = None
         self._open: OpenStep | None = None
         self._newest_verdict = ("", IDLE)
@@ -163,19 +166,24 @@ class StepSegmenter:
         self._open = OpenStep(samples, at)
 
     def _on_proposal(self, source: str):
+        arm, gripper = self._out_of[source]
+        kind = proposal_message(self._robot) if source == POLICY else TwistStamped
+
         def take(topic: Topic, data: bytes, at: Instant) -> None:
             pair = self._pairs[source]
-            if topic.role == OUT_OF[source][0]:
-                whole = pair.on_twist(deserialize_message(data, TwistStamped))
+            if topic.role == arm:
+                whole = pair.on_twist(deserialize_message(data, kind))
             else:
                 whole = pair.on_gripper(deserialize_message(data, JointState))
             self._unpaired[source] = 0 if whole else self._unpaired[source] + 1
             if self._unpaired[source] >= UNPAIRED:
-                other = OUT_OF[source][topic.role == OUT_OF[source][0]]
+                other = gripper if topic.role == arm else arm
                 raise ProposalRefused(f"no {other} carries its stamp: twist and gripper are one proposal")
             if not whole:
                 return
-            action = ArmAction(pair.newest.twist, pair.newest.gripper_opening_m)
+            joints = None if self._open is None else self._open.samples[JOINTS].value[0]
+            if (action := self._action.wanted(pair.newest, joints)) is None:
+                return
             if not np.isfinite(action.as_vector()).all():
                 raise ProposalRefused("a value is not finite")
             self._newest[source] = action
@@ -239,20 +247,16 @@ class StepSegmenter:
         observation, faults = self._assembler.observation(), self._assembler.faults(step.at)
         self._last_stamp_s = max(step.samples[key].stamp_s for key in self._paced)
         executed = self._executed(step)
-        label, label_from = self._label(step, observation.stamp_s, executed.gripper_opening_m)
+        label, label_from = self._label(step, observation.stamp_s, executed)
         return Step(observation, label, executed, step.tick(label_from, faults))
 
-    def _executed(self, step: OpenStep) -> ArmAction:
-        """The mean motion that the guard commanded, and the opening that the gripper holds."""
-        position, opening_m = step.samples[JOINTS].value[0], self._opening_m
+    def _executed(self, step: OpenStep) -> Action:
+        opening_m = self._opening_m
         if opening_m is None:
             opening_m = float(step.samples[GRIPPER].value[0][0])
-        if not step.commands:
-            return ArmAction(np.zeros(4), opening_m)
-        velocity = self._kinematics.tool(position).jacobian @ np.mean(step.commands, axis=0)
-        return ArmAction(velocity[[0, 1, 2, 5]], opening_m)
+        return self._action.executed(step.commands, step.samples[JOINTS].value[0], opening_m)
 
-    def _label(self, step: OpenStep, stamp_s: float, opening_m: float) -> tuple[ArmAction, str]:
+    def _label(self, step: OpenStep, stamp_s: float, executed: Action) -> tuple[Action, str]:
         """What whoever was in command wanted, and where it is taken from."""
         source = step.source
         if source == POLICY:
@@ -264,4 +268,6 @@ class StepSegmenter:
             return step.proposals[source], source
         if source in self._newest:
             return self._newest[source], "held"
-        return ArmAction(np.zeros(4), opening_m), "none"
+        robot = self._robot
+        opening = wanted_opening_m(robot, float(executed.values[robot.gripper_key][0]))
+        return self._action.standing(step.samples[JOINTS].value[0], opening), "none"

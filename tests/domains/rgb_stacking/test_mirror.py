@@ -3,8 +3,19 @@
 import numpy as np
 import pytest
 
+from gato_ros.bench.guard.variants import variant
+from gato_ros.core.rotation import matrix_from_quat_xyzw
 from gato_ros.domains.rgb_stacking.auxiliary import NAMES, auxiliary_targets
-from gato_ros.domains.rgb_stacking.mirror import ACTION_SIGN, AUXILIARY_SIGN, can_mirror, mirror_pixels, mirror_vectors
+from gato_ros.domains.rgb_stacking.mirror import (
+    ACTION_SIGN,
+    AUXILIARY_SIGN,
+    StackingReflection,
+    can_mirror,
+    mirror_pixels,
+    mirror_vectors,
+)
+from gato_ros.domains.rgb_stacking.supervision import ACTION_NAMES, StackingSupervision
+from gato_ros.embodiments import load_embodiment
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
 from gato_ros.sim.grasp import object_faces
@@ -61,6 +72,29 @@ def test_vectors_labels_and_ground_truth(pair):
     )
     assert len(AUXILIARY_SIGN) == len(NAMES) and weight.all()
     np.testing.assert_allclose(left[0] * AUXILIARY_SIGN, right[0], atol=1e-2)
+
+
+def test_a_twist_with_six_components_is_reflected_as_motions_are():
+    """By the mirror of a spinning body: v turns as an arrow does, the matrix of the turning as a rotation does."""
+    mirror, rng = np.diag([1.0, -1.0, 1.0]), np.random.default_rng(0)
+    sign = StackingReflection.of(load_embodiment("ur5e_rgb_stacking")).action_sign
+    rotation = matrix_from_quat_xyzw(rng.normal(size=4) / 2)
+    for linear, turning in rng.normal(size=(5, 2, 3)):
+        reflected = mirror @ linear, -mirror @ turning  # of a vector of rotation the other sign
+        np.testing.assert_allclose(np.append(linear, turning) * sign[:6], np.concatenate(reflected))
+        # Along the tool's axes, which are M R M in the mirror, the same signs hold.
+        before = np.append(rotation.T @ linear, rotation.T @ turning)
+        after = mirror @ rotation @ mirror
+        np.testing.assert_allclose(before * sign[:6], np.append(*(after.T @ one for one in reflected)), atol=1e-12)
+
+
+def test_each_robot_s_actions_have_their_names_and_signs():
+    for name in ("sawyer_rgb_stacking", "panda_rgb_stacking"):
+        known = StackingSupervision.of(load_embodiment(name))
+        np.testing.assert_array_equal(known.reflection.action_sign, ACTION_SIGN)
+        assert known.action_names == ACTION_NAMES
+    known = StackingSupervision.of(variant(load_embodiment(), "joint_velocity"))
+    assert known.reflection is None and len(known.action_names) == 8
 
 
 def test_only_known_observations_are_mirrored():

@@ -1,0 +1,69 @@
+"""What was wanted and what was done in a control step, in the terms of the contract's action."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gato_ros.core.action import Action
+from gato_ros.core.guard.arbiter import HUMAN, POLICY
+from gato_ros.core.guard.proposal import Proposal
+from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.actions.gripper import value_of_opening
+from gato_ros.embodiments.actions.hold import standing_action
+from gato_ros.embodiments.actions.of_twist import arm_values, twist_values
+from gato_ros.embodiments.actions.twist import TwistPart
+from gato_ros.embodiments.kinematics import Kinematics, differential_ik
+
+
+def proposal_roles(robot: Embodiment) -> dict[str, tuple[str, str]]:
+    """Source of proposals -> the roles under which the arm's half and the gripper's are kept."""
+    # A replay reads twists of four values under the first names; other actions are kept under another.
+    arm = "twist" if robot.usual_actions else "arm"
+    return {HUMAN: (f"human_{arm}", "human_gripper"), POLICY: (f"proposal_{arm}", "proposal_gripper")}
+
+
+class StepAction:
+    """Labels, and what was executed, of one robot."""
+
+    def __init__(self, robot: Embodiment, kinematics: Kinematics):
+        self._robot, self._kinematics, self._ik = robot, kinematics, differential_ik(robot)
+
+    def wanted(self, proposal: Proposal, joints: np.ndarray | None) -> Action | None:
+        """What was proposed, or None where it cannot be told without knowing where the arm is.
+
+        A person proposes a twist in the base frame whatever the contract's action is.
+
+        Args:
+            joints: [joints] where they are [rad]; None: not known yet.
+        """
+        robot, values = self._robot, np.asarray(proposal.twist, np.float64)
+        if proposal.source == HUMAN and not robot.usual_actions:
+            if joints is None:
+                return None
+            values = self._by_hand(values, joints)
+        return self._action(values, proposal.gripper_opening_m)
+
+    def _by_hand(self, twist: np.ndarray, joints: np.ndarray) -> np.ndarray:
+        tool, part = self._kinematics.tool(joints), self._robot.arm_part
+        if isinstance(part, TwistPart):
+            return twist_values(part, twist, tool.rotation)
+        # As the guard follows a person.
+        velocity = self._ik.unlimited_rows(joints, tool.jacobian, tool.jacobian, twist)
+        return arm_values(self._robot, velocity, joints, tool)
+
+    def executed(self, commands: Sequence[np.ndarray], joints: np.ndarray, opening_m: float) -> Action:
+        """The mean motion that the guard commanded, [joints] [rad/s] each, and the opening that the gripper holds."""
+        if not commands:
+            return self.standing(joints, opening_m)
+        tool = self._kinematics.tool(joints)
+        return self._action(arm_values(self._robot, np.mean(commands, axis=0), joints, tool), opening_m)
+
+    def standing(self, joints: np.ndarray, opening_m: float) -> Action:
+        """Nobody wants, or does, anything."""
+        return standing_action(self._robot, joints, opening_m)
+
+    def _action(self, values: np.ndarray, opening_m: float) -> Action:
+        gripper = value_of_opening(self._robot, opening_m)
+        return Action({self._robot.arm_key: values, self._robot.gripper_key: gripper})
