@@ -298,7 +298,8 @@ class Guard:
         self, wished: Sequence[np.ndarray], state: RobotState, ahead: np.ndarray, gain: float
     ) -> list[tuple[np.ndarray, tuple[str, ...]]]:
         """Each of these [joints] scaled to what joint range, singularity and clearance allow, and which of them did."""
-        velocities, limits = list(wished), [()] * len(wished)
+        velocities = list(wished)
+        limits: list[tuple[str, ...]] = [()] * len(wished)
 
         def scale(name: str, shares: Sequence[float]) -> None:
             for i, share in enumerate(shares):

@@ -32,6 +32,8 @@ from gato_ros.nodes.recorder.raw_topics import MOST_AT_ONCE, _Untouched
 Receive = Callable[[Any, Instant], None]
 LEVELS = {OK: "ok", WARN: "warn", ERROR: "error"}
 LOOK_S = 0.05
+TREMBLING = 1e-6
+"""Of a range: so far outside is at the bound."""
 """Between two looks at what a policy would be shown [s]."""
 
 
@@ -256,11 +258,12 @@ class ValueRanges:
         for key in self._keys:
             channel = self._robot.observations[key]
             values = np.array([one[key] for _, one in self._seen], np.float64)
-            # Rounded as the values are: one that is at its bound, as a hand that is open, is not outside.
+            # Rounded as the values are, and a little wider: one that is at its bound, as a hand that is open, is not
+            # outside because a sensor or a simulator trembles by a millionth.
             lower, upper = (np.array(one, np.float32).astype(np.float64) for one in (channel.lower, channel.upper))
             outside = np.maximum(lower - values, values - upper)
             row, i = np.unravel_index(outside.argmax(), outside.shape)
             worst = f"value {i} at {values[row, i]:.4g} {channel.units[i]}, range {lower[i]:g} to {upper[i]:g}"
             # Of the worst of its values: one of seven that is always clipped is as blind as all.
-            found[key] = Clipped(float((outside > 0.0).mean(0).max()), worst)
+            found[key] = Clipped(float((outside > TREMBLING * (upper - lower)).mean(0).max()), worst)
         return found
