@@ -13,8 +13,8 @@ from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.sensing.rotation_kinds import rotation_values
 from gato_ros.core.text import value_from_text
 from gato_ros.embodiments import Embodiment, load_embodiment
-from gato_ros.embodiments.actions.gripper import wanted_opening_m
 from gato_ros.embodiments.actions.hold import full_command, standing_action
+from gato_ros.embodiments.actions.opening import wanted_opening_m
 from gato_ros.sim import task
 from gato_ros.sim.ground_truth import PRIVILEGED_KEYS, ground_truth
 from gato_ros.sim.motion import INNER_STEP_S, checked, make_motion

@@ -43,6 +43,7 @@ TESTS = {
     "guard.motion": ("test_motion.py",),
     "guard.singularity": ("test_singularity.py",),
     "guard.stop_ramp": ("test_stop_ramp.py",),
+    "guard.kept_clear": ("test_guard_one_by_one.py", "test_other_actions.py"),
     "guard.moving_average": ("test_time_average.py",),
 }
 """Room of core -> its own tests under tests/core. Those of the guard as a whole follow."""

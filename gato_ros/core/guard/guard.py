@@ -16,6 +16,7 @@ from gato_ros.core.guard.following.situation import JointWay, Situation
 from gato_ros.core.guard.gripper_hold import GripperHold
 from gato_ros.core.guard.joint_slew import JointSlew, SlewLimits
 from gato_ros.core.guard.joint_watch import JointWatch
+from gato_ros.core.guard.kept_clear import kept_clear
 from gato_ros.core.guard.motion import MotionLimits, largest
 from gato_ros.core.guard.plain import capped
 from gato_ros.core.guard.proposal import Proposal, RobotState, age_s, finite
@@ -297,32 +298,9 @@ class Guard:
     def _kept_clear(
         self, wished: Sequence[np.ndarray], state: RobotState, ahead: np.ndarray, gain: float
     ) -> list[tuple[np.ndarray, tuple[str, ...]]]:
-        """Each of these [joints] scaled to what joint range, singularity and clearance allow, and which of them did."""
-        velocities = list(wished)
-        limits: list[tuple[str, ...]] = [()] * len(wished)
-
-        def scale(name: str, shares: Sequence[float]) -> None:
-            for i, share in enumerate(shares):
-                if share < 1.0:
-                    velocities[i], limits[i] = velocities[i] * share, (*limits[i], name)
-
-        gain_near = min(self._ik.limit_gain, gain)
-        if self._on["joint_range"]:
-            outside = ("outside_joint_range",) * bool(self._watch.outside(state.joint_position).any())
-            for i, free in enumerate(wished):
-                velocities[i] = self._ik.within_limits(state.joint_position + ahead, free, gain_near)
-                limits[i] = ("joints",) * bool(largest(velocities[i] - free) > 1e-9) + outside
-        else:
-            most = self._ik.velocity_limit
-            velocities = [free * min(1.0, float(np.min(most / np.maximum(np.abs(free), 1e-12)))) for free in wished]
-        if self._on["singularity"]:
-            scale("singularity", self._limits.singularity.shares(state.jacobian, velocities))
-        if self._clearance is not None:
-            # A state without them is a fault.
-            assert state.capsule_ends is not None and state.capsule_jacobians is not None
-            ends = state.capsule_ends + state.capsule_jacobians @ ahead
-            scale("clearance", self._clearance.shares(ends, state.capsule_jacobians, velocities, gain_near))
-        return list(zip(velocities, limits, strict=True))
+        watch = self._watch if self._on["joint_range"] else None
+        singularity = self._limits.singularity if self._on["singularity"] else None
+        return kept_clear(wished, state, ahead, gain, self._ik, watch, singularity, self._clearance)
 
     def _limits_met(
         self, wanted: np.ndarray, slow: np.ndarray, short: np.ndarray, position: np.ndarray

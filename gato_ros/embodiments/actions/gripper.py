@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
 from gato_ros.embodiments.actions.part import JOINT_STATE, ActionPart
 from gato_ros.embodiments.base_model import Misfit
-
-if TYPE_CHECKING:
-    from gato_ros.embodiments.contract import Embodiment
 
 
 class GripperPart(ActionPart):
@@ -55,19 +52,3 @@ def joint_position_rad(opening: float, joint_range_rad: tuple[float, float], str
     """Inverse of `opening_m`."""
     closed, opened = joint_range_rad
     return closed + opening / stroke_m * (opened - closed)
-
-
-def wanted_opening_m(robot: Embodiment, value: float) -> float:
-    """The opening [m] that the gripper's part of an action asks for with this value."""
-    if robot.gripper_part.by == "opening":
-        return value
-    assert robot.gripper.joint_range_rad is not None  # a contract without is refused
-    return opening_m(value, robot.gripper.joint_range_rad, robot.gripper.stroke_m)
-
-
-def value_of_opening(robot: Embodiment, opening: float) -> float:
-    """Inverse of `wanted_opening_m`."""
-    if robot.gripper_part.by == "opening":
-        return opening
-    assert robot.gripper.joint_range_rad is not None  # a contract without is refused
-    return joint_position_rad(opening, robot.gripper.joint_range_rad, robot.gripper.stroke_m)

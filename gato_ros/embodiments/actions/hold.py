@@ -9,8 +9,8 @@ from gato_ros.core.decision import Decision
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import HoldPolicy, Policy, PolicyInfo
 from gato_ros.core.prompt import Prompt
-from gato_ros.embodiments.actions.gripper import value_of_opening
 from gato_ros.embodiments.actions.joints import JointPositionPart
+from gato_ros.embodiments.actions.opening import value_of_opening
 from gato_ros.embodiments.contract import OPENING, Embodiment
 
 

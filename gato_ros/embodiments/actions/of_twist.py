@@ -7,8 +7,8 @@ import numpy as np
 from gato_ros.core.action import Action
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.guard.following.twist import COMPONENTS
-from gato_ros.embodiments.actions.gripper import value_of_opening
 from gato_ros.embodiments.actions.joints import JointPositionPart
+from gato_ros.embodiments.actions.opening import value_of_opening
 from gato_ros.embodiments.actions.twist import TwistPart
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.kinematics import Kinematics, ToolState, differential_ik

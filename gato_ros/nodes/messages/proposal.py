@@ -13,7 +13,7 @@ from gato_ros.core.action import Action
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.guard.following.twist import COMPONENTS
 from gato_ros.embodiments import Embodiment
-from gato_ros.embodiments.actions.gripper import wanted_opening_m
+from gato_ros.embodiments.actions.opening import wanted_opening_m
 from gato_ros.embodiments.actions.part import TWIST_STAMPED
 from gato_ros.nodes.messages.joint_state import values_by_name
 

@@ -10,9 +10,9 @@ from gato_ros.core.action import Action
 from gato_ros.core.guard.arbiter import HUMAN, POLICY
 from gato_ros.core.guard.proposal import Proposal
 from gato_ros.embodiments import Embodiment
-from gato_ros.embodiments.actions.gripper import value_of_opening
 from gato_ros.embodiments.actions.hold import standing_action
 from gato_ros.embodiments.actions.of_twist import arm_values, twist_values
+from gato_ros.embodiments.actions.opening import value_of_opening
 from gato_ros.embodiments.actions.twist import TwistPart
 from gato_ros.embodiments.kinematics import Kinematics, differential_ik
 

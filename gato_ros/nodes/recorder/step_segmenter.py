@@ -22,7 +22,7 @@ from gato_ros.core.timing.freshness import Instant, Sample
 from gato_ros.data.incidents.incident import Topic
 from gato_ros.data.incidents.message_ring import Kept
 from gato_ros.embodiments import Embodiment
-from gato_ros.embodiments.actions.gripper import wanted_opening_m
+from gato_ros.embodiments.actions.opening import wanted_opening_m
 from gato_ros.embodiments.decoders.decoder import Refused
 from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.nodes.guard.arm_command import arm_message, joint_velocity_of
