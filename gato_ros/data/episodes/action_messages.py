@@ -35,16 +35,16 @@ def action_messages(robot: Embodiment, action: Action, stamp_ns: int) -> dict[st
     arm: tuple[str, memoryview]
     if part.message == TWIST_STAMPED:
         frame = robot.tool_frame if getattr(part, "frame", "base") == "tool" else robot.base_frame
-        form = " ".join(part.names)
-        arm = messages.TWIST, messages.twist_stamped(values, stamp_ns, frame, part.names)
+        form, kind = " ".join(part.names), messages.TWIST
+        arm = messages.twist_stamped(values, stamp_ns, frame, part.names)
     else:
-        form = part.field
-        arm = messages.JOINT_STATE, messages.joint_state(part.names, stamp_ns, **{form: values})
+        form, kind = part.field, messages.JOINT_STATE
+        arm = messages.joint_state(part.names, stamp_ns, **{form: values})
     gripper = messages.joint_state([robot.gripper.joint], stamp_ns, action.values[robot.gripper_key])
     # Of the usual action nothing is said: files are to the byte what they were before there was a choice.
     about = {} if robot.usual_actions else {"part": ARM, "form": form}
     of_gripper = {} if robot.usual_actions else {"part": GRIPPER, "form": "position"}
-    return {ARM: (*arm, about), GRIPPER: (messages.JOINT_STATE, gripper, of_gripper)}
+    return {ARM: (kind, arm, about), GRIPPER: (messages.JOINT_STATE, gripper, of_gripper)}
 
 
 def part_of(role: str, message_type: str, metadata: Mapping[str, str]) -> str:
