@@ -32,7 +32,6 @@ Written = tuple[str, memoryview, dict[str, str]]
 def action_messages(robot: Embodiment, action: Action, stamp_ns: int) -> dict[str, Written]:
     """Part -> its message. Of the gripper it holds the action's own value, an opening [m] or a joint's angle [rad]."""
     part, values = robot.arm_part, np.asarray(action.values[robot.arm_key], np.float64)
-    arm: tuple[str, memoryview]
     if part.message == TWIST_STAMPED:
         frame = robot.tool_frame if getattr(part, "frame", "base") == "tool" else robot.base_frame
         form, kind = " ".join(part.names), messages.TWIST
