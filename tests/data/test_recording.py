@@ -70,7 +70,7 @@ def test_a_prompt_is_what_the_policy_would_have_met(tmp_path):
     assert [one.values["gripper/opening"][0] for one in (*first.observations, *last.observations)] == [0, 1, 4, 5]
     assert [int(one.values[ROBOT.image_keys[0]][0, 0, 0]) for one in last.observations] == [4, 5]
     assert set(first.observations[0].values) == set(KEYS)
-    np.testing.assert_allclose([action.twist[0] for action in last.actions], [-0.04, -0.05], atol=1e-6)
+    np.testing.assert_allclose([action.values["twist"][0] for action in last.actions], [-0.04, -0.05], atol=1e-6)
     assert str(last).startswith("a.mcap (the last 2 of 6 steps, sha256 ") and len(last.digest) == 64
     assert len(read_prompt(path, ROBOT, KEYS, 99)) == 6
     episode = read_episode(path)
