@@ -28,8 +28,10 @@ def _decisions(folder: Path, embodiment: str) -> list[dict]:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.serving.policy import GatoPolicy
-    from gato_ros.models.serving.reference_decisions import golden_decisions
+    from gato_ros.models.serving.reference_decisions import CONTRACT, golden_decisions
     from gato_ros.models.weights import weights_config
 
-    robot = contract_for(load_embodiment(embodiment), weights_config(folder).observation_keys)
-    return golden_decisions(GatoPolicy.from_directory(folder, robot, precision="float32"))
+    config = weights_config(folder)
+    robot = contract_for(load_embodiment(embodiment), config.observation_keys)
+    decisions = golden_decisions(GatoPolicy.from_directory(folder, robot, precision="float32"))
+    return [{**one, CONTRACT: robot.name} if config.generalist else one for one in decisions]

@@ -20,9 +20,11 @@ from gato_ros.models.serving import policy as policy_module
 from gato_ros.models.serving import precision
 from gato_ros.models.serving.policy import GatoPolicy
 from gato_ros.models.serving.reference_decisions import (
+    CONTRACT,
     OBSERVATIONS,
     TOLERANCE_NAT,
     check_golden,
+    check_machine,
     distance,
     golden_decisions,
     golden_observation,
@@ -165,6 +167,15 @@ def test_other_numbers_are_refused(recorded, policy, embodiment, what):
         here[3]["entropy_nat"][0] = float("nan")
     with pytest.raises(SetupError, match="as recorded with these weights"):
         check_golden(golden, here, "float32")
+
+
+def test_only_what_was_recorded_for_this_contract_is_compared(recorded, policy, embodiment):
+    golden = load_weights(recorded, embodiment).golden
+    golden[2]["ids"][-1] += 2
+    of = lambda name: [{**one, CONTRACT: name} for one in golden]  # noqa: E731
+    check_machine(policy, of("another_robot"), "float32")
+    with pytest.raises(SetupError, match="the tokens of observation 2"):
+        check_machine(policy, of("another_robot") + of(embodiment.name), "float32")
 
 
 def test_a_changed_record_is_refused(recorded, embodiment, tmp_path):
