@@ -53,13 +53,15 @@ def _print_table(stages: tuple[Stage, ...], ledger: Ledger) -> None:
 
 
 def _came_to(stage: Stage, ledger: Ledger) -> str:
-    from gato_ros.domains.generalist.stage import GatherStage, ScoreStage
+    from gato_ros.domains.generalist.stage import DialogueStage, GatherStage, ScoreStage
     from gato_ros.domains.rgb_stacking.stage import CollectStage, TrainStage
 
     result = ledger.entries.get(stage.name, {}).get("result") or {}
     if isinstance(stage, ScoreStage):
         mean = result.get("mean_percent_of_expert")
         return f"{mean:.1f} % of the expert" if mean is not None else ""
+    if isinstance(stage, DialogueStage):
+        return f"{result['right']} of {result['turns']} answers right" if result else ""
     if isinstance(stage, (CollectStage, GatherStage)):
         return f"{result['files']} files" if result else ""
     if isinstance(stage, TrainStage):

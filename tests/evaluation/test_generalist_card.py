@@ -1,6 +1,7 @@
 """The model card of a generalist: every figure is one of a file, and nothing is written as measured that was not."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -66,3 +67,18 @@ def test_what_was_not_measured_says_so(out):
     text = write(STAGES[-1], out, entries(None)).read_text()
     assert "Not measured." in text and "Curves: not measured." in text
     assert "| base | random weights | 4 | 0.0006 | the mixture's | 0.50 | not measured |" in text
+
+
+def test_dialogues_are_on_the_card_as_they_came(out):
+    card = replace(STAGES[-1], dialogues="evaluation/dialogues")
+    turns = [
+        {"question": "what is red on?", "said": "the table", "right": "the table"},
+        {"question": "count the objects.", "said": "", "right": "two"},
+        {"question": "and on top?", "said": "a|b", "right": "blue"},
+    ]
+    (out / card.dialogues).mkdir(parents=True)
+    (out / card.dialogues / "result.json").write_text(json.dumps({"dialogues": [{"seed": 900_000, "turns": turns}]}))
+    text = write(card, out, entries(None)).read_text()
+    assert "about each of 1 pictures" in text and "| 900000 | what is red on? | the table | the same |" in text
+    assert "|  | count the objects. | (nothing) | two |" in text and "a\\|b" in text
+    assert "## Dialogues" not in write(STAGES[-1], out, entries(None)).read_text()

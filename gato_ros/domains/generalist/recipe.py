@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 
-from gato_ros.domains.generalist.stage import GatherStage, GeneralistCardStage, MixStage, ScoreStage
+from gato_ros.domains.generalist.stage import DialogueStage, GatherStage, GeneralistCardStage, MixStage, ScoreStage
 
 FOLDER = Path(__file__).parent
 EVALUATION_SEED, DAGGER_SEED, SEEDS_PER_ROUND = 900_000, 100_000, 10_000
@@ -32,7 +32,7 @@ BALANCED = (
 2.7 (text). So 2,500 steps taught nothing about the scenes' pictures: 0.227 nat on held-out ones, as at the start. From
 there 400 steps of that part alone came to 0.141.
 """
-GeneralistStage = Union[GatherStage, MixStage, ScoreStage, GeneralistCardStage]
+GeneralistStage = Union[GatherStage, MixStage, ScoreStage, DialogueStage, GeneralistCardStage]
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ class GeneralistSizes:
     """The first training starts with what this shipped policy does."""
     scores: tuple[tuple[str, str, int], ...] = ()
     """Domain, tasks, and episodes of each in its evaluation."""
+    dialogues: int = 0
+    """So many conversations about pictures are in the card, as they come."""
 
 
 FULL = GeneralistSizes(
@@ -95,6 +97,7 @@ FULL = GeneralistSizes(
         ("text", "python", 100),
     ),
     weights=BALANCED,
+    dialogues=10,
 )
 SMOKE = GeneralistSizes(
     (
@@ -152,8 +155,11 @@ def _stages(sizes: GeneralistSizes) -> Iterator[GeneralistStage]:
         for name, tasks, count in sizes.scores
     ]
     yield from scores
-    folders_of = lambda stages: tuple(stage.folder for stage in stages)  # noqa: E731
-    yield GeneralistCardStage("card", "weights", "gato_generalist", policy, folders_of(trainings), folders_of(scores))
+    talk = "evaluation/dialogues" if sizes.dialogues else ""
+    if talk:
+        yield DialogueStage("dialogues", talk, policy, sizes.dialogues, EVALUATION_SEED)
+    runs, evaluations = (tuple(stage.folder for stage in stages) for stages in (trainings, scores))
+    yield GeneralistCardStage("card", "weights", "gato_generalist", policy, runs, evaluations, talk)
 
 
 def _gather(part: Part, number: int, policy: str | None) -> GatherStage:

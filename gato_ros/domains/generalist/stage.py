@@ -65,6 +65,17 @@ class ScoreStage:
 
 
 @dataclass(frozen=True)
+class DialogueStage:
+    """What weights answer about pictures that they were not trained on, into `folder`/result.json."""
+
+    name: str
+    folder: str
+    policy: str
+    dialogues: int
+    seed: int
+
+
+@dataclass(frozen=True)
 class GeneralistCardStage:
     """Weights, their model card and training curves into `folder`."""
 
@@ -74,6 +85,8 @@ class GeneralistCardStage:
     policy: str
     trainings: tuple[str, ...]
     evaluations: tuple[str, ...]
+    dialogues: str = ""
+    """Folder of a `DialogueStage`; nothing: the card has no dialogues."""
 
 
 def part_of(folder: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gato_ros.core.files import write_json
 from gato_ros.domains.generalist.recipe import FOLDER, GeneralistStage
-from gato_ros.domains.generalist.stage import GatherStage, MixStage, ScoreStage, part_of
+from gato_ros.domains.generalist.stage import DialogueStage, GatherStage, MixStage, ScoreStage, part_of
 from gato_ros.domains.registry import STACKING
 from gato_ros.domains.rgb_stacking.stage import RESULT_FILE
 from gato_ros.evaluation.policy_build.ledger import Ledger
@@ -24,6 +24,8 @@ def run_stage(stage: GeneralistStage, out: Path, workers: int, ledger: Ledger) -
         return _train(stage, out)
     if isinstance(stage, ScoreStage):
         return _score(stage, out, workers)
+    if isinstance(stage, DialogueStage):
+        return _talk(stage, out)
     from gato_ros.evaluation.reports import generalist_card
 
     return {"card": str(generalist_card.write(stage, out, ledger.entries))}
@@ -34,7 +36,7 @@ def files_made(stage: GatherStage, out: Path) -> int:
     return len(list((out / stage.folder).glob("*.mcap" if stage.domain == STACKING else "*.array_record")))
 
 
-def what(stage: GatherStage | MixStage | ScoreStage) -> str:
+def what(stage: GatherStage | MixStage | ScoreStage | DialogueStage) -> str:
     """A stage in a few words."""
     if isinstance(stage, GatherStage):
         count = len(stage.tasks.split(","))
@@ -44,6 +46,8 @@ def what(stage: GatherStage | MixStage | ScoreStage) -> str:
         return f"{stage.episodes:,} episodes of {stage.domain}{', ' if tasks else ''}{tasks}{objects}{driver}"
     if isinstance(stage, MixStage):
         return f"{stage.steps:,} steps of {stage.mixture} from {stage.init or stage.shipped or 'random weights'}"
+    if isinstance(stage, DialogueStage):
+        return f"{stage.dialogues} conversations about pictures"
     return f"{stage.episodes} episodes of each task of {stage.domain}"
 
 
@@ -112,3 +116,12 @@ def _score(stage: ScoreStage, out: Path, workers: int) -> dict[str, Any]:
     )
     write_json(file, result)
     return {key: result.get(key) for key in ("weights_sha256", "mean_percent_of_expert")}
+
+
+def _talk(stage: DialogueStage, out: Path) -> dict[str, Any]:
+    from gato_ros.evaluation.dialogues import dialogues
+
+    found = dialogues(out / stage.policy, stage.dialogues, stage.seed)
+    write_json(out / stage.folder / RESULT_FILE, {"dialogues": found})
+    turns = [turn for one in found for turn in one["turns"]]
+    return {"right": sum(turn["said"] == turn["right"] for turn in turns), "turns": len(turns)}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gato_ros.core.files import write_json
-from gato_ros.domains.generalist.stage import GatherStage, MixStage, ScoreStage
+from gato_ros.domains.generalist.stage import DialogueStage, GatherStage, MixStage, ScoreStage
 from gato_ros.domains.recipes import Stage
 from gato_ros.domains.rgb_stacking.stage import RESULT_FILE, CardStage, CollectStage, EvaluateStage, TrainStage
 from gato_ros.evaluation.policy_build import general
@@ -48,7 +48,7 @@ def what(stage: Stage) -> str:
     if isinstance(stage, EvaluateStage):
         disturbed = f" under {stage.perturbation}, {stage.level}" if stage.perturbation else ""
         return f"{stage.episodes} episodes of {stage.objects}{disturbed}"
-    if isinstance(stage, (GatherStage, MixStage, ScoreStage)):
+    if isinstance(stage, (GatherStage, MixStage, ScoreStage, DialogueStage)):
         return general.what(stage)
     return f"weights, model card and curves in {stage.folder}"
 

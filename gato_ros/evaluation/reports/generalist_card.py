@@ -56,7 +56,13 @@ def facts(stage: GeneralistCardStage, out: Path, entries: Entries) -> dict[str, 
         "gathered": [{"stage": name, **one} for name, one in entries.items() if one["kind"] == "GatherStage"],
         "trained": [{"stage": name, **one} for name, one in entries.items() if one["kind"] == "MixStage"],
         "domains": {name: (block, result) for result in results for name, block in result["domains"].items()},
+        "dialogues": _dialogues(out / stage.dialogues) if stage.dialogues else [],
         "machines": sorted({f"{one['cores']} cores of {one['cpu']}" for one in machines}),
         "hours": sum(one["seconds"] for one in entries.values()) / 3600,
         "found": [name for name, one in entries.items() if one.get("found")],
     }
+
+
+def _dialogues(folder: Path) -> list[dict[str, Any]]:
+    file = folder / RESULT_FILE
+    return json.loads(file.read_text())["dialogues"] if file.exists() else []
