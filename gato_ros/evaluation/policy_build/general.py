@@ -119,7 +119,7 @@ def _score(stage: ScoreStage, out: Path, workers: int) -> dict[str, Any]:
 
 
 def _talk(stage: DialogueStage, out: Path) -> dict[str, Any]:
-    from gato_ros.evaluation.dialogues import dialogues
+    from gato_ros.evaluation.policy_build.dialogues import dialogues
 
     found = dialogues(out / stage.policy, stage.dialogues, stage.seed)
     write_json(out / stage.folder / RESULT_FILE, {"dialogues": found})
