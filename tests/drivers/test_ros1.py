@@ -5,8 +5,10 @@ import subprocess
 
 import pytest
 
+from gato_ros.drivers.sawyer_agent.frames import Hello, Welcome
 from tests.drivers.ros1.master import PYTHON, Master
-from tests.drivers.sawyer_cell import ROS1, Cell
+from tests.drivers.sawyer_cell import ROS1, STROKE_M, Cell
+from tests.drivers.test_sawyer_agent import JOINTS, reachable, talk
 
 pytestmark = pytest.mark.skipif(not ROS1, reason="needs Debian's ROS 1: make sawyer-ros1")
 
@@ -33,14 +35,13 @@ def test_messages_have_the_checksums_of_the_robots(tmp_path):
     assert json.loads(found.stdout or "{}") == CHECKSUMS, found.stderr
 
 
-def test_the_agents_only_publishers_are_those_it_needs():
+def test_the_agent_publishes_nothing_that_suppresses_a_safeguard():
     program = "import json, rosgraph; print(json.dumps(rosgraph.Master('/test').getSystemState()[0]))"
     with Cell() as cell:
-        cell.wait(lambda truth: truth["timeout_s"], "the robot")
-        for _ in range(100):
-            state = subprocess.run([PYTHON, "-c", program], env=cell.ros1_environment, capture_output=True, text=True)
-            published = {topic for topic, nodes in json.loads(state.stdout) if "/gato_ros_sawyer_agent" in nodes}
-            if "/robot/set_homing_mode" in published:
-                break
-    assert "/robot/set_homing_mode" in published
+        cell.wait(lambda truth: reachable(cell.port), "the agent")
+        # It welcomes a driver when all that it needs of the SDK is there, and then sets the robot's timeout.
+        assert isinstance(talk(cell, Hello(0.15, STROKE_M, JOINTS))[0], Welcome)
+        state = subprocess.run([PYTHON, "-c", program], env=cell.ros1_environment, capture_output=True, text=True)
+    published = {topic for topic, nodes in json.loads(state.stdout) if "/gato_ros_sawyer_agent" in nodes}
+    assert {"/robot/set_homing_mode", "/robot/limb/right/joint_command_timeout"} <= published
     assert not [topic for topic in published if "suppress" in topic or "trajectory" in topic]

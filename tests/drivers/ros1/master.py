@@ -20,7 +20,10 @@ if SDK:
 
 
 def missing() -> str:
-    """Why there is no ROS 1 here; nothing where there is."""
+    """Why there is no ROS 1 here, or no SDK where one is named; nothing where all is there."""
+    parts = ("intera_sdk/intera_interface/src/intera_interface", "intera_common/intera_core_msgs/msg")
+    if SDK and (lacks := [part for part in parts if not (Path(SDK) / part).is_dir()]):
+        return f"expected INTERA_SDK to hold checkouts of intera_sdk and intera_common; {SDK} lacks {', '.join(lacks)}"
     imports = "import rospy, genpy, genmsg, sensor_msgs.msg, geometry_msgs.msg"
     imports += ", tf, cv_bridge, cv2" if SDK else ""
     if shutil.which("roscore") and not subprocess.run([PYTHON, "-c", imports], capture_output=True).returncode:
