@@ -17,6 +17,7 @@ from typing import Annotated
 
 from gato_ros.bench.guard.ledger import Block, Ledger, sources_digest
 from gato_ros.core.bounds import ProcessesOrNone, Seed, Within, check_bounds
+from gato_ros.core.errors import unknown_name
 
 EPISODE_TICKS = 400
 BLOCK = 25
@@ -57,6 +58,8 @@ def run(options: Options) -> dict:
     from gato_ros.evaluation.worker_pool import worker_pool
 
     check_bounds(options)
+    if options.actions not in ("", ALL, *VARIANTS):
+        raise unknown_name("a kind of action", options.actions, (ALL, *VARIANTS))
     kinds = ("", *VARIANTS) if options.actions == ALL else (options.actions,)
     for kind in kinds:  # here a bad contract is one line, in a worker it is many
         Kinematics(robot_of(options.embodiment, kind))
