@@ -59,7 +59,7 @@ def make(
     task: str | None = None,
     objects: str = "cubes",
     policy: Policy | None = None,
-    embodiment: str = "sawyer_rgb_stacking",
+    embodiment: str | None = None,
     render_mode: str | None = None,
 ) -> gymnasium.Env:
     """A domain's environment, as Gymnasium knows them.
@@ -70,7 +70,7 @@ def make(
         task: what to do there; of rgb_stacking what goes on what, `red_on_blue` (the default) or `blue_on_green`.
         objects: of rgb_stacking the object set: cubes, triplet1 .. triplet5, train.
         policy: who will act: the environment then shows what this policy reads, and nothing else.
-        embodiment: name or path of the robot's contract.
+        embodiment: name or path of the robot's contract; by default that of `policy`, or the Sawyer's.
         render_mode: `human` opens a window, `rgb_array` makes `render` give a picture.
 
     Raises:
@@ -82,16 +82,22 @@ def make(
         world = load_domain(domain)
         return world.environment(task_of(world, task), render_mode=render_mode)
     from gato_ros.core.observation import PRIVILEGED_PREFIX
-    from gato_ros.embodiments import load_embodiment
+    from gato_ros.embodiments import Embodiment, load_embodiment
     from gato_ros.sim.env import RgbStackingEnv
     from gato_ros.sim.task import stack_task
 
     keys = None if policy is None else policy.observation_keys
+    # Weights know their contract; a policy of one's own need not.
+    known = getattr(policy, "contract", None)
+    if embodiment is not None:
+        robot = load_embodiment(embodiment)
+    else:
+        robot = known if isinstance(known, Embodiment) else load_embodiment()
     return RgbStackingEnv(
         objects,
         observation_keys=None if keys is None else tuple(k for k in keys if not k.startswith(PRIVILEGED_PREFIX)),
         privileged=tuple(key for key in keys or () if key.startswith(PRIVILEGED_PREFIX)),
-        embodiment=load_embodiment(embodiment),
+        embodiment=robot,
         render_mode=render_mode,
         wanted=stack_task(task or "red_on_blue"),
     )

@@ -10,6 +10,7 @@ import pytest
 
 import gato_ros
 from gato_ros.core.errors import SetupError
+from gato_ros.embodiments import load_embodiment
 
 
 def test_import_loads_nothing_heavy():
@@ -68,3 +69,23 @@ def test_unknown_names_say_what_there_is():
 def test_an_episode_is_loaded():
     episode = gato_ros.load_episode("tests/data/before_0_2/episode.mcap")
     assert episode.actions.shape == (len(episode.steps), 5) and np.isfinite(episode.actions).all()
+
+
+class KnowsItsRobot:
+    """A policy that was made for one contract, as weights are; the environment asks it for nothing else."""
+
+    observation_keys = ("gripper/opening",)
+
+    def __init__(self, name):
+        self.contract = load_embodiment(name)
+
+
+@pytest.mark.parametrize(
+    ("asked", "made"), [(None, "panda_rgb_stacking"), ("sawyer_rgb_stacking", "sawyer_rgb_stacking")]
+)
+def test_a_world_is_that_of_the_policys_robot_unless_another_is_named(asked, made):
+    env = gato_ros.make("rgb_stacking", policy=KnowsItsRobot("panda_rgb_stacking"), embodiment=asked)
+    try:
+        assert env.embodiment.name == made and set(env.observation_space) == {"gripper/opening"}
+    finally:
+        env.close()

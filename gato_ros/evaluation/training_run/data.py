@@ -51,8 +51,8 @@ def training_frames(run: TrainingRun, weights: Mapping[str, float]) -> tuple[Fra
         training += [part for i, part in enumerate(parts) if i % VALIDATION_SHARE or not held_out]
     if not validation:
         raise SetupError(
-            expected="at least two episodes or snapshot files, one of them to hold out",
-            got=f"{len(training)} in {', '.join(map(str, folders))}",
+            expected="a folder with at least two episodes or snapshot files, one of them to hold out",
+            got=f"at most one in each of {', '.join(map(str, folders))}",
             fix="collect more",
         )
     return join(training), join(validation), data
