@@ -65,6 +65,9 @@ class GatoConfig:
     uncropped: tuple[str, ...] = ()
     """Images that `crop` does not count for: a game's screen is read whole by a model that crops a robot's cameras. The
     images of one step are all of the one kind or all of the other."""
+    single_steps: tuple[tuple[str, ...], ...] = ()
+    """The observations of specs whose steps are decided one by one: where these are observed, nothing of the steps
+    before is remembered. Elsewhere an autoregressive model looks back by `context_tokens`."""
     stem: tuple[Convolution, ...] = ()
     """Empty: the paper's ResNet block inside each patch. Else convolutions over the whole image."""
     patch_block_channels: int = 64
@@ -180,6 +183,10 @@ class GatoConfig:
         self._require(len(kept) < 2, "images of a step that are all cropped, or none", self.uncropped)
         return Crop() if True in kept else self.crop
 
+    def remembers(self, keys: Iterable[str]) -> bool:
+        """Whether an action may depend on the steps before, where the model reads these observations."""
+        return self.context_tokens is not None and tuple(sorted(keys)) not in self.single_steps
+
     @property
     def stem_stride(self) -> int:
         """Pixels per cell after the convolutional stem."""
@@ -202,8 +209,9 @@ class GatoConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `config_from_dict` is the inverse."""
         values = dataclasses.asdict(self)
-        if not self.uncropped:  # a run from before that field goes on
-            del values["uncropped"]
+        for name in ("uncropped", "single_steps"):
+            if not values[name]:  # a run from before that field goes on
+                del values[name]
         return values
 
 
@@ -223,6 +231,7 @@ def config_from_dict(values: dict[str, Any]) -> GatoConfig:
         values["stem"] = tuple(Convolution(**layer) for layer in values.get("stem", ()))
         for key in ("observation_keys", "auxiliary", "patch_auxiliary", "uncropped"):
             values[key] = tuple(values.get(key, ()))
+        values["single_steps"] = tuple(tuple(keys) for keys in values.get("single_steps", ()))
         return GatoConfig(**values)
     except TypeError as error:
         raise SetupError(

@@ -45,6 +45,9 @@ class Sequences:
                 got=self.model.action_decoding,
                 fix="choose another preset",
             )
+        if not self.model.remembers(item.key for item in self.layout.items):
+            self._check_single()
+            return
         window = self.model.context_tokens / self.layout.step_tokens
         if self.config.length <= window:
             raise SetupError(
@@ -58,6 +61,14 @@ class Sequences:
                 expected=f"{self.config.length} consecutive steps with images in most of the data, or whole episodes",
                 got=f"{long} of {len(self.training)} steps in stretches of that length",
                 fix="collect with --image-share 1, or shorten the sequences",
+            )
+
+    def _check_single(self) -> None:
+        if self.config.length > 1 or self.config.prompt_share:
+            raise SetupError(
+                expected="sequences of length 1 without prompts, where no step is remembered",
+                got=f"length {self.config.length}, prompt_share {self.config.prompt_share:g}",
+                fix="set length: 1 and prompt_share: 0",
             )
 
     @property

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from gato_ros.core.bounds import (
-    LARGEST_COUNT,
     Batch,
     Count,
     CountOrNone,
@@ -15,7 +14,6 @@ from gato_ros.core.bounds import (
     Seed,
     Share,
     ShareBelowOne,
-    Within,
     check_bounds,
 )
 
@@ -32,8 +30,9 @@ class SequenceConfig:
     """Gradient steps in all; the learning rate's cosine ends there."""
     batch: Batch = 512
     """Sequences per step."""
-    length: Annotated[int, Within(2, LARGEST_COUNT)] = 13
-    """Control steps of a sequence: more than a window, so that training sees what a streamed memory holds."""
+    length: Count = 13
+    """Control steps of a sequence: more than a window, so that training sees what a streamed memory holds. 1, in a part
+    of a mixture: each step is learned, and later decided, by itself."""
     learning_rate: Positive = 1e-4
     """Peak of the schedule: linear warm-up from 1e-7, then cosine down."""
     final_share: Share = 0.1

@@ -82,7 +82,7 @@ def grown(fresh: Parameters, initial: Parameters, found: GatoConfig, model: Gato
         SetupError: another width, stem or head, or more layers than the model has.
     """
     may_differ = {*MAY_DIFFER, "layers", "text_rows", "vocabulary", "generalist", "temperature"}
-    may_differ |= {"observation_keys", "uncropped"}
+    may_differ |= {"observation_keys", "uncropped", "single_steps"}
     names = [name for name in different(found, model) if name not in may_differ]
     if names or found.layers > model.layers or found.text_rows > model.text_rows:
         raise SetupError(

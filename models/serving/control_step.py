@@ -68,6 +68,9 @@ class OnePass:
     def reset(self) -> None:
         """There is no memory."""
 
+    def forget(self) -> None:
+        """There is no memory."""
+
     def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32, likeliest: bool = False) -> Chosen:
         arguments = (self._params, *tokens, rng, tick, np.bool_(likeliest))
         if self._compiled is None:
@@ -96,6 +99,10 @@ class Streaming:
 
     def reset(self) -> None:
         self._memory = streaming.empty_memory(self._config, self._layout)
+        self.forget()
+
+    def forget(self) -> None:
+        """As `reset`, without new arrays: what is there lies before the first step, where nothing looks."""
         self.steps, self._last = 0, np.int32(self._layout.action_start)
 
     def run(self, tokens: StepTokens, rng: jax.Array, tick: np.uint32, likeliest: bool = False) -> Chosen:

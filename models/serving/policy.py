@@ -53,8 +53,11 @@ class GatoPolicy:
             params, config = serving(params, config, precision)
         if jax.default_backend() == "gpu" and config.compute == "bfloat16":
             params = on_gpu(params)
-        self.config, self.contract = config, contract
         self.layout = token_layout(contract.spec, config)
+        remembers = config.remembers(config.keys_of(contract.spec))
+        if config.context_tokens is not None and not remembers:
+            config = replace(config, context_tokens=self.layout.step_tokens)
+        self.config, self.contract = config, contract
         if not self.layout.actions:
             raise SetupError(
                 expected="a contract whose actions are numbers",
@@ -69,7 +72,6 @@ class GatoPolicy:
         kind: type[OnePass | Streaming] = OnePass if config.action_decoding == "one_pass" else Streaming
         self._params = jax.device_put(deployed)
         self._step = kind(self._params, config, self.layout)
-        remembers = config.context_tokens is not None
         per_step = self.layout.step_tokens
         self.info = PolicyInfo(
             digest,
@@ -257,6 +259,8 @@ class GatoPolicy:
             tokenise_s: how long it took to make the tokens [s].
         """
         begin_s, compiled = time.perf_counter(), self._step.compilations
+        if not self.info.remembers:
+            self._step.forget()
         chosen = self._step.run(tokens, self._rng, np.uint32(self.ticks % 2**32), likeliest)
         self.ticks += 1
         chosen.confidence.copy_to_host_async()  # one wait for both

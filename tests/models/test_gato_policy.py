@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import jax
@@ -9,8 +10,10 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.policy import Policy
 from gato_ros.core.prompt import Prompt
+from gato_ros.models.choices import first_row
+from gato_ros.models.config import config_from_dict
 from gato_ros.models.errors import NonFiniteError
-from gato_ros.models.gato import forward_step, sequence_features
+from gato_ros.models.gato import forward_step, sequence_features, sequence_output
 from gato_ros.models.layout import token_layout
 from gato_ros.models.presets import PRESETS
 from gato_ros.models.serving.policy import GatoPolicy
@@ -98,6 +101,30 @@ def test_reset_forgets(policy, frames):
     policy.reset()
     again = [policy.act(frame).action.as_vector() for frame in frames]
     np.testing.assert_array_equal(first, again)
+
+
+def test_single_steps_are_decided_as_they_are_learned(embodiment, observations, fresh):
+    model = PRESETS["debug"]
+    config = replace(model, single_steps=(tuple(sorted(model.observation_keys)),))
+    assert config_from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert "single_steps" not in model.to_dict()
+    layout = token_layout(embodiment.spec, config)
+    params = fresh(config, layout, 0, 0.3)
+    policy, remembering = GatoPolicy(params, config, embodiment), GatoPolicy(params, model, embodiment)
+    assert not policy.info.remembers and not policy.info.reach_steps and remembering.info.remembers
+    learned = jax.jit(sequence_output, static_argnums=(1, 2))
+    others = 0
+    for seed in range(4):
+        frame = Observation(observations(config.observation_keys, seed=seed))
+        trace = policy.act(frame).trace
+        tokens = StepTokens(*(part[None, None] for part in trace.tokens))
+        logits = learned(params, config, layout, tokens, trace.ids[None, None]).action_logits[0, 0]
+        first = first_row(config, layout)
+        likeliest = np.asarray(logits)[:, first : first + layout.choices].argmax(-1)
+        assert (layout.action_start + likeliest).tolist() == list(trace.ids)
+        assert trace.context_tokens == (layout.step_tokens, layout.step_tokens)
+        others += not np.array_equal(remembering.act(frame).trace.entropy_nat, trace.entropy_nat)
+    assert others >= 3  # all but the first step, which has nothing to remember
 
 
 def test_warm_up_leaves_no_memory(policy, frames):

@@ -183,6 +183,17 @@ def test_sequences_are_longer_than_the_window(windows):
         Sequences(CONFIG, PRESETS["debug_one_pass"], LAYOUT, windows, windows)
 
 
+def test_single_steps_are_sequences_of_one(windows):
+    model = replace(MODEL, single_steps=(tuple(sorted(item.key for item in LAYOUT.items)),))
+    for refused in ({"length": 5, "prompt_share": 0.0}, {"length": 1, "prompt_share": 0.1}):
+        with pytest.raises(SetupError, match="length 1 without prompts"):
+            Sequences(replace(CONFIG, **refused), model, LAYOUT, windows, windows)
+    config = replace(CONFIG, length=1, prompt_share=0.0, batch=64)
+    sequences = Sequences(config, model, LAYOUT, windows, windows)
+    plan = windows.plan_of_step(config, sequences.longest_prompt, 0)
+    assert plan.rows.shape == (64, 1) and len(set(plan.rows[:, 0])) > len(windows) / 2  # from anywhere in the data
+
+
 def test_the_filter_is_the_papers():
     assert expert_return([0.2] * 20 + [1.0, 1.0] + [0.0] * 8) == pytest.approx((1.0 + 1.0 + 0.2) / 3)
     outcomes = [1.0, 0.85, 0.7, 0.0]

@@ -171,7 +171,7 @@ class MixturePlan:
             for key, spec in contract.spec.observations.items()
             if spec.kind == "image" and key in keys
         }
-        return replace(
+        model = replace(
             base,
             observation_keys=tuple(sorted(keys)),
             uncropped=tuple(sorted(screens)),
@@ -179,6 +179,24 @@ class MixturePlan:
             auxiliary_early_layer=max(1, base.layers // 2) if names else 0,
             patch_auxiliary=patches,
         )
+        return replace(model, single_steps=self._single_steps(model))
+
+    def _single_steps(self, model: GatoConfig) -> tuple[tuple[str, ...], ...]:
+        """What is observed in the parts of single steps, as `GatoConfig` has it; SetupError where another part of the
+        same observations has longer sequences."""
+        lengths: dict[tuple[str, ...], dict[bool, str]] = {}
+        for part in self.parts:
+            if isinstance(part.sequences, SequenceConfig):
+                keys = model.keys_of(part.contracts()[0].spec)
+                lengths.setdefault(keys, {})[part.sequences.length == 1] = part.name
+        for both in lengths.values():
+            if len(both) == 2:
+                raise SetupError(
+                    expected=f"length 1 in {both[True]} and {both[False]}, or in none of them",
+                    got="different lengths, where both observe the same",
+                    fix="give them one length: from what it observes a policy knows whether to remember",
+                )
+        return tuple(sorted(keys for keys, both in lengths.items() if True in both))
 
     def objective(self, model: GatoConfig) -> tuple[Mixture, dict[str, int]]:
         """The parts with their data in place, and the count of steps by folder."""
