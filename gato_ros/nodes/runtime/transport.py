@@ -4,6 +4,9 @@ A port in shared memory has a mutex that every sender takes. Whoever is killed o
 and `publish` in another process waits until Fast DDS gives the port up: seconds, in which a guard says nothing. Seen
 here with Fast DDS 3.2.3, a listener of the guard under SIGSTOP or SIGKILL, the guard's main thread waiting in
 `SharedMemManager::Port::try_push`. UDP has no such lock: a datagram to a process that is gone is lost, and that is all.
+
+Its sockets are asked for more room than Linux gives by itself, 208 KiB: a best-effort message that does not fit is lost
+without a word. Of pictures of 640x480 as JPEG every one above 208 KiB was lost, now and then smaller ones as well.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PROFILE = Path(__file__).with_name("fastdds_this_machine.xml")
+NETWORK_PROFILE = Path(__file__).with_name("fastdds_network.xml")
+"""Both with large sockets; the first one stays on the loopback interface."""
 FILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 """Where Fast DDS 3 and 2 look for a file of profiles."""
 RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
@@ -26,7 +31,8 @@ def stay_on_this_machine(environment: MutableMapping[str, str]) -> None:
 
 
 def avoid_shared_memory(environment: MutableMapping[str, str]) -> None:
-    """Keeps participants that are made with `environment` off shared memory; to be called before `rclpy.init`.
+    """Keeps participants that are made with `environment` off shared memory, and gives them room for large messages; to
+    be called before `rclpy.init`.
 
     A file of profiles that the user has named stays in force, and so does another middleware.
     """
@@ -35,12 +41,13 @@ def avoid_shared_memory(environment: MutableMapping[str, str]) -> None:
     if any(environment.get(name) for name in FILES):
         return
     environment.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
+    profile = NETWORK_PROFILE
     only_here = environment.get(RANGE) == "LOCALHOST" or environment.get("ROS_LOCALHOST_ONLY") == "1"
     if only_here and not environment.get("ROS_STATIC_PEERS"):
         # For LOCALHOST rmw_fastrtps adds shared memory whatever the line above says; a profile says the same without.
         environment.pop("ROS_LOCALHOST_ONLY", None)
-        environment[RANGE] = "SYSTEM_DEFAULT"
-        environment[FILES[1] if _is_fast_dds_2() else FILES[0]] = str(PROFILE)
+        environment[RANGE], profile = "SYSTEM_DEFAULT", PROFILE
+    environment[FILES[1] if _is_fast_dds_2() else FILES[0]] = str(profile)
 
 
 def _is_fast_dds_2() -> bool:
