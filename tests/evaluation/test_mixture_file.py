@@ -12,6 +12,7 @@ import pytest
 from gato_ros.cli import chat, generate, train
 from gato_ros.core.errors import SetupError
 from gato_ros.domains.registry import WRITTEN, load_domain
+from gato_ros.embodiments import load_embodiment
 from gato_ros.evaluation.collection import Collection, collect
 from gato_ros.evaluation.evaluate import evaluate_policy
 from gato_ros.evaluation.foreign import collection
@@ -192,3 +193,23 @@ def test_scenes_and_text_are_learned_and_answer(tmp_path, monkeypatch, capsys):
     assert " ".join(written["text"].split()) == said[0]["answer"]
     with pytest.raises(SetupError, match="a part of scenes; got --domain scenes"):
         train.run(train.parse(["--domain", "scenes", "--data", str(tmp_path / "scenes"), "--out", str(tmp_path / "x")]))
+
+
+def test_a_robots_single_steps_are_learned_from_snapshots(tmp_path, monkeypatch):
+    small = {"layers": 2, "width": 32, "heads": 2, "head_size": 16, "feed_forward": 64, "context_tokens": 200}
+    monkeypatch.setitem(PRESETS, "tiny_generalist", replace(PRESETS["gato_generalist"], **small))
+    robot, folder = "sawyer_rgb_stacking_told", tmp_path / "snapshots"
+    for seed in (0, 1):
+        wanted = Collection(folder, embodiment=robot, kind="snapshots", episodes=2, per_scene=3, seed=seed, workers=1)
+        collect(wanted)
+    part = ROBOT_PART.replace("sawyer_rgb_stacking", robot) + f"    data: [{folder}]\n    batch: 2\n"
+    text = f"model: tiny_generalist\nsteps: 2\n{part}    prompt_share: 0.0\n    length: "
+    with pytest.raises(SetupError, match="snapshots have no order in time"):
+        read_mixture(mixture(tmp_path, f"{text}20\n")).parts[0].recordings()
+    path = mixture(tmp_path, f"{text}1\n")
+    training, validation, counts = read_mixture(path).parts[0].recordings()
+    assert sum(len(one.frames) for one in (*training, *validation)) == counts[str(folder)] > 6
+    result = train.run(train.parse(["--mixture", str(path), "--out", str(tmp_path / "run")]))
+    assert result["steps"] == 2 and np.isfinite(result["stacking/action_loss"])
+    policy = GatoPolicy.from_directory(tmp_path / "run" / "last", load_embodiment(robot))
+    assert not policy.info.remembers

@@ -38,6 +38,12 @@ class Recording:
     outcome: float
     """The return: 1 for a success and 0 for a failure where nothing else was recorded; a later verdict overrules it."""
 
+    @staticmethod
+    def of_snapshots(frames: Frames) -> Recording:
+        """Frames that have no order in time: no two of them are neighbours."""
+        count = len(frames)
+        return Recording(frames, 2 * np.arange(count), frames.actions, 2 * count, ("", "", "snapshots"), 1.0)
+
 
 def load_recordings(folder: Path, skip: Container[Path] = ()) -> list[Recording]:
     """The episodes of a folder by name; what is read is kept, the frames where `frame_parts` keeps them.

@@ -65,8 +65,12 @@ def training_recordings(
     held_out_every: int,
     weights: Mapping[str, float],
     failures: bool = False,
+    snapshots: bool = False,
 ) -> tuple[list[Recording], list[Recording], dict[str, int]]:
     """Episodes to train on and to hold out, and the count of rendered steps by folder.
+
+    Args:
+        snapshots: whether files of snapshots count, too: for learning step by step.
 
     Raises:
         SetupError: too few good episodes to hold one out.
@@ -76,13 +80,14 @@ def training_recordings(
 
     training, validation, data = [], [], {}
     for folder in folders:
-        found = _recordings(folder, failures)[:limit]
+        found = _recordings(folder, failures, snapshots)[:limit]
         print_sources(folder, [one.frames for one in found], weights)
         # One without a step to learn from would be a validation without a figure.
         found = [one for one in found if step_weights(one.frames.teachers, weights).any()]
         good = good_enough(found, return_share)
         data[str(folder)] = sum(len(one.frames) for one in good)
-        print(f"train: {len(good)} of {len(found)} episodes of {folder}, {data[str(folder)]} steps", flush=True)
+        kind = "episodes or files of snapshots" if snapshots else "episodes"
+        print(f"train: {len(good)} of {len(found)} {kind} of {folder}, {data[str(folder)]} steps", flush=True)
         held_out = good[::held_out_every] if len(good) > 1 else []
         validation += held_out
         training += [one for i, one in enumerate(good) if i % held_out_every or not held_out]
@@ -103,14 +108,20 @@ def _frame_parts(folder: Path, failures: bool) -> list[Frames]:
     return frame_parts(folder, print_left_out(folder, failures))
 
 
-def _recordings(folder: Path, failures: bool) -> list[Recording]:
-    """The episodes of a folder: of shards in another domain, else of the robot's."""
+def _recordings(folder: Path, failures: bool, snapshots: bool) -> list[Recording]:
+    """The episodes of a folder: of shards in another domain, else of the robot's; and its files of snapshots."""
     from gato_ros.data.demonstrations.reading import read_demonstrations
-    from gato_ros.data.episodes.recording import load_recordings
+    from gato_ros.data.episodes.episode import episode_paths
+    from gato_ros.data.episodes.recording import Recording, load_recordings
+    from gato_ros.data.frames import SUFFIX, load_frames
 
     if _holds_shards(folder):
         return read_demonstrations([folder])
-    return load_recordings(folder, print_left_out(folder, failures))
+    files = sorted(folder.glob(f"*{SUFFIX}")) if snapshots else []
+    found = [Recording.of_snapshots(load_frames(path)) for path in files]
+    if not found or episode_paths(folder):
+        found += load_recordings(folder, print_left_out(folder, failures))
+    return found
 
 
 def _holds_shards(folder: Path) -> bool:

@@ -115,7 +115,10 @@ class PartPlan:
             robot = load_embodiment(self.embodiment)
             check_arm(self.data, robot)
             check_data(self.data, False, robot, self.observe or robot.observation_keys)
-            return training_recordings(self.data, self.limit, share, VALIDATION_SHARE, mixing_weights(()))
+            single = self.sequences.length == 1
+            return training_recordings(
+                self.data, self.limit, share, VALIDATION_SHARE, mixing_weights(()), snapshots=single
+            )
         spec = self.contracts()[0].spec
         return domain_recordings(self.data, spec, self.tasks, self.limit, share, VALIDATION_SHARE)
 
