@@ -15,7 +15,7 @@ SIMULATOR ?= yes
 ARGS ?=
 # A file's tests share one set of running nodes: they stay together. Long files come first (tests/conftest.py); pytest-xdist
 # would put them last, by their few tests.
-PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST_ARGS ?= -n 4 --dist loadfile --no-loadscope-reorder
 GATO_ROS := $(VENV)/bin/python -m gato_ros
 STAMP := $(VENV)/.gato_ros-installed
 REQUIREMENTS := $(addprefix requirements/,runtime.txt sim.txt ros.txt dev.txt quick_tests.txt text.txt export.txt constraints.txt)

@@ -35,7 +35,7 @@ class Collection:
     """What to stack on what: red_on_blue (where none is named), blue_on_green or green_on_red. Of another domain
     its own, several with commas between them, or all; where none is named its first."""
     embodiment: str = "sawyer_rgb_stacking"
-    """Name or path of the contract; sawyer_rgb_stacking_told and panda_rgb_stacking_told record the task in words."""
+    """Name or path of the contract; those that end in _told record the task in words."""
     episodes: Episodes = 100
     """Episodes to attempt, or scenes to draw (a scene gives `per_scene` frames)."""
     seed: Seed = 0

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from gato_ros.core.action import Action
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
 from gato_ros.core.text import value_from_text
@@ -41,6 +42,12 @@ def executed(step: int) -> ArmAction:
     return ArmAction(0.5 * label(step).twist, label(step).gripper_opening_m)
 
 
+def other_label(robot, step: int) -> Action:
+    """Of a robot whose actions are not the usual ones."""
+    share = 0.25 + (step % 60) / 120
+    return Action.of_vector(robot.action_lower + share * (robot.action_upper - robot.action_lower), robot.spec.actions)
+
+
 def write(
     folder,
     name="one",
@@ -71,7 +78,9 @@ def write(
             seen = observation(step, rendered(step), robot)
             change(step, seen.values)
             seen = Observation(seen.values, stamp_s(step), privileged(step))
-            writer.add(step, seen, (action or label)(step), executed(step), tick=tick)
+            usual = robot.usual_actions
+            wanted = action(step) if action else label(step) if usual else other_label(robot, step)
+            writer.add(step, seen, wanted, executed(step) if usual else wanted, tick=tick)
         for number, (topic, message_type, data, stamp_ns) in enumerate(raw):
             writer.add_raw(topic, message_type, data, stamp_ns, number, {})
         return writer.close({"success": True} if outcome is None else outcome)

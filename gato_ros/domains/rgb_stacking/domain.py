@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from gato_ros.sim.expert import StackingExpert
     from gato_ros.sim.task import StackTask
 
-ROBOTS = {"": "sawyer_rgb_stacking_told", "panda/": "panda_rgb_stacking_told"}
+ROBOTS = {
+    "": "sawyer_rgb_stacking_told",
+    "panda/": "panda_rgb_stacking_told",
+    "ur5e/": "ur5e_rgb_stacking_told",
+}
 """What a task's name begins with -> the contract: of a generalist the task is in words."""
 OBJECTS = {
     "cubes": ("cubes", "red_on_blue"),
@@ -30,11 +34,14 @@ HELD_OUT = {"green_on_red": ("cubes", "green_on_red")}
 
 
 class RgbStacking:
-    """Red on blue with cubes and with the five test triplets, and blue on green with cubes; by either arm."""
+    """Red on blue with cubes and with the five test triplets, and blue on green with cubes; by one of several arms."""
 
     name = STACKING
     tasks: tuple[str, ...] = tuple(OBJECTS)
-    more_tasks: tuple[str, ...] = (*(f"panda/{task}" for task in OBJECTS), *HELD_OUT)
+    more_tasks: tuple[str, ...] = (
+        *(f"{arm}{task}" for arm in ROBOTS if arm for task in OBJECTS),
+        *HELD_OUT,
+    )
     """Another arm is another robot, which most weights do not know: none of `all`, but of `panda/all`."""
     packages = ("pybullet",)
     metric = "success"

@@ -1,4 +1,4 @@
-"""Sawyer and Panda over the same basket: one set of weights learns from both, and is asked for either."""
+"""Several arms over the same basket: one set of weights learns from all, and is asked for any of them."""
 
 from dataclasses import replace
 from functools import partial
@@ -21,7 +21,7 @@ from gato_ros.models.weights import contract_names, load_weights, save_weights, 
 from gato_ros.sim import env as stacking
 from tests.data.recordings import write
 
-ARMS = {"sawyer": "cubes", "panda": "panda/cubes"}
+ARMS = {"sawyer": "cubes", "panda": "panda/cubes", "ur5e": "ur5e/cubes"}
 """Arm -> its task."""
 PART = """
   {arm}:
@@ -58,9 +58,9 @@ def mixture(tmp_path_factory):
 def weights(mixture, tmp_path_factory):
     """Fresh ones, saved as those of a training on both arms are."""
     (plan, model), folder = mixture, tmp_path_factory.mktemp("weights")
-    first, other = (part.contracts()[0] for part in plan.parts)
+    first, *others = (part.contracts()[0] for part in plan.parts)
     params = init(jax.random.key(0), model, token_layout(first.spec, model))
-    save_weights(folder, params, model, first, others=(other,))
+    save_weights(folder, params, model, first, others=others)
     return str(folder)
 
 
@@ -78,26 +78,30 @@ def test_the_other_arm_counts_where_it_is_named():
             tasks_of(DOMAIN, unknown)
 
 
-def test_the_two_arms_have_specs_of_their_own():
-    sawyer, panda = (DOMAIN.contract(task) for task in ARMS.values())
-    assert (sawyer.name, panda.name) == ("sawyer_rgb_stacking_told", "panda_rgb_stacking_told")
-    assert "panda/pinch/pose" in panda.spec.observations and "panda/pinch/pose" not in sawyer.spec.observations
-    assert sawyer.spec.digest != panda.spec.digest
+def test_the_arms_have_specs_of_their_own():
+    contracts = {arm: DOMAIN.contract(task) for arm, task in ARMS.items()}
+    assert [contract.name for contract in contracts.values()] == [f"{arm}_rgb_stacking_told" for arm in ARMS]
+    for arm, contract in contracts.items():
+        shown = [other for other in ARMS if f"{other}/pinch/pose" in contract.spec.observations]
+        assert shown == [arm]
+    assert len({contract.spec.digest for contract in contracts.values()}) == len(ARMS)
 
 
-def test_a_mixture_learns_from_both_arms(mixture):
+def test_a_mixture_learns_from_all_arms(mixture):
     plan, model = mixture
     objective, counts = plan.objective(model)
-    assert list(counts.values()) == [24, 24] and {"sawyer/pinch/pose", "panda/pinch/pose"} < set(model.observation_keys)
-    assert objective.frames_per_step == 2 * 3  # one sequence of three steps of either
-    layouts = [part.sequences.layout for part in objective.parts]
-    assert layouts[0].step_tokens == layouts[1].step_tokens and layouts[0] != layouts[1]
+    assert list(counts.values()) == [24] * len(ARMS)
+    assert {f"{arm}/pinch/pose" for arm in ARMS} < set(model.observation_keys)
+    assert objective.frames_per_step == len(ARMS) * 3  # one sequence of three steps of each
+    sawyer, panda, ur5e = (part.sequences.layout for part in objective.parts)
+    assert sawyer.step_tokens == panda.step_tokens and sawyer != panda
+    assert ur5e.step_tokens == sawyer.step_tokens + 2  # two more components of its twist
     for part in objective.parts:
         assert part.sequences.batch_of_step(0, 0).tokens.ids.shape[:2] == (1, 3)
 
 
-def test_one_set_of_weights_knows_both_arms(weights):
-    assert contract_names(weights) == ("sawyer_rgb_stacking_told", "panda_rgb_stacking_told")
+def test_one_set_of_weights_knows_all_arms(weights):
+    assert contract_names(weights) == tuple(f"{arm}_rgb_stacking_told" for arm in ARMS)
     for arm, task in ARMS.items():
         contract, config = DOMAIN.contract(task), weights_config(weights)
         keys = [item.key for item in token_layout(contract.spec, config).items]
@@ -105,9 +109,9 @@ def test_one_set_of_weights_knows_both_arms(weights):
         assert load_weights(weights, contract).config == config
 
 
-def test_both_arms_are_evaluated_by_one_command(weights, played_here, monkeypatch):
+def test_all_arms_are_evaluated_by_one_command(weights, played_here, monkeypatch):
     monkeypatch.setattr(stacking, "RgbStackingEnv", partial(stacking.RgbStackingEnv, max_steps=3))
-    options = {"domain": "rgb_stacking", "tasks": "cubes,panda/cubes", "episodes": 1, "workers": 1, "quiet": True}
+    options = {"domain": "rgb_stacking", "tasks": ",".join(ARMS.values()), "episodes": 1, "workers": 1, "quiet": True}
     result = evaluate_policy(Evaluation(weights, **options))
     rows = result["domains"]["rgb_stacking"]["tasks"]
     assert list(rows) == list(ARMS.values()) and all(row["episodes"] == 1 for row in rows.values())
