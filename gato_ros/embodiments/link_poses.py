@@ -9,6 +9,7 @@ import numpy as np
 import pinocchio
 
 from gato_ros.core.rotation import quat_xyzw_from_matrix
+from gato_ros.embodiments.actions.gripper import joint_position_rad
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.urdf_parts import attribute, child_of, joints_of
 
@@ -42,6 +43,9 @@ class LinkPoses:
             for joint in joints
             if joint.get("type") == "prismatic" and joint.get("name") not in embodiment.arm.joints
         ]
+        self._gripper, self._jaw = embodiment.gripper, None
+        if self._gripper.joint_range_rad is not None and self._model.existJointName(self._gripper.joint):
+            self._jaw = self._row(self._gripper.joint)
         self._links = [
             (attribute(child_of(joint, "parent"), "link"), attribute(child_of(joint, "child"), "link"))
             for joint in joints
@@ -54,6 +58,8 @@ class LinkPoses:
         """At joint angles q [joints] [rad] in the contract's order, with that opening [m]."""
         full = self._neutral.copy()
         full[self._rows], full[self._fingers] = q, opening_m / 2
+        if self._jaw is not None:
+            full[self._jaw] = joint_position_rad(opening_m, self._gripper.joint_range_rad, self._gripper.stroke_m)
         pinocchio.forwardKinematics(self._model, self._data, full)
         pinocchio.updateFramePlacements(self._model, self._data)
         base_from = lambda link: self._data.oMf[self._model.getFrameId(link)]

@@ -10,6 +10,7 @@ from pydantic import Field, FiniteFloat, model_validator
 from gato_ros.embodiments.base_model import Misfit, Strict, ordered
 
 Length = Annotated[FiniteFloat, Field(gt=0)]
+Point = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 
 
 class Fingers(Strict):
@@ -33,6 +34,9 @@ class Fingers(Strict):
     """Of a finger that comes down, along the tool's x and y, with a margin."""
     yaw_rad: tuple[FiniteFloat, FiniteFloat]
     """Tool yaws that the wrist reaches in the whole workspace; half a turn at least, as fingers close both ways."""
+    fixed_m: Length | None = None
+    """Where only the finger at positive y of the tool moves: from the tool point to the face of the other. None: both
+    move alike."""
 
     @model_validator(mode="after")
     def _check(self) -> "Fingers":
@@ -54,12 +58,57 @@ class MountedCamera(Strict):
     of it. None: as many as the driver has."""
 
 
+class Jaw(Strict):
+    """A gripper with one finger that turns towards another that stands still."""
+
+    joint: str
+    """Joint of the URDF that turns the one at positive y of the tool; gripper.joint_range_rad has its angles."""
+    fixed: str
+    """Link of the other one, at negative y."""
+    lever_m: Length
+    """From the joint's axis to where the jaw presses: makes a torque of the force."""
+
+
+class Cell(Strict):
+    """Where the stacking cell stands before the robot, and how large it is. What is not said is as for the Sawyer."""
+
+    scale: FiniteFloat = Field(default=1.0, gt=0)
+    """Size of basket, objects, distances of the task and of the expert; of 50 mm cubes at 1."""
+    basket_m: Point = (0.6, 0.0, 0.0498)
+    """Middle of the basket's floor, in the base frame."""
+    rim_m: Length | None = None
+    """From there to the outer ends of the basket's slopes, where they would reach into the robot. None: the peer's."""
+    start_lower_m: Point = (0.5, -0.14, 0.22)
+    """Lowest place of the tool at the start of an episode."""
+    start_upper_m: Point = (0.7, 0.14, 0.43)
+    """Highest."""
+    start_yaw_rad: tuple[FiniteFloat, FiniteFloat] = (-np.pi / 4, np.pi / 4)
+    """Range of the tool's yaw there."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Cell":
+        ordered([*self.start_lower_m], [*self.start_upper_m], "start", ("start_lower_m",), ("start_upper_m",))
+        ordered([self.start_yaw_rad[0]], [self.start_yaw_rad[1]], "start_yaw_rad", ("start_yaw_rad",))
+        return self
+
+
 class Simulation(Strict):
     """Changes no topic, no number on the wire and no limit: not part of the digests."""
 
-    finger_joints: tuple[str, str]
+    finger_joints: tuple[str, str] | None = None
     """Two sliding joints of the URDF that close along the tool's y: the one at positive y first, 0 when closed, each
     half of the stroke."""
+    jaw: Jaw | None = None
+    """In their place: one that turns."""
     fingers: Fingers
+    cell: Cell = Cell()
     cameras: dict[str, MountedCamera] = {}
-    """Name -> a camera of the arm's own, beside those of the cell."""
+    """Name -> a camera on a frame of the robot's, beside those of the cell."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Simulation":
+        if (self.finger_joints is None) == (self.jaw is None):
+            raise Misfit("a gripper has finger_joints that slide or a jaw that turns, one of the two")
+        if (self.jaw is None) != (self.fingers.fixed_m is None):
+            raise Misfit("fingers.fixed_m is stated with `jaw`, and only there", ("fingers",))
+        return self

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments.contract import Embodiment
-from gato_ros.embodiments.simulation import Simulation
+from gato_ros.embodiments.simulation import Jaw, Simulation
 from gato_ros.embodiments.urdf_parts import attribute, child_of, joints_of
 
 STROKE_M = 1e-6
@@ -44,7 +44,9 @@ def check_urdf(embodiment: Embodiment) -> None:
             got=embodiment.base_frame,
             fix="name that one, or take out of the URDF what lies before the base",
         )
-    if embodiment.simulation:
+    if embodiment.simulation and embodiment.simulation.jaw:
+        _check_jaw(embodiment, embodiment.simulation.jaw, joints, links)
+    elif embodiment.simulation:
         _check_fingers(embodiment, embodiment.simulation, joints)
 
 
@@ -62,7 +64,7 @@ def _check_joint(urdf: str, joint: ElementTree.Element, kind: str, needed: tuple
 
 
 def _check_fingers(embodiment: Embodiment, simulation: Simulation, joints: dict[str, ElementTree.Element]) -> None:
-    for finger in simulation.finger_joints:
+    for finger in simulation.finger_joints or ():
         if finger not in joints:
             raise unknown_name(f"a finger joint of {embodiment.urdf}", finger, joints)
         _check_joint(embodiment.urdf, joints[finger], "prismatic", ("lower", "upper", "effort"))
@@ -75,3 +77,26 @@ def _check_fingers(embodiment: Embodiment, simulation: Simulation, joints: dict[
                 got=f"{lower:g} to {upper:g} m",
                 fix="change gripper.stroke_m, or the URDF",
             )
+
+
+def _check_jaw(embodiment: Embodiment, jaw: Jaw, joints: dict[str, ElementTree.Element], links: list[str]) -> None:
+    if jaw.joint not in joints:
+        raise unknown_name(f"a joint of {embodiment.urdf}", jaw.joint, joints)
+    if jaw.fixed not in links:
+        raise unknown_name(f"a link of {embodiment.urdf}", jaw.fixed, links)
+    _check_joint(embodiment.urdf, joints[jaw.joint], "revolute", ("lower", "upper"))
+    if embodiment.gripper.joint_range_rad is None:
+        raise SetupError(
+            expected=f"gripper.joint_range_rad of {embodiment.name}, the angles of {jaw.joint} when closed and open",
+            got="none",
+            fix="add it: simulation.jaw turns between them",
+        )
+    limit = child_of(joints[jaw.joint], "limit")
+    lower, upper = float(attribute(limit, "lower")), float(attribute(limit, "upper"))
+    closed, opened = embodiment.gripper.joint_range_rad
+    if min(closed, opened) < lower - STROKE_M or max(closed, opened) > upper + STROKE_M:
+        raise SetupError(
+            expected=f"gripper.joint_range_rad within the ends of {jaw.joint}, {lower:g} to {upper:g} rad",
+            got=f"{closed:g} to {opened:g}",
+            fix="change it, or the URDF",
+        )
