@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from gato_ros.sim.bullet import pybullet
 from gato_ros.sim.randomisation import PLAIN, Conditions
+from gato_ros.sim.scene import CellFrame
 
 NEAR_M, FAR_M = 0.05, 3.0
 
@@ -57,10 +58,10 @@ def render(
     return pixels
 
 
-def render_bodies(client, name: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 [height width 3] of the plain world from one of CAMERAS, and int [height width] the body that each pixel
-    shows; -1 where none."""
-    pixels, bodies = _image(client, moved(name, PLAIN), width, height, PLAIN, {})
+def render_bodies(client, camera: Camera, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 [height width 3] of the plain world, and int [height width] the body that each pixel shows; -1 where
+    none."""
+    pixels, bodies = _image(client, camera, width, height, PLAIN, {})
     return pixels, np.asarray(bodies).reshape(height, width)
 
 
@@ -98,6 +99,11 @@ def moved(name: str, conditions: Conditions) -> Camera:
         tuple(rotation @ camera.up),
         camera.fovy_deg + conditions.camera_fovy_deg,
     )
+
+
+def placed(camera: Camera, cell: CellFrame) -> Camera:
+    """One of the cell's cameras where it stands in this cell."""
+    return replace(camera, position=tuple(cell.to_base(np.array(camera.position)).tolist()))
 
 
 def mounted(

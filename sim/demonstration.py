@@ -123,8 +123,8 @@ def demonstrate(
         opening = float(bare.values[OPENING][0])
         wish = labeller.wish(bare)
         label = labeller.in_contract(wish, bare)
-        moving = opening_before is not None and abs(opening - opening_before) > 5e-4
-        slow = np.abs(wish.twist[:2]).max() < 0.03
+        moving = opening_before is not None and abs(opening - opening_before) > 5e-4 * env.world.cell.scale
+        slow = np.abs(wish.twist[:2]).max() < 0.03 * env.world.cell.scale
         kept = rng.random() < image_share * (3.0 if moving or slow else 1.0)
         if expert_share and tick % SEGMENT_TICKS == 0:
             rescued = rng.random() < expert_share

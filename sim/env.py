@@ -118,7 +118,7 @@ class RgbStackingEnv(gymnasium.Env):
             self.world.set_conditions(conditions)
         self._tick, self._started = 0, True
         self._motion.reset()
-        self._progress = Progress(self.world.prop(self.wanted.top).position[2])
+        self._progress = Progress(self.world.cell.to_cell(self.world.prop(self.wanted.top).position)[2])
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         action, size = np.asarray(action, np.float64), len(self.embodiment.action_lower)
@@ -141,9 +141,9 @@ class RgbStackingEnv(gymnasium.Env):
         self._tick += 1
         success = self.world.stacked(self.wanted)
         self._progress.update(
-            self.world.kinematics.tool(self.world.joint_positions).position,
-            self.world.prop(self.wanted.top).position,
-            self.world.prop(self.wanted.base).position,
+            world.cell.to_cell(world.kinematics.tool(world.joint_positions).position),
+            world.cell.to_cell(world.prop(self.wanted.top).position),
+            world.cell.to_cell(world.prop(self.wanted.base).position),
             all(self.world.pad_contacts(self.wanted.top)),
             success,
         )

@@ -7,7 +7,7 @@ that do not vanish before a gate, and an action for every jam.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,8 +21,9 @@ from gato_ros.core.rotation import matrix_from_quat_xyzw
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.actions.of_twist import ActionOfTwist
 from gato_ros.embodiments.contract import OPENING
-from gato_ros.sim.grasp import Grasp, best_grasp, find_grasps, standing_point, surface_points
+from gato_ros.sim.grasp import Grasp, best_grasp, find_grasps, in_cell, standing_point, surface_points
 from gato_ros.sim.ground_truth import CONTACTS_KEY, PRIVILEGED_KEYS
+from gato_ros.sim.scene import cell_of
 from gato_ros.sim.task import COLOURS, OBJECT_NAMES, RED_ON_BLUE, StackTask
 
 PLAN_KEY = f"{PRIVILEGED_PREFIX}plan"
@@ -45,7 +46,7 @@ still sought."""
 
 @dataclass(frozen=True)
 class Gates:
-    """Tolerances and speeds of the expert."""
+    """Tolerances and speeds of the expert, for objects of their usual size."""
 
     close_along_m: float = 0.012
     close_across_m: float = 0.012
@@ -79,7 +80,7 @@ class _Body:
 
 @dataclass(frozen=True)
 class _Scene:
-    """One observation, unpacked."""
+    """One observation, unpacked, in the peer's numbers: a smaller cell is thought of as if it had the usual size."""
 
     tool: np.ndarray
     yaw: float
@@ -103,16 +104,19 @@ class StackingExpert:
     def __init__(self, embodiment: Embodiment | None = None, task: StackTask = RED_ON_BLUE, gates: Gates = Gates()):
         self.task = task
         self._embodiment = embodiment or load_embodiment()
-        self._fingers = self._embodiment.simulated.fingers
+        self._cell = cell_of(self._embodiment)
+        self._scale = self._cell.scale
+        self._fingers = in_cell(self._embodiment.simulated.fingers, self._scale)
         self._pose_key = self._embodiment.key_of("tool_pose")
         self._said = ActionOfTwist(self._embodiment)
         joints = filter(None, [self._said.joints_key])
         self.observation_keys = (OPENING, self._pose_key, *joints, *PRIVILEGED_KEYS)
         self._gates = gates
-        self._floor = float(self._embodiment.motion_limits.workspace_lower[2])
-        self._ceiling = float(self._embodiment.motion_limits.workspace_upper[2])
-        self._speed = self._said.upper
-        self._open = self._embodiment.gripper.stroke_m
+        limits = self._embodiment.motion_limits
+        self._floor = float(self._cell.to_cell(limits.workspace_lower)[2])
+        self._ceiling = float(self._cell.to_cell(limits.workspace_upper)[2])
+        self._speed = self._said.upper / [self._scale, self._scale, self._scale, 1.0]
+        self._open = self._embodiment.gripper.stroke_m / self._scale
         self._plan: tuple[np.ndarray, list[Grasp]] | None = None
 
     def reset(self, prompt: Prompt | None = None) -> None:
@@ -143,34 +147,39 @@ class StackingExpert:
     def with_plan(self, observation: Observation) -> Observation:
         """The observation with PLAN_KEY [len(PLAN_NAMES)] among its privileged values."""
         scene = self._unpack(observation)
-        goal, top, bottom = self._place(scene)
+        (x, y), top, bottom = self.place(observation)
         approaching = not (scene.left and scene.right or self._resting_on_base(scene))
         grasp = np.zeros(5)
         if approaching:
             best = best_grasp(self._grasps(scene), scene.yaw)
-            grasp = np.array([*(scene.top.centre + best.offset), np.sin(2 * best.yaw_rad), np.cos(2 * best.yaw_rad)])
-        plan = np.array([*grasp, *goal, top, bottom, float(approaching)], np.float32)
+            at = self._cell.to_base(scene.top.centre + best.offset)
+            grasp = np.array([*at, np.sin(2 * best.yaw_rad), np.cos(2 * best.yaw_rad)])
+        plan = np.array([*grasp, x, y, top, bottom, float(approaching)], np.float32)
         return Observation(observation.values, observation.stamp_s, {**observation.privileged, PLAN_KEY: plan})
 
     def plan(self, observation: Observation, yaw_rad: float) -> Grasp:
         """The grasp it would choose for the top object where it lies, if the tool's yaw were `yaw_rad`."""
-        return best_grasp(self._grasps(self._unpack(observation)), yaw_rad)
+        grasp = best_grasp(self._grasps(self._unpack(observation)), yaw_rad)
+        return replace(grasp, offset=self._scale * grasp.offset)
 
     def place(self, observation: Observation) -> tuple[np.ndarray, float, float]:
         """Where the top object's centre should go [2], the height of the base's top, its own lowest point [m]."""
-        return self._place(self._unpack(observation))
+        goal, *heights = self._place(self._unpack(observation))
+        lower, upper = (self._cell.to_base(np.append(goal, height)) for height in heights)
+        return lower[:2], float(lower[2]), float(upper[2])
 
     def width(self, observation: Observation, yaw_rad: float) -> float:
         """Extent of the top object along the closing direction of a gripper with that yaw [m]."""
         across = np.array([np.sin(yaw_rad), -np.cos(yaw_rad), 0.0])
-        return float(np.ptp(self._unpack(observation).top.surface @ across))
+        return self._scale * float(np.ptp(self._unpack(observation).top.surface @ across))
 
     # --- reading the observation ---
 
     def _unpack(self, observation: Observation) -> _Scene:
         bodies = {}
         for colour in COLOURS:
-            pose = np.asarray(observation.privileged[f"privileged/{colour}/pose"], np.float64)
+            pose = np.array(observation.privileged[f"privileged/{colour}/pose"], np.float64)
+            pose[:3] = self._cell.to_cell(pose[:3])
             name = OBJECT_NAMES[int(observation.privileged[f"privileged/{colour}/object"][0])]
             rotation = matrix_from_quat_xyzw(pose[3:])
             bodies[colour] = _Body(name, pose[:3], rotation, surface_points(name) @ rotation.T + pose[:3])
@@ -180,9 +189,9 @@ class StackingExpert:
         rotation = matrix_from_quat_xyzw(pose[3:])
         left, right, on_base, on_ground = (bool(x) for x in observation.privileged[CONTACTS_KEY])
         return _Scene(
-            pose[:3],
+            self._cell.to_cell(pose[:3]),
             float(np.arctan2(rotation[1, 0], rotation[0, 0])),
-            float(observation.values[OPENING][0]),
+            float(observation.values[OPENING][0]) / self._scale,
             bodies[self.task.top],
             base,
             bodies[self.task.other],
@@ -236,8 +245,9 @@ class StackingExpert:
             and (scene.left or scene.right or ready)
         )
         if ready or keep:
-            # A finger that alone touches pushes; following it centres the grip instead of stalling.
-            slide = 0.02 * (float(scene.left) - float(scene.right))
+            # A finger that alone touches pushes; following it centres the grip instead of stalling. One that stands
+            # still waits for the other.
+            slide = 0.02 * (float(scene.left) - float(scene.right and self._fingers.fixed_m is None))
             return self._action(np.array([slide * sine, -slide * cosine, 0.0]), 0.0, 0.0)
         lateral = float(np.hypot(error[0], error[1]))
         # Fingers must be open and turned before they come down beside red.
@@ -328,4 +338,5 @@ class StackingExpert:
         excess = np.max(np.abs(twist[:3]) / self._speed[:3])
         twist[:3] /= max(1.0, excess)
         twist[3] = np.clip(twist[3], -self._speed[3], self._speed[3])
-        return ArmAction(twist, opening)
+        twist[:3] *= self._scale
+        return ArmAction(twist, opening * self._scale)

@@ -24,6 +24,8 @@ TIP_MARGIN_M = 0.003
 """So much below the fingertips nothing may stand."""
 OBLIQUE_COST = 0.25
 """Score lost by a yaw that is not square to any face: edges slip and the fingers jam."""
+CLEAR_M = 0.012
+"""A finger that stands still comes down so far beside the object; the other one then pushes it there."""
 TURN_COST = 0.12
 """Score lost per radian that the wrist must turn."""
 
@@ -38,6 +40,16 @@ class Grasp:
     """[3] tool position minus object centre [m]."""
     score: float
     """Larger is better; below zero the fingers are expected to meet something else."""
+
+
+def in_cell(fingers: Fingers, scale: float) -> Fingers:
+    """The same fingers where metres are so many times as long: angles stay what they are."""
+    lengths = {}
+    for field in type(fingers).model_fields:
+        value = getattr(fingers, field)
+        if field.endswith("_m") and value is not None:
+            lengths[field] = tuple(v / scale for v in value) if isinstance(value, tuple) else value / scale
+    return fingers.model_copy(update=lengths)
 
 
 @lru_cache(maxsize=256)
@@ -181,7 +193,7 @@ def _score(
     left, right = y.max(), y.min()
     if left - right > fingers.widest_m:
         return None
-    middle = (left + right) / 2
+    middle = (left + right) / 2 if fingers.fixed_m is None else right - CLEAR_M + fingers.fixed_m
     full = (2 * half_width) * fingers.pad_height_m / SAMPLE_SPACING_M**2
     patch = min((y > left - 0.0012).sum(), (y < right + 0.0012).sum()) / full
     cosine, sine = np.cos(yaw), np.sin(yaw)
@@ -192,24 +204,37 @@ def _score(
     return Grasp(float(yaw), offset, float(score))
 
 
+def clear_m(fingers: Fingers) -> float:
+    """How far beside an object of usual size a finger comes down that stands still [m]; zero where none does."""
+    return 0.0 if fingers.fixed_m is None else CLEAR_M
+
+
+def finger_places(fingers: Fingers) -> tuple[float, float]:
+    """Where along the tool's y the middles of the open fingers are [m]; the one at positive y first."""
+    if fingers.fixed_m is None:
+        return fingers.open_m, -fingers.open_m
+    return fingers.open_m, -(fingers.fixed_m + fingers.half_size_m[1] / 2)
+
+
 def _blocked(
     near: np.ndarray, centre: np.ndarray, offset: np.ndarray, cosine: float, sine: float, fingers: Fingers
 ) -> float:
     """A penalty for what stands where the open fingers come down."""
     half_x, half_y = fingers.half_size_m
+    first, second = finger_places(fingers)
     shifted = near - offset
     x = shifted[:, 0] * cosine + shifted[:, 1] * sine
     y = shifted[:, 0] * sine - shifted[:, 1] * cosine
-    hit = (np.abs(x) < half_x) & (np.abs(np.abs(y) - fingers.open_m) < half_y)
+    hit = (np.abs(x) < half_x) & ((np.abs(y - first) < half_y) | (np.abs(y - second) < half_y))
     hit &= shifted[:, 2] > -(fingers.pad_below_m + TIP_MARGIN_M)
     penalty = 0.8 if hit.sum() > 2 else 0.0
-    wide, deep = fingers.open_m, fingers.pad_half_width_m
+    deep = fingers.pad_half_width_m
     tips = (
         np.array(
             [
-                [sx * deep * cosine + sy * wide * sine, sx * deep * sine - sy * wide * cosine]
+                [sx * deep * cosine + wide * sine, sx * deep * sine - wide * cosine]
                 for sx in (-1, 1)
-                for sy in (-1, 1)
+                for wide in (second, first)
             ]
         )
         + (centre + offset)[:2]

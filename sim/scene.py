@@ -1,20 +1,26 @@
-"""Bodies that do not move by themselves: the basket and the three props."""
+"""Bodies that do not move by themselves, the basket and the three props, and where they stand before a robot."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import ConvexHull
 
 from gato_ros.core.rotation import matrix_from_quat_xyzw
+from gato_ros.embodiments import Embodiment
 from gato_ros.sim.bullet import pybullet
 from gato_ros.sim.objects import RgbObject
 
 BASKET_CENTRE = (0.6, 0.0)
 BASKET_TOP_M = 0.0498
+PEER_BASKET_M = np.array([*BASKET_CENTRE, BASKET_TOP_M])
+"""[3] middle of the basket's floor, where the peer's robot has it."""
 SLOPE_TILT_RAD = 0.44506
 SLOPE_OFFSET_M = 0.28
+SLOPE_HALF_M = 0.20
+"""Of a slope's length; it is twice as wide."""
 SLOPE_HEIGHT_M = 0.07
 SEEN_MARGIN_M = 0.002
 """Faces overlap by so much, or rounding would show a gap between them."""
@@ -31,38 +37,72 @@ BASKET_FRICTION = 1.414
 SPINNING_FRICTION = 0.002
 
 
-def add_basket(client) -> list[int]:
+@dataclass(frozen=True)
+class CellFrame:
+    """Between the base frame and the peer's numbers, in which the task, the basket and the expert are written."""
+
+    scale: float
+    """Metres of the base frame per metre of the peer's."""
+    origin: np.ndarray
+    """[3] of the peer's base frame [m]; zero for its own robot."""
+    rim_m: float | None = None
+    """From the basket's middle to the outer ends of its slopes, in the peer's numbers; None: as the peer has it."""
+
+    def to_base(self, points: np.ndarray) -> np.ndarray:
+        """[... 3] of the base frame [m] of points [... 3] in the peer's numbers."""
+        return self.origin + self.scale * np.asarray(points)
+
+    def to_cell(self, points: np.ndarray) -> np.ndarray:
+        """Inverse of `to_base`."""
+        return (np.asarray(points) - self.origin) / self.scale
+
+
+def cell_of(robot: Embodiment) -> CellFrame:
+    """Where this robot's cell stands; SetupError where it is not simulated."""
+    cell = robot.simulated.cell
+    rim = None if cell.rim_m is None else cell.rim_m / cell.scale
+    return CellFrame(cell.scale, np.array(cell.basket_m) - cell.scale * PEER_BASKET_M, rim)
+
+
+def add_basket(client, cell: CellFrame) -> list[int]:
     """The floor plate and the four slopes; returns their body ids."""
-    boxes = _basket_boxes()
+    boxes = _basket_boxes(cell.rim_m)
     planes = [_upper_plane(*box) for box in boxes]
     bodies = []
     for index, ((extents, position, quat_xyzw), grey) in enumerate(zip(boxes, BASKET_GREY)):
-        shape = client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=extents)
+        half = [cell.scale * extent for extent in extents]
+        shape = client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
         corners = _seen_part(extents, position, quat_xyzw, [*planes[:index], *planes[index + 1 :]])
         visual = client.createVisualShape(
             pybullet.GEOM_MESH,
-            vertices=corners.tolist(),
+            vertices=(cell.scale * corners).tolist(),
             normals=[(0, 0, 1)] * len(corners),
             indices=[i for k in range(1, len(corners) - 1) for i in (0, k, k + 1)],
             uvs=(0.5 + corners[:, :2] / (2 * np.array(extents[:2]))).tolist(),
             rgbaColor=(grey, grey, grey + 0.02, 1),
         )
-        body = client.createMultiBody(0, shape, visual, position, quat_xyzw)
+        body = client.createMultiBody(0, shape, visual, cell.to_base(position).tolist(), quat_xyzw)
         client.changeDynamics(body, -1, lateralFriction=BASKET_FRICTION)
         bodies.append(body)
     return bodies
 
 
-def _basket_boxes() -> list[tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]]:
-    """Half extents [m], position [m] and quaternion xyzw of the five boxes."""
+def _basket_boxes(rim_m: float | None) -> list[tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]]:
+    """Half extents [m], position [m] and quaternion xyzw of the five boxes; slopes end so far from the middle."""
     x, y = BASKET_CENTRE
+    long, wide, out, high = SLOPE_HALF_M, 2 * SLOPE_HALF_M, SLOPE_OFFSET_M, SLOPE_HEIGHT_M
+    if rim_m is not None:
+        inner = SLOPE_OFFSET_M - SLOPE_HALF_M * np.cos(SLOPE_TILT_RAD)
+        out, wide = float(inner + rim_m) / 2, rim_m
+        long = float((rim_m - inner) / 2 / np.cos(SLOPE_TILT_RAD))
+        high += float((out - SLOPE_OFFSET_M) * np.tan(SLOPE_TILT_RAD))
     half = SLOPE_TILT_RAD / 2
     sine, cosine = float(np.sin(half)), float(np.cos(half))
     boxes = [((0.25, 0.25, 0.02), (x, y, BASKET_TOP_M - 0.02), (0.0, 0.0, 0.0, 1.0))]
-    slope_z = BASKET_TOP_M + SLOPE_HEIGHT_M
+    slope_z = BASKET_TOP_M + high
     for sign in (1, -1):
-        boxes.append(((0.20, 0.40, 0.005), (x + sign * SLOPE_OFFSET_M, y, slope_z), (0.0, -sign * sine, 0.0, cosine)))
-        boxes.append(((0.40, 0.20, 0.005), (x, y + sign * SLOPE_OFFSET_M, slope_z), (sign * sine, 0.0, 0.0, cosine)))
+        boxes.append(((long, wide, 0.005), (x + sign * out, y, slope_z), (0.0, -sign * sine, 0.0, cosine)))
+        boxes.append(((wide, long, 0.005), (x, y + sign * out, slope_z), (sign * sine, 0.0, 0.0, cosine)))
     return boxes
 
 
@@ -97,19 +137,21 @@ def _clipped(polygon: np.ndarray, above: np.ndarray) -> Iterator[np.ndarray]:
             yield polygon[i] + (polygon[j] - polygon[i]) * above[i] / (above[i] - above[j])
 
 
-def add_prop(client, shape: RgbObject, colour: str, position: np.ndarray, quat_xyzw: np.ndarray) -> int:
-    """One prop at a pose; its collision shape is the exact convex hull. Returns the body id."""
-    collision = client.createCollisionShape(pybullet.GEOM_MESH, vertices=shape.vertices.tolist())
+def add_prop(
+    client, shape: RgbObject, colour: str, position: np.ndarray, quat_xyzw: np.ndarray, scale: float = 1.0
+) -> int:
+    """One prop, so many times its usual size, at a pose; its collision shape is the exact convex hull. Its body id."""
+    collision = client.createCollisionShape(pybullet.GEOM_MESH, vertices=(scale * shape.vertices).tolist())
     vertices, normals = flat_triangles(shape.vertices)
     visual = client.createVisualShape(
         pybullet.GEOM_MESH,
-        vertices=vertices.tolist(),
+        vertices=(scale * vertices).tolist(),
         normals=normals.tolist(),
         indices=list(range(len(vertices))),
         rgbaColor=COLOUR_RGBA[colour],
         specularColor=(0, 0, 0),
     )
-    body = client.createMultiBody(PROP_MASS_KG, collision, visual, position.tolist(), quat_xyzw.tolist())
+    body = client.createMultiBody(prop_mass_kg(scale), collision, visual, position.tolist(), quat_xyzw.tolist())
     client.changeDynamics(
         body,
         -1,
@@ -119,6 +161,11 @@ def add_prop(client, shape: RgbObject, colour: str, position: np.ndarray, quat_x
         angularDamping=0.0,
     )
     return body
+
+
+def prop_mass_kg(scale: float) -> float:
+    """Mass [kg] of a prop of so many times its usual size: of the same stuff."""
+    return PROP_MASS_KG * scale**3
 
 
 def flat_triangles(vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from gato_ros.core.rotation import matrix_from_quat_xyzw, quat_xyzw_from_matrix,
 from gato_ros.sim.demonstration import Step
 from gato_ros.sim.env import RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
-from gato_ros.sim.grasp import Grasp
+from gato_ros.sim.grasp import Grasp, clear_m
 from gato_ros.sim.ground_truth import CONTACTS_KEY
 from gato_ros.sim.task import COLOURS
 
@@ -47,23 +47,27 @@ def snapshots(env: RgbStackingEnv, expert: StackingExpert, seed: int, per_scene:
 def _arrange(env: RgbStackingEnv, expert: StackingExpert, situation: str, rng: np.random.Generator) -> bool:
     """Put arm and red into a situation; False where the arm cannot get there."""
     world, limits = env.world, env.embodiment.motion_limits
-    stroke = env.embodiment.gripper.stroke_m
+    stroke, size, ahead = env.embodiment.gripper.stroke_m, world.cell.scale, _middle_yaw(env)
+    beside = clear_m(env.embodiment.simulated.fingers)
     if situation == "anywhere":
         position = rng.uniform(limits.workspace_lower, limits.workspace_upper)
         opening = stroke if rng.random() < 0.85 else rng.uniform(0.0, stroke)
-        return world.put_tool(position, rng.uniform(-1.3, 1.2), opening)
-    yaw_now = rng.uniform(-0.9, 0.9)
+        return world.put_tool(position, ahead + rng.uniform(-1.3, 1.2), opening)
+    yaw_now = ahead + rng.uniform(-0.9, 0.9)
     grasp = expert.plan(env.observe(images=False), yaw_now)
     red = world.prop(expert.task.top)
     if situation in ("near_grasp", "closing"):
         closing = situation == "closing"
         spread = 0.006 if closing else rng.choice([0.012, 0.03])
         position = (
-            red.position + grasp.offset + rng.normal(0, spread, 3) + (0, 0, 0.0 if closing else rng.uniform(0, 0.08))
+            red.position
+            + grasp.offset
+            + size * rng.normal(0, spread, 3)
+            + (0, 0, 0.0 if closing else size * rng.uniform(0, 0.08))
         )
         yaw = grasp.yaw_rad + rng.normal(0, 0.07 if closing else rng.choice([0.1, 0.35]))
-        opening = rng.uniform(0.05, stroke) if closing else stroke - abs(rng.normal(0, 0.002))
-        return world.put_tool(_inside(position, limits), _reachable(yaw, env), opening)
+        opening = rng.uniform((0.05 + beside) * size, stroke) if closing else stroke - size * abs(rng.normal(0, 0.002))
+        return world.put_tool(_inside(position, limits, size), _reachable(yaw, env), opening)
     return _hold_red(env, expert, grasp, situation, rng)
 
 
@@ -72,32 +76,36 @@ def _hold_red(
 ) -> bool:
     """Red between the fingers somewhere (carrying), above blue (placing), or just let go (released)."""
     world, limits = env.world, env.embodiment.motion_limits
-    stroke = env.embodiment.gripper.stroke_m
+    stroke, size = env.embodiment.gripper.stroke_m, world.cell.scale
     red, blue = world.prop(expert.task.top), world.prop(expert.task.base)
     turn = rng.uniform(-1.2, 1.2) if rng.random() < 0.5 else 0.0
     yaw = _reachable(grasp.yaw_rad + turn, env)
     turned = _about_vertical(yaw - grasp.yaw_rad)
     quat = quat_xyzw_from_matrix(turned @ matrix_from_quat_xyzw(red.quat_xyzw))
-    from_red = turned @ grasp.offset + rng.normal(0, 0.002, 3)
+    # Between the fingers it lies against one that stands still.
+    against = size * clear_m(env.embodiment.simulated.fingers)
+    pressed = against * np.array([np.sin(grasp.yaw_rad), -np.cos(grasp.yaw_rad), 0.0])
+    from_red = turned @ (grasp.offset + pressed) + size * rng.normal(0, 0.002, 3)
     goal, top, bottom = expert.place(env.observe(images=False))
     standing = red.position[2] - bottom
     if situation == "carrying":
-        tool = rng.uniform(limits.workspace_lower + (0, 0, 0.01), limits.workspace_upper)
+        tool = rng.uniform(limits.workspace_lower + (0, 0, 0.01 * size), limits.workspace_upper)
         if rng.random() < 0.3:  # just lifted: still over where it lay
-            tool = red.position + grasp.offset + np.append(rng.normal(0, 0.01, 2), rng.uniform(0.0, 0.09))
+            tool = red.position + grasp.offset + size * np.append(rng.normal(0, 0.01, 2), rng.uniform(0.0, 0.09))
     else:
-        lateral = rng.normal(0, 0.006 if situation == "released" else rng.choice([0.008, 0.025]), 2)
-        gap = 0.0005 if situation == "released" else abs(rng.normal(0, 0.02))
+        lateral = size * rng.normal(0, 0.006 if situation == "released" else rng.choice([0.008, 0.025]), 2)
+        gap = size * (0.0005 if situation == "released" else abs(rng.normal(0, 0.02)))
         tool = np.append(goal + lateral, top + standing + gap) + from_red
-    tool = _inside(tool, limits)
+    tool = _inside(tool, limits, size)
     width = expert.width(env.observe(images=False), grasp.yaw_rad)
-    opening = width + 0.003
+    opening = width + 0.003 * size
     if situation == "released":
-        opening = min(stroke, width + rng.choice([0.003, rng.uniform(0.003, 0.03), stroke]))
+        opening = min(stroke, width + rng.choice([0.003 * size, size * rng.uniform(0.003, 0.03), stroke]))
     world.put_prop(expert.task.top, tool - from_red, quat)
-    if situation == "released" and opening > width + 0.012 and rng.random() < 0.7:
-        tool = _inside(tool + (0, 0, rng.uniform(0, 0.1)), limits)
-    if np.hypot(*(tool - from_red - blue.position)[:2]) < 0.06 and (tool - from_red)[2] - standing < top - 0.004:
+    if situation == "released" and opening > width + 0.012 * size and rng.random() < 0.7:
+        tool = _inside(tool + (0, 0, size * rng.uniform(0, 0.1)), limits, size)
+    apart = np.hypot(*(tool - from_red - blue.position)[:2])
+    if apart < 0.06 * size and (tool - from_red)[2] - standing < top - 0.004 * size:
         return False  # red would stand inside blue
     return world.put_tool(tool, yaw, opening)
 
@@ -112,8 +120,13 @@ def _gripping(observation: Observation, grasp_key: str) -> Observation:
     )
 
 
-def _inside(position: np.ndarray, limits) -> np.ndarray:
-    return np.clip(position, limits.workspace_lower, limits.workspace_upper + (0, 0, 0.02))
+def _inside(position: np.ndarray, limits, size: float) -> np.ndarray:
+    return np.clip(position, limits.workspace_lower, limits.workspace_upper + (0, 0, 0.02 * size))
+
+
+def _middle_yaw(env: RgbStackingEnv) -> float:
+    """Yaw about which the tool stands at starts [rad]."""
+    return float(np.mean(env.embodiment.simulated.cell.start_yaw_rad))
 
 
 def _reachable(yaw: float, env: RgbStackingEnv) -> float:

@@ -95,20 +95,12 @@ def is_stacked(top_position: np.ndarray, base_position: np.ndarray, base: str, t
     )
 
 
-# Start of an episode. Props: the peer's ranges with two easings (drop points apart, centres inside the workspace).
-TOOL_START_LOWER = np.array([0.5, -0.14, 0.22])
-TOOL_START_UPPER = np.array([0.7, 0.14, 0.43])
-TOOL_START_YAW_RAD = np.pi / 4
+# Start of the props: the peer's ranges with two easings (drop points apart, centres inside the workspace).
 PROP_LOWER = np.array([0.50, -0.10])
 PROP_UPPER = np.array([0.70, 0.10])
 PROP_DROP_HEIGHT_M = 0.12
 PROP_SPACING_M = 0.075
 SETTLE_S = 2.0
-
-
-def draw_tool_start(rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """Tool position [3] [m] and yaw [rad] at the start of an episode."""
-    return rng.uniform(TOOL_START_LOWER, TOOL_START_UPPER), float(rng.uniform(-TOOL_START_YAW_RAD, TOOL_START_YAW_RAD))
 
 
 def draw_drop_points(rng: np.random.Generator) -> np.ndarray:

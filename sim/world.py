@@ -50,7 +50,7 @@ class StackingWorld:
         self.embodiment = embodiment or load_embodiment()
         self._check_embodiment()
         self._readers = {key: PictureReader(channel) for key, channel in self.embodiment.cameras.items()}
-        self.kinematics = Kinematics(self.embodiment)
+        self.kinematics, self.cell = Kinematics(self.embodiment), scene.cell_of(self.embodiment)
         self._client = bullet_client.BulletClient(pybullet.GUI if gui else pybullet.DIRECT)
         # Also where nobody calls close: at Python's exit the client's own __del__ comes too late and prints an error.
         self._disconnect = weakref.finalize(self, lambda client: client.disconnect(), self._client)
@@ -124,15 +124,16 @@ class StackingWorld:
 
     def _draw_start(self, rng: np.random.Generator) -> np.ndarray:
         """Joint angles [joints] [rad] with the tool at a random start."""
+        cell = self.embodiment.simulated.cell
         for _ in range(MOST_DRAWS):
-            position, yaw = task.draw_tool_start(rng)
+            position = rng.uniform(cell.start_lower_m, cell.start_upper_m)
+            yaw = float(rng.uniform(*cell.start_yaw_rad))
             try:
                 return joints_for_tool(self.embodiment, self.kinematics, position, yaw)
             except ValueError:
                 continue  # a corner of the start range the arm cannot reach: draw again
         raise SetupError(
-            expected=f"{self.embodiment.name} to reach starts from {task.TOOL_START_LOWER} to "
-            f"{task.TOOL_START_UPPER} m",
+            expected=f"{self.embodiment.name} to reach starts from {cell.start_lower_m} to {cell.start_upper_m} m",
             got=f"none of {MOST_DRAWS}",
             fix="see `python -m gato_ros contract`: is arm.posture_rad over the basket, gripper down?",
         )
@@ -146,7 +147,7 @@ class StackingWorld:
             fixedTimeStep=PHYSICS_STEP_S, numSolverIterations=50, deterministicOverlappingPairs=1, enableConeFriction=1
         )
         self._robot = SimulatedArm(client, self.embodiment)
-        self._basket = scene.add_basket(client)
+        self._basket = scene.add_basket(client, self.cell)
         self._props, self._steps = {}, 0
         self.conditions = PLAIN
 
@@ -158,7 +159,7 @@ class StackingWorld:
             client.changeDynamics(
                 body,
                 -1,
-                mass=scene.PROP_MASS_KG * conditions.mass,
+                mass=scene.prop_mass_kg(self.cell.scale) * conditions.mass,
                 lateralFriction=scene.OBJECT_FRICTION * conditions.friction,
             )
             if conditions.prop_tint is not None:
@@ -181,8 +182,9 @@ class StackingWorld:
                 self._client,
                 rgb_object(name),
                 colour,
-                np.append(point, task.PROP_DROP_HEIGHT_M),
+                self.cell.to_base(np.append(point, task.PROP_DROP_HEIGHT_M)),
                 task.draw_quat_xyzw(rng),
+                self.cell.scale,
             )
             for colour, name, point in zip(task.COLOURS, names, points)
         }
@@ -251,7 +253,8 @@ class StackingWorld:
         driver, name = self.embodiment.cameras[key].camera, key.split("/")[0]
         mounted = self.embodiment.simulated.cameras.get(name)
         if mounted is None:
-            return camera.render(self._client, name, driver.width, driver.height, self.conditions)
+            stands = camera.placed(camera.moved(name, self.conditions), self.cell)
+            return camera.render(self._client, name, driver.width, driver.height, self.conditions, stands)
         width, height = mounted.rendered or (driver.width, driver.height)
         stands = camera.mounted(*self._robot.frame(mounted.frame), mounted.fovy_deg, name, self.conditions)
         pixels = camera.render(self._client, name, width, height, self.conditions, stands)
@@ -260,7 +263,9 @@ class StackingWorld:
     def photograph(self, name: str, width: int, height: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """uint8 [height width 3] of the plain world from one of the cell's cameras, and bool [height width] where it
         shows the `red`, `green` and `blue` prop and the `robot`."""
-        pixels, shown = camera.render_bodies(self._client, name, width, height)
+        pixels, shown = camera.render_bodies(
+            self._client, camera.placed(camera.CAMERAS[name], self.cell), width, height
+        )
         bodies = {**self._props, "robot": self._robot.body}
         return pixels, {what: shown == body for what, body in bodies.items()}
 
@@ -273,7 +278,12 @@ class StackingWorld:
         self.object_names = names
         self._props = {
             colour: scene.add_prop(
-                self._client, rgb_object(name), colour, poses[colour].position, poses[colour].quat_xyzw
+                self._client,
+                rgb_object(name),
+                colour,
+                poses[colour].position,
+                poses[colour].quat_xyzw,
+                self.cell.scale,
             )
             for colour, name in zip(task.COLOURS, names)
         }
@@ -314,7 +324,7 @@ class StackingWorld:
 
     def stacked(self, wanted: task.StackTask = task.RED_ON_BLUE) -> bool:
         """The peer's sparse success at this instant."""
-        top, base = self.prop(wanted.top).position, self.prop(wanted.base).position
+        top, base = (self.cell.to_cell(self.prop(colour).position) for colour in (wanted.top, wanted.base))
         return task.is_stacked(top, base, wanted.base, self.touches(wanted.top))
 
     def pad_contacts(self, colour: str) -> tuple[bool, bool]:

@@ -86,9 +86,9 @@ def test_starts_lie_in_the_peers_ranges(world, objects):
     for seed in range(5):
         world.reset(np.random.default_rng(seed), objects)
         tool = world.kinematics.tool(world.joint_positions)
-        assert np.all(tool.position > task.TOOL_START_LOWER - 1e-3) and np.all(
-            tool.position < task.TOOL_START_UPPER + 1e-3
-        )
+        start = world.embodiment.simulated.cell
+        assert np.all(tool.position > np.array(start.start_lower_m) - 1e-3)
+        assert np.all(tool.position < np.array(start.start_upper_m) + 1e-3)
         assert tool.rotation[2, 2] < -0.9999
         for colour in task.COLOURS:
             position = world.prop(colour).position
