@@ -5,7 +5,6 @@ import pytest
 
 from gato_ros.bench.guard.variants import VARIANTS, variant
 from gato_ros.core.action import Action
-from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.checks.verification import inspect_episode
 from gato_ros.data.episodes.episode import EpisodeWriter, read_episode
@@ -95,8 +94,3 @@ def test_values_have_names_with_units():
     assert action_labels(5, SAWYER) == ("vx", "vy", "vz", "wz", "opening")
     assert action_labels(7, UR5E) == ("vx", "vy", "vz", "wx", "wy", "wz", "gripper")
     assert action_labels(3, None) == ("value 0", "value 1", "value 2")
-
-
-def test_an_import_says_that_it_knows_no_other_actions():
-    with pytest.raises(SetupError, match="for episodes import"):
-        UR5E.demand_usual_actions("episodes import")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gato_ros.core.action import Action
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.guard.arbiter import HUMAN
 from gato_ros.core.observation import Observation
@@ -17,12 +18,12 @@ from gato_ros.data.checks.values import LABEL_SLACK
 from gato_ros.data.episodes.command_source import EXPERT
 from gato_ros.data.episodes.writer import EpisodeWriter
 from gato_ros.data.exports.lerobot import text_name
-from gato_ros.data.exports.value_names import ACTION_NAMES
+from gato_ros.data.exports.value_names import action_names
 from gato_ros.data.imports.alignment import ticks
 from gato_ros.data.imports.mapping import ActionPicks, ImportMapping, Pick
 from gato_ros.data.imports.source import LeftOut, Pictures, SourceEpisode
 from gato_ros.embodiments import Embodiment
-from gato_ros.embodiments.channels import ImageChannel
+from gato_ros.embodiments.channels import Channel, ContinuousChannel, ImageChannel
 from gato_ros.embodiments.pictures.camera import Camera
 from gato_ros.embodiments.pictures.encodings import measured
 from gato_ros.embodiments.pictures.fit import fitted, fitted_depth
@@ -43,9 +44,9 @@ class Aligned:
     cameras: dict[str, Pick]
     """Contract key -> camera."""
     actions: np.ndarray
-    """[T 5]."""
+    """[T values] of the contract's action, the arm's part before the gripper's."""
     executed: np.ndarray
-    """[T 5]."""
+    """[T values]."""
 
 
 def aligned(episode: SourceEpisode, mapping: ImportMapping, robot: Embodiment) -> Aligned:
@@ -63,11 +64,12 @@ def aligned(episode: SourceEpisode, mapping: ImportMapping, robot: Embodiment) -
                 raise LeftOut(f"no camera {pick.column}")
             cameras[key] = pick
         else:
-            values[key] = picked(episode, pick, int(channel.shape[0]))[rows].astype(np.float32)
-    actions, ends = _actions(episode, mapping.action, rows, robot.control_rate_hz)
+            found = picked(episode, pick, int(channel.shape[0]))[rows]
+            values[key] = (_clipped(found, channel) if pick.clip else found).astype(np.float32)
+    actions, ends = _actions(episode, mapping.action, rows, robot)
     executed = actions
     if mapping.executed is not None:
-        executed, _ = _actions(episode, mapping.executed, rows, robot.control_rate_hz)
+        executed, _ = _actions(episode, mapping.executed, rows, robot)
     if wrong := out_of_range(actions[: len(rows) - ends], robot):
         raise LeftOut(f"{wrong} out of the contract's range")
     keep = slice(0, len(rows) - ends)
@@ -76,11 +78,11 @@ def aligned(episode: SourceEpisode, mapping: ImportMapping, robot: Embodiment) -
 
 
 def out_of_range(actions: np.ndarray, robot: Embodiment) -> str:
-    """The first value of actions [T 5] that lies out of the contract's range, with some slack; nothing where all lie
-    in it."""
+    """The first value of actions [T values] that lies out of the contract's range, with some slack; nothing where all
+    lie in it."""
     slack = LABEL_SLACK * (robot.action_upper - robot.action_lower)
     wrong = ((actions < robot.action_lower - slack) | (actions > robot.action_upper + slack)).any(0)
-    return ACTION_NAMES[int(np.argmax(wrong))] if wrong.any() else ""
+    return action_names(robot)[int(np.argmax(wrong))] if wrong.any() else ""
 
 
 def _times_s(episode: SourceEpisode, mapping: ImportMapping) -> np.ndarray:
@@ -120,17 +122,35 @@ def picked(episode: SourceEpisode, pick: Pick, size: int) -> np.ndarray:
     return scaled
 
 
-def _actions(episode: SourceEpisode, picks: ActionPicks, rows: np.ndarray, rate_hz: float) -> tuple[np.ndarray, int]:
-    """[T 5], and how many ticks at the end have none: the last has no next state."""
-    twist, opening = picked(episode, picks.twist, 4)[rows], picked(episode, picks.gripper, 1)[rows]
+def _clipped(values: np.ndarray, channel: Channel) -> np.ndarray:
+    """`values` [T size] within the range of a vector; of other observations they stay as they are."""
+    return np.clip(values, channel.lower, channel.upper) if isinstance(channel, ContinuousChannel) else values
+
+
+def _actions(episode: SourceEpisode, picks: ActionPicks, rows: np.ndarray, robot: Embodiment) -> tuple[np.ndarray, int]:
+    """[T values], and how many ticks at the end have none: the last has no next state."""
+    of_arm = picks.twist or picks.arm
+    assert of_arm is not None  # one of the two is there
+    arm = picked(episode, of_arm, len(robot.arm_part.names))[rows]
+    opening = picked(episode, picks.gripper, 1)[rows]
     ends = 0
-    if picks.twist.of == "next_state":
-        moved = np.diff(twist, axis=0, append=twist[-1:])
+    if picks.twist is not None and picks.twist.of == "next_state":
+        moved = np.diff(arm, axis=0, append=arm[-1:])
         moved[:, 3] = (moved[:, 3] + np.pi) % (2 * np.pi) - np.pi
-        twist, ends = moved * rate_hz, 1
+        arm, ends = moved * robot.control_rate_hz, 1
+    elif of_arm.of == "next_state":
+        arm, ends = _next(arm), 1
     if picks.gripper.of == "next_state":
-        opening, ends = np.concatenate([opening[1:], opening[-1:]]), 1
-    return np.concatenate([twist, opening], 1), ends
+        opening, ends = _next(opening), 1
+    for part, pick, values in ((robot.arm_part, of_arm, arm), (robot.gripper_part, picks.gripper, opening)):
+        if pick.clip:
+            np.clip(values, part.lower, part.upper, out=values)
+    return np.concatenate([arm, opening], 1), ends
+
+
+def _next(values: np.ndarray) -> np.ndarray:
+    """Each row of [T size] becomes the one after it."""
+    return np.concatenate([values[1:], values[-1:]])
 
 
 def write_episode(
@@ -172,11 +192,15 @@ def write_episode(
             row = int(found.rows[tick])
             values |= {key: value_from_text(rows[row], robot.texts[key].size_bytes) for key, rows in said.items()}
             observation = Observation(values | next(pictures), stamp_s)
-            action, executed = (ArmAction.from_vector(one[tick]) for one in (found.actions, found.executed))
+            action, executed = (_action(robot, one[tick]) for one in (found.actions, found.executed))
             who = None if sources is None else {"source": str(sources[tick] or HUMAN)}
             writer.add(tick, observation, action, executed, tick=who)
         writer.close({"steps": len(found.rows), **({} if success is None else {"success": success})})
     return len(found.rows)
+
+
+def _action(robot: Embodiment, values: np.ndarray) -> Action:
+    return ArmAction.from_vector(values) if robot.usual_actions else Action.of_vector(values, robot.spec.actions)
 
 
 def _at_ticks(episode: SourceEpisode, found: Aligned, robot: Embodiment) -> Iterator[Pictures]:

@@ -10,9 +10,10 @@ from pydantic import Field, model_validator
 from gato_ros.core.arm_action import GRIPPER, TWIST
 from gato_ros.core.errors import SetupError
 from gato_ros.data.exports.lerobot import camera_name
-from gato_ros.data.exports.value_names import ACTION_NAMES, value_names
+from gato_ros.data.exports.value_names import value_names
 from gato_ros.data.imports.source import SourceEpisode
 from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.actions.joints import JointPositionPart
 from gato_ros.embodiments.base_model import Misfit, Strict
 from gato_ros.embodiments.pictures.camera import Crop
 from gato_ros.embodiments.validation import validated
@@ -33,6 +34,8 @@ class Pick(Strict):
     """One for all values, or one for each. Of depth: times millimetres (whole numbers) or metres."""
     offset: Finite | tuple[Finite, ...] = 0.0
     """Added after the scale."""
+    clip: bool = False
+    """Values out of the contract's range become its bounds. Without it an episode with such an action is left out."""
     crop: Crop | None = None
     """Of a camera: what is kept of its pictures; as in a contract's `camera`."""
     rotate_deg: Literal[90, 180, 270] | None = None
@@ -53,8 +56,15 @@ class TwistPick(Pick):
     """next_state: the values are [x y z yaw] [m], [rad] of the tool, and the twist leads to those of the next tick."""
 
 
+class ArmPick(Pick):
+    """The values of the contract's own part of the action that moves the arm, in their order and units."""
+
+    of: Literal["command", "next_state"] = "command"
+    """next_state: the values are where the joints are, and the targets are those of the next tick."""
+
+
 class GripperPick(Pick):
-    """An opening [m]."""
+    """An opening [m], or the joint's position [rad] where the contract's gripper is commanded so."""
 
     of: Literal["command", "next_state"] = "command"
     """next_state: the opening that the fingers have at the next tick."""
@@ -63,8 +73,17 @@ class GripperPick(Pick):
 class ActionPicks(Strict):
     """What was to be done."""
 
-    twist: TwistPick
+    twist: TwistPick | None = None
+    """Of a contract with the usual action, vx vy vz wz."""
+    arm: ArmPick | None = None
+    """Of any other."""
     gripper: GripperPick
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> ActionPicks:
+        if (self.twist is None) == (self.arm is None):
+            raise Misfit("`twist` or `arm`, one of the two: what moves the arm")
+        return self
 
 
 class ImportMapping(Strict):
@@ -87,7 +106,9 @@ class ImportMapping(Strict):
         for key, pick in self.observations.items():
             if pick.moves_pixels and not key.endswith("/pixels"):
                 raise Misfit(f"{key}: only a camera's pictures are cut or turned", ("observations", key))
-            if key.endswith("/pixels") and (isinstance(pick.scale, tuple) or pick.offset != 0.0 or pick.index):
+            if key.endswith("/pixels") and (
+                isinstance(pick.scale, tuple) or pick.offset != 0.0 or pick.index or pick.clip
+            ):
                 raise Misfit(f"{key}: of a camera only `scale` is known, one number for depth", ("observations", key))
         return self
 
@@ -102,7 +123,10 @@ def read_mapping(path: Path) -> ImportMapping:
 
 
 def check_mapping(mapping: ImportMapping, robot: Embodiment) -> None:
-    """Raises SetupError: no observation, one that the contract does not have, or only some of its cameras."""
+    """Raises SetupError: no observation, one that the contract does not have, or only some of its cameras; or an
+    action of another kind."""
+    for picks in filter(None, (mapping.action, mapping.executed)):
+        _check_action(picks, robot)
     known = robot.observations
     if not mapping.observations:
         raise SetupError(expected="`observations` in the mapping", got="none", fix="see docs/how-to/import.md")
@@ -129,6 +153,25 @@ def check_mapping(mapping: ImportMapping, robot: Embodiment) -> None:
         )
 
 
+def _check_action(picks: ActionPicks, robot: Embodiment) -> None:
+    """SetupError where the contract's arm is not moved in that way."""
+    part = robot.arm_part
+    wanted = "twist" if robot.usual_actions else "arm"
+    if getattr(picks, wanted) is None:
+        raise SetupError(
+            expected=f"action.{wanted} in the mapping: {' '.join(part.names)} [{part.units[0]}] of {robot.name}",
+            got="twist" if wanted == "arm" else "arm",
+            fix="see docs/how-to/import.md",
+        )
+    absolute = isinstance(part, JointPositionPart) and part.mode == "absolute"
+    if picks.arm is not None and picks.arm.of == "next_state" and not absolute:
+        raise SetupError(
+            expected=f"action.arm of: command, for {robot.name} is not moved by absolute joint positions",
+            got="of: next_state",
+            fix="name the column with the commands",
+        )
+
+
 def mapping_of_ours(format: str, robot: Embodiment, episode: SourceEpisode) -> ImportMapping:
     """Of an export that `episodes export` made of recordings of this robot."""
     observations: dict[str, Pick] = {}
@@ -144,14 +187,14 @@ def mapping_of_ours(format: str, robot: Embodiment, episode: SourceEpisode) -> I
         elif _flat(format, key) in episode.columns:
             observations[key] = Pick.model_validate({"from": _flat(format, key)})
     plural = "s" if format == "hdf5" else ""
-    action, executed = (_action_of_ours(f"{name}{plural}") for name in ("action", "executed_action"))
+    action, executed = (_action_of_ours(robot, f"{name}{plural}") for name in ("action", "executed_action"))
     return ImportMapping(observations=observations, action=action, executed=executed)
 
 
-def _action_of_ours(column: str) -> ActionPicks:
-    last = len(ACTION_NAMES) - 1
+def _action_of_ours(robot: Embodiment, column: str) -> ActionPicks:
+    last, arm = len(robot.arm_part.names), TWIST if robot.usual_actions else "arm"
     return ActionPicks.model_validate(
-        {TWIST: {"from": column, "index": tuple(range(last))}, GRIPPER: {"from": column, "index": (last,)}}
+        {arm: {"from": column, "index": tuple(range(last))}, GRIPPER: {"from": column, "index": (last,)}}
     )
 
 

@@ -52,7 +52,7 @@ def robot_of_source(source: Source, wanted: str) -> Embodiment:
     """The contract that is `wanted`, or that an export of ours names.
 
     Raises:
-        SetupError: none is named, or one with other actions than those that recordings are mapped to.
+        SetupError: none is named.
     """
     if not wanted and not source.made_by_us:
         raise SetupError(
@@ -60,9 +60,7 @@ def robot_of_source(source: Source, wanted: str) -> Embodiment:
             got="no --embodiment",
             fix="--embodiment NAME_OR_YAML; `python -m gato_ros contract --help` tells how to make one",
         )
-    robot = load_embodiment(wanted or source.made_by_us)
-    robot.demand_usual_actions("episodes import")
-    return robot
+    return load_embodiment(wanted or source.made_by_us)
 
 
 def import_all(
@@ -80,9 +78,8 @@ def import_all(
         mapping: None for an export of ours.
 
     Raises:
-        SetupError: a mapping is needed, or does not fit the contract; or that has other actions.
+        SetupError: a mapping is needed, or does not fit the contract.
     """
-    robot.demand_usual_actions("episodes import")
     if mapping is None and not source.made_by_us:
         raise SetupError(
             expected="a mapping from that recording to the contract",

@@ -145,10 +145,14 @@ class _Part:
 
 
 def check_for_bags(mapping: ImportMapping | None) -> None:
-    """Raises SetupError: a mapping for a bag that names observations, which are the contract's."""
+    """Raises SetupError: a mapping for a bag that names observations, which are the contract's, or no twist."""
     if mapping is not None and mapping.observations:
         raise SetupError(
             expected="a mapping for a bag without `observations`",
             got=", ".join(mapping.observations),
             fix="write their topics into the contract: docs/how-to/sensors.md",
+        )
+    if mapping is not None and mapping.action.twist is None:
+        raise SetupError(
+            expected="action.twist in the mapping of a bag", got="action.arm", fix="see docs/how-to/import.md"
         )
