@@ -70,7 +70,7 @@ class RgbStackingEnv(gymnasium.Env):
         lower, upper = self.embodiment.action_lower, self.embodiment.action_upper
         self.action_space = gymnasium.spaces.Box(lower.astype(np.float32), upper.astype(np.float32), dtype=np.float32)
         self.world = StackingWorld(self.embodiment, gui=render_mode == "human")
-        self._motion = make_motion(self.world)
+        self._motion, self._full = make_motion(self.world), full_command(self.embodiment)
         self._started = False
         self._randomisation, self._fully = randomisation, randomise_fully
         self.conditions = PLAIN
@@ -159,7 +159,7 @@ class RgbStackingEnv(gymnasium.Env):
             self._late.append(action)
             action = self._late.pop(0) if len(self._late) > conditions.latency_ticks else still
         if conditions.action_noise:
-            full, key = full_command(self.embodiment), self.embodiment.arm_key
+            full, key = self._full, self.embodiment.arm_key
             noise = conditions.action_noise * full * self._noise.normal(size=len(full))
             action = Action({**action.values, key: action.values[key] + noise})
         self._stale = self._noise.random() < conditions.dropped_frames

@@ -11,8 +11,10 @@ from gato_ros.core.errors import SetupError
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.actions.gripper import joint_position_rad
 from gato_ros.embodiments.contract_check import survey
+from gato_ros.embodiments.guard import guard_limits
 from gato_ros.embodiments.kinematics import Kinematics, differential_ik, joints_for_tool
 from gato_ros.embodiments.link_poses import LinkPoses
+from tests.core.other_arms import OtherArm
 
 SO101 = load_embodiment("so101_rgb_stacking")
 ROLL_RAD = 0.0486795
@@ -100,6 +102,37 @@ def test_five_joints_move_a_tool_that_points_down():
         # vx vy vz wz and no tilt: six numbers, of which an arm with five joints can have these.
         np.testing.assert_allclose(done[[0, 1, 2, 5]], twist, atol=3e-3)
         assert np.abs(done[3:5]).max() < 5e-3
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        (0.0, 0.5, 0.0, 0.0, 0.0),  # into the table
+        (1.9, 0.0, 0.0, 0.0, 0.0),  # out of the workspace, sideways
+        (0.0, -1.2, 0.9, 0.3, 0.0),  # towards its own base
+        (0.0, 0.0, 0.0, -0.9, 0.0),  # tilted
+        (0.0, 0.0, 0.0, 0.0, 5.0),  # beyond an end
+    ],
+)
+def test_targets_that_lead_out_end_inside(away):
+    arm, posture = OtherArm("", joints=5, robot=SO101), np.array(SO101.arm.posture_rad)
+    clearance, (lower, upper, most) = guard_limits(SO101).clearance, SO101.joint_limits
+    fastest, speeds = 0.0, np.zeros(5)
+    for _ in range(40):
+        arm.follow(10, posture + away)
+        assert arm.is_inside() and clearance.gaps(arm.state().capsule_ends).min() > clearance.distance_m - 1e-3
+        fastest = max(fastest, np.linalg.norm(arm.twist()[:3]))
+        speeds = np.maximum(speeds, np.abs(arm.command.joint_velocity))
+    assert np.all(arm.q >= lower) and np.all(arm.q <= upper) and arm.guard.latched is None
+    assert np.abs(arm.q - posture).max() > 0.03, "it moves as far as it may"
+    assert fastest < 1.02 * SO101.limits.linear_speed_m_s and np.all(speeds <= most + 1e-9)
+
+
+def test_a_person_moves_its_tool_up_and_stops_at_the_ceiling():
+    arm = OtherArm("", joints=5, robot=SO101)
+    arm.follow(300, [0.0, 0.0, 0.05, 0.0, 0.0, 0.0], source="human")
+    assert arm.is_inside() and arm.tool().position[2] > 0.055
+    assert np.arccos(-arm.tool().rotation[2, 2]) < 0.03
 
 
 def changed(tmp_path, **extra):

@@ -6,6 +6,8 @@ import yaml
 
 from gato_ros.core.errors import SetupError
 from gato_ros.embodiments import load_embodiment
+from gato_ros.embodiments.actions.hold import full_command
+from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.evaluation.outcomes import run_episode
 from gato_ros.sim import task
 from gato_ros.sim.demonstration import Noise, demonstrate
@@ -126,6 +128,14 @@ def test_demonstrations_hold_joint_positions_and_their_disturbance(env):
     # A target is as far ahead as the arm goes in reach_s.
     assert np.abs(labels[:, :5] - seen).max() < 0.1 * SO101.joint_limits[2].max() + 1e-6
     assert np.all(done >= SO101.action_lower) and np.all(done <= SO101.action_upper)
+
+
+def test_a_full_disturbance_moves_the_tool_as_fast_as_it_may():
+    speeds = full_command(SO101) / SO101.arm_part.reach_s
+    jacobian = Kinematics(SO101).tool(np.array(SO101.arm.posture_rad)).jacobian
+    linear, angular = (np.sqrt(((rows * speeds) ** 2).sum()) for rows in (jacobian[:3], jacobian[3:]))
+    assert 0.6 < linear / SO101.limits.linear_speed_m_s <= 1.0 and angular <= SO101.limits.angular_speed_rad_s
+    assert np.all(speeds <= SO101.joint_limits[2])
 
 
 def test_situations_are_arranged_for_it():

@@ -12,6 +12,7 @@ from gato_ros.core.prompt import Prompt
 from gato_ros.embodiments.actions.joints import JointPositionPart
 from gato_ros.embodiments.actions.opening import value_of_opening
 from gato_ros.embodiments.contract import OPENING, Embodiment
+from gato_ros.embodiments.kinematics import Kinematics
 
 
 def hold_policy(robot: Embodiment) -> Policy:
@@ -21,6 +22,10 @@ def hold_policy(robot: Embodiment) -> Policy:
         SetupError: the action is joint positions, and the contract observes none.
     """
     return HoldPolicy() if robot.usual_actions else _Standstill(robot)
+
+
+SHORTEST_M = 1e-6
+"""Lever of a joint that does not move the tool's point."""
 
 
 class _Standstill:
@@ -63,10 +68,15 @@ def standing_action(robot: Embodiment, joints: np.ndarray | None, opening_m: flo
 def full_command(robot: Embodiment) -> np.ndarray:
     """[values] how far a value of the arm's part goes from standing still at most, for whoever disturbs an action.
 
-    Half of a range; of joint positions what the joint's speed comes to in the time to reach them.
+    Half of a range. Of absolute joint positions what comes, in the time to reach them, of speeds of the joints that
+    together move the tool as fast as the contract lets it: a joint alone is faster than any tool may be.
     """
     part = robot.arm_part
     if isinstance(part, JointPositionPart) and part.mode == "absolute":
-        speed = robot.joint_limits[2][[robot.arm.joints.index(name) for name in part.names]]
-        return speed * float(part.reach_s or 0.0)
+        places = [robot.arm.joints.index(name) for name in part.names]
+        jacobian = Kinematics(robot).tool(np.array(robot.arm.posture_rad)).jacobian[:, places]
+        levers = np.linalg.norm(jacobian.reshape(2, 3, -1), axis=1) * np.sqrt(len(places))
+        most = np.array([[robot.limits.linear_speed_m_s], [robot.limits.angular_speed_rad_s]])
+        speeds = most / np.maximum(levers, SHORTEST_M)
+        return np.minimum(speeds.min(axis=0), robot.joint_limits[2][places]) * float(part.reach_s or 0.0)
     return (np.array(part.upper) - np.array(part.lower)) / 2
