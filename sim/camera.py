@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from gato_ros.embodiments.simulation import Cell
 from gato_ros.sim.bullet import pybullet
 from gato_ros.sim.randomisation import PLAIN, Conditions
-from gato_ros.sim.scene import CellFrame
 
 NEAR_M, FAR_M = 0.05, 3.0
 
@@ -101,7 +101,7 @@ def moved(name: str, conditions: Conditions) -> Camera:
     )
 
 
-def placed(camera: Camera, cell: CellFrame) -> Camera:
+def placed(camera: Camera, cell: Cell) -> Camera:
     """One of the cell's cameras where it stands in this cell."""
     return replace(camera, position=tuple(cell.to_base(np.array(camera.position)).tolist()))
 

@@ -23,7 +23,6 @@ from gato_ros.embodiments.actions.of_twist import ActionOfTwist
 from gato_ros.embodiments.contract import OPENING
 from gato_ros.sim.grasp import Grasp, best_grasp, find_grasps, in_cell, standing_point, surface_points
 from gato_ros.sim.ground_truth import CONTACTS_KEY, PRIVILEGED_KEYS
-from gato_ros.sim.scene import cell_of
 from gato_ros.sim.task import COLOURS, OBJECT_NAMES, RED_ON_BLUE, StackTask
 
 PLAN_KEY = f"{PRIVILEGED_PREFIX}plan"
@@ -104,7 +103,7 @@ class StackingExpert:
     def __init__(self, embodiment: Embodiment | None = None, task: StackTask = RED_ON_BLUE, gates: Gates = Gates()):
         self.task = task
         self._embodiment = embodiment or load_embodiment()
-        self._cell = cell_of(self._embodiment)
+        self._cell = self._embodiment.simulated.cell
         self._scale = self._cell.scale
         self._fingers = in_cell(self._embodiment.simulated.fingers, self._scale)
         self._pose_key = self._embodiment.key_of("tool_pose")

@@ -1,22 +1,18 @@
-"""Bodies that do not move by themselves, the basket and the three props, and where they stand before a robot."""
+"""Bodies that do not move by themselves: the basket and the three props."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import ConvexHull
 
 from gato_ros.core.rotation import matrix_from_quat_xyzw
-from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.simulation import PEER_BASKET_M, Cell
 from gato_ros.sim.bullet import pybullet
 from gato_ros.sim.objects import RgbObject
 
-BASKET_CENTRE = (0.6, 0.0)
-BASKET_TOP_M = 0.0498
-PEER_BASKET_M = np.array([*BASKET_CENTRE, BASKET_TOP_M])
-"""[3] middle of the basket's floor, where the peer's robot has it."""
+BASKET_CENTRE, BASKET_TOP_M = PEER_BASKET_M[:2], PEER_BASKET_M[2]
 SLOPE_TILT_RAD = 0.44506
 SLOPE_OFFSET_M = 0.28
 SLOPE_HALF_M = 0.20
@@ -37,36 +33,9 @@ BASKET_FRICTION = 1.414
 SPINNING_FRICTION = 0.002
 
 
-@dataclass(frozen=True)
-class CellFrame:
-    """Between the base frame and the peer's numbers, in which the task, the basket and the expert are written."""
-
-    scale: float
-    """Metres of the base frame per metre of the peer's."""
-    origin: np.ndarray
-    """[3] of the peer's base frame [m]; zero for its own robot."""
-    rim_m: float | None = None
-    """From the basket's middle to the outer ends of its slopes, in the peer's numbers; None: as the peer has it."""
-
-    def to_base(self, points: np.ndarray) -> np.ndarray:
-        """[... 3] of the base frame [m] of points [... 3] in the peer's numbers."""
-        return self.origin + self.scale * np.asarray(points)
-
-    def to_cell(self, points: np.ndarray) -> np.ndarray:
-        """Inverse of `to_base`."""
-        return (np.asarray(points) - self.origin) / self.scale
-
-
-def cell_of(robot: Embodiment) -> CellFrame:
-    """Where this robot's cell stands; SetupError where it is not simulated."""
-    cell = robot.simulated.cell
-    rim = None if cell.rim_m is None else cell.rim_m / cell.scale
-    return CellFrame(cell.scale, np.array(cell.basket_m) - cell.scale * PEER_BASKET_M, rim)
-
-
-def add_basket(client, cell: CellFrame) -> list[int]:
+def add_basket(client, cell: Cell) -> list[int]:
     """The floor plate and the four slopes; returns their body ids."""
-    boxes = _basket_boxes(cell.rim_m)
+    boxes = _basket_boxes(None if cell.rim_m is None else cell.rim_m / cell.scale)
     planes = [_upper_plane(*box) for box in boxes]
     bodies = []
     for index, ((extents, position, quat_xyzw), grey) in enumerate(zip(boxes, BASKET_GREY)):

@@ -50,7 +50,7 @@ class StackingWorld:
         self.embodiment = embodiment or load_embodiment()
         self._check_embodiment()
         self._readers = {key: PictureReader(channel) for key, channel in self.embodiment.cameras.items()}
-        self.kinematics, self.cell = Kinematics(self.embodiment), scene.cell_of(self.embodiment)
+        self.kinematics, self.cell = Kinematics(self.embodiment), self.embodiment.simulated.cell
         self._client = bullet_client.BulletClient(pybullet.GUI if gui else pybullet.DIRECT)
         # Also where nobody calls close: at Python's exit the client's own __del__ comes too late and prints an error.
         self._disconnect = weakref.finalize(self, lambda client: client.disconnect(), self._client)

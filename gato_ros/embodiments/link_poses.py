@@ -43,9 +43,11 @@ class LinkPoses:
             for joint in joints
             if joint.get("type") == "prismatic" and joint.get("name") not in embodiment.arm.joints
         ]
-        self._gripper, self._jaw = embodiment.gripper, None
-        if self._gripper.joint_range_rad is not None and self._model.existJointName(self._gripper.joint):
-            self._jaw = self._row(self._gripper.joint)
+        gripper = embodiment.gripper
+        self._stroke_m, self._jaw, self._jaw_range = gripper.stroke_m, None, gripper.joint_range_rad
+        turning = [joint.get("name") for joint in joints if joint.get("type") == "revolute"]
+        if self._jaw_range is not None and gripper.joint in turning:
+            self._jaw = self._row(gripper.joint)
         self._links = [
             (attribute(child_of(joint, "parent"), "link"), attribute(child_of(joint, "child"), "link"))
             for joint in joints
@@ -58,8 +60,8 @@ class LinkPoses:
         """At joint angles q [joints] [rad] in the contract's order, with that opening [m]."""
         full = self._neutral.copy()
         full[self._rows], full[self._fingers] = q, opening_m / 2
-        if self._jaw is not None:
-            full[self._jaw] = joint_position_rad(opening_m, self._gripper.joint_range_rad, self._gripper.stroke_m)
+        if self._jaw is not None and self._jaw_range is not None:
+            full[self._jaw] = joint_position_rad(opening_m, self._jaw_range, self._stroke_m)
         pinocchio.forwardKinematics(self._model, self._data, full)
         pinocchio.updateFramePlacements(self._model, self._data)
         base_from = lambda link: self._data.oMf[self._model.getFrameId(link)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -11,6 +12,8 @@ from gato_ros.embodiments.base_model import Misfit, Strict, ordered
 
 Length = Annotated[FiniteFloat, Field(gt=0)]
 Point = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+PEER_BASKET_M = (0.6, 0.0, 0.0498)
+"""Middle of the basket's floor before the peer's robot, in whose numbers the task, the basket and the expert are."""
 
 
 class Fingers(Strict):
@@ -70,11 +73,11 @@ class Jaw(Strict):
 
 
 class Cell(Strict):
-    """Where the stacking cell stands before the robot, and how large it is. What is not said is as for the Sawyer."""
+    """Where the stacking cell stands before the robot, and how large it is. What is not said is as the peer has it."""
 
     scale: FiniteFloat = Field(default=1.0, gt=0)
     """Size of basket, objects, distances of the task and of the expert; of 50 mm cubes at 1."""
-    basket_m: Point = (0.6, 0.0, 0.0498)
+    basket_m: Point = PEER_BASKET_M
     """Middle of the basket's floor, in the base frame."""
     rim_m: Length | None = None
     """From there to the outer ends of the basket's slopes, where they would reach into the robot. None: the peer's."""
@@ -90,6 +93,19 @@ class Cell(Strict):
         ordered([*self.start_lower_m], [*self.start_upper_m], "start", ("start_lower_m",), ("start_upper_m",))
         ordered([self.start_yaw_rad[0]], [self.start_yaw_rad[1]], "start_yaw_rad", ("start_yaw_rad",))
         return self
+
+    @cached_property
+    def origin(self) -> np.ndarray:
+        """[3] where the peer's base frame comes to stand [m]; zero for its own robot."""
+        return np.array(self.basket_m) - self.scale * np.array(PEER_BASKET_M)
+
+    def to_base(self, points: np.ndarray) -> np.ndarray:
+        """[... 3] in the robot's base frame [m] of points [... 3] in the peer's numbers."""
+        return self.origin + self.scale * np.asarray(points)
+
+    def to_cell(self, points: np.ndarray) -> np.ndarray:
+        """Inverse of `to_base`."""
+        return (np.asarray(points) - self.origin) / self.scale
 
 
 class Simulation(Strict):

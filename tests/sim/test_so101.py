@@ -8,18 +8,18 @@ from gato_ros.core.errors import SetupError
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.actions.hold import full_command
 from gato_ros.embodiments.kinematics import Kinematics
+from gato_ros.embodiments.simulation import PEER_BASKET_M
 from gato_ros.evaluation.outcomes import run_episode
 from gato_ros.sim import task
 from gato_ros.sim.demonstration import Noise, demonstrate
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
 from gato_ros.sim.grasp import in_cell
-from gato_ros.sim.scene import PEER_BASKET_M, cell_of
 from gato_ros.sim.snapshot import snapshots
 from gato_ros.sim.world import StackingWorld
 
 SO101 = load_embodiment("so101_rgb_stacking")
-CELL = cell_of(SO101)
+CELL = SO101.simulated.cell
 UPRIGHT = np.array([0.0, 0.0, 0.0, 1.0])
 STATE = ("gripper/opening", "gripper/grasp", "so101/pinch/pose", "so101/joints/angle")
 
@@ -39,7 +39,7 @@ def world():
 
 
 def test_the_cell_of_the_first_arm_is_the_peers():
-    cell = cell_of(load_embodiment())
+    cell = load_embodiment().simulated.cell
     assert cell.scale == 1.0 and not cell.origin.any() and cell.rim_m is None
     np.testing.assert_array_equal(cell.to_base(PEER_BASKET_M), PEER_BASKET_M)
     np.testing.assert_allclose(CELL.to_base(PEER_BASKET_M), SO101.simulated.cell.basket_m, atol=1e-12)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gato_ros.core.rotation import matrix_from_quat_xyzw
+from gato_ros.embodiments.simulation import Cell
 
 COLOURS = ("red", "green", "blue")
 POSITIONS = tuple(f"{colour}_{axis}" for colour in COLOURS for axis in "xyz")
@@ -39,6 +40,20 @@ def has_truth(privileged: Mapping[str, np.ndarray], count: int) -> np.ndarray:
     if not all(key in privileged for key in keys):
         return np.zeros(count, bool)
     return np.all([np.isfinite(privileged[key]).all(1) for key in keys], 0)
+
+
+def in_peers_cell(privileged: Mapping[str, np.ndarray], cell: Cell) -> dict[str, np.ndarray]:
+    """The same with places in the peer's numbers, which CENTRE and LENGTH_M are made for, of a cell of another size."""
+    out = dict(privileged)
+    for key in (f"privileged/{colour}/pose" for colour in COLOURS if f"privileged/{colour}/pose" in out):
+        out[key] = np.concatenate([cell.to_cell(out[key][:, :3]), out[key][:, 3:]], 1).astype(np.float32)
+    if (plan := out.get(PLAN_KEY)) is not None:
+        plan, place = plan.astype(np.float64), len(GRASP)
+        for first in (0, place):
+            plan[:, first : first + 3] = cell.to_cell(plan[:, first : first + 3])
+        plan[:, place + 3] = (plan[:, place + 3] - cell.origin[2]) / cell.scale
+        out[PLAN_KEY] = plan.astype(np.float32)
+    return out
 
 
 def auxiliary_targets(privileged: Mapping[str, np.ndarray], faces: Faces) -> tuple[np.ndarray, np.ndarray]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from gato_ros.data.frames import Frames
-from gato_ros.domains.rgb_stacking.auxiliary import MILLIMETRES, NAMES, Faces
+from gato_ros.domains.rgb_stacking.auxiliary import MILLIMETRES, NAMES, Faces, in_peers_cell
 from gato_ros.domains.rgb_stacking.mirror import StackingReflection
 from gato_ros.domains.rgb_stacking.patch_labels import PATCH_NAMES, View
 from gato_ros.domains.rgb_stacking.truth import Truth
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.privileged import privileged_values
+from gato_ros.embodiments.simulation import Cell
 from gato_ros.models.layout import TokenLayout
 from gato_ros.training.supervision import Curve
 
@@ -44,12 +45,19 @@ class StackingSupervision:
     auxiliary_scale: tuple[float, ...] = tuple(MILLIMETRES.tolist())
     reflection: StackingReflection | None = field(default_factory=StackingReflection)
     curves: tuple[Curve, ...] = CURVES
+    cell: Cell = Cell()
+    """Where the robot's cell stands, and its size."""
 
     @staticmethod
     def of(robot: Embodiment) -> StackingSupervision:
         """Of what this robot's actions are."""
+        cell = Cell() if robot.simulation is None else robot.simulation.cell
+        scale = np.where(MILLIMETRES > 1, cell.scale, 1.0) * MILLIMETRES
         return StackingSupervision(
-            action_names=(*robot.arm_part.names, "gripper"), reflection=StackingReflection.of(robot)
+            action_names=(*robot.arm_part.names, "gripper"),
+            auxiliary_scale=tuple(scale.tolist()),
+            reflection=StackingReflection.of(robot),
+            cell=cell,
         )
 
     @cached_property
@@ -64,6 +72,8 @@ class StackingSupervision:
 
     def truth(self, frames: Frames, layout: TokenLayout) -> Truth:
         """Of the frames whose objects are known."""
+        if self.cell != Cell():
+            frames = replace(frames, privileged=in_peers_cell(frames.privileged, self.cell))
         return Truth.of(frames, layout, self._faces, camera_views(layout) if self.sees_patches else None)
 
 
