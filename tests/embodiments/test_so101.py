@@ -128,6 +128,24 @@ def test_targets_that_lead_out_end_inside(away):
     assert fastest < 1.02 * SO101.limits.linear_speed_m_s and np.all(speeds <= most + 1e-9)
 
 
+OPEN_TIP_M = np.array([0.0, 0.046, 0.0055])
+"""Of the jaw that turns, open, in the tool's frame."""
+
+
+@pytest.mark.parametrize("flex_rad", [-0.45, 0.4])
+def test_a_tilt_keeps_an_open_jaw_off_the_table(flex_rad):
+    arm = OtherArm("", joints=5, robot=SO101)
+    low = joints_for_tool(SO101, arm.kinematics, np.array([0.2, 0.0, 0.008]), np.pi / 2)
+    table, tips = SO101.guard.clearance.table_height_m, []
+    for target in (low, low + [0.0, 0.0, 0.0, flex_rad, 0.0]):
+        for _ in range(40):
+            arm.follow(5, target)
+            tool = arm.tool()
+            tips.append((tool.position + tool.rotation @ OPEN_TIP_M)[2])
+    assert np.abs(arm.tool().position - [0.2, 0.0, 0.008]).max() > 0.01 and arm.guard.latched is None
+    assert min(tips) > table - 1e-3
+
+
 def test_a_person_moves_its_tool_up_and_stops_at_the_ceiling():
     arm = OtherArm("", joints=5, robot=SO101)
     arm.follow(300, [0.0, 0.0, 0.05, 0.0, 0.0, 0.0], source="human")
