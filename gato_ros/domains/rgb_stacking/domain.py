@@ -21,6 +21,7 @@ ROBOTS = {
     "": "sawyer_rgb_stacking_told",
     "panda/": "panda_rgb_stacking_told",
     "ur5e/": "ur5e_rgb_stacking_told",
+    "so101/": "so101_rgb_stacking_told",
 }
 """What a task's name begins with -> the contract: of a generalist the task is in words."""
 OBJECTS = {

@@ -21,14 +21,16 @@ from gato_ros.models.weights import contract_names, load_weights, save_weights, 
 from gato_ros.sim import env as stacking
 from tests.data.recordings import write
 
-ARMS = {"sawyer": "cubes", "panda": "panda/cubes", "ur5e": "ur5e/cubes"}
+ARMS = {"sawyer": "cubes", "panda": "panda/cubes", "ur5e": "ur5e/cubes", "so101": "so101/cubes"}
 """Arm -> its task."""
+CAMERAS = {"so101": "front/pixels"}
+"""Of the arms that have other ones than the Sawyer."""
 PART = """
   {arm}:
     domain: rgb_stacking
     embodiment: {arm}_rgb_stacking_told
     data: [{data}]
-    observe: [basket_front_left/pixels, gripper/grasp, gripper/opening, {arm}/pinch/pose, task/text]
+    observe: [{camera}, gripper/grasp, gripper/opening, {arm}/pinch/pose, task/text]
     batch: 1
     length: 3
     legal_only: true
@@ -45,7 +47,7 @@ def mixture(tmp_path_factory):
     for arm in ARMS:
         for number in range(2):
             write(folder / arm, str(number), robot=load_embodiment(f"{arm}_rgb_stacking_told"))
-        text += PART.format(arm=arm, data=folder / arm)
+        text += PART.format(arm=arm, data=folder / arm, camera=CAMERAS.get(arm, "basket_front_left/pixels"))
     (folder / "mixture.yaml").write_text(text)
     small = {"layers": 2, "width": 16, "heads": 1, "head_size": 16, "feed_forward": 32, "context_tokens": 100}
     with pytest.MonkeyPatch.context() as patched:
@@ -93,9 +95,10 @@ def test_a_mixture_learns_from_all_arms(mixture):
     assert list(counts.values()) == [24] * len(ARMS)
     assert {f"{arm}/pinch/pose" for arm in ARMS} < set(model.observation_keys)
     assert objective.frames_per_step == len(ARMS) * 3  # one sequence of three steps of each
-    sawyer, panda, ur5e = (part.sequences.layout for part in objective.parts)
+    sawyer, panda, ur5e, so101 = (part.sequences.layout for part in objective.parts)
     assert sawyer.step_tokens == panda.step_tokens and sawyer != panda
     assert ur5e.step_tokens == sawyer.step_tokens + 2  # two more components of its twist
+    assert so101.actions == 5 + 1  # its joints, and its jaw
     for part in objective.parts:
         assert part.sequences.batch_of_step(0, 0).tokens.ids.shape[:2] == (1, 3)
 
