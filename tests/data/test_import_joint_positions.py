@@ -12,12 +12,14 @@ import yaml
 from gato_ros.core.action import Action
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
+from gato_ros.core.sensing.rotation_kinds import rotation_values
 from gato_ros.data.checks.verification import inspect_episode
 from gato_ros.data.episodes.episode import EpisodeWriter, episode_paths, read_episode
 from gato_ros.data.exports.selection import select
 from gato_ros.data.imports.mapping import ImportMapping
 from gato_ros.data.imports.run import import_all, open_source, robot_of_source
 from gato_ros.embodiments import load_embodiment
+from gato_ros.embodiments.kinematics import Kinematics
 
 SO101 = load_embodiment("so101_rgb_stacking")
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "so101.md"
@@ -108,7 +110,13 @@ def test_a_dataset_of_an_so101_is_mapped_as_its_page_says(tmp_path):
     np.testing.assert_allclose(episode.actions[:3, 5], SO101.gripper.stroke_m)
     np.testing.assert_allclose(episode.actions[-3:, 5], share * SO101.gripper.stroke_m, atol=1e-4)
     np.testing.assert_allclose(episode.values["gripper/opening"][:3, 0], SO101.gripper.stroke_m)
-    assert episode.metadata["task"] == "red cube on blue cube"
+    assert episode.metadata["task"] == "red cube on blue cube" and not episode.values["gripper/grasp"].any()
+    # The tool's pose, which no such dataset has, is that of the joints.
+    kinematics = Kinematics(SO101)
+    for row in (0, -1):
+        tool = kinematics.tool(episode.values["so101/joints/angle"][row].astype(np.float64))
+        wanted = np.append(tool.position, rotation_values(tool.rotation, "quaternion"))
+        np.testing.assert_allclose(episode.values["so101/pinch/pose"][row], wanted, atol=1e-6)
     assert {key: int(episode.values[key].mean()) for key in SO101.image_keys} == {
         "front/pixels": 40,
         "wrist/pixels": 140,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from gato_ros.core.action import Action
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.guard.arbiter import HUMAN
 from gato_ros.core.observation import Observation
+from gato_ros.core.sensing.rotation_kinds import rotation_values
 from gato_ros.core.text import value_from_text
 from gato_ros.data.checks.values import LABEL_SLACK
 from gato_ros.data.episodes.command_source import EXPERT
@@ -24,9 +25,11 @@ from gato_ros.data.imports.mapping import ActionPicks, ImportMapping, Pick
 from gato_ros.data.imports.source import LeftOut, Pictures, SourceEpisode
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.channels import Channel, ContinuousChannel, ImageChannel
+from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.embodiments.pictures.camera import Camera
 from gato_ros.embodiments.pictures.encodings import measured
 from gato_ros.embodiments.pictures.fit import fitted, fitted_depth
+from gato_ros.embodiments.versions.implied import POSES
 
 MILLIMETRE = 1e-3
 
@@ -66,6 +69,7 @@ def aligned(episode: SourceEpisode, mapping: ImportMapping, robot: Embodiment) -
         else:
             found = picked(episode, pick, int(channel.shape[0]))[rows]
             values[key] = (_clipped(found, channel) if pick.clip else found).astype(np.float32)
+    values |= poses_of_joints(robot, values)
     actions, ends = _actions(episode, mapping.action, rows, robot)
     executed = actions
     if mapping.executed is not None:
@@ -75,6 +79,23 @@ def aligned(episode: SourceEpisode, mapping: ImportMapping, robot: Embodiment) -
     keep = slice(0, len(rows) - ends)
     kept = {key: array[keep] for key, array in values.items()}
     return Aligned(rows[keep], stamps[keep], kept, cameras, actions[keep], executed[keep])
+
+
+def poses_of_joints(robot: Embodiment, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Poses of tool and wrist [T size] that `values` lack, of the joint angles in them: the live loop makes them so."""
+    sources = {key: getattr(channel, "source", None) for key, channel in robot.vectors.items()}
+    joints = next((key for key, source in sources.items() if source == "joint_position" and key in values), None)
+    wanted = {key: source for key, source in sources.items() if source in POSES and key not in values}
+    if joints is None or not wanted:
+        return {}
+    kinematics, found = Kinematics(robot), {key: [] for key in wanted}
+    for q in values[joints].astype(np.float64):
+        tool = kinematics.tool(q)
+        for key, source in wanted.items():
+            place, rotation = (tool.position, tool.rotation) if source == "tool_pose" else kinematics.wrist(q)
+            kind = str(robot.vectors[key].rotation)
+            found[key].append(np.append(place, rotation_values(rotation, kind)))
+    return {key: np.array(rows, np.float32) for key, rows in found.items()}
 
 
 def out_of_range(actions: np.ndarray, robot: Embodiment) -> str:
