@@ -31,7 +31,7 @@ SPOILED = ("FLIPPED.mcap", "BAG.mcap", "JUNK.mcap", "EMPTY.mcap")
 ZERO_IS_RIGHT = {
     "seed", "closed_loop_seed", "closed_loop_every", "report_videos", "sample", "trials", "flips", "truncations",
     "warmup_steps", "token_noise_bins", "process", "final_share", "weight_decay", "average", "soft_sigma_bins",
-    "dropout",
+    "dropout", "noise",
     "auxiliary_weight", "patch_weight", "brightness", "pixel_noise", "patch_dropout", "blind_share", "prompt_share",
     "return_share", "expert_share", "temperature", "patience", "step",
 }  # fmt: skip
@@ -98,6 +98,7 @@ CONTRACTS = (
 TEXTS = (ODD, "\0", "a\0b")
 KINDS: dict[str, tuple[str, ...]] = {
     "json": OUT_FILES,
+    "ledger": (*OUT_FILES, "JUNK", "EMPTY"),
     "strip": OUT_FILES,
     "report": OUT_FILES,
     "page": OUT_FILES,

@@ -18,6 +18,7 @@ from typing import Annotated
 from gato_ros.bench.guard.ledger import Block, Ledger, sources_digest
 from gato_ros.core.bounds import ProcessesOrNone, Seed, Within, check_bounds
 from gato_ros.core.errors import unknown_name
+from gato_ros.evaluation.option_checks import OutFile
 
 EPISODE_TICKS = 400
 BLOCK = 25
@@ -41,10 +42,10 @@ class Options:
     """Processes side by side; 0: one per core."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract whose guard it is."""
-    actions: str = ""
-    """Guard it as if its action were another: twist_base, twist_tool, joint_velocity, joint_position, joint_delta;
-    `all`: its own, then each of these."""
-    ledger: Path | None = None
+    actions: str | None = None
+    """Guard it as if its action were another, and not its own: twist_base, twist_tool, joint_velocity, joint_position,
+    joint_delta; `all`: its own, then each of these."""
+    ledger: OutFile | None = None
     """Keep what was found here, by blocks of seeds: the same command goes on where it stopped."""
     json: Path | None = None
     """Write the result here as JSON."""
@@ -58,9 +59,9 @@ def run(options: Options) -> dict:
     from gato_ros.evaluation.worker_pool import worker_pool
 
     check_bounds(options)
-    if options.actions not in ("", ALL, *VARIANTS):
-        raise unknown_name("a kind of action", options.actions, (ALL, *VARIANTS))
-    kinds = ("", *VARIANTS) if options.actions == ALL else (options.actions,)
+    if options.actions not in (None, ALL, *VARIANTS):
+        raise unknown_name("a kind of action", str(options.actions), (ALL, *VARIANTS))
+    kinds = ("", *VARIANTS) if options.actions == ALL else (options.actions or "",)
     for kind in kinds:  # here a bad contract is one line, in a worker it is many
         Kinematics(robot_of(options.embodiment, kind))
     contract = robot_of(options.embodiment).guard_digest
