@@ -6,7 +6,7 @@ here with Fast DDS 3.2.3, a listener of the guard under SIGSTOP or SIGKILL, the 
 `SharedMemManager::Port::try_push`. UDP has no such lock: a datagram to a process that is gone is lost, and that is all.
 
 Its sockets are asked for more room than Linux gives by itself, 208 KiB: a best-effort message that does not fit is lost
-without a word. Of pictures of 640x480 as JPEG every one above 208 KiB was lost, now and then smaller ones as well.
+without a word. Of JPEG pictures of 209 kB 38 to 61 of 96 arrived, of messages of 300 kB 5 of 30; now all do.
 """
 
 from __future__ import annotations
