@@ -15,6 +15,7 @@ def main() -> None:
     twists = node.create_publisher(TwistStamped, robot.wire.proposal_twist, PROPOSAL)
     grippers = node.create_publisher(JointState, robot.wire.proposal_gripper, PROPOSAL)
     sway_s = node.declare_parameter("sway_s", 0.0).value  # turn round so often; 0: never
+    wanted = node.declare_parameter("subscribers", 0).value  # begin when so many have found it
 
     def propose() -> None:
         twist, gripper = TwistStamped(), JointState(name=[robot.gripper.joint], position=[0.01])
@@ -25,6 +26,8 @@ def main() -> None:
         twists.publish(twist)
         grippers.publish(gripper)
 
+    while min(twists.get_subscription_count(), grippers.get_subscription_count()) < wanted:
+        rclpy.spin_once(node, timeout_sec=0.05)
     node.create_timer(0.05, propose)
     rclpy.spin(node)
 

@@ -73,7 +73,8 @@ class Guarded:
         self.commands = probe.listen(JointState, ROBOT.wire.arm_command, REPORT)
         self.pressed = probe.node.create_publisher(Bool, "e_stop", COMMAND)
         processes.start("tests/ros/still_robot.py")
-        self.policy = processes.start("tests/ros/moving_policy.py")
+        # Not before the recorder receives it, too: on a busy machine they may find each other seconds after the guard.
+        self.policy = processes.start("tests/ros/moving_policy.py", "--ros-args", "-p", "subscribers:=2")
         self.node = processes.node("incident_node", "-p", f'folder:="{folder}"', "-p", "after_s:=0.3", *arguments)
         self.guard = processes.node("guard_node")
         probe.wait(lambda: self.node_is_up(), "incident_node")
