@@ -50,7 +50,7 @@ def load_policy(
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.policy_source import make_policy, robot_for
 
-    return make_policy(str(name), load_embodiment(embodiment or robot_for(str(name), "")))
+    return make_policy(str(name), load_embodiment(embodiment or robot_for(str(name))))
 
 
 def make(

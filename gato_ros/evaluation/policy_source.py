@@ -50,7 +50,7 @@ def driving_weights(name: str, robot: Embodiment) -> Path:
     return folder
 
 
-def robot_for(policy: str, wanted: str) -> str:
+def robot_for(policy: str, wanted: str | None = None) -> str:
     """The contract that is `wanted`, or the first that the weights know; the Sawyer's where they know none.
 
     Raises:

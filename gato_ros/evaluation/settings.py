@@ -39,7 +39,7 @@ class Evaluation:
     task: str | None = None
     """What to stack on what: red_on_blue (where none is named), blue_on_green or green_on_red. Of another domain
     its own."""
-    embodiment: str = ""
+    embodiment: str | None = None
     """Name or path of the contract; sawyer_rgb_stacking_told tells the policy the task in words. Default: the robot
     that the weights know; sawyer_rgb_stacking where they know it."""
     episodes: Episodes = 100

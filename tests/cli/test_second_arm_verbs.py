@@ -54,7 +54,7 @@ def test_demonstrations_hold_the_robots_own_channels(trained):
 
 def test_its_policy_is_evaluated_with_it_and_refused_for_the_other(trained):
     folder = str(trained[1])
-    assert robot_for(folder, "") == PANDA and robot_for("hold", "") == robot_for("sawyer_mastery", "") == SAWYER
+    assert robot_for(folder) == PANDA and robot_for("hold") == robot_for("sawyer_mastery") == SAWYER
     result = evaluate.evaluate_policy(evaluate.Evaluation(folder, episodes=1, workers=1, quiet=True))
     assert result["embodiment"] == PANDA and result["sets"]["cubes"]["episodes"] == 1
     with pytest.raises(SetupError) as error:

@@ -42,7 +42,7 @@ def policies() -> dict[str, tuple[GatoPolicy, Embodiment]]:
     params = draw(parameter_shapes(config, token_layout(robot.spec, config)))
     made = {"streaming": (GatoPolicy(params, config, robot), robot)}
     for folder in shipped_policies():
-        known = load_embodiment(robot_for(str(folder), ""))
+        known = load_embodiment(robot_for(str(folder)))
         made[folder.name] = GatoPolicy.from_directory(folder, known), known
     return made
 

@@ -218,11 +218,11 @@ def strings(value):
 
 @pytest.mark.parametrize("folder", shipped_policies(), ids=lambda path: path.name)
 def test_shipped_weights_have_their_checksum(folder):
-    assert load_weights(folder, load_embodiment(robot_for(str(folder), ""))).extra["step"] > 0
+    assert load_weights(folder, load_embodiment(robot_for(str(folder)))).extra["step"] > 0
 
 
 @pytest.mark.parametrize("folder", shipped_policies(), ids=lambda path: path.name)
 def test_shipped_weights_name_no_folder_of_the_machine_that_trained_them(folder):
     texts = strings(json.loads((folder / CONFIG_FILE).read_text()))
-    assert robot_for(str(folder), "") in texts
+    assert robot_for(str(folder)) in texts
     assert [text for text in texts if PurePath(text).is_absolute()] == []

@@ -114,7 +114,7 @@ def look_at_weights() -> Iterator[MachineFinding]:
         try:
             from gato_ros.models.weights import load_weights
 
-            load_weights(folder, load_embodiment(robot_for(str(folder), "")))
+            load_weights(folder, load_embodiment(robot_for(str(folder))))
         except ImportError as error:
             yield MachineFinding(what, "missing", one_line(error), suspects("JAX") or "make venv")
         except SetupError as error:
