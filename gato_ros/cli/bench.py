@@ -13,6 +13,7 @@ MODULES = {
     "sim": "gato_ros.bench.sim",
     "start": "gato_ros.bench.start",
     "step": "gato_ros.bench.step",
+    "weights": "gato_ros.bench.weights",
     "train": "gato_ros.bench.train",
     "entropy": "gato_ros.bench.entropy",
     "guard": "gato_ros.bench.guard_step",
