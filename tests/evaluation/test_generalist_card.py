@@ -52,11 +52,12 @@ def test_what_was_measured_is_on_the_card(out):
     path = write(STAGES[-1], out, entries({"files": 7, "loss": 1.25}))
     text = path.read_text()
     assert text.startswith("# gato_generalist\n") and "5,229,536 parameters" in text
-    assert "babyai_go_to_obj, sawyer_rgb_stacking_told" in text and "4.0 h in all stages" in text
+    assert "babyai_go_to_obj, sawyer_rgb_stacking_told" in text and "4.5 h in all stages" in text
     assert (
         "| boss_level | 100 |" in text
         and "| base | random weights | 4 | 0.0006 | the mixture's | 0.50 | 1.250 |" in text
     )
+    assert "| red_on_blue (cubes) | 2 scenes x 2 snapshots | 300000 | nobody | 7 |" in text
     assert "| dagger_1 | balanced/last | 4 | 0.0006 | rooms=0.5 | 0.50 | 1.250 |" in text
     assert "(training.png)" in text and (path.parent / "training.png").read_bytes().startswith(b"\x89PNG")
     assert (path.parent / "params.safetensors").read_bytes() == b"weights"

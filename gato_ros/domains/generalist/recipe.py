@@ -11,7 +11,7 @@ from typing import Union
 from gato_ros.domains.generalist.stage import DialogueStage, GatherStage, GeneralistCardStage, MixStage, ScoreStage
 
 FOLDER = Path(__file__).parent
-EVALUATION_SEED, DAGGER_SEED, SEEDS_PER_ROUND = 900_000, 100_000, 10_000
+EVALUATION_SEED, DAGGER_SEED, SEEDS_PER_ROUND, SNAPSHOT_SEED = 900_000, 100_000, 10_000, 300_000
 ROOMS = "go_to_obj,go_to_local,go_to_red_ball,go_to_red_ball_grey,pickup_loc,put_next_local,put_next_s7n4,unlock_pickup"
 MAZES = "go_to_obj_maze,go_to,pickup,unblock_pickup,open,unlock,key_corridor,go_to_imp_unlock,synth"
 MISSIONS = "mini_boss_level,synth_loc,go_to_seq,synth_seq,boss_level"
@@ -49,6 +49,8 @@ class Part:
     objects: str = "cubes"
     suffix: str = ""
     """Where a part has several folders."""
+    per_scene: int = 0
+    """`episodes` are scenes, with so many snapshots of each; 0: episodes."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ SMOKE = GeneralistSizes(
     (
         Part("rooms", "babyai", "go_to_obj", 6, 2, noise=0.1),
         Part("stacking", "rgb_stacking", "red_on_blue", 2, 1),
+        Part("stacking", "rgb_stacking", "red_on_blue", 2, suffix="snapshots", per_scene=2),
     ),
     mixture="smoke.yaml",
     steps=4,
@@ -164,9 +167,19 @@ def _stages(sizes: GeneralistSizes) -> Iterator[GeneralistStage]:
 def _gather(part: Part, number: int, policy: str | None) -> GatherStage:
     """Of the expert in round 0, of `policy` in the others."""
     label = ".".join(piece for piece in (part.name, part.suffix, f"dagger_{number}" if number else "") if piece)
-    seed = DAGGER_SEED + SEEDS_PER_ROUND * (number - 1) if number else 0
+    first = SNAPSHOT_SEED if part.per_scene else 0
+    seed = DAGGER_SEED + SEEDS_PER_ROUND * (number - 1) if number else first
     episodes = part.again if number else part.episodes
     noise = 0.0 if number else part.noise
     return GatherStage(
-        f"{label}_data", f"data/{label}", part.domain, part.tasks, episodes, seed, noise, part.objects, policy
+        f"{label}_data",
+        f"data/{label}",
+        part.domain,
+        part.tasks,
+        episodes,
+        seed,
+        noise,
+        part.objects,
+        policy,
+        part.per_scene,
     )

@@ -19,13 +19,15 @@ class GatherStage:
     tasks: str
     """With commas between them, `all`, or nothing where the domain has no division into tasks."""
     episodes: int
-    """Of each task."""
+    """Of each task, or scenes."""
     seed: int
     noise: float = 0.0
     objects: str = "cubes"
     """Of the robot's domain: the object set."""
     policy: str | None = None
     """Weights that drive while the expert labels; failures are kept."""
+    per_scene: int = 0
+    """Of the robot's domain: `episodes` are scenes, with so many snapshots of each; 0: episodes."""
 
 
 @dataclass(frozen=True)

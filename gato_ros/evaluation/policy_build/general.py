@@ -32,8 +32,11 @@ def run_stage(stage: GeneralistStage, out: Path, workers: int, ledger: Ledger) -
 
 
 def files_made(stage: GatherStage, out: Path) -> int:
-    """Episodes or shards that are there."""
-    return len(list((out / stage.folder).glob("*.mcap" if stage.domain == STACKING else "*.array_record")))
+    """Episodes, files of snapshots or shards that are there."""
+    from gato_ros.data.frames import SUFFIX
+
+    kind = f"*{SUFFIX}" if stage.per_scene else "*.mcap" if stage.domain == STACKING else "*.array_record"
+    return len(list((out / stage.folder).glob(kind)))
 
 
 def what(stage: GatherStage | MixStage | ScoreStage | DialogueStage) -> str:
@@ -43,7 +46,8 @@ def what(stage: GatherStage | MixStage | ScoreStage | DialogueStage) -> str:
         tasks = f"{count} tasks" if count > 1 else stage.tasks
         driver = f", {stage.policy} drives" if stage.policy else ""
         objects = f", {stage.objects}" if stage.domain == STACKING else ""
-        return f"{stage.episodes:,} episodes of {stage.domain}{', ' if tasks else ''}{tasks}{objects}{driver}"
+        unit = f"scenes x {stage.per_scene} snapshots" if stage.per_scene else "episodes"
+        return f"{stage.episodes:,} {unit} of {stage.domain}{', ' if tasks else ''}{tasks}{objects}{driver}"
     if isinstance(stage, MixStage):
         return f"{stage.steps:,} steps of {stage.mixture} from {stage.init or stage.shipped or 'random weights'}"
     if isinstance(stage, DialogueStage):
@@ -56,7 +60,8 @@ def _gather(stage: GatherStage, out: Path, workers: int) -> dict[str, Any]:
 
     own: dict[str, Any] = {"domain": stage.domain, "noise": stage.noise}
     if stage.domain == STACKING:
-        own = {"embodiment": ROBOT, "objects": stage.objects, "image_share": 1.0}
+        own = {"embodiment": ROBOT, "objects": stage.objects}
+        own |= {"kind": "snapshots", "per_scene": stage.per_scene} if stage.per_scene else {}
     result = collect(
         Collection(
             out=out / stage.folder,
