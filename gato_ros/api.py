@@ -67,7 +67,7 @@ def make(
     Args:
         domain: `rgb_stacking`, `babyai`, `meta_world` or `scenes` (`pip install gato_ros[domains]`), or the path of
             a file with a domain.
-        task: what to do there; of rgb_stacking what goes on what, `red_on_blue` (the default) or `blue_on_green`.
+        task: what to do there; of rgb_stacking what goes on what: `red_on_blue` (the default), `blue_on_green`, ...
         objects: of rgb_stacking the object set: cubes, triplet1 .. triplet5, train.
         policy: who will act: the environment then shows what this policy reads, and nothing else.
         embodiment: name or path of the robot's contract; by default that of `policy`, or the Sawyer's.

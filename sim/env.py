@@ -18,7 +18,7 @@ from gato_ros.embodiments.actions.opening import wanted_opening_m
 from gato_ros.sim import task
 from gato_ros.sim.ground_truth import PRIVILEGED_KEYS, ground_truth
 from gato_ros.sim.motion import INNER_STEP_S, checked, make_motion
-from gato_ros.sim.progress import Progress
+from gato_ros.sim.progress import LIFTED_M, Progress
 from gato_ros.sim.randomisation import PLAIN, Conditions, Randomisation
 from gato_ros.sim.world import StackingWorld
 
@@ -118,7 +118,8 @@ class RgbStackingEnv(gymnasium.Env):
             self.world.set_conditions(conditions)
         self._tick, self._started = 0, True
         self._motion.reset()
-        self._progress = Progress(self.world.cell.to_cell(self.world.prop(self.wanted.top).position)[2])
+        self._start_heights = {colour: self._height(colour) for colour in task.COLOURS}
+        self._progress = Progress(self._start_heights[self.wanted.top])
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         action, size = np.asarray(action, np.float64), len(self.embodiment.action_lower)
@@ -146,8 +147,17 @@ class RgbStackingEnv(gymnasium.Env):
             world.cell.to_cell(world.prop(self.wanted.base).position),
             all(self.world.pad_contacts(self.wanted.top)),
             success,
+            any(self._lifts(colour) for colour in (self.wanted.base, self.wanted.other)),
         )
         return float(success), False, self._tick >= self.max_steps, self._info()
+
+    def _height(self, colour: str) -> float:
+        """Of a prop's centre [m], in a cell of the usual size."""
+        return float(self.world.cell.to_cell(self.world.prop(colour).position)[2])
+
+    def _lifts(self, colour: str) -> bool:
+        """Whether that prop is off the floor between the fingers."""
+        return self._height(colour) > self._start_heights[colour] + LIFTED_M and all(self.world.pad_contacts(colour))
 
     def _disturbed(self, action: Action) -> Action:
         """What reaches the robot under this episode's conditions, and whether the next pictures are late."""

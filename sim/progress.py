@@ -8,10 +8,11 @@ from gato_ros.sim import task
 
 STAGES = ("none", "reached", "grasped", "lifted", "over_base", "stacked")
 """In order; an episode is at the furthest one it ever reached."""
-FAILURES = ("never_reached", "missed_grasp", "dropped", "misplaced", "toppled", "time")
-"""never_reached: the tool was never at the top object. missed_grasp: it was, but the object never left the floor
-between the fingers. dropped: it was lifted, and let go away from the base. misplaced: it was let go over the base and
-never stood there by itself. toppled: it stood for less than task.HOLD_STEPS. time: it was still between the fingers."""
+FAILURES = ("wrong_object", "never_reached", "missed_grasp", "dropped", "misplaced", "toppled", "time")
+"""wrong_object: another one was lifted, and the top object never. never_reached: the tool was never at the top object.
+missed_grasp: it was, but the object never left the floor between the fingers. dropped: it was lifted, and let go away
+from the base. misplaced: it was let go over the base and never stood there by itself. toppled: it stood for less than
+task.HOLD_STEPS. time: it was still between the fingers."""
 
 REACHED_LATERAL_M, REACHED_HEIGHT_M = 0.03, 0.04
 LIFTED_M = 0.02
@@ -25,11 +26,21 @@ class Progress:
         self._start_height = start_height_m
         self._furthest = 0
         self._held = 0
-        self._stood = self._lifted_now = self._gripped_now = False
+        self._wrong = self._stood = self._lifted_now = self._gripped_now = False
         self._released_over: bool | None = None
 
-    def update(self, tool: np.ndarray, top: np.ndarray, base: np.ndarray, gripped: bool, success: bool) -> None:
-        """One tick: positions [3] [m], whether both pads touch the top object, and the sparse success."""
+    def update(
+        self,
+        tool: np.ndarray,
+        top: np.ndarray,
+        base: np.ndarray,
+        gripped: bool,
+        success: bool,
+        lifts_another: bool = False,
+    ) -> None:
+        """One tick: positions [3] [m], whether both pads touch the top object, the sparse success, and whether another
+        object is off the floor between the pads."""
+        self._wrong |= lifts_another
         self._held = self._held + 1 if success else 0
         self._stood |= success
         over = np.hypot(*(top - base)[:2]) < OVER_BASE_M
@@ -63,6 +74,8 @@ class Progress:
         """One of FAILURES if the episode ended now; None once it is stacked."""
         if self.stacked:
             return None
+        if self._wrong and self._furthest < 3:
+            return "wrong_object"
         if self._furthest == 0:
             return "never_reached"
         if self._furthest < 3:

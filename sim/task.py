@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
@@ -39,12 +40,11 @@ class StackTask:
 
 RED_ON_BLUE = StackTask("red", "blue")
 TASKS = {
-    "red_on_blue": RED_ON_BLUE,
-    "blue_on_green": StackTask("blue", "green"),
-    "green_on_red": StackTask("green", "red"),
+    f"{task.top}_on_{task.base}": task
+    for task in (RED_ON_BLUE, *(StackTask(top, base) for top, base in permutations(COLOURS, 2)))
 }
-"""`blue_on_green` is the paper's new task for few-shot fine-tuning (section 5.2). The generalist learns it, too: of it
-`green_on_red` is held out."""
+"""All six. `blue_on_green` is the paper's new task for few-shot fine-tuning (section 5.2). The generalist learns it,
+too: of it the other four are held out."""
 OBJECT_NAMES = tuple(sorted({*TRAINING_OBJECTS, *HELD_OUT_OBJECTS, *TEST_OBJECTS}))
 """All 152 objects, in the order that privileged observations number them."""
 

@@ -44,7 +44,7 @@ class Options:
     objects: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, or train."""
     task: str = "red_on_blue"
-    """What to stack on what: red_on_blue, blue_on_green or green_on_red."""
+    """What to stack on what: red_on_blue, or another two of red, green and blue."""
     task_text: str = ""
     """What is done, in words. Default: the task's own."""
     operator: str = ""

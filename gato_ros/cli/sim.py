@@ -35,7 +35,8 @@ class Options:
     objects: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, or train."""
     task: str = "red_on_blue"
-    """What to stack on what: red_on_blue, blue_on_green or green_on_red. A policy that reads texts gets it in words."""
+    """What to stack on what: red_on_blue, or another two of red, green and blue. A policy that reads texts gets it in
+    words."""
     embodiment: str | None = None
     """Name or path of the contract; sawyer_rgb_stacking_told has the task as a text, panda_rgb_stacking another arm.
     Default: the robot that the weights know; sawyer_rgb_stacking where they know it."""

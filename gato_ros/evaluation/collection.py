@@ -32,8 +32,8 @@ class Collection:
     objects: str = "cubes"
     """Object set: cubes, triplet1..triplet5, train."""
     task: str | None = None
-    """What to stack on what: red_on_blue (where none is named), blue_on_green or green_on_red. Of another domain
-    its own, several with commas between them, or all; where none is named its first."""
+    """What to stack on what: red_on_blue (where none is named), or another two of red, green and blue. Of another
+    domain its own, several with commas between them, or all; where none is named its first."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract; those that end in _told record the task in words."""
     episodes: Episodes = 100

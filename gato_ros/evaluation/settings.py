@@ -37,8 +37,8 @@ class Evaluation:
     set: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, train; triplets (the five one after another), or all (all seven)."""
     task: str | None = None
-    """What to stack on what: red_on_blue (where none is named), blue_on_green or green_on_red. Of another domain
-    its own."""
+    """What to stack on what: red_on_blue (where none is named), or another two of red, green and blue. Of another
+    domain its own."""
     embodiment: str | None = None
     """Name or path of the contract; sawyer_rgb_stacking_told tells the policy the task in words. Default: the robot
     that the weights know; sawyer_rgb_stacking where they know it."""
@@ -87,7 +87,8 @@ class Evaluation:
     tasks: str | None = None
     """Tasks of the domain, with commas between them, or all; the scores are percent of the expert. The robot's are
     cubes, triplet1 .. triplet5 and blue_on_green, in the world of sawyer_rgb_stacking_told. Only where they are named:
-    the Panda's, panda/cubes ... or panda/all, and what is held out, green_on_red."""
+    the Panda's, panda/cubes ... or panda/all, and what is held out: green_on_red, red_on_green, green_on_blue and
+    blue_on_red."""
     temperature: NotNegative | None = None
     """In another domain than the robot's: draw actions at it; 0 takes the likeliest. Default: what the weights say, and
     for answers in words 0."""

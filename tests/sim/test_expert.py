@@ -26,6 +26,7 @@ def make_env(objects, wanted=TASKS["red_on_blue"]):
         ("red_on_blue", "triplet4", 5, 3),
         ("blue_on_green", "cubes", 5, 4),
         ("green_on_red", "cubes", 1, 1),
+        ("blue_on_red", "cubes", 1, 1),
     ],
 )
 def test_expert_stacks(task, objects, episodes, least):
@@ -34,6 +35,21 @@ def test_expert_stacks(task, objects, episodes, least):
     stacked = sum(run_episode(env, expert, 700_000 + k).success for k in range(episodes))
     env.close()
     assert stacked >= least
+
+
+def test_another_object_is_a_failure_of_its_own():
+    """What stacks blue on green, carried out where red on blue is wanted."""
+    told, wanted = (make_env("cubes", TASKS[name]) for name in ("blue_on_green", "red_on_blue"))
+    expert, info = StackingExpert(task=TASKS["blue_on_green"]), {"stacked": False}
+    for env in (told, wanted):
+        env.reset(seed=700_000)
+    while not info["stacked"]:
+        action = expert.act(told.observe()).action
+        *_, info = told.step_action(action)
+        *_, other = wanted.step_action(action)
+    assert (other["failure"], other["success"]) == ("wrong_object", False)
+    told.close()
+    wanted.close()
 
 
 def test_expert_has_no_memory():
@@ -81,8 +97,9 @@ def test_snapshots_are_labelled_and_diverse():
 
 def test_a_task_names_its_third_prop_and_an_unknown_one_is_refused():
     assert StackTask("blue", "green").other == "red"
-    with pytest.raises(SetupError, match="blue_on_green"):
-        stack_task("green_on_blue")
+    assert len(TASKS) == 6 and all(stack_task(name) == StackTask(*name.split("_on_")) for name in TASKS)
+    with pytest.raises(SetupError, match="green_on_blue"):
+        stack_task("green_on_blu")
 
 
 def test_the_plan_is_where_the_expert_goes():

@@ -20,6 +20,7 @@ GRIP = (FLOOR, FLOOR, True, False)
 LIFT = (at(0.15), at(0.15), True, False)
 CARRY = (at(0.15, over=True), at(0.13, over=True), True, False)
 STAND = (at(0.25, over=True), at(0.125, over=True), False, True)
+WRONG = (FAR, FLOOR, False, False, True)
 FALLEN = (at(0.25, over=True), FLOOR, False, False)
 
 
@@ -28,6 +29,9 @@ FALLEN = (at(0.25, over=True), FLOOR, False, False)
     [
         ([(FAR, FLOOR, False, False)], "none", "never_reached"),
         ([REACH], "reached", "missed_grasp"),
+        ([WRONG], "none", "wrong_object"),
+        ([REACH, WRONG, REACH, GRIP], "grasped", "wrong_object"),
+        ([WRONG, REACH, GRIP, LIFT, FALLEN], "lifted", "dropped"),
         ([REACH, GRIP], "grasped", "missed_grasp"),
         ([REACH, GRIP, LIFT], "lifted", "time"),
         ([REACH, GRIP, LIFT, FALLEN], "lifted", "dropped"),
@@ -40,8 +44,8 @@ FALLEN = (at(0.25, over=True), FLOOR, False, False)
 )
 def test_stage_and_failure(ticks, stage, failure):
     progress = Progress(FLOOR[2])
-    for tool, top, gripped, success in ticks:
-        progress.update(tool, top, BASE, gripped, success)
+    for tool, top, *more in ticks:
+        progress.update(tool, top, BASE, *more)
     assert (progress.stage, progress.failure) == (stage, failure)
     assert failure is None or failure in FAILURES
     assert progress.stacked is (failure is None)

@@ -30,8 +30,8 @@ OBJECTS = {
     "blue_on_green": ("cubes", "blue_on_green"),
 }
 """Task -> object set, and what goes on what."""
-HELD_OUT = {"green_on_red": ("cubes", "green_on_red")}
-"""No part of "all", and of no mixture: a task to fine-tune on."""
+HELD_OUT = {order: ("cubes", order) for order in ("green_on_red", "red_on_green", "green_on_blue", "blue_on_red")}
+"""No part of "all", and of no mixture: tasks to fine-tune on."""
 
 
 class RgbStacking:

@@ -19,8 +19,8 @@ class Adaptation:
     """Where: a domain's name, or a file of your own, PATH.py."""
     task: str
     """What is to be learned; several with commas between them are learned one by one. Held out of the generalist's
-    recipe: pickup_dist, action_obj_door and find_obj_s5 of babyai, green_on_red of rgb_stacking, the Panda's tasks,
-    and every domain from a file."""
+    recipe: pickup_dist, action_obj_door and find_obj_s5 of babyai, green_on_red and three more of rgb_stacking, the
+    Panda's tasks, and every domain from a file."""
     out: OutFolder
     """Folder of the study: demonstrations, a folder per cell, and the result."""
     init: tuple[str, ...] = ()
