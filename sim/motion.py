@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from gato_ros.core.action import Action
+from gato_ros.core.guard.neighbours.neighbour import ALONE
 from gato_ros.core.guard.proposal import Proposal, RobotState
 from gato_ros.core.timing.freshness import Instant
 from gato_ros.embodiments import Embodiment
@@ -83,7 +84,7 @@ class Guarded:
         return self._guard.latched if self._armed else None
 
     def reset(self) -> None:
-        self._guard = make_guard(self._robot, proposal_validity_s=self._validity_s)
+        self._guard = make_guard(self._robot, neighbours=ALONE, proposal_validity_s=self._validity_s)
         self._armed, self._proposal = False, None
 
     def begin(self, values: np.ndarray) -> None:

@@ -84,6 +84,16 @@ def _from_rosetta(path: Path) -> dict:
     }
 
 
+def _beside(robot: Embodiment) -> list[str]:
+    from gato_ros.embodiments.neighbours.placement import joint_states_topic
+
+    stated = robot.guard_neighbours
+    return [
+        f"{name}, {one.clearance_m:g} m kept, {joint_states_topic(one, robot.neighbour(name))}"
+        for name, one in stated.items()
+    ]
+
+
 def _print(robot: Embodiment, found: Survey) -> None:
     from rich.markup import escape
     from rich.table import Table
@@ -121,6 +131,7 @@ def _print(robot: Embodiment, found: Survey) -> None:
         else f"{found.gap_m:.3f}; at least {robot.guard.clearance.distance_m:g} is kept",
         "smallest room of a joint [rad]": f"{found.joint_room_rad:.3f}",
         "largest action takes": f"{100 * found.speed_share:.0f} % of a joint's speed",
+        "other arms": "; ".join(_beside(robot)) or "none",
         "simulator": "can hold it" if robot.simulation else "cannot hold it: no section `simulation`",
     }
     table = Table(show_edge=False, show_header=False)

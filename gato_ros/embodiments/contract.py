@@ -32,7 +32,7 @@ from gato_ros.embodiments.channels import (
     TextChannel,
     source_of,
 )
-from gato_ros.embodiments.guard_bounds import GuardBounds
+from gato_ros.embodiments.guard_bounds import GuardBounds, NeighbourArm
 from gato_ros.embodiments.policy_contract import policy_contract, tool_chain
 from gato_ros.embodiments.sections import Arm, Gripper, Limits, RecordedTopic, Wire
 from gato_ros.embodiments.simulation import Simulation
@@ -71,6 +71,7 @@ class Embodiment(Strict):
     recorded: dict[str, RecordedTopic] = {}
     """Topics that are recorded and that no policy reads."""
     _folder: Path = PrivateAttr(FOLDER)
+    _beside: dict[str, "Embodiment"] = PrivateAttr({})
     _ordered_actions = field_validator("actions")(in_order)
 
     @property
@@ -78,6 +79,23 @@ class Embodiment(Strict):
         """Beside the contract's file, or else beside the shipped ones."""
         beside = self._folder / self.urdf
         return beside if beside.exists() else FOLDER / self.urdf
+
+    @property
+    def guard_neighbours(self) -> dict[str, NeighbourArm]:
+        """Other arms in this one's room, by name, as the contract states them."""
+        return self.guard.neighbours or {}
+
+    def neighbour(self, name: str) -> "Embodiment":
+        """The contract of that neighbour, whose own neighbours are not loaded; SetupError where it was not either."""
+        if name not in self._beside:
+            raise unknown_name(f"a loaded neighbour of {self.name}", name, self._beside)
+        return self._beside[name]
+
+    def beside(self, others: dict[str, "Embodiment"]) -> "Embodiment":
+        """The same contract, and those of its neighbours."""
+        copy = self.model_copy()
+        copy._beside = others
+        return copy
 
     def found_in(self, folder: Path) -> "Embodiment":
         """The same contract with its URDF looked for in `folder`: where it lies is no part of what it says."""
@@ -148,15 +166,18 @@ class Embodiment(Strict):
         # The form of commands is left out where it is what it was before there was a choice: digests of old
         # recordings go on to hold.
         usual = {"arm_command_kind"} if self.wire.arm_command_kind == "joint_state" else set()
-        return self._digest_without({"simulation": True, "wire": {"namespace", *usual}})
+        others = [self.neighbour(name) for name in self.guard_neighbours]
+        left_out = {"simulation": True, "wire": {"namespace", *usual}, "guard": set() if others else {"neighbours"}}
+        theirs = "".join(one.digest + one.guard.model_dump_json(include={"clearance"}) for one in others)
+        return self._digest_without(left_out, theirs.encode())
 
-    def _digest_without(self, left_out: dict) -> str:
+    def _digest_without(self, left_out: dict, more: bytes = b"") -> str:
         # In the words of schema 1 where they are enough: digests of old recordings and weights go on to hold.
         implied, as_before = left_out_of_digest(self.model_dump(mode="json"))
         wire = {**dict.fromkeys(left_out["wire"], True), **implied.pop("wire")}
         said = self.model_copy(update={"schema_": 1}) if as_before else self
         text = said.model_dump_json(by_alias=True, exclude={**implied, **left_out, "wire": wire}).encode()
-        return hashlib.sha256(text + self.urdf_path.read_bytes()).hexdigest()
+        return hashlib.sha256(text + self.urdf_path.read_bytes() + more).hexdigest()
 
     @cached_property
     def spec(self) -> StepSpec:

@@ -13,29 +13,34 @@ from gato_ros.core.guard.following.orientation import OrientationLimits
 from gato_ros.core.guard.following.room import ToolRoom
 from gato_ros.core.guard.following.twist import COMPONENTS, TwistFollower
 from gato_ros.core.guard.guard import Guard
+from gato_ros.core.guard.neighbours.neighbour import Neighbours
 from gato_ros.core.guard.settings import GuardLimits, GuardSettings
 from gato_ros.core.guard.singularity import SingularityLimits
 from gato_ros.embodiments.contract import Embodiment
 from gato_ros.embodiments.kinematics import differential_ik
+from gato_ros.embodiments.neighbours.geometry import guard_neighbours
 from gato_ros.embodiments.sections import Orientation
 
 BY_HAND = TwistFollower(np.arange(len(COMPONENTS)), in_tool=False, others="held")
 
 
-def make_guard(embodiment: Embodiment, **settings: Any) -> Guard:
+def make_guard(embodiment: Embodiment, *, neighbours: Neighbours | None = None, **settings: Any) -> Guard:
     """A guard as it starts: latched, `not_armed`.
 
     Args:
+        neighbours: other arms; None: those of the contract. ALONE: none, as in the simulator of one arm.
         settings: those of `GuardSettings` that differ from the contract's or the default.
     """
     own = {"stroke_m": embodiment.gripper.stroke_m, "state_max_age_s": embodiment.wire.joint_states.max_age_s}
+    chosen = GuardSettings(**{**own, **settings})
     return Guard(
         embodiment.motion_limits,
         differential_ik(embodiment),
-        GuardSettings(**{**own, **settings}),
+        chosen,
         guard_limits(embodiment),
         None if embodiment.usual_actions else followers(embodiment),
         None if embodiment.usual_actions else tool_room(embodiment),
+        guard_neighbours(embodiment, chosen.tick_s) if neighbours is None else neighbours,
     )
 
 

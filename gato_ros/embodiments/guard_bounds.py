@@ -49,6 +49,31 @@ class ClearanceGeometry(Strict):
         return self
 
 
+class NeighbourBase(Strict):
+    """Where another arm stands: its base frame in this arm's."""
+
+    xyz_m: list[FiniteFloat] = Field(min_length=3, max_length=3)
+    rpy_rad: list[FiniteFloat] = Field(min_length=3, max_length=3)
+    """Roll, pitch and yaw about fixed axes, as in a URDF."""
+
+
+class NeighbourArm(Strict):
+    """Another arm that reaches into this one's room."""
+
+    contract: str
+    """Name of its contract, or path of the file from this contract's folder."""
+    base: NeighbourBase
+    clearance_m: FiniteFloat = Field(ge=0)
+    """Kept free between any two capsules of the two arms."""
+    joint_states: str | None = Field(default=None, min_length=1)
+    """Topic of its joint states, absolute or relative to its namespace; None: as its contract says."""
+    latency_s: FiniteFloat = Field(default=0.02, ge=0, le=0.2)
+    """From a command until either arm moves so."""
+    speed_m_s: FiniteFloat | None = Field(default=None, gt=0)
+    """None: its contract names this arm, and its guard yields as well. Else nothing makes it yield, and this is the
+    largest speed of a point of it."""
+
+
 class GuardBounds(Strict):
     """What only the guard uses: it changes what the arm may do, and no recorded number."""
 
@@ -57,6 +82,10 @@ class GuardBounds(Strict):
     joint_acceleration_rad_s2: list[Annotated[FiniteFloat, Field(gt=0)]]
     singularity: Singularity
     clearance: ClearanceGeometry | None = None
+    neighbours: dict[Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_]*$")], NeighbourArm] | None = Field(
+        default=None, min_length=1
+    )
+    """Name -> another arm; None: there is none."""
 
     @field_validator("clearance")
     @classmethod
@@ -65,3 +94,9 @@ class GuardBounds(Strict):
         if given is None:
             raise Misfit("nothing would keep the arm off itself and the table; take the key out")
         return given
+
+    @model_validator(mode="after")
+    def _check(self) -> "GuardBounds":
+        if self.neighbours is not None and self.clearance is None:
+            raise Misfit("other arms are kept off by guard.clearance.capsules; it is missing", ("neighbours",))
+        return self

@@ -108,6 +108,14 @@ class Kinematics:
             jacobians,
         )
 
+    def capsule_ends(self, q: np.ndarray) -> np.ndarray:
+        """[capsules 2 3] ends of the contract's capsules [m] in the base frame, at joint angles q [joints] [rad]."""
+        full = self._neutral.copy()
+        full[self._rows] = q
+        pinocchio.forwardKinematics(self._model, self._data, full)
+        pinocchio.updateFramePlacements(self._model, self._data)
+        return np.array([self._data.oMf[end].translation for end in self._ends]).reshape(-1, 2, 3)
+
     def _place(self, q: np.ndarray) -> None:
         full = self._neutral.copy()
         full[self._rows] = q

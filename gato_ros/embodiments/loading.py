@@ -9,6 +9,7 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.embodiments.channels import source_of
 from gato_ros.embodiments.contract import FOLDER, GROUND_TRUTH, Embodiment
 from gato_ros.embodiments.extension import check_nothing_dropped, laid_over
+from gato_ros.embodiments.neighbours.check import check_neighbour
 from gato_ros.embodiments.urdf import check_urdf
 from gato_ros.embodiments.validation import validated
 from gato_ros.embodiments.versions.implied import NEWEST
@@ -95,10 +96,29 @@ def load_embodiment(name_or_path: str | Path = DEFAULT) -> Embodiment:
         SetupError: no such contract, or two of that name; not the strict YAML of `read_yaml`; an unknown or missing
             key, a bad range, a joint or a frame that the URDF lacks or has otherwise. The message names key and line.
     """
-    path = Path(name_or_path)
-    named = path.suffix not in (".yaml", ".yml")
-    if named:
-        path = _named(str(name_or_path))
+    path = file_of(name_or_path, Path())
+    robot = _loaded(path, _is_name(name_or_path))
+    # One step only: of its neighbours' own neighbours it is enough to know which files they are, and circles end here.
+    others = {}
+    for name, stated in robot.guard_neighbours.items():
+        other_path = file_of(stated.contract, path.parent)
+        other = others[name] = _loaded(other_path, _is_name(stated.contract))
+        back = {key: file_of(one.contract, other_path.parent) for key, one in other.guard_neighbours.items()}
+        check_neighbour(robot, name, other, [key for key, file in back.items() if file.resolve() == path.resolve()])
+    return robot.beside(others) if others else robot
+
+
+def _is_name(name_or_path: str | Path) -> bool:
+    return Path(name_or_path).suffix not in (".yaml", ".yml")
+
+
+def file_of(name_or_path: str | Path, folder: Path) -> Path:
+    """The contract's file; a path is looked for from `folder` on. SetupError for an unknown name."""
+    return _named(str(name_or_path)) if _is_name(name_or_path) else folder / name_or_path
+
+
+def _loaded(path: Path, named: bool) -> Embodiment:
+    """The contract in that file, whose name is the file's where it was named so; its neighbours are not looked at."""
     file = upgraded_file(_file(path))
     embodiment = validated(Embodiment, file, WHAT, EXAMPLE, (EXTENDS,)).found_in(path.resolve().parent)
     if named and embodiment.name != path.stem:  # recordings hold the name, and find the file by it

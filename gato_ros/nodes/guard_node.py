@@ -17,6 +17,7 @@ from std_srvs.srv import SetBool, Trigger
 from gato_ros.core.guard.arbiter import POLICY
 from gato_ros.core.guard.guard import NOT_ARMED
 from gato_ros.core.guard.incident_filter import DEACTIVATED, SHUTDOWN
+from gato_ros.core.guard.neighbours.neighbour import NeighbourState
 from gato_ros.core.guard.settings import PARTS
 from gato_ros.core.guard.verdict import Command, Level, Verdict
 from gato_ros.core.records.journal import Journaled
@@ -202,9 +203,9 @@ class GuardNode:
             return "inactive"
         try:
             now = instant(self._node)
-            refused = self._watch.fault() or self._guard.reset(self._inputs.state, now)
+            refused = self._watch.fault() or self._guard.reset(self._inputs.state, now, *self._beside())
             if refused is None and self._shadow is not None:
-                self._shadow.reset(self._inputs.state, now)
+                self._shadow.reset(self._inputs.state, now, *self._beside())
             return refused
         except Exception as error:
             self._fail(error)
@@ -248,14 +249,22 @@ class GuardNode:
         self._publish_journal()
         if self._shadow is not None:
             self._latching(self._shadow.step)(
-                self._inputs.proposals(), self._inputs.pairs[POLICY].stamp, self._inputs.state, instant(self._node)
+                self._inputs.proposals(),
+                self._inputs.pairs[POLICY].stamp,
+                self._inputs.state,
+                instant(self._node),
+                *self._beside(),
             )
 
     def _step(self) -> tuple[Command, Verdict]:
         proposals = self._inputs.proposals()
         if self._shadow is not None:
             proposals[POLICY] = None  # the one place that keeps a policy in shadow mode from the robot
-        return self._guard.step(proposals, self._inputs.state, instant(self._node))
+        return self._guard.step(proposals, self._inputs.state, instant(self._node), *self._beside())
+
+    def _beside(self) -> tuple[dict[str, NeighbourState | None], ...]:
+        """The states of other arms; nothing where there are none, and journals stay what they were."""
+        return (self._inputs.neighbours(),) if self.robot.guard_neighbours else ()
 
     def _publish_journal(self) -> None:
         """Every call of the guard, exact, for `replay`: a line each, some together, where somebody listens."""

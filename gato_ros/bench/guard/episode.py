@@ -10,6 +10,7 @@ import numpy as np
 
 from gato_ros.bench.guard.variants import variant
 from gato_ros.core.guard.guard import Guard
+from gato_ros.core.guard.neighbours.neighbour import ALONE
 from gato_ros.core.guard.proposal import Proposal, RobotState
 from gato_ros.core.timing.freshness import Instant
 from gato_ros.embodiments import Embodiment, load_embodiment
@@ -73,6 +74,11 @@ def _robot(name: str, actions: str) -> tuple[Embodiment, Kinematics, np.ndarray]
     return robot, kinematics, np.array(poses)
 
 
+def start_poses(name: str, actions: str = "") -> np.ndarray:
+    """[poses joints] angles of that robot with the tool inside the workspace."""
+    return _robot(name, actions)[2]
+
+
 def _poses_in_room(robot: Embodiment, kinematics: Kinematics) -> np.ndarray:
     """[poses joints] about the posture, with the tool in its box and cone and every joint off its ends."""
     rng, poses, room = np.random.default_rng(0), [], tool_room(robot)
@@ -118,7 +124,7 @@ class Episode:
         rng = self._rng
         self._size = len(self._robot.arm_part.lower)
         self._by_hand = 4 if self._robot.usual_actions else 6
-        self._guard: Guard = make_guard(self._robot)
+        self._guard: Guard = make_guard(self._robot, neighbours=ALONE)
         self._wish_kind = str(rng.choice(WISHES))
         anywhere, self._ragged = rng.random() < 0.1, rng.random() < 0.2
         lower, upper, _ = self._robot.joint_limits

@@ -17,14 +17,14 @@ from typing import Annotated
 
 from gato_ros.bench.guard.ledger import Block, Ledger, sources_digest
 from gato_ros.core.bounds import ProcessesOrNone, Seed, Within, check_bounds
-from gato_ros.core.errors import unknown_name
+from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.evaluation.option_checks import OutFile
 
 EPISODE_TICKS = 400
 BLOCK = 25
 """Episodes that a worker runs before it reports."""
-ALL, OWN = "all", "own"
-"""Every kind of action, and the contract's own."""
+ALL, OWN, PAIR = "all", "own", "pair"
+"""Every kind of action, the contract's own, and two of that arm with its own."""
 EXAMPLES = 1000
 """Episodes that went wrong, kept in the result."""
 SHOWN = 20
@@ -44,7 +44,7 @@ class Options:
     """Name or path of the contract whose guard it is."""
     actions: str | None = None
     """Guard it as if its action were another, and not its own: twist_base, twist_tool, joint_velocity, joint_position,
-    joint_delta; `all`: its own, then each of these."""
+    joint_delta; `all`: its own, then each of these. `pair`: its own, for two of that arm sent at each other."""
     ledger: OutFile | None = None
     """Keep what was found here, by blocks of seeds: the same command goes on where it stopped."""
     json: Path | None = None
@@ -59,11 +59,15 @@ def run(options: Options) -> dict:
     from gato_ros.evaluation.worker_pool import worker_pool
 
     check_bounds(options)
-    if options.actions not in (None, ALL, *VARIANTS):
-        raise unknown_name("a kind of action", str(options.actions), (ALL, *VARIANTS))
+    if options.actions not in (None, ALL, PAIR, *VARIANTS):
+        raise unknown_name("a kind of action", str(options.actions), (ALL, PAIR, *VARIANTS))
     kinds = ("", *VARIANTS) if options.actions == ALL else (options.actions or "",)
     for kind in kinds:  # here a bad contract is one line, in a worker it is many
-        Kinematics(robot_of(options.embodiment, kind))
+        Kinematics(robot := robot_of(options.embodiment, "" if kind == PAIR else kind))
+        if kind == PAIR and robot.guard.clearance is None:
+            raise SetupError(
+                expected=f"guard.clearance in {robot.name} for --actions pair", got="none", fix="add capsules"
+            )
     contract = robot_of(options.embodiment).guard_digest
     ledger = Ledger(options.ledger, {"guard": sources_digest(), "contract": contract, "length": str(EPISODE_TICKS)})
     workers, results = options.workers or os.cpu_count() or 1, {}
@@ -132,6 +136,7 @@ def _result(blocks: list[Block], options: Options, kind: str, workers: int) -> d
         "examples": [example for block in blocks for example in block.examples][:EXAMPLES],
         "workers": workers,
         **_speed(found["ticks"], sum(block.seconds for block in blocks)),
+        **({name: found[name] for name in ("into_spare", "near", "limited", "stopped_beside")} if kind == PAIR else {}),
         "ok": not found["escapes"],
     }
 
@@ -164,7 +169,10 @@ def fuzz_episodes(
 
     from gato_ros.bench.guard.episode import Episode, robot_of
     from gato_ros.bench.guard.oracle import Oracle
+    from gato_ros.bench.guard.pair import fuzz_pairs
 
+    if actions == PAIR:
+        return fuzz_pairs(seeds, embodiment)
     oracle, counts, examples = Oracle(robot_of(embodiment, actions)), Counter(), []
     for seed in seeds:
         trace = Episode(seed, EPISODE_TICKS, embodiment, actions).run()

@@ -33,6 +33,7 @@ TESTS = {
     "guard.following.room": ("test_tool_room.py", "test_other_actions.py"),
     "guard.following.situation": ("test_followers.py", "test_other_actions.py"),
     "guard.following.twist": ("test_followers.py", "test_other_actions.py"),
+    "guard.neighbours.neighbour": ("test_neighbour.py",),
     "guard.plain": ("test_plain.py",),
     "guard.smoothstep": ("test_smoothstep.py",),
     "timing.freshness": ("test_guard_inputs.py",),

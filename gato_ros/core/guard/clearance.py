@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,10 @@ class Clearance:
     """[n] capsules that stay above the table."""
     pairs: np.ndarray
     """[m 2] capsules that stay apart."""
+
+    def at_distance(self, distance_m: float) -> Clearance:
+        """The same parts, with so much kept free [m]."""
+        return replace(self, distance_m=distance_m)
 
     def share(self, ends: np.ndarray, jacobians: np.ndarray, velocity: np.ndarray, gain: float) -> float:
         """How much of `velocity` [joints] may be carried out; arguments as those of `shares`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -18,11 +19,12 @@ from gato_ros.core.guard.joint_slew import JointSlew, SlewLimits
 from gato_ros.core.guard.joint_watch import JointWatch
 from gato_ros.core.guard.kept_clear import kept_clear
 from gato_ros.core.guard.motion import MotionLimits, largest
+from gato_ros.core.guard.neighbours.neighbour import ALONE, Neighbours, NeighbourState, NeighbourView
 from gato_ros.core.guard.plain import capped
-from gato_ros.core.guard.proposal import Proposal, RobotState, age_s, finite
+from gato_ros.core.guard.proposal import Proposal, RobotState, age_s, finite, state_fault
 from gato_ros.core.guard.settings import PARTS, GuardLimits, GuardSettings
 from gato_ros.core.guard.verdict import Command, Level, Verdict
-from gato_ros.core.timing.freshness import Instant, Sample, timing_fault
+from gato_ros.core.timing.freshness import Instant
 
 __all__ = ["Command", "Guard", "GuardLimits", "GuardSettings", "Level", "Proposal", "RobotState", "Verdict"]
 
@@ -33,6 +35,7 @@ LATCHING = ("non_finite_proposal", "joint_position_jump", "outside_joint_range",
 """Faults that latch at once: a broken source, a broken sensor, or no robot."""
 TOO_FAST = 0.02
 """A motion that the tool's speeds take more than this share of is reported: inverse kinematics leaks a little."""
+NOBODY = MappingProxyType({})
 SHORTEST_S = 0.001
 """Steps that follow each other faster repeat the command; the next one makes up for the time."""
 
@@ -41,11 +44,12 @@ class Guard:
     """`step` turns the newest proposals and robot state into a joint command and says why.
 
     Checks, in this order: latch; the guard's own tick gap; robot state finite, fresh by receipt on the steady
-    clock and by stamp (the worse counts, a future stamp is a fault), and not jumping; who is in command (emergency
-    stop, human, policy, nobody), and whether that proposal is finite and fresh. Then, for the motion: tool speed,
-    acceleration, workspace with look-ahead; inverse kinematics; its result finite; joint range, singularity and
-    clearance, which scale the whole motion; joint and tool acceleration; jerk. Where a contract states other actions
-    than vx vy vz wz, a follower of each source takes the place of inverse kinematics, and the tool's room scales, too.
+    clock and by stamp (the worse counts, a future stamp is a fault), and not jumping; states of other arms beside it,
+    by the same rules; who is in command (emergency stop, human, policy, nobody), and whether that proposal is finite
+    and fresh. Then, for the motion: tool speed, acceleration, workspace with look-ahead; inverse kinematics; its result
+    finite; joint range, singularity, clearance and other arms, which scale the whole motion; joint and tool
+    acceleration; jerk. Where a contract states other actions than vx vy vz wz, a follower of each source takes the
+    place of inverse kinematics, and the tool's room scales, too.
 
     A failed check stops the arm: from this very tick the last commanded joint velocities shrink to zero in one
     direction, at the contract's decelerations, with rounded ends. That needs no sensor. A proposal stays valid for
@@ -62,10 +66,12 @@ class Guard:
     """
 
     # Incidents hold the attributes of this object by name. Older ones lack these, and what they lack is not written
-    # anew: a guard that follows vx vy vz wz of a tool that points down has neither.
+    # anew: a guard that follows vx vy vz wz of a tool that points down, with no other arm beside it, has none of them.
     _followers: Mapping[str, Follower] | None = None
     _room: ToolRoom | None = None
     _way: JointWay | None = None
+    _neighbours = ALONE
+    _near: tuple[NeighbourView, ...] = ()
 
     def __init__(
         self,
@@ -75,12 +81,14 @@ class Guard:
         limits: GuardLimits,
         followers: Mapping[str, Follower] | None = None,
         room: ToolRoom | None = None,
+        neighbours: Neighbours = ALONE,
     ):
         """A guard that is latched.
 
         Args:
             followers: how proposals of each source are followed; None: they are vx vy vz wz of a tool that points down.
             room: where the tool may be, with `followers`; `motion` has the box without.
+            neighbours: other arms; their states then come with each step.
         """
         self._ik, self._settings, self._limits = ik, settings, limits
         self._on = {part: part not in settings.off for part in PARTS}
@@ -99,6 +107,8 @@ class Guard:
         if followers is not None:
             wide_room = ToolRoom(wide.workspace_lower, wide.workspace_upper, None)
             self._followers, self._room = dict(followers), room if self._on["workspace"] else wide_room
+        if neighbours.arms and self._on["neighbours"]:
+            self._neighbours = neighbours
         # Incidents hold the attributes of this object by name: one that is renamed makes older incidents unreadable.
         self._latch: str | None = NOT_ARMED
         self._emergency = False
@@ -129,11 +139,14 @@ class Guard:
         if self._latch is None or self._latch == NOT_ARMED:
             self._latch = reason
 
-    def reset(self, state: RobotState | None, now: Instant) -> str | None:
+    def reset(
+        self, state: RobotState | None, now: Instant, neighbours: Mapping[str, NeighbourState | None] = NOBODY
+    ) -> str | None:
         """End the latch; returns None, or the reason why it is refused."""
         if self._emergency:
             return EMERGENCY_STOP
-        if fault := self._state_fault(state, now):
+        others = self._neighbours.faults(neighbours, now, self._settings.future_tolerance_s)
+        if fault := self._state_fault(state, now) or next(iter(others), None):
             return fault
         if self._slew.moving:
             return "still_moving"
@@ -142,12 +155,17 @@ class Guard:
         return None
 
     def step(
-        self, proposals: Mapping[str, Proposal | None] | Proposal | None, state: RobotState | None, now: Instant
+        self,
+        proposals: Mapping[str, Proposal | None] | Proposal | None,
+        state: RobotState | None,
+        now: Instant,
+        neighbours: Mapping[str, NeighbourState | None] = NOBODY,
     ) -> tuple[Command, Verdict]:
         """The command for this instant; never raises, never returns a non-finite or out-of-bounds velocity.
 
         Args:
             proposals: the newest of each source (`human`, `policy`); one alone is its source's.
+            neighbours: the newest state of each other arm, by the contract's names.
         """
         if proposals is None or isinstance(proposals, Proposal):
             proposals = {} if proposals is None else {proposals.source: proposals}
@@ -157,7 +175,9 @@ class Guard:
             self._arbiter.forget(now)  # what waited meanwhile is not news
             self._back_s = now.steady_s
         faults = ["guard_gap"] if gap else []
-        faults += [fault for fault in (self._state_fault(state, now) or self._jump_fault(state), choice.fault) if fault]
+        others = self._neighbours.faults(neighbours, now, self._settings.future_tolerance_s)
+        own = self._state_fault(state, now) or self._jump_fault(state)
+        faults += [fault for fault in (own, *others, choice.fault) if fault]
         # While the guard was away it received nothing: that is no fault of the robot's.
         if state is not None and now.steady_s - max(state.received_s, self._back_s) > self._settings.robot_gone_s:
             faults.append(ROBOT_GONE)
@@ -166,6 +186,8 @@ class Guard:
             # Either one missing is a fault.
             assert choice.proposal is not None and state is not None
             dt = min(self._owed_s, 2 * self._settings.tick_s)
+            if self._neighbours.arms:
+                self._near = self._neighbours.seen(neighbours, state, now)
             if self._followers is None:
                 fault, limits = self._follow(choice.proposal, choice.share, state, dt)
             else:
@@ -197,19 +219,8 @@ class Guard:
         return not 0.0 <= elapsed_s <= self._settings.longest_gap_s
 
     def _state_fault(self, state: RobotState | None, now: Instant) -> str | None:
-        if state is None:
-            return "missing_state"
-        if not all(map(finite, state.arrays())):
-            return "non_finite_state"
-        if self._clearance is not None and (state.capsule_ends is None or state.capsule_jacobians is None):
-            return "state_without_capsules"
-        fault = timing_fault(
-            Sample(None, state.stamp_s, state.received_s),
-            now,
-            self._settings.state_max_age_s,
-            self._settings.future_tolerance_s,
-        )
-        return f"{fault}_state" if fault else None
+        settings, capsules = self._settings, self._clearance is not None or bool(self._neighbours.arms)
+        return state_fault(state, now, settings.state_max_age_s, settings.future_tolerance_s, capsules)
 
     def _jump_fault(self, state: RobotState | None) -> str | None:
         jumped = state is not None and self._on["joint_jump"] and self._watch.jumped(state)
@@ -300,7 +311,7 @@ class Guard:
     ) -> list[tuple[np.ndarray, tuple[str, ...]]]:
         watch = self._watch if self._on["joint_range"] else None
         singularity = self._limits.singularity if self._on["singularity"] else None
-        return kept_clear(wished, state, ahead, gain, self._ik, watch, singularity, self._clearance)
+        return kept_clear(wished, state, ahead, gain, self._ik, watch, singularity, self._clearance, self._near)
 
     def _limits_met(
         self, wanted: np.ndarray, slow: np.ndarray, short: np.ndarray, position: np.ndarray

@@ -1,4 +1,4 @@
-"""Joint velocities scaled to what joint range, singularity and clearance allow."""
+"""Joint velocities scaled to what joint range, singularity, clearance and other arms allow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from gato_ros.core.guard.clearance import Clearance
 from gato_ros.core.guard.differential_ik import DifferentialIk
 from gato_ros.core.guard.joint_watch import JointWatch
 from gato_ros.core.guard.motion import largest
+from gato_ros.core.guard.neighbours.neighbour import NeighbourView
 from gato_ros.core.guard.proposal import RobotState
 from gato_ros.core.guard.singularity import SingularityLimits
 
@@ -23,6 +24,7 @@ def kept_clear(
     watch: JointWatch | None,
     singularity: SingularityLimits | None,
     clearance: Clearance | None,
+    neighbours: Sequence[NeighbourView] = (),
 ) -> list[tuple[np.ndarray, tuple[str, ...]]]:
     """Each of `wished` [joints] [rad/s], scaled, and the names of the limits that scaled it.
 
@@ -32,6 +34,7 @@ def kept_clear(
         watch: knows which joints are outside their range; None: only speeds are limited.
         singularity: None: not looked at.
         clearance: None: not looked at.
+        neighbours: other arms, where they are seen.
     """
     velocities = list(wished)
     limits: list[tuple[str, ...]] = [()] * len(wished)
@@ -53,9 +56,12 @@ def kept_clear(
             velocities[i] = free * min(1.0, float(np.min(most / np.maximum(np.abs(free), 1e-12))))
     if singularity is not None:
         scale("singularity", singularity.shares(state.jacobian, velocities))
-    if clearance is not None:
+    if clearance is not None or neighbours:
         # A state without them is a fault.
         assert state.capsule_ends is not None and state.capsule_jacobians is not None
-        ends = state.capsule_ends + state.capsule_jacobians @ ahead
-        scale("clearance", clearance.shares(ends, state.capsule_jacobians, velocities, gain_near))
+        ends, jacobians = state.capsule_ends + state.capsule_jacobians @ ahead, state.capsule_jacobians
+        if clearance is not None:
+            scale("clearance", clearance.shares(ends, jacobians, velocities, gain_near))
+        for view in neighbours:
+            scale(f"neighbour:{view.neighbour.name}", view.shares(ends, jacobians, velocities, gain_near))
     return list(zip(velocities, limits, strict=True))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gato_ros.core.timing.freshness import Instant, Sample
+from gato_ros.core.timing.freshness import Instant, Sample, timing_fault
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,24 @@ class RobotState:
         own = (self.joint_position, self.joint_velocity, self.tool_position, self.tool_rotation, self.jacobian)
         capsules = (self.capsule_ends, self.capsule_jacobians)
         return (*own, *(array for array in capsules if array is not None))
+
+
+def state_fault(
+    state: RobotState | None, now: Instant, max_age_s: float, future_tolerance_s: float, capsules: bool
+) -> str | None:
+    """Why the arm may not be moved by that state, or None.
+
+    Args:
+        capsules: whether it has to have them.
+    """
+    if state is None:
+        return "missing_state"
+    if not all(map(finite, state.arrays())):
+        return "non_finite_state"
+    if capsules and (state.capsule_ends is None or state.capsule_jacobians is None):
+        return "state_without_capsules"
+    fault = timing_fault(Sample(None, state.stamp_s, state.received_s), now, max_age_s, future_tolerance_s)
+    return f"{fault}_state" if fault else None
 
 
 def finite(array: np.ndarray) -> bool:

@@ -17,6 +17,7 @@ PARTS = {
     "joint_jump": "a joint position that jumps latches",
     "singularity": "slow near poses where a direction is lost",
     "clearance": "arm parts keep apart, and off the table",
+    "neighbours": "arms keep off each other, and stop where one does not see the other",
     "gripper_dwell": "the gripper does not chatter",
 }
 """What may be switched off, each by its name. Finite values, ages, speeds, accelerations, emergency stop and latch

@@ -8,6 +8,7 @@ from collections import Counter
 from gato_ros.core.check_result import Finding, green, red, yellow
 from gato_ros.core.guard.guard import NOT_ARMED
 from gato_ros.embodiments.contract import Embodiment
+from gato_ros.embodiments.neighbours.placement import joint_states_topic
 from gato_ros.embodiments.preflight.robot_snapshot import RobotSnapshot, Status, Topic
 from gato_ros.embodiments.preflight.wire import JOINT_STATE, TWIST, base_name, obeys, wrong_types
 
@@ -129,6 +130,7 @@ def judge_guard(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
                 f"mend that, then call {GUARD}/reset; docs/reference/safety.md has the reasons",
             )
         )
+    found += _others_unseen(robot, reasons.split(","))
     if off := guard.values.get("off", ""):
         found.append(yellow(f"{GUARD}: parts", f"switched off: {off}", "empty its parameter switched_off"))
     if guard.values.get("shadow") == "on":
@@ -143,6 +145,17 @@ def judge_guard(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
         )
     state = "waits for its first reset" if waits else guard.message
     return found or [green(GUARD, f"alive, {state}, nothing switched off")]
+
+
+def _others_unseen(robot: Embodiment, reasons: list[str]) -> list[Finding]:
+    """A row for each other arm that the guard does not see as it should."""
+    found = []
+    for fault, _, name in (reason.partition("_neighbour:") for reason in reasons):
+        if name in robot.guard_neighbours:
+            topic = joint_states_topic(robot.guard_neighbours[name], robot.neighbour(name))
+            said = f"{GUARD} says of its joint states: {fault}"
+            found.append(red(f"other arm: {name}", said, f"is its robot on, and publishes {topic}?"))
+    return found
 
 
 def judge_policy(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:

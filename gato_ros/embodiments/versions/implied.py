@@ -52,6 +52,7 @@ def implied_of_action(key: str) -> dict[str, Any]:
 def newer_keys(content: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The ways to keys of a contract that schema 1 does not have."""
     found: list[tuple[str, ...]] = [("recorded",)] if "recorded" in content else []
+    found += [("guard", "neighbours")] if "neighbours" in (content.get("guard") or {}) else []
     for key, channel in _sections(content, "observations").items():
         said = SAID_IN_1.get(str(channel.get("kind")))
         found += [("observations", key, name) for name in channel if said and name in NEWER - said]

@@ -1,4 +1,4 @@
-"""Everything that the guard receives: joint states, proposals of both sources, the emergency stop."""
+"""Everything that the guard receives: joint states, also of other arms, proposals of both sources, emergency stops."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from gato_ros.core.guard.arbiter import HUMAN, POLICY
+from gato_ros.core.guard.neighbours.neighbour import NeighbourState
 from gato_ros.core.guard.proposal import Proposal, RobotState
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.kinematics import Kinematics
+from gato_ros.nodes.guard.neighbour_input import NeighbourInput
 from gato_ros.nodes.guard.proposal_pair import ProposalPair, ProposalRefused
 from gato_ros.nodes.messages.clocks import seconds
 from gato_ros.nodes.messages.joint_state import JointsRefused, OtherJoints, values_by_name
@@ -50,6 +52,10 @@ class GuardInputs:
         self.last_refusal, self._hurried_s = "", {True: 0.0, False: 0.0}
         wire = robot.wire
         self._joints = self._subscribe(JointState, wire.joint_states.topic, self._on_joints, STATE_IN)
+        self._neighbours = {name: NeighbourInput(robot, name) for name in robot.guard_neighbours}
+        for name, neighbour in self._neighbours.items():
+            self.counts[f"refused_states_of_{name}"] = 0
+            self._subscribe(JointState, neighbour.topic, self._of_neighbour(name, neighbour), STATE_IN)
         self._subscribe(Bool, "e_stop", lambda message: press(message.data), COMMAND)
         # A joystick's node need not offer a deadline; the guard's own steps judge both.
         for source, quality, kind, arm, gripper in (
@@ -66,6 +72,10 @@ class GuardInputs:
         if self._joints_received is not None:
             self._state, self._joints_received = self._kinematics.state(*self._joints_received), None
         return self._state
+
+    def neighbours(self) -> dict[str, NeighbourState | None]:
+        """The newest state of each other arm that the contract names."""
+        return {name: neighbour.state for name, neighbour in self._neighbours.items()}
 
     def proposals(self) -> dict[str, Proposal | None]:
         """The newest whole proposal of each source."""
@@ -119,6 +129,15 @@ class GuardInputs:
         except JointsRefused as refusal:
             return self._refuse("joint_states", str(refusal))
         self._joints_received = (position, velocity, seconds(message.header.stamp), received_s)
+
+    def _of_neighbour(self, name: str, neighbour: NeighbourInput) -> Callable:
+        def receive(message: JointState) -> None:
+            try:
+                neighbour.receive(message)
+            except JointsRefused as refusal:
+                self._refuse(f"states_of_{name}", str(refusal))
+
+        return receive
 
     def _half(self, pair: ProposalPair, take: Callable) -> Callable:
         def receive(message) -> None:

@@ -33,16 +33,21 @@ class GuardShadow:
         self._commands = CommandPublisher(node, robot, ARM, GRIPPER, timing=False)
         self._status = node.create_publisher(DiagnosticStatus, STATUS, REPORT)
 
-    def reset(self, state: RobotState | None, now: Instant) -> str | None:
+    def reset(self, state: RobotState | None, now: Instant, *neighbours: Mapping) -> str | None:
         """As the guard's own."""
-        return self._guard.reset(state, now)
+        return self._guard.reset(state, now, *neighbours)
 
     def step(
-        self, proposals: Mapping[str, Proposal | None], proposed: Time | None, state: RobotState | None, now: Instant
+        self,
+        proposals: Mapping[str, Proposal | None],
+        proposed: Time | None,
+        state: RobotState | None,
+        now: Instant,
+        *neighbours: Mapping,
     ) -> None:
         """Publish what the policy's newest proposal, stamped `proposed`, would have made of this instant."""
         policy, human = proposals[POLICY], proposals[HUMAN]
-        command, verdict = self._guard.step({POLICY: policy}, state, now)
+        command, verdict = self._guard.step({POLICY: policy}, state, now, *neighbours)
         self._commands.publish(command, verdict, proposed if verdict.following else None, state)
         values = {
             "reasons": ",".join(verdict.reasons),

@@ -1,0 +1,1 @@
+"""Other arms that reach into this arm's room."""
