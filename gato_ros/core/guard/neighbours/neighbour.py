@@ -133,7 +133,7 @@ class Neighbours:
         self, states: Mapping[str, NeighbourState | None], own: RobotState, now: Instant
     ) -> tuple[NeighbourView, ...]:
         """All of them as they are seen from `own`; their states are there and without fault."""
-        views, own_age_s = [], age_s(own, now) if self.arms else 0.0
+        views, own_age_s = [], age_s(own, now)
         for arm in self.arms:
             state = states[arm.name]
             assert state is not None  # it would be a fault
