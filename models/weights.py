@@ -164,6 +164,23 @@ def contract_names(directory: str | Path) -> tuple[str, ...]:
     return tuple(str(one["name"]) for one in (record["embodiment"], *record.get(OTHERS, ())))
 
 
+def check_fit(directory: str | Path, contract: Contract | None) -> tuple[dict[str, Any], GatoConfig]:
+    """What is written beside weights, checked for this contract as `load_weights` does; parameters are not read.
+
+    Raises:
+        SetupError: weights for another robot, no or a damaged record, a vocabulary that is not at hand.
+    """
+    directory = weights_folder(directory)
+    record = _read_record(directory)
+    config = config_from_dict(record["model"])
+    if contract is not None:
+        check_contract(directory, [record["embodiment"], *record.get(OTHERS, ())], contract, config)
+    elif not config.generalist:
+        raise _refused(directory, "weights of a generalist, where no contract is named", "those of one contract")
+    check_vocabulary(directory, config)
+    return record, config
+
+
 def load_weights(directory: str | Path, contract: Contract | None) -> Weights:
     """The policy in `directory`, or the shipped one of that name, checked from end to end.
 
@@ -174,13 +191,8 @@ def load_weights(directory: str | Path, contract: Contract | None) -> Weights:
         SetupError: a missing or damaged file, an unknown key, weights for another robot, a wrong shape, a NaN.
     """
     directory = weights_folder(directory)
-    record, content = _read_record(directory), (directory / PARAMETERS_FILE).read_bytes()
-    config = config_from_dict(record["model"])
-    if contract is not None:
-        check_contract(directory, [record["embodiment"], *record.get(OTHERS, ())], contract, config)
-    elif not config.generalist:
-        raise _refused(directory, "weights of a generalist, where no contract is named", "those of one contract")
-    check_vocabulary(directory, config)
+    record, config = check_fit(directory, contract)
+    content = (directory / PARAMETERS_FILE).read_bytes()
     _check_parameters(directory, record, content)
     try:
         flat = safetensors.numpy.load(content)

@@ -63,6 +63,7 @@ class OnePass:
     def __init__(self, params: Parameters, config: GatoConfig, layout: TokenLayout):
         self._params, self._compiled = with_position_keys(params, config, layout.step_tokens), None
         self._config, self._layout = config, layout
+        self._judge: Any = None
         self.steps, self.compilations = 1, 0
 
     def reset(self) -> None:
@@ -77,6 +78,18 @@ class OnePass:
             self.compilations += 1
             self._compiled = jax.jit(_one_pass(self._config, self._layout)).lower(*arguments).compile()
         return self._compiled(*arguments)
+
+    def judge(self, patches: Any, values: Any, action_ids: Any, before: Any = None) -> jax.Array:
+        """Log probabilities [n actions choices] of the actions of n steps that differ in their pictures [n patches ...]
+        only."""
+        if self._judge is None:
+            self._judge = jax.jit(partial(_judged_pass, config=self._config, layout=self._layout))
+        return self._judge(self._params, patches, values)
+
+
+def _judged_pass(params: Parameters, patches: Any, values: Any, *, config: GatoConfig, layout: TokenLayout) -> Array:
+    values = jnp.broadcast_to(values, (patches.shape[0], *values.shape))
+    return jax.nn.log_softmax(forward_step(params, config, layout, StepTokens(patches, values)).action_logits)
 
 
 def _one_pass(config: GatoConfig, layout: TokenLayout) -> Any:
@@ -93,7 +106,7 @@ class Streaming:
 
     def __init__(self, params: Parameters, config: GatoConfig, layout: TokenLayout):
         self._params, self._config, self._layout = params, config, layout
-        self._compiled, self._absorb, self.compilations = None, None, 0
+        self._compiled, self._absorb, self._judge, self.compilations = None, None, None, 0
         self._relative = streaming.relative_keys(params, config, layout)
         self.reset()
 
@@ -137,6 +150,21 @@ class Streaming:
         self.steps += 1
         self._last = action_ids[-1]
 
+    def judge(self, patches: Any, values: Any, action_ids: Any, before: Any = None) -> jax.Array:
+        """Log probabilities [n actions choices] of given actions, each after those before it, in n steps that differ in
+        their pictures [n patches ...] only.
+
+        Args:
+            before: what `snapshot` gave before the step; None: nothing is remembered.
+        """
+        if self._judge is None:
+            self._judge = jax.jit(partial(_judged_steps, config=self._config, layout=self._layout))
+        if before is None:
+            before = streaming.empty_memory(self._config, self._layout), 0, np.int32(self._layout.action_start)
+        memory, steps, last = before
+        place = np.int32(streaming.same_place(self._config, self._layout, steps))
+        return self._judge(self._params, self._relative, memory, patches, values, last, action_ids, place)
+
     def begin_at(self, step: int) -> None:
         """The next step's place in the ring is that of `step`; what should lie before it is empty."""
         self.steps = step
@@ -152,3 +180,25 @@ class Streaming:
 
     def _place(self) -> np.int32:
         return np.int32(streaming.same_place(self._config, self._layout, self.steps))
+
+
+def _judged_steps(
+    params: Parameters,
+    relative: Any,
+    memory: Any,
+    patches: Any,
+    values: Any,
+    last_action_id: Any,
+    action_ids: Any,
+    place: Any,
+    *,
+    config: GatoConfig,
+    layout: TokenLayout,
+) -> Array:
+    def logits(shown: Any) -> Array:
+        tokens = StepTokens(shown, values)
+        return streaming.judged_step(
+            params, relative, memory, tokens, last_action_id, action_ids, place, config=config, layout=layout
+        )
+
+    return jax.nn.log_softmax(jax.vmap(logits)(patches))

@@ -251,6 +251,23 @@ class GatoPolicy:
         self._memory.absorb(tokens, tokenize_actions(self.layout, executed))
         return decision
 
+    def remembered(self) -> Any:
+        """What is remembered now, copied, for `log_probabilities` of the next step; None: a policy of single steps."""
+        return self._memory.snapshot() if self.info.remembers else None
+
+    def log_probabilities(self, patches: np.ndarray, values: np.ndarray, ids: np.ndarray, before: Any) -> np.ndarray:
+        """Of the actions in n steps that differ in their pictures only: [n actions choices]; nothing is remembered.
+
+        Compiled at the first call with each n.
+
+        Args:
+            patches: [n patches size size 3] and
+            values: [values], both as `StepTokens` has them.
+            ids: [actions] that are given: each action is judged after those before it.
+            before: what `remembered` gave before this step.
+        """
+        return np.asarray(self._step.judge(patches, values, np.asarray(ids, np.int32), before))
+
     def act_on_tokens(self, tokens: StepTokens, likeliest: bool = False, tokenise_s: float = 0.0) -> Decision:
         """As `act`, for an observation that is tokenised already (benchmarks).
 

@@ -122,6 +122,29 @@ def absorb_step(
     return _advance(model, relative, memory, actions, start + length, filled + length)[1]
 
 
+def judged_step(
+    params: Parameters,
+    relative: tuple[PositionKeys, ...] | None,
+    memory: Memory,
+    tokens: StepTokens,
+    last_action_id: Any,
+    action_ids: Any,
+    step: Any,
+    *,
+    config: GatoConfig,
+    layout: TokenLayout,
+) -> Float[Array, "actions choices"]:
+    """Logits of a step whose actions are given, each given those before it: as in `stream_step` where it chose them."""
+    start, filled = _place(config, layout, step)
+    model = merge(params, config)
+    chunk = _observation_chunk(model, layout, tokens, last_action_id)
+    features, memory = _advance(_prefilling(params, config), relative, memory, chunk, start, filled)
+    length, actions = chunk.shape[1], model.embedding.actions(jnp.asarray(action_ids)[None, :-1])
+    after, _ = _advance(model, relative, memory, actions, start + length, filled + length)
+    deciding = jnp.concatenate([features[0, -1:], after[0]])
+    return legal(layout, product(config, deciding, choice_rows(config, layout, model.embedding.table.array).T))
+
+
 def _prefilling(params: Parameters, config: GatoConfig) -> Gato:
     """The model for many rows at once, which may be worth another precision than the decodes
     (models/serving/precision.py)."""
