@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -23,6 +25,7 @@ from gato_ros.nodes.policy.journal import PolicyJournal
 from gato_ros.nodes.policy.observation_assembler import ObservationAssembler
 from gato_ros.nodes.policy.prompt import load_prompt
 from gato_ros.nodes.policy.proposal_publisher import ProposalPublisher
+from gato_ros.nodes.policy.saliency import SaliencyMaps
 from gato_ros.nodes.policy.sensor_subscriptions import SensorSubscriptions
 from gato_ros.nodes.preflight.gate import time_of_an_action
 from gato_ros.nodes.runtime.managed_node import LOOK_S, ManagedNode, run_managed_node
@@ -50,6 +53,28 @@ def make_policy(name: str, robot: Embodiment, compilation_cache: str, precision:
     return policy
 
 
+def refusal(parameters: PolicyParameters, changed: Mapping[str, Any], active: bool) -> str | None:
+    """Why other weights are not taken: they do not fit the robot, or the node is active. Configure loads them."""
+    if (name := changed.get("policy")) is None:
+        return None
+    if active:
+        wanted = SetupError(
+            expected="policy_node inactive, to take other weights",
+            got="an active one",
+            fix="deactivate it first; cleanup and configure then load them",
+        )
+        return str(wanted)
+    try:
+        if name != "hold":
+            from gato_ros.models.shipped import weights_folder
+            from gato_ros.models.weights import check_fit
+
+            check_fit(weights_folder(name, besides=("hold",)), load_embodiment(parameters.embodiment))
+    except SetupError as error:
+        return str(error)
+    return None
+
+
 def own_pace(policy: Policy, robot: Embodiment) -> float | None:
     """What an action takes here [ms], the best of a few tries; None for a policy that reads nothing, or reads texts.
 
@@ -68,7 +93,7 @@ class PolicyNode:
     """Callbacks keep the newest message; the inference thread makes observations and proposes at the control rate."""
 
     def __init__(self, node: ManagedNode, parameters: PolicyParameters):
-        self._node = node
+        self._node, self._name = node, parameters.policy
         self.robot = robot = load_embodiment(parameters.embodiment)
         self._policy = make_policy(parameters.policy, robot, parameters.compilation_cache, parameters.precision)
         self.keys, self.act_ms_p99 = tuple(self._policy.observation_keys), own_pace(self._policy, robot)
@@ -84,6 +109,7 @@ class PolicyNode:
         cameras = self._assembler.image_keys
         shape = robot.channel(cameras[0]).shape if cameras else (0, 0, 3)
         self._answers = Answers(weights, shape, self._picture, lambda text: said.publish(String(data=text)))
+        self._saliency = SaliencyMaps(node, robot, self._policy, parameters.saliency_rate_hz)
         self._thread = InferenceThread(
             node,
             robot,
@@ -94,6 +120,7 @@ class PolicyNode:
             journal,
             self._introspection,
             self._answers,
+            self._saliency,
             parameters.propose_at_start,
             self.tell,
         )
@@ -111,8 +138,10 @@ class PolicyNode:
     # --- the life cycle ---
 
     def objections(self) -> tuple[str, ...]:
-        """What has failed lasts until ~/reset."""
-        return () if self._thread.failure is None else (self._thread.failure,)
+        """What has failed lasts until ~/reset; weights that were chosen meanwhile drive, or none."""
+        wanted, failure = self._node.get_parameter("policy").value, self._thread.failure
+        other = f"policy names {wanted}, and {self._name} is loaded: clean up and configure first"
+        return (*((other,) if wanted != self._name else ()), *((failure,) if failure is not None else ()))
 
     def activate(self) -> None:
         self._thread.activate()
@@ -232,8 +261,11 @@ class PolicyNode:
                 "repeated_messages": self._assembler.repeated,
                 "clipped_values": self._assembler.clipped,
                 "answered": self._answers.answered,
+                "saliency_maps": self._saliency.published,
             }
+            | ({"saliency": self._saliency.problem} if self._saliency.problem else {})
             | act
+            | {"policy": self._name}
             | self._prompt_shown(),
         )
         self._node.status.publish(item)
@@ -246,7 +278,7 @@ class PolicyNode:
 
 
 def main() -> int:
-    return run_managed_node(NAME, PolicyParameters, PolicyNode, "policy")
+    return run_managed_node(NAME, PolicyParameters, PolicyNode, "policy", refusal=refusal)
 
 
 if __name__ == "__main__":

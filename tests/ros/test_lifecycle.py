@@ -7,7 +7,9 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State, Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetAvailableTransitions, GetState
+from rcl_interfaces.srv import SetParameters
 from rclpy.callback_groups import CallbackGroup
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
@@ -263,3 +265,25 @@ def test_a_node_whose_answer_is_lost_is_believed_by_its_state(processes, probe):
 def test_a_manager_of_nothing_is_refused(processes):
     node = processes.node("lifecycle_manager", "-p", "managed:=guard_node,guard_node")
     assert node.wait(timeout=60.0) == 2 and "each once" in node.log_path.read_text()
+
+
+def test_other_weights_are_taken_while_inactive_and_loaded_by_configure(processes, probe):
+    policy = Managed(processes, probe, "policy_node")
+    assert policy.change(CONFIGURE)
+    policy.says("inactive")
+
+    def choose(name: str):
+        request = SetParameters.Request(parameters=[Parameter("policy", value=name).to_parameter_msg()])
+        return probe.call(SetParameters, "policy_node/set_parameters", request).results[0]
+
+    wrong = choose("sawyer_masterly")
+    assert not wrong.successful and "did you mean 'sawyer_mastery'?" in wrong.reason
+    assert choose("sawyer_mastery").successful
+    assert not policy.change(ACTIVATE)
+    policy.says("policy names sawyer_mastery, and hold is loaded: clean up and configure first")
+    # Back to what is loaded: nothing but the robot that is not there keeps it from being activated.
+    assert choose("hold").successful and not policy.change(ACTIVATE)
+    probe.wait(lambda: "clean up" not in policy.status[-1][1].message, "other reasons")
+
+    assert choose("sawyer_mastery").successful and policy.change(CLEANUP) and policy.change(CONFIGURE)
+    probe.wait(lambda: values_of(policy.status[-1][1]).get("policy") == "sawyer_mastery", "the new weights", 120.0)

@@ -22,6 +22,8 @@ from gato_ros.nodes.policy.introspection import Introspection
 from gato_ros.nodes.policy.journal import PolicyJournal, in_words
 from gato_ros.nodes.policy.observation_assembler import ObservationAssembler
 from gato_ros.nodes.policy.proposal_publisher import ProposalPublisher
+from gato_ros.nodes.policy.saliency import SaliencyMaps
+from gato_ros.nodes.policy.slack import Slack
 
 LATEST_PERIODS = 2.0
 """An action that took longer than so many control periods is not proposed."""
@@ -45,12 +47,15 @@ class InferenceThread:
         journal: PolicyJournal,
         introspection: Introspection,
         answers: Answers,
+        saliency: SaliencyMaps,
         proposing: bool,
         tell: Callable[[], object],
     ):
         self._node, self._robot, self._policy, self._assembler = node, robot, policy, assembler
         self._proposals, self._journal, self._introspection, self._tell = proposals, journal, introspection, tell
-        self._answers = answers
+        self._saliency = saliency
+        self._slack = Slack(answers, saliency)
+        """What has the time between two actions; a question comes before a map."""
         self.changed = threading.Condition()
         """Held by whoever changes what follows."""
         self.active, self.proposing = False, proposing
@@ -174,7 +179,7 @@ class InferenceThread:
                     if self.faults != before:
                         self._tell()
             if new is None:
-                self._answers.work()
+                self._slack.work()
                 continue
             if restart:
                 # Not under the lock: a prompt that is new takes longer than a tick, and messages go on coming.
@@ -203,19 +208,20 @@ class InferenceThread:
         self.prompt_in_use = prompt
         self._journal.began(prompt)
         self._introspection.began(prompt)
+        self._saliency.began()
         return True
 
     def _wait_for_tick(self, pace: Pace, aligned: bool, used: tuple[float, ...]) -> bool | None:
         """Wait, holding the condition, until an episode begins or a tick is due; whether there are new frames.
 
-        None: before that there is time for a piece of an answer.
+        None: before that there is time for a piece of other work.
         """
         cameras = len(self._assembler.image_keys)
         while not self._stopping:
             if self._restart and self.failure is None:
                 return False
             if not (self.active and self.proposing) or self.failure is not None:
-                if self._answers.waiting:
+                if self._slack.waiting:
                     return None
                 self.changed.wait()
                 continue
@@ -224,7 +230,7 @@ class InferenceThread:
             if new and (not aligned or self._simulated_time or now_s >= pace.earliest_s):
                 return True
             if self._simulated_time and cameras and not new:
-                if self._answers.waiting:
+                if self._slack.waiting:
                     return None
                 # The wall clock says nothing about simulated time: one tick per frame, however slow.
                 self.changed.wait(1.0 / self._robot.control_rate_hz)
@@ -234,7 +240,7 @@ class InferenceThread:
             if now_s >= due_s:
                 return new
             # A frame that comes meanwhile starts no tick before `earliest_s`.
-            if aligned and self._answers.fits((pace.earliest_s if cameras else due_s) - now_s):
+            if aligned and self._slack.fits((pace.earliest_s if cameras else due_s) - now_s):
                 return None
             self.changed.wait(due_s - now_s)
         return False
@@ -267,3 +273,4 @@ class InferenceThread:
                 self.counts["proposed"] += 1
         self._introspection.write(decision, self._assemble_s, took_s, time.monotonic() - started_s - took_s)
         self._journal.write(observation, self._sources, decision, stamp)
+        self._saliency.acted(observation, decision)

@@ -6,16 +6,19 @@ part, activate passes a gate or is refused with the reasons, cleanup releases al
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 
 from gato_ros.core.errors import SetupError
 from gato_ros.embodiments import Embodiment
@@ -96,6 +99,10 @@ class Part(Protocol):
         """Come to rest, whatever the state, and end what is no ROS entity; the exit code."""
 
 
+Refusal = Callable[[Any, Mapping[str, Any], bool], "str | None"]
+"""The node's parameters, those that somebody sets and whether the node is active -> why that is refused, or None."""
+
+
 class ManagedNode(LifecycleNode):
     """Walks through the states on request, and up to `active` by itself where the parameter `autostart` says so."""
 
@@ -107,14 +114,33 @@ class ManagedNode(LifecycleNode):
         """Why the last configure or activate was refused; empty after one that was not."""
         self._part: Part | None = None
         self._error: Exception | None = None
+        self._active = False
         self.create_timer(1.0, self._tell_unconfigured, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
-    def prepare(self, build: Callable[[ManagedNode, Any], Part], parameters: Any, role: str) -> ManagedNode:
+    def prepare(
+        self,
+        build: Callable[[ManagedNode, Any], Part],
+        parameters: Any,
+        role: str,
+        refusal: Refusal = lambda parameters, changed, active: None,
+    ) -> ManagedNode:
         """Say what configure builds; `role` is the gate's: "policy" or "guard"."""
-        self._build, self._settings, self._role = build, parameters, role
+        self._build, self._settings, self._role, self._refusal = build, parameters, role, refusal
+        self.add_on_set_parameters_callback(self._on_set_parameters)
         self._walking, self._next_try_s = parameters.autostart, 0.0
         self._own = set(self._entities())
         return self
+
+    # --- parameters ---
+
+    def _on_set_parameters(self, changed: list[Parameter]) -> SetParametersResult:
+        why = self._refusal(self._settings, {one.name: one.value for one in changed}, self._active)
+        return SetParametersResult(successful=why is None, reason=why or "")
+
+    def _settings_now(self) -> Any:
+        """The parameters with those that were set since the node began."""
+        mutable = [item.name for item in dataclasses.fields(self._settings) if item.metadata["mutable"]]
+        return dataclasses.replace(self._settings, **{name: self.get_parameter(name).value for name in mutable})
 
     # --- transitions ---
 
@@ -122,7 +148,7 @@ class ManagedNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._error, self.refusals = None, ()
         try:
-            self._part = self._build(self, self._settings)
+            self._part = self._build(self, self._settings_now())
         except SetupError as error:
             self._release()
             self._error = error
@@ -144,6 +170,7 @@ class ManagedNode(LifecycleNode):
             return FAILURE
         self.refusals, self._walking = (), False
         self._part.activate()
+        self._active = True
         self._part.tell()
         return SUCCESS
 
@@ -152,6 +179,7 @@ class ManagedNode(LifecycleNode):
         if (why := self._part.deactivate()) is not None:
             self.get_logger().error(f"deactivate is refused: {why}")
             return FAILURE
+        self._active = False
         self._part.tell()
         return SUCCESS
 
@@ -193,7 +221,7 @@ class ManagedNode(LifecycleNode):
     def _release(self) -> int:
         """End the part and take its topics and services off the graph."""
         gc.unfreeze()
-        part, self._part = self._part, None
+        part, self._part, self._active = self._part, None, False
         code = 0 if part is None else part.close()
         destroy = (
             (self.publishers, self.destroy_publisher),
@@ -251,6 +279,6 @@ class ManagedNode(LifecycleNode):
         return code
 
 
-def run_managed_node(name: str, kind: type, build: Callable[[ManagedNode, Any], Part], role: str) -> int:
-    """As `run_node`, for a node with a life cycle."""
-    return run_node(name, kind, lambda node, parameters: node.prepare(build, parameters, role), ManagedNode)
+def run_managed_node(name: str, kind: type, build: Callable[[ManagedNode, Any], Part], role: str, **more: Any) -> int:
+    """As `run_node`, for a node with a life cycle; `more` as `ManagedNode.prepare` takes it."""
+    return run_node(name, kind, lambda node, parameters: node.prepare(build, parameters, role, **more), ManagedNode)

@@ -47,6 +47,8 @@ BESIDE = ("incident_node", "teleop_node", "recorder_node", "view_node", "console
 """Nodes that the loop does without: it goes on when they end."""
 ON_REQUEST = ("teleop_node", "recorder_node", "driver_node", "view_node", "console_node", MANAGER)
 """Nodes that nobody gets who does not ask for them."""
+SALIENCY, CONSOLE_HZ = "saliency_rate_hz", 1.0
+"""The page can show what a policy looks at, which policy_node prepares while it starts: only for those who may ask."""
 MANAGED = ("guard_node", "policy_node")
 """Nodes with a life cycle, in the order of bringing up."""
 
@@ -136,6 +138,8 @@ def loop_plan(
             **settings,
             **{name: {**settings.get(name, {}), "autostart": False} for name in managed},
         }
+    if "console_node" in also and not _rate_in_file(path, namespace):
+        settings = {**settings, "policy_node": {SALIENCY: CONSOLE_HZ, **settings.get("policy_node", {})}}
     for name, given in settings.items():
         resolve(PARAMETERS[name], given, name)
         if name in started and "embodiment" in given:
@@ -144,6 +148,11 @@ def loop_plan(
         NodePlan(name, namespace, path, dict(settings.get(name, {})), name not in BESIDE, dict(remaps or {}))
         for name in started
     )
+
+
+def _rate_in_file(path: Path, namespace: str) -> float:
+    """How often the file has the policy say what it looks at [Hz]."""
+    return float(values_in_file(path, "policy_node", namespace).get(SALIENCY, (0.0, ""))[0])
 
 
 def _check_contract(path: Path, node: str, namespace: str, given: object) -> None:

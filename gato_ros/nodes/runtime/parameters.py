@@ -45,7 +45,11 @@ class PolicyParameters:
     """policy_node."""
 
     embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
-    policy: str = parameter("hold", "directory of weights, the name of shipped ones, or `hold`: stand still")
+    policy: str = parameter(
+        "hold",
+        "directory of weights, the name of shipped ones, or `hold`: stand still; of the next configure",
+        mutable=True,
+    )
     task: str = parameter("", "what to do, in words, for a policy that reads it; of the next ~/reset", mutable=True)
     prompt: str = parameter("", "episode file to follow, or nothing; ~/reload_prompt reads it again", mutable=True)
     prompt_part: str = parameter(
@@ -59,6 +63,13 @@ class PolicyParameters:
         "nothing is proposed while the actions' mean entropy is above this for 5 control periods [nat]; 0: never held",
         lower=0.0,
         upper=7.0,
+    )
+    saliency_rate_hz: float = parameter(
+        0.0,
+        "maps per second of what an action depends on in the pictures, as far as control leaves time, while somebody "
+        "subscribes; 0: never",
+        lower=0.0,
+        upper=5.0,
     )
     future_tolerance_s: float = parameter(0.05, "how far ahead of our clock a stamp may be [s]", lower=0.0, upper=0.1)
     autostart: bool = parameter(True, AUTOSTART)
@@ -180,6 +191,7 @@ class ConsoleParameters:
     )
     reports: str = parameter("", "folder of the evaluations that it shows; nothing: none")
     prompts: str = parameter("", "folder of the episodes that it offers as prompts; nothing: none")
+    policies: str = parameter("", "folder of folders of weights that it offers beside the shipped ones; nothing: none")
 
 
 @dataclass(frozen=True)
