@@ -18,6 +18,7 @@ from rclpy.node import Node
 from gato_ros.core.errors import SetupError
 from gato_ros.data.incidents.store import default_folder
 from gato_ros.embodiments import load_embodiment
+from gato_ros.models.shipped import SHIPPED
 from gato_ros.nodes.console.access import Access, checked_address
 from gato_ros.nodes.console.archive.archive import Archive
 from gato_ros.nodes.console.board import Board
@@ -27,7 +28,7 @@ from gato_ros.nodes.console.desk import Desk
 from gato_ros.nodes.console.hold import Hold
 from gato_ros.nodes.console.human_output import HumanOutput
 from gato_ros.nodes.console.loop_topics import LoopTopics
-from gato_ros.nodes.console.picture_shelf import PictureShelf
+from gato_ros.nodes.console.picture_shelf import PictureShelf, heat_png
 from gato_ros.nodes.runtime.parameters import ConsoleParameters
 from gato_ros.nodes.runtime.process import Stop, run_node
 
@@ -47,16 +48,17 @@ class ConsoleNode:
     def __init__(self, node: Node, parameters: ConsoleParameters):
         self._node = node
         robot = load_embodiment(parameters.embodiment)
-        self._board, shelf = Board(robot), PictureShelf(tuple(robot.cameras))
+        cameras = tuple(robot.cameras)
+        self._board, shelf, overlays = Board(robot), PictureShelf(cameras), PictureShelf(cameras, heat_png)
         hold = Hold(parameters.hold_timeout_s, SLOWEST_S)
-        self._topics = LoopTopics(node, robot, self._board, shelf)
+        self._topics = LoopTopics(node, robot, self._board, shelf, overlays)
         self._calls = Calls(node)
         self._output = HumanOutput(node, robot, self._board, hold, parameters.speed_scale, parameters.ramp_s)
         condition = node.create_guard_condition(lambda: None)
         archive = Archive(
             _folders(parameters), ("--namespace", node.get_namespace(), "--embodiment", parameters.embodiment)
         )
-        self._desk = Desk(robot.name, self._board, shelf, hold, VERBS, archive, condition.trigger)
+        self._desk = Desk(robot.name, self._board, shelf, overlays, hold, VERBS, archive, condition.trigger)
         self._services_s = 0.0
         self._server = self._make_server(parameters)
 
@@ -87,6 +89,7 @@ class ConsoleNode:
     def _step(self) -> None:
         desk = self._desk
         self._topics.look(desk.looking)
+        self._topics.overlay(desk.overlaying)
         self._output.command(desk.commanded)
         if self._output.busy:
             self._output.step()
@@ -101,7 +104,8 @@ class ConsoleNode:
         now_s = time.monotonic()
         if desk.looking and now_s - self._services_s > SERVICES_S:
             self._services_s = now_s
-            self._board.keep("available", self._calls.available(), now_s)
+            available = {**self._calls.available(), "overlay": self._topics.offers_overlay()}
+            self._board.keep("available", available, now_s)
 
     def run(self, stop: Stop) -> int:
         own = os.getpriority(os.PRIO_PROCESS, 0)
@@ -124,10 +128,11 @@ class ConsoleNode:
 
 def _folders(parameters: ConsoleParameters) -> dict[str, Path | None]:
     """What the page shows of the disk."""
-    given = {name: getattr(parameters, name) for name in ("recordings", "reports", "prompts")}
+    given = {name: getattr(parameters, name) for name in ("recordings", "reports", "prompts", "policies")}
     found = {name: Path(folder).expanduser().absolute() if folder else None for name, folder in given.items()}
     incidents = Path(parameters.incidents).expanduser().absolute() if parameters.incidents else default_folder()
-    return {"episodes": found.pop("recordings"), "incidents": incidents, **found}
+    shown = {"episodes": found.pop("recordings"), "weights": found.pop("policies"), "incidents": incidents}
+    return {**shown, "shipped": SHIPPED, **found}
 
 
 def _print_code(url: str) -> None:

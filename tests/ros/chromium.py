@@ -6,6 +6,7 @@ import asyncio
 import base64
 import itertools
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -139,6 +140,15 @@ class Chromium:
     def key(self, kind: str, key: str, code: int) -> None:
         """`keyDown` or `keyUp` of a key."""
         self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+
+    def freeze(self) -> float:
+        """Stop all its processes where they are; when, on the steady clock [s]."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        return time.monotonic()
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        os.killpg(self._process.pid, signal.SIGCONT)
 
     def resize(self, width: int, height: int, dark: bool = False, scale: float = 1.0, mobile: bool = False) -> None:
         """The screen's size [px], and which colours its owner prefers."""

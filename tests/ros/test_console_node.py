@@ -192,6 +192,7 @@ def test_the_security_policy_lets_it_do_what_it_does(rig):
     probe = rig.probe
     with Browser(rig.url) as one:
         one.look().take()
+        one.say("overlay", on=True)
         wanted = {verb: names - {"/clock"} for verb, names in permitted("console_node").items()}
         try:
             probe.wait(lambda: doings(probe.node, "console_node") == wanted, "the graph", 30.0)

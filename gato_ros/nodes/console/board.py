@@ -17,6 +17,8 @@ FORGET_S = 1.0
 """What was not said again for so long [s] is unknown: the page must not show a motion that is over."""
 SLOW_STATUS_S = 3.0
 """policy_node and others say how they are every second."""
+OVERLAY_S = 4.0
+"""A map of what the policy looks at is shown no longer [s]."""
 REASONS, REASONS_S = 8, 120.0
 """So many reasons are shown, and for so long [s]."""
 GUARD = "guard_node"
@@ -58,7 +60,7 @@ class Board:
             self._rates.setdefault(topic, Rate()).saw(now_s)
 
     def keep(self, name: str, value: Any, now_s: float) -> None:
-        """The newest value of joints, speeds, gripper, gripper_command, available."""
+        """The newest value of joints, speeds, gripper, gripper_command, available, and of a camera's saliency."""
         with self._lock:
             self._values[name] = (now_s, value)
 
@@ -140,6 +142,7 @@ class Board:
                 "latency": self._latency(now_s),
                 "answer": newest("answer", float("inf")),
                 "available": newest("available", SLOW_STATUS_S) or {},
+                "saliency": self._saliency(now_s),
             }
 
     def _newest(self, name: str, now_s: float, within_s: float) -> Any:
@@ -167,6 +170,15 @@ class Board:
             for (level, reason), (seen_s, times) in newest[:REASONS]
             if now_s - seen_s < REASONS_S
         ]
+
+    def _saliency(self, now_s: float) -> dict | None:
+        """Of the newest map of what the policy looks at: how old its picture is, and the strongest effect."""
+        maps = [self._newest(f"saliency {camera}", now_s, OVERLAY_S) for camera in self._robot.cameras]
+        there = [one for one in maps if one is not None]
+        if not there:
+            return None
+        taken_s, strongest = max(taken for taken, _ in there), max(effect for _, effect in there)
+        return {"ago_s": round(max(0.0, now_s - taken_s), 1), "strongest_nat": round(strongest, 3)}
 
     def _said(self, said: tuple[str, dict] | None) -> dict | None:
         return None if said is None else {"message": said[0], "values": said[1]}

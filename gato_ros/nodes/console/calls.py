@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -15,8 +17,8 @@ from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.nodes.runtime.qos import REPORT
 
-PATIENCE_S = 5.0
-"""An answer that takes longer [s] is said to be missing."""
+PATIENCE_S, LOADING_S = 5.0, 180.0
+"""An answer that takes longer [s] is said to be missing; weights are loaded and compiled."""
 TRIGGERS = {
     "reset": "guard_node/reset",
     "bring_up": "lifecycle_manager/bring_up",
@@ -41,11 +43,30 @@ SETTINGS = {
     "task": ("policy_node", "task"),
     "record_task": ("recorder_node", "task"),
     "prompt": ("policy_node", "prompt"),
+    "policy": ("policy_node", "policy"),
 }
 """Verb -> node and the parameter that it sets."""
-THEN = {"task": ("reset_policy",), "prompt": ("reload_prompt", "reset_policy")}
-"""What has to follow, so that the policy takes it: each where the one before succeeded."""
+NO_PROMPT = "no_prompt"
+TRANSITIONS = {
+    "policy_deactivate": Transition.TRANSITION_DEACTIVATE,
+    "policy_cleanup": Transition.TRANSITION_CLEANUP,
+    "policy_configure": Transition.TRANSITION_CONFIGURE,
+    "policy_activate": Transition.TRANSITION_ACTIVATE,
+}
+"""Step -> transition of policy_node."""
+STEPS = {
+    "task": ("task", "reset_policy"),
+    "prompt": ("prompt", "reload_prompt", "reset_policy"),
+    # A prompt that the weights before took may be none for the others.
+    "policy": ("policy_deactivate", "policy", NO_PROMPT, "policy_cleanup", "policy_configure"),
+}
+"""Verb -> what is done for it in turn, each where the one before succeeded; any other verb is one step."""
+WITHOUT_MANAGER = {"bring_up": ("policy_configure", "policy_activate"), "bring_down": ("policy_deactivate",)}
+"""The same where no lifecycle_manager runs: then the guard brought itself up."""
+MAY_FAIL = ("policy_deactivate", "policy_cleanup", "policy_configure")
+"""Nothing to do is no failure: where a policy is not in the state that it should be in, the next step is refused."""
 VERBS = (*TRIGGERS, *SWITCHES, *SETTINGS, "ask")
+"""What a browser may order."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +88,13 @@ class _Waiting:
     client: Any
     called_s: float
     answer: Callable[[Answer], None]
+    step: str
     then: tuple[str, ...]
+    text: str
+
+    @property
+    def patience_s(self) -> float:
+        return LOADING_S if self.step == "policy_configure" else PATIENCE_S
 
 
 class Calls:
@@ -85,6 +112,8 @@ class Calls:
         self._clients = {verb: client(Trigger, name) for verb, name in TRIGGERS.items()}
         self._clients |= {verb: client(SetBool, name) for verb, (name, _) in SWITCHES.items()}
         self._clients |= {verb: client(SetParameters, f"{name}/set_parameters") for verb, (name, _) in SETTINGS.items()}
+        self._clients[NO_PROMPT] = self._clients["prompt"]
+        self._clients |= {step: client(ChangeState, "policy_node/change_state") for step in TRANSITIONS}
         self._question = node.create_publisher(String, "policy_node/ask", REPORT)
         self._waiting: list[_Waiting] = []
 
@@ -95,30 +124,42 @@ class Calls:
 
     def available(self) -> dict[str, bool]:
         """Verb -> whether somebody offers it now."""
-        found = {verb: client.service_is_ready() for verb, client in self._clients.items()}
+        found = {verb: all(map(self._offered, self._steps(verb))) for verb in VERBS if verb != "ask"}
         return {**found, "ask": self._question.get_subscription_count() > 0}
 
-    def carry_out(
-        self, verb: str, text: str, answer: Callable[[Answer], None], then: tuple[str, ...] | None = None
-    ) -> None:
+    def _offered(self, step: str) -> bool:
+        return self._clients[step].service_is_ready()
+
+    def _steps(self, verb: str) -> tuple[str, ...]:
+        if verb in WITHOUT_MANAGER and not self._offered(verb) and self._offered("policy_activate"):
+            return WITHOUT_MANAGER[verb]
+        return STEPS.get(verb, (verb,))
+
+    def carry_out(self, verb: str, text: str, answer: Callable[[Answer], None]) -> None:
         """Do one thing, and what has to follow it; `answer` is called once, now or from `look`."""
         if verb == "ask":
             there = self._question.get_subscription_count() > 0
             if there:
                 self._question.publish(String(data=text))
             return answer(Answer(verb, there, "published" if there else "nobody"))
-        client = self._clients[verb]
+        self._call(verb, text, answer, self._steps(verb))
+
+    def _call(self, verb: str, text: str, answer: Callable[[Answer], None], steps: tuple[str, ...]) -> None:
+        step, *then = steps
+        client = self._clients[step]
         if not client.service_is_ready():
             return answer(Answer(verb, False, "nobody", self._node.resolve_service_name(client.srv_name)))
-        future = client.call_async(self._request(verb, text))
-        then = THEN.get(verb, ()) if then is None else then
-        self._waiting.append(_Waiting(verb, future, client, time.monotonic(), answer, then))
+        future = client.call_async(self._request(step, text))
+        self._waiting.append(_Waiting(verb, future, client, time.monotonic(), answer, step, tuple(then), text))
 
-    def _request(self, verb: str, text: str) -> Any:
-        if verb in SWITCHES:
-            return SetBool.Request(data=SWITCHES[verb][1])
-        if verb in SETTINGS:
-            return SetParameters.Request(parameters=[Parameter(SETTINGS[verb][1], value=text).to_parameter_msg()])
+    def _request(self, step: str, text: str) -> Any:
+        if step in SWITCHES:
+            return SetBool.Request(data=SWITCHES[step][1])
+        if step in TRANSITIONS:
+            return ChangeState.Request(transition=Transition(id=TRANSITIONS[step]))
+        if step in SETTINGS or step == NO_PROMPT:
+            name, value = ("prompt", "") if step == NO_PROMPT else (SETTINGS[step][1], text)
+            return SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
         return Trigger.Request()
 
     def look(self) -> None:
@@ -127,11 +168,11 @@ class Calls:
             if one.future.done():
                 self._waiting.remove(one)
                 success, message = _read(one.future.result())
-                if success and one.then:
-                    self.carry_out(one.then[0], "", one.answer, one.then[1:])
+                if one.then and (success or one.step in MAY_FAIL):
+                    self._call(one.verb, one.text, one.answer, one.then)
                 else:
                     one.answer(Answer(one.verb, success, "answered", message))
-            elif time.monotonic() - one.called_s > PATIENCE_S:
+            elif time.monotonic() - one.called_s > one.patience_s:
                 self._waiting.remove(one)
                 one.client.remove_pending_request(one.future)
                 one.answer(Answer(one.verb, False, "silent"))
@@ -141,4 +182,4 @@ def _read(response: Any) -> tuple[bool, str]:
     if hasattr(response, "results"):
         bad = [result.reason for result in response.results if not result.successful]
         return not bad, "; ".join(bad)
-    return response.success, response.message
+    return response.success, getattr(response, "message", "")

@@ -30,6 +30,8 @@ class Desk:
     """The contract's name."""
     board: Board
     shelf: PictureShelf
+    overlays: PictureShelf
+    """What the policy looks at in the pictures of the same cameras."""
     hold: Hold
     verbs: tuple[str, ...]
     """What an order may be."""
@@ -40,5 +42,7 @@ class Desk:
     orders: queue.SimpleQueue[Order] = field(default_factory=queue.SimpleQueue)
     looking: bool = False
     """Whether somebody looks at the page. The server sets it."""
+    overlaying: bool = False
+    """Whether somebody wants to see what the policy looks at. The server sets it."""
     commanded: bool = False
     """Whether a browser commands. The server sets it."""

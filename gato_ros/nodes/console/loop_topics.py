@@ -11,7 +11,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float32MultiArray, String
 
 from gato_ros.data.incidents.incident import Topic
@@ -21,12 +21,14 @@ from gato_ros.embodiments.decoders.decoder import Refused
 from gato_ros.embodiments.pictures.reader import PictureReader
 from gato_ros.nodes.console.board import GUARD, Board
 from gato_ros.nodes.console.picture_shelf import PictureShelf
+from gato_ros.nodes.messages.clocks import seconds
 from gato_ros.nodes.messages.diagnosis import values_of
 from gato_ros.nodes.messages.joint_state import JointsRefused, arm_state, gripper_opening_command, gripper_state
 from gato_ros.nodes.messages.proposal import arm_message
 from gato_ros.nodes.messages.types import message_class
+from gato_ros.nodes.policy.saliency_topic import SALIENCY_ENCODING, saliency_topic
 from gato_ros.nodes.recorder.raw_topics import RawTopics
-from gato_ros.nodes.runtime.qos import RECORD_SENSOR, REPORT
+from gato_ros.nodes.runtime.qos import CAMERA, RECORD_SENSOR, REPORT
 
 STATUSES = (GUARD, "policy_node", "recorder_node", "driver_node", "lifecycle_manager")
 
@@ -36,8 +38,10 @@ STATES = ("joints", "gripper", "gripper_command")
 class LoopTopics:
     """Takes messages as bytes and decodes what is shown: of joints and pictures the newest. One thread."""
 
-    def __init__(self, node: Node, robot: Embodiment, board: Board, shelf: PictureShelf):
-        self._node, self._robot, self._board, self._shelf = node, robot, board, shelf
+    def __init__(self, node: Node, robot: Embodiment, board: Board, shelf: PictureShelf, overlays: PictureShelf):
+        self._node, self._robot, self._board = node, robot, board
+        self._shelf, self._overlays = shelf, overlays
+        self._overlay: RawTopics | None = None
         self._readers = {key: PictureReader(camera) for key, camera in robot.cameras.items()}
         self._topics: RawTopics | None = None
         self._newest: dict[str, tuple[Topic, bytes, float]] = {}
@@ -73,8 +77,39 @@ class LoopTopics:
             self._topics.close()
             self._topics = None
 
+    def overlay(self, wanted: bool) -> None:
+        """Subscribe to what the policy looks at while somebody wants to see it: for nobody it makes no map."""
+        if wanted and self._overlay is None:
+            self._overlays.clear()
+            topics = [
+                ("saliency", key, f"policy_node/{saliency_topic(key)}", Image, CAMERA) for key in self._robot.cameras
+            ]
+            self._overlay = RawTopics(self._node, topics, self._receive_map)
+        elif self._overlay is not None and not wanted:
+            self._overlay.close()
+            self._overlay = None
+
+    def offers_overlay(self) -> bool:
+        """Whether a policy would make maps."""
+        count = self._node.count_publishers
+        return any(count(f"policy_node/{saliency_topic(key)}") for key in self._robot.cameras)
+
+    def _receive_map(self, topic: Topic, kept: Kept) -> None:
+        message = deserialize_message(kept.data, Image)
+        if message.encoding != SALIENCY_ENCODING or len(message.data) != 4 * message.height * message.width:
+            return
+        values = np.frombuffer(message.data, np.float32).reshape(message.height, message.width)
+        if not values.size or not np.isfinite(values).all():
+            return
+        age_s = self._node.get_clock().now().nanoseconds * 1e-9 - seconds(message.header.stamp)
+        taken_s = kept.received_s - max(0.0, age_s)
+        self._board.keep(f"saliency {topic.key}", (taken_s, float(values.max())), kept.received_s)
+        self._overlays.put(topic.key, lambda: values)
+
     def listen(self) -> None:
         """Take what came since."""
+        if self._overlay is not None:
+            self._overlay.listen()
         if self._topics is None:
             return
         self._topics.listen()

@@ -12,6 +12,7 @@ LARGEST = 2**53
 KINDS: dict[str, dict[str, type]] = {
     "look": {"on": bool},
     "seen": {},
+    "overlay": {"on": bool},
     "take": {},
     "give": {},
     "do": {"verb": str, "text": str},

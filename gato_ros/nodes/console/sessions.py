@@ -17,6 +17,7 @@ class Sessions:
         self.read_only = read_only
         self._next = 0
         self._looking: dict[int, bool] = {}
+        self._overlaying: set[int] = set()
         self.commander: int | None = None
         self.asking: int | None = None
         """Who asked the commander for the command."""
@@ -32,6 +33,7 @@ class Sessions:
     def leave(self, number: int) -> None:
         """It is gone, and with it the command, if it had it."""
         self._looking.pop(number, None)
+        self._overlaying.discard(number)
         if self.commander == number:
             self.commander = None
         if self.asking == number:
@@ -50,6 +52,22 @@ class Sessions:
     def somebody_looks(self) -> bool:
         """Whether any does."""
         return any(self._looking.values())
+
+    def overlay(self, number: int, on: bool) -> None:
+        """Whether this browser wants to see what the policy looks at."""
+        if on and number in self._looking:
+            self._overlaying.add(number)
+        else:
+            self._overlaying.discard(number)
+
+    def overlays(self, number: int) -> bool:
+        """Whether this one does, and somebody sees it."""
+        return number in self._overlaying and self.looks(number)
+
+    @property
+    def somebody_overlays(self) -> bool:
+        """Whether any does."""
+        return any(map(self.overlays, self._overlaying))
 
     @property
     def count(self) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -16,6 +17,10 @@ from gato_ros.nodes.console.request import BadRequest, Request, parse
 from gato_ros.nodes.console.sessions import Sessions
 
 STATE_S = 0.1
+HOLD = "hold"
+"""The policy that stands still: no weights."""
+OVERLAY = 128
+"""Added to a camera's place: what the policy looks at in its picture."""
 MOST_BAD = 20
 """A browser that has said so many things that the page does not say is sent away."""
 
@@ -35,6 +40,7 @@ class Visit:
         self._outbox: asyncio.Queue[dict] = asyncio.Queue(maxsize=100)
         self._wake = asyncio.Event()
         self._seen: dict[str, int] = {}
+        self._seen_overlays: dict[str, int] = {}
         self._thought, self._bad = 0, 0
         self._listing: asyncio.Task | None = None
         self._making: asyncio.Task | None = None
@@ -95,6 +101,9 @@ class Visit:
             return
         # Decoding and encoding take milliseconds, and meanwhile a button may be released.
         new = await self._loop.run_in_executor(None, self._desk.shelf.newer, self._seen)
+        if self._sessions.overlays(self.number):
+            maps = await self._loop.run_in_executor(None, self._desk.overlays.newer, self._seen_overlays)
+            new += [(OVERLAY + place, data) for place, data in maps]
         for place, data in new:
             await self._socket.send_bytes(bytes([place]) + data)
         if new:
@@ -134,13 +143,18 @@ class Visit:
             if not said.on:
                 self._let_go("hidden")
             sessions.look(number, said.on)
-            desk.looking = sessions.somebody_looks
+            self._see()
             self._may_send_pictures = True
             self._seen.clear()
             self.tell(self.roles())
             desk.wake()
         elif said.kind == "seen":
             self._may_send_pictures = True
+        elif said.kind == "overlay":
+            sessions.overlay(number, said.on)
+            self._seen_overlays.clear()
+            self._see()
+            desk.wake()
         elif said.kind == "take":
             self._answer_role(sessions.take(number))
         elif said.kind == "give":
@@ -154,6 +168,10 @@ class Visit:
             self._read(said)
         else:
             self._order(said.verb, said.text)
+
+    def _see(self) -> None:
+        """What the node's thread has to subscribe to."""
+        self._desk.looking, self._desk.overlaying = self._sessions.somebody_looks, self._sessions.somebody_overlays
 
     def _read(self, said: Request) -> None:
         archive = self._desk.archive
@@ -212,15 +230,29 @@ class Visit:
             self._desk.hold.stop()
         if verb == "prompt" and text:
             text = self._prompt(text)
+        if verb == "policy":
+            text = self._weights(text)
         self._desk.orders.put(Order(verb, text, self._answer_from_the_node))
         self._desk.wake()
 
+    def _numbered(self, kind: str, number: str) -> Path | None:
+        """The file of a listed entry: a browser names its number."""
+        return self._desk.archive.path(kind, int(number)) if number.isascii() and number.isdecimal() else None
+
     def _prompt(self, number: str) -> str:
-        """The file of a listed prompt: a browser names its number."""
-        path = self._desk.archive.path("prompts", int(number)) if number.isascii() and number.isdecimal() else None
-        if path is None:
+        if (path := self._numbered("prompts", number)) is None:
             raise BadRequest("expected the number of a listed prompt")
         return str(path)
+
+    def _weights(self, number: str) -> str:
+        """What policy_node calls these weights: the name of shipped ones, a folder, or `hold`."""
+        if number == HOLD:
+            return number
+        if (shipped := self._numbered("shipped", number)) is not None:
+            return shipped.parent.name
+        if (path := self._numbered("weights", number)) is None:
+            raise BadRequest("expected the number of listed weights, or hold")
+        return str(path.parent)
 
     def _answer_from_the_node(self, answer: Any) -> None:
         """In the node's thread."""
@@ -241,7 +273,7 @@ class Visit:
                 task.cancel()
         self._let_go("gone")
         self._sessions.leave(self.number)
-        self._desk.looking = self._sessions.somebody_looks
+        self._see()
         self._desk.commanded = self._sessions.commander is not None
         self._desk.wake()
         self._tell_all()

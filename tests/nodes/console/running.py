@@ -16,13 +16,16 @@ from gato_ros.nodes.console.board import Board
 from gato_ros.nodes.console.certificate import make_certificate, server_context
 from gato_ros.nodes.console.desk import Desk
 from gato_ros.nodes.console.hold import Hold
-from gato_ros.nodes.console.picture_shelf import PictureShelf
+from gato_ros.nodes.console.picture_shelf import PictureShelf, heat_png
 from gato_ros.nodes.console.server import Server, listening_socket
 from tests.nodes.console.browser import Browser
 
 ROBOT = load_embodiment()
 ANGLES = np.array([0.1371, -0.9177, -0.6417, 1.5575, 0.4264, 1.0745, -0.0847])
-VERBS = ("stop", "reset", "ask", "prompt")
+VERBS = ("stop", "reset", "ask", "prompt", "policy")
+EFFECTS = np.zeros((8, 8), np.float32)
+"""What a policy looks at: one place, in the middle."""
+EFFECTS[3:5, 3:5] = 1.25
 LABELS = [("action", 5), ("token", 5), ("probability", 5), ("entropy_nat", 5), ("logit_margin", 5)]
 LABELS += [("context_tokens", 2), ("latency_ms", 4), ("held", 1), ("prompt: none", 0)]
 """Of `policy_node/introspection`."""
@@ -38,7 +41,13 @@ class Running:
         self.access = Access.of("192.0.2.7" if as_network else address, port)
         self.tls = server_context(*make_certificate(folder, "127.0.0.1")) if as_network else None
         self.desk = Desk(
-            ROBOT.name, Board(ROBOT), PictureShelf(("left",)), Hold(0.5, 5.0), VERBS, Archive(folders or {})
+            ROBOT.name,
+            Board(ROBOT),
+            PictureShelf(("left",)),
+            PictureShelf(("left",), heat_png),
+            Hold(0.5, 5.0),
+            VERBS,
+            Archive(folders or {}),
         )
         self.url = f"{self.access.scheme}://127.0.0.1:{port}"
         self._server = Server(self.desk, self.access, listening, self.tls, read_only, 0.02)
@@ -89,10 +98,14 @@ class Robot:
         board.keep_thought(LABELS, data, now_s)
         for topic in board.state(now_s)["topics"]:
             board.saw(topic["topic"], now_s)
-        board.keep("available", dict.fromkeys(self._desk.verbs, True), now_s)
+        board.keep("available", dict.fromkeys((*self._desk.verbs, "overlay"), True), now_s)
         board.keep_answer("A red cube on a blue cube, and a green one to the left of both.", now_s)
         for camera in self._desk.shelf.cameras:
             self._desk.shelf.put(camera, lambda: np.full((128, 128, 3), 90, np.uint8))
+        if self._desk.overlaying:
+            for camera in self._desk.overlays.cameras:
+                self._desk.overlays.put(camera, lambda: EFFECTS)
+            board.keep(f"saliency {next(iter(ROBOT.cameras))}", (now_s - 0.3, 1.25), now_s)
 
 
 class Verbs:

@@ -187,6 +187,45 @@ class Slow(Verbs):
         return await super().run(*arguments, niceness=niceness)
 
 
+def test_weights_are_chosen_by_their_number_and_never_by_a_path(tmp_path):
+    made_for = {"embodiment": {"name": "sawyer"}, "others": [{"name": "games"}]}
+    for kind in ("shipped", "weights"):
+        (tmp_path / kind / "mine").mkdir(parents=True)
+        (tmp_path / kind / "mine/params.safetensors").touch()
+        (tmp_path / kind / "mine/config.json").write_text(json.dumps(made_for))
+    (tmp_path / "weights/damaged").mkdir()
+    (tmp_path / "weights/damaged/params.safetensors").touch()
+    running = Running(folders={kind: tmp_path / kind for kind in ("shipped", "weights")})
+    try:
+        with running.browser() as one:
+            one.look().take()
+            numbers = {}
+            for kind in ("shipped", "weights"):
+                one.say("list", what=kind)
+                one.wait(lambda: one.of("listing") and one.last("listing")["done"], kind)
+                rows = {row["name"]: row for row in one.last("listing")["rows"]}
+                assert rows["mine"]["contracts"] == ["sawyer", "games"] and not rows["mine"]["problem"]
+                numbers[kind] = rows["mine"]["number"]
+                one.received.clear()
+            assert rows["damaged/params.safetensors"]["problem"].startswith("not readable")
+            for text in (str(numbers["shipped"]), str(numbers["weights"]), "hold"):
+                one.say("do", verb="policy", text=text)
+            one.wait(lambda: running.desk.orders.qsize() == 3, "three orders")
+            assert running.orders() == [
+                ("policy", "mine"),
+                ("policy", str(tmp_path / "weights/mine")),
+                ("policy", "hold"),
+            ]
+            for bad in (str(tmp_path / "weights/mine"), "mine", "", "-1", "999", "²"):
+                before = len(one.of("refused"))
+                one.say("do", verb="policy", text=bad)
+                one.wait(lambda before=before: len(one.of("refused")) > before, bad)
+                assert one.last("refused")["why"] == "bad_request"
+            assert running.orders() == []
+    finally:
+        running.close()
+
+
 def test_one_thing_is_made_at_a_time_and_lists_come_meanwhile(disk):
     running, _ = disk
     running.desk.archive._work = Slow(json.dumps({"findings": []}), rows={"reports": {"problem": "", "page": True}})

@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,7 +11,7 @@ from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.console.board import REASONS, Board
 from gato_ros.nodes.console.hold import Hold
 from gato_ros.nodes.console.human_output import HumanOutput
-from gato_ros.nodes.console.picture_shelf import WIDEST_PX, PictureShelf, jpeg
+from gato_ros.nodes.console.picture_shelf import STRONG_NAT, WIDEST_PX, PictureShelf, heat_png, jpeg
 from gato_ros.nodes.console.rate import Rate
 from gato_ros.nodes.console.thoughts import Thoughts
 
@@ -194,3 +195,23 @@ def test_other_actions_are_named_listened_to_and_jogged_within_limits(kind):
     assert full.shape == (4,)
     assert np.linalg.norm(full[:3]) <= robot.limits.linear_speed_m_s * (1 + 1e-9)
     assert full[3] <= robot.limits.angular_speed_rad_s
+
+
+def test_a_map_has_an_age_an_effect_and_an_end(board):
+    left, right = ROBOT.cameras
+    assert board.state(5.0)["saliency"] is None
+    board.keep(f"saliency {left}", (4.0, 0.5), 5.0)
+    board.keep(f"saliency {right}", (4.0, 1.5), 5.1)
+    assert board.state(5.5)["saliency"] == {"ago_s": 1.5, "strongest_nat": 1.5}
+    assert board.state(9.5)["saliency"] is None
+    board.keep(f"saliency {left}", (9.0, 0.5), 10.0)
+    board.forget()
+    assert board.state(10.0)["saliency"] is None
+
+
+def test_a_map_becomes_brighter_by_its_effect_on_one_scale():
+    effects = np.array([[0.0, 0.01, 0.1], [1.0, STRONG_NAT, 50.0]], np.float32)
+    shown = cv2.imdecode(np.frombuffer(heat_png(effects), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert shown.shape == (2, 3, 4) and (shown[..., 3] == shown[0, 0, 3]).all() and 0 < shown[0, 0, 3] < 255
+    brightness = shown[..., :3].astype(int).sum(2).ravel()
+    assert brightness[0] < 10 and (np.diff(brightness[:5]) > 0).all() and brightness[5] == brightness[4]

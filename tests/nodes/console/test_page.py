@@ -3,6 +3,7 @@
 import importlib.resources
 import importlib.util
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -30,6 +31,8 @@ ROWS = {
         "policy": "better",
         "conditions": [{"name": "plain", "episodes": 4, "successes": 3}],
     },
+    "shipped": {"name": "mastery", "problem": "", "contracts": ["sawyer_rgb_stacking"]},
+    "weights": {"name": "other", "problem": "", "contracts": ["a", "b", "c", "d"]},
     "prompts": {
         "problem": "",
         "seconds": 7.5,
@@ -39,6 +42,11 @@ ROWS = {
         "driver": "Ada",
         "note": "",
     },
+}
+FILES = {
+    "reports": "result.json",
+    "shipped": "mastery/params.safetensors",
+    "weights": "other/params.safetensors",
 }
 FINDINGS = [
     {"level": one, "what": f"the {one} one", "found": "something", "fix": "do it"} for one in ("red", "yellow", "green")
@@ -61,7 +69,9 @@ def page(tmp_path_factory):
     """A page at a robot at work, in command."""
     folders = {name: tmp_path_factory.mktemp(name) for name in ROWS}
     for name, folder in folders.items():
-        (folder / ("result.json" if name == "reports" else "episode.mcap")).touch()
+        file = folder / FILES.get(name, "episode.mcap")
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
     running = Running(folders=folders)
     running.desk.archive._work = Verbs(json.dumps({"ok": False, "findings": FINDINGS}), rows=ROWS)
     with Chromium(tmp_path_factory.mktemp("chromium")) as browser, Robot(running.desk):
@@ -110,6 +120,75 @@ def test_axe_finds_nothing_serious(page, view, dark):
     assert browser.value(AXE) == []
 
 
+HOT = """(() => {
+  const { data, width } = document.querySelector(".overlay").getContext("2d").getImageData(0, 0, 8, 8);
+  const light = (x, y) => data[4 * (y * width + x)] + data[4 * (y * width + x) + 1] + data[4 * (y * width + x) + 2];
+  return width === 8 && light(3, 3) > 300 && light(0, 0) < 10;
+})()"""
+SAME_PLACE = """(() => {
+  const place = (name) => document.querySelector(name).getBoundingClientRect();
+  const one = place("#pictures canvas"), other = place(".overlay");
+  return ["x", "y", "width", "height"].every((name) => Math.abs(one[name] - other[name]) < 1);
+})()"""
+COVERED = "[...document.querySelectorAll('.overlay')].some((one) => !one.hidden)"
+
+
+def test_what_counts_is_laid_over_the_picture_while_somebody_asks(page):
+    browser, running = page
+    browser.click('[data-view="loop"]')
+    assert not running.desk.overlaying and not browser.value(COVERED)
+    browser.wait("!document.querySelector('#overlay').disabled", "the button")
+    browser.click("#overlay")
+    browser.wait(COVERED, "the map")
+    assert browser.value(HOT) and browser.value(SAME_PLACE)
+    browser.wait("document.querySelector('#overlay-says').textContent.includes('1.25 nat')", "the words")
+    for width, height in DESKTOPS:
+        browser.resize(width, height)
+        assert browser.value(FITS), f"{width} x {height}"
+    browser.click("#overlay")
+    browser.wait(f"!{COVERED}", "the picture alone")
+    assert browser.text("#overlay-says") == ""
+    page[0].wait("document.querySelector('#overlay').getAttribute('aria-pressed') === 'false'", "the button")
+
+
+def test_weights_are_chosen_on_the_page(page):
+    browser, running = page
+    running.orders()
+    browser.click('[data-view="setup"]')
+    browser.wait("document.querySelectorAll('#weights-choice option').length === 3", "the weights")
+    labels = browser.value("[...document.querySelectorAll('#weights-choice option')].map((one) => one.textContent)")
+    assert labels == ["hold: stand still", "mastery", "other (for a, b, c ...)"]
+    browser.value("document.querySelector('#weights-choice').selectedIndex = 1")
+    browser.wait("!document.querySelector('#weights-send').disabled", "command")
+    browser.click("#weights-send")
+    browser.wait("document.querySelector('#weights-says').textContent.startsWith('Loading')", "the order")
+    order = running.desk.orders.get(timeout=10.0)
+    assert (order.verb, order.text) == ("policy", "mastery")
+    answer = SimpleNamespace(verb="policy", success=False, word="answered", message="expected other weights")
+    order.answer(answer)
+    browser.wait("document.querySelector('#weights-says').textContent === 'refused. expected other weights'", "why")
+
+
+def test_two_browsers_hand_the_command_over(page):
+    browser, running = page
+    browser.click('[data-view="loop"]')
+    with running.browser() as other:
+        other.look()
+        other.say("take")
+        browser.wait("!document.querySelector('#hand-over').hidden", "the question")
+        assert other.last("roles")["commander"] != other.last("roles")["you"]
+        browser.click("#hand-over")
+        other.wait(lambda: other.last("roles")["commander"] == other.last("roles")["you"], "command")
+        browser.wait("document.querySelector('[data-motion]').disabled", "to watch")
+        running.orders()
+        browser.click("#stop")  # who watches stops
+        assert running.desk.orders.get(timeout=10.0).verb == "stop"
+        other.say("give")
+        browser.wait("document.querySelector('#command').textContent === 'Take command'", "nobody in command")
+    browser.click("#command")
+    browser.wait("!document.querySelector('[data-motion]').disabled", "command")
+
+
 def test_every_view_has_a_button(page):
     browser, _ = page
     assert browser.value("[...document.querySelectorAll('.view')].map((one) => one.id.slice(5))") == list(VIEWS)
@@ -134,6 +213,23 @@ def test_an_episode_is_shown_in_place(page):
 
 def test_the_page_reported_no_error(page):
     assert page[0].problems == []
+
+
+def test_a_wrong_token_opens_nothing(tmp_path):
+    running = Running(folder=tmp_path, as_network=True)
+    (tmp_path / "chromium").mkdir()
+    try:
+        with Chromium(tmp_path / "chromium") as browser:
+            browser.call("Security.setIgnoreCertificateErrors", ignore=True)  # it is signed by itself
+            for wrong in ("", "?token=wrong"):
+                browser.open(f"{running.url}/{wrong}")
+                browser.wait("document.body?.textContent.startsWith('expected the token')", "the refusal")
+            browser.open(f"{running.url}/?token={running.access.token}")
+            browser.wait("document.querySelector('#link')?.dataset.state === 'open'", "the page")
+            # Nobody reads it off the screen, and no script of the page reads it.
+            assert browser.value("location.search + document.cookie") == ""
+    finally:
+        running.close()
 
 
 @pytest.mark.parametrize(("width", "height"), DESKTOPS)

@@ -11,6 +11,7 @@ from gato_ros.nodes.console.request import KINDS, LONGEST, LONGEST_TEXT, BadRequ
 RIGHT = [
     {"kind": "look", "on": True},
     {"kind": "seen"},
+    {"kind": "overlay", "on": True},
     {"kind": "take"},
     {"kind": "give"},
     {"kind": "do", "verb": "stop", "text": ""},

@@ -242,3 +242,29 @@ def test_a_verb_that_does_not_exist_is_refused(here):
         one.say("do", verb="format_disk", text="")
         one.wait(lambda: one.of("refused"), "the refusal")
         assert one.last("refused")["why"] == "bad_request" and here.orders() == []
+
+
+def test_maps_of_what_counts_come_to_who_asks_and_at_no_other_time(here):
+    effects = np.ones((8, 8), np.float32)
+    here.desk.overlays.put("left", lambda: effects)
+    with here.browser() as one, here.browser() as other:
+        one.look()
+        other.look()
+        assert not here.desk.overlaying
+        one.say("overlay", on=True)
+        one.wait(lambda: here.desk.overlaying, "the wish")
+        maps = lambda browser: [data for data in list(browser.pictures) if data[0] == 128]
+        here.desk.shelf.put("left", lambda: np.full((16, 16, 3), 90, np.uint8))
+        one.wait(lambda: maps(one), "a map")
+        assert maps(one)[0][1:5] == b"\x89PNG" and not maps(other)
+        one.say("overlay", on=False)
+        one.wait(lambda: not here.desk.overlaying, "the end")
+        count = len(maps(one))
+        here.desk.overlays.put("left", lambda: effects)
+        time.sleep(0.2)
+        assert len(maps(one)) == count
+        one.say("overlay", on=True)
+        one.wait(lambda: here.desk.overlaying, "the wish")
+    with here.browser() as watcher:
+        watcher.look()
+        watcher.wait(lambda: not here.desk.overlaying, "nobody to see it")

@@ -83,3 +83,21 @@ def test_there_is_an_end_to_browsers(sessions):
     assert last == MOST and sessions.count == MOST
     sessions.leave(last)
     assert sessions.join() == MOST + 1
+
+
+def test_an_overlay_is_for_who_asked_while_the_page_is_shown(sessions):
+    sessions.overlay(1, True)
+    assert not sessions.somebody_overlays and not sessions.overlays(1)
+    sessions.look(1, True)
+    sessions.look(2, True)
+    assert sessions.somebody_overlays and sessions.overlays(1) and not sessions.overlays(2)
+    sessions.look(1, False)
+    assert not sessions.somebody_overlays
+    sessions.look(1, True)
+    sessions.leave(1)
+    assert not sessions.somebody_overlays
+    sessions.overlay(1, True)
+    assert not sessions.overlays(1)
+    sessions.overlay(2, True)
+    sessions.overlay(2, False)
+    assert not sessions.somebody_overlays

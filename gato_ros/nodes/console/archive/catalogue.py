@@ -15,6 +15,8 @@ PATTERNS = {
     "incidents": ("*.mcap",),
     "reports": ("*.html", "*.json", "*/*.html", "*/*.json"),
     "prompts": ("*.mcap",),
+    "shipped": ("*/params.safetensors",),
+    "weights": ("*/params.safetensors",),
 }
 """Kind -> what its folder holds."""
 MOST = 200

@@ -106,7 +106,19 @@ def report_facts(path: Path) -> dict | None:
     return {"problem": "", "page": False, "policy": Path(result.policy).name, "conditions": conditions}
 
 
+def weights_facts(path: Path) -> dict:
+    """The row of weights, from the record beside them: what they were made for. policy_node judges whether they fit."""
+    record = path.with_name("config.json")
+    if record.stat().st_size > LARGEST_RESULT:
+        return {"name": path.parent.name, "problem": "config.json is too large"}
+    found = json.loads(record.read_text())
+    contracts = [str(one["name"]) for one in (found["embodiment"], *found.get("others", ()))]
+    return {"name": path.parent.name, "problem": "", "contracts": contracts}
+
+
 READERS = {
+    "shipped": weights_facts,
+    "weights": weights_facts,
     "episodes": episode_facts,
     "prompts": episode_facts,
     "incidents": incident_facts,

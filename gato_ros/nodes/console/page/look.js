@@ -3,7 +3,7 @@ import { at, Bar, make, say } from "/files/parts.js";
 import { Thoughts } from "/files/thoughts.js";
 import { texts } from "/files/texts.js";
 
-const NEAR = 0.05;
+const NEAR = 0.05, OVERLAY = 128;
 
 export class Look {
   constructor() {
@@ -15,6 +15,7 @@ export class Look {
     this.rows = new Map();
     this.known = false;
     this.canvases = [];
+    this.overlaid = () => false;
   }
 
   hello({ robot, cameras, actions }) {
@@ -27,20 +28,29 @@ export class Look {
       const canvas = make("canvas", { width: 128, height: 128 }), state = make("span");
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", name);
-      at("pictures").append(make("figure", {}, canvas, make("figcaption", {}, make("span", { textContent: name.split("/")[0] }), state)));
-      return { canvas, state, at: 0 };
+      const overlay = make("canvas", { width: 1, height: 1, className: "overlay", hidden: true });
+      overlay.setAttribute("aria-hidden", "true");
+      at("pictures").append(make("figure", {}, canvas, overlay, make("figcaption", {}, make("span", { textContent: name.split("/")[0] }), state)));
+      return { canvas, overlay, state, at: 0 };
     });
   }
 
   async picture(place, blob) {
-    const one = this.canvases[place];
+    const one = this.canvases[place % OVERLAY];
     if (!one) return;
-    const bitmap = await createImageBitmap(blob);
-    if (one.canvas.width !== bitmap.width || one.canvas.height !== bitmap.height)
-      Object.assign(one.canvas, { width: bitmap.width, height: bitmap.height });
-    one.canvas.getContext("2d").drawImage(bitmap, 0, 0);
+    const bitmap = await createImageBitmap(blob), canvas = place < OVERLAY ? one.canvas : one.overlay;
+    if (canvas.width !== bitmap.width || canvas.height !== bitmap.height)
+      Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
+    const paint = canvas.getContext("2d");
+    paint.clearRect(0, 0, canvas.width, canvas.height);
+    paint.drawImage(bitmap, 0, 0);
     bitmap.close();
-    one.at = performance.now();
+    if (canvas === one.overlay) canvas.hidden = !this.overlaid();
+    else one.at = performance.now();
+  }
+
+  clear_overlays() {
+    for (const one of this.canvases) one.overlay.hidden = true;
   }
 
   show(state) {

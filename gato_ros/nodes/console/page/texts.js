@@ -2,7 +2,7 @@
 export const texts = {
   titles: {
     cameras: "Cameras", guard: "Guard", policy: "Policy", arm: "Arm", loop: "Loop", move: "Hold to move",
-    task: "Task and questions", run: "Run", record: "Recording", doctor: "Ready to move?", prompts: "Prompt episode", back: "On the disk",
+    task: "Task and questions", run: "Run", record: "Recording", doctor: "Ready to move?", weights: "Policy", prompts: "Prompt episode", back: "On the disk",
   },
   views: { loop: "Loop", setup: "Set up", back: "Look back" }, viewsLabel: "Views",
   stop: "STOP",
@@ -97,6 +97,19 @@ export const texts = {
   doctorSum: (red, yellow) => (red ? `Not ready: ${red} red.` : yellow ? `${yellow} yellow: look at them first.` : "Ready: all is green."),
   promptsNote: "The policy follows a demonstration, where it was trained with prompts. A new choice begins a new policy episode.",
   promptNow: (p) => `In use: ${p}`, promptLabel: "Prompt", promptSend: "Use", promptNothing: "No prompt",
+  weights: {
+    note: "Other weights: policy_node goes down, loads them, forgets the prompt, and waits for Bring up. A guard that latched meanwhile needs Reset guard. Weights that do not fit the robot are refused.",
+    now: (p, says) => `In use: ${p}. ${says.charAt(0).toUpperCase()}${says.slice(1)}.`, label: "Weights", send: "Load",
+    hold: "hold: stand still", loading: "Loading: up to a minute, and policy_node says nothing meanwhile.",
+    loaded: "Loaded, and not active: press Bring up.", why: "The line above says why.",
+    row: (name, contracts, own) => (own ? name : `${name} (for ${contracts.slice(0, 3).join(", ")}${contracts.length > 3 ? " ..." : ""})`),
+  },
+  overlay: {
+    button: "What counts", wait: "Waiting for the policy's first map.",
+    says: (s) => `Bright: hiding this place would change the action most, by ${s.strongest_nat} nat. ${s.ago_s} s ago.`,
+    late: "No map: the policy does not act, or control leaves no time for one.",
+    none: "Not offered: policy_node needs weights that see, and saliency_rate_hz above 0.",
+  },
   kinds: { episodes: "Episodes", incidents: "Incidents", reports: "Evaluations" },
   reading: "Reading", emptyList: "Nothing there.", moreLeft: (n) => `${n} older ones are not shown.`,
   listProblem: (p) => `Nothing to show: ${p}.`,
@@ -115,7 +128,7 @@ export const texts = {
     reset_policy: "New policy episode", reset_simulator: "New start in simulator", propose: "Policy on", be_silent: "Policy off",
     record_start: "Start", record_success: "Success", record_fail: "Failure", record_discard: "Discard", record_redo: "Redo",
     record_mark: "Mark", task: "Task", record_task: "Task of the recording", ask: "Question", hold: "Hold to move",
-    command: "Command", "": "Page", prompt: "Prompt", reload_prompt: "Prompt", list: "Look back", open: "Look back", compare: "Look back", examine: "Examine",
+    command: "Command", "": "Page", policy: "Policy", prompt: "Prompt", reload_prompt: "Prompt", list: "Look back", open: "Look back", compare: "Look back", examine: "Examine",
   },
   recordSilent: "recorder_node does not run.",
   record: { idle: "Not recording.", recording: (v) => `Recording ${v.episode}: ${v.steps} steps.` },
