@@ -114,6 +114,8 @@ class StackingExpert:
         limits = self._embodiment.motion_limits
         self._floor = float(self._cell.to_cell(limits.workspace_lower)[2])
         self._ceiling = float(self._cell.to_cell(limits.workspace_upper)[2])
+        wait_m = self._cell.wait_m
+        self._home = None if wait_m is None else self._cell.to_cell(np.array(wait_m))
         self._speed = self._said.upper / [self._scale, self._scale, self._scale, 1.0]
         self._open = self._embodiment.gripper.stroke_m / self._scale
         self._plan: tuple[np.ndarray, list[Grasp]] | None = None
@@ -320,13 +322,16 @@ class StackingExpert:
         return bool(-0.04 < relative @ unit < length + 0.04 and abs(relative @ np.array([-unit[1], unit[0]])) < 0.075)
 
     def _let_go(self, scene: _Scene) -> ArmAction:
-        """It stands on the base: open, and leave upwards once the fingers are clear of it."""
+        """It stands on the base: open, leave upwards once the fingers are clear of it, and go where the cell waits."""
         cosine, sine = np.cos(scene.yaw), np.sin(scene.yaw)
         width = float(np.ptp(scene.top.surface @ np.array([sine, -cosine, 0.0])))
         clear = scene.opening > min(width + 0.010, self._open - 0.006) and not (scene.left or scene.right)
         away = float(scene.top.surface[:, 2].max()) + 0.06
         up = self._gates.gain * (min(away, self._ceiling) - scene.tool[2]) if clear else 0.0
         # Wide open and still touching: step aside, towards the finger that touches, and creep up.
+        home = self._home
+        if clear and home is not None and scene.tool[2] > min(away, self._ceiling) - 0.01:
+            return self._action(self._gates.gain * (home - scene.tool), 0.0, self._open)
         stuck = scene.opening > self._open - 0.006 and scene.left != scene.right
         aside = 0.02 * (float(scene.left) - float(scene.right)) if stuck else 0.0
         return self._action(np.array([aside * sine, -aside * cosine, max(up, 0.01 if stuck else 0.0)]), 0.0, self._open)

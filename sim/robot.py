@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gato_ros.embodiments import Embodiment
@@ -12,9 +14,16 @@ from gato_ros.sim.gripper import simulated_gripper
 class SimulatedArm:
     """An arm with its gripper in one PyBullet client."""
 
-    def __init__(self, client, embodiment: Embodiment):
+    def __init__(
+        self,
+        client,
+        embodiment: Embodiment,
+        position: Sequence[float] = (0.0, 0.0, 0.0),
+        quat_xyzw: Sequence[float] = (0.0, 0.0, 0.0, 1.0),
+    ):
+        """An arm whose base frame stands there in the world's."""
         self._client, self._embodiment = client, embodiment
-        self.body = client.loadURDF(str(embodiment.urdf_path), useFixedBase=True)
+        self.body = client.loadURDF(str(embodiment.urdf_path), list(position), list(quat_xyzw), useFixedBase=True)
         joints, links = {}, {}
         for index in range(client.getNumJoints(self.body)):
             info = client.getJointInfo(self.body, index)

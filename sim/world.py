@@ -43,6 +43,23 @@ class PropState:
     """[4] base_from_prop."""
 
 
+def draw_start(embodiment: Embodiment, kinematics: Kinematics, rng: np.random.Generator) -> np.ndarray:
+    """Joint angles [joints] [rad] with the tool at a random start."""
+    cell = embodiment.simulated.cell
+    for _ in range(MOST_DRAWS):
+        position = rng.uniform(cell.start_lower_m, cell.start_upper_m)
+        yaw = float(rng.uniform(*cell.start_yaw_rad))
+        try:
+            return joints_for_tool(embodiment, kinematics, position, yaw)
+        except ValueError:
+            continue  # a corner of the start range the arm cannot reach: draw again
+    raise SetupError(
+        expected=f"{embodiment.name} to reach starts from {cell.start_lower_m} to {cell.start_upper_m} m",
+        got=f"none of {MOST_DRAWS}",
+        fix="see `python -m gato_ros contract`: is arm.posture_rad over the basket, gripper down?",
+    )
+
+
 class StackingWorld:
     """Physics and cameras, without control: whoever holds it sends joint velocities and an opening."""
 
@@ -105,7 +122,7 @@ class StackingWorld:
         """
         names = task.draw_objects(objects, rng)
         self.clear()
-        q = self._draw_start(rng)
+        q = draw_start(self.embodiment, self.kinematics, rng)
         self._robot.place(q, self.embodiment.gripper.stroke_m)
         self.object_names = names
         for _ in range(MOST_DRAWS):
@@ -121,22 +138,6 @@ class StackingWorld:
                 fix="change limits.workspace_*_m",
             )
         self._robot.place(q, self.embodiment.gripper.stroke_m)
-
-    def _draw_start(self, rng: np.random.Generator) -> np.ndarray:
-        """Joint angles [joints] [rad] with the tool at a random start."""
-        cell = self.embodiment.simulated.cell
-        for _ in range(MOST_DRAWS):
-            position = rng.uniform(cell.start_lower_m, cell.start_upper_m)
-            yaw = float(rng.uniform(*cell.start_yaw_rad))
-            try:
-                return joints_for_tool(self.embodiment, self.kinematics, position, yaw)
-            except ValueError:
-                continue  # a corner of the start range the arm cannot reach: draw again
-        raise SetupError(
-            expected=f"{self.embodiment.name} to reach starts from {cell.start_lower_m} to {cell.start_upper_m} m",
-            got=f"none of {MOST_DRAWS}",
-            fix="see `python -m gato_ros contract`: is arm.posture_rad over the basket, gripper down?",
-        )
 
     def clear(self) -> None:
         """Empty the client and put arm and basket back."""
@@ -197,6 +198,11 @@ class StackingWorld:
     # --- the robot's plug ---
 
     @property
+    def arms(self) -> list[SimulatedArm]:
+        """All that are in the world."""
+        return [self._robot]
+
+    @property
     def joint_positions(self) -> np.ndarray:
         """[joints] [rad], in the contract's order."""
         return self._robot.joint_positions
@@ -228,7 +234,8 @@ class StackingWorld:
         """Physics for `seconds` (a multiple of PHYSICS_STEP_S); PhysicsError where the result is no world."""
         for _ in range(round(seconds / PHYSICS_STEP_S)):
             # Every step: targets that jump at 100 Hz would make the joints start and stop within each cycle.
-            self._robot.track(PHYSICS_STEP_S)
+            for arm in self.arms:
+                arm.track(PHYSICS_STEP_S)
             self._client.stepSimulation()
             self._steps += 1
         for colour in self._props:
@@ -236,7 +243,7 @@ class StackingWorld:
             # Bullet itself caps speeds at 100 m/s: what blew up shows by where it is. NaN fails the comparisons.
             if not (abs(x) < FARTHEST_M and abs(y) < FARTHEST_M and z < HIGHEST_M):
                 raise PhysicsError(f"the {colour} prop is at {x:.3g}, {y:.3g}, {z:.3g} m: this episode is void")
-        if not (np.isfinite(self.joint_positions).all() and np.isfinite(self.joint_velocities).all()):
+        if not all(np.isfinite([arm.joint_positions, arm.joint_velocities]).all() for arm in self.arms):
             raise PhysicsError("a joint of the arm is not finite: this episode is void")
 
     @property
@@ -318,7 +325,7 @@ class StackingWorld:
     def touches(self, colour: str) -> set[str]:
         """What a prop is in contact with, out of the other colours, "ground" and "robot"."""
         names = {body: other for other, body in self._props.items() if other != colour}
-        names |= {self._robot.body: "robot", **dict.fromkeys(self._basket, "ground")}
+        names |= dict.fromkeys([arm.body for arm in self.arms], "robot") | dict.fromkeys(self._basket, "ground")
         contacts = self._client.getContactPoints(bodyA=self._props[colour])
         return {names[contact[2]] for contact in contacts if contact[8] <= 0.0005 and contact[2] in names}
 
@@ -329,9 +336,13 @@ class StackingWorld:
 
     def pad_contacts(self, colour: str) -> tuple[bool, bool]:
         """Whether the left and the right finger touch a prop."""
+        return self.pads_of(self._robot, colour)
+
+    def pads_of(self, arm: SimulatedArm, colour: str) -> tuple[bool, bool]:
+        """The same of one of `arms`."""
         return tuple(
-            bool(self._client.getContactPoints(bodyA=self._robot.body, linkIndexA=finger, bodyB=self._props[colour]))
-            for finger in self._robot.fingers
+            bool(self._client.getContactPoints(bodyA=arm.body, linkIndexA=finger, bodyB=self._props[colour]))
+            for finger in arm.fingers
         )
 
     def close(self) -> None:

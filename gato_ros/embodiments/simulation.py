@@ -87,6 +87,8 @@ class Cell(Strict):
     """Highest."""
     start_yaw_rad: tuple[FiniteFloat, FiniteFloat] = (-np.pi / 4, np.pi / 4)
     """Range of the tool's yaw there."""
+    wait_m: Point | None = None
+    """Where the scripted expert takes the tool when its task is done: out of another arm's way. None: it stays."""
 
     @model_validator(mode="after")
     def _check(self) -> "Cell":

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock as RosClock
 from rclpy.clock import ClockType
@@ -28,10 +31,14 @@ from gato_ros.nodes.messages.image import jpeg_from_rgb, message_from_rgb
 from gato_ros.nodes.messages.joint_state import JointsRefused, arm_velocity_command, gripper_opening_command
 from gato_ros.nodes.messages.types import message_class
 from gato_ros.nodes.runtime.parameters import SimParameters
-from gato_ros.nodes.runtime.process import Stop, run_node
+from gato_ros.nodes.runtime.process import Stop, declare_parameters, run_node
 from gato_ros.nodes.runtime.qos import CAMERA, COMMAND, REPORT, STATE_OUT, of_contract
 from gato_ros.sim import task
 from gato_ros.sim.ground_truth import PRIVILEGED_KEYS, ground_truth
+
+if TYPE_CHECKING:
+    from gato_ros.sim.pair.arm_beside import ArmBeside
+    from gato_ros.sim.pair.shared_world import SharedWorld
 
 NAME = "sim_node"
 TICK_S = 0.01
@@ -43,7 +50,11 @@ LOCKSTEP_START_S = 1.0
 CLOCK_REPEAT_S = 0.5
 
 
-CHOICES = {"objects": ("an object set", task.OBJECT_SETS), "task": ("a task", task.TASKS)}
+CHOICES = {
+    "objects": ("an object set", task.OBJECT_SETS),
+    "task": ("a task", task.TASKS),
+    "neighbour_task": ("a task", task.TASKS),
+}
 """Parameters with a closed set of values."""
 
 
@@ -60,19 +71,24 @@ def _offered(quality: str) -> QoSProfile:
 
 
 class SimNode:
-    """Holds the world. Everything happens in one thread, because PyBullet's calls must."""
+    """Holds the world, or one arm in the world of another. All in one thread, because PyBullet's calls must."""
 
-    def __init__(self, node: Node, parameters: SimParameters):
+    def __init__(self, node: Node, parameters: SimParameters, arm: ArmBeside | None = None):
+        """`arm`: in another's world, which resets and advances it."""
         self._node, self._lockstep = node, parameters.lockstep
-        self._robot = robot = load_embodiment(parameters.embodiment)
+        self._robot = robot = load_embodiment(parameters.embodiment) if arm is None else arm.embodiment
         demand_joint_state(robot, NAME)
         for name in CHOICES:
             _check_choice(name, getattr(parameters, name))
         # Here, because PyBullet prints a banner when it is imported: a refused parameter is to be one line.
+        from gato_ros.sim.pair.shared_world import SharedWorld
         from gato_ros.sim.world import StackingWorld
 
         self._ticks_per_frame = round(1.0 / (robot.control_rate_hz * TICK_S))
-        self._world = StackingWorld(robot, gui=parameters.gui)
+        self._holds_world, self._others = arm is None, []
+        if arm is None:
+            arm = (SharedWorld if parameters.neighbours else StackingWorld)(robot, gui=parameters.gui)
+        self._world = arm
         self._steady = RosClock(clock_type=ClockType.STEADY_TIME)
         self._velocity, self._command_s, self._command_stamp_s = np.zeros(len(robot.arm.joints)), None, -1.0
         self._moving = False
@@ -96,7 +112,10 @@ class SimNode:
         node.create_subscription(JointState, wire.gripper_command, self._on_gripper, COMMAND)
         node.create_timer(1.0, self._diagnose, clock=self._steady)
         node.add_on_set_parameters_callback(self._check_parameters)
-        self._restart()
+        if parameters.neighbours:
+            self._others = beside(self._world, parameters)
+        if self._holds_world:
+            self._restart()
         node.create_service(Trigger, "~/reset", self._on_reset)
 
     def _check_parameters(self, parameters) -> SetParametersResult:
@@ -118,8 +137,18 @@ class SimNode:
         return response
 
     def _restart(self) -> None:
-        seed, objects, wanted = (self._node.get_parameter(name).value for name in ("seed", "objects", "task"))
+        if not self._holds_world:
+            raise SetupError(
+                expected="~/reset of the sim_node that was started", got="an arm in its world", fix="reset that one"
+            )
+        seed, objects = (self._node.get_parameter(name).value for name in ("seed", "objects"))
         self._world.reset(np.random.default_rng(seed), objects)
+        self._begin(self._node.get_parameter("task").value)
+        for other in self._others:
+            other._begin(self._node.get_parameter("neighbour_task").value)
+
+    def _begin(self, wanted: str) -> None:
+        """A new episode of this arm."""
         self._wanted = task.stack_task(wanted)
         self._episode, self._tick, self._held, self._stacked_once = self._episode + 1, 0, 0, False
         self._velocity, self._command_s, self._moving = np.zeros_like(self._velocity), None, False
@@ -149,13 +178,23 @@ class SimNode:
 
     def _advance(self) -> None:
         """One tick of physics, then everything that is sensed at its end."""
+        sides = (self, *self._others)
+        for side in sides:
+            side._command()
+        self._world.advance(TICK_S)
+        for side in sides:
+            side._sense()
+
+    def _command(self) -> None:
+        """What its guard has sent, as long as it sends."""
         limit_s = self._robot.arm.velocity_timeout_s
         if self._moving and not self._lockstep and time.monotonic() - self._command_s > limit_s:
             # The Sawyer falls back to holding its position when velocity commands stop.
             self._velocity, self._moving = np.zeros_like(self._velocity), False
             self._counts["command_timeouts"] += 1
         self._world.set_joint_velocity(self._velocity)
-        self._world.advance(TICK_S)
+
+    def _sense(self) -> None:
         self._tick += 1
         self._sim_time_s += TICK_S
         stamp = self._stamp()
@@ -230,7 +269,8 @@ class SimNode:
 
     def run(self, stop: Stop) -> None:
         executor = SingleThreadedExecutor()
-        executor.add_node(self._node)
+        for side in (self, *self._others):
+            executor.add_node(side._node)
         try:
             self._run_lockstep(stop, executor) if self._lockstep else self._run_real_time(stop, executor)
         finally:
@@ -261,6 +301,30 @@ class SimNode:
             if self._command_s is not None and self._command_stamp_s >= self._sim_time_s - 1e-6:
                 self._advance()
                 said_s = time.monotonic()
+
+
+def beside(world: SharedWorld, parameters: SimParameters) -> list[SimNode]:
+    """A node like this one for each other arm in its world, in that arm's namespace.
+
+    Raises:
+        SetupError: simulated time, which waits for the commands of one guard.
+    """
+    if parameters.lockstep:
+        raise SetupError(
+            expected="one of `neighbours` and `lockstep`", got="both", fix="leave lockstep out: two guards command"
+        )
+    found = []
+    for arm in world.others.values():
+        # Without the command line's own arguments, which would give it this one's name, namespace and parameters.
+        node = rclpy.create_node(
+            NAME,
+            namespace=arm.embodiment.wire.namespace,
+            use_global_arguments=False,
+            automatically_declare_parameters_from_overrides=True,
+        )
+        own = declare_parameters(node, SimParameters)
+        found.append(SimNode(node, replace(own, ground_truth=parameters.ground_truth), arm))
+    return found
 
 
 def main() -> int:

@@ -86,6 +86,10 @@ class SimParameters:
     gui: bool = parameter(False, "true: show the simulator's window")
     lockstep: bool = parameter(False, "true: publish /clock and advance only when a command for the tick arrives")
     ground_truth: bool = parameter(False, "true: publish ~/ground_truth for a scripted expert; no robot has it")
+    neighbours: bool = parameter(
+        False, "true: the arms of the contract's guard.neighbours stand in the same world, each with its own namespace"
+    )
+    neighbour_task: str = parameter("green_on_red", "what goes on what where a neighbour works")
 
 
 @dataclass(frozen=True)
