@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,10 @@ from gato_ros.sim import camera, task
 from gato_ros.sim.robot import SimulatedArm
 
 if TYPE_CHECKING:
-    from gato_ros.sim.pair.shared_world import SharedWorld
-    from gato_ros.sim.world import PropState
+    from gato_ros.sim.world import PropState, StackingWorld
+
+
+Look = Callable[[camera.Camera, str, int, int], np.ndarray]
 
 
 class ArmBeside:
@@ -25,8 +28,14 @@ class ArmBeside:
     Whoever holds the world resets and advances it. Both cells have to be one basket.
     """
 
-    def __init__(self, world: SharedWorld, embodiment: Embodiment, base: np.ndarray):
-        """An arm whose base frame stands at `base` [4 4] in the first one's."""
+    def __init__(self, world: StackingWorld, embodiment: Embodiment, base: np.ndarray, look: Look):
+        """An arm in `world`.
+
+        Args:
+            base: [4 4] where its base frame stands in the first one's.
+            look: what a camera sees that stands there, of that name, width and height.
+        """
+        self._look = look
         self.embodiment, self.kinematics, self._world, self._base = embodiment, Kinematics(embodiment), world, base
         self._turn, self._place = Rotation.from_matrix(base[:3, :3]), base[:3, 3]
         self._arm: SimulatedArm | None = None
@@ -98,7 +107,7 @@ class ArmBeside:
             forward=tuple(self._turn.apply(stands.forward).tolist()),
             up=tuple(self._turn.apply(stands.up).tolist()),
         )
-        return self._world.look(stands, name, driver.width, driver.height)
+        return self._look(stands, name, driver.width, driver.height)
 
     # --- ground truth ---
 

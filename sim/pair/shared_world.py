@@ -21,7 +21,7 @@ class SharedWorld(StackingWorld):
         """SetupError where a neighbour cannot be simulated, or has another basket."""
         super().__init__(embodiment, gui)
         self.others = {
-            name: ArmBeside(self, embodiment.neighbour(name), transform(stated.base))
+            name: ArmBeside(self, embodiment.neighbour(name), transform(stated.base), self.look)
             for name, stated in embodiment.guard_neighbours.items()
         }
         """Neighbour -> its arm."""
