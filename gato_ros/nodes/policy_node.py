@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -27,6 +25,7 @@ from gato_ros.nodes.policy.prompt import load_prompt
 from gato_ros.nodes.policy.proposal_publisher import ProposalPublisher
 from gato_ros.nodes.policy.saliency import SaliencyMaps
 from gato_ros.nodes.policy.sensor_subscriptions import SensorSubscriptions
+from gato_ros.nodes.policy.weights_choice import refusal
 from gato_ros.nodes.preflight.gate import time_of_an_action
 from gato_ros.nodes.runtime.managed_node import LOOK_S, ManagedNode, run_managed_node
 from gato_ros.nodes.runtime.parameters import PolicyParameters
@@ -51,28 +50,6 @@ def make_policy(name: str, robot: Embodiment, compilation_cache: str, precision:
     policy = GatoPolicy.from_directory(weights_folder(name, besides=("hold",)), robot, precision=precision or None)
     policy.warm_up()
     return policy
-
-
-def refusal(parameters: PolicyParameters, changed: Mapping[str, Any], active: bool) -> str | None:
-    """Why other weights are not taken: they do not fit the robot, or the node is active. Configure loads them."""
-    if (name := changed.get("policy")) is None:
-        return None
-    if active:
-        wanted = SetupError(
-            expected="policy_node inactive, to take other weights",
-            got="an active one",
-            fix="deactivate it first; cleanup and configure then load them",
-        )
-        return str(wanted)
-    try:
-        if name != "hold":
-            from gato_ros.models.shipped import weights_folder
-            from gato_ros.models.weights import check_fit
-
-            check_fit(weights_folder(name, besides=("hold",)), load_embodiment(parameters.embodiment))
-    except SetupError as error:
-        return str(error)
-    return None
 
 
 def own_pace(policy: Policy, robot: Embodiment) -> float | None:

@@ -109,6 +109,11 @@ def test_weights_are_chosen_and_what_counts_is_shown(processes, probe, folder, c
         assert operator.do("bring_up")["success"]
         operator.wait(lambda: operator.policy()[1] == "proposing", "a policy that proposes")
 
+        answer = operator.do("policy", numbers["other"])
+        assert not answer["success"] and answer["message"].startswith("expected the embodiment of")
+        probe.spin(0.5)
+        assert operator.policy()[1] == "proposing"  # nothing is brought down for weights that do not fit
+
         operator.wait(lambda: operator.state["available"].get("overlay"), "maps to be offered")
         assert not watches(probe)
         browser.say("overlay", on=True)

@@ -15,6 +15,7 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from gato_ros.nodes.policy.weights_choice import INACTIVE
 from gato_ros.nodes.runtime.qos import REPORT
 
 PATIENCE_S, LOADING_S = 5.0, 180.0
@@ -46,7 +47,8 @@ SETTINGS = {
     "policy": ("policy_node", "policy"),
 }
 """Verb -> node and the parameter that it sets."""
-NO_PROMPT = "no_prompt"
+NO_PROMPT, TRY = "no_prompt", "policy_try"
+"""Steps: forget the prompt; ask whether weights fit before anything is brought down for them."""
 TRANSITIONS = {
     "policy_deactivate": Transition.TRANSITION_DEACTIVATE,
     "policy_cleanup": Transition.TRANSITION_CLEANUP,
@@ -58,7 +60,7 @@ STEPS = {
     "task": ("task", "reset_policy"),
     "prompt": ("prompt", "reload_prompt", "reset_policy"),
     # A prompt that the weights before took may be none for the others.
-    "policy": ("policy_deactivate", "policy", NO_PROMPT, "policy_cleanup", "policy_configure"),
+    "policy": (TRY, "policy_deactivate", "policy", NO_PROMPT, "policy_cleanup", "policy_configure"),
 }
 """Verb -> what is done for it in turn, each where the one before succeeded; any other verb is one step."""
 WITHOUT_MANAGER = {"bring_up": ("policy_configure", "policy_activate"), "bring_down": ("policy_deactivate",)}
@@ -112,7 +114,7 @@ class Calls:
         self._clients = {verb: client(Trigger, name) for verb, name in TRIGGERS.items()}
         self._clients |= {verb: client(SetBool, name) for verb, (name, _) in SWITCHES.items()}
         self._clients |= {verb: client(SetParameters, f"{name}/set_parameters") for verb, (name, _) in SETTINGS.items()}
-        self._clients[NO_PROMPT] = self._clients["prompt"]
+        self._clients |= {NO_PROMPT: self._clients["prompt"], TRY: self._clients["policy"]}
         self._clients |= {step: client(ChangeState, "policy_node/change_state") for step in TRANSITIONS}
         self._question = node.create_publisher(String, "policy_node/ask", REPORT)
         self._waiting: list[_Waiting] = []
@@ -157,8 +159,8 @@ class Calls:
             return SetBool.Request(data=SWITCHES[step][1])
         if step in TRANSITIONS:
             return ChangeState.Request(transition=Transition(id=TRANSITIONS[step]))
-        if step in SETTINGS or step == NO_PROMPT:
-            name, value = ("prompt", "") if step == NO_PROMPT else (SETTINGS[step][1], text)
+        if step in SETTINGS or step in (NO_PROMPT, TRY):
+            name, value = {NO_PROMPT: ("prompt", ""), TRY: ("policy", text)}.get(step) or (SETTINGS[step][1], text)
             return SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
         return Trigger.Request()
 
@@ -168,7 +170,7 @@ class Calls:
             if one.future.done():
                 self._waiting.remove(one)
                 success, message = _read(one.future.result())
-                if one.then and (success or one.step in MAY_FAIL):
+                if one.then and (success or one.step in MAY_FAIL or (one.step == TRY and INACTIVE in message)):
                     self._call(one.verb, one.text, one.answer, one.then)
                 else:
                     one.answer(Answer(one.verb, success, "answered", message))
