@@ -127,11 +127,12 @@ class Saliency:
             coarse: in fewer pieces, of larger cells.
         """
         seen = self.coarse_cells if coarse else self.cells
-        patches, effects = np.asarray(tokens.patches), np.zeros(seen.count, np.float32)
+        patches, values = np.asarray(tokens.patches), np.asarray(tokens.ids)
+        effects = np.zeros(seen.count, np.float32)
         whole: np.ndarray | None = None
         for cells in _groups(seen.count, self._at_once):
             hidden = seen.hidden(patches, cells)
-            logs = self._policy.log_probabilities(hidden, tokens.ids, ids, before)
+            logs = self._policy.log_probabilities(hidden, values, ids, before)
             whole = logs[0] if whole is None else whole
             effects[cells[cells >= 0]] = (np.exp(whole) * (whole - logs[cells >= 0])).sum((1, 2))
             yield None
