@@ -10,7 +10,7 @@ from gato_ros.embodiments import load_embodiment
 from gato_ros.models.presets import PRESETS
 from gato_ros.nodes.messages.clocks import seconds
 from gato_ros.nodes.messages.diagnosis import values_of
-from gato_ros.nodes.policy.saliency import OLDEST_S, SaliencyMaps
+from gato_ros.nodes.policy.saliency import OLDEST_S, PAUSE_S, SaliencyMaps
 from gato_ros.nodes.policy.saliency_topic import saliency_topic
 from gato_ros.nodes.policy.slack import Slack
 from gato_ros.nodes.runtime.qos import CAMERA
@@ -96,11 +96,12 @@ def waiting(times_s, quickest_s):
     maps = SaliencyMaps.__new__(SaliencyMaps)
     maps._taking, maps._pending, maps._since_s = False, iter((None,)), time.monotonic()
     maps._times_s, maps._quickest_s, maps._coarse = list(times_s), quickest_s, False
+    maps._next_s, maps._period_s, maps._left_s, maps._pause_s = 0.0, 1.0, np.inf, PAUSE_S
     return maps
 
 
 def test_a_piece_of_a_map_begins_only_where_it_fits_twice():
-    maps = waiting((0.010, 0.011, 5.0), 0.010)
+    maps = waiting((0.010, 0.011, 0.008), 0.008)
     assert maps.fits(0.023) and not maps.fits(0.022) and not maps.fits(-1.0)
     maps._pending = None
     assert not maps.fits(1.0)
@@ -113,6 +114,24 @@ def test_a_map_that_found_no_time_is_given_up_and_the_next_is_tried():
     assert not maps.fits(0.030) and not maps.waiting and maps._coarse
     maps._pending, maps._since_s = iter((None,)), time.monotonic()
     assert maps.fits(0.030) and not maps.fits(0.020)
+
+
+def test_a_piece_that_took_too_long_pauses_the_maps():
+    def slow():
+        time.sleep(0.03)
+        yield None
+
+    maps, pauses = waiting((0.001,), 0.001), []
+    for _ in range(6):
+        maps._pending, maps._since_s, maps._times_s = slow(), time.monotonic(), [0.001]
+        assert maps.fits(0.02)
+        maps.work()
+        assert not maps.waiting
+        pauses.append(round(maps._next_s - time.monotonic()))
+    assert pauses == [5, 10, 20, 40, 80, 80]
+    maps._pending = slow()  # in no hurry, as while the policy is silent
+    maps.work()
+    assert maps.waiting
 
 
 def test_a_policy_without_pictures_or_a_rate_of_nothing_makes_no_maps(probe):

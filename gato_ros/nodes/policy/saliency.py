@@ -29,6 +29,9 @@ SAFETY = 2.0
 OLDEST_S, QUICK_S = 2.5, 0.5
 """A map that is not done so long after its step is given up, and the next ones are coarse; until one is done within
 QUICK_S [s]."""
+PAUSE_S, LONGEST_PAUSE_S = 5.0, 80.0
+"""No map is begun so long after a piece that took longer than there was time, which may have made a control step late;
+twice as long after each further one [s]."""
 REHEARSED = 6
 """Pieces that are timed before the policy acts."""
 
@@ -48,6 +51,7 @@ class SaliencyMaps:
         self._next_s, self._taking, self._before = 0.0, False, None
         self._pending: Iterator[dict[str, np.ndarray] | None] | None = None
         self._since_s, self._stamp_s, self._coarse = 0.0, 0.0, False
+        self._left_s, self._pause_s = np.inf, PAUSE_S
         self._times_s: deque[float] = deque(maxlen=9)
         self.published = 0
         """Sets of maps so far."""
@@ -106,19 +110,24 @@ class SaliencyMaps:
 
     @property
     def piece_s(self) -> float:
-        """What the next piece is expected to take [s]: the median, as a stall of the machine says nothing about it."""
-        return float(np.median(self._times_s)) if self._times_s else self._quickest_s
+        """What the next piece may take [s]: as long as the longest of the last ones, since nobody needs a map."""
+        return max(self._times_s) if self._times_s else self._quickest_s
 
     def fits(self, left_s: float) -> bool:
         """Whether there is work, and the next piece of it ends well before so many seconds are over."""
         if not self.waiting:
             return False
         if time.monotonic() - self._since_s > OLDEST_S:
-            # What is measured on a busy machine must not keep every later piece from being tried.
+            # What was measured on a busy machine must not keep every later piece from being tried.
             self._times_s.clear()
-            self._pending, self._taking, self._coarse = None, False, True
+            self._give_up(self._period_s)
             return False
+        self._left_s = left_s
         return SAFETY * self.piece_s < left_s
+
+    def _give_up(self, pause_s: float) -> None:
+        self._pending, self._taking, self._coarse = None, False, True
+        self._next_s = time.monotonic() + pause_s
 
     def work(self) -> None:
         """Do one piece; the last one publishes the maps."""
@@ -133,12 +142,15 @@ class SaliencyMaps:
         except Exception as error:  # a map must not end the control of an arm
             self._pending, self._saliency, self.problem = None, None, in_words(error)
             return
+        took_s, left_s, self._left_s = time.monotonic() - began_s, self._left_s, np.inf
         if maps is None:
-            took_s = time.monotonic() - began_s
             self._times_s.append(took_s)
             self._quickest_s = min(self._quickest_s, took_s)
+            if took_s > left_s:
+                self._give_up(self._pause_s)
+                self._pause_s = min(2.0 * self._pause_s, LONGEST_PAUSE_S)
             return
-        self._pending = None
+        self._pending, self._pause_s = None, PAUSE_S
         self._coarse = self._coarse and time.monotonic() - self._since_s > QUICK_S
         self._publish(maps)
 

@@ -23,6 +23,7 @@ from tests.nodes.console.browser import Browser
 ROBOT = load_embodiment()
 ANGLES = np.array([0.1371, -0.9177, -0.6417, 1.5575, 0.4264, 1.0745, -0.0847])
 VERBS = ("stop", "reset", "ask", "prompt", "policy")
+POLICY = {"policy": "mastery", "prompt": "expert_000012.mcap (start, 20 steps)"}
 EFFECTS = np.zeros((8, 8), np.float32)
 """What a policy looks at: one place, in the middle."""
 EFFECTS[3:5, 3:5] = 1.25
@@ -91,7 +92,7 @@ class Robot:
         reasons = "" if now_s % 4.0 < 2.0 else "jerk,workspace"
         guard = {"reasons": reasons, "source": "policy", "off": "", "shadow": "off", "proposal_age_ms": "3.0"}
         board.keep_status("guard_node", "limited" if reasons else "ok", guard, now_s)
-        board.keep_status("policy_node", "proposing", {"prompt": "expert_000012.mcap (start, 20 steps)"}, now_s)
+        board.keep_status("policy_node", "proposing", POLICY, now_s)
         board.keep_status("recorder_node", "recording", {"episode": "teleop_3", "steps": "412", "last": ""}, now_s)
         probability, entropy = 0.5 + 0.4 * np.sin(now_s + np.arange(5)), 2.0 + np.cos(now_s + np.arange(5))
         data = [*[0.0] * 5, *[1007.0] * 5, *probability, *entropy, *[0.0] * 5, 10.0, 20.0, 1.0, 2.0, 8.0, 0.5, 0.0]

@@ -158,7 +158,8 @@ def test_weights_are_chosen_on_the_page(page):
     browser.wait("document.querySelectorAll('#weights-choice option').length === 3", "the weights")
     labels = browser.value("[...document.querySelectorAll('#weights-choice option')].map((one) => one.textContent)")
     assert labels == ["hold: stand still", "mastery", "other (for a, b, c ...)"]
-    browser.value("document.querySelector('#weights-choice').selectedIndex = 1")
+    # What is in use is chosen already.
+    browser.wait("document.querySelector('#weights-choice').selectedIndex === 1", "the weights in use")
     browser.wait("!document.querySelector('#weights-send').disabled", "command")
     browser.click("#weights-send")
     browser.wait("document.querySelector('#weights-says').textContent.startsWith('Loading')", "the order")

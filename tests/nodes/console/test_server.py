@@ -1,6 +1,8 @@
 """The server without ROS: what it serves, whom it refuses, and what comes of a click."""
 
+import contextlib
 import random
+import socket
 import time
 
 import numpy as np
@@ -268,3 +270,35 @@ def test_maps_of_what_counts_come_to_who_asks_and_at_no_other_time(here):
     with here.browser() as watcher:
         watcher.look()
         watcher.wait(lambda: not here.desk.overlaying, "nobody to see it")
+
+
+REQUESTS = (
+    b"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n",
+    b"GET /socket HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    b'\x81\x28{"kind":"do","verb":"reset","text":""}     ',
+    b"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9999999999\r\n\r\n{}",
+    b"GET /archive/episodes/1/page HTTP/1.1\r\nHost: {host}\r\nCookie: gato_ros_console=x\r\n\r\n",
+)
+
+
+def test_fuzzed_requests_do_nothing_and_the_page_is_still_served(here):
+    rng = random.Random(1)
+    here.orders()
+    host = here.url.split("//")[1]
+    place = ("127.0.0.1", int(host.rsplit(":", 1)[1]))
+    answers = 0
+    for _ in range(120):
+        request = bytearray(rng.choice(REQUESTS).replace(b"{host}", host.encode()))
+        for _ in range(rng.choice((1, 2, 8, 64))):
+            at = rng.randrange(len(request))
+            request[at : at + rng.randrange(3)] = rng.randbytes(rng.randrange(4))
+        with socket.create_connection(place, timeout=10.0) as raw:
+            raw.sendall(request)
+            raw.settimeout(0.1)
+            with contextlib.suppress(ConnectionResetError, TimeoutError):  # who sends nonsense may be told nothing
+                answers += raw.recv(64).startswith(b"HTTP/1.1 ")
+    assert answers > 5
+    with here.browser() as one:
+        assert one.get("/")[0] == 200 and one.look().status == 101
+    assert here.orders() == [] and not here.desk.hold.active and not here.desk.commanded
