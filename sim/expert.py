@@ -328,10 +328,9 @@ class StackingExpert:
         clear = scene.opening > min(width + 0.010, self._open - 0.006) and not (scene.left or scene.right)
         away = float(scene.top.surface[:, 2].max()) + 0.06
         up = self._gates.gain * (min(away, self._ceiling) - scene.tool[2]) if clear else 0.0
+        if clear and self._home is not None and scene.tool[2] > min(away, self._ceiling) - 0.01:
+            return self._action(self._gates.gain * (self._home - scene.tool), 0.0, self._open)
         # Wide open and still touching: step aside, towards the finger that touches, and creep up.
-        home = self._home
-        if clear and home is not None and scene.tool[2] > min(away, self._ceiling) - 0.01:
-            return self._action(self._gates.gain * (home - scene.tool), 0.0, self._open)
         stuck = scene.opening > self._open - 0.006 and scene.left != scene.right
         aside = 0.02 * (float(scene.left) - float(scene.right)) if stuck else 0.0
         return self._action(np.array([aside * sine, -aside * cosine, max(up, 0.01 if stuck else 0.0)]), 0.0, self._open)
