@@ -11,7 +11,7 @@ import numpy as np
 WIDEST_PX = 640
 """A screen shows no more of one camera among others."""
 QUALITY = 80
-FAINT_NAT, STRONG_NAT = 0.01, 3.0
+FAINT_NAT, STRONG_NAT = 0.002, 3.0
 """Of a map of what counts: what is just seen, and what is brightest [nat]. The scale is always the same, so that an
 action that no place matters to shows no bright place."""
 OPACITY = 0.55
