@@ -31,7 +31,7 @@ def heat_png(effects: np.ndarray) -> bytes:
     """A map [rows columns] of effects [nat] as a picture to lay over the camera's: dark where nothing counts, bright
     where it does, one pixel for each value."""
     share = np.log1p(np.maximum(effects, 0.0) / FAINT_NAT) / np.log1p(STRONG_NAT / FAINT_NAT)
-    colours = cv2.applyColorMap((255.0 * np.clip(share, 0.0, 1.0)).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    colours = cv2.applyColorMap(np.rint(255.0 * np.clip(share, 0.0, 1.0)).astype(np.uint8), cv2.COLORMAP_INFERNO)
     opacity = np.full((*effects.shape, 1), round(255 * OPACITY), np.uint8)
     return cv2.imencode(".png", np.concatenate([colours, opacity], 2))[1].tobytes()
 
