@@ -26,9 +26,9 @@ BALANCED = (
     "text=0.2",
 )
 """So that the noise of no part's gradient drowns the others. At equal weights the norms of one batch's gradient after
-`base` were 2.1 (rooms), 2.9 (mazes), 5.6 (missions), 4.5 (meta_world), 2.3 (stacking, in windows), 1.0 (atari), 1.3 (scenes) and
-2.7 (text). So 2,500 steps taught nothing about the scenes' pictures: 0.227 nat on held-out ones, as at the start. From
-there 400 steps of that part alone came to 0.141.
+`base` were 2.1 (rooms), 2.9 (mazes), 5.6 (missions), 4.5 (meta_world), 2.3 (stacking, in windows of 8 steps), 1.0
+(atari), 1.3 (scenes) and 2.7 (text). So 2,500 steps taught nothing about the scenes' pictures: 0.227 nat on held-out
+ones, as at the start. From there 400 steps of that part alone came to 0.141.
 """
 GeneralistStage = Union[GatherStage, MixStage, ScoreStage, DialogueStage, GeneralistCardStage]
 
