@@ -123,7 +123,7 @@ def test_snapshots_then_training_then_evaluation(demonstrations, tmp_path, playe
         (("--policy", "nowhere"), "no such folder"),
         (("--policy", "expert", "--kind", "snapshots"), "--kind episodes"),
         (("--expert-share", "1"), "--expert-share"),
-        (("--task", "red_on_green"), "red_on_blue"),
+        (("--task", "red_on_gren"), "did you mean 'red_on_green'"),
     ],
 )
 def test_collect_refuses_bad_input_and_writes_nothing(tmp_path, capsys, arguments, words):
