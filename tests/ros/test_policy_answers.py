@@ -56,13 +56,16 @@ def test_a_question_is_answered_while_the_arm_is_driven(processes, probe, genera
     assert answers[-1][1].data.startswith("I see nothing: missing basket_front_left/pixels")
 
     scene.sense_until(lambda: len(scene.proposals) > 5, "proposals")
-    answers.clear()
     before = len(scene.proposals)
-    scene.sense()
-    ask("what is red on?")
-    ask("and what is blue on?")
-    scene.sense_until(lambda: len(answers) == 2, "a refusal and an answer")
-    said = [message.data for _, message in answers]
+    for _ in range(8):  # beside other tests control may leave no time for half a minute: then it is asked again
+        answers.clear()
+        scene.sense()
+        ask("what is red on?")
+        ask("and what is blue on?")
+        scene.sense_until(lambda: len(answers) == 2, "a refusal and an answer")
+        said = [message.data for _, message in answers]
+        if said[1] != NO_TIME:
+            break
     assert said[0] == BUSY and said[1] not in (BUSY, NO_ANSWERS) and "I cannot" not in said[1]
     assert len(scene.proposals) > before
     scene.sense_until(lambda: counts()["answered"] == "1", "the count in the status")

@@ -35,7 +35,9 @@ def test_maps_come_while_somebody_subscribes_and_control_goes_on(
     keys = [key for key in ROBOT.image_keys if key in PRESETS[preset].observation_keys]
     topics = [f"policy_node/{saliency_topic(key)}" for key in keys]
     maps = [probe.listen(Image, topic, CAMERA) for topic in topics]
-    scene.sense_until(lambda: all(maps), "a map of each camera")
+    # One of noise and random weights may lie below the resolution of float32: the next one is of another picture.
+    counts = lambda received: any(np.frombuffer(one.data, np.float32).max() > 0.0 for _, one in received)
+    scene.sense_until(lambda: all(map(counts, maps)), "a map of each camera on which something counts")
     proposed = len(scene.proposals)
     for key, received in zip(keys, maps):
         message = received[-1][1]
@@ -44,7 +46,7 @@ def test_maps_come_while_somebody_subscribes_and_control_goes_on(
         assert message.header.frame_id == ROBOT.cameras[key].frame_id
         # One shape with the whole picture, so that it can be laid over it.
         assert message.height == message.width and ROBOT.cameras[key].shape[0] % message.height == 0
-        assert np.isfinite(values).all() and values.min() >= 0.0 and values.max() > 0.0
+        assert np.isfinite(values).all() and values.min() >= 0.0
         stamps = {seconds(one.time_ref) for _, one in scene.timing}
         assert min(abs(seconds(message.header.stamp) - one) for one in stamps) < 1e-3
     scene.sense_until(lambda: len(scene.proposals) > proposed + 5 and count() > 0, "proposals beside them")
