@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import FrozenInstanceError, fields
 
 import numpy as np
 import pytest
@@ -253,3 +254,11 @@ def test_capsules_are_needed_beside_another_arm():
     bare = robot_state(START, 10.0)
     bare = type(bare)(**{**vars(bare), "capsule_ends": None})
     assert guard.reset(bare, Instant(10.0, CLOCK_AHEAD_S + 10.0), {}) == "state_without_capsules"
+
+
+def test_nobody_changes_what_guard_shadow_and_journal_share():
+    state, seen = NeighbourState(at_x(0.3), 0.0, 0.0), view(0.3)
+    for one in (state, seen, seen.neighbour, Neighbours((seen.neighbour,))):
+        for field in fields(one):
+            with pytest.raises(FrozenInstanceError):
+                setattr(one, field.name, None)
