@@ -116,7 +116,8 @@ def sequence_logits(
 ) -> Float[Array, "batch steps actions rows"]:
     """Of every action over the whole table, given all that comes before it; arguments as for `sequence_features`."""
     model = merge(params, config)
-    return model.action_logits(layout, model.sequence(layout, tokens, jnp.asarray(action_ids), rng, pieces)[0])
+    features, _ = model.sequence(layout, tokens, jnp.asarray(action_ids), rng, pieces, deciding_only=True)
+    return model.action_logits(layout, features)
 
 
 def sequence_output(
@@ -135,6 +136,6 @@ def sequence_output(
     `legal_only` leaves out the rows of the table that no action may be: of a large vocabulary that is most of the work.
     """
     model = merge(params, config)
-    features, early = model.sequence(layout, tokens, jnp.asarray(action_ids), rng, pieces)
+    features, early = model.sequence(layout, tokens, jnp.asarray(action_ids), rng, pieces, deciding_only=True)
     logits = model.action_logits(layout, features, legal_only)
-    return model.with_auxiliary(layout, logits, features[:, :, layout.observation_tokens], early)
+    return model.with_auxiliary(layout, logits, features[:, :, 0], early)

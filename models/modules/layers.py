@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -95,10 +96,52 @@ class Convolution(nnx.Module):
 
     def __call__(self, x: Array, padding: tuple[int, int]) -> Float[Array, "..."]:
         one, kernel = (jnp.asarray(part).astype(self.config.compute) for part in (x, self.kernel.array))
-        y = jax.lax.conv_general_dilated(
-            one, kernel, (self.stride, self.stride), [padding, padding], dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
-        return y.astype(jnp.float32) + self.bias.array
+        return jnp.asarray(convolved(one, kernel, self.stride, padding), jnp.float32) + self.bias.array
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def convolved(x: Any, kernel: Any, stride: int, padding: tuple[int, int]) -> Any:
+    """A `Convolution` without its bias, whose gradient a CPU computes by products of matrices.
+
+    XLA has no fast gradients of convolutions on a CPU. What deploys, the pass without a gradient, is XLA's everywhere.
+    """
+    return _by_xla(x, kernel, stride, padding)
+
+
+def _by_xla(x: Any, kernel: Any, stride: int, padding: tuple[int, int]) -> Array:
+    return jax.lax.conv_general_dilated(
+        x, kernel, (stride, stride), [padding, padding], dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+def _windows(x: Any, size: int, stride: int, padding: tuple[int, int]) -> Array:
+    """What each place of the kernel sees: [batch rows columns size * size * channels]."""
+    x = jnp.pad(x, [(0, 0), padding, padding, (0, 0)])
+    rows, columns = (1 + (length - size) // stride * stride for length in x.shape[1:3])
+    places = [(top, left) for top in range(size) for left in range(size)]
+    return jnp.concatenate([x[:, i : i + rows : stride, j : j + columns : stride] for i, j in places], -1)
+
+
+def _learned(x: Any, kernel: Any, stride: int, padding: tuple[int, int]) -> tuple[Array, tuple[Any, Any, Any]]:
+    if jax.default_backend() != "cpu":
+        return _by_xla(x, kernel, stride, padding), (x, kernel, None)
+    windows = _windows(x, len(kernel), stride, padding)
+    flat = windows.reshape(-1, windows.shape[-1]) @ kernel.reshape(-1, kernel.shape[-1])
+    return flat.reshape(*windows.shape[:3], -1), (x, kernel, windows)
+
+
+def _gradients(stride: int, padding: tuple[int, int], kept: tuple[Any, Any, Any], of_y: Any) -> tuple[Array, Array]:
+    x, kernel, windows = kept
+    if windows is None:
+        return jax.vjp(lambda x, kernel: _by_xla(x, kernel, stride, padding), x, kernel)[1](of_y)
+    flat = of_y.reshape(-1, of_y.shape[-1])
+    of_kernel = windows.reshape(len(flat), -1).T @ flat
+    of_windows = (flat @ kernel.reshape(-1, kernel.shape[-1]).T).reshape(windows.shape)
+    seen = jax.linear_transpose(lambda x: _windows(x, len(kernel), stride, padding), x)
+    return seen(of_windows)[0], of_kernel.reshape(kernel.shape)
+
+
+convolved.defvjp(_learned, _gradients)
 
 
 def product(config: GatoConfig, x: Array, kernel: Array | Quantised | OutputsFirst) -> Float[Array, "..."]:

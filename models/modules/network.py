@@ -62,9 +62,13 @@ class Gato(nnx.Module):
         action_ids: Int[Array, "batch steps actions"],
         rng: Array | None = None,
         pieces: Any = None,
+        deciding_only: bool = False,
     ) -> tuple[Float[Array, "batch steps step width"], Float[Array, "batch steps step width"] | None]:
         """Normed features of every token of packed steps, actions teacher-forced; and the stream after
-        `auxiliary_early_layer`."""
+        `auxiliary_early_layer`.
+
+        `deciding_only` leaves the features of each step's separator and actions, [batch steps actions+1 width].
+        """
         batch, steps = action_ids.shape[:2]
         position_rng, layer_rng = (None, None) if rng is None else jax.random.split(rng)
         flat = jax.tree.map(lambda part: jnp.asarray(part).reshape(batch * steps, *part.shape[2:]), tokens)
@@ -72,20 +76,25 @@ class Gato(nnx.Module):
         actions = self.embedding.actions(jnp.asarray(action_ids).reshape(batch * steps, -1))
         x = jnp.concatenate([observation, actions], 1).reshape(batch, steps * layout.step_tokens, self.config.width)
         each = None if pieces is None else jnp.repeat(jnp.asarray(pieces), layout.step_tokens, 1)
-        features, early = self.transformer(x, rng=layer_rng, pieces=each)
-        by_step = (batch, steps, layout.step_tokens, self.config.width)
-        return features.reshape(by_step), None if early is None else early.reshape(by_step)
+        # The last layer of a single step need not compute what nothing is read from.
+        outputs = layout.actions + 1 if deciding_only and steps == 1 else None
+        features, early = self.transformer(x, outputs=outputs, rng=layer_rng, pieces=each)
+        by_step = (batch, steps, -1, self.config.width)
+        features = features.reshape(by_step)
+        if deciding_only:
+            features = features[:, :, -layout.actions - 1 :]
+        return features, None if early is None else early.reshape(by_step)
 
     def row_logits(self, features: Float[Array, "... width"]) -> Float[Array, "... rows"]:
         """Over the whole table."""
         return product(self.config, features, self.embedding.table.array.T)
 
     def action_logits(
-        self, layout: TokenLayout, features: Float[Array, "batch steps step width"], legal_only: bool = False
+        self, layout: TokenLayout, features: Float[Array, "batch steps deciding width"], legal_only: bool = False
     ) -> Float[Array, "batch steps actions rows"]:
         """Of every action of packed steps, predicted by the token before it: the separator and all actions but the
-        last. Over the whole table, or over the choices of an action alone."""
-        deciding = features[:, :, layout.observation_tokens : -1]
+        last. Over the whole table, or over the choices of an action alone. `features`: as of `deciding_only`."""
+        deciding = features[:, :, :-1]
         if not legal_only:
             return self.row_logits(deciding)
         rows = choice_rows(self.config, layout, self.embedding.table.array)

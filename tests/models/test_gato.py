@@ -11,8 +11,10 @@ from gato_ros.models import gato
 from gato_ros.models.config import Convolution
 from gato_ros.models.layout import token_layout
 from gato_ros.models.loss import action_loss, loss_mask, masked_cross_entropy
+from gato_ros.models.modules.layers import convolved
 from gato_ros.models.modules.positions import distance_codes, position_scores, skew
 from gato_ros.models.presets import PRESETS
+from gato_ros.models.state import merge
 from gato_ros.models.tokenizer import StepTokens, tokenize, tokenize_actions
 
 ONE, MANY = PRESETS["debug_one_pass"], PRESETS["debug"]
@@ -78,7 +80,6 @@ def test_training_pass_draws_and_evaluation_does_not(one):
 def test_stem_sees_the_neighbouring_patch(embodiment, observations, fresh):
     """A cube on a patch border must not be cut in two: the convolutional stem overlaps, the paper's block does not."""
     from gato_ros.models.modules.patches import normalise_pixels
-    from gato_ros.models.state import merge
 
     for stem, overlaps in (((Convolution(6, 4, 8), Convolution(3, 2, 8)), True), ((), False)):
         config = replace(ONE, stem=stem, patch_block_channels=8, group_norm_groups=4)
@@ -90,6 +91,37 @@ def test_stem_sees_the_neighbouring_patch(embodiment, observations, fresh):
         changed[0, 1, 16, 0] ^= 255
         moved = np.abs(np.asarray(embed(changed) - embed(patches))).max((0, 2)) > 1e-6
         assert moved[1] and moved[0] == overlaps and not moved[2:].any()
+
+
+@pytest.mark.parametrize("size, stride, padding", [(6, 4, (1, 1)), (3, 2, (0, 1)), (3, 1, (1, 1)), (2, 2, (0, 0))])
+def test_a_convolution_and_its_gradients_are_those_of_xla(size, stride, padding):
+    rng = np.random.default_rng(0)
+    x, kernel = (jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in ((2, 13, 17, 3), (size, size, 3, 5)))
+    places = (stride, padding)
+
+    def plain(x, kernel):
+        return jax.lax.conv_general_dilated(
+            x, kernel, (stride, stride), [padding, padding], dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+
+    # What serves a robot is the same to the bit; what learns is a sum in another order.
+    assert (convolved(x, kernel, *places) == plain(x, kernel)).all()
+    loss = lambda of: jax.value_and_grad(lambda both: jnp.sin(of(*both)).sum())((x, kernel))  # noqa: E731
+    for got, wanted in zip(
+        jax.tree.leaves(loss(lambda *both: convolved(*both, *places))), jax.tree.leaves(loss(plain))
+    ):
+        np.testing.assert_allclose(got, wanted, rtol=2e-4, atol=2e-4)
+
+
+def test_single_steps_decide_the_same_without_what_nothing_is_read_from(many):
+    params, layout, tokens, actions = many
+    model = merge(params, MANY)
+    for steps in (4, 1):
+        seen, done = jax.tree.map(lambda part: part[:, :steps], (tokens, actions))  # noqa: B023
+        whole, _ = model.sequence(layout, seen, done)
+        deciding, _ = model.sequence(layout, seen, done, deciding_only=True)
+        assert deciding.shape[2] == layout.actions + 1
+        np.testing.assert_allclose(deciding, whole[:, :, layout.observation_tokens :], atol=2e-5)
 
 
 def test_the_future_is_hidden(many):
