@@ -74,12 +74,12 @@ def measure(name: str, compute: str, embodiment: Any, options: Options, rates: d
         SetupError: its training state does not fit into the free memory.
     """
     from gato_ros.bench.free_memory import free_memory
+    from gato_ros.bench.train_step import in_precision, time_cloning, time_sequences
     from gato_ros.domains.robot_presets import preset_for
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.analysis.flops import training_operations
     from gato_ros.models.gato import count_parameters, parameter_shapes
     from gato_ros.models.layout import token_layout
-    from gato_ros.training.timing import in_precision, time_cloning, time_sequences
 
     model = in_precision(preset_for(name, embodiment), compute, options.attention)
     model = model if options.rematerialise else replace(model, rematerialise=False)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +16,19 @@ from jax.sharding import Mesh
 from tensorboardX import SummaryWriter
 
 from gato_ros.core.contract import Contract
+from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import count_parameters, init
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.weights import save_weights
 from gato_ros.training.checkpoint import load_checkpoint, portable, run_record, save_checkpoint
+from gato_ros.training.goodput import Goodput, Trace
 from gato_ros.training.objective import Objective
 from gato_ros.training.optimiser import TrainingState, start
 from gato_ros.training.sharding import agreed, gathered, on_mesh, place_state
 from gato_ros.training.starting_weights import taken_over
 from gato_ros.training.supervision import Supervision
 
-CURVES = "curves.jsonl"
+CURVES, TENSORBOARD = "curves.jsonl", "tensorboard"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def train(
     initial: Any = None,
     mesh: Mesh | None = None,
     others: Sequence[Contract] = (),
+    deployed: GatoConfig | None = None,
+    profile: bool = False,
 ) -> dict[str, Any]:
     """Train, or go on with the run in `folder`, to the last step; returns the final figures.
 
@@ -76,6 +80,8 @@ def train(
         initial: parameters to start from instead of random ones.
         mesh: devices to spread over; several processes of one mesh call this together, and the first one writes.
         others: contracts beside the first, of a generalist.
+        deployed: what the weights say of themselves, where the training computes in another precision.
+        profile: write a trace of some steps beside the tensorboard events.
     """
     config = objective.config
     record = run_record(config, objective.model, data, objective.data_digest)
@@ -87,26 +93,38 @@ def train(
         fresh = place_state(fresh, mesh)
     state = load_checkpoint(folder / "checkpoint", fresh, record) or fresh
     advance = objective.step if mesh is None else on_mesh(objective.step, state, mesh)
-    run = _Run(folder, objective, (contract, *others), record, report, closed_loop)
+    run = _Run(folder, objective, deployed or objective.model, (contract, *others), record, report, closed_loop)
     figures = lambda: named(objective.measure(gathered(state.average)), objective.layout, supervision)  # noqa: E731
-    first, began = int(state.step), time.monotonic()
+    first, clock = int(state.step), Goodput()
+    trace = Trace(folder / TENSORBOARD, first) if profile else None
     sums: dict[str, Any] = {}
     for step, batch in enumerate(objective.batches(first), first + 1):
-        state, values = advance(state, batch)
+        with clock.aside(state) if step == first + 1 else contextlib.nullcontext():
+            state, values = advance(state, batch)
+            if step == first + 1:
+                jax.block_until_ready(values)  # compiled
+        if trace:
+            trace.after(step, values)
         sums = {key: sums.get(key, 0.0) + value for key, value in values.items()}
         if _due(schedule.log, step, config.steps):
             since = (step - 1) % schedule.log + 1
             means = {key: float(value) / min(since, step - first) for key, value in sums.items()}
-            means["frames_per_s"] = (step - first) * objective.frames_per_step / (time.monotonic() - began)
+            means["frames_per_s"] = (step - first) * objective.frames_per_step / clock.elapsed_s
+            means["goodput"] = clock.goodput
             run.write("train", step, means)
             sums = {}
         if _due(schedule.validate, step, config.steps):
-            run.write("validation", step, figures())
+            with clock.aside(state):
+                run.write("validation", step, figures())
         if closed_loop is not None and _due(schedule.closed_loop, step, config.steps):
-            run.measure_closed_loop(step, state)
+            with clock.aside(state):
+                run.measure_closed_loop(step, state)
         if _due(schedule.checkpoint, step, config.steps):  # comes last: what a kill cut off is done again
-            run.save("last", state, step)
-            save_checkpoint(folder / "checkpoint", state, record)
+            with clock.aside(state):
+                run.save("last", state, step)
+                save_checkpoint(folder / "checkpoint", state, record)
+    if trace:
+        trace.close()
     run.close()
     return {
         "steps": int(state.step),
@@ -146,6 +164,7 @@ class _Run:
         self,
         folder: Path,
         objective: Objective,
+        deployed: GatoConfig,
         contracts: Sequence[Contract],
         record: dict[str, Any],
         report: Callable[[Progress], None],
@@ -153,9 +172,9 @@ class _Run:
     ):
         folder.mkdir(parents=True, exist_ok=True)
         self._writes = jax.process_index() == 0
-        self._folder, self._model, self._contracts = folder, objective.model, contracts
+        self._folder, self._model, self._contracts = folder, deployed, contracts
         self._closed_loop, self._record, self._report = closed_loop, record, report
-        self._writer = SummaryWriter(str(folder / "tensorboard"), write_to_disk=self._writes)
+        self._writer = SummaryWriter(str(folder / TENSORBOARD), write_to_disk=self._writes)
         self.best = self._best_so_far()
 
     def _best_so_far(self) -> float | None:

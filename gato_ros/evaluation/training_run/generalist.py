@@ -8,6 +8,7 @@ from typing import Any
 from gato_ros.domains.registry import WRITTEN
 from gato_ros.evaluation.training_run.mixture import MixturePlan, read_mixture
 from gato_ros.evaluation.training_run.settings import MixtureRun
+from gato_ros.evaluation.training_run.start import computed_in
 from gato_ros.training.supervision import ActionsOnly, Curve
 
 
@@ -25,10 +26,11 @@ def train_mixture(run: MixtureRun, plan: MixturePlan | None = None) -> dict[str,
     from gato_ros.training.starting_weights import grown_weights
 
     plan = plan or read_mixture(run.mixture)
-    model = replace(plan.model(), dropout=run.dropout)
+    deployed = replace(plan.model(), dropout=run.dropout)
+    model = computed_in(deployed, run)
     objective, data = plan.objective(model)
     contracts = [contract for part in plan.parts for contract in part.contracts()]
-    initial = grown_weights(run.init, contracts, model, objective.layout, plan.config.seed) if run.init else None
+    initial = grown_weights(run.init, contracts, deployed, objective.layout, plan.config.seed) if run.init else None
     dashboard = Dashboard(plan.config.steps, objective.frames_per_step, run.out, _curves(plan))
     every = max(1, min(500, plan.config.steps))
     with dashboard.shown():
@@ -43,6 +45,8 @@ def train_mixture(run: MixtureRun, plan: MixturePlan | None = None) -> dict[str,
             dashboard.report,
             initial=initial,
             others=contracts[1:],
+            deployed=deployed,
+            profile=run.profile,
         )
     print(f"weights in {run.out / 'last'}")
     return {**result, "out": str(run.out), "data": data}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gato_ros.core.bounds import (
     Batch,
@@ -92,6 +92,8 @@ class TrainingRun:
     resident: bool = False
     """Keep all training frames on the device, about 100 kB each: for a GPU that outruns a CPU's batches. Autoregressive
     presets only, without --mesh. The batches are the same."""
+    checkpoint_every: Count = 500
+    """Keep the state every so many steps: a stop loses no more."""
     closed_loop_every: CountOrNone = 0
     """Measure success every so many steps; 0: never."""
     closed_loop_episodes: Episodes = 20
@@ -108,6 +110,15 @@ class TrainingRun:
     """How many there are."""
     process: CountOrNone = 0
     """Which of them this one is, from 0."""
+    compute: Literal["float32", "bfloat16"] | None = None
+    """Precision of the products while training; default: the preset's. Weights and optimiser stay float32, and what is
+    saved deploys as the preset does."""
+    attention: Literal["plain", "fused"] | None = None
+    """"fused": the backend's own kernel, for a GPU; default: the preset's."""
+    rematerialise: bool | None = None
+    """Compute layers again in the backward pass: less memory, more time; default: the preset's."""
+    profile: bool = False
+    """Write a trace of five steps into OUT/tensorboard, for TensorBoard's profile page or xprof."""
     domain: str = STACKING
     """rgb_stacking (the robot), babyai, meta_world, atari, or a file of your own, PATH.py; the data are those of
     `collect --domain`."""
@@ -128,3 +139,12 @@ class MixtureRun:
     smaller vocabulary: what they do is kept."""
     dropout: ShareBelowOne = 0.0
     """Share of every sub-layer's output that is left out while training."""
+    compute: Literal["float32", "bfloat16"] | None = None
+    """Precision of the products while training; default: the preset's. Weights and optimiser stay float32, and what is
+    saved deploys as the preset does."""
+    attention: Literal["plain", "fused"] | None = None
+    """"fused": the backend's own kernel, for a GPU; default: the preset's."""
+    rematerialise: bool | None = None
+    """Compute layers again in the backward pass: less memory, more time; default: the preset's."""
+    profile: bool = False
+    """Write a trace of five steps into OUT/tensorboard, for TensorBoard's profile page or xprof."""

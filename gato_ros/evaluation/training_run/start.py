@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gato_ros.embodiments import Embodiment
-    from gato_ros.evaluation.training_run.settings import TrainingRun
+    from gato_ros.evaluation.training_run.settings import MixtureRun, TrainingRun
 
 OWN = (
     "data out task preset training sequence limit init dropout closed_loop_every closed_loop_episodes "
-    "closed_loop_seed mesh coordinator processes process"
+    "closed_loop_seed mesh coordinator processes process compute attention rematerialise profile checkpoint_every"
 )
 """The options that a foreign domain has."""
 
@@ -80,6 +80,12 @@ def _stacking(run: TrainingRun) -> Start:
 def with_defaults(run: TrainingRun) -> TrainingRun:
     """The options with the domain's own numbers of training in place of those of stacking."""
     return replace(run, training=replace(run.training, **load_domain(run.domain).training))
+
+
+def computed_in(model: GatoConfig, chosen: TrainingRun | MixtureRun) -> GatoConfig:
+    """The model as it trains: in another precision or with another kernel than it deploys with, where one is chosen."""
+    options = {key: getattr(chosen, key) for key in ("compute", "attention", "rematerialise")}
+    return replace(model, **{key: value for key, value in options.items() if value is not None})
 
 
 def check_arm(folders: tuple[Path, ...], robot: Embodiment) -> None:

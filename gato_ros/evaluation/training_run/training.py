@@ -11,7 +11,7 @@ from gato_ros.domains.registry import STACKING
 from gato_ros.evaluation.training_run import closed_loop
 from gato_ros.evaluation.training_run.objectives import sequence_objective, single_step_objective
 from gato_ros.evaluation.training_run.settings import SequenceOptions, TrainingRun
-from gato_ros.evaluation.training_run.start import start
+from gato_ros.evaluation.training_run.start import computed_in, start
 from gato_ros.training.config import FINE_TUNING, FINE_TUNING_DROPOUT, TrainingConfig
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def train_policy(run: TrainingRun) -> dict[str, Any]:
     model = replace(begun.model, dropout=_dropout(run, begun.model))
     _check_kind(run, model)
     initial = starting_weights(run.init, model, begun.contract) if run.init else None
+    deployed, model = model, computed_in(model, run)
     make = single_step_objective if model.action_decoding == "one_pass" else sequence_objective
     objective, data = make(run, model, begun.contract, begun.supervision)
     steps = objective.config.steps
@@ -47,7 +48,7 @@ def train_policy(run: TrainingRun) -> dict[str, Any]:
         return (closed_loop.measured if run.domain == STACKING else closed_loop.foreign_score)(run, directory)
 
     every = max(1, min(500, steps))
-    schedule = Schedule(min(50, every), every, every, run.closed_loop_every)
+    schedule = Schedule(min(50, every), every, min(run.checkpoint_every, steps), run.closed_loop_every)
     with dashboard.shown():
         result = train(
             objective,
@@ -60,6 +61,8 @@ def train_policy(run: TrainingRun) -> dict[str, Any]:
             measured if run.closed_loop_every else None,
             initial,
             mesh,
+            deployed=deployed,
+            profile=run.profile,
         )
     print(f"weights in {run.out / 'last'}")
     return {**result, "out": str(run.out), "data": data}
