@@ -20,8 +20,9 @@ TEMPERATURES = {"babyai": 1.0}
 """At which actions are drawn; elsewhere the likeliest one. Part of a domain's protocol."""
 BALANCED = (
     "rooms=0.6",
-    "mazes=0.4",
-    "missions=0.25",
+    "mazes=0.3",
+    "missions=0.2",
+    "stacking=4",
     "scenes=1.5",
     "text=0.2",
 )
@@ -29,6 +30,11 @@ BALANCED = (
 `base` were 2.1 (rooms), 2.9 (mazes), 5.6 (missions), 4.5 (meta_world), 2.3 (stacking, in windows of 8 steps), 1.0
 (atari), 1.3 (scenes) and 2.7 (text). So 2,500 steps taught nothing about the scenes' pictures: 0.227 nat on held-out
 ones, as at the start. From there 400 steps of that part alone came to 0.141.
+
+AdamW divides by the size of all gradients together: a part whose share of it is small learns slowly. Stacking had a
+tenth of the squared norm at a weight of 1. After 2,200 steps of 160 it stacked 1 of 10 cubes, red 5.6 mm off on
+held-out frames. At a weight of 4 the next 1,000 steps came to 8 of 10 and 4.9 mm; the losses of the others stayed
+within 0.03.
 """
 GeneralistStage = Union[GatherStage, MixStage, ScoreStage, DialogueStage, GeneralistCardStage]
 
