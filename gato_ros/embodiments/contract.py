@@ -21,7 +21,7 @@ from gato_ros.core.guard.motion import MotionLimits
 from gato_ros.core.sensing.rotation_kinds import SIZES
 from gato_ros.core.spec import StepSpec
 from gato_ros.embodiments.actions.gripper import GripperPart
-from gato_ros.embodiments.actions.parts import ArmPart, Part, are_usual, arm_and_gripper, demand_usual, in_order
+from gato_ros.embodiments.actions.parts import ArmPart, Part, are_usual, arm_and_gripper, in_order
 from gato_ros.embodiments.actions.twist import TwistPart
 from gato_ros.embodiments.base_model import Misfit, Strict, misfits_at
 from gato_ros.embodiments.channels import (
@@ -298,11 +298,6 @@ class Embodiment(Strict):
     def usual_actions(self) -> bool:
         """Whether the action is vx vy vz wz of a tool that points down, and an opening: an `ArmAction`."""
         return are_usual(self.actions) and self.limits.orientation is None
-
-    def demand_usual_actions(self, who: str) -> None:
-        """SetupError unless the action is an `ArmAction`, for `who` knows no other."""
-        if not self.usual_actions:
-            demand_usual(self.actions, self.name, who)
 
     @cached_property
     def action_lower(self) -> np.ndarray:

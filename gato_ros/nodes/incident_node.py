@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -24,6 +25,7 @@ from gato_ros.data.incidents.store import IncidentStore, StoreSettings, default_
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.messages.diagnosis import OK, WARN, Diagnosis, status, values_of
 from gato_ros.nodes.recorder.raw_topics import RawTopics, recorded
+from gato_ros.nodes.recorder.step_action import proposal_values
 from gato_ros.nodes.runtime.parameters import IncidentParameters
 from gato_ros.nodes.runtime.process import Stop, run_node
 
@@ -47,7 +49,10 @@ class IncidentNode:
         self._due: tuple[float, str, int] | None = None
         self._read = {"guard_status": self._on_guard, "policy_status": self._on_policy}
         self._inputs = RawTopics(node, recorded(robot), self._keep)
-        topics = self._inputs.topics
+        values = proposal_values(robot)
+        topics = {
+            name: replace(topic, values=values.get(topic.role, ())) for name, topic in self._inputs.topics.items()
+        }
         for topic in topics.values():
             messages.definition(topic.message_type)  # the first one takes a while, and a latch should not wait for it
         folder = Path(parameters.folder).expanduser() if parameters.folder else default_folder()

@@ -71,7 +71,6 @@ def test_the_shipped_actions_are_the_usual_ones():
         robot = load_embodiment(name)
         assert robot.usual_actions and list(robot.actions) == ["twist", "gripper"]
         assert robot.arm_part.names == ("vx", "vy", "vz", "wz") and robot.gripper_part.binary
-        robot.demand_usual_actions("anybody")
 
 
 def test_a_part_is_the_spec_of_its_values(tmp_path):
@@ -200,8 +199,3 @@ def test_a_gripper_by_its_joint_is_an_opening_on_the_wire(tmp_path):
     assert opening_m(0.8, *stretch) == pytest.approx(0.0) and opening_m(0.0, *stretch) == pytest.approx(0.085)
     assert opening_m(0.2, *stretch) == pytest.approx(0.75 * 0.085)
     assert joint_position_rad(opening_m(0.3, *stretch), *stretch) == pytest.approx(0.3)
-
-
-def test_what_knows_the_usual_actions_alone_says_so():
-    with pytest.raises(SetupError, match="for recorder_node; got arm .twist: vx vy vz wx wy wz"):
-        variant(SAWYER, "twist_tool").demand_usual_actions("recorder_node")

@@ -130,6 +130,13 @@ def test_a_gap_ends_an_episode_and_another_begins(tmp_path):
     assert first.actions[10, 0] == pytest.approx(1.5 * 0.01 * (first.stamps_s[10] - 1000), abs=0.0025)
 
 
+def test_a_gap_in_the_first_second_loses_no_more_than_that(tmp_path):
+    bag(tmp_path / "one", scene(silent=[(ROBOT.cameras[ROBOT.image_keys[1]].topic, 0.5, 0.9)]))
+    assert import_bags(tmp_path / "one", ROBOT, MAPPING, tmp_path / "in").episodes == 1
+    (path,) = episode_paths(tmp_path / "in")
+    assert path.stem == "one-000" and read_episode(path).stamps_s[0] >= 1000.85
+
+
 def test_a_twist_that_is_no_longer_published_stands(tmp_path):
     bag(tmp_path / "one", scene(silent=[(WIRE.human_twist, 1.0, 3.0)]))
     import_bags(tmp_path / "one", ROBOT, MAPPING, tmp_path / "in")
@@ -215,7 +222,8 @@ def test_what_is_no_bag_and_a_mapping_that_does_not_fit_are_refused(tmp_path):
     with pytest.raises(SetupError, match="metadata.yaml"):
         import_bags(tmp_path, ROBOT, None, tmp_path / "in", task="lift")
     with pytest.raises(SetupError, match="without `observations`"):
-        check_for_bags(MAPPING.model_copy(update={"observations": {"gripper/opening": MAPPING.action.gripper}}))
+        observing = {"observations": {"gripper/opening": MAPPING.action.gripper}}
+        check_for_bags(MAPPING.model_copy(update=observing), ROBOT)
     bag(tmp_path / "one", scene())
     wrong = {"twist": {"from": "human/twist", "index": ["twist.linear.x"]}, "gripper": {"from": "human/gripper"}}
     with pytest.raises(SetupError, match="4 fields"):

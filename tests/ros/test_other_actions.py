@@ -12,7 +12,6 @@ from std_srvs.srv import Trigger
 from gato_ros.bench.guard.variants import VARIANTS, variant
 from gato_ros.core.action import Action
 from gato_ros.core.arm_action import ArmAction
-from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.actions.hold import hold_policy
@@ -153,11 +152,6 @@ def test_a_policy_that_holds_stands_where_it_is():
         still = JOINTS if kind == "joint_position" else np.zeros(len(values_of(kind)))
         np.testing.assert_allclose(action.values["arm"], still, atol=1e-6)
         assert action.values["gripper"][0] == pytest.approx(0.05)
-
-
-def test_a_recorder_says_that_it_knows_no_other_actions():
-    with pytest.raises(SetupError, match="for recorder_node"):
-        variant(SAWYER, "joint_position").demand_usual_actions("recorder_node")
 
 
 def started(kind, centre, swing, processes, probe, folder, monkeypatch):

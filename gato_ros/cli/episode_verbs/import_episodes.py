@@ -87,17 +87,16 @@ def _import_bags(options: Options, mapping: ImportMapping | None) -> tuple[int, 
     from gato_ros.nodes.bags.bag_graph import bags_at
     from gato_ros.nodes.bags.import_bags import check_for_bags, import_bags
 
-    check_for_bags(mapping)
     if not options.embodiment:
         raise SetupError(
             expected="the contract of the robot that the bag is of",
             got="no --embodiment",
             fix="--embodiment NAME_OR_YAML",
         )
+    robot = load_embodiment(options.embodiment)
+    check_for_bags(mapping, robot)
     count = len(bags_at(options.source))
     with counted("import", count, transient=True) as advance:
-        robot = load_embodiment(options.embodiment)
-        robot.demand_usual_actions("episodes import")
         return count, import_bags(options.source, robot, mapping, options.out, advance, options.task)
 
 

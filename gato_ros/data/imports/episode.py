@@ -213,14 +213,15 @@ def write_episode(
             row = int(found.rows[tick])
             values |= {key: value_from_text(rows[row], robot.texts[key].size_bytes) for key, rows in said.items()}
             observation = Observation(values | next(pictures), stamp_s)
-            action, executed = (_action(robot, one[tick]) for one in (found.actions, found.executed))
+            action, executed = (action_of(robot, one[tick]) for one in (found.actions, found.executed))
             who = None if sources is None else {"source": str(sources[tick] or HUMAN)}
             writer.add(tick, observation, action, executed, tick=who)
         writer.close({"steps": len(found.rows), **({} if success is None else {"success": success})})
     return len(found.rows)
 
 
-def _action(robot: Embodiment, values: np.ndarray) -> Action:
+def action_of(robot: Embodiment, values: np.ndarray) -> Action:
+    """`values` [values] as the action of this robot."""
     return ArmAction.from_vector(values) if robot.usual_actions else Action.of_vector(values, robot.spec.actions)
 
 

@@ -126,7 +126,7 @@ def check_mapping(mapping: ImportMapping, robot: Embodiment) -> None:
     """Raises SetupError: no observation, one that the contract does not have, or only some of its cameras; or an
     action of another kind."""
     for picks in filter(None, (mapping.action, mapping.executed)):
-        _check_action(picks, robot)
+        check_action(picks, robot)
     known = robot.observations
     if not mapping.observations:
         raise SetupError(expected="`observations` in the mapping", got="none", fix="see docs/how-to/import.md")
@@ -153,7 +153,7 @@ def check_mapping(mapping: ImportMapping, robot: Embodiment) -> None:
         )
 
 
-def _check_action(picks: ActionPicks, robot: Embodiment) -> None:
+def check_action(picks: ActionPicks, robot: Embodiment) -> None:
     """SetupError where the contract's arm is not moved in that way."""
     part = robot.arm_part
     wanted = "twist" if robot.usual_actions else "arm"

@@ -32,6 +32,9 @@ class Topic:
     """What it is to the loop: image, joints, gripper, policy_journal, guard_journal, ..."""
     key: str = ""
     """Of an image: its key in the contract."""
+    values: tuple[str, ...] = ()
+    """Of the arm's half of a proposal that is no vx vy vz wz: the fields of a message that hold the action's values, in
+    their order, as `twist.angular.x` and `position.elbow`. A replay reads it without the contract."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,10 @@ def write_incident(
         )
         for sequence, message in enumerate(kept):
             topic = topics[message.topic]
-            key = {"key": topic.key} if topic.key else {}
+            more = {"key": topic.key} if topic.key else {}
+            more |= as_text({"values": topic.values}) if topic.values else {}
             file.add(
-                topic.name, topic.message_type, message.data, message.stamp_ns, sequence, {"role": topic.role, **key}
+                topic.name, topic.message_type, message.data, message.stamp_ns, sequence, {"role": topic.role, **more}
             )
         return file.close()
     finally:

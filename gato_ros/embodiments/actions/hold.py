@@ -21,14 +21,16 @@ def hold_policy(robot: Embodiment) -> Policy:
     Raises:
         SetupError: the action is joint positions, and the contract observes none.
     """
-    return HoldPolicy() if robot.usual_actions else _Standstill(robot)
+    return HoldPolicy() if robot.usual_actions else Standstill(robot)
 
 
 SHORTEST_M = 1e-6
 """Lever of a joint that does not move the tool's point."""
 
 
-class _Standstill:
+class Standstill:
+    """As `HoldPolicy`, of any other action."""
+
     info = PolicyInfo()
     observation_keys: tuple[str, ...]
 

@@ -7,7 +7,6 @@ from typing import Annotated, Union
 
 from pydantic import Field
 
-from gato_ros.core.errors import SetupError
 from gato_ros.embodiments.actions.gripper import GripperPart
 from gato_ros.embodiments.actions.joints import JointPositionPart, JointVelocityPart
 from gato_ros.embodiments.actions.twist import TwistPart
@@ -44,14 +43,3 @@ def are_usual(parts: Parts) -> bool:
         part.topic is None and all(getattr(part, name, None) == value for name, value in implied_of_action(key).items())
         for key, part in parts.items()
     )
-
-
-def demand_usual(parts: Parts, robot: str, who: str) -> None:
-    """SetupError unless the action is a twist vx vy vz wz with a gripper opening, which is all that `who` knows."""
-    if not are_usual(parts):
-        said = ", ".join(f"{key} ({part.kind}: {' '.join(part.names)})" for key, part in parts.items())
-        raise SetupError(
-            expected=f"actions twist (vx vy vz wz in the base frame, others down) and gripper (opening) for {who}",
-            got=f"{said} of {robot}",
-            fix=f"use {who} with another contract; policy_node and guard_node take this one",
-        )

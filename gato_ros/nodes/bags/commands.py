@@ -1,63 +1,89 @@
-"""What was commanded while a bag was recorded: a twist and an opening, from topics or from where the arm went."""
+"""What was commanded while a bag was recorded: the arm's values and the gripper's, from topics."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gato_ros.core.errors import SetupError
-from gato_ros.data.imports.mapping import ActionPicks, GripperPick, Pick, TwistPick
+from gato_ros.core.guard.following.twist import COMPONENTS
+from gato_ros.data.imports.mapping import ActionPicks, ArmPick, GripperPick, Pick, TwistPick
 from gato_ros.data.imports.source import LeftOut
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.decoders.decoder import Refused
 from gato_ros.embodiments.decoders.registry import decoder_of
 from gato_ros.nodes.bags.bag_graph import BagGraph
+from gato_ros.nodes.messages.proposal import USUAL, proposal_paths, twist_paths
 from gato_ros.nodes.messages.types import message_class
 from gato_ros.nodes.runtime.qos import COMMAND
 
-TWIST_PATHS = ("twist.linear.x", "twist.linear.y", "twist.linear.z", "twist.angular.z")
 SILENT_S = 0.25
-"""A twist that is older than this [s] is no longer commanded: who lets go of a joystick publishes nothing."""
+"""A motion that is older than this [s] is no longer commanded: who lets go of a joystick publishes nothing."""
 
 
-def own_picks(robot: Embodiment, graph: BagGraph, types: Mapping[str, str]) -> ActionPicks:
+@dataclass(frozen=True)
+class Source:
+    """Where commands come from, and in which terms."""
+
+    picks: ActionPicks
+    by_hand: bool = False
+    """The arm's are all six components of a twist, whatever the contract's action is: an operator of our loop."""
+    as_opening: bool = False
+    """The gripper's are openings [m], whatever the contract's action is: on the wire of our loop they are."""
+
+
+def own_source(robot: Embodiment, graph: BagGraph, types: Mapping[str, str]) -> Source:
     """Of a bag of our own loop: the operator's topics, else the policy's.
 
     Raises:
         LeftOut: neither was recorded.
     """
-    wire = robot.wire
-    for twist, gripper in ((wire.human_twist, wire.human_gripper), (wire.proposal_twist, wire.proposal_gripper)):
-        if graph.resolve_topic_name(twist) in types and graph.resolve_topic_name(gripper) in types:
-            index = (f"position.{robot.gripper.joint}",)
-            return ActionPicks(
-                twist=TwistPick.model_validate({"from": graph.resolve_topic_name(twist), "index": TWIST_PATHS}),
-                gripper=GripperPick.model_validate({"from": graph.resolve_topic_name(gripper), "index": index}),
-            )
-    raise LeftOut(f"no commands: neither {wire.human_twist} nor {wire.proposal_twist}; a mapping names others")
+    wire, usual, proposed = robot.wire, robot.usual_actions, robot.proposal_topics
+    kind, name = (TwistPick, "twist") if usual else (ArmPick, "arm")
+    by_hand = twist_paths(USUAL if usual else COMPONENTS)
+    for (arm, gripper), paths in (
+        ((wire.human_twist, wire.human_gripper), by_hand),
+        (proposed, proposal_paths(robot)),
+    ):
+        arm, gripper = map(graph.resolve_topic_name, (arm, gripper))
+        if arm in types and gripper in types:
+            index, by_person = (f"position.{robot.gripper.joint}",), not usual and paths is by_hand
+            picks = {
+                # A person may turn faster than a policy can say.
+                name: kind.model_validate({"from": arm, "index": paths, "clip": by_person}),
+                "gripper": GripperPick.model_validate({"from": gripper, "index": index}),
+            }
+            return Source(ActionPicks.model_validate(picks), by_hand=by_person, as_opening=True)
+    raise LeftOut(f"no commands: neither {wire.human_twist} nor {proposed[0]}; a mapping names others")
 
 
 class Command:
     """The newest values of one topic, in the contract's units."""
 
-    def __init__(self, graph: BagGraph, types: Mapping[str, str], pick: Pick, size: int):
+    def __init__(self, graph: BagGraph, types: Mapping[str, str], pick: Pick, usual: tuple[str, ...]):
         """Subscribes to the topic that `pick` names.
+
+        Args:
+            usual: the fields that are read where `pick` names none.
 
         Raises:
             LeftOut: the bag has no message of it.
-            SetupError: a type or a field that cannot be read, or another count of fields than `size`.
+            SetupError: a type or a field that cannot be read, or another count of fields than of `usual`.
         """
         topic = graph.resolve_topic_name(pick.column)
         if topic not in types:
             raise LeftOut(f"no message of {topic}")
         self._decoder = decoder_of(types[topic])
-        paths = pick.index or (TWIST_PATHS if size == len(TWIST_PATHS) else ())
-        if len(paths) != size:
+        paths = pick.index or usual
+        if len(paths) != len(usual):
             raise SetupError(
-                expected=f"{size} fields of {topic} under `index`", got=f"{len(paths)}", fix="docs/how-to/import.md"
+                expected=f"{len(usual)} fields of {topic} under `index`",
+                got=f"{len(paths)}",
+                fix="docs/how-to/import.md",
             )
         self._fields = [None if path is None else self._decoder.field(str(path)) for path in paths]
         self._scale, self._offset = np.asarray(pick.scale, float), np.asarray(pick.offset, float)

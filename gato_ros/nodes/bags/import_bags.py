@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.data.episodes.writer import SUFFIX, EpisodeWriter
-from gato_ros.data.imports.episode import out_of_range
-from gato_ros.data.imports.mapping import ImportMapping
+from gato_ros.data.imports.episode import action_of, out_of_range
+from gato_ros.data.imports.mapping import ImportMapping, check_action
 from gato_ros.data.imports.run import Imported
 from gato_ros.data.imports.source import LeftOut
 from gato_ros.embodiments import Embodiment
@@ -39,9 +38,8 @@ def import_bags(
         task: in words, where the mapping names none.
 
     Raises:
-        SetupError: no bag, or a mapping that does not fit the messages; or a contract with other actions.
+        SetupError: no bag, or a mapping that does not fit the messages.
     """
-    robot.demand_usual_actions("episodes import")
     written = steps = there = 0
     left_out: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
@@ -78,9 +76,12 @@ def _import(
         parts: list[Callable[[], int]] = []
         while (begin := next((tick for tick in stream if tick is not None), None)) is not None:
             part = _Part(f"{name}-{len(parts):03d}", bag, robot, mapping, ticks, out, task)
-            kept.enter_context(part.writer)
-            if part.fill(begin, stream):
-                parts.append(part.close)
+            with contextlib.ExitStack() as own:
+                own.enter_context(part.writer)
+                if part.fill(begin, stream):
+                    parts.append(part.close)
+                    kept.enter_context(own.pop_all())
+                # Else it is dropped here: the next one has its name.
         counts = [close() for close in parts]
     if not counts:
         raise LeftOut(ticks.why_not())
@@ -122,19 +123,23 @@ class _Part:
         return self._steps >= SHORTEST_S * self._robot.control_rate_hz
 
     def _add(self, tick: Tick, after: Tick | None) -> None:
-        twist, opening_m = tick.twist, tick.opening_m
-        by_next = "next_state" in (self._picks.twist.of, self._picks.gripper.of)
-        if by_next and after is None:
+        arm, gripper, robot, picks = tick.arm, tick.gripper, self._robot, self._picks
+        of_arm = picks.twist or picks.arm
+        assert of_arm is not None  # one of the two is there
+        if "next_state" in (of_arm.of, picks.gripper.of) and after is None:
             return  # what it led to is not known
-        if self._picks.twist.of == "next_state" and after is not None:
-            moved = after.twist - twist
-            moved[3] = (moved[3] + np.pi) % (2 * np.pi) - np.pi
-            twist = moved * self._robot.control_rate_hz
-        if self._picks.gripper.of == "next_state" and after is not None:
-            opening_m = after.opening_m
-        if wrong := out_of_range(np.append(twist, opening_m)[None], self._robot):
+        if of_arm.of == "next_state" and after is not None:
+            arm = after.arm if picks.twist is None else _twist_between(arm, after.arm, robot.control_rate_hz)
+        if picks.gripper.of == "next_state" and after is not None:
+            gripper = after.gripper
+        arm = np.clip(arm, robot.arm_part.lower, robot.arm_part.upper) if of_arm.clip else arm
+        gripper = (
+            np.clip(gripper, robot.gripper_part.lower, robot.gripper_part.upper) if picks.gripper.clip else gripper
+        )
+        values = np.append(arm, gripper)
+        if wrong := out_of_range(values[None], robot):
             raise LeftOut(f"{wrong} out of the contract's range")
-        action = ArmAction(twist, opening_m)
+        action = action_of(robot, values)
         self.writer.add(self._steps, tick.observation, action, action)
         self._steps += 1
 
@@ -144,15 +149,20 @@ class _Part:
         return self._steps
 
 
-def check_for_bags(mapping: ImportMapping | None) -> None:
-    """Raises SetupError: a mapping for a bag that names observations, which are the contract's, or no twist."""
+def _twist_between(pose: np.ndarray, after: np.ndarray, rate_hz: float) -> np.ndarray:
+    """[4] the twist that leads from one x y z yaw to the next."""
+    moved = after - pose
+    moved[3] = (moved[3] + np.pi) % (2 * np.pi) - np.pi
+    return moved * rate_hz
+
+
+def check_for_bags(mapping: ImportMapping | None, robot: Embodiment) -> None:
+    """Raises SetupError: a mapping for a bag that names observations, which are the contract's, or another action."""
     if mapping is not None and mapping.observations:
         raise SetupError(
             expected="a mapping for a bag without `observations`",
             got=", ".join(mapping.observations),
             fix="write their topics into the contract: docs/how-to/sensors.md",
         )
-    if mapping is not None and mapping.action.twist is None:
-        raise SetupError(
-            expected="action.twist in the mapping of a bag", got="action.arm", fix="see docs/how-to/import.md"
-        )
+    if mapping is not None:
+        check_action(mapping.action, robot)

@@ -20,6 +20,19 @@ from gato_ros.nodes.messages.joint_state import values_by_name
 USUAL = ("vx", "vy", "vz", "wz")
 
 
+def twist_paths(components: Sequence[str]) -> tuple[str, ...]:
+    """The fields of a TwistStamped that hold these components, as contracts write fields."""
+    return tuple(f"twist.{'linear' if name[0] == 'v' else 'angular'}.{name[1]}" for name in components)
+
+
+def proposal_paths(robot: Embodiment) -> tuple[str, ...]:
+    """The fields that hold what a policy proposes for the arm, in the order of the contract's part."""
+    part = robot.arm_part
+    if part.message == TWIST_STAMPED:
+        return twist_paths(part.names)
+    return tuple(f"{part.field}.{name}" for name in part.names)
+
+
 class ProposalRefused(Exception):
     """A message that is no half of a proposal; the text says why."""
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from gato_ros.core.action import Action
 from gato_ros.core.guard.arbiter import HUMAN, POLICY
+from gato_ros.core.guard.following.twist import COMPONENTS
 from gato_ros.core.guard.proposal import Proposal
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.actions.hold import standing_action
@@ -15,13 +16,22 @@ from gato_ros.embodiments.actions.of_twist import arm_values, twist_values
 from gato_ros.embodiments.actions.opening import value_of_opening
 from gato_ros.embodiments.actions.twist import TwistPart
 from gato_ros.embodiments.kinematics import Kinematics, differential_ik
+from gato_ros.nodes.messages.proposal import proposal_paths, twist_paths
 
 
 def proposal_roles(robot: Embodiment) -> dict[str, tuple[str, str]]:
     """Source of proposals -> the roles under which the arm's half and the gripper's are kept."""
-    # A replay reads twists of four values under the first names; other actions are kept under another.
+    # Under the first names lie twists of four values; of others the recording says which fields are the values.
     arm = "twist" if robot.usual_actions else "arm"
     return {HUMAN: (f"human_{arm}", "human_gripper"), POLICY: (f"proposal_{arm}", "proposal_gripper")}
+
+
+def proposal_values(robot: Embodiment) -> dict[str, tuple[str, ...]]:
+    """Role of an arm's half -> the fields that hold its values; of the usual action nothing has to be said."""
+    if robot.usual_actions:
+        return {}
+    roles = proposal_roles(robot)
+    return {roles[HUMAN][0]: twist_paths(COMPONENTS), roles[POLICY][0]: proposal_paths(robot)}
 
 
 class StepAction:

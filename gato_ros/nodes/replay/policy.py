@@ -13,6 +13,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.core.records.exact_json import decode
 from gato_ros.core.timing.freshness import Sample
+from gato_ros.embodiments.actions.hold import Standstill
 from gato_ros.embodiments.decoders.channel_reader import ChannelReader
 from gato_ros.embodiments.pictures.reader import PictureReader
 from gato_ros.nodes.replay.layer import Layer
@@ -36,7 +37,9 @@ class PolicyReplay:
         self._prompt_file, self._prompts = prompt_file, {}
         self.tokens = Layer("tokens", "what the tokeniser makes of the recorded sensors")
         self.proposal = Layer("proposal", "what the model proposes, and what was sent")
-        self._remembers = policy.info.remembers
+        # One that stands by joint positions stands where its first observation found the arm.
+        stands = isinstance(policy, Standstill) and robot.arm_part.standstill is None
+        self._remembers = policy.info.remembers or stands
         self._reach = policy.info.reach_steps
         self._known, self._warm = False, 0
         self._ids: list[int] | None = None
@@ -175,7 +178,7 @@ class PolicyReplay:
         return self._known
 
     def _act(self, entry: dict[str, Any], observation: Observation) -> tuple[np.ndarray | None, str | None]:
-        """The action [5], or the failure, of one step."""
+        """The action [values], or the failure, of one step."""
         if hasattr(self._policy, "ticks"):
             self._policy.ticks = entry["ticks"] - (entry["action_ids"] is not None)
         self._ids = None
@@ -202,9 +205,15 @@ class PolicyReplay:
             seconds, nanoseconds = divmod(entry["stamp_ns"], 10**9)
             sent = self._wire.proposals.get(seconds + nanoseconds * 1e-9)
         recorded = decode(entry["action"])
-        if sent is not None and sent.tobytes() != recorded.tobytes():
-            recorded, where = sent, f"{where}, on the wire"
+        if sent is not None and sent.tobytes() != self._on_wire(recorded).tobytes():
+            recorded, vector, where = sent, self._on_wire(vector), f"{where}, on the wire"
         self.proposal.compare(recorded.tobytes() == vector.tobytes(), at_s, where, recorded, vector)
+
+    def _on_wire(self, vector: np.ndarray) -> np.ndarray:
+        """An action [values] as it is proposed: with an opening [m] for the gripper's value."""
+        from gato_ros.embodiments.actions.opening import wanted_opening_m
+
+        return np.append(vector[:-1], wanted_opening_m(self._robot, float(vector[-1])))
 
     def _prompt(self, wanted: dict[str, str] | None) -> Prompt | None:
         if wanted is None:

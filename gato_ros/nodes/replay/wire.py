@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 
 import numpy as np
 
 from gato_ros.data import messages
 from gato_ros.data.checks.gaps import begins_with_header
+from gato_ros.data.episodes.mcap_channels import Track
 from gato_ros.data.incidents.incident import Incident
+from gato_ros.embodiments.decoders.decoder import number_at
+from gato_ros.embodiments.decoders.registry import decoder_of
 
 STRING = "std_msgs/msg/String"
 
@@ -43,12 +47,12 @@ class Wire:
 
     @cached_property
     def proposals(self) -> dict[float, np.ndarray]:
-        """Stamp [s] -> [5] vx vy vz wz opening; both halves have to be there."""
+        """Stamp [s] -> what is wanted of the arm, vx vy vz wz or [values], and an opening [m]; of whole proposals."""
         return self._pairs("proposal")
 
     @cached_property
     def human_proposals(self) -> dict[float, np.ndarray]:
-        """The same of a human."""
+        """The same of a human: vx vy vz wz, or all six components of a twist."""
         return self._pairs("human")
 
     def _pairs(self, source: str) -> dict[float, np.ndarray]:
@@ -57,11 +61,11 @@ class Wire:
             for data in track.data:
                 openings[_stamp_s(data, messages.JOINT_STATE)] = messages.read_position(data)
         found = {}
-        for track in self._incident.of(f"{source}_twist"):
+        for track in (*self._incident.of(f"{source}_twist"), *self._incident.of(f"{source}_arm")):
             for data in track.data:
-                stamp_s = _stamp_s(data, messages.TWIST)
-                if stamp_s in openings:
-                    found[stamp_s] = np.append(messages.read_twist(data), openings[stamp_s])
+                stamp_s = _stamp_s(data, track.message_type)
+                if stamp_s in openings and (values := _arm_values(track, data)) is not None:
+                    found[stamp_s] = np.append(values, openings[stamp_s])
         return found
 
     @cached_property
@@ -97,6 +101,19 @@ class Wire:
                 for data in track.data:
                     by_stamp.setdefault(_stamp_s(data, track.message_type), data)
         return found
+
+
+def _arm_values(track: Track, data: bytes) -> np.ndarray | None:
+    """[values] of the arm's half of a proposal, finite or not; None where the message, or the file, says none."""
+    if track.metadata["role"].endswith("_twist"):
+        return messages.read_twist(data)
+    message = messages.read(track.message_type, data)
+    number = decoder_of(track.message_type).number or number_at
+    try:
+        values = [number(message, path) for path in json.loads(track.metadata.get("values", "[]"))]
+    except (ValueError, IndexError):
+        return None  # a joint is missing: the guard refused it, too
+    return np.array(values) if values else None
 
 
 def _stamp_s(data: bytes, kind: str) -> float:
