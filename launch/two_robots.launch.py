@@ -1,46 +1,36 @@
-"""Two simulated robots side by side, each in a namespace of its own: gato.launch.py twice.
+"""Two robots side by side, each in a namespace of its own: gato.launch.py twice.
 
 ros2 launch gato_ros two_robots.launch.py policy:=/path/to/weights objects:=triplet4
+ros2 launch gato_ros two_robots.launch.py left_embodiment:=sawyer_pair_left right_embodiment:=sawyer_pair_right
+ros2 launch gato_ros two_robots.launch.py left_embodiment:=left.yaml right_embodiment:=right.yaml robot:=driver
+
+What each loop gets: gato_ros/nodes/runtime/two_robots.py. Contracts that name each other are two arms over one table.
 """
 
 from pathlib import Path
 
-from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription
+from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
-from gato_ros.nodes.runtime.launch_plan import ARGUMENTS
+from gato_ros.nodes.runtime.two_robots import TWO_ARGUMENTS, two_robots
 from launch import LaunchDescription
 
-SIDES = {"left": "0", "right": "1"}
-"""Namespace -> seed."""
-SHARED = ("policy", "task", "objects", "lockstep", "incidents")
+
+def _loops(context):
+    given = {name: LaunchConfiguration(name).perform(context) for name in TWO_ARGUMENTS}
+    one = PythonLaunchDescriptionSource(str(Path(__file__).with_name("gato.launch.py")))
+    return [
+        GroupAction([IncludeLaunchDescription(one, launch_arguments=arguments.items())])
+        for arguments in two_robots(given).values()
+    ]
 
 
 def generate_launch_description():
     declared = [
         DeclareLaunchArgument(
-            name,
-            default_value=ARGUMENTS[name].default,
-            description=ARGUMENTS[name].about,
-            choices=ARGUMENTS[name].choices or None,
+            name, default_value=argument.default, description=argument.about, choices=argument.choices or None
         )
-        for name in SHARED
+        for name, argument in TWO_ARGUMENTS.items()
     ]
-    one = PythonLaunchDescriptionSource(str(Path(__file__).with_name("gato.launch.py")))
-    given = {name: LaunchConfiguration(name) for name in SHARED}
-    return LaunchDescription(
-        [
-            *declared,
-            *(
-                GroupAction(
-                    [
-                        IncludeLaunchDescription(
-                            one, launch_arguments={**given, "namespace": side, "seed": seed, "clock": "clock"}.items()
-                        )
-                    ]
-                )
-                for side, seed in SIDES.items()
-            ),
-        ]
-    )
+    return LaunchDescription([*declared, OpaqueFunction(function=_loops)])

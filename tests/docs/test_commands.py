@@ -11,7 +11,7 @@ import pytest
 import tyro
 
 from gato_ros.cli import VERBS
-from gato_ros.nodes.runtime import launch_plan, parameters
+from gato_ros.nodes.runtime import launch_plan, parameters, two_robots
 from tests.docs.pages import ROOT, all_pages, blocks, inline_code, makefile_targets
 
 OURS = re.compile(r"\s*(\.venv/bin/)?(python -m gato_ros|make [a-z]|ros2 (run|launch) gato)")
@@ -62,7 +62,7 @@ def test_command_is_known(page, line):
             if word.startswith("ARGS="):
                 parse_verb([words[1], *shlex.split(word.removeprefix("ARGS="))])
     elif words[0] == "ros2" and words[1] == "launch":
-        known = set(launch_plan.ARGUMENTS)
+        known = set(two_robots.TWO_ARGUMENTS if words[3].startswith("two_robots") else launch_plan.ARGUMENTS)
         assert {word.split(":=")[0] for word in words[4:] if ":=" in word} <= known
     elif words[0] == "ros2":
         check_node(words[3], words)

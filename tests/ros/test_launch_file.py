@@ -41,4 +41,6 @@ def test_it_describes_the_nodes():
     context.launch_configurations.update({name: argument.default for name, argument in module.ARGUMENTS.items()})
     assert len(module._actions(context)) == 5
     assert len(module.generate_launch_description().entities) == len(module.ARGUMENTS) + 1
-    assert len(two.generate_launch_description().entities) == len(two.SHARED) + len(two.SIDES)
+    assert len(two.generate_launch_description().entities) == len(two.TWO_ARGUMENTS) + 1
+    context.launch_configurations.update({name: argument.default for name, argument in two.TWO_ARGUMENTS.items()})
+    assert len(two._loops(context)) == 2

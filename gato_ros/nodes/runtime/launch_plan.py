@@ -45,6 +45,7 @@ ARGUMENTS = {
         "own: ros2 run gato_ros teleop_node)",
         ("none", "joy", "spacemouse", "expert"),
     ),
+    "hands_on": Argument("true", "teleop:=expert: false: the expert waits for teleop_node/hands_on", FLAG),
     "record": Argument("false", "true: recorder_node, which records between its ~/start and ~/stop_success", FLAG),
     "folder": Argument("recordings", "where recordings go"),
     "incidents": Argument("true", "false: do not keep the last 30 s to write them when the guard latches", FLAG),
@@ -57,6 +58,15 @@ ARGUMENTS = {
     "text": Argument("", "the text for a policy that reads texts; empty: the task in words"),
     "embodiment": Argument("sawyer_rgb_stacking", "contract: name of a shipped one, or path of a YAML file"),
     "objects": Argument("cubes", "object set of the simulator", tuple(OBJECT_SETS)),
+    "world": Argument(
+        "own",
+        "robot:=sim: own: this robot's alone; shared: the arms of the contract's guard.neighbours stand in it, too; "
+        "other: the loop of another arm holds the world that this one stands in",
+        ("own", "shared", "other"),
+    ),
+    "neighbour_task": Argument(
+        "green_on_red", "world:=shared: what goes on what where another arm works", tuple(TASKS)
+    ),
     "seed": Argument("0", "seed of the simulator's first episode"),
     "gui": Argument("false", "true: show the simulator's window", FLAG),
     "lockstep": Argument("false", "true: simulated time, one step per command", FLAG),
@@ -67,7 +77,8 @@ ARGUMENTS = {
 SAME_IN_FILE = {
     "guard_node": ("shadow",),
     "policy_node": ("policy",),
-    "sim_node": ("objects", "task", "seed", "gui", "lockstep"),
+    "sim_node": ("objects", "task", "neighbour_task", "seed", "gui", "lockstep"),
+    "teleop_node": ("hands_on",),
     "recorder_node": ("folder",),
 }
 """Node -> parameters that arguments of the same name set: where nobody gives the argument, the file must agree."""
@@ -110,7 +121,9 @@ def launch_plan(given: Mapping[str, str]) -> tuple[NodePlan, ...]:
             got=f"robot:={value['robot']}",
             fix="leave them out: they need the simulator's ground truth and clock",
         )
-    if simulated:
+    holds_world = simulated and value["world"] != "other"
+    _check_world(value, on)
+    if holds_world:
         require_simulator()
     if not value["seed"].isdecimal():
         raise SetupError(expected="a whole number for seed", got=value["seed"], fix="e.g. seed:=0")
@@ -142,6 +155,7 @@ def launch_plan(given: Mapping[str, str]) -> tuple[NodePlan, ...]:
             "gui": on["gui"],
             "lockstep": on["lockstep"],
             "ground_truth": value["teleop"] == "expert",
+            **({"neighbours": True, "neighbour_task": value["neighbour_task"]} if value["world"] == "shared" else {}),
             **same,
         },
         "incident_node": same,
@@ -151,12 +165,17 @@ def launch_plan(given: Mapping[str, str]) -> tuple[NodePlan, ...]:
             **({"host": value["host"]} if value["host"] else {}),
             **same,
         },  # else the file's
-        "teleop_node": {"device": value["teleop"], "task": value["task"], **same},
+        "teleop_node": {
+            "device": value["teleop"],
+            "task": value["task"],
+            **({"hands_on": on["hands_on"]} if value["teleop"] == "expert" else {}),
+            **same,
+        },
         "recorder_node": {"folder": value["folder"], **same},
         "view_node": same,
         "console_node": same,
     }
-    without = [name for name, wanted in (("sim_node", simulated), ("incident_node", on["incidents"])) if not wanted]
+    without = [name for name, wanted in (("sim_node", holds_world), ("incident_node", on["incidents"])) if not wanted]
     started = {*also, "guard_node", "policy_node", "sim_node", "incident_node"}.difference(without)
     plans = loop_plan(
         {name: setting for name, setting in settings.items() if name in started},
@@ -172,12 +191,36 @@ def launch_plan(given: Mapping[str, str]) -> tuple[NodePlan, ...]:
     return tuple(replace(plan, parameters={**plan.parameters, "use_sim_time": plan.name in follow}) for plan in plans)
 
 
+def _check_world(value: Mapping[str, str], on: Mapping[str, bool]) -> None:
+    """SetupError for a world with other arms where there can be none, and for an expert that waits where none is."""
+    if not on["hands_on"] and value["teleop"] != "expert":
+        raise SetupError(
+            expected="teleop:=expert for hands_on:=false", got=f"teleop:={value['teleop']}", fix="leave hands_on out"
+        )
+    if value["world"] == "own":
+        return
+    said = f"world:={value['world']}"
+    if value["robot"] != "sim":
+        raise SetupError(expected=f"robot:=sim for {said}", got=f"robot:={value['robot']}", fix="leave world out")
+    if on["lockstep"]:
+        raise SetupError(
+            expected=f"lockstep:=false for {said}", got="true", fix="leave it out: the guards of two arms command"
+        )
+    robot = load_embodiment(value["embodiment"])
+    if value["world"] == "shared" and not robot.guard_neighbours:
+        raise SetupError(
+            expected=f"a contract with guard.neighbours for {said}",
+            got=f"{robot.name}, without",
+            fix="name one of a pair with embodiment:=, e.g. sawyer_pair_left",
+        )
+
+
 def _check_agreement(plan: NodePlan, value: Mapping[str, str]) -> None:
     """SetupError where an argument that nobody gave would overrule the parameter file: shadow mode, say."""
     file = values_in_file(plan.parameter_file, plan.name, plan.namespace)
     for name in SAME_IN_FILE.get(plan.name, ()):
         in_file, where = file.get(name, (None, ""))
-        if in_file is None or in_file == plan.parameters[name] or value[name] != ARGUMENTS[name].default:
+        if in_file is None or in_file == plan.parameters.get(name, in_file) or value[name] != ARGUMENTS[name].default:
             continue
         text = str(in_file).lower() if isinstance(in_file, bool) else in_file
         raise SetupError(
