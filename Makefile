@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv hooks sim test test-domains test-robot test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-gpu corrupt-weights coverage guard-fuzz guard-fuzz-kinds guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost camera-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance sawyer-ros1 docs clean
+.PHONY: help venv hooks sim test test-domains test-ray test-robot test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-gpu corrupt-weights coverage guard-fuzz guard-fuzz-kinds guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost camera-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance sawyer-ros1 docs clean
 
 # Another interpreter: make PYTHON=python3.12 test. It gets a folder of its own (.venv-3.12) where .venv is of another version.
 PYTHON ?=
@@ -20,6 +20,7 @@ GATO_ROS := $(VENV)/bin/python -m gato_ros
 STAMP := $(VENV)/.gato_ros-installed
 REQUIREMENTS := $(addprefix requirements/,runtime.txt sim.txt ros.txt dev.txt quick_tests.txt text.txt export.txt constraints.txt)
 DOMAINS := $(VENV)/.gato_ros-domains-installed
+RAY := $(VENV)/.gato_ros-ray-installed
 
 # The environment holds its own ROS 2. What a sourced setup.bash leaves behind would mix another one into it.
 unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH RMW_IMPLEMENTATION ROS_DISTRO
@@ -204,6 +205,14 @@ $(DOMAINS): $(STAMP) requirements/domains.txt requirements/atari.txt
 
 test-domains: $(DOMAINS)  ## the domains that are no robot's, with the packages that they need (about 140 MB)
 	@$(VENV)/bin/python -m pytest -p no:xdist tests/domains tests/data/test_demonstrations.py $(ARGS)
+
+$(RAY): $(STAMP) requirements/ray.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r requirements/ray.txt -c requirements/constraints.txt
+	@touch $@
+
+test-ray: $(RAY)  ## `--ray`: three local nodes, some of them killed, with the package that they need (about 240 MB)
+	@$(VENV)/bin/python -m pytest -p no:xdist tests/evaluation/cluster $(ARGS)
 
 # What a robot's computer installs, and no more: no simulator, no linters, no exports. ROBOT=~/.cache/... keeps it.
 ROBOT ?= .venv-robot$(patsubst .venv%,%,$(VENV))

@@ -35,7 +35,7 @@ def _short(parts: Callable) -> Callable:
 
 
 @contextlib.contextmanager
-def pool_here(workers: int) -> Iterator[PoolHere]:
+def pool_here(workers: int, *options) -> Iterator[PoolHere]:
     """In place of `worker_pool`: what a process of it would keep until its end is kept until the end of the block."""
     try:
         with (

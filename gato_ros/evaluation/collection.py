@@ -11,13 +11,25 @@ from typing import Any, Literal
 from gato_ros.core.bounds import Count, Episodes, Processes, Seed, Share, ShareAboveZero, ShareBelowOne, check_bounds
 from gato_ros.core.errors import SetupError
 from gato_ros.domains.registry import STACKING, STACKING_TASK
+from gato_ros.evaluation.cluster.item import writes_into_folder
 from gato_ros.evaluation.option_checks import OutFolder
 from gato_ros.evaluation.progress import counted
 from gato_ros.evaluation.worker_pool import worker_pool
 
 FIRST_EVALUATION_SEED = 900_000
 SCENES_PER_FILE = 100
-FOREIGN_OPTIONS = ("out", "task", "episodes", "seed", "workers", "noise", "policy", "expert_share", "keep_failures")
+FOREIGN_OPTIONS = (
+    "out",
+    "task",
+    "episodes",
+    "seed",
+    "workers",
+    "ray",
+    "noise",
+    "policy",
+    "expert_share",
+    "keep_failures",
+)
 """Those that count in another domain than the robot's."""
 
 
@@ -42,6 +54,9 @@ class Collection:
     """Seed of the first; the next ones count up."""
     workers: Processes = os.cpu_count() or 1
     """Processes."""
+    ray: str | None = None
+    """Work on the machines of a Ray cluster, one process for each of its CPUs: HOST:PORT of its head, or auto: the one
+    that this machine is part of (docs/how-to/cluster.md). --workers does not count then."""
     image_share: ShareAboveZero = 0.25
     """Share of plain ticks that are rendered (up to three times as many where fingers move). 1 renders all."""
     per_scene: Count = 4
@@ -60,7 +75,7 @@ class Collection:
     domain: str = STACKING
     """rgb_stacking (the robot), or another one (`pip install gato_ros[domains,atari]`): babyai, meta_world, atari or
     scenes; or a file of your own, PATH.py (docs/how-to/domains.md). There only --task, --episodes, --seed, --workers,
-    --noise, --policy, --expert-share and --keep-failures count."""
+    --ray, --noise, --policy, --expert-share and --keep-failures count."""
     noise: Share = 0.0
     """In another domain than the robot's: disturb what is executed, and keep the expert's action as the label. Of
     discrete actions it is the share of steps with a random one; of continuous ones the standard deviation, as a share
@@ -91,7 +106,6 @@ def collect(wanted: Collection) -> dict[str, Any]:
 
     choose_compilation_cache(wanted.compilation_cache)
     _check(wanted)
-    wanted.out.mkdir(parents=True, exist_ok=True)
     if wanted.kind == "episodes":
         jobs = [(seed, 1) for seed in range(wanted.seed, wanted.seed + wanted.episodes) if not _done(wanted, seed)]
     else:
@@ -102,8 +116,10 @@ def collect(wanted: Collection) -> dict[str, Any]:
             if not _done(wanted, start)
         ]
     counts = {"attempted": 0, "kept": 0, "frames": 0}
-    with worker_pool(wanted.workers) as pool, counted("collect", len(jobs)) as advance:
-        for future in as_completed([pool.submit(_work, wanted, *job) for job in jobs]):
+    reads = (wanted.policy, wanted.embodiment)
+    with worker_pool(wanted.workers, wanted.ray, reads) as pool, counted("collect", len(jobs)) as advance:
+        wanted.out.mkdir(parents=True, exist_ok=True)
+        for future in as_completed([pool.submit(_work, wanted.out, wanted, *job) for job in jobs]):
             for key, value in future.result().items():
                 counts[key] += value
             advance(f"kept {counts['kept']} of {counts['attempted']}, {counts['frames']} frames")
@@ -192,16 +208,17 @@ def _parts(wanted: Collection) -> tuple:
     return _SETUP["env"], _SETUP["expert"], _SETUP["driver"]
 
 
-def _work(wanted: Collection, seed: int, count: int) -> dict:
+@writes_into_folder
+def _work(out: Path, wanted: Collection, seed: int, count: int) -> dict:
     env, expert, driver = _parts(wanted)
     return (
-        _episode(wanted, seed, env, expert, driver)
+        _episode(out, wanted, seed, env, expert, driver)
         if wanted.kind == "episodes"
-        else _scenes(wanted, seed, count, env, expert)
+        else _scenes(out, wanted, seed, count, env, expert)
     )
 
 
-def _episode(wanted: Collection, seed: int, env, expert, driver) -> dict:
+def _episode(out: Path, wanted: Collection, seed: int, env, expert, driver) -> dict:
     from gato_ros.data.episodes.episode import EpisodeWriter
     from gato_ros.sim.demonstration import Noise, demonstrate
 
@@ -216,7 +233,7 @@ def _episode(wanted: Collection, seed: int, env, expert, driver) -> dict:
         "randomise": wanted.randomise,
         "expert_share": wanted.expert_share if wanted.policy else None,
     }
-    with EpisodeWriter(wanted.out, name, env.embodiment, metadata) as writer:
+    with EpisodeWriter(out, name, env.embodiment, metadata) as writer:
         frames = tick = 0
         expert_share = wanted.expert_share if wanted.policy else 0.0
         steps = demonstrate(env, driver, expert, seed, noise, wanted.image_share, expert_share)
@@ -227,13 +244,13 @@ def _episode(wanted: Collection, seed: int, env, expert, driver) -> dict:
         if stacked or wanted.keep_failures:
             writer.close({"success": stacked, "steps": tick + 1, "objects": list(env.world.object_names)})
             return {"attempted": 1, "kept": 1, "frames": frames}
-    mark = wanted.out / ".failed" / name  # so that a resumed run does not try it again
+    mark = out / ".failed" / name  # so that a resumed run does not try it again
     mark.parent.mkdir(exist_ok=True)
     mark.touch()
     return {"attempted": 1, "kept": 0, "frames": 0}
 
 
-def _scenes(wanted: Collection, first: int, count: int, env, expert) -> dict:
+def _scenes(out: Path, wanted: Collection, first: int, count: int, env, expert) -> dict:
     from gato_ros.data.frames import SUFFIX, make_frames, save_frames
     from gato_ros.sim.snapshot import snapshots
 
@@ -243,5 +260,5 @@ def _scenes(wanted: Collection, first: int, count: int, env, expert) -> dict:
         for step in snapshots(env, expert, seed, wanted.per_scene)
     )
     frames = make_frames(env.embodiment.image_keys, rows)
-    save_frames(wanted.out / f"{_name(wanted, first)}{SUFFIX}", frames)
+    save_frames(out / f"{_name(wanted, first)}{SUFFIX}", frames)
     return {"attempted": count, "kept": count, "frames": len(frames)}

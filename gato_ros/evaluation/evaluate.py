@@ -32,7 +32,8 @@ def evaluate_policy(options: Evaluation) -> dict:
     choose_compilation_cache(options.compilation_cache)
     options = of_a_robot(options)
     plan = check(options)
-    with worker_pool(options.workers) as pool:
+    reads = (options.policy, options.embodiment, *plan.prompts)
+    with worker_pool(options.workers, options.ray, reads) as pool:
         outcomes = _episodes(options, plan, pool)
         result = _result(options, plan, outcomes)
         if options.json:  # before the film: that can fail, and the episodes are worth more

@@ -18,6 +18,7 @@ FOREIGN_OPTIONS = (
     "episodes",
     "seed",
     "workers",
+    "ray",
     "temperature",
     "quiet",
     "report",
@@ -73,6 +74,9 @@ class Evaluation:
     """Successes to film for the page, and as many failures; of other domains so many in each."""
     workers: Processes = os.cpu_count() or 1
     """Processes."""
+    ray: str | None = None
+    """Work on the machines of a Ray cluster, one process for each of its CPUs: HOST:PORT of its head, or auto: the one
+    that this machine is part of (docs/how-to/cluster.md). --workers does not count then."""
     compilation_cache: str = ""
     """Folder for compiled code, `off`, or nothing: the user's cache."""
     quiet: bool = False
@@ -80,8 +84,8 @@ class Evaluation:
     domain: str = STACKING
     """rgb_stacking (the robot), or another one (`pip install gato_ros[domains,atari]`): babyai, meta_world, atari,
     scenes, text; all of these that are installed and that the weights know; or a file of your own, PATH.py. There, and
-    with --tasks, only --policy, --task, --tasks, --episodes, --seed, --workers, --temperature, --report,
-    --report-videos, --texts and --quiet count."""
+    with --tasks, only --policy, --task, --tasks, --episodes, --seed, --workers, --ray, --temperature,
+    --report, --report-videos, --texts and --quiet count."""
     json: Path | None = None
     """Write the result here as JSON, every episode's outcome included."""
     tasks: str | None = None

@@ -1,13 +1,14 @@
-"""Processes for episodes side by side: one thread each, quiet, and gone when their parent is."""
+"""Processes for episodes side by side: one thread each, quiet, and gone when their parent is. Here, or on a cluster."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import active_children, get_context
+from pathlib import Path
 
 from gato_ros.core.processes import signal_with_parent
 from gato_ros.domains.domain_file import known_files, remember_files
@@ -23,11 +24,26 @@ ONE_THREAD = {
 
 
 @contextlib.contextmanager
-def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+def worker_pool(workers: int, ray: str | None = None, reads: Iterable[str | Path | None] = ()) -> Iterator[Executor]:
     """A pool whose workers compute with one thread: results stay the same, and they do not fight for cores.
 
     Ctrl-C, an error or the parent's death ends the workers at once.
+
+    Args:
+        workers: processes of this machine. On a cluster there are as many as it has CPUs.
+        ray: address of a Ray cluster whose machines do the work, or "auto".
+        reads: files and folders that the work reads; names that are no paths come with the package.
+
+    Raises:
+        SetupError: a cluster that does not answer, or no Ray.
     """
+    if ray is not None:
+        from gato_ros.evaluation.cluster.ray_pool import ray_pool
+        from gato_ros.evaluation.cluster.sameness import Sameness
+
+        with ray_pool(ray, _one_thread_variables(), Sameness.of([*reads, *known_files().values()])) as pool:
+            yield pool
+        return
     with _one_thread():
         # spawn: neither XLA nor PyBullet survives a fork.
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (known_files(),))
@@ -43,13 +59,17 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _one_thread_variables() -> dict[str, str]:
+    flags, one_thread = os.environ.get("XLA_FLAGS", ""), ONE_THREAD["XLA_FLAGS"]
+    # Once: kept compiled code is known by these flags, and a parent that has set them shares it with its workers.
+    flags = flags if one_thread in flags else f"{flags} {one_thread}".strip()
+    return {**ONE_THREAD, "XLA_FLAGS": flags}
+
+
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     before = dict(os.environ)
-    flags, one_thread = before.get("XLA_FLAGS", ""), ONE_THREAD["XLA_FLAGS"]
-    # Once: kept compiled code is known by these flags, and a parent that has set them shares it with its workers.
-    flags = flags if one_thread in flags else f"{flags} {one_thread}".strip()
-    os.environ.update({**ONE_THREAD, "XLA_FLAGS": flags})
+    os.environ.update(_one_thread_variables())
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ def played_here(monkeypatch):
     """Collection and evaluation in domains play in this process."""
 
     @contextlib.contextmanager
-    def pool(workers):
+    def pool(workers, *options):
         yield Here()
 
     for module in (collection, evaluation):

@@ -34,7 +34,7 @@ def small_and_here(request):
     pytest.importorskip("array_record", reason="array_record comes with the domains: pip install gato_ros[domains]")
 
     @contextlib.contextmanager
-    def pool(workers):
+    def pool(workers, *options):
         yield Here()
 
     with pytest.MonkeyPatch.context() as patched:

@@ -246,6 +246,9 @@ def test_what_setup_asks_for_is_what_is_pinned(source):
         if line and not line.startswith("[")
     }
     pinned = set().union(
-        *(_pins(f"{name}.txt") for name in ("runtime", "sim", "text", "export", "rerun", "dev", "domains", "atari"))
+        *(
+            _pins(f"{name}.txt")
+            for name in ("runtime", "sim", "text", "export", "rerun", "dev", "domains", "atari", "ray")
+        )
     )
     assert required - {"setuptools"} - pinned == set()

@@ -14,6 +14,7 @@ from gato_ros.data.demonstrations.reading import write_index
 from gato_ros.data.demonstrations.shard import SUFFIX, Head, write_shard
 from gato_ros.domains.domain import Domain, Environment
 from gato_ros.domains.registry import WRITTEN, collected_tasks, load_domain
+from gato_ros.evaluation.cluster.item import writes_into_folder
 from gato_ros.evaluation.foreign.demonstrate import Disturbance, Drive
 from gato_ros.evaluation.foreign.policies import EXPERT, make_policy
 from gato_ros.evaluation.progress import counted
@@ -37,6 +38,7 @@ class Demonstrations:
     """Of each task."""
     seed: int
     workers: int
+    ray: str | None
     noise: float
     policy: str | None
     expert_share: float
@@ -79,10 +81,11 @@ def collect(wanted: Demonstrations) -> dict:
         SetupError: no such domain, task or policy, a missing package, or seeds that are for evaluation.
     """
     jobs = _jobs(wanted)
-    wanted.out.mkdir(parents=True, exist_ok=True)
     left = [job for job in jobs if not (wanted.out / job.file_name).exists()]
     counts = {"attempted": 0, "kept": 0, "frames": 0, "without_plan": 0}
-    with worker_pool(wanted.workers) as pool, counted("collect", len(left)) as advance:
+    pool_of = worker_pool(wanted.workers, wanted.ray, [wanted.policy])
+    with pool_of as pool, counted("collect", len(left)) as advance:
+        wanted.out.mkdir(parents=True, exist_ok=True)
         for future in as_completed([pool.submit(_play, wanted.out, job) for job in left]):
             for key, value in future.result().items():
                 counts[key] += value
@@ -145,6 +148,7 @@ def _world(name: str, task: str, noise: float, policy: str | None, expert_share:
     return environment, Drive(domain.expert(task, environment), driver, expert_share, disturbance)
 
 
+@writes_into_folder
 def _play(out: Path, job: Job) -> dict:
     environment, drive = _world(job.domain, job.task, job.noise, job.policy, job.expert_share)
     kept: list[Demonstration] = []

@@ -65,7 +65,7 @@ def evaluate(options: Evaluation) -> dict[str, Any]:
     sha256 = None if options.policy in (EXPERT, RANDOM) else weights_sha256(options.policy)
     partial = partial_episodes(options.json, _identity(wanted, sha256))
     found = _Found({}, {}, {})
-    with worker_pool(options.workers) as pool:
+    with worker_pool(options.workers, options.ray, [options.policy]) as pool:
         if wanted.tasks:
             found = _found(Player(pool, partial, options.quiet), wanted)
         result = _result(options, wanted, found, sha256)

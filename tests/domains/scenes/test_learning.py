@@ -31,7 +31,7 @@ MODEL = PRESETS["gato_generalist"]
 def scenes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scenes")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(collection, "worker_pool", lambda workers: contextlib.nullcontext(Here()))
+        patched.setattr(collection, "worker_pool", lambda *options: contextlib.nullcontext(Here()))
         counts = collect(Collection(folder, domain="scenes", episodes=8, workers=1))
     assert counts["kept"] == counts["frames"] == 8
     return read_demonstrations([folder])

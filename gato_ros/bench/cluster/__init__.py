@@ -1,0 +1,1 @@
+"""Work on a cluster whose workers and nodes are killed."""
