@@ -112,7 +112,7 @@ def _show(study: Adaptation, domain: Domain, stage: ShowStage) -> dict[str, Any]
     for _ in range(ROUNDS):
         if (found := _kept(folder, domain)) >= stage.episodes:
             return {"demonstrations": found}
-        collect(Collection(out=folder, episodes=count, seed=seed, workers=study.workers, **own))
+        collect(Collection(out=folder, episodes=count, seed=seed, workers=study.workers, ray=study.ray, **own))
         seed, count = seed + count, max(1, stage.episodes // 4)
     if (found := _kept(folder, domain)) >= stage.episodes:
         return {"demonstrations": found}
@@ -154,6 +154,7 @@ def _adapt(study: Adaptation, domain: Domain, stage: AdaptStage, start: Start) -
             seed=stage.seed,
             temperature=stage.temperature,
             workers=study.workers,
+            ray=study.ray,
             json=folder / RESULT_FILE,
         )
     )

@@ -44,6 +44,7 @@ def study_scaling(study: Scaling) -> dict[str, Any]:
                 seed=stage.seed,
                 temperature=stage.temperature,
                 workers=study.workers,
+                ray=study.ray,
                 json=study.out / stage.folder / RESULT_FILE,
             )
         )

@@ -45,6 +45,8 @@ class Adaptation:
     """At which actions are drawn; default: the protocol of the domain, 1 for babyai, else the likeliest."""
     workers: Processes = os.cpu_count() or 1
     """Processes of collection and evaluation."""
+    ray: str | None = None
+    """Collect and evaluate on a Ray cluster, as `evaluate --ray` does; training stays here."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Scaling:
     """At which actions are drawn; default: the protocol of the domain, 1 for babyai, else the likeliest."""
     workers: Processes = os.cpu_count() or 1
     """Processes."""
+    ray: str | None = None
+    """Evaluate on a Ray cluster, as `evaluate --ray` does."""
 
 
 RESULT_FILE, PLOT_FILE = Path("study.json"), Path("study.png")

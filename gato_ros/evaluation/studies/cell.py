@@ -53,6 +53,7 @@ def evaluation(cell: Cell, study: Study, policy: str) -> Evaluation:
         episodes=study.episodes,
         seed=study.seed,
         workers=study.workers,
+        ray=study.ray,
         json=study.out / cell.name / EVALUATED,
     )
 

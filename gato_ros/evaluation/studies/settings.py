@@ -43,3 +43,5 @@ class Study:
     """First seed of the evaluation; all cells meet the same starts."""
     workers: Processes = os.cpu_count() or 1
     """Processes of collection and evaluation; they do not change the result."""
+    ray: str | None = None
+    """Collect and evaluate on a Ray cluster, as `evaluate --ray` does; training stays here."""

@@ -54,7 +54,11 @@ def collect_new_task(study: Study) -> None:
     folder, wanted = study.out / "demonstrations", max(study.demonstrations or DEMONSTRATIONS["few_shot"])
     attempts = wanted
     while files(folder) < wanted and attempts <= COLLECT_AT_MOST * wanted:
-        collect(Collection(out=folder, objects=study.set, task=NEW_TASK, episodes=attempts, workers=study.workers))
+        collect(
+            Collection(
+                out=folder, objects=study.set, task=NEW_TASK, episodes=attempts, workers=study.workers, ray=study.ray
+            )
+        )
         attempts += max(1, wanted // 10)
     require_files(folder, wanted)
 
