@@ -17,6 +17,8 @@ from pathlib import Path
 
 import psutil
 
+from gato_ros.core.errors import SetupError
+
 START_WITHIN_S = 180.0
 _STORE_BYTES = 100 * 2**20
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
@@ -98,7 +100,11 @@ def _node(place: Path, cpus: int, words: list[str]) -> psutil.Popen:
                 _kill(started)
         if up:
             return started
-    raise RuntimeError(f"a Ray node did not start within {START_WITHIN_S:g} s: {log.read_text()[-500:]}")
+    raise SetupError(
+        expected=f"a Ray node that starts within {START_WITHIN_S:g} s",
+        got=log.read_text().strip()[-300:] or "no word",
+        fix="try again when less runs on this machine",
+    )
 
 
 def _kill(started: psutil.Popen) -> None:
