@@ -28,6 +28,7 @@ MODULES = {
     "camera-cost": "gato_ros.bench.camera.cost",
     "doctor": "gato_ros.bench.doctor",
     "memory": "gato_ros.bench.memory",
+    "cluster": "gato_ros.bench.cluster.kills",
     "corrupt": "gato_ros.bench.corrupt",
 }
 """Benchmark -> its module; an installed package leaves the peers out."""
