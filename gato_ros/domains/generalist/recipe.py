@@ -19,10 +19,11 @@ TRIPLETS = tuple(f"triplet{number}" for number in range(1, 6))
 TEMPERATURES = {"babyai": 1.0}
 """At which actions are drawn; elsewhere the likeliest one. Part of a domain's protocol."""
 BALANCED = (
-    "rooms=0.6",
-    "mazes=0.3",
-    "missions=0.2",
-    "stacking=4",
+    "rooms=0.8",
+    "mazes=0.4",
+    "missions=0.25",
+    "meta_world=1.5",
+    "stacking=3",
     "scenes=1.5",
     "text=0.2",
 )
@@ -34,7 +35,8 @@ ones, as at the start. From there 400 steps of that part alone came to 0.141.
 AdamW divides by the size of all gradients together: a part whose share of it is small learns slowly. Stacking had a
 tenth of the squared norm at a weight of 1. After 2,200 steps of 160 it stacked 1 of 10 cubes, red 5.6 mm off on
 held-out frames. At a weight of 4 the next 1,000 steps came to 8 of 10 and 4.9 mm; the losses of the others stayed
-within 0.03.
+within 0.03. With the weights here and a falling rate 1,150 steps more improved every part: rooms from 0.45 to 0.29 nat,
+Meta-World from 4.25 to 4.03, Atari from 0.39 to 0.18.
 """
 GeneralistStage = Union[GatherStage, MixStage, ScoreStage, DialogueStage, GeneralistCardStage]
 
