@@ -114,7 +114,7 @@ def run(toy, tmp_path, monkeypatch):
     """A function (weights, options) -> what the run would record; the loop itself has tests of its own."""
     seen = []
 
-    def looped(objective, contract, supervision, data, folder, schedule, report, closed_loop, initial, mesh):
+    def looped(objective, contract, supervision, data, folder, schedule, report, closed_loop, initial, mesh, **more):
         assert initial is not None
         seen.append(loop.run_record(objective.config, objective.model, data))
         return {}

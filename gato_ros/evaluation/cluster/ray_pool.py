@@ -51,8 +51,7 @@ def ray_pool(address: str, variables: Mapping[str, str], sameness: Sameness) -> 
     Raises:
         SetupError: Ray is not installed, or no cluster answers within 65 s.
     """
-    require_ray()
-    place = _found(address)
+    place = check_cluster(address)
     import ray
 
     carried = {name: value for name, value in os.environ.items() if name.startswith(_CARRIED)}
@@ -146,6 +145,16 @@ class RayPool(Executor):
             future.set_exception(_not_done(error, item, self._ray.exceptions))
         else:
             reply.settle(item, future)
+
+
+def check_cluster(address: str) -> str:
+    """HOST:PORT of the cluster at that address; also before work that comes long before the cluster's.
+
+    Raises:
+        SetupError: as `ray_pool`.
+    """
+    require_ray()
+    return _found(address)
 
 
 def require_ray() -> None:

@@ -13,6 +13,7 @@ from gato_ros.domains.domain import Domain
 from gato_ros.domains.generalist.recipe import TEMPERATURES
 from gato_ros.domains.generalist.seen import learns
 from gato_ros.domains.registry import STACKING, WRITTEN, load_domain, tasks_of
+from gato_ros.evaluation.cluster.ray_pool import check_cluster
 from gato_ros.evaluation.generality.plan import base_model, plan_of
 from gato_ros.evaluation.generality.plots import plot_adaptation
 from gato_ros.evaluation.generality.running import run_cells
@@ -46,6 +47,8 @@ def study_adaptation(study: Adaptation) -> dict[str, Any]:
         domain.environment(task).close()
     lines = (*starts, *((Start(FROM_NOTHING, None, None),) if study.from_nothing else ()))
     stages = [stage for task in tasks for stage in _stages(study, domain, task, lines)]
+    if study.ray is not None:
+        check_cluster(study.ray)
     known = {start.label: start for start in lines}
 
     def work(stage: ShowStage | AdaptStage) -> dict[str, Any]:

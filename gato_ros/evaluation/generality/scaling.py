@@ -8,6 +8,7 @@ from typing import Any
 from gato_ros.core.bounds import check_bounds
 from gato_ros.domains.generalist.recipe import TEMPERATURES
 from gato_ros.domains.registry import TEXT, WRITTEN, load_domain, tasks_of
+from gato_ros.evaluation.cluster.ray_pool import check_cluster
 from gato_ros.evaluation.generality.plots import plot_scaling
 from gato_ros.evaluation.generality.running import run_cells
 from gato_ros.evaluation.generality.settings import PLOT_FILE, RESULT_FILE, Scaling
@@ -26,6 +27,8 @@ def study_scaling(study: Scaling) -> dict[str, Any]:
     weights = {start.label: start for start in starts_of(study.init)}
     for name in study.domain:
         tasks_of(load_domain(name), study.tasks)
+    if study.ray is not None:
+        check_cluster(study.ray)
     stages = [
         _stage(study, label, start.sha256 or "", name) for label, start in weights.items() for name in study.domain
     ]

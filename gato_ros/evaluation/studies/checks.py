@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gato_ros.core.bounds import check_bounds
 from gato_ros.core.errors import SetupError, unknown_name
+from gato_ros.evaluation.cluster.ray_pool import check_cluster
 from gato_ros.evaluation.studies.cell import Cell, check_cell, evaluation
 from gato_ros.evaluation.studies.settings import Study
 
@@ -29,6 +30,8 @@ def check_study(study: Study, cells: tuple[Cell, ...]) -> None:
     for cell in cells:
         evaluation(cell, study, policy="hold")
         check_cell(cell, study)
+    if study.ray is not None:
+        check_cluster(study.ray)
 
 
 def _check_names(study: Study) -> None:
