@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from flax.traverse_util import unflatten_dict
 from gato_ros.core.contract import Contract
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.records import checksummed_json
+from gato_ros.core.records.whole_file import write_whole
 from gato_ros.models.config import GatoConfig, config_from_dict
 from gato_ros.models.layout import layout_without_spec, token_layout
 from gato_ros.models.parameters import Parameters, count_parameters, flat_names, parameter_shapes
@@ -93,9 +93,9 @@ def save_weights(
     if vocabulary is None:
         (directory / VOCABULARY_FILE).unlink(missing_ok=True)
     else:
-        _write_whole(directory / VOCABULARY_FILE, vocabulary)
-    _write_whole(directory / PARAMETERS_FILE, content)
-    _write_whole(directory / CONFIG_FILE, text.encode())
+        write_whole(directory / VOCABULARY_FILE, vocabulary)
+    write_whole(directory / PARAMETERS_FILE, content)
+    write_whole(directory / CONFIG_FILE, text.encode())
 
 
 def _made_for(contracts: Sequence[Contract], config: GatoConfig) -> list[dict[str, Any]]:
@@ -107,20 +107,6 @@ def _made_for(contracts: Sequence[Contract], config: GatoConfig) -> list[dict[st
         about = {"name": contract.name, "digest": contract.digest, "policy_digest": digest, "policy_contract": agreed}
         found.setdefault(digest, about)
     return list(found.values())
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with open(partial, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        # A disk that is full is not to stay so because of half a file.
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def renew_checksum(directory: str | Path, golden: list[dict[str, Any]] | None = None) -> None:
@@ -138,7 +124,7 @@ def renew_checksum(directory: str | Path, golden: list[dict[str, Any]] | None = 
     _check_parameters(directory, record, (directory / PARAMETERS_FILE).read_bytes())
     if golden is not None:
         record[GOLDEN] = golden
-    _write_whole(directory / CONFIG_FILE, checksummed_json.checksummed_text(record).encode())
+    write_whole(directory / CONFIG_FILE, checksummed_json.checksummed_text(record).encode())
 
 
 def weights_config(directory: str | Path) -> GatoConfig:

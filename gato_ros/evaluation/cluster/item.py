@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gato_ros.core.errors import SetupError
+from gato_ros.core.records.whole_file import write_whole
 from gato_ros.data.mcap_file import sync_folder
 from gato_ros.domains.domain_file import remember_files
 from gato_ros.evaluation.cluster.sameness import Sameness
@@ -116,13 +117,5 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
         if not path.resolve().is_relative_to(folder.resolve()):
             raise SetupError(expected=f"files below {folder}", got=name, fix="look at the node that sent it")
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        try:
-            with open(partial, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-            sync_folder(path.parent)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(path, content)
+        sync_folder(path.parent)
