@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,20 +48,22 @@ class Trace:
     def __init__(self, folder: Path, first: int):
         """`first`: steps done before this sitting."""
         self._folder, self._begin, self._end = folder, first + SKIPPED, first + SKIPPED + TRACED
-        self._runs = False
+        self._runs = self._begun = False
 
     def after(self, step: int, values: Any) -> None:
         """Begin or end it after `step`, which gave `values`."""
         if step == self._begin:
             jax.block_until_ready(values)
             jax.profiler.start_trace(str(self._folder))
-            self._runs = True
+            self._runs = self._begun = True
         elif step == self._end:
             jax.block_until_ready(values)
             self.close()
 
     def close(self) -> None:
-        """End it where the training ends before it does."""
+        """End it where the training ends before it does; say so where it had not begun."""
+        if not self._begun:
+            print(f"no trace: the training ended within {SKIPPED} steps", file=sys.stderr)
         if self._runs:
             jax.profiler.stop_trace()
             self._runs = False
