@@ -9,11 +9,12 @@ from gato_ros.core.contract import SpecContract
 from gato_ros.core.errors import unknown_name
 from gato_ros.domains.atari.environment import AtariEnv
 from gato_ros.domains.atari.expert import RulePolicy
-from gato_ros.domains.atari.games import BUTTON, GAMES, SCREEN, SPEC, TASK
+from gato_ros.domains.atari.games import GAMES, SCREEN, SPEC, TASK
+from gato_ros.domains.atari.supervision import AtariSupervision
 from gato_ros.models.config import Convolution, GatoConfig
 from gato_ros.models.layout import CONTINUOUS_START
 from gato_ros.models.vocabulary import PUBLISHED
-from gato_ros.training.supervision import ActionsOnly, Curve, Supervision
+from gato_ros.training.supervision import Supervision
 
 SMALL = GatoConfig(
     layers=3,
@@ -50,9 +51,9 @@ class Atari:
         return SpecContract(f"{self.name}_{self._known(task)}", SPEC)
 
     def supervision(self, task: str) -> Supervision:
-        """The expert's buttons are all that is known."""
-        curves = (Curve("validation", ("action_loss",), "loss of held-out episodes"),)
-        return ActionsOnly((BUTTON,), curves=curves)
+        """The expert's buttons, and what is where on the screen."""
+        self._known(task)
+        return AtariSupervision()
 
     def environment(self, task: str, render_mode: str | None = None) -> AtariEnv:
         """The console with that game in it."""

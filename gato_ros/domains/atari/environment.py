@@ -9,13 +9,16 @@ import gymnasium
 import numpy as np
 
 from gato_ros.core.action import Action
-from gato_ros.core.observation import Observation
+from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.text import value_from_text
 from gato_ros.domains.atari.console import Console
 from gato_ros.domains.atari.games import BUTTON, BUTTONS, GAMES, LONGEST, SCREEN, SPEC, TASK, words_of
+from gato_ros.domains.atari.scene import Scene
 from gato_ros.domains.spaces import spaces_of
 
 NOOP = 0
+OBJECTS = f"{PRIVILEGED_PREFIX}objects"
+"""Ground truth, for learning only: float32 [8], what `scene.NAMES` says of the screen [px]."""
 
 
 class AtariEnv(gymnasium.Env):
@@ -37,6 +40,7 @@ class AtariEnv(gymnasium.Env):
         self.observation_space = gymnasium.spaces.Dict({SCREEN: pictures[SCREEN], TASK: text})
         self._words = value_from_text(words_of(task), SPEC.observations[TASK].shape[0])
         self._steps, self._score = 0, 0.0
+        self._scene = Scene(task)
         self.pressed = NOOP
         """The button of the last step."""
 
@@ -47,14 +51,17 @@ class AtariEnv(gymnasium.Env):
         super().reset(seed=seed)
         self.console.reset(int(self.np_random.integers(2**31)) if seed is None else seed)
         self._steps, self._score, self.pressed = 0, 0.0, NOOP
+        self._scene.reset()
+        self._scene.look(self.console.ram)
         return dict(self.observe().values), {"success": False}
 
     def observe(self) -> Observation:
-        """The screen by area, and the game's name."""
+        """The screen by area, and the game's name; among the privileged values OBJECTS."""
         height, width, _ = SPEC.observations[SCREEN].shape
         # By area: a ball of two pixels is paler in the small picture, but never gone.
         small = cv2.resize(self.console.screen(), (width, height), interpolation=cv2.INTER_AREA)
-        return Observation({SCREEN: np.asarray(small, np.uint8), TASK: self._words.copy()}, self._steps)
+        values = {SCREEN: np.asarray(small, np.uint8), TASK: self._words.copy()}
+        return Observation(values, self._steps, {OBJECTS: self._scene.places})
 
     def step(
         self, action: SupportsFloat | np.ndarray
@@ -72,6 +79,7 @@ class AtariEnv(gymnasium.Env):
             raise ValueError(f"a {BUTTON} is one of the integers 0 to {len(BUTTONS) - 1}, got {vector}")
         self.pressed = int(vector[0])
         reward = self.console.press(self.pressed)
+        self._scene.look(self.console.ram)
         self._steps, self._score = self._steps + 1, self._score + reward
         terminated = self.console.over
         truncated = self._steps >= LONGEST and not terminated
