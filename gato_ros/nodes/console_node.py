@@ -36,7 +36,7 @@ NAME = "console_node"
 IDLE_S, LOOKING_S, MOVING_S = 0.5, 0.05, 0.01
 """Between two looks at the topics: with nobody looking, with somebody, with a button held."""
 SERVICES_S = 1.0
-NICENESS = 5
+NICENESS = 10
 """Where processor time is short, the loop comes first: a button that is heard late ends by itself."""
 SLOWEST_S = 0.3
 """Older words of a browser do not hold an arm [s]."""
@@ -108,8 +108,6 @@ class ConsoleNode:
             self._board.keep("available", available, now_s)
 
     def run(self, stop: Stop) -> int:
-        own = os.getpriority(os.PRIO_PROCESS, 0)
-        os.setpriority(os.PRIO_PROCESS, 0, max(own, min(own + NICENESS, NICENESS)))
         executor = SingleThreadedExecutor()
         executor.add_node(self._node)
         self._server.start()
@@ -147,6 +145,9 @@ def _print_code(url: str) -> None:
 
 
 def main() -> int:
+    # Before the node is made: on Linux a thread has its own niceness, and the middleware's take that of this one.
+    for thread in os.listdir("/proc/self/task") if sys.platform == "linux" else ("0",):
+        os.setpriority(os.PRIO_PROCESS, int(thread), max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     return run_node(NAME, ConsoleParameters, ConsoleNode)
 
 

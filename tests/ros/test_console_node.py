@@ -16,6 +16,7 @@ from std_srvs.srv import Trigger
 pytest.importorskip("aiohttp", reason="aiohttp is not installed here (requirements/runtime.txt has it)")
 
 from gato_ros.embodiments import load_embodiment
+from gato_ros.nodes.console_node import NICENESS
 from gato_ros.nodes.messages.diagnosis import values_of
 from gato_ros.nodes.runtime.qos import COMMAND, REPORT
 from tests.nodes.console.browser import Browser
@@ -42,12 +43,12 @@ class Rig:
     def __init__(self, processes, probe, hold):
         processes.node("sample_robot", "-p", "operator:=false")
         processes.node("guard_node", "-p", "start_armed:=true")
-        console = processes.node("console_node", "-p", "port:=0", *hold)
+        self.console = processes.node("console_node", "-p", "port:=0", *hold)
         self.probe = probe
         self.guard = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
         self.commands = probe.listen(JointState, ROBOT.wire.arm_command, COMMAND)
         self.human = probe.listen(TwistStamped, ROBOT.wire.human_twist, COMMAND)
-        self.url = address_of(console, probe)
+        self.url = address_of(self.console, probe)
         probe.wait(lambda: self.guard and self.guard[-1][1].message != "latched", "an armed guard")
 
     def spin(self) -> None:
@@ -105,6 +106,13 @@ def test_the_page_shows_the_loop_only_while_somebody_looks(rig):
         assert not one.last("state")["available"]["record_start"]
         one.say("look", on=False)
         rig.probe.wait(lambda: not cameras_of(rig.probe), "the cameras to be left alone")
+
+
+def test_every_thread_of_it_gives_way_to_the_loop(rig):
+    threads = [int(one) for one in os.listdir(f"/proc/{rig.console.pid}/task")]
+    assert len(threads) > 3  # its own, the server's and the middleware's
+    least = max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0))
+    assert {os.getpriority(os.PRIO_PROCESS, one) for one in threads} == {least}
 
 
 def test_a_watcher_stops_the_arm_and_only_the_commander_releases_it(rig):
