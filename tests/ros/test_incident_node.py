@@ -258,7 +258,9 @@ def test_a_kill_in_the_middle_of_writing_leaves_no_file_of_that_name(processes, 
         assert time.monotonic() < end_s, "nothing is written"
     os.kill(scene.node.pid, signal.SIGKILL)
     scene.node.wait()
-    assert not incidents(tmp_path) and len(list((tmp_path / ".partial").glob("*.mcap"))) == 1
+    begun = {path.name for path in (tmp_path / ".partial").glob("*.mcap")}
+    # On a busy machine the guard may have latched before: that incident is whole, and has another name.
+    assert len(begun) == 1 and begun.isdisjoint(path.name for path in incidents(tmp_path))
 
 
 def test_at_its_end_it_finishes_what_is_due(processes, probe, tmp_path):

@@ -71,7 +71,7 @@ def draw_part_curves(runs: Sequence[Path], picture: Path) -> bool:
     shown = {ending: found for ending, found in shown.items() if found}
     if not shown:
         return False
-    figure = Figure(figsize=(5 * len(shown), 3.6), layout="constrained")
+    figure = Figure(figsize=(5 * len(shown), 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (ending, found) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items()):
         axes.set(title=panels[ending], xlabel="gradient step", xlim=(0, starts[-1]))
@@ -81,7 +81,8 @@ def draw_part_curves(runs: Sequence[Path], picture: Path) -> bool:
             _line(axes, curves, starts, "validation", (key,), key.partition("/")[0])
         if ending.endswith("loss"):
             axes.set_yscale("log")
-        axes.legend(fontsize="small")
+        # Below, where no curve runs.
+        axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
     _save(figure, picture)
     return True
 
