@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv hooks sim test test-domains test-ray test-robot test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-gpu corrupt-weights coverage guard-fuzz guard-fuzz-kinds guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost camera-cost record-parity record-peers episodes export-readers doctor doctor-starts driver-conformance sawyer-ros1 docs clean
+.PHONY: help venv hooks sim test test-domains test-ray test-robot test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-gpu corrupt-weights coverage guard-fuzz guard-fuzz-kinds guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost camera-cost record-parity remote-cost remote-kill record-peers episodes export-readers doctor doctor-starts driver-conformance sawyer-ros1 docs clean
 
 # Another interpreter: make PYTHON=python3.12 test. It gets a folder of its own (.venv-3.12) where .venv is of another version.
 PYTHON ?=
@@ -18,7 +18,7 @@ ARGS ?=
 PYTEST_ARGS ?= -n 4 --dist loadfile --no-loadscope-reorder
 GATO_ROS := $(VENV)/bin/python -m gato_ros
 STAMP := $(VENV)/.gato_ros-installed
-REQUIREMENTS := $(addprefix requirements/,runtime.txt sim.txt ros.txt dev.txt quick_tests.txt text.txt export.txt constraints.txt)
+REQUIREMENTS := $(addprefix requirements/,runtime.txt sim.txt ros.txt dev.txt quick_tests.txt text.txt export.txt remote.txt constraints.txt)
 DOMAINS := $(VENV)/.gato_ros-domains-installed
 RAY := $(VENV)/.gato_ros-ray-installed
 
@@ -51,7 +51,7 @@ $(STAMP): $(REQUIREMENTS)
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -r requirements/runtime.txt -r requirements/ros.txt -r requirements/dev.txt -r requirements/export.txt \
-	  -c requirements/constraints.txt
+	  -r requirements/remote.txt -c requirements/constraints.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/text.txt
 	@test "$(SIMULATOR)" = no || sh requirements/simulator.sh $(VENV)/bin/python
 	@$(GATO_ROS) doctor --imports-only
@@ -171,6 +171,13 @@ record-cost: venv  ## the control loop with and without a recorder; out/record/c
 camera-cost: venv  ## the control loop before 640x480 JPEG and before 128x128 raw; out/camera/cost.json. Wants a quiet machine
 	@$(GATO_ROS) bench camera-cost --json out/camera/cost.json $(ARGS)
 
+remote-cost: venv  ## the control loop with its policy on a server and without; out/remote/cost.json. Wants a quiet machine
+	@$(GATO_ROS) bench remote --json out/remote/cost.json $(ARGS)
+
+remote-kill: venv  ## the policy's server killed 200 times, each stop timed; out/remote/kill.json. Wants a quiet machine
+	@$(VENV)/bin/python -m pytest -p no:xdist --timed --timeout 3600 --fault-kills $(FAULT_KILLS) \
+	  --fault-json out/remote/kill.json tests/ros/faults/test_policy_server.py -k killed $(ARGS)
+
 record-parity: venv  ## live and recorded tokens over DDS, 1,000 steps; out/record/parity.json
 	@$(GATO_ROS) bench record-parity --json out/record/parity.json $(ARGS)
 
@@ -241,7 +248,7 @@ coverage: venv  ## lines that the tests execute, by room, what they start includ
 # The other set: numpy 1.26, JAX 0.6 and ROS 2 Jazzy, in an environment of its own. JAZZY_TESTS="tests/ros" for a part.
 JAZZY := .venv-jazzy$(patsubst .venv%,%,$(VENV))
 JAZZY_TESTS ?= tests
-JAZZY_REQUIREMENTS := $(addprefix requirements/,jazzy.txt sim.txt jazzy_ros.txt dev.txt quick_tests.txt jazzy_export.txt text.txt jazzy_constraints.txt)
+JAZZY_REQUIREMENTS := $(addprefix requirements/,jazzy.txt sim.txt jazzy_ros.txt dev.txt quick_tests.txt jazzy_export.txt text.txt remote.txt jazzy_constraints.txt)
 
 $(JAZZY)/.gato_ros-installed: $(JAZZY_REQUIREMENTS)
 	$(CHECK_PYTHON)
@@ -249,7 +256,7 @@ $(JAZZY)/.gato_ros-installed: $(JAZZY_REQUIREMENTS)
 	@test -x $(JAZZY)/bin/pip || $(PYTHON) -m venv $(JAZZY)
 	@$(JAZZY)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -r requirements/jazzy.txt -r requirements/jazzy_ros.txt -r requirements/dev.txt -r requirements/jazzy_export.txt \
-	  -c requirements/jazzy_constraints.txt
+	  -r requirements/remote.txt -c requirements/jazzy_constraints.txt
 	@$(JAZZY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/text.txt
 	@test "$(SIMULATOR)" = no || sh requirements/simulator.sh $(JAZZY)/bin/python
 	@$(JAZZY)/bin/python -m gato_ros doctor --imports-only

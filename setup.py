@@ -97,7 +97,7 @@ setup(
     # `domains` are worlds that need no robot, and the shards that their demonstrations lie in; `babyai` is one of them.
     # `atari` stands alone: ale-py is under the GPL.
     # `text` holds the published vocabulary; other SentencePiece models serve as well.
-    # `ray` spreads `collect` and `evaluate` over the machines of a cluster.
+    # `ray` spreads `collect` and `evaluate` over the machines of a cluster; `remote` has the policy on a server.
     # The next three are what `episodes export` writes each format with; view_node shows itself in `rerun`;
     # console_node serves its page with the last.
     extras_require={
@@ -107,6 +107,7 @@ setup(
         "atari": ["ale-py", "array-record"],
         "text": ["mistral-common"],
         "ray": ["ray"],
+        "remote": ["grpcio"],
         "hdf5": ["h5py"],
         "lerobot": ["pyarrow"],
         "rlds": ["tensorflow-datasets", "array-record"],

@@ -5,6 +5,7 @@ The same function serves the robot and the recorded data.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +31,11 @@ class StepTokens(NamedTuple):
     """[... patches size size 3] uint8 pixels (or float on the same 0..255 scale), raster order, images by key."""
     ids: Array
     """[... values] int32 ids of the continuous, discrete and text observations, in token order."""
+
+    @property
+    def patches_crc32(self) -> int:
+        """What recordings keep of the pixels."""
+        return zlib.crc32(np.asarray(self.patches).tobytes())
 
 
 def mu_law(x: ArrayLike) -> np.ndarray:

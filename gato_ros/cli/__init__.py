@@ -27,6 +27,7 @@ VERBS = {
     "policy": "a shipped policy from nothing: collect, train, DAgger, evaluate, model card; resumes where it stopped",
     "evaluate": "success rates of a policy over object sets, with Wilson intervals",
     "study": "success against demonstrations, model size, or few-shot fine-tuning: cells, plot and table; resumes",
+    "serve": "a policy for a robot's policy_node in another process or on another machine",
     "bench": "speed, peers and damaged files: `bench sim`, `step`, `start`, `train`, `guard`, `record-kill` ...",
     "guard": "checks of the guard: `guard fuzz`, `mutants`",
     "generate": "text that a trained Gato writes after a text, images, or both",

@@ -12,6 +12,7 @@ from gato_ros.core.bounds import Count, Episodes, Seed, check_bounds, check_seed
 from gato_ros.core.errors import SetupError
 from gato_ros.evaluation.option_checks import OutFile, OutFolder
 from gato_ros.evaluation.policy_source import robot_for
+from gato_ros.remote.address import is_remote
 
 if TYPE_CHECKING:
     from gato_ros.evaluation.loop.loop_report import Report
@@ -29,7 +30,8 @@ class Options:
     seed: Seed = 900000
     """Seed of the first episode's start; the next ones count up. Policies never train on 900000 and above."""
     policy: str = ""
-    """Directory of weights, the name of shipped ones, or `hold` to stand still. Default: policy_source.DEFAULT."""
+    """Directory of weights, the name of shipped ones, `hold` to stand still, or grpc://HOST:PORT of a `serve`.
+    Default: policy_source.DEFAULT."""
     prompt: Path | None = None
     """Episode file that the policy follows, where it was trained with prompts."""
     objects: str = "cubes"
@@ -75,8 +77,8 @@ def _check(options: Options) -> str:
     check_seeds(options.seed, options.episodes)
     if options.prompt:
         read_episode(options.prompt)
-    if options.policy == "hold":
-        return "hold"
+    if options.policy == "hold" or is_remote(options.policy):
+        return options.policy
     return str(driving_weights(options.policy or DEFAULT, load_embodiment(options.embodiment)))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -14,6 +14,25 @@ from gato_ros.core.decision import Decision
 from gato_ros.core.observation import Observation
 from gato_ros.core.prompt import Prompt
 from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, SpecMapping
+
+
+class PolicyUnavailable(ConnectionError):
+    """There is no action for this tick, and the policy is not to blame: its server is late, or away.
+
+    The arm has to stop. `reset` comes before the next `act`: whether the step counted over there is not known.
+    """
+
+
+@dataclass(frozen=True)
+class Served:
+    """How a policy is run that acts in another process."""
+
+    policy: str
+    """What its server loaded it by."""
+    precision: str = ""
+    """As its server was told; nothing: as it was trained."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """Name -> version over there, of what decides how numbers are rounded."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +47,8 @@ class PolicyInfo:
     """Control steps of the longest prompt; 0: no prompts."""
     reach_steps: int = 0
     """Steps back that an action can depend on; 0 without a memory."""
+    served: Served | None = None
+    """None: it acts in this process."""
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@ from gato_ros.embodiments.actions.hold import hold_policy
 from gato_ros.evaluation.option_checks import check_place
 from gato_ros.models.shipped import CONFIG_FILE, SHIPPED, shipped_policies, weights_folder
 from gato_ros.models.shipped import PARAMETERS_FILE as WEIGHTS_FILE
+from gato_ros.remote.address import is_remote
 
 if TYPE_CHECKING:
     from gato_ros.models.weights import Weights
@@ -27,6 +28,7 @@ __all__ = [
     "choose_compilation_cache",
     "make_environment",
     "make_policy",
+    "robot_policy",
     "shipped_policies",
     "text_weights",
     "weights_folder",
@@ -59,7 +61,7 @@ def robot_for(policy: str, wanted: str | None = None) -> str:
     from gato_ros.embodiments.loading import DEFAULT as SAWYER
     from gato_ros.embodiments.loading import known_contracts
 
-    if wanted or policy in ("", "expert", "hold"):
+    if wanted or policy in ("", "expert", "hold") or is_remote(policy):
         return wanted or SAWYER
     from gato_ros.models.weights import contract_names
 
@@ -126,6 +128,28 @@ def make_policy(name: str, embodiment: Embodiment, task: StackTask | None = None
     from gato_ros.sim.task import RED_ON_BLUE
 
     return PrivilegedPolicy(policy, StackingExpert(embodiment, task or RED_ON_BLUE))
+
+
+def robot_policy(name: str, robot: Embodiment, compilation_cache: str = "", precision: str = "") -> Policy:
+    """`hold`, or the policy in that directory or shipped under that name: warm, and by a robot's sensors alone.
+
+    Args:
+        compilation_cache: as the parameter of policy_node.
+        precision: of `models.serving.precision`; nothing: as it was trained.
+
+    Raises:
+        SetupError: no such policy, or one that does not fit.
+    """
+    if name == "hold":
+        return hold_policy(robot)
+    from gato_ros.models.serving.compilation import keep_compiled
+    from gato_ros.models.serving.policy import GatoPolicy
+
+    folder = weights_folder(name, besides=("hold",))
+    keep_compiled(compilation_cache)
+    policy = GatoPolicy.from_directory(folder, robot, precision=precision or None)
+    policy.warm_up()
+    return policy
 
 
 def make_environment(

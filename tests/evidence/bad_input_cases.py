@@ -126,6 +126,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "weights": ("", "no_such=1", "human", "human=", "human=nan", "human=-1", "human=inf", "=", ODD),
     "mesh": ("", "data", "data=0", "data=-1", "data=x", "rows=2", "data=999", "=,=", ODD, "data=2,data"),
     "coordinator": ("", "nobody", ODD),
+    "address": ("", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", ":7412", "a b:1", "192.0.2.1:7412", LONG, ODD, "\0"),
+    "keys": FOLDERS,
     "observe": NAMES,
     "redo": NAMES,
     "rooms": NAMES,
@@ -139,7 +141,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "environments": (),
 }
 """Field -> what is wrong there. Fields of `str` that are not here are names of a closed set."""
-EMPTY_IS_DEFAULT = {"policy": ("sim", "bench doctor", "bench start", "bench record-parity", "doctor")}
+EMPTY_IS_DEFAULT = {"policy": ("sim", "bench doctor", "bench start", "bench record-parity", "bench remote", "doctor")}
 MAY_BE_EMPTY = {"texts", "sets", "observe", "weights", "redo", "rooms", "without", "demonstrations", "image"}
 """Tuples that may hold nothing."""
 BASE = {
@@ -151,6 +153,7 @@ BASE = {
     "bench peers": ("--peer-python", "PYTHON"),
     "generate": ("--policy", "TEXT_WEIGHTS"),
     "chat": ("--policy", "TEXT_WEIGHTS"),
+    "serve": ("--policy", "hold", "--address", "127.0.0.1:0"),
     "tokens": ("one.mcap",),
     "episodes ls": ("EPISODES",),
     "episodes verify": ("EPISODES",),

@@ -212,14 +212,14 @@ def _pins(name: str) -> dict[str, str]:
 
 def test_every_requirement_is_pinned_and_agrees_with_the_constraints():
     constraints = _pins("constraints.txt")
-    for name in ("runtime.txt", "sim.txt", "ros.txt", "dev.txt", "text.txt", "export.txt", "domains.txt", "atari.txt"):
-        for package, version in _pins(name).items():
-            assert constraints.get(package) == version, f"{package} in {name}"
+    for name in ("runtime", "sim", "ros", "dev", "text", "export", "domains", "atari", "remote"):
+        for package, version in _pins(f"{name}.txt").items():
+            assert constraints.get(package) == version, f"{package} in {name}.txt"
 
 
 def test_the_jazzy_set_is_the_same_packages_on_numpy_1():
     constraints = _pins("jazzy_constraints.txt")
-    for name in ("jazzy.txt", "sim.txt", "jazzy_ros.txt", "jazzy_export.txt", "dev.txt"):
+    for name in ("jazzy.txt", "sim.txt", "jazzy_ros.txt", "jazzy_export.txt", "dev.txt", "remote.txt"):
         for package, version in _pins(name).items():
             assert constraints.get(package) == version, f"{package} in {name}"
     for ours, theirs in (("runtime.txt", "jazzy.txt"), ("export.txt", "jazzy_export.txt")):
@@ -248,7 +248,7 @@ def test_what_setup_asks_for_is_what_is_pinned(source):
     pinned = set().union(
         *(
             _pins(f"{name}.txt")
-            for name in ("runtime", "sim", "text", "export", "rerun", "dev", "domains", "atari", "ray")
+            for name in ("runtime", "sim", "text", "export", "rerun", "dev", "domains", "atari", "ray", "remote")
         )
     )
     assert required - {"setuptools"} - pinned == set()

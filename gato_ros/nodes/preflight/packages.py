@@ -41,6 +41,7 @@ NEEDED = {
 """Module -> the package on the Python index that brings it."""
 OPTIONAL = {
     "pybullet": "pybullet",
+    "grpc": "grpcio",
     "sentencepiece": "sentencepiece",
     "google.protobuf": "protobuf",
     "tensorboardX": "tensorboardX",
@@ -49,7 +50,10 @@ OPTIONAL = {
     "trajectory_msgs.msg": "ros-trajectory-msgs",
 }
 """Modules that only some uses need; without a package name they come with a full ROS installation."""
-FIXES = {"pybullet": "only the simulator needs it: sh requirements/simulator.sh .venv/bin/python"}
+FIXES = {
+    "pybullet": "only the simulator needs it: sh requirements/simulator.sh .venv/bin/python",
+    "grpc": "only a policy on a server needs it: pip install gato_ros[remote]",
+}
 SYSTEM_LIBRARIES = {
     "libgomp.so.1": "libgomp1",
     "libquadmath.so.0": "libquadmath0",

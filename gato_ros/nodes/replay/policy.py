@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +144,7 @@ class PolicyReplay:
         from gato_ros.models.tokenizer import tokenize
 
         tokens = tokenize(self._policy.layout, observation.values)
-        ids, patches = tokens.ids.tolist(), zlib.crc32(tokens.patches.tobytes())
+        ids, patches = tokens.ids.tolist(), tokens.patches_crc32
         if ids != entry["ids"]:
             where = next((i for i, pair in enumerate(zip(ids, entry["ids"])) if pair[0] != pair[1]), len(ids))
             self.tokens.compare(False, at_s, f"step {entry['n']}, value token {where}", entry["ids"], ids)
