@@ -11,9 +11,9 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from gato_ros.core.errors import SetupError
-from gato_ros.core.policy import Policy
+from gato_ros.core.policy import Policy, PolicyUnavailable
 from gato_ros.embodiments import Embodiment, load_embodiment
-from gato_ros.embodiments.actions.hold import hold_policy
+from gato_ros.evaluation.policy_source import robot_policy
 from gato_ros.nodes.messages.clocks import instant
 from gato_ros.nodes.messages.diagnosis import ERROR, OK, WARN, status
 from gato_ros.nodes.policy.answers import Answers, answering_weights
@@ -30,6 +30,7 @@ from gato_ros.nodes.preflight.gate import time_of_an_action
 from gato_ros.nodes.runtime.managed_node import LOOK_S, ManagedNode, run_managed_node
 from gato_ros.nodes.runtime.parameters import PolicyParameters
 from gato_ros.nodes.runtime.qos import REPORT
+from gato_ros.remote.address import is_remote
 
 NAME = "policy_node"
 PACE_TRIES, PACE_ACTIONS = 5, 10
@@ -38,17 +39,26 @@ END_LIMIT_S = 2.0
 """An action that is under way may take this long to end [s]."""
 
 
-def make_policy(name: str, robot: Embodiment, compilation_cache: str, precision: str) -> Policy:
-    """`hold`, or the policy in that directory or shipped under that name, warmed up; SetupError where none fits."""
-    if name == "hold":
-        return hold_policy(robot)
-    from gato_ros.models.serving.compilation import keep_compiled
-    from gato_ros.models.serving.policy import GatoPolicy
-    from gato_ros.models.shipped import weights_folder
+def make_policy(
+    name: str, robot: Embodiment, compilation_cache: str, precision: str, server_keys: str = "", digest: str = ""
+) -> Policy:
+    """`hold`, the policy of these weights, warmed up, or that of a server; SetupError where none fits.
 
-    keep_compiled(compilation_cache)
-    policy = GatoPolicy.from_directory(weights_folder(name, besides=("hold",)), robot, precision=precision or None)
-    policy.warm_up()
+    Args:
+        digest: how the sha256 of the weights begins; nothing: whichever they are.
+    """
+    if is_remote(name):
+        from gato_ros.remote.policy import RemotePolicy
+
+        return RemotePolicy(name, robot, 1.0 / robot.control_rate_hz, server_keys, digest)
+    policy = robot_policy(name, robot, compilation_cache, precision)
+    if not policy.info.digest.startswith(digest):
+        found = policy.info.digest[:12] or "none: it has no weights"
+        raise SetupError(
+            expected=f"weights with sha256 {digest[:64]}",
+            got=f"{found} in {name}",
+            fix="name those weights, or leave weights_digest empty",
+        )
     return policy
 
 
@@ -59,10 +69,21 @@ def own_pace(policy: Policy, robot: Embodiment) -> float | None:
     """
     if not policy.observation_keys or any(robot.channel(key).kind == "text" for key in policy.observation_keys):
         return None
+    took_ms, late = np.inf, None
     for _ in range(PACE_TRIES):
-        took_ms = time_of_an_action(policy, robot, PACE_ACTIONS)
+        try:
+            policy.reset(None)
+            took_ms = time_of_an_action(policy, robot, PACE_ACTIONS)
+        except PolicyUnavailable as error:
+            took_ms, late = np.inf, error
         if took_ms <= 1e3 / robot.control_rate_hz:
             break
+    if late is not None and took_ms == np.inf:
+        raise SetupError(
+            expected=f"{PACE_ACTIONS} actions within {1e3 / robot.control_rate_hz:g} ms each",
+            got=str(late),
+            fix="serve a smaller policy, on a quicker or a quieter machine",
+        )
     return took_ms
 
 
@@ -72,7 +93,24 @@ class PolicyNode:
     def __init__(self, node: ManagedNode, parameters: PolicyParameters):
         self._node, self._name = node, parameters.policy
         self.robot = robot = load_embodiment(parameters.embodiment)
-        self._policy = make_policy(parameters.policy, robot, parameters.compilation_cache, parameters.precision)
+        self._policy = make_policy(
+            parameters.policy,
+            robot,
+            parameters.compilation_cache,
+            parameters.precision,
+            parameters.server_keys,
+            parameters.weights_digest,
+        )
+        try:
+            self._set_up(node, robot, parameters)
+        except BaseException as error:
+            self._leave_server()
+            if isinstance(error, PolicyUnavailable):
+                fix = "is it still there? configure the node again"
+                raise SetupError(expected="a policy server that answers", got=str(error), fix=fix) from None
+            raise
+
+    def _set_up(self, node: ManagedNode, robot: Embodiment, parameters: PolicyParameters) -> None:
         self.keys, self.act_ms_p99 = tuple(self._policy.observation_keys), own_pace(self._policy, robot)
         prompt = load_prompt(parameters.prompt, parameters.prompt_part, self._policy, robot)
         self._assembler = ObservationAssembler(robot, self._policy.observation_keys, parameters.future_tolerance_s)
@@ -82,11 +120,13 @@ class PolicyNode:
         journal = PolicyJournal(node, self._policy, robot, parameters)
         self._introspection = Introspection(node, parameters.hold_above_entropy)
         said = node.create_publisher(String, "~/answer", REPORT)
-        weights = None if parameters.policy == "hold" else answering_weights(parameters.policy)
+        remote = is_remote(parameters.policy)
+        weights = None if parameters.policy == "hold" or remote else answering_weights(parameters.policy)
         cameras = self._assembler.image_keys
         shape = robot.channel(cameras[0]).shape if cameras else (0, 0, 3)
         self._answers = Answers(weights, shape, self._picture, lambda text: said.publish(String(data=text)))
-        self._saliency = SaliencyMaps(node, robot, self._policy, parameters.saliency_rate_hz)
+        # What counts in a picture is asked of the weights themselves: a server answers with actions only.
+        self._saliency = SaliencyMaps(node, robot, self._policy, 0.0 if remote else parameters.saliency_rate_hz)
         self._thread = InferenceThread(
             node,
             robot,
@@ -135,7 +175,13 @@ class PolicyNode:
         if self._thread.active:
             self._thread.deactivate()
         self._thread.end(END_LIMIT_S)
+        self._leave_server()
         return 0
+
+    def _leave_server(self) -> None:
+        """Another node, or this one configured again, gets the session."""
+        if self._policy.info.served is not None:
+            self._policy.close()
 
     # --- services ---
 
@@ -208,6 +254,8 @@ class PolicyNode:
         if not thread.active:
             why = (*self._silent, *thread.missing(), *refusals)
             return (WARN, "; ".join(("inactive", *why))) if refusals else (OK, "inactive")
+        if thread.unavailable and thread.proposing:
+            return WARN, thread.unavailable
         if (thread.faults or self._silent) and thread.proposing:
             return WARN, "; ".join((*self._silent, *thread.faults))
         if self._introspection.doubt and thread.proposing:
@@ -242,7 +290,7 @@ class PolicyNode:
             }
             | ({"saliency": self._saliency.problem} if self._saliency.problem else {})
             | act
-            | {"policy": self._name}
+            | {"policy": self._name, "weights_digest": self._policy.info.digest}
             | self._prompt_shown(),
         )
         self._node.status.publish(item)

@@ -11,7 +11,7 @@ import numpy as np
 from rclpy.node import Node
 
 from gato_ros.core.observation import Observation
-from gato_ros.core.policy import Policy
+from gato_ros.core.policy import Policy, PolicyUnavailable
 from gato_ros.core.prompt import Prompt
 from gato_ros.core.timing.freshness import Sample
 from gato_ros.core.timing.pace import Pace
@@ -65,11 +65,14 @@ class InferenceThread:
         self.failure: str | None = None
         self.faults: tuple[str, ...] = ()
         """Why there is no observation at present."""
+        self.unavailable = ""
+        """Why the policy did not answer the last observation, though it has not failed."""
         self.counts = {
             "proposed": 0,
             "without_input": 0,
             "late_ticks": 0,
             "late_proposals": 0,
+            "unanswered": 0,
             "memory_restarts": 0,
             "held_uncertain": 0,
         }
@@ -183,29 +186,31 @@ class InferenceThread:
                 continue
             if restart:
                 # Not under the lock: a prompt that is new takes longer than a tick, and messages go on coming.
-                self._begin_episode(prompt)
-                pace, aligned, used, acted, gap = Pace(period_s, time.monotonic()), False, (), False, False
+                gap = not self._begin_episode(prompt)
+                pace, aligned, used, acted = Pace(period_s, time.monotonic()), False, (), False
                 continue
             if observation is not None:
                 # Memory from before a gap would lie about what happened just now; training knows only a fresh one.
                 ready = not gap or self._begin_episode(self.prompt_in_use)
-                self.counts["memory_restarts"] += gap
-                if ready:
-                    self._act(observation)
-                acted, gap = True, False
+                self.counts["memory_restarts"] += gap and ready
+                acted, gap = True, not (ready and self._act(observation))
             else:
                 self.counts["without_input"] += 1
-                gap = remembers and acted
+                gap = gap or (remembers and acted)
             pace.acted(time.monotonic(), arrived_s)
             self.counts["late_ticks"] += pace.take_missed()
 
     def _begin_episode(self, prompt: Prompt | None) -> bool:
+        """Whether the policy's memory has begun; where its server is away, it is to be tried again."""
+        self.prompt_in_use = prompt
         try:
             self._policy.reset(prompt)
+        except PolicyUnavailable as error:
+            self._stand_without(str(error))
+            return False
         except Exception as error:
             self.fail(in_words(error))
             return False
-        self.prompt_in_use = prompt
         self._journal.began(prompt)
         self._introspection.began(prompt)
         self._saliency.began()
@@ -245,7 +250,17 @@ class InferenceThread:
             self.changed.wait(due_s - now_s)
         return False
 
-    def _act(self, observation: Observation) -> None:
+    def _stand_without(self, why: str) -> None:
+        """Nobody answers for now: ask for a standstill at once, and say so."""
+        with self.changed:
+            self.counts["unanswered"] += 1
+            self._proposals.withdraw()
+            if why != self.unavailable:
+                self.unavailable = why
+                self._tell()
+
+    def _act(self, observation: Observation) -> bool:
+        """Propose what the policy answers; False where it was not there to answer."""
         started_s = time.monotonic()
         try:
             decision = self._policy.act(observation)
@@ -254,13 +269,18 @@ class InferenceThread:
                 raise FloatingPointError(f"the policy returned {vector}")
             if decision.trace and decision.trace.compiled:
                 raise RuntimeError("the policy compiled in mid-episode: its warm-up missed a shape")
+        except PolicyUnavailable as error:
+            self._stand_without(str(error))
+            return False
         except Exception as error:
             self.fail(in_words(error))
-            return self._journal.write(observation, self._sources, failure=error)
+            self._journal.write(observation, self._sources, failure=error)
+            return True
         took_s, stamp = time.monotonic() - started_s, None
         self.act_ms.append(took_s * 1e3)
         with self.changed:
-            if self._introspection.look(decision):
+            was_away, self.unavailable = self.unavailable, ""
+            if self._introspection.look(decision) or was_away:
                 self._tell()
             if self._introspection.doubt:
                 self._proposals.withdraw()
@@ -274,3 +294,4 @@ class InferenceThread:
         self._introspection.write(decision, self._assemble_s, took_s, time.monotonic() - started_s - took_s)
         self._journal.write(observation, self._sources, decision, stamp)
         self._saliency.acted(observation, decision)
+        return True

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Mapping
-from importlib import metadata
 
 from builtin_interfaces.msg import Time
 from rclpy.node import Node
@@ -21,11 +19,10 @@ from gato_ros.embodiments import Embodiment
 from gato_ros.nodes.messages.clocks import nanoseconds
 from gato_ros.nodes.runtime.parameters import PolicyParameters
 from gato_ros.nodes.runtime.qos import JOURNAL
+from gato_ros.remote.host import installed_versions
 
 ABOUT_EVERY = 20
 """Steps between two that say which policy it is."""
-PACKAGES = ("jax", "jaxlib", "numpy")
-"""Another version of these may round otherwise."""
 
 
 def in_words(error: Exception) -> str:
@@ -39,14 +36,18 @@ class PolicyJournal:
     def __init__(self, node: Node, policy: Policy, robot: Embodiment, parameters: PolicyParameters):
         self._robot, self._ticks = robot, 0
         self._publisher = node.create_publisher(String, "~/journal", JOURNAL)
+        served = policy.info.served
         self._about = {
-            "policy": parameters.policy,
+            # The server's name for it: a replay loads it by that.
+            "policy": parameters.policy if served is None else served.policy,
             "weights": policy.info.digest,
-            "precision": parameters.precision,
+            "precision": parameters.precision if served is None else served.precision,
             "embodiment": parameters.embodiment,
             "contract": robot.digest,
-            "versions": {name: metadata.version(name) for name in PACKAGES},
+            "versions": installed_versions() if served is None else dict(served.packages),
         }
+        if served is not None:
+            self._about["server"] = parameters.policy
         self._prompt: dict[str, str] | None = None
         self._prompt_file = lambda: node.get_parameter("prompt").value
         self._number, self._since_reset, self._until_about = 0, 0, 0
@@ -83,7 +84,7 @@ class PolicyJournal:
             "sources": dict(sources),
             "texts": {key: text_from_value(value) for key, value in texts.items()},
             "ids": tokens and tokens.ids.tolist(),
-            "patches_crc32": tokens and zlib.crc32(tokens.patches.tobytes()),
+            "patches_crc32": tokens and tokens.patches_crc32,
             "action_ids": trace and trace.ids.tolist(),
             "action": decision and encode(decision.action.as_vector()),
             "stamp_ns": stamp and nanoseconds(stamp),

@@ -9,6 +9,7 @@ from typing import Any
 from gato_ros.core.errors import SetupError
 from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.runtime.parameters import PolicyParameters
+from gato_ros.remote.address import is_remote, parse_address
 
 INACTIVE = "policy_node inactive, to take other weights"
 """What the refusal of weights that fit expects: whoever reads it may deactivate the node and try again."""
@@ -21,7 +22,9 @@ def refusal(parameters: PolicyParameters, changed: Mapping[str, Any], active: bo
     # To load JAX takes seconds in which a policy that acts without it would be late.
     may_look = not active or "jax" in sys.modules
     try:
-        if name != "hold" and may_look:
+        if is_remote(name):
+            parse_address(name)  # what is there, configure asks
+        elif name != "hold" and may_look:
             from gato_ros.models.shipped import weights_folder
             from gato_ros.models.weights import check_fit
 

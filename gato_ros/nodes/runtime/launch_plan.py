@@ -37,7 +37,9 @@ ARGUMENTS = {
         ("sim", *DRIVEN, "driver"),
     ),
     "host": Argument("", "robot:=sawyer: where its agent runs; nothing: the parameter file's"),
-    "policy": Argument("hold", "directory of weights, the name of shipped ones, or `hold`: stand still"),
+    "policy": Argument(
+        "hold", "directory of weights, the name of shipped ones, `hold`: stand still, or grpc://HOST:PORT"
+    ),
     "shadow": Argument("false", "true: the policy moves nothing; what it would do is on shadow/*", FLAG),
     "teleop": Argument(
         "none",

@@ -47,9 +47,14 @@ class PolicyParameters:
     embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
     policy: str = parameter(
         "hold",
-        "directory of weights, the name of shipped ones, or `hold`: stand still; of the next configure",
+        "directory of weights, the name of shipped ones, `hold`: stand still, or grpc://HOST:PORT of `gato_ros serve`; "
+        "of the next configure",
         mutable=True,
     )
+    server_keys: str = parameter(
+        "", "policy:=grpc://...: folder with driver.key, driver.crt and agent.crt; needed for another machine"
+    )
+    weights_digest: str = parameter("", "sha256 that the weights must have, or how it begins; nothing: whichever")
     task: str = parameter("", "what to do, in words, for a policy that reads it; of the next ~/reset", mutable=True)
     prompt: str = parameter("", "episode file to follow, or nothing; ~/reload_prompt reads it again", mutable=True)
     prompt_part: str = parameter(
