@@ -32,6 +32,17 @@ NO_REACTION_S = {True: 3.0, False: 60.0}
 WAVERING, STEADY = 1e-5, 0.01
 """What a command may be slower than the one before by rounding and noise; what a steady motion varies by."""
 FOLLOWING = ("ok", "limited")
+SCRIPTED = (
+    "tests/ros/faults/scripted_policy_node.py",
+    "--ros-args",
+    "-r",
+    "__ns:=/sawyer",
+    "-r",
+    "__node:=policy_node",
+    "-p",
+    "hold_above_entropy:=5.0",
+)
+"""The program and arguments of the loop's policy."""
 
 
 def reaction_limit_ms(row: str) -> float:
@@ -42,13 +53,11 @@ def reaction_limit_ms(row: str) -> float:
 class Loop:
     """The nodes, what they say, and the switches of the faults."""
 
-    def __init__(self, processes, probe, folder, record, stalls, timed, simulated_time=False):
+    def __init__(self, processes, probe, switch, record, stalls, timed, simulated_time=False, policy=SCRIPTED):
         self.processes, self.probe, self._record = processes, probe, record
         self._stalls, self._timed = stalls, timed
         self._broken, self._by_hand = False, True
-        self.switch = folder / "fault"
-        self.switch.write_text("")
-        os.environ["GATO_ROS_FAULT_FILE"] = str(self.switch)
+        self.switch = switch
         # Deeper than the robot's own subscriptions: not one command may escape.
         self.arm = probe.listen(JointState, WIRE.arm_command, REPORT)
         self.guard_said = probe.listen(DiagnosticStatus, "guard_node/status", REPORT)
@@ -60,17 +69,7 @@ class Loop:
         self.robot = processes.start("tests/ros/faults/robot.py", *(("--clock",) if simulated_time else ()))
         self._clock = clock
         self.guard = processes.node("guard_node", *clock)
-        self._policy_arguments = (
-            "tests/ros/faults/scripted_policy_node.py",
-            "--ros-args",
-            "-r",
-            "__ns:=/sawyer",
-            "-r",
-            "__node:=policy_node",
-            "-p",
-            "hold_above_entropy:=5.0",
-            *clock,
-        )
+        self._policy_arguments = (*policy, *clock)
         self.policy = processes.start(*self._policy_arguments)
         probe.wait(lambda: self.arm and self.guard_said and self.policy_said, "the nodes")
         probe.wait(lambda: self._set.get_subscription_count(), "the robot")
@@ -334,10 +333,20 @@ class Stable:
 
 
 @pytest.fixture(scope="module")
-def start_loop(module_processes, module_probe, tmp_path_factory, record_injection, stalls, timed):
-    def start(simulated_time: bool) -> Loop:
-        folder = tmp_path_factory.mktemp("loop")
-        return Loop(module_processes, module_probe, folder, record_injection, stalls, timed, simulated_time)
+def switch_file(tmp_path_factory):
+    """Its text is the fault of the policy; processes that are started later find it by the environment."""
+    switch = tmp_path_factory.mktemp("loop") / "fault"
+    switch.write_text("")
+    os.environ["GATO_ROS_FAULT_FILE"] = str(switch)
+    return switch
+
+
+@pytest.fixture(scope="module")
+def start_loop(module_processes, module_probe, switch_file, record_injection, stalls, timed):
+    def start(simulated_time: bool, policy: tuple[str, ...] = SCRIPTED) -> Loop:
+        return Loop(
+            module_processes, module_probe, switch_file, record_injection, stalls, timed, simulated_time, policy
+        )
 
     return start
 
