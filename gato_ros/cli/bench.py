@@ -29,6 +29,7 @@ MODULES = {
     "doctor": "gato_ros.bench.doctor",
     "memory": "gato_ros.bench.memory",
     "cluster": "gato_ros.bench.cluster.kills",
+    "remote": "gato_ros.bench.remote.cost",
     "corrupt": "gato_ros.bench.corrupt",
 }
 """Benchmark -> its module; an installed package leaves the peers out."""

@@ -1,0 +1,1 @@
+"""What a policy on a server costs the control loop."""
