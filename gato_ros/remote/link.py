@@ -131,7 +131,7 @@ class Link:
             except SetupError as error:
                 self.refusal = error
             except self._grpc.RpcError as error:
-                self.problem = self._worded(error, FIRST_LIMIT_S)
+                self.problem, self.refusal = self._worded(error, FIRST_LIMIT_S), None
             except Exception as error:  # a thread that ends would leave the policy silent for ever
                 self.problem = f"{type(error).__name__}: {error}"
             self.session = ""

@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from std_srvs.srv import Trigger
 
 pytest.importorskip("grpc", reason="needs gRPC: pip install -r requirements/remote.txt")
 OURS, OTHER = "ab" * 32, "cd" * 32
@@ -157,13 +158,16 @@ def test_other_weights_in_the_servers_place_move_nothing(loop, servers):
     assert all(not any(message.velocity) for _, message in loop.arm[received:])
     servers.kill()
     servers.start()
-    loop.probe.spin(1.0)
+    begin = lambda: loop.probe.call(Trigger, "policy_node/reset", Trigger.Request())
+    loop.probe.wait(
+        lambda: loop.policy_says().startswith("proposing"), "the right server", meanwhile=begin, every_s=0.5
+    )
     loop.reset()
     loop.be_moving()
 
 
 @pytest.mark.fault("N5")
-def test_a_node_without_its_server_does_not_start(processes, probe, servers):
+def test_a_node_without_its_server_does_not_start(loop, processes, probe, servers):
     for address, words in (
         ("grpc://127.0.0.1:1", "expected a policy server at 127.0.0.1:1"),
         (f"grpc://127.0.0.1:{servers.port}", "expected a policy server"),  # the loop's own node has it
