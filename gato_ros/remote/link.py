@@ -67,8 +67,9 @@ class Link:
         self._thread = threading.Thread(target=self._keep, name="policy_link", daemon=True)
         self._thread.start()
         if not self._decided.wait(FIRST_LIMIT_S) or not self.session:
-            self.close()
-            raise self.refusal or self._nobody()
+            error = self.refusal or self._nobody()
+            self.close()  # which has a word of its own about why there is no session
+            raise error
 
     def _nobody(self) -> SetupError:
         return SetupError(

@@ -145,7 +145,6 @@ def test_a_server_that_comes_back_with_other_weights_is_refused(counting, serve,
 
 
 def test_one_client_at_a_time_and_the_next_after_it(counting, serve, connect, monkeypatch):
-    monkeypatch.setattr(link, "FIRST_LIMIT_S", 1.0)
     server = serve(counting)
     first = connect(server)
     with pytest.raises(SetupError, match="got one that serves ipv4:127.0.0.1"):
