@@ -17,7 +17,7 @@ from gato_ros.remote.wire import LARGEST_BYTES
 
 WORKERS, MOST_CALLS = 8, 64
 """Threads, and calls at a time; one client has a stream and a call or two."""
-GONE_AFTER_MS = (1000, 2000)
+GONE_AFTER_MS = (2000, 5000)
 """A client that does not say that it is there, asked so often, within so long, has gone: its machine is off."""
 END_S = 0.2
 """For calls that are under way when the server ends [s]."""

@@ -141,7 +141,10 @@ KINDS: dict[str, tuple[str, ...]] = {
     "environments": (),
 }
 """Field -> what is wrong there. Fields of `str` that are not here are names of a closed set."""
-EMPTY_IS_DEFAULT = {"policy": ("sim", "bench doctor", "bench start", "bench record-parity", "bench remote", "doctor")}
+EMPTY_IS_DEFAULT = {
+    "precision": ("serve",),
+    "policy": ("sim", "bench doctor", "bench start", "bench record-parity", "bench remote", "doctor"),
+}
 MAY_BE_EMPTY = {"texts", "sets", "observe", "weights", "redo", "rooms", "without", "demonstrations", "image"}
 """Tuples that may hold nothing."""
 BASE = {
