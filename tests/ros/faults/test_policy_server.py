@@ -36,7 +36,8 @@ class Servers:
         self._process.stdin.flush()
 
         def ready() -> bool:
-            self._said += self._process.stdout.read() or ""
+            # A pipe gives a line in parts now and then.
+            self._said += self._process.stdout.readline()
             return self._said.endswith("\n")
 
         self._probe.wait(ready, "a policy server", every_s=0.01)
