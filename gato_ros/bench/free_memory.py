@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from gato_ros.core.errors import SetupError
+from gato_ros.core.memory import free_memory
 
 BYTES_PER_PARAMETER = 4
 COPY_BYTES = {"float32": 0.0, "bfloat16": 2.0, "bfloat16_weights": 2.0, "mixed": 2.0, "int8": 1.2}
@@ -35,12 +34,3 @@ def fitting_precisions(parameters: int, wanted: tuple[str, ...]) -> tuple[list[s
             needed += more
             fitting.append(precision)
     return fitting, left_out
-
-
-def free_memory() -> float:
-    """[bytes]; infinite without /proc, so that nothing is refused."""
-    meminfo = Path("/proc/meminfo")
-    if not meminfo.exists():
-        return float("inf")
-    lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-    return int(lines["MemAvailable"].split()[0]) * 1024

@@ -73,8 +73,8 @@ def measure(name: str, compute: str, embodiment: Any, options: Options, rates: d
     Raises:
         SetupError: its training state does not fit into the free memory.
     """
-    from gato_ros.bench.free_memory import free_memory
     from gato_ros.bench.train_step import in_precision, time_cloning, time_sequences
+    from gato_ros.core.memory import free_memory
     from gato_ros.domains.robot_presets import preset_for
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.analysis.flops import training_operations

@@ -7,6 +7,7 @@ unpacked batch by batch.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,11 @@ class Frames:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def picture_bytes(self) -> int:
+        """Bytes of the pictures of one frame."""
+        return len(self.image_keys) * math.prod(self.image_shape)
 
     @property
     def teachers(self) -> np.ndarray:

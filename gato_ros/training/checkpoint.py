@@ -23,6 +23,7 @@ from jax.experimental import multihost_utils
 
 from gato_ros.core.errors import SetupError
 from gato_ros.core.records import checksummed_json
+from gato_ros.data.demonstrations.catalogue import DIGEST as CATALOGUE
 from gato_ros.models.config import GatoConfig
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.mixture.config import MixtureConfig
@@ -181,10 +182,18 @@ def _check_run(folder: Path, before: dict[str, Any], record: dict[str, Any]) -> 
 
 
 def _same_data(before: dict[str, Any], record: dict[str, Any]) -> bool:
-    """By content where both say it; a run from before that by its folders, from the one that holds them all on."""
-    if DIGEST in before and DIGEST in record:
+    """By content where both say it in the same way; else by the folders, from the one that holds them all on.
+
+    A run from before digests has none, and data that stay in their shards have one of another kind.
+    """
+    if DIGEST in before and DIGEST in record and _kinds(before[DIGEST]) == _kinds(record[DIGEST]):
         return before[DIGEST] == record[DIGEST]
     return before["data"] == record["data"] or portable(before["data"]) == portable(record["data"])
+
+
+def _kinds(digest: str) -> list[bool]:
+    """Of each part of the data whether its digest is that of a catalogue."""
+    return [part.startswith(CATALOGUE) for part in digest.split()]
 
 
 def _defaults(kind: type, wanted: dict[str, Any]) -> dict[str, Any]:

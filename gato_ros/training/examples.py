@@ -68,6 +68,11 @@ class Examples:
     def __len__(self) -> int:
         return len(self.frames)
 
+    @property
+    def picture_bytes(self) -> int:
+        """Of one frame."""
+        return self.frames.picture_bytes
+
     @cached_property
     def can_mirror(self) -> bool:
         """Whether all that the model sees has a known reflection."""

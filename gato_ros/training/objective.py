@@ -10,12 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from gato_ros.data.data_digest import frames_digest
+from gato_ros.data.demonstrations.catalogue import catalogue_digest
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import TokenLayout
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Batch, Examples, batches
 from gato_ros.training.optimiser import TrainingState
 from gato_ros.training.step import measure, train_step
+from gato_ros.training.streamed import StreamedExamples
 
 VALIDATION_FRAMES = 1024
 LARGE_BYTES = 2**18
@@ -53,8 +55,9 @@ class SingleStep:
     config: TrainingConfig
     model: GatoConfig
     layout: TokenLayout
-    training: Examples
-    validation: Examples
+    training: Examples | StreamedExamples
+    validation: Examples | StreamedExamples
+    """Of the same kind as what is trained on."""
 
     @property
     def frames_per_step(self) -> int:
@@ -62,7 +65,10 @@ class SingleStep:
 
     @cached_property
     def data_digest(self) -> str:
-        return frames_digest((self.training.frames, self.validation.frames))
+        parts = (self.training, self.validation)
+        if isinstance(self.training, StreamedExamples):
+            return catalogue_digest([part.steps.catalogue for part in parts])
+        return frames_digest(part.frames for part in parts)
 
     def batches(self, first_step: int) -> Iterator[Batch]:
         config = self.config
@@ -75,8 +81,7 @@ class SingleStep:
     def _held_out(self) -> list[np.ndarray]:
         """The rows of each batch that is measured, all of one length."""
         count = min(len(self.validation), VALIDATION_FRAMES)
-        frames = self.validation.frames
-        each = len(frames.image_keys) * int(np.prod(frames.image_shape)) if self.layout.images else 0
+        each = self.validation.picture_bytes if self.layout.images else 0
         size = count if each <= LARGE_BYTES else min(count, max(1, PART_BYTES // each))
         return np.split(np.arange(count // size * size), count // size)
 

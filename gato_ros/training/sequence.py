@@ -13,6 +13,7 @@ import numpy as np
 
 from gato_ros.core.errors import SetupError
 from gato_ros.data.data_digest import frames_digest
+from gato_ros.data.demonstrations.catalogue import catalogue_digest
 from gato_ros.models.choices import first_row, legal
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import Output, sequence_output
@@ -23,6 +24,7 @@ from gato_ros.training.auxiliary import auxiliary_error, auxiliary_losses
 from gato_ros.training.optimiser import TrainingState, descended
 from gato_ros.training.sequence_config import SequenceConfig
 from gato_ros.training.step import action_errors, augment, hidden, spread
+from gato_ros.training.streamed import StreamedWindows
 from gato_ros.training.windows import SequenceBatch, Windows, sequence_batches
 
 VALIDATION_BATCHES = 4
@@ -35,8 +37,9 @@ class Sequences:
     config: SequenceConfig
     model: GatoConfig
     layout: TokenLayout
-    training: Windows
-    validation: Windows
+    training: Windows | StreamedWindows
+    validation: Windows | StreamedWindows
+    """Of the same kind as what is trained on."""
 
     def __post_init__(self) -> None:
         if self.model.action_decoding != "autoregressive":
@@ -55,7 +58,7 @@ class Sequences:
                 got=str(self.config.length),
                 fix="lengthen them: a streamed memory reaches further back",
             )
-        long = sum(one.length for one in self.training.stretches if one.whole or one.length >= self.config.length)
+        long = self.training.stretches.steps_in_long_ones(self.config.length)
         if 2 * long < len(self.training):
             raise SetupError(
                 expected=f"{self.config.length} consecutive steps with images in most of the data, or whole episodes",
@@ -83,6 +86,8 @@ class Sequences:
     @cached_property
     def data_digest(self) -> str:
         parts = (self.training, self.validation)
+        if isinstance(self.training, StreamedWindows):
+            return catalogue_digest([part.steps.catalogue for part in parts])
         return frames_digest((part.frames for part in parts), (part.executed for part in parts))
 
     def batches(self, first_step: int) -> Iterator[SequenceBatch]:

@@ -13,7 +13,7 @@ from gato_ros.core.spec import ContinuousSpec, DiscreteSpec, ImageSpec, StepSpec
 from gato_ros.data.demonstrations import record
 from gato_ros.data.demonstrations.demonstration import Demonstration
 from gato_ros.data.demonstrations.pictures import FRAMES_PER_BLOCK, PictureWriter
-from gato_ros.data.demonstrations.reading import _recording, read_demonstrations, write_index
+from gato_ros.data.demonstrations.reading import read_demonstrations, recording_of, write_index
 from gato_ros.data.demonstrations.record import narrowed, once, record_bytes, record_of
 from gato_ros.data.demonstrations.shard import Episode, Head, read_head, read_shard, write_shard
 from gato_ros.data.frames import join, load_frames, save_frames
@@ -207,7 +207,7 @@ def test_a_record_of_the_first_format_is_read():
     body = struct.pack("<I", len(head)) + head + b"".join(one.tobytes() for one in columns.values())
     found = record_of(struct.pack("<I", len(body)) + body + b"".join(blocks))
     assert found.frames_per_block == 1 and len(found.image_lengths) == steps
-    frames = _recording(HEAD, Episode(0, steps, 1.0, True), found).frames
+    frames = recording_of(HEAD, Episode(0, steps, 1.0, True), found).frames
     np.testing.assert_array_equal(frames.pixels(range(steps))[:, 0], seen)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -62,13 +62,13 @@ def read_demonstrations(
         for path, head in heads.items()
         if (task is None or head.task == task) and (spec is None or head.spec == spec) and head.episodes
     }
-    _check_one_spec(chosen, tasks)
+    check_one_spec(chosen, tasks)
     found: list[Recording] = []
     taken: dict[tuple[Path, str], int] = {}
     for path, head in chosen.items():
         place = (path.parent, head.task)
         left = None if limit is None else limit - taken.get(place, 0)
-        episodes = [_recording(head, *one) for one in read_shard(path, left)[1]]
+        episodes = [recording_of(head, *one) for one in read_shard(path, left)[1]]
         taken[place] = taken.get(place, 0) + len(episodes)
         found += episodes
     return found
@@ -91,7 +91,8 @@ def write_index(folder: Path) -> Path:
     return Path(folder) / INDEX_FILE
 
 
-def _check_one_spec(heads: dict[Path, Head], tasks: Sequence[str]) -> None:
+def check_one_spec(heads: Mapping[Path, Head], tasks: Sequence[str]) -> None:
+    """SetupError for shards of several specs, or for none; `tasks` are all that there are."""
     by_spec: dict[str, set[str]] = {}
     for head in heads.values():
         by_spec.setdefault(head.spec.digest, set()).add(head.task)
@@ -107,7 +108,8 @@ def _check_one_spec(heads: dict[Path, Head], tasks: Sequence[str]) -> None:
         )
 
 
-def _recording(head: Head, episode: Episode, record: Record) -> Recording:
+def recording_of(head: Head, episode: Episode, record: Record) -> Recording:
+    """An episode as it is learned from."""
     vectors = {
         key: values if head.spec.observations[key].kind in ("discrete", "text") else values.astype(np.float32)
         for key, values in record.columns.items()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -99,7 +99,7 @@ def write_shard(path: Path, head: Head, demonstrations: Sequence[Demonstration])
 
 def read_head(path: Path) -> Head:
     """What a shard holds; SetupError if it is damaged."""
-    with _Whole(path) as reader:
+    with _whole(path) as reader:
         return _checked_head(reader)
 
 
@@ -109,7 +109,7 @@ def read_shard(path: Path, count: int | None = None) -> tuple[Head, list[tuple[E
     Raises:
         SetupError: it is damaged.
     """
-    with _Whole(path) as reader:
+    with _whole(path) as reader:
         head = _checked_head(reader)
         wanted = head.episodes[:count]
         contents = reader.read(1, 1 + len(wanted)) if wanted else []
@@ -136,34 +136,45 @@ def _checked_head(reader: Any) -> Head:
     return Head(**{name: values[name] for name in names}, spec=step_spec_from_dict(values["spec"]), episodes=episodes)
 
 
-class _Whole:
-    """A reader of a shard in whose with-block every error is a SetupError: the library fails in ways of its own."""
+def open_shard(path: Path) -> Any:
+    """array_record's reader of a shard; SetupError where it cannot be read."""
+    library = _library()
+    try:
+        return library.ArrayRecordReader(str(path), "readahead_buffer_size:0,max_parallelism:0")
+    except Exception as error:
+        raise _damaged(path, error) from None
 
-    def __init__(self, path: Path):
-        self._path = path
-        self._reader: Any = None
 
-    def __enter__(self) -> Any:
-        library = _library()
-        try:
-            self._reader = library.ArrayRecordReader(str(self._path), "readahead_buffer_size:0,max_parallelism:0")
-        except Exception as error:
-            raise self._damaged(error) from None
-        return self._reader
+@contextlib.contextmanager
+def said_plainly(path: Path) -> Iterator[None]:
+    """Every error in the with-block is a SetupError of that shard: the library fails in ways of its own."""
+    try:
+        yield
+    except SetupError:
+        raise
+    except Exception as error:
+        raise _damaged(path, error) from None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[Any]:
+    """The reader of a shard, which is closed afterwards."""
+    reader = open_shard(path)
+    try:
+        with said_plainly(path):
+            yield reader
+    finally:
         with contextlib.suppress(RuntimeError):  # that of the read once more
-            self._reader.close()
-        if isinstance(error, Exception):
-            raise self._damaged(error) from None
+            reader.close()
 
-    def _damaged(self, error: Exception) -> SetupError:
-        said = " ".join(str(error).split())[:120]
-        return SetupError(
-            expected=f"a whole shard of demonstrations {self._path}",
-            got=f"{type(error).__name__}: {said}",
-            fix="delete it and collect again",
-        )
+
+def _damaged(path: Path, error: Exception) -> SetupError:
+    said = " ".join(str(error).split())[:120]
+    return SetupError(
+        expected=f"a whole shard of demonstrations {path}",
+        got=f"{type(error).__name__}: {said}",
+        fix="delete it and collect again",
+    )
 
 
 def _library() -> Any:

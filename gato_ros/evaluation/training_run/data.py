@@ -103,7 +103,7 @@ def _frame_parts(folder: Path, failures: bool) -> list[Frames]:
     from gato_ros.data.demonstrations.reading import read_demonstrations
     from gato_ros.data.frame_cache import frame_parts
 
-    if _holds_shards(folder):
+    if holds_shards(folder):
         return [one.frames for one in read_demonstrations([folder])]
     return frame_parts(folder, print_left_out(folder, failures))
 
@@ -115,7 +115,7 @@ def _recordings(folder: Path, failures: bool, snapshots: bool) -> list[Recording
     from gato_ros.data.episodes.recording import Recording, load_recordings
     from gato_ros.data.frames import SUFFIX, load_frames
 
-    if _holds_shards(folder):
+    if holds_shards(folder):
         return read_demonstrations([folder])
     files = sorted(folder.glob(f"*{SUFFIX}")) if snapshots else []
     found = [Recording.of_snapshots(load_frames(path)) for path in files]
@@ -124,7 +124,7 @@ def _recordings(folder: Path, failures: bool, snapshots: bool) -> list[Recording
     return found
 
 
-def _holds_shards(folder: Path) -> bool:
+def holds_shards(folder: Path) -> bool:
     """Whether a folder holds another domain's demonstrations; SetupError where it holds a robot's episodes as well."""
     from gato_ros.data.demonstrations.reading import shard_paths
     from gato_ros.data.episodes.episode import episode_paths

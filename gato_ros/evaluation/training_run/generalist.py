@@ -9,6 +9,7 @@ from gato_ros.domains.registry import WRITTEN
 from gato_ros.evaluation.training_run.mixture import MixturePlan, read_mixture
 from gato_ros.evaluation.training_run.settings import MixtureRun
 from gato_ros.evaluation.training_run.start import computed_in
+from gato_ros.evaluation.training_run.streaming import Room
 from gato_ros.training.supervision import ActionsOnly, Curve
 
 
@@ -28,7 +29,7 @@ def train_mixture(run: MixtureRun, plan: MixturePlan | None = None) -> dict[str,
     plan = plan or read_mixture(run.mixture)
     deployed = replace(plan.model(), dropout=run.dropout)
     model = computed_in(deployed, run)
-    objective, data = plan.objective(model)
+    objective, data = plan.objective(model, Room.of(run.stream_above_gb))
     contracts = [contract for part in plan.parts for contract in part.contracts()]
     initial = grown_weights(run.init, contracts, deployed, objective.layout, plan.config.seed) if run.init else None
     dashboard = Dashboard(plan.config.steps, objective.frames_per_step, run.out, _curves(plan))

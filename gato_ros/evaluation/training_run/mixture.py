@@ -22,6 +22,7 @@ from gato_ros.training.sequence_config import SequenceConfig
 if TYPE_CHECKING:
     from gato_ros.core.contract import Contract
     from gato_ros.data.episodes.recording import Recording
+    from gato_ros.evaluation.training_run.streaming import Chosen, Room
     from gato_ros.models.config import GatoConfig
     from gato_ros.models.layout import TokenLayout
     from gato_ros.training.mixture import Mixture
@@ -122,18 +123,38 @@ class PartPlan:
         spec = self.contracts()[0].spec
         return domain_recordings(self.data, spec, self.tasks, self.limit, share, VALIDATION_SHARE)
 
+    def streamed(self, room: Room) -> Chosen | None:
+        """As `recordings`, in their shards, where they have no room in memory."""
+        from gato_ros.evaluation.training_run.data import VALIDATION_SHARE
+        from gato_ros.evaluation.training_run.streaming import streamed_tasks
+
+        assert isinstance(self.sequences, SequenceConfig), "a part of another kind has `writing`"
+        if self.domain == STACKING:
+            return None
+        spec, share = self.contracts()[0].spec, self.sequences.return_share
+        return streamed_tasks(self.data, spec, self.tasks, self.limit, share, VALIDATION_SHARE, room)
+
     def learned(
-        self, model: GatoConfig, layout: TokenLayout, known: Supervision
+        self, model: GatoConfig, layout: TokenLayout, known: Supervision, room: Room
     ) -> tuple[Sequences | Writing, dict[str, int]]:
-        """The sequences with their data in place, and the count of steps by folder, or of tokens by source of text."""
+        """The sequences with their data in place, and the count of steps by folder, or of tokens by source of text.
+
+        Args:
+            room: memory for demonstrations, which becomes less by those of this part.
+        """
         from gato_ros.evaluation.training_run.writing import sources
         from gato_ros.training.mixture.writing import Writing
         from gato_ros.training.sequence import Sequences
+        from gato_ros.training.streamed import StreamedWindows
         from gato_ros.training.windows import Windows
 
         if isinstance(self.sequences, WritingConfig):
             both, counts = sources(self.domain, self.tasks, self.data, self.limit, model)
             return Writing(self.sequences, model, layout, *both), counts
+        if (found := self.streamed(room)) is not None:
+            *parts, counts = found
+            streamed = [StreamedWindows.of(steps, layout, known, bool(model.auxiliary)) for steps in parts]
+            return Sequences(self.sequences, model, layout, *streamed), counts
         training, validation, counts = self.recordings()
         windows = [Windows.of(some, layout, known, None, bool(model.auxiliary)) for some in (training, validation)]
         return Sequences(self.sequences, model, layout, *windows), counts
@@ -201,17 +222,23 @@ class MixturePlan:
                 )
         return tuple(sorted(keys for keys, both in lengths.items() if True in both))
 
-    def objective(self, model: GatoConfig) -> tuple[Mixture, dict[str, int]]:
-        """The parts with their data in place, and the count of steps by folder."""
+    def objective(self, model: GatoConfig, room: Room | None = None) -> tuple[Mixture, dict[str, int]]:
+        """The parts with their data in place, and the count of steps by folder.
+
+        Args:
+            room: memory for demonstrations; None: without end.
+        """
+        from gato_ros.evaluation.training_run.streaming import Room
         from gato_ros.models.layout import token_layout
         from gato_ros.training.mixture.objective import Mixture, Part
         from gato_ros.training.mixture.wide_truth import OneOfMany
 
         made, data = [], {}
+        room = room or Room(float("inf"), False)
         for part in self.parts:
             known = OneOfMany(part.supervision(), model)
             layout = token_layout(part.contracts()[0].spec, model)
-            sequences, counts = part.learned(model, layout, known)
+            sequences, counts = part.learned(model, layout, known, room)
             made.append(Part(part.name, sequences, known))
             data.update({f"{part.name}: {folder}": count for folder, count in counts.items()})
         return Mixture(self.config, model, tuple(made)), data

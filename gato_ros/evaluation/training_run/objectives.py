@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gato_ros.evaluation.training_run.data import VALIDATION_SHARE, training_frames, training_recordings
 from gato_ros.evaluation.training_run.settings import chosen
+from gato_ros.evaluation.training_run.streaming import Room, streamed_folders, streamed_frames
 
 if TYPE_CHECKING:
     from gato_ros.core.contract import Contract
@@ -25,15 +26,21 @@ def single_step_objective(
     from gato_ros.training.examples import Examples
     from gato_ros.training.mixing import mixing_weights, step_weights, unless_equal
     from gato_ros.training.objective import SingleStep
+    from gato_ros.training.streamed import StreamedExamples
 
-    layout = token_layout(contract.spec, model)
+    layout, config = token_layout(contract.spec, model), _training(run.training, model)
     weights = mixing_weights(run.weights)
+    found = streamed_frames(run.data, run.limit, VALIDATION_SHARE, weights, Room.of(run.stream_above_gb))
+    if found is not None:
+        *parts, data = found
+        streamed = [StreamedExamples.of(steps, layout, supervision) for steps in parts]
+        return SingleStep(config, model, layout, *streamed), data
     training, validation, data = training_frames(run, weights)
     examples = [
         Examples.of(frames, layout, supervision, unless_equal(step_weights(frames.teachers, weights)))
         for frames in (training, validation)
     ]
-    return SingleStep(_training(run.training, model), model, layout, *examples), data
+    return SingleStep(config, model, layout, *examples), data
 
 
 def sequence_objective(
@@ -44,14 +51,22 @@ def sequence_objective(
     from gato_ros.training.mixing import mixing_weights
     from gato_ros.training.resident import ResidentSequences
     from gato_ros.training.sequence import Sequences
+    from gato_ros.training.streamed import StreamedWindows
     from gato_ros.training.windows import Windows
 
     layout, config = token_layout(contract.spec, model), chosen(run.sequence, run.preset, bool(run.init))
     weights = mixing_weights(run.weights)
+    auxiliary = bool(model.auxiliary)
+    if not run.resident:  # those lie on the device in any case
+        room = Room.of(run.stream_above_gb)
+        found = streamed_folders(run.data, run.limit, config.return_share, VALIDATION_SHARE, weights, room)
+        if found is not None:
+            *parts, data = found
+            streamed = [StreamedWindows.of(steps, layout, supervision, auxiliary) for steps in parts]
+            return Sequences(config, model, layout, *streamed), data
     training, validation, data = training_recordings(
         run.data, run.limit, config.return_share, VALIDATION_SHARE, weights, run.failures
     )
-    auxiliary = bool(model.auxiliary)
     windows = [Windows.of(part, layout, supervision, weights, auxiliary) for part in (training, validation)]
     return (ResidentSequences if run.resident else Sequences)(config, model, layout, *windows), data
 

@@ -11,6 +11,7 @@ from gato_ros.core.bounds import (
     Count,
     CountOrNone,
     Episodes,
+    NotNegative,
     Positive,
     Processes,
     Seed,
@@ -92,6 +93,10 @@ class TrainingRun:
     resident: bool = False
     """Keep all training frames on the device, about 100 kB each: for a GPU that outruns a CPU's batches. Autoregressive
     presets only, without --mesh. The batches are the same."""
+    stream_above_gb: NotNegative | None = None
+    """Demonstrations of a domain that would take more memory [10^9 bytes] stay in their shards and are read batch by
+    batch: a longer training is not a larger one. The batches are the same. Default: a quarter of the free memory; 0:
+    always."""
     checkpoint_every: Count = 500
     """Keep the state every so many steps: a stop loses no more."""
     closed_loop_every: CountOrNone = 0
@@ -139,6 +144,10 @@ class MixtureRun:
     smaller vocabulary: what they do is kept."""
     dropout: ShareBelowOne = 0.0
     """Share of every sub-layer's output that is left out while training."""
+    stream_above_gb: NotNegative | None = None
+    """Demonstrations of a domain that would take more memory [10^9 bytes] stay in their shards and are read batch by
+    batch: a longer training is not a larger one. The batches are the same. Default: a quarter of the free memory; 0:
+    always."""
     compute: Literal["float32", "bfloat16"] | None = None
     """Precision of the products while training; default: the preset's. Weights and optimiser stay float32, and what is
     saved deploys as the preset does."""

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 OWN = (
     "data out task preset training sequence limit init dropout closed_loop_every closed_loop_episodes "
-    "closed_loop_seed mesh coordinator processes process compute attention rematerialise profile checkpoint_every"
+    "closed_loop_seed mesh coordinator processes process compute attention rematerialise profile checkpoint_every "
+    "stream_above_gb"
 )
 """The options that a foreign domain has."""
 

@@ -116,6 +116,10 @@ def _check_kind(run: TrainingRun, model: GatoConfig) -> None:
             got=f"--{given}.*",
             fix=f"this preset is {'autoregressive' if streams else 'single-step'}",
         )
+    if run.resident and run.stream_above_gb is not None:
+        raise SetupError(
+            expected="--resident or --stream-above-gb", got="both", fix="leave one out: the frames lie in one place"
+        )
     if run.resident and (run.mesh or not streams):
         raise SetupError(
             expected="--resident with an autoregressive preset and one device",
