@@ -30,6 +30,7 @@ MODULES = {
     "memory": "gato_ros.bench.memory",
     "cluster": "gato_ros.bench.cluster.kills",
     "remote": "gato_ros.bench.remote.cost",
+    "shards": "gato_ros.bench.shards.bench",
     "corrupt": "gato_ros.bench.corrupt",
 }
 """Benchmark -> its module; an installed package leaves the peers out."""

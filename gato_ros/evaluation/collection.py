@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from gato_ros.core.bounds import Count, Episodes, Processes, Seed, Share, ShareAboveZero, ShareBelowOne, check_bounds
+from gato_ros.core.bounds import (
+    Count,
+    CountOrNone,
+    Episodes,
+    Processes,
+    Seed,
+    Share,
+    ShareAboveZero,
+    ShareBelowOne,
+    check_bounds,
+)
 from gato_ros.core.errors import SetupError
 from gato_ros.domains.registry import STACKING, STACKING_TASK
 from gato_ros.evaluation.cluster.item import writes_into_folder
@@ -29,6 +39,7 @@ FOREIGN_OPTIONS = (
     "policy",
     "expert_share",
     "keep_failures",
+    "shard_episodes",
 )
 """Those that count in another domain than the robot's."""
 
@@ -75,11 +86,14 @@ class Collection:
     domain: str = STACKING
     """rgb_stacking (the robot), or another one (`pip install gato_ros[domains,atari]`): babyai, meta_world, atari or
     scenes; or a file of your own, PATH.py (docs/how-to/domains.md). There only --task, --episodes, --seed, --workers,
-    --ray, --noise, --policy, --expert-share and --keep-failures count."""
+    --ray, --noise, --policy, --expert-share, --keep-failures and --shard-episodes count."""
     noise: Share = 0.0
     """In another domain than the robot's: disturb what is executed, and keep the expert's action as the label. Of
     discrete actions it is the share of steps with a random one; of continuous ones the standard deviation, as a share
     of half of their range."""
+    shard_episodes: CountOrNone = 0
+    """In another domain than the robot's: episodes of a file, all of which are in memory until it is written. 0: 500,
+    or 10 where pictures are seen. A collection that goes on needs the same number."""
 
     @property
     def stacking_task(self) -> str:

@@ -1,6 +1,9 @@
 """Domains that are no part of the package: one file each, named by its path."""
 
+from dataclasses import replace
+
 import gymnasium
+import jax
 import numpy as np
 import pytest
 from gymnasium import spaces
@@ -16,9 +19,12 @@ from gato_ros.evaluation.evaluate import evaluate_policy
 from gato_ros.evaluation.settings import Evaluation
 from gato_ros.evaluation.training_run.mixture import read_mixture
 from gato_ros.evaluation.training_run.settings import TrainingRun
+from gato_ros.evaluation.training_run.streaming import Room
 from gato_ros.evaluation.training_run.training import train_policy
 from gato_ros.evaluation.worker_pool import worker_pool
 from gato_ros.training.config import TrainingConfig
+from gato_ros.training.streamed import StreamedWindows
+from gato_ros.training.windows import Windows
 
 POLE = "tests/domains/pole.py"
 LANDER = "examples/lunar_lander.py"
@@ -49,6 +55,19 @@ def test_a_file_is_collected_trained_and_evaluated(path, task, tmp_path, played_
     assert list(rows) == [task] and len(result["weights_sha256"]) == 64
     # The rule plays on after a wrong action, and it is the rule's action that is learned.
     assert any(not np.array_equal(one.executed, one.frames.actions) for one in read_demonstrations([data]))
+
+
+def test_weights_from_shards_are_those_from_memory(tmp_path, played_here):
+    pytest.importorskip("array_record", reason="array_record comes with the domains: pip install gato_ros[domains]")
+    data = tmp_path / "data"
+    collect(Collection(data, domain=POLE, task="short", episodes=5, workers=1, keep_failures=True, shard_episodes=2))
+    training = TrainingConfig(steps=2, batch=8, warmup_steps=1, **registry.load_domain(POLE).training)
+    options = TrainingRun((data,), tmp_path / "memory", domain=POLE, task="short", training=training)
+    train_policy(options)
+    train_policy(replace(options, out=tmp_path / "shards", stream_above_gb=0.0))
+    weights = [(tmp_path / name / "last" / "params.safetensors").read_bytes() for name in ("memory", "shards")]
+    assert weights[0] == weights[1]
+    train_policy(replace(options, stream_above_gb=0.0))  # is done, and knows its data again
 
 
 def test_the_example_is_short():
@@ -87,6 +106,24 @@ def test_a_mixture_may_have_a_part_from_a_file(tmp_path):
     path.write_text(f"parts:\n  pole:\n    domain: {POLE}\n    tasks: [short]\n    data: [somewhere]\n    batch: 2\n")
     (part,) = read_mixture(path).parts
     assert part.contracts()[0].name == "pole_short" and part.supervision().action_names == ("action",)
+
+
+def test_parts_of_a_mixture_stay_in_their_shards(tmp_path, played_here):
+    pytest.importorskip("array_record", reason="array_record comes with the domains: pip install gato_ros[domains]")
+    collect(Collection(tmp_path / "data", domain=POLE, episodes=6, workers=1, keep_failures=True, shard_episodes=2))
+    part = f"{{domain: {POLE}, tasks: [short], data: [{tmp_path / 'data'}], batch: 3, length: 40}}"
+    path = tmp_path / "mixture.yaml"
+    path.write_text(f"parts:\n  one: {part}\n  two: {part}\n")
+    plan = read_mixture(path)
+    model = plan.model()
+    made = [plan.objective(model, room) for room in (None, Room(1e9, True), Room(0.0, True))]
+    assert made[0][1] == made[1][1] == made[2][1]
+    kinds = [[type(part.sequences.training) for part in one.parts] for one, _ in made]
+    assert kinds == [[Windows] * 2, [Windows] * 2, [StreamedWindows] * 2]
+    for step in range(3):
+        batches = [[part.sequences.batch_of_step(5, step) for part in one.parts] for one, _ in made]
+        for held, read in zip(jax.tree.leaves(batches[0]), jax.tree.leaves(batches[2])):
+            np.testing.assert_array_equal(held, read)
 
 
 WRONG = {

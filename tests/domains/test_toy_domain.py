@@ -50,6 +50,8 @@ def test_demonstrations_are_collected_once(tmp_path):
         "toy-near-expert-000000-006.array_record",
         "toy-near-expert-000000-007.array_record",
     ]
+    assert gathered(tmp_path / "small", shard_episodes=2)["kept"] == 6 and len(shard_paths(tmp_path / "small")) == 3
+    assert gathered(tmp_path / "small", shard_episodes=2)["skipped"] == 6
     index = [json.loads(line) for line in (tmp_path / "index.jsonl").read_text().splitlines()]
     assert [len(line["episodes"]) for line in index] == [6, 6, 7]
     found = read_demonstrations([tmp_path], "far")

@@ -76,19 +76,21 @@ def read_demonstrations(
 
 def write_index(folder: Path) -> Path:
     """Write one line of JSON for each shard of the folder, with its episodes, whole or not at all; where it is."""
-    lines = [
-        {
-            "shard": path.name,
-            "domain": head.domain,
-            "task": head.task,
-            "driver": head.driver,
-            "columns": ["seed", "length", "return", "success"],
-            "episodes": [[one.seed, one.length, one.reward, one.success] for one in head.episodes],
-        }
-        for path, head in shard_heads([folder]).items()
-    ]
-    write_text(Path(folder) / INDEX_FILE, "".join(f"{json.dumps(line)}\n" for line in lines))
+    lines = (_index_line(path, read_head(path)) for path in shard_paths(folder))
+    write_text(Path(folder) / INDEX_FILE, "".join(lines))
     return Path(folder) / INDEX_FILE
+
+
+def _index_line(path: Path, head: Head) -> str:
+    line = {
+        "shard": path.name,
+        "domain": head.domain,
+        "task": head.task,
+        "driver": head.driver,
+        "columns": ["seed", "length", "return", "success"],
+        "episodes": [[one.seed, one.length, one.reward, one.success] for one in head.episodes],
+    }
+    return f"{json.dumps(line)}\n"
 
 
 def check_one_spec(heads: Mapping[Path, Head], tasks: Sequence[str]) -> None:

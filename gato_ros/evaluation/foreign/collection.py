@@ -43,6 +43,8 @@ class Demonstrations:
     policy: str | None
     expert_share: float
     keep_failures: bool
+    shard_episodes: int
+    """0: as many as suit what is observed."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,13 @@ def _jobs(wanted: Demonstrations) -> list[Job]:
     if wanted.policy is not None:
         for task in {domain.contract(task).digest: task for task in tasks}.values():
             digest = make_policy(domain, task, wanted.policy).info.digest or wanted.policy
+    each = {task: wanted.shard_episodes or _per_shard(domain, task) for task in tasks}
     return [
         Job(
             domain.name,
             task,
             first,
-            min(_per_shard(domain, task), wanted.seed + wanted.episodes - first),
+            min(each[task], wanted.seed + wanted.episodes - first),
             wanted.noise,
             wanted.keep_failures,
             wanted.policy,
@@ -130,7 +133,7 @@ def _jobs(wanted: Demonstrations) -> list[Job]:
             digest,
         )
         for task in tasks
-        for first in range(wanted.seed, wanted.seed + wanted.episodes, _per_shard(domain, task))
+        for first in range(wanted.seed, wanted.seed + wanted.episodes, each[task])
     ]
 
 
