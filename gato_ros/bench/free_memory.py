@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gato_ros.core.errors import SetupError
-from gato_ros.core.memory import free_memory
+from gato_ros.data.free_memory import free_memory
 
 BYTES_PER_PARAMETER = 4
 COPY_BYTES = {"float32": 0.0, "bfloat16": 2.0, "bfloat16_weights": 2.0, "mixed": 2.0, "int8": 1.2}

@@ -74,7 +74,7 @@ def measure(name: str, compute: str, embodiment: Any, options: Options, rates: d
         SetupError: its training state does not fit into the free memory.
     """
     from gato_ros.bench.train_step import in_precision, time_cloning, time_sequences
-    from gato_ros.core.memory import free_memory
+    from gato_ros.data.free_memory import free_memory
     from gato_ros.domains.robot_presets import preset_for
     from gato_ros.embodiments.privileged import contract_for
     from gato_ros.models.analysis.flops import training_operations

@@ -13,11 +13,11 @@ from gato_ros.data.data_digest import frames_digest
 from gato_ros.data.demonstrations.catalogue import catalogue_digest
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import TokenLayout
+from gato_ros.training.batches.streamed import StreamedExamples
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Batch, Examples, batches
 from gato_ros.training.optimiser import TrainingState
 from gato_ros.training.step import measure, train_step
-from gato_ros.training.streamed import StreamedExamples
 
 VALIDATION_FRAMES = 1024
 LARGE_BYTES = 2**18

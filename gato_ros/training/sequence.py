@@ -21,10 +21,10 @@ from gato_ros.models.layout import TokenLayout
 from gato_ros.models.loss import masked_action_loss
 from gato_ros.models.tokenizer import StepTokens
 from gato_ros.training.auxiliary import auxiliary_error, auxiliary_losses
+from gato_ros.training.batches.streamed import StreamedWindows
 from gato_ros.training.optimiser import TrainingState, descended
 from gato_ros.training.sequence_config import SequenceConfig
 from gato_ros.training.step import action_errors, augment, hidden, spread
-from gato_ros.training.streamed import StreamedWindows
 from gato_ros.training.windows import SequenceBatch, Windows, sequence_batches
 
 VALIDATION_BATCHES = 4

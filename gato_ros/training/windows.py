@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,10 +19,10 @@ from gato_ros.data.episodes.recording import Recording
 from gato_ros.data.frames import Frames, join
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.tokenizer import StepTokens, tokenize_actions
+from gato_ros.training.batches.stretches import Plan, Stretch, Stretches, WindowPlanner
 from gato_ros.training.examples import made_ahead, tokens_of
 from gato_ros.training.mixing import step_weights, unless_equal
 from gato_ros.training.sequence_config import SequenceConfig
-from gato_ros.training.stretches import Plan, Stretch, Stretches, WindowPlanner
 from gato_ros.training.supervision import (
     AuxiliaryTargets,
     GroundTruth,
@@ -31,9 +31,6 @@ from gato_ros.training.supervision import (
     can_mirror,
     with_all_vectors,
 )
-
-if TYPE_CHECKING:
-    from gato_ros.training.streamed import StreamedWindows
 
 
 class SequenceBatch(NamedTuple):
@@ -123,7 +120,7 @@ class Windows(WindowPlanner):
 
 
 def sequence_batches(
-    windows: Windows | StreamedWindows, config: SequenceConfig, longest_prompt: int, first_step: int
+    windows: WindowPlanner, config: SequenceConfig, longest_prompt: int, first_step: int
 ) -> Iterator[SequenceBatch]:
     """The batches of steps [first_step, config.steps), made one ahead in a thread."""
 

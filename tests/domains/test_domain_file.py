@@ -22,8 +22,8 @@ from gato_ros.evaluation.training_run.settings import TrainingRun
 from gato_ros.evaluation.training_run.streaming import Room
 from gato_ros.evaluation.training_run.training import train_policy
 from gato_ros.evaluation.worker_pool import worker_pool
+from gato_ros.training.batches.streamed import StreamedWindows
 from gato_ros.training.config import TrainingConfig
-from gato_ros.training.streamed import StreamedWindows
 from gato_ros.training.windows import Windows
 
 POLE = "tests/domains/pole.py"

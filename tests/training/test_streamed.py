@@ -20,16 +20,23 @@ from gato_ros.data.demonstrations.shard import Head, write_shard
 from gato_ros.data.demonstrations.streamed import StreamedSteps
 from gato_ros.evaluation.training_run.data import domain_recordings, training_frames, training_recordings
 from gato_ros.evaluation.training_run.settings import TrainingRun
-from gato_ros.evaluation.training_run.streaming import Room, streamed_folders, streamed_frames, streamed_tasks
+from gato_ros.evaluation.training_run.streaming import (
+    EPISODE_BYTES,
+    PEAK,
+    Room,
+    streamed_folders,
+    streamed_frames,
+    streamed_tasks,
+)
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import token_layout
+from gato_ros.training.batches.streamed import StreamedExamples, StreamedWindows
 from gato_ros.training.checkpoint import _check_run, run_record
 from gato_ros.training.examples import BatchMaker, Examples
 from gato_ros.training.loop import CURVES, Schedule, train
 from gato_ros.training.mixing import mixing_weights
 from gato_ros.training.sequence import Sequences
 from gato_ros.training.sequence_config import SequenceConfig
-from gato_ros.training.streamed import StreamedExamples, StreamedWindows
 from gato_ros.training.supervision import ActionsOnly, AuxiliaryTargets
 from gato_ros.training.windows import Windows
 
@@ -193,7 +200,8 @@ def test_the_same_tasks_count_in_a_mixture(folder):
 
 
 def test_what_has_room_in_memory_is_read_into_it(folder):
-    size = 2 * StreamedSteps(Catalogue.of(folder)).bytes_in_memory
+    catalogue = Catalogue.of(folder)
+    size = PEAK * StreamedSteps(catalogue).bytes_in_memory + EPISODE_BYTES * len(catalogue)
     room = Room.of(2.5 * size / 1e9)
     for _ in range(2):
         assert streamed_folders((folder,), None, 0.0, 20, ALL, room) is None

@@ -35,9 +35,9 @@ def _objective(folder: Path, steps: int, stream_above_gb: float) -> Any:
     from gato_ros.evaluation.training_run.data import VALIDATION_SHARE, training_recordings
     from gato_ros.evaluation.training_run.streaming import Room, streamed_folders
     from gato_ros.models.layout import token_layout
+    from gato_ros.training.batches.streamed import StreamedWindows
     from gato_ros.training.mixing import mixing_weights
     from gato_ros.training.sequence import Sequences
-    from gato_ros.training.streamed import StreamedWindows
     from gato_ros.training.supervision import ActionsOnly
     from gato_ros.training.windows import Windows
 

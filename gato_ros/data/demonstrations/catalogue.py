@@ -69,8 +69,8 @@ class Catalogue:
             )
         check_one_spec(shards, sorted(tasks))
         shard, record, length, outcome = np.concatenate(columns, 1)
-        numbers = [column.astype(np.int32) for column in (shard, record, length)]
-        return Catalogue(tuple(shards), tuple(shards.values()), *numbers, outcome)
+        shard, record, length = (column.astype(np.int32) for column in (shard, record, length))
+        return Catalogue(tuple(shards), tuple(shards.values()), shard, record, length, outcome)
 
     @staticmethod
     def join(parts: Sequence[Catalogue]) -> Catalogue:
@@ -80,7 +80,9 @@ class Catalogue:
             tuple(path for part in parts for path in part.shards),
             tuple(head for part in parts for head in part.heads),
             np.concatenate([part.shard + first for part, first in zip(parts, firsts)]),
-            *(np.concatenate([getattr(part, key) for part in parts]) for key in ("record", "length", "outcome")),
+            np.concatenate([part.record for part in parts]),
+            np.concatenate([part.length for part in parts]),
+            np.concatenate([part.outcome for part in parts]),
         )
 
     def only(self, rows: np.ndarray | slice) -> Catalogue:

@@ -143,9 +143,9 @@ class PartPlan:
             room: memory for demonstrations, which becomes less by those of this part.
         """
         from gato_ros.evaluation.training_run.writing import sources
+        from gato_ros.training.batches.streamed import StreamedWindows
         from gato_ros.training.mixture.writing import Writing
         from gato_ros.training.sequence import Sequences
-        from gato_ros.training.streamed import StreamedWindows
         from gato_ros.training.windows import Windows
 
         if isinstance(self.sequences, WritingConfig):

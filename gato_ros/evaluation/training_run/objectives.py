@@ -23,10 +23,10 @@ def single_step_objective(
 ) -> tuple[Objective, dict[str, int]]:
     """The objective of a single-step model, and the count of frames per folder."""
     from gato_ros.models.layout import token_layout
+    from gato_ros.training.batches.streamed import StreamedExamples
     from gato_ros.training.examples import Examples
     from gato_ros.training.mixing import mixing_weights, step_weights, unless_equal
     from gato_ros.training.objective import SingleStep
-    from gato_ros.training.streamed import StreamedExamples
 
     layout, config = token_layout(contract.spec, model), _training(run.training, model)
     weights = mixing_weights(run.weights)
@@ -48,10 +48,10 @@ def sequence_objective(
 ) -> tuple[Objective, dict[str, int]]:
     """The objective of an autoregressive model, and the count of frames per folder."""
     from gato_ros.models.layout import token_layout
+    from gato_ros.training.batches.streamed import StreamedWindows
     from gato_ros.training.mixing import mixing_weights
     from gato_ros.training.resident import ResidentSequences
     from gato_ros.training.sequence import Sequences
-    from gato_ros.training.streamed import StreamedWindows
     from gato_ros.training.windows import Windows
 
     layout, config = token_layout(contract.spec, model), chosen(run.sequence, run.preset, bool(run.init))

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from gato_ros.data.demonstrations.streamed import StreamedSteps
 
 SHARE_OF_FREE_MEMORY = 0.25
-"""For demonstrations: while they are read they take twice what they take then, and the model wants memory as well."""
-PEAK = 2
+"""For demonstrations: the model wants memory as well."""
+PEAK, EPISODE_BYTES = 2, 2000
+"""While they are read: all steps twice, and an object for each episode. 100,000 of them with 35 MB of steps took 240
+MiB."""
 
 
 @dataclass
@@ -35,7 +37,7 @@ class Room:
     @staticmethod
     def of(stream_above_gb: float | None) -> Room:
         """So many gigabytes (10^9); None: a share of what is free."""
-        from gato_ros.core.memory import free_memory
+        from gato_ros.data.free_memory import free_memory
 
         wanted = stream_above_gb is not None
         return Room(1e9 * stream_above_gb if wanted else SHARE_OF_FREE_MEMORY * free_memory(), wanted)
@@ -170,7 +172,8 @@ def _good(found: Catalogue, return_share: float) -> Catalogue:
 def _fits(parts: Sequence[Catalogue], room: Room) -> bool:
     from gato_ros.data.demonstrations.streamed import StreamedSteps
 
-    return room.holds(PEAK * sum(StreamedSteps(part).bytes_in_memory for part in parts))
+    size = sum(PEAK * StreamedSteps(part).bytes_in_memory + EPISODE_BYTES * len(part) for part in parts)
+    return room.holds(size)
 
 
 def _divided(folders: Sequence[Path], parts: Sequence[Catalogue], held: Sequence[np.ndarray]) -> Chosen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -132,6 +132,10 @@ class WindowPlanner:
     @property
     def can_mirror(self) -> bool:
         """Whether all that the model sees has a known reflection."""
+        raise NotImplementedError
+
+    def batch(self, plan: Plan) -> Any:
+        """The sequences of a plan, a `SequenceBatch`."""
         raise NotImplementedError
 
     @cached_property

@@ -10,8 +10,8 @@ import numpy as np
 from gato_ros.data.demonstrations.streamed import StreamedSteps
 from gato_ros.data.frames import Frames
 from gato_ros.models.layout import TokenLayout
+from gato_ros.training.batches.stretches import Plan, Stretches, WindowPlanner
 from gato_ros.training.examples import Batch, Examples
-from gato_ros.training.stretches import Plan, Stretches, WindowPlanner
 from gato_ros.training.supervision import Supervision, can_mirror, with_all_vectors
 from gato_ros.training.windows import SequenceBatch, Windows
 

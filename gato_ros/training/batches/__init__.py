@@ -1,0 +1,1 @@
+"""Which steps make a batch, and steps that are read for each batch."""
