@@ -111,7 +111,7 @@ def test_a_mixture_may_have_a_part_from_a_file(tmp_path):
 def test_parts_of_a_mixture_stay_in_their_shards(tmp_path, played_here):
     pytest.importorskip("array_record", reason="array_record comes with the domains: pip install gato_ros[domains]")
     collect(Collection(tmp_path / "data", domain=POLE, episodes=6, workers=1, keep_failures=True, shard_episodes=2))
-    part = f"{{domain: {POLE}, tasks: [short], data: [{tmp_path / 'data'}], batch: 3, length: 40}}"
+    part = f"{{domain: {POLE}, tasks: [short], data: [{tmp_path / 'data'}], batch: 3, length: 70}}"
     path = tmp_path / "mixture.yaml"
     path.write_text(f"parts:\n  one: {part}\n  two: {part}\n")
     plan = read_mixture(path)
