@@ -39,7 +39,7 @@ class ObjectTruth:
         """Of the frames of `rows` [batch]."""
         numbers = self.places[rows] / PIXELS
         known = np.isfinite(numbers)
-        patch, weight = self._patches(np.where(known, numbers, -1.0)[:, :4], known.any(1))
+        patch, weight = self._patches(np.where(known, numbers, -1.0)[:, :4], np.any(known, axis=1))
         return AuxiliaryTargets(
             np.where(known, numbers, 0.0).astype(np.float32), known.astype(np.float32), patch, weight
         )
