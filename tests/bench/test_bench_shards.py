@@ -33,8 +33,8 @@ def test_shards_that_are_there_are_not_written_again(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_result_has_every_bar(tmp_path):
-    options = Options(episodes=60, steps=20, blocks=2, block_steps=1, data=tmp_path / "data")
+def test_the_result_has_every_bar():
+    options = Options(episodes=60, steps=20, blocks=2, block_steps=1)
     result = json.loads(json.dumps(run(options)))
     assert result["resume_bit_identical"] and result["resumed_after_kills"] == 1
     assert 0 < result["start"]["data_s"] < result["start"]["start_s"] and result["memory_growth"] > 0.5

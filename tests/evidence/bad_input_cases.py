@@ -31,7 +31,7 @@ SPOILED = ("FLIPPED.mcap", "BAG.mcap", "JUNK.mcap", "EMPTY.mcap")
 ZERO_IS_RIGHT = {
     "seed", "closed_loop_seed", "closed_loop_every", "report_videos", "sample", "trials", "flips", "truncations",
     "warmup_steps", "token_noise_bins", "process", "final_share", "weight_decay", "average", "soft_sigma_bins",
-    "dropout", "noise",
+    "dropout", "noise", "shard_episodes",
     "auxiliary_weight", "patch_weight", "brightness", "pixel_noise", "patch_dropout", "blind_share", "prompt_share",
     "return_share", "expert_share", "temperature", "patience", "step",
 }  # fmt: skip

@@ -10,14 +10,12 @@ The episodes are walks over a small square (`walks.py`): nothing has to be insta
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,8 +41,6 @@ class Options:
     """Of steps from memory, and as many from shards."""
     block_steps: Count = 20
     """Gradient steps of a block."""
-    data: Path | None = None
-    """Keep the shards here, and take those that are there; default: in a folder that is deleted afterwards."""
     json: Path | None = Path("out/bench/shards.json")
     """Write the result here."""
 
@@ -53,9 +49,10 @@ def run(options: Options) -> dict:
     """Measure; ok when all bars are met."""
     check_bounds(options)
     load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="gato_ros_shards_") as place, _folder(options.data) as data:
+    with tempfile.TemporaryDirectory(prefix="gato_ros_shards_") as place:
+        root, data = Path(place), Path(place) / "data"
+        data.mkdir()
         made = _write(data, options.episodes)
-        root = Path(place)
         whole = _child(root, "train", data, root / "whole", options.steps)
         kills = _killed(root, "train", data, root / "killed", options.steps)
         _child(root, "train", data, root / "killed", options.steps)
@@ -84,16 +81,6 @@ def run(options: Options) -> dict:
     )
     _print(result)
     return result
-
-
-@contextlib.contextmanager
-def _folder(data: Path | None) -> Iterator[Path]:
-    if data is not None:
-        data.mkdir(parents=True, exist_ok=True)
-        yield data
-        return
-    with tempfile.TemporaryDirectory(prefix="gato_ros_walks_") as place:
-        yield Path(place)
 
 
 def _write(data: Path, episodes: int) -> dict[str, Any]:
