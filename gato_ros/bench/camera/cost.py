@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-
+from gato_ros.bench.camera.blocks import halves_differ_ms, line, summary
 from gato_ros.core.bounds import LARGEST_COUNT, Count, Within, check_bounds
 from gato_ros.core.errors import SetupError
 
@@ -56,24 +55,12 @@ def run(options: Options) -> dict:
     blocks, control_hz = measure(options)
     result: dict = {"camera_hz": options.camera_hz, "control_hz": control_hz, "load_average": os.getloadavg()[0]}
     for name, rows in blocks.items():
-        latencies = np.concatenate([row["latencies"] for row in rows])
-        result[name] = {
-            "ticks": len(latencies),
-            "p50_ms": float(np.percentile(latencies, 50)),
-            "p99_ms": float(np.percentile(latencies, 99)),
-            "missed_ticks": sum(row["missed"] for row in rows),
-            "rate_hz": sum(row["proposals"] for row in rows) / sum(row["seconds"] for row in rows),
-        }
-        row = result[name]
-        print(
-            f"{name:4}: {row['rate_hz']:.2f} Hz, {row['missed_ticks']} of {row['ticks']} missed, camera to command p50 "
-            f"{row['p50_ms']:.2f} ms, p99 {row['p99_ms']:.2f} ms"
-        )
-    halves = np.array_split(np.concatenate([row["latencies"] for row in blocks["raw"]]), 2)
+        result[name] = summary(rows)
+        print(line(f"{name:4}", result[name]))
     raw, jpeg = result["raw"], result["jpeg"]
     result["added_p50_ms"] = jpeg["p50_ms"] - raw["p50_ms"]
     result["added_p99_ms"] = jpeg["p99_ms"] - raw["p99_ms"]
-    result["p99_differs_between_raw_halves_ms"] = float(abs(np.subtract(*(np.percentile(half, 99) for half in halves))))
+    result["p99_differs_between_raw_halves_ms"] = halves_differ_ms(blocks["raw"])
     result["ok"] = result["added_p99_ms"] <= BOUND_MS and jpeg["rate_hz"] >= RATE_SHARE * control_hz
     print(
         f"added by the JPEG camera: p50 {result['added_p50_ms']:.2f} ms, p99 {result['added_p99_ms']:.2f} ms, and the "

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-
+from gato_ros.bench.camera.blocks import halves_differ_ms, line, summary
 from gato_ros.core.bounds import LARGEST_COUNT, Count, Within, check_bounds
 from gato_ros.core.errors import SetupError
 
@@ -56,26 +55,12 @@ def run(options: Options) -> dict:
     result: dict = {"policy": options.policy or "observing", "load_average": os.getloadavg()[0]}
     blocks = measure(options, policy)
     for name, rows in blocks.items():
-        latencies = np.concatenate([row["latencies"] for row in rows])
-        result[name] = {
-            "ticks": len(latencies),
-            "p50_ms": float(np.percentile(latencies, 50)),
-            "p99_ms": float(np.percentile(latencies, 99)),
-            "missed_ticks": sum(row["missed"] for row in rows),
-            "rate_hz": sum(row["proposals"] for row in rows) / sum(row["seconds"] for row in rows),
-        }
-        row = result[name]
-        print(
-            f"{name:6}: {row['rate_hz']:.2f} Hz, {row['missed_ticks']} of {row['ticks']} missed, camera to command p50 "
-            f"{row['p50_ms']:.2f} ms, p99 {row['p99_ms']:.2f} ms"
-        )
-    halves = np.array_split(np.concatenate([row["latencies"] for row in blocks["here"]]), 2)
+        result[name] = summary(rows)
+        print(line(f"{name:6}", result[name]))
     here, server = result["here"], result["server"]
     result["added_p50_ms"] = server["p50_ms"] - here["p50_ms"]
     result["added_p99_ms"] = server["p99_ms"] - here["p99_ms"]
-    result["p99_differs_between_halves_here_ms"] = float(
-        abs(np.subtract(*(np.percentile(half, 99) for half in halves)))
-    )
+    result["p99_differs_between_halves_here_ms"] = halves_differ_ms(blocks["here"])
     result["load_average_after"] = os.getloadavg()[0]
     result["ok"] = (
         result["added_p50_ms"] <= BOUND_P50_MS
