@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.absent_jax import absent_jax
+
 
 def gato_ros(*arguments, cwd, **variables):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*variables.pop("first", []), os.getcwd()]), **variables}
@@ -29,6 +31,15 @@ def test_doctor_finds_the_packages_the_wire_and_the_machine(tmp_path):
     assert states["jax"] == states["pybullet"] == states["ros-rclpy"] == states["ROS 2 publish and subscribe"] == "ok"
     assert any(what.startswith("weights") for what in states) and "processor cores" in states
     assert states["published vocabulary"] == "ok"
+
+
+def test_a_robot_whose_policy_is_on_a_server_needs_no_jax(tmp_path):
+    pytest.importorskip("grpc")
+    done = gato_ros("doctor", "--json", "found.json", cwd=tmp_path, PYTHONPATH=absent_jax(tmp_path))
+    found = {row["what"]: row for row in json.loads((tmp_path / "found.json").read_text())["findings"]}
+    for what in ("jax", "flax", "optax", "weights"):
+        assert found[what]["state"] == "optional" and "make venv" in found[what]["fix"], found[what]
+    assert found["numpy"]["state"] == "ok" and done.returncode == 0, done.stderr
 
 
 def broken_module(folder, name, body):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from importlib.util import find_spec
 
 from gato_ros.nodes.preflight.environment import MachineFinding, last_words, one_line, suspects
 from gato_ros.nodes.preflight.packages import look_at_packages
@@ -92,10 +93,21 @@ def _machine() -> Iterator[MachineFinding]:
 
 def weights() -> Iterator[MachineFinding]:
     """Rows of the shipped policies and the vocabulary, from a process of its own."""
+    if find_spec("grpc") and _jax_is_left_out():
+        fix = "a server has the policy; for one on this computer: make venv"
+        yield MachineFinding("weights", "optional", "no JAX to load them with", fix)
+        return
     done = subprocess.run([sys.executable, "-c", _WEIGHTS_PROGRAM], capture_output=True, text=True)
     yield from (MachineFinding(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith('{"what"'))
     if done.returncode:
         yield MachineFinding("weights", "missing", last_words(done), suspects("JAX") or "make venv")
+
+
+def _jax_is_left_out() -> bool:
+    try:
+        return find_spec("jax") is None
+    except ModuleNotFoundError:
+        return True
 
 
 def look_at_weights() -> Iterator[MachineFinding]:

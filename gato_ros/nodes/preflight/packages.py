@@ -50,6 +50,8 @@ OPTIONAL = {
     "trajectory_msgs.msg": "ros-trajectory-msgs",
 }
 """Modules that only some uses need; without a package name they come with a full ROS installation."""
+OF_LOCAL_POLICIES = ("jax", "flax", "optax")
+"""A robot's computer can leave them out where a server has the policy. That it has gRPC says that one does."""
 FIXES = {
     "pybullet": "only the simulator needs it: sh requirements/simulator.sh .venv/bin/python",
     "grpc": "only a policy on a server needs it: pip install gato_ros[remote]",
@@ -82,6 +84,11 @@ for module, package in json.loads(sys.argv[1]).items():
 """
 
 
+def is_left_out(error: str) -> bool:
+    """Whether an import failed because the package is not there, and not because it is broken."""
+    return "ModuleNotFoundError" in error
+
+
 def look_at_packages() -> Iterator[MachineFinding]:
     """A row for each package; one whose import ends the process is a row, too."""
     wanted = {**NEEDED, **OPTIONAL}
@@ -97,9 +104,11 @@ def look_at_packages() -> Iterator[MachineFinding]:
         if done.returncode:
             last = lines[-1]["module"] if lines else next(iter(remaining))
             rows.setdefault(last, {"error": f"the import ended the process with code {done.returncode}", "version": ""})
+    served = not rows["grpc"]["error"]
     for module, package in wanted.items():
-        state = "optional" if module in OPTIONAL else "missing"
         error = rows[module]["error"]
+        left_out = served and module in OF_LOCAL_POLICIES and is_left_out(error)
+        state = "optional" if left_out or module in OPTIONAL else "missing"
         if not error:
             yield MachineFinding(package or module, "ok", rows[module]["version"])
         elif library := re.search(r"(lib[\w.+-]+\.so[\w.]*): cannot open", error):
@@ -112,6 +121,8 @@ def look_at_packages() -> Iterator[MachineFinding]:
             )
         else:
             fix = FIXES.get(module, "make venv") if package else "comes with a ROS 2 installation"
+            if left_out:
+                fix = "only a policy on this computer needs it: make venv"
             if suspicious := suspects("JAX", "ROS"):
                 fix = f"{fix}, or {suspicious}" if "No module" in error else f"{suspicious}; {fix}"
             yield MachineFinding(package or module, state, one_line(error), fix)
