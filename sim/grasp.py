@@ -69,8 +69,8 @@ def surface_points(name: str) -> np.ndarray:
 
 
 @lru_cache(maxsize=256)
-def _facets(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Outward normals [k 3], centroids [k 3] [m] and areas [k] [m^2] of the object's flat faces, in its own frame."""
+def facets(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Outward normals [k 3], centroids [k 3] [m] and areas [k] [m^2] of an object's flat faces, in its own frame."""
     corners, normals = flat_triangles(rgb_object(name).vertices)
     triangles, normals = corners.reshape(-1, 3, 3), normals[::3]
     areas = 0.5 * np.linalg.norm(np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1)
@@ -83,7 +83,7 @@ def _facets(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def object_faces() -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """Outward normals [faces 3] and areas [faces] [m^2] of all objects, in the order of OBJECT_NAMES."""
-    return tuple((normals, areas) for normals, _, areas in map(_facets, OBJECT_NAMES))
+    return tuple((normals, areas) for normals, _, areas in map(facets, OBJECT_NAMES))
 
 
 def standing_point(name: str, rotation: np.ndarray, surface: np.ndarray) -> np.ndarray:
@@ -95,7 +95,7 @@ def standing_point(name: str, rotation: np.ndarray, surface: np.ndarray) -> np.n
         rotation: [3 3] base_from_object.
         surface: [n 3] surface points about the centre, in base axes [m].
     """
-    normals, centroids, areas = _facets(name)
+    normals, centroids, areas = facets(name)
     up = normals @ rotation[2]
     flat = np.where((up > np.cos(np.pi / 6)) & (areas > 1.5e-4), up, -1.0)
     if flat.max() > 0:
@@ -160,7 +160,7 @@ def best_grasp(grasps: list[Grasp], tool_yaw_rad: float) -> Grasp:
 
 def _candidate_yaws(name: str, rotation: np.ndarray, reached: tuple[float, float]) -> list[tuple[float, float]]:
     """Tool yaws [rad], each with a penalty: none for meeting an upright face squarely, some for a coarse grid."""
-    normals = _facets(name)[0] @ rotation.T
+    normals = facets(name)[0] @ rotation.T
     upright = normals[np.abs(normals[:, 2]) < 0.35]
     facing = np.arctan2(upright[:, 1], upright[:, 0]) + np.pi / 2  # the closing axis along the normal
     lower, upper = reached

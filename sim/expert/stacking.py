@@ -7,7 +7,7 @@ that do not vanish before a gate, and an action for every jam.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from gato_ros.core.rotation import matrix_from_quat_xyzw
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.actions.of_twist import ActionOfTwist
 from gato_ros.embodiments.contract import OPENING
+from gato_ros.sim.expert.funnels import Funnels
+from gato_ros.sim.expert.level_base import LevelBase
+from gato_ros.sim.expert.scene import Body, Gates, Scene
 from gato_ros.sim.grasp import Grasp, best_grasp, find_grasps, in_cell, standing_point, surface_points
 from gato_ros.sim.ground_truth import CONTACTS_KEY, PRIVILEGED_KEYS
 from gato_ros.sim.task import COLOURS, OBJECT_NAMES, RED_ON_BLUE, StackTask
@@ -43,64 +46,12 @@ repeats itself after half a turn), where the top object should stand, its lowest
 still sought."""
 
 
-@dataclass(frozen=True)
-class Gates:
-    """Tolerances and speeds of the expert, for objects of their usual size."""
-
-    close_along_m: float = 0.012
-    close_across_m: float = 0.012
-    close_height_m: float = 0.010
-    close_yaw_rad: float = 0.2
-    keep_closing_m: float = 0.020
-    """Once the fingers are visibly part closed around red, the wider gate holds."""
-    release_lateral_m: float = 0.012
-    release_gap_m: float = 0.008
-    hover_m: float = 0.045
-    """Height above the grasp at which the tool travels."""
-    carry_clearance_m: float = 0.030
-    """Red's lowest point travels so far above the highest thing on its way."""
-    beyond_m: float = 0.014
-    """Vertical goals are aimed past by this much, so that speed does not vanish before the gate."""
-    gain: float = 5.0
-    """Proportional gain of the velocities [1/s]."""
-    yaw_gain: float = 4.0
-    replan_m: float = 0.008
-
-
-@dataclass(frozen=True)
-class _Body:
-    """One prop, unpacked."""
-
-    name: str
-    centre: np.ndarray
-    rotation: np.ndarray
-    surface: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Scene:
-    """One observation, unpacked, in the peer's numbers: a smaller cell is thought of as if it had the usual size."""
-
-    tool: np.ndarray
-    yaw: float
-    opening: float
-    top: _Body
-    base: _Body
-    other: _Body
-    left: bool
-    right: bool
-    on_base: bool
-    on_ground: bool
-    stand: np.ndarray
-    """[2] where on the base the top object should stand [m]."""
-
-
 class StackingExpert:
     """Does a StackTask from privileged state. A `Policy`; its only memory is a cache of the possible grasps."""
 
     info = PolicyInfo()
 
-    def __init__(self, embodiment: Embodiment | None = None, task: StackTask = RED_ON_BLUE, gates: Gates = Gates()):
+    def __init__(self, embodiment: Embodiment | None = None, task: StackTask = RED_ON_BLUE):
         self.task = task
         self._embodiment = embodiment or load_embodiment()
         self._cell = self._embodiment.simulated.cell
@@ -110,18 +61,21 @@ class StackingExpert:
         self._said = ActionOfTwist(self._embodiment)
         joints = filter(None, [self._said.joints_key])
         self.observation_keys = (OPENING, self._pose_key, *joints, *PRIVILEGED_KEYS)
-        self._gates = gates
+        self._gates = gates = Gates()
         limits = self._embodiment.motion_limits
-        self._floor = float(self._cell.to_cell(limits.workspace_lower)[2])
-        self._ceiling = float(self._cell.to_cell(limits.workspace_upper)[2])
+        lower, upper = (self._cell.to_cell(end) for end in (limits.workspace_lower, limits.workspace_upper))
+        self._floor, self._ceiling = float(lower[2]), float(upper[2])
         wait_m = self._cell.wait_m
         self._home = None if wait_m is None else self._cell.to_cell(np.array(wait_m))
-        self._speed = self._said.upper / [self._scale, self._scale, self._scale, 1.0]
+        speed = self._said.upper / [self._scale, self._scale, self._scale, 1.0]
         self._open = self._embodiment.gripper.stroke_m / self._scale
+        self._funnels = Funnels(gates, speed, self._open, self._ceiling, self._scale)
+        self._level_base = LevelBase(self._funnels, self._fingers, lower, upper)
         self._plan: tuple[np.ndarray, list[Grasp]] | None = None
 
     def reset(self, prompt: Prompt | None = None) -> None:
         self._plan = None
+        self._level_base.reset()
 
     def act(self, observation: Observation) -> Decision:
         return Decision(self.in_contract(self.wish(observation), observation))
@@ -136,12 +90,14 @@ class StackingExpert:
         joints = observation.values[self._said.joints_key] if self._said.joints_key else None
         return self._said.action(wish, rotation, joints)
 
-    def _wish(self, scene: _Scene) -> ArmAction:
+    def _wish(self, scene: Scene) -> ArmAction:
         if self._should_release(scene):
             return self._let_go(scene)
         if scene.left and scene.right:
             return self._carry(scene)
-        return self._let_go(scene) if self._resting_on_base(scene) else self._approach(scene)
+        if self._resting_on_base(scene):
+            return self._let_go(scene)
+        return self._level_base.wish(scene) or self._approach(scene)
 
     # --- what the expert thinks, for whoever arranges situations for it or learns from it ---
 
@@ -176,20 +132,20 @@ class StackingExpert:
 
     # --- reading the observation ---
 
-    def _unpack(self, observation: Observation) -> _Scene:
+    def _unpack(self, observation: Observation) -> Scene:
         bodies = {}
         for colour in COLOURS:
             pose = np.array(observation.privileged[f"privileged/{colour}/pose"], np.float64)
             pose[:3] = self._cell.to_cell(pose[:3])
             name = OBJECT_NAMES[int(observation.privileged[f"privileged/{colour}/object"][0])]
             rotation = matrix_from_quat_xyzw(pose[3:])
-            bodies[colour] = _Body(name, pose[:3], rotation, surface_points(name) @ rotation.T + pose[:3])
+            bodies[colour] = Body(name, pose[:3], rotation, surface_points(name) @ rotation.T + pose[:3])
         base = bodies[self.task.base]
         stand = standing_point(base.name, base.rotation, base.surface - base.centre) + base.centre[:2]
         pose = np.asarray(observation.values[self._pose_key], np.float64)
         rotation = matrix_from_quat_xyzw(pose[3:])
         left, right, on_base, on_ground = (bool(x) for x in observation.privileged[CONTACTS_KEY])
-        return _Scene(
+        return Scene(
             self._cell.to_cell(pose[:3]),
             float(np.arctan2(rotation[1, 0], rotation[0, 0])),
             float(observation.values[OPENING][0]) / self._scale,
@@ -203,11 +159,11 @@ class StackingExpert:
             stand,
         )
 
-    def _resting_on_base(self, scene: _Scene) -> bool:
+    def _resting_on_base(self, scene: Scene) -> bool:
         offset = scene.top.centre - scene.base.centre
         return bool(np.hypot(*offset[:2]) < 0.045 and offset[2] > 0.02 and scene.on_base and not scene.on_ground)
 
-    def _grasps(self, scene: _Scene) -> list[Grasp]:
+    def _grasps(self, scene: Scene) -> list[Grasp]:
         """All grasps of the top object where it lies; computed anew when it has moved."""
         red = scene.top.surface
         corners = red[:3] if len(red) < 4 else red[[0, len(red) // 3, 2 * len(red) // 3, -1]]
@@ -224,7 +180,7 @@ class StackingExpert:
 
     # --- the three funnels ---
 
-    def _approach(self, scene: _Scene) -> ArmAction:
+    def _approach(self, scene: Scene) -> ArmAction:
         gates, grasp = self._gates, best_grasp(self._grasps(scene), scene.yaw)
         goal = scene.top.centre + grasp.offset
         goal[2] = max(goal[2], self._floor)
@@ -249,35 +205,10 @@ class StackingExpert:
             # A finger that alone touches pushes; following it centres the grip instead of stalling. One that stands
             # still waits for the other.
             slide = 0.02 * (float(scene.left) - float(scene.right and self._fingers.fixed_m is None))
-            return self._action(np.array([slide * sine, -slide * cosine, 0.0]), 0.0, 0.0)
-        lateral = float(np.hypot(error[0], error[1]))
-        # Fingers must be open and turned before they come down beside red.
-        wide = np.clip((self._open - scene.opening - 0.006) / 0.01, 0, 1)
-        rise = gates.hover_m * max(
-            np.clip((lateral - 0.008) / 0.02, 0, 1), np.clip((abs(turn) - 0.12) / 0.25, 0, 1), wide
-        )
-        clear = self._clear_height(scene, goal) if lateral > 0.03 else 0.0
-        height = min(max(goal[2] + rise, clear), self._ceiling)
-        below = height - scene.tool[2]
-        down = below - gates.beyond_m if rise < 0.02 and clear < goal[2] else below
-        # Low among the objects the tool first rises, then travels.
-        slow = np.clip(1.0 - (below - 0.012) / 0.02, 0.0, 1.0)
-        velocity = gates.gain * np.array([error[0] * slow, error[1] * slow, down])
-        return self._action(velocity, gates.yaw_gain * turn * (slow if lateral > 0.02 else 1.0), self._open)
+            return self._funnels.action(np.array([slide * sine, -slide * cosine, 0.0]), 0.0, 0.0)
+        return self._funnels.come_down(scene, goal, turn)
 
-    def _clear_height(self, scene: _Scene, goal: np.ndarray) -> float:
-        """Height [m] at which open fingers pass over every object near the straight way to the goal."""
-        points = np.concatenate([body.surface for body in (scene.top, scene.other, scene.base)])
-        way = goal[:2] - scene.tool[:2]
-        length = np.linalg.norm(way)
-        unit = way / length
-        relative = points[:, :2] - scene.tool[:2]
-        ahead = relative @ unit
-        aside = np.abs(relative @ np.array([-unit[1], unit[0]]))
-        on_way = (ahead > -0.04) & (ahead < length + 0.04) & (aside < 0.06)
-        return float(points[on_way, 2].max()) + 0.025 if on_way.any() else 0.0
-
-    def _place(self, scene: _Scene) -> tuple[np.ndarray, float, float]:
+    def _place(self, scene: Scene) -> tuple[np.ndarray, float, float]:
         """Where the top object's centre should go [2], the height of the base's top, its own lowest point [m]."""
         top = float(scene.base.surface[:, 2].max())
         centroid = scene.stand
@@ -288,7 +219,7 @@ class StackingExpert:
             centroid = scene.base.centre[:2] + away * 0.035 / reach
         return centroid, top, float(scene.top.surface[:, 2].min())
 
-    def _should_release(self, scene: _Scene) -> bool:
+    def _should_release(self, scene: Scene) -> bool:
         goal, top, bottom = self._place(scene)
         lateral = np.hypot(*(goal - scene.top.centre[:2]))
         return bool(
@@ -297,7 +228,7 @@ class StackingExpert:
             and not scene.on_ground
         )
 
-    def _carry(self, scene: _Scene) -> ArmAction:
+    def _carry(self, scene: Scene) -> ArmAction:
         gates = self._gates
         goal, top, bottom = self._place(scene)
         error = goal - scene.top.centre[:2]
@@ -310,9 +241,9 @@ class StackingExpert:
         slow = np.clip(1.0 - (below - 0.008) / 0.015, 0.0, 1.0)
         down = below - gates.beyond_m if over < 0.5 else below
         velocity = gates.gain * np.array([error[0] * slow, error[1] * slow, down])
-        return self._action(velocity, 0.0, 0.0)
+        return self._funnels.action(velocity, 0.0, 0.0)
 
-    def _passes_other(self, scene: _Scene, goal: np.ndarray) -> bool:
+    def _passes_other(self, scene: Scene, goal: np.ndarray) -> bool:
         way = goal - scene.top.centre[:2]
         length = np.linalg.norm(way)
         if length < 1e-6:
@@ -321,7 +252,7 @@ class StackingExpert:
         relative = scene.other.centre[:2] - scene.top.centre[:2]
         return bool(-0.04 < relative @ unit < length + 0.04 and abs(relative @ np.array([-unit[1], unit[0]])) < 0.075)
 
-    def _let_go(self, scene: _Scene) -> ArmAction:
+    def _let_go(self, scene: Scene) -> ArmAction:
         """It stands on the base: open, leave upwards once the fingers are clear of it, and go where the cell waits."""
         cosine, sine = np.cos(scene.yaw), np.sin(scene.yaw)
         width = float(np.ptp(scene.top.surface @ np.array([sine, -cosine, 0.0])))
@@ -329,17 +260,10 @@ class StackingExpert:
         away = float(scene.top.surface[:, 2].max()) + 0.06
         up = self._gates.gain * (min(away, self._ceiling) - scene.tool[2]) if clear else 0.0
         if clear and self._home is not None and scene.tool[2] > min(away, self._ceiling) - 0.01:
-            return self._action(self._gates.gain * (self._home - scene.tool), 0.0, self._open)
+            return self._funnels.action(self._gates.gain * (self._home - scene.tool), 0.0, self._open)
         # Wide open and still touching: step aside, towards the finger that touches, and creep up.
         stuck = scene.opening > self._open - 0.006 and scene.left != scene.right
         aside = 0.02 * (float(scene.left) - float(scene.right)) if stuck else 0.0
-        return self._action(np.array([aside * sine, -aside * cosine, max(up, 0.01 if stuck else 0.0)]), 0.0, self._open)
-
-    def _action(self, linear: np.ndarray, turn: float, opening: float) -> ArmAction:
-        twist = np.append(linear, turn)
-        # One factor for the whole vector keeps the direction, and so the funnel's shape.
-        excess = np.max(np.abs(twist[:3]) / self._speed[:3])
-        twist[:3] /= max(1.0, excess)
-        twist[3] = np.clip(twist[3], -self._speed[3], self._speed[3])
-        twist[:3] *= self._scale
-        return ArmAction(twist, opening * self._scale)
+        return self._funnels.action(
+            np.array([aside * sine, -aside * cosine, max(up, 0.01 if stuck else 0.0)]), 0.0, self._open
+        )

@@ -1,0 +1,134 @@
+"""What the expert does first where the base does not stand level: tip it over, or carry it off the basket's slope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gato_ros.core.arm_action import ArmAction
+from gato_ros.embodiments.simulation import Fingers
+from gato_ros.sim.expert.funnels import Funnels
+from gato_ros.sim.expert.scene import Body, Scene
+from gato_ros.sim.expert.tipping import LEVEL_DEG, Push, best_push, tilt_deg
+from gato_ros.sim.grasp import Grasp, basket_height, best_grasp, find_grasps
+from gato_ros.sim.scene import BASKET_CENTRE, BASKET_TOP_M
+
+LEANS_DEG = 5.0
+"""A base that leans less stands."""
+PUSH_M_S, CARRY_M_S, LOWER_M_S = 0.06, 0.06, 0.05
+LEAST_SCORE = 0.1
+"""Of a grasp of the base that is worth trying."""
+GAP_M = 0.004
+"""Between the basket and a base that is carried."""
+ROOM_M = 0.010
+"""To the slope, where it is set down."""
+
+
+@dataclass
+class LevelBase:
+    """A function of the scene; its only memory is a cache of the possible grasps of the base."""
+
+    funnels: Funnels
+    fingers: Fingers
+    lower: np.ndarray
+    upper: np.ndarray
+    """[3] ends of the workspace [m]."""
+    _grasps: tuple[np.ndarray, list[Grasp]] | None = field(default=None, init=False)
+
+    def wish(self, scene: Scene) -> ArmAction | None:
+        """What to do now; None where the base stands, or where nothing is to be done about it."""
+        tilt, on_floor = tilt_deg(scene.base), _on_floor(scene.base)
+        held = (tilt >= LEANS_DEG or not on_floor) and self._holds(scene)
+        if tilt < LEANS_DEG and not held:
+            return None
+        if tilt > LEVEL_DEG and not held:
+            others = (scene.top, scene.other)
+            reach = self.fingers.pad_below_m
+            push = best_push(scene.base, others, scene.tool, self.lower[:2], self.upper[:2], reach)
+            if push is not None:
+                return self._tip(scene, push)
+        if held:
+            return self._carry(scene)
+        grasp = best_grasp(self._grasps_of(scene), scene.yaw)
+        return None if on_floor or grasp.score < LEAST_SCORE else self._grip(scene, grasp)
+
+    def _tip(self, scene: Scene, push: Push) -> ArmAction:
+        """Come down behind it with closed fingers, and push."""
+        funnels, gates = self.funnels, self.funnels.gates
+        low = max(push.tip_m + self.fingers.pad_below_m, float(self.lower[2]))
+        turn = self._turn(scene.yaw, float(np.arctan2(push.direction[1], push.direction[0])))
+        ready = scene.opening < 0.012 and abs(turn) < 0.35
+        along, aside = (float(value[0]) for value in push.behind(scene.tool[None, :2]))
+        if ready and abs(aside) < 0.012 and along < 0.03 and scene.tool[2] < low + 0.012:
+            sideways = np.array([-push.direction[1], push.direction[0]])
+            level = PUSH_M_S * push.direction - gates.gain * aside * sideways
+            return funnels.action(np.append(level, gates.gain * (low - scene.tool[2])), gates.yaw_gain * turn, 0.0)
+        error = push.start - scene.tool[:2]
+        over = np.clip((np.hypot(*error) - 0.006) / 0.015, 0, 1) if ready else 1.0
+        high = max(scene.highest_m + 0.02 + self.fingers.pad_below_m, low + 0.02)
+        below = min(low + over * (high - low), funnels.ceiling_m) - scene.tool[2]
+        slow = np.clip(1.0 - (below - 0.012) / 0.02, 0.0, 1.0)
+        down = below - 0.01 if over < 0.2 else below
+        return funnels.action(gates.gain * np.append(error * slow, down), gates.yaw_gain * turn, 0.0)
+
+    def _turn(self, yaw: float, wanted: float) -> float:
+        """The shorter turn to `wanted` or half a turn beside it that the wrist can make [rad]."""
+        turn = (wanted - yaw + np.pi / 2) % np.pi - np.pi / 2
+        lower, upper = self.fingers.yaw_rad
+        return turn if lower <= yaw + turn <= upper else turn - float(np.sign(turn)) * np.pi
+
+    def _grip(self, scene: Scene, grasp: Grasp) -> ArmAction:
+        goal = scene.base.centre + grasp.offset
+        goal[2] = max(goal[2], self.lower[2])
+        error, turn = np.abs(goal - scene.tool), grasp.yaw_rad - scene.yaw
+        if error[:2].max() < 0.012 and error[2] < 0.010 and abs(turn) < 0.2:
+            return self.funnels.stay(0.0)
+        return self.funnels.come_down(scene, goal, turn)
+
+    def _carry(self, scene: Scene) -> ArmAction:
+        """Towards the middle, just above the basket, until it lies over the flat floor; then set it down."""
+        base, funnels = scene.base, self.funnels
+        bottom = float(base.surface[:, 2].min())
+        if _on_floor(base):
+            if bottom > BASKET_TOP_M + 0.003:
+                return funnels.action(np.array([0.0, 0.0, -LOWER_M_S]), 0.0, 0.0)
+            return funnels.stay(funnels.open_m)
+        inward = np.array(BASKET_CENTRE) - base.centre[:2]
+        wanted = float(basket_height(base.surface[:, :2]).max()) + GAP_M
+        velocity = np.append(CARRY_M_S * inward / np.linalg.norm(inward), funnels.gates.gain * (wanted - bottom))
+        return funnels.action(velocity, 0.0, 0.0)
+
+    def _holds(self, scene: Scene) -> bool:
+        """Whether the fingers have closed on the base, as far as the opening tells."""
+        along, across, up = scene.in_tool(scene.base.surface)
+        fingers = self.fingers
+        between = (np.abs(along) < fingers.pad_half_width_m) & (up > -fingers.pad_below_m) & (up < fingers.pad_above_m)
+        gripped = across[between]
+        if len(gripped) <= 8 or not gripped.min() < 0 < gripped.max():
+            return False
+        return bool(scene.opening < np.ptp(gripped) + 0.004)
+
+    def _grasps_of(self, scene: Scene) -> list[Grasp]:
+        """All grasps of the base where it lies; computed anew when it has moved."""
+        base = scene.base
+        corners = base.surface[[0, len(base.surface) // 3, 2 * len(base.surface) // 3, -1]]
+        if self._grasps is not None and np.abs(self._grasps[0] - corners).max() < 0.004:
+            return self._grasps[1]
+        around = np.concatenate([scene.other.surface, scene.top.surface])
+        grasps = find_grasps(
+            base.name, base.rotation, base.centre, base.surface, around, float(self.lower[2]), self.fingers
+        )
+        self._grasps = (corners, grasps)
+        return grasps
+
+    def reset(self) -> None:
+        """Forget the grasps."""
+        self._grasps = None
+
+
+def _on_floor(body: Body) -> bool:
+    """Whether it lies over the flat part of the basket, with some room to the slope."""
+    outward = body.centre[:2] - BASKET_CENTRE
+    room = ROOM_M * outward / max(1e-6, float(np.linalg.norm(outward)))
+    return bool(basket_height(body.surface[:, :2] + room).max() < BASKET_TOP_M + 0.001)
