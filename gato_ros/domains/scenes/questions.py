@@ -9,7 +9,7 @@ from itertools import permutations
 import numpy as np
 
 from gato_ros.domains.scenes.facts import COLOURS, GRIPPER, TABLE, UNKNOWN, Facts
-from gato_ros.domains.scenes.wordings import CORES, FOLLOW_UPS, cores_of, worded
+from gato_ros.domains.scenes.wordings import CORES, FOLLOW_UPS, HELD_OUT, cores_of, worded
 from gato_ros.domains.scenes.wordings import UNKNOWN as DO_NOT_KNOW
 
 ASIDE_PX, NEARER_M = 7.0, 0.03
@@ -80,8 +80,8 @@ def _follow_up(facts: Facts, rng: np.random.Generator, held_out: bool) -> Questi
     if not found:
         return None
     cores = FOLLOW_UPS[kind]
-    # Without an opener: a held-out one is a core, then.
-    chosen = cores[3] if held_out else cores[rng.integers(3)]
+    learned = [core for i, core in enumerate(cores) if i != HELD_OUT]
+    chosen = cores[HELD_OUT] if held_out else learned[rng.integers(len(learned))]
     return Question("follow_up", (*before.lines, before.answer, chosen), found[0])
 
 

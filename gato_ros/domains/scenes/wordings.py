@@ -77,21 +77,34 @@ CORES: dict[str, tuple[str, str, str, str]] = {
         "does letting go now put {x} on {y}?",
     ),
 }
-FOLLOW_UPS: dict[str, tuple[str, str, str, str]] = {
+FOLLOW_UPS: dict[str, tuple[str, ...]] = {
     "stacked_on": (
         "and what is it on?",
         "on what does it stand?",
         "and what is below it?",
         "what is that one standing on?",
+        "what is it standing on?",
+        "and what is that one on?",
+        "on what does that one stand?",
+        "what stands below that one?",
+        "and under that one?",
+        "what does it stand on?",
     ),
     "on_top": (
         "and what is on top of it?",
         "does anything stand on it?",
         "and which object is on it?",
         "what is on that one?",
+        "what is on it?",
+        "and what is on top of that one?",
+        "which object is on that one?",
+        "what stands on that one?",
+        "and above that one?",
+        "does it carry anything?",
     ),
 }
-"""After an answer that is a colour; `it` is that object."""
+"""After an answer that is a colour; `it` is that object. The one of number HELD_OUT is kept for evaluation, without an
+opener. From three others alone nothing was learned of it: 56 % right, less than the most frequent answer is."""
 UNKNOWN = "I do not know."
 UNKNOWABLE = (
     "who built the robot's table?",
