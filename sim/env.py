@@ -18,9 +18,9 @@ from gato_ros.embodiments.actions.opening import wanted_opening_m
 from gato_ros.sim import task
 from gato_ros.sim.ground_truth import PRIVILEGED_KEYS, ground_truth
 from gato_ros.sim.motion import INNER_STEP_S, checked, make_motion
-from gato_ros.sim.progress import LIFTED_M, Progress
+from gato_ros.sim.progress import LIFTED_M, VOID, Progress
 from gato_ros.sim.randomisation import PLAIN, Conditions, Randomisation
-from gato_ros.sim.world import StackingWorld
+from gato_ros.sim.world import PhysicsError, StackingWorld
 
 
 class RgbStackingEnv(gymnasium.Env):
@@ -31,7 +31,7 @@ class RgbStackingEnv(gymnasium.Env):
     `step(policy.act(observation).action.as_vector())` does what the policy asks for. Of the Sawyer and the Panda it
     has 5 values: vx vy vz [m/s], wz [rad/s], gripper opening [m].
     Observation: a dict of the contract's channels, and of privileged keys only where requested by name.
-    Reward: 1 while the sparse success holds, else 0; never terminates, truncates at `max_steps`.
+    Reward: 1 while the sparse success holds, else 0; truncates at `max_steps`, terminates only where physics fail.
     """
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": 20}
@@ -129,17 +129,24 @@ class RgbStackingEnv(gymnasium.Env):
         return self._values(), reward, terminated, truncated, info
 
     def step_action(self, action: Action) -> tuple[float, bool, bool, dict[str, Any]]:
-        """One control tick of the contract's action; reward, terminated, truncated, info. Renders nothing."""
+        """One control tick of the contract's action; reward, terminated, truncated, info. Renders nothing.
+
+        Physics that come to no world end the episode: it is no success, its failure is VOID, and only a reset goes on.
+        """
         if not self._started:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
         robot, world = self.embodiment, self.world
         action = self._disturbed(checked(robot, action))
         world.set_gripper(wanted_opening_m(robot, float(action.values[robot.gripper_key][0])))
         self._motion.begin(action.values[robot.arm_key])
-        for _ in range(round(1.0 / robot.control_rate_hz / INNER_STEP_S)):
-            world.set_joint_velocity(self._motion.joint_velocity())
-            world.advance(INNER_STEP_S)
         self._tick += 1
+        try:
+            for _ in range(round(1.0 / robot.control_rate_hz / INNER_STEP_S)):
+                world.set_joint_velocity(self._motion.joint_velocity())
+                world.advance(INNER_STEP_S)
+        except PhysicsError:  # a prop that was flung out of the basket, most often: no reason to lose other episodes
+            self._started = False
+            return 0.0, True, False, {**self._info(), "success": False, "failure": VOID}
         success = self.world.stacked(self.wanted)
         self._progress.update(
             world.cell.to_cell(world.kinematics.tool(world.joint_positions).position),

@@ -6,6 +6,8 @@ import numpy as np
 
 from gato_ros.sim import task
 
+VOID = "void"
+"""The failure of an episode in which a prop left the cell, or physics came to no number."""
 STAGES = ("none", "reached", "grasped", "lifted", "over_base", "stacked")
 """In order; an episode is at the furthest one it ever reached."""
 FAILURES = ("wrong_object", "never_reached", "missed_grasp", "dropped", "misplaced", "toppled", "time")

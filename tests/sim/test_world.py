@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -253,7 +254,16 @@ def test_physics_that_blows_up_voids_the_episode(speed):
     env.step_action(ArmAction(np.zeros(4), 0.085))
     world = env.world
     world._client.resetBaseVelocity(world._props["red"], (0.0, 0.0, speed), (0.0, 0.0, 0.0))
+    for _ in range(2):
+        reward, terminated, truncated, info = env.step_action(ArmAction(np.zeros(4), 0.085))
+        if terminated:
+            break
+    assert (reward, truncated, info["success"], info["failure"]) == (0.0, False, False, "void")
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step_action(ArmAction(np.zeros(4), 0.085))
     with pytest.raises(PhysicsError, match="red prop"):
-        for _ in range(2):
-            env.step_action(ArmAction(np.zeros(4), 0.085))
+        world.advance(0.01)
+    env.start(seed=1)
+    *_, info = env.step_action(ArmAction(np.zeros(4), 0.085))
+    assert info["failure"] != "void" and np.isfinite(world.prop("red").position).all()
     env.close()

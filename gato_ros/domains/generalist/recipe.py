@@ -24,9 +24,11 @@ BALANCED = (
     "missions=0.5",
     "meta_world=1.5",
     "stacking=3",
-    "atari=2",
+    "balls=3",
+    "streets=1",
+    "guns=1",
     "scenes=4",
-    "text=0.2",
+    "text=0.5",
 )
 """So that the noise of no part's gradient drowns the others. At equal weights the norms of one batch's gradient after
 `base` were 2.1 (rooms), 2.9 (mazes), 5.6 (missions), 4.5 (meta_world), 2.3 (stacking, in windows of 8 steps), 1.0
@@ -96,7 +98,9 @@ FULL = GeneralistSizes(
         Part("stacking", "rgb_stacking", "red_on_blue", 4000, suffix="scenes", per_scene=5),
         Part("stacking", "rgb_stacking", "blue_on_green", 60, 60, suffix="order"),
         Part("stacking", "rgb_stacking", "blue_on_green", 2000, suffix="order_scenes", per_scene=5),
-        Part("atari", "atari", "all", 10, 3, noise=0.1),
+        Part("balls", "atari", "pong,breakout", 16, 3, noise=0.35),
+        Part("streets", "atari", "freeway,boxing", 10, 3, noise=0.25),
+        Part("guns", "atari", "atlantis", 10, 3, noise=0.02),
         Part("scenes", "scenes", "", 24_000),
         *(Part("stacking", "rgb_stacking", "red_on_blue", 60, 60, objects=name, suffix=name) for name in TRIPLETS),
         *(
