@@ -19,6 +19,8 @@ LEVEL_DEG = 20.0
 """A block that leans less is not tipped over."""
 LARGE_M2 = 3e-4
 """A face to stand on is no smaller."""
+LIES_DEG = 6.0
+"""Between a face and the floor that it lies on."""
 PARALLEL_DEG = 15.0
 """Between the face that it will stand on and the one that is then on top."""
 LEAST_TURN_RAD, LARGEST_TURN_RAD = 0.25, np.radians(100)
@@ -72,10 +74,18 @@ def tilt_deg(body: Body) -> float:
     return float(np.degrees(np.arccos(np.clip(up.max(), -1, 1))))
 
 
+def _lies(body: Body) -> bool:
+    """Whether it lies on one of its faces."""
+    down = -(facets(body.name)[0] @ body.rotation[2])
+    return bool(down.max() > np.cos(np.radians(LIES_DEG)))
+
+
 def best_push(
     body: Body, others: Sequence[Body], tool: np.ndarray, lower: np.ndarray, upper: np.ndarray, reach_m: float
 ) -> Push | None:
     """The cheapest way to tip an object over; None where there is no good one.
+
+    What lies on no face leans on another object, or is being tipped already: only the latter goes on.
 
     Args:
         others: what stands around it.
@@ -84,13 +94,15 @@ def best_push(
         reach_m: from the tool point down to the fingertips.
     """
     around = np.concatenate([other.surface for other in others])
-    found = []
+    lying, found = _lies(body), []
     for push in _pushes(body):
         cost = _cost(push, around, lower, upper)
         if cost <= WORST:
             along, aside = (float(value[0]) for value in push.behind(tool[None, :2]))
             off = float(np.hypot(aside, max(0.0, along - 0.02) + max(0.0, -0.04 - along)))
             begun = off < 0.02 and tool[2] < push.tip_m + reach_m + 0.02
+            if not (begun or lying):
+                continue
             found.append((cost + FAR * min(off, 0.3) - BEGUN * begun, len(found), push))
     return min(found)[-1] if found else None
 
