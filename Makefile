@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv hooks sim test test-domains test-ray test-robot test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-gpu corrupt-weights coverage guard-fuzz guard-fuzz-kinds guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost camera-cost record-parity remote-cost remote-kill record-peers episodes export-readers doctor doctor-starts driver-conformance sawyer-ros1 docs clean
+.PHONY: help venv hooks sim test test-domains test-ray test-robot test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-peers-onnxruntime bench-gpu corrupt-weights coverage guard-fuzz guard-fuzz-kinds guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost camera-cost record-parity remote-cost remote-kill record-peers episodes export-readers doctor doctor-starts driver-conformance sawyer-ros1 docs clean
 
 # Another interpreter: make PYTHON=python3.12 test. It gets a folder of its own (.venv-3.12) where .venv is of another version.
 PYTHON ?=
@@ -91,6 +91,12 @@ bench-peers: venv  ## a control step beside a transformers GPT of equal shape (m
 	@test -x .venv-peer/bin/python || $(PYTHON) -m venv .venv-peer
 	@.venv-peer/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/peer.txt
 	@$(GATO_ROS) bench peers --peer-python .venv-peer/bin/python --json out/bench/peers.json $(ARGS)
+
+bench-peers-onnxruntime: venv  ## a control step beside a GPT of equal shape in onnxruntime (makes .venv-ort, about 200 MB)
+	@test -x .venv-ort/bin/python || $(PYTHON) -m venv .venv-ort
+	@.venv-ort/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/peer_onnxruntime.txt
+	@$(GATO_ROS) bench peers --runtime onnxruntime --peer-python .venv-ort/bin/python \
+	  --json out/bench/peers_onnxruntime.json $(ARGS)
 
 PEERS := dm_robotics lerobot openpi
 # A peer that cannot be installed is a row of the table that says so, not an end of the measurement.

@@ -1,6 +1,6 @@
 """Runs under the peer's Python, not ours: a transformers GPT-2 of a given shape takes control steps on request.
 
-    bench_peers_program.py '{"layers": 8, "width": 768, ...}'
+    step_peers_program.py '{"layers": 8, "width": 768, "sides": ["cached"], ...}'
 
 Answers one line of JSON with the milliseconds of each side for every line that it reads.
 """
@@ -50,7 +50,7 @@ def main() -> None:
             model(inputs_embeds=vectors[:, :1], past_key_values=cache, use_cache=True)
         cache.crop(-(chunk + actions - 1))
 
-    sides = {"recompute": recompute, "cached": cached}
+    sides = {name: side for name, side in {"recompute": recompute, "cached": cached}.items() if name in shape["sides"]}
     for side in sides.values():
         side()
     print(
