@@ -58,8 +58,10 @@ def streaming_phases(config: GatoConfig, layout: TokenLayout, precision: str = "
     head = 2 * BINS * config.width
 
     def phase(name: str, tokens: int, size: int, products: float, read: float, times: int = 1) -> Phase:
-        layers = 2.0 * config.layers * tokens * _layer_products(config)
-        attention = config.layers * _attention(config, tokens, slots, slots)
+        # Behind the keys and values of the last layer only the newest token is computed.
+        layers = 2.0 * ((config.layers - 1) * tokens + 1) * _layer_products(config)
+        layers += 2.0 * (tokens - 1) * 2 * config.width * _inner(config)
+        attention = (config.layers - 1) * _attention(config, tokens, slots, slots) + _attention(config, 1, slots, slots)
         read += size * (core_parameters(config) - _relative(config) * config.layers + BINS * config.width)
         half = precision in _HALF_MEMORY or (tokens > 1 and many == 2)
         return Phase(

@@ -31,8 +31,9 @@ class QueryKeyValue(nnx.Module):
         self.key = Linear(config, config.width, inner)
         self.value = Linear(config, config.width, inner)
 
-    def __call__(self, x: Array) -> Sequence[Float[Array, "... inner"]]:
-        return [self.query(x), self.key(x), self.value(x)]
+    def __call__(self, x: Array, queries: int | None = None) -> Sequence[Float[Array, "... inner"]]:
+        """`queries`: only the last so many tokens ask; None: all."""
+        return [self.query(x if queries is None else x[..., -queries:, :]), self.key(x), self.value(x)]
 
 
 class JoinedQueryKeyValue(nnx.Module):
@@ -41,8 +42,9 @@ class JoinedQueryKeyValue(nnx.Module):
     def __init__(self, config: GatoConfig):
         self.query_key_value = Linear(config, config.width, 3 * config.heads * config.head_size)
 
-    def __call__(self, x: Array) -> Sequence[Float[Array, "... inner"]]:
-        return jnp.split(self.query_key_value(x), 3, -1)
+    def __call__(self, x: Array, queries: int | None = None) -> Sequence[Float[Array, "... inner"]]:
+        query, key, value = jnp.split(self.query_key_value(x), 3, -1)
+        return [query if queries is None else query[..., -queries:, :], key, value]
 
 
 class DistanceKeys(nnx.Module):

@@ -27,6 +27,11 @@ def require_device() -> None:
         ) from None
 
 
+def usable_cores() -> int:
+    """Cores that this process may run on; XLA computes with as many threads."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def cache_folder(wanted: str = "") -> Path | None:
     """The folder that `wanted` means: a path, "off" (None), or "": VARIABLE's, else the user's cache."""
     wanted = wanted or os.environ.get(VARIABLE, "")

@@ -16,6 +16,7 @@ from gato_ros.models.modules.attention import DistanceKeys, KnownDistanceKeys, s
 from gato_ros.models.modules.network import Gato
 from gato_ros.models.modules.positions import sinusoids
 from gato_ros.models.serving.kv_cache_attention import PositionKeys, attend_slots
+from gato_ros.models.serving.precision import least_rows
 
 
 class Memory(NamedTuple):
@@ -54,21 +55,28 @@ def advance(
     x: Float[Array, "1 length width"],
     start: Any,
     mask: Bool[Array, "length slots"],
-) -> tuple[Float[Array, "1 length width"], Memory]:
+    outputs: int | None = None,
+) -> tuple[Float[Array, "1 outputs width"], Memory]:
     """Normed features of new tokens whose keys go to the slots from `start`, and the memory with them.
 
     Args:
         mask: True where a new token (row) sees a slot.
+        outputs: only the last so many tokens are read; None: all. Behind the keys and values of the last layer nothing
+            is computed for the others: of a step's observation only the separator is read.
     """
-    keys, values, x = list(memory.keys), list(memory.values), x[0]
+    keys, values, x, length = list(memory.keys), list(memory.values), x[0], x.shape[1]
     for i, block in enumerate(model.transformer.layers):
+        last = i == model.config.layers - 1 and outputs is not None
+        kept = max(outputs or length, min(length, least_rows(model.config.compute))) if last else length
         normed = block.norm_attention(x)
-        query, key, value = (_heads_first(model.config, part) for part in block.attention.projections(normed))
+        query, key, value = (_heads_first(model.config, part) for part in block.attention.projections(normed, kept))
         keys[i] = jax.lax.dynamic_update_slice_in_dim(keys[i], key.astype(keys[i].dtype), start, 1)
         values[i] = jax.lax.dynamic_update_slice_in_dim(values[i], value.astype(values[i].dtype), start, 1)
         codes = None if relative is None else relative[i]
-        x = x + attend_slots(block.attention, query, keys[i], values[i], mask, codes, start)
+        own = start + length - kept
+        x = x[-kept:] + attend_slots(block.attention, query, keys[i], values[i], mask[-kept:], codes, own)
         x = x + block.feed_forward(block.norm_feed_forward(x))
+    x = x[-(outputs or length) :]
     return model.transformer.final_norm(x)[None], Memory(tuple(keys), tuple(values))
 
 

@@ -89,8 +89,10 @@ def _mix(config: GatoConfig, mask: Array, start: Any, heads: tuple) -> Float[Arr
     scores = einsum(config, "hqs,hks->hqk", content, keys)
     if codes is not None:
         scores = scores + _relative_scores(config, start, biased, codes, keys.shape[1])
-    weights = jax.nn.softmax(jnp.where(mask, scores * config.head_size**-0.5, MASKED), -1)
-    return einsum(config, "hqk,hks->hqs", weights, values)
+    scores = jnp.where(mask, scores * config.head_size**-0.5, MASKED)
+    shares = jnp.exp(scores - scores.max(-1, keepdims=True))
+    # Divided by their sum are the values, not the shares: a tenth of the numbers or less.
+    return einsum(config, "hqk,hks->hqs", shares, values) / shares.sum(-1, keepdims=True)
 
 
 def _relative_scores(
@@ -112,4 +114,8 @@ def _relative_scores(
         scores = turned(jnp.concatenate([scores, scores], 2), 2)
     else:
         scores = scored(turned(codes, 1))
-    return scores if length == 1 else skew(scores, length - 1, slots)
+    if length == 1:
+        return scores
+    # Flat before the skew, which else is a division in each of its indices on a CPU.
+    flat = jax.lax.optimization_barrier(scores.reshape(scores.shape[0], -1))
+    return skew(flat.reshape(scores.shape), length - 1, slots)

@@ -22,9 +22,11 @@ from gato_ros.models.config import GatoConfig
 from gato_ros.models.errors import NonFiniteError
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import Parameters
+from gato_ros.models.serving.compilation import usable_cores
 from gato_ros.models.serving.control_step import OnePass, Streaming
-from gato_ros.models.serving.precision import on_gpu, serving
+from gato_ros.models.serving.precision import on_cpu, on_gpu, serving
 from gato_ros.models.serving.reference_decisions import check_machine
+from gato_ros.models.serving.streaming import with_head
 from gato_ros.models.tokenizer import StepTokens, decode_actions, text_ids, tokenize, tokenize_actions
 from gato_ros.models.weights import load_weights
 
@@ -70,6 +72,9 @@ class GatoPolicy:
         deployed = {name: value for name, value in params.items() if name != "auxiliary"}
         self._rng = jax.random.key(seed)
         kind: type[OnePass | Streaming] = OnePass if config.action_decoding == "one_pass" else Streaming
+        if kind is Streaming:
+            deployed = with_head(deployed, config, self.layout)
+            deployed = on_cpu(deployed, usable_cores()) if jax.default_backend() == "cpu" else deployed
         self._params = jax.device_put(deployed)
         self._step = kind(self._params, config, self.layout)
         per_step = self.layout.step_tokens

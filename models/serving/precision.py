@@ -33,6 +33,8 @@ PRECISIONS: tuple[str, ...] = typing.get_args(Precision)
 LAYER_MATRICES = ("query", "key", "value", "output", "relative", "feed_forward_in", "feed_forward_out")
 LEAST_ROWS = 4
 """A bfloat16 product of fewer rows runs at about 1 GB/s on a CPU, a tenth of what it does with four."""
+LEAST_BLOCK = 2**19
+"""Bytes of a column block, which a core reads in about 40 us: some times what it takes to wake another one."""
 
 
 class Quantised(NamedTuple):
@@ -51,6 +53,17 @@ class OutputsFirst(NamedTuple):
     """[outputs inputs], bfloat16 or int8."""
     scale: Array | None = None
     """[outputs] float32 of int8."""
+
+
+class ColumnBlocks(NamedTuple):
+    """A matrix as a CPU of several cores multiplies a single row with it."""
+
+    blocks: tuple[Array, ...]
+    """Each [inputs columns] float32."""
+
+    @property
+    def dtype(self) -> Any:
+        return self.blocks[0].dtype
 
 
 def serving(params: dict[str, Any], config: GatoConfig, precision: str) -> tuple[dict[str, Any], GatoConfig]:
@@ -112,6 +125,32 @@ def on_gpu(params: dict[str, Any]) -> dict[str, Any]:
     return {**params, "layers": {name: of_layer(layer) for name, layer in params["layers"].items()}}
 
 
+def on_cpu(params: dict[str, Any], cores: int) -> dict[str, Any]:
+    """The same weights as a CPU of so many cores decodes with them: large float32 matrices in blocks of columns.
+
+    A product of one row is one kernel on one core, whatever its size; but XLA runs products at the same time that do
+    not depend on each other.
+    """
+
+    def of_section(section: dict[str, Any]) -> dict[str, Any]:
+        multiplied = (*LAYER_MATRICES, "head")
+        return {
+            name: column_blocks(value, cores) if name in multiplied and name != "relative" else value
+            for name, value in section.items()
+        }
+
+    layers = {name: of_section(layer) for name, layer in params["layers"].items()}
+    return {**of_section(params), "layers": layers}
+
+
+def column_blocks(kernel: Any, count: int) -> Any:
+    """The kernel in at most `count` blocks; itself where it is small or not float32."""
+    if isinstance(kernel, tuple) or kernel.dtype != jnp.float32:
+        return kernel
+    count = min(count, kernel.nbytes // LEAST_BLOCK)
+    return ColumnBlocks(tuple(jnp.array_split(kernel, count, 1))) if count > 1 else kernel
+
+
 def quantised(matrix: Float[Array, "inputs outputs"]) -> Quantised:
     """The nearest multiples of a 127th of each column's largest magnitude."""
     scale = jnp.maximum(jnp.abs(matrix).max(0), 1e-30) / 127.0
@@ -122,6 +161,8 @@ def multiply(rows: Float[Array, "rows inputs"], kernel: Any, compute: str) -> Fl
     """rows @ kernel; float32 out. Weights that are stored in bfloat16 are multiplied in it, whatever `compute` is."""
     if isinstance(kernel, OutputsFirst):
         return _outputs_first(rows, kernel, compute)
+    if isinstance(kernel, ColumnBlocks):
+        return jnp.concatenate([multiply(rows, block, compute) for block in kernel.blocks], -1)
     if isinstance(kernel, Quantised):
         return _matmul(rows.astype(compute), kernel.values.astype(compute)) * kernel.scale
     if kernel.dtype == jnp.bfloat16 or compute == "bfloat16":
@@ -178,9 +219,14 @@ def _outputs_first(rows: Array, kernel: OutputsFirst, compute: str) -> Array:
     return y if kernel.scale is None else y * kernel.scale
 
 
+def least_rows(compute: Any) -> int:
+    """Fewer rows than these are no quicker in a product of this precision."""
+    return LEAST_ROWS if jnp.dtype(compute) == jnp.bfloat16 and jax.default_backend() == "cpu" else 1
+
+
 def _matmul(rows: Array, kernel: Array) -> Array:
     count = rows.shape[0]
-    missing = LEAST_ROWS - count if rows.dtype == jnp.bfloat16 and jax.default_backend() == "cpu" else 0
+    missing = least_rows(rows.dtype) - count
     if missing > 0:
         rows = jnp.pad(rows, ((0, missing), (0, 0)))
     return jnp.matmul(rows, kernel, preferred_element_type=jnp.float32)[:count]

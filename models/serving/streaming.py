@@ -49,6 +49,18 @@ def relative_keys(params: Parameters, config: GatoConfig, layout: TokenLayout) -
     return position_keys(merge(params, config), ring_slots(config, layout))
 
 
+def with_head(params: Parameters, config: GatoConfig, layout: TokenLayout) -> Parameters:
+    """The parameters with the `head` of the action logits [width choices], as they are multiplied with it.
+
+    Cut out of the table and turned once: else XLA does both in every step.
+    """
+    return {**params, "head": jnp.array(choice_rows(config, layout, params["table"]).T)}
+
+
+def _head(params: Parameters, config: GatoConfig, layout: TokenLayout) -> Any:
+    return params["head"] if "head" in params else choice_rows(config, layout, params["table"]).T
+
+
 def empty_memory(config: GatoConfig, layout: TokenLayout) -> Memory:
     return empty(config, ring_slots(config, layout))
 
@@ -78,8 +90,8 @@ def stream_step(
     start, filled = _place(config, layout, step)
     model = merge(params, config)
     observed = _observation_chunk(model, layout, tokens, last_action_id)
-    features, memory = _advance(_prefilling(params, config), relative, memory, observed, start, filled)
-    head = choice_rows(config, layout, model.embedding.table.array).T
+    features, memory = _advance(_prefilling(params, config), relative, memory, observed, start, filled, 1)
+    head = _head(params, config, layout)
     logits = legal(layout, product(config, features[0, -1], head), 0)
     chunk = layout.observation_tokens + 2
 
@@ -138,11 +150,11 @@ def judged_step(
     start, filled = _place(config, layout, step)
     model = merge(params, config)
     chunk = _observation_chunk(model, layout, tokens, last_action_id)
-    features, memory = _advance(_prefilling(params, config), relative, memory, chunk, start, filled)
+    features, memory = _advance(_prefilling(params, config), relative, memory, chunk, start, filled, 1)
     length, actions = chunk.shape[1], model.embedding.actions(jnp.asarray(action_ids)[None, :-1])
     after, _ = _advance(model, relative, memory, actions, start + length, filled + length)
     deciding = jnp.concatenate([features[0, -1:], after[0]])
-    return legal(layout, product(config, deciding, choice_rows(config, layout, model.embedding.table.array).T))
+    return legal(layout, product(config, deciding, _head(params, config, layout)))
 
 
 def _prefilling(params: Parameters, config: GatoConfig) -> Gato:
@@ -201,8 +213,9 @@ def _advance(
     x: Array,
     start: Array,
     filled: Array,
+    outputs: int | None = None,
 ) -> tuple[Array, Memory]:
-    """Features [1 length width] of new tokens whose keys go to the slots from `start`.
+    """Features [1 outputs width] of the last of the new tokens, whose keys go to the slots from `start`.
 
     `filled` is the stream index of the first new token (capped at the ring); index 0 is the action before the
     first step, which does not exist and is masked.
@@ -212,4 +225,4 @@ def _advance(
     distance = start + index - jnp.arange(slots)[None]
     distance = jnp.where(distance < 0, distance + slots, distance)
     mask = (distance < model.config.window) & (distance < filled + index)
-    return advance(model, relative, memory, x, start, mask)
+    return advance(model, relative, memory, x, start, mask, outputs)

@@ -14,9 +14,20 @@ from gato_ros.models.gato import forward_step, sequence_features, sequence_loss
 from gato_ros.models.layout import token_layout
 from gato_ros.models.parameters import flat_names
 from gato_ros.models.presets import PRESETS
+from gato_ros.models.serving import precision as precisions
 from gato_ros.models.serving import streaming
 from gato_ros.models.serving.control_step import with_position_keys
-from gato_ros.models.serving.precision import PRECISIONS, Quantised, multiply, on_gpu, quantised, serving
+from gato_ros.models.serving.precision import (
+    PRECISIONS,
+    ColumnBlocks,
+    Quantised,
+    column_blocks,
+    multiply,
+    on_cpu,
+    on_gpu,
+    quantised,
+    serving,
+)
 from gato_ros.models.tokenizer import StepTokens, tokenize
 
 STEPS = 5
@@ -125,6 +136,32 @@ def test_what_a_gpu_is_served_is_the_same_policy(model, precision):
     # Decodes of one row sum in another order, and what comes before them is rounded to bfloat16 by each.
     found, expected = (logits(one, config, layout, tokens) for one in (arranged, served))
     np.testing.assert_allclose(found, expected, atol=0.02 * expected.std())
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed"])
+def test_what_a_cpu_is_served_is_the_same_policy(model, precision, monkeypatch):
+    monkeypatch.setattr(precisions, "LEAST_BLOCK", 64)
+    params, config, layout, tokens, _ = model
+    served, config = serving(params, config, precision)
+    arranged = on_cpu(streaming.with_head(served, config, layout), 3)
+    layer = arranged["layers"]["01"]
+    split = {name for name, value in layer.items() if isinstance(value, ColumnBlocks)}
+    found, expected = (logits(one, config, layout, tokens) for one in (arranged, served))
+    whole = config.action_decoding == "one_pass" and precision == "mixed"  # all in bfloat16
+    assert split == (set() if whole else {*precisions.LAYER_MATRICES} - {"relative"})
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_a_matrix_in_column_blocks_is_itself(monkeypatch):
+    monkeypatch.setattr(precisions, "LEAST_BLOCK", 40)
+    kernel = np.arange(70, dtype=np.float32).reshape(10, 7)
+    for count, blocks in ((1, 1), (2, 2), (3, 3), (100, 7)):
+        split = column_blocks(kernel, count)
+        assert len(split.blocks if isinstance(split, ColumnBlocks) else [split]) == blocks
+        np.testing.assert_array_equal(multiply(np.eye(10, dtype=np.float32), split, "float32"), kernel)
+    assert column_blocks(kernel.astype(jnp.bfloat16), 2).shape == kernel.shape
+    monkeypatch.undo()
+    assert column_blocks(kernel, 2) is kernel
 
 
 def test_position_keys_of_a_fixed_length_are_the_layers_own(embodiment, observations, fresh):

@@ -121,6 +121,35 @@ def test_the_compiled_step_writes_into_the_ring(episode, optimised):
     assert not re.findall(rf"{keys} (copy|transpose)\(", code)
 
 
+def test_the_last_layer_computes_the_separator_alone(episode):
+    """Of an observation nothing else is read: its other tokens leave their keys and values there, and no more."""
+    params, config, layout, tokens = episode
+    memory, relative = streaming.empty_memory(config, layout), streaming.relative_keys(params, config, layout)
+    step = partial(streaming.stream_step, config=config, layout=layout)
+    frame = StepTokens(tokens.patches[0], tokens.ids[0])
+    code = str(jax.make_jaxpr(step)(params, relative, memory, frame, 32000, 0, jax.random.key(0)))
+    chunk = layout.observation_tokens + 2
+    assert len(re.findall(rf"f32\[{chunk},{config.feed_forward}\] = dot_general", code)) == config.layers - 1
+    inner = config.heads * config.head_size
+    assert len(re.findall(rf"f32\[{chunk},{inner}\] = dot_general", code)) == 4 * config.layers - 2
+
+
+def test_the_compiled_step_cuts_no_head_out_of_the_table(episode, optimised):
+    params, config, layout, tokens = episode
+    arguments = (
+        streaming.with_head(params, config, layout),
+        streaming.relative_keys(params, config, layout),
+        streaming.empty_memory(config, layout),
+        StepTokens(tokens.patches[0], tokens.ids[0]),
+        32000,
+        0,
+        jax.random.key(0),
+    )
+    code = jax.jit(partial(streaming.stream_step, config=config, layout=layout)).lower(*arguments).compile().as_text()
+    assert f"f32[{config.width},1024]" in code
+    assert not re.findall(rf"= f32\[{config.width},1024\]\S* (copy|transpose|fusion)\(", code)
+
+
 def test_an_absorbed_prompt_equals_the_same_steps_streamed(episode):
     """Whatever the prompt's length, even beyond the ring: the steps after it see what they saw when it was lived."""
     params, config, layout, tokens = episode
