@@ -130,8 +130,9 @@ def test_the_last_layer_computes_the_separator_alone(episode):
     code = str(jax.make_jaxpr(step)(params, relative, memory, frame, 32000, 0, jax.random.key(0)))
     chunk = layout.observation_tokens + 2
     assert len(re.findall(rf"f32\[{chunk},{config.feed_forward}\] = dot_general", code)) == config.layers - 1
-    inner = config.heads * config.head_size
-    assert len(re.findall(rf"f32\[{chunk},{inner}\] = dot_general", code)) == 4 * config.layers - 2
+    # Queries, keys, values, what attention gives and what the feed-forward gives: all as wide as the model.
+    assert config.heads * config.head_size == config.width
+    assert len(re.findall(rf"f32\[{chunk},{config.width}\] = dot_general", code)) == 5 * config.layers - 3
 
 
 def test_the_compiled_step_cuts_no_head_out_of_the_table(episode, optimised):
