@@ -123,7 +123,7 @@ def _config(options: Options) -> GatoConfig:
     if "cached" not in options.sides:
         raise SetupError(
             expected="sides with `cached`, which the others are compared with",
-            got=", ".join(options.sides) or "none",
+            got=", ".join(options.sides),
             fix="--sides cached recompute",
         )
     check_bounds(options)
