@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from gato_ros.core.guard.arbiter import Arbiter, Choice
+from gato_ros.core.guard.base.planar_base import FLOOR, BaseLimits, Floor, PlanarBase
 from gato_ros.core.guard.differential_ik import DifferentialIk
 from gato_ros.core.guard.following.follower import Follower
 from gato_ros.core.guard.following.room import ToolRoom
@@ -60,18 +61,21 @@ class Guard:
     `latch_after_s`: any other stop of an arm that had been following a policy. Before the first proposal the guard
     just stands. A latch ends only by `reset`, which is refused while the emergency stop is pressed, the robot state
     is bad, or the arm still moves; after it the arm stands until a proposal received later than the reset arrives.
-    The gripper holds its last commanded opening on every stop: it never opens because of a fault.
+    The gripper holds its last commanded opening on every stop: it never opens because of a fault. A base that carries
+    the arm is followed, stopped and latched with it.
 
     All methods are functions of their arguments and of the calls before: the same calls give the same commands.
     """
 
     # Incidents hold the attributes of this object by name. Older ones lack these, and what they lack is not written
-    # anew: a guard that follows vx vy vz wz of a tool that points down, with no other arm beside it, has none of them.
+    # anew: a guard that follows vx vy vz wz of a tool that points down, on no mobile base and with no other arm beside
+    # it, has none of them.
     _followers: Mapping[str, Follower] | None = None
     _room: ToolRoom | None = None
     _way: JointWay | None = None
     _neighbours = ALONE
     _near: tuple[NeighbourView, ...] = ()
+    _base: PlanarBase | Floor = FLOOR
 
     def __init__(
         self,
@@ -82,6 +86,7 @@ class Guard:
         followers: Mapping[str, Follower] | None = None,
         room: ToolRoom | None = None,
         neighbours: Neighbours = ALONE,
+        base: BaseLimits | None = None,
     ):
         """A guard that is latched.
 
@@ -89,6 +94,7 @@ class Guard:
             followers: how proposals of each source are followed; None: they are vx vy vz wz of a tool that points down.
             room: where the tool may be, with `followers`; `motion` has the box without.
             neighbours: other arms; their states then come with each step.
+            base: of the mobile base that carries the arm; None: it stands on the floor.
         """
         self._ik, self._settings, self._limits = ik, settings, limits
         self._on = {part: part not in settings.off for part in PARTS}
@@ -109,6 +115,8 @@ class Guard:
             self._followers, self._room = dict(followers), room if self._on["workspace"] else wide_room
         if neighbours.arms and self._on["neighbours"]:
             self._neighbours = neighbours
+        if base is not None:
+            self._base = PlanarBase(base)
         # Incidents hold the attributes of this object by name: one that is renamed makes older incidents unreadable.
         self._latch: str | None = NOT_ARMED
         self._emergency = False
@@ -148,7 +156,7 @@ class Guard:
         others = self._neighbours.faults(neighbours, now, self._settings.future_tolerance_s)
         if fault := self._state_fault(state, now) or next(iter(others), None):
             return fault
-        if self._slew.moving:
+        if self._moving:
             return "still_moving"
         self._latch, self._broken_off_s, self._moved = None, None, False
         self._arbiter.forget(now)
@@ -170,7 +178,7 @@ class Guard:
         if proposals is None or isinstance(proposals, Proposal):
             proposals = {} if proposals is None else {proposals.source: proposals}
         gap = self._pass_time(now)
-        choice = self._arbiter.choose(proposals, now, not self._slew.moving)
+        choice = self._arbiter.choose(proposals, now, not self._moving)
         if gap:
             self._arbiter.forget(now)  # what waited meanwhile is not news
             self._back_s = now.steady_s
@@ -196,19 +204,26 @@ class Guard:
             if not faults:
                 self._owed_s = 0.0
                 limits += self._gripper.follow(choice.proposal.gripper_opening_m, now.steady_s)
+                arm = (self._slew.velocity, state.joint_velocity)
+                limits += self._base.follow(choice.proposal, choice.share, arm, dt)
         for fault in faults:
             if fault in LATCHING:
                 self.latch(fault)
         if faults or self._latch is not None:
             self._slew.stop(self._owed_s)
+            self._base.stop(self._owed_s)
             self._owed_s = 0.0
             if self._way is not None:  # older incidents have no such attribute
                 self._way = None
             self._note_stop(choice, faults, now)
         else:
             self._broken_off_s, self._moved = None, True
-        command = Command(self._slew.velocity.copy(), self._gripper.opening_m)
+        command = self._base.command(self._slew.velocity.copy(), self._gripper.opening_m)
         return command, self._verdict(faults, limits, choice, state, now)
+
+    @property
+    def _moving(self) -> bool:
+        return self._slew.moving or self._base.moving
 
     def _pass_time(self, now: Instant) -> bool:
         """Count the time since the last step; True if the guard was away, or its clock is not to be trusted."""
@@ -281,7 +296,8 @@ class Guard:
                 if self._on["joint_range"] and self._watch.leaves_further(state.joint_position, free):
                     return "outside_joint_range", ()
                 # What the arm does already may not go on either: it brakes first, and turns to the wish with the rest.
-                (velocity, kept), (braked, _) = self._kept_in_room([free, self._slew.aim], situation)
+                clear = self._kept_clear([free, self._slew.aim], state, situation.ahead, gain)
+                (velocity, kept), (braked, _) = situation.kept_in_room(clear)
             except np.linalg.LinAlgError:
                 return "ik_failed", ()
             if not (finite(velocity) and finite(braked)):
@@ -293,18 +309,6 @@ class Guard:
             if share < 1.0:
                 limits += ("hand_back_ramp",)
             return None, tuple(dict.fromkeys(limits))
-
-    def _kept_in_room(
-        self, wished: Sequence[np.ndarray], situation: Situation
-    ) -> list[tuple[np.ndarray, tuple[str, ...]]]:
-        """Each of these [joints] scaled to what joints, tool and parts of the arm allow here, and which of them did."""
-        jacobian, kept = situation.state.jacobian, []
-        for velocity, limits in self._kept_clear(wished, situation.state, situation.ahead, situation.gain):
-            share, room = situation.room.share(
-                velocity, jacobian, situation.position, situation.attitude, situation.gain
-            )
-            kept.append((velocity * share, room + limits) if share < 1.0 else (velocity, limits))
-        return kept
 
     def _kept_clear(
         self, wished: Sequence[np.ndarray], state: RobotState, ahead: np.ndarray, gain: float

@@ -26,6 +26,11 @@ class Command:
     gripper_opening_m: float | None
     """Opening to hold [m]; None until the first accepted proposal."""
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether it asks for no motion but the gripper's."""
+        return not self.joint_velocity.any()
+
 
 @dataclass(frozen=True)
 class Verdict:

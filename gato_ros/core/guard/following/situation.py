@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,6 +48,16 @@ class Situation:
         """The tool after `ahead`, before the orientation limits; None without any."""
         orientation = self.room.orientation
         return None if orientation is None else orientation.at(self.rotation)
+
+    def kept_in_room(
+        self, clear: Sequence[tuple[np.ndarray, tuple[str, ...]]]
+    ) -> list[tuple[np.ndarray, tuple[str, ...]]]:
+        """Each of these velocities [joints], with the limits that acted, scaled to what the tool's room allows here."""
+        kept = []
+        for velocity, limits in clear:
+            share, room = self.room.share(velocity, self.state.jacobian, self.position, self.attitude, self.gain)
+            kept.append((velocity * share, room + limits) if share < 1.0 else (velocity, limits))
+        return kept
 
     def on(self, way: JointWay | None) -> Situation:
         """The same instant on another way; what is reckoned already goes along."""

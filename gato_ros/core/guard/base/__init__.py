@@ -1,0 +1,1 @@
+"""A mobile base that carries the arm."""
