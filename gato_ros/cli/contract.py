@@ -62,6 +62,7 @@ def run(options: Options) -> dict:
         "gap_m": found.gap_m,
         "joint_room_rad": found.joint_room_rad,
         "speed_share": found.speed_share,
+        "base": None if robot.base_part is None else list(robot.base_part.axes),
         "simulated": robot.simulation is not None,
         "problems": problems,
         "ok": not problems,
@@ -92,6 +93,17 @@ def _beside(robot: Embodiment) -> list[str]:
         f"{name}, {one.clearance_m:g} m kept, {joint_states_topic(one, robot.neighbour(name))}"
         for name, one in stated.items()
     ]
+
+
+def _base(robot: Embodiment) -> str:
+    """What the guard lets a mobile base do, axis by axis."""
+    part, bounds = robot.base_part, robot.guard.base
+    if part is None or bounds is None:
+        return "none"
+    each = zip(part.axes, bounds.speed, part.units, bounds.acceleration, bounds.deceleration)
+    limits = "; ".join(f"{axis} {fast:g} {unit}, {up:g} and {down:g} {unit}2" for axis, fast, unit, up, down in each)
+    waits = f"; while no joint is faster than {bounds.arm_speed_rad_s:g} rad/s" if bounds.arm_speed_rad_s else ""
+    return f"{' to '.join(robot.base_topics)}; {limits}{waits}"
 
 
 def _print(robot: Embodiment, found: Survey) -> None:
@@ -131,6 +143,7 @@ def _print(robot: Embodiment, found: Survey) -> None:
         else f"{found.gap_m:.3f}; at least {robot.guard.clearance.distance_m:g} is kept",
         "smallest room of a joint [rad]": f"{found.joint_room_rad:.3f}",
         "largest action takes": f"{100 * found.speed_share:.0f} % of a joint's speed",
+        "base": _base(robot),
         "other arms": "; ".join(_beside(robot)) or "none",
         "simulator": "can hold it" if robot.simulation else "cannot hold it: no section `simulation`",
     }

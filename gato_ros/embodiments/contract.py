@@ -6,8 +6,6 @@ recorder's channels, the guard's limits and the checkpoint's compatibility check
 
 from __future__ import annotations
 
-import hashlib
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +18,7 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.guard.motion import MotionLimits
 from gato_ros.core.sensing.rotation_kinds import SIZES
 from gato_ros.core.spec import StepSpec
+from gato_ros.embodiments.actions.base import COMMAND, PROPOSAL, PlanarBasePart, check_base
 from gato_ros.embodiments.actions.gripper import GripperPart
 from gato_ros.embodiments.actions.parts import ArmPart, Part, are_usual, arm_and_gripper, in_order
 from gato_ros.embodiments.actions.twist import TwistPart
@@ -37,8 +36,9 @@ from gato_ros.embodiments.policy_contract import policy_contract, tool_chain
 from gato_ros.embodiments.sections import Arm, Gripper, Limits, RecordedTopic, Wire
 from gato_ros.embodiments.simulation import Simulation
 from gato_ros.embodiments.step_spec import step_spec
-from gato_ros.embodiments.urdf_parts import attribute, child_of, joints_of
-from gato_ros.embodiments.versions.implied import POSES, left_out_of_digest
+from gato_ros.embodiments.urdf_parts import joint_limits
+from gato_ros.embodiments.versions.digest import guard_digest, recorded_digest
+from gato_ros.embodiments.versions.implied import POSES
 
 FOLDER = Path(__file__).parent
 GROUND_TRUTH = "ground_truth"
@@ -66,7 +66,7 @@ class Embodiment(Strict):
     """None: a robot that cannot be simulated."""
     observations: dict[str, Channel]
     actions: dict[str, Part]
-    """In the order in which they are decided: the arm's part, then the gripper's."""
+    """In the order in which they are decided: the arm's part, the gripper's, the base's."""
     wire: Wire
     recorded: dict[str, RecordedTopic] = {}
     """Topics that are recorded and that no policy reads."""
@@ -144,6 +144,7 @@ class Embodiment(Strict):
                 "limits.orientation says how far the tool may tilt and turn, where a policy may tilt it; it is missing",
                 ("actions", self.arm_key),
             )
+        check_base(self.actions, self.guard, self.wire.base_command, self.simulation is not None)
 
     @cached_property
     def digest(self) -> str:
@@ -152,32 +153,14 @@ class Embodiment(Strict):
         A bound of the guard that is tightened does not make a recorded episode another robot's, nor does the
         namespace that it was recorded in.
         """
-        return self._digest_without(
-            {
-                "guard": True,
-                "simulation": True,
-                "wire": {"namespace", "human_twist", "human_gripper", "arm_command_kind"},
-            }
-        )
+        return recorded_digest(self, self.urdf_path)
 
     @cached_property
     def guard_digest(self) -> str:
         """sha256 over all that the guard can know and the URDF: two with the same one are guarded in the same way."""
-        # The form of commands is left out where it is what it was before there was a choice: digests of old
-        # recordings go on to hold.
-        usual = {"arm_command_kind"} if self.wire.arm_command_kind == "joint_state" else set()
         others = [self.neighbour(name) for name in self.guard_neighbours]
-        left_out = {"simulation": True, "wire": {"namespace", *usual}, "guard": set() if others else {"neighbours"}}
         theirs = "".join(one.digest + one.guard.model_dump_json(include={"clearance"}) for one in others)
-        return self._digest_without(left_out, theirs.encode())
-
-    def _digest_without(self, left_out: dict, more: bytes = b"") -> str:
-        # In the words of schema 1 where they are enough: digests of old recordings and weights go on to hold.
-        implied, as_before = left_out_of_digest(self.model_dump(mode="json"))
-        wire = {**dict.fromkeys(left_out["wire"], True), **implied.pop("wire")}
-        said = self.model_copy(update={"schema_": 1}) if as_before else self
-        text = said.model_dump_json(by_alias=True, exclude={**implied, **left_out, "wire": wire}).encode()
-        return hashlib.sha256(text + self.urdf_path.read_bytes() + more).hexdigest()
+        return guard_digest(self, self.urdf_path, theirs)
 
     @cached_property
     def spec(self) -> StepSpec:
@@ -290,6 +273,22 @@ class Embodiment(Strict):
         )
 
     @property
+    def base_key(self) -> str | None:
+        """Key of the base's part of the action; None where nothing moves a base."""
+        return next((key for key, part in self.actions.items() if part.moves == "base"), None)
+
+    @property
+    def base_part(self) -> PlanarBasePart | None:
+        """The part of the action that moves the base, if there is one."""
+        return None if self.base_key is None else cast("PlanarBasePart", self.actions[self.base_key])
+
+    @property
+    def base_topics(self) -> tuple[str, str]:
+        """Where a policy proposes the base's part, and where the guard commands it."""
+        stated = None if self.base_part is None else self.base_part.topic
+        return stated or PROPOSAL, self.wire.base_command or COMMAND
+
+    @property
     def gripper_part(self) -> GripperPart:
         """The part of the action that moves the gripper."""
         return cast("GripperPart", self.actions[self.gripper_key])
@@ -320,15 +319,7 @@ class Embodiment(Strict):
     @cached_property
     def joint_limits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Lower [rad], upper [rad] and speed [rad/s] of the arm's joints, in the contract's order."""
-        found = {}
-        for joint in joints_of(ElementTree.parse(self.urdf_path).getroot()):
-            if (name := attribute(joint, "name")) in self.arm.joints:
-                limit = child_of(joint, "limit")
-                found[name] = [float(attribute(limit, key)) for key in ("lower", "upper", "velocity")]
-        for name, (lower, upper) in self.arm.position_overrides_rad.items():
-            found[name][:2] = [max(lower, found[name][0]), min(upper, found[name][1])]
-        rows = np.array([found[name] for name in self.arm.joints])
-        return rows[:, 0], rows[:, 1], rows[:, 2]
+        return joint_limits(self.urdf_path, self.arm.joints, self.arm.position_overrides_rad)
 
     @cached_property
     def motion_limits(self) -> MotionLimits:

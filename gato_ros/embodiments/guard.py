@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gato_ros.core.guard.arbiter import HUMAN, POLICY
+from gato_ros.core.guard.base.planar_base import BaseLimits
 from gato_ros.core.guard.clearance import Clearance
 from gato_ros.core.guard.following.follower import Follower
 from gato_ros.core.guard.following.orientation import OrientationLimits
@@ -41,6 +42,17 @@ def make_guard(embodiment: Embodiment, *, neighbours: Neighbours | None = None, 
         None if embodiment.usual_actions else followers(embodiment),
         None if embodiment.usual_actions else tool_room(embodiment),
         guard_neighbours(embodiment, chosen.tick_s) if neighbours is None else neighbours,
+        base_limits(embodiment),
+    )
+
+
+def base_limits(embodiment: Embodiment) -> BaseLimits | None:
+    """The contract's bounds of its mobile base; None where an arm stands on the floor."""
+    stated = embodiment.guard.base
+    if stated is None:
+        return None
+    return BaseLimits(
+        np.array(stated.speed), np.array(stated.acceleration), np.array(stated.deceleration), stated.arm_speed_rad_s
     )
 
 

@@ -74,6 +74,18 @@ class NeighbourArm(Strict):
     largest speed of a point of it."""
 
 
+class BaseBounds(Strict):
+    """Of each axis of the base, in the order of the action's part: m/s or rad/s, and per second."""
+
+    speed: list[Annotated[FiniteFloat, Field(gt=0)]]
+    acceleration: list[Annotated[FiniteFloat, Field(gt=0)]]
+    """Of a motion that is followed, also where it becomes slower."""
+    deceleration: list[Annotated[FiniteFloat, Field(gt=0)]]
+    """Of a stop."""
+    arm_speed_rad_s: FiniteFloat | None = Field(default=None, gt=0)
+    """The base stops while a joint of the arm is faster; None: both may move together."""
+
+
 class GuardBounds(Strict):
     """What only the guard uses: it changes what the arm may do, and no recorded number."""
 
@@ -86,6 +98,8 @@ class GuardBounds(Strict):
         default=None, min_length=1
     )
     """Name -> another arm; None: there is none."""
+    base: BaseBounds | None = None
+    """Of the mobile base that an action moves; None: the arm stands on the floor."""
 
     @field_validator("clearance")
     @classmethod

@@ -122,3 +122,5 @@ class Wire(Strict):
     proposal_gripper: str
     human_twist: str
     human_gripper: str
+    base_command: str | None = Field(default=None, min_length=1)
+    """Of a mobile base, if an action moves one; None: the usual topic."""

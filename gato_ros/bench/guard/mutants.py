@@ -26,6 +26,7 @@ ASLEEP = 20
 """So many times the limit on the wall clock end even what does not compute."""
 TESTS = {
     "guard.arbiter": ("test_arbiter.py",),
+    "guard.base.planar_base": ("test_planar_base.py", "test_mobile_base.py"),
     "guard.clearance": ("test_clearance.py",),
     "guard.differential_ik": ("test_differential_ik.py",),
     "guard.following.joints": ("test_followers.py", "test_other_actions.py"),

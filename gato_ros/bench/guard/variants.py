@@ -63,15 +63,35 @@ VARIANTS = {
     "joint_delta": lambda robot: _joints(robot, "joint_position", mode="delta"),
 }
 """Name -> the arm's part of the action."""
+BASE = "base"
+"""`twist_base` on a mobile base with three axes."""
+BASE_PART = {
+    "kind": "planar_base",
+    "axes": ["vx", "vy", "wz"],
+    "frame_id": "base_link",
+    "units": ["m/s", "m/s", "rad/s"],
+    "lower": [-0.5, -0.3, -1.0],
+    "upper": [0.5, 0.3, 1.0],
+}
+BASE_BOUNDS = {
+    "speed": [0.4, 0.25, 0.8],
+    "acceleration": [0.8, 0.5, 2.0],
+    "deceleration": [1.6, 1.2, 4.0],
+    "arm_speed_rad_s": 0.3,
+}
+KINDS = (*VARIANTS, BASE)
 
 
 def variant(robot: Embodiment, kind: str) -> Embodiment:
     """`robot` with another kind of action and limits of its tool's orientation; SetupError for an unknown kind."""
-    if kind not in VARIANTS:
-        raise unknown_name("a kind of action", kind, VARIANTS)
+    if kind not in KINDS:
+        raise unknown_name("a kind of action", kind, KINDS)
     content = robot.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    gripper = content["actions"][next(key for key, part in robot.actions.items() if not part.of_arm)]
-    content["actions"] = {"arm": VARIANTS[kind](robot), "gripper": gripper}
+    gripper = content["actions"][next(key for key, part in robot.actions.items() if part.moves == "gripper")]
+    content["actions"] = {"arm": VARIANTS["twist_base" if kind == BASE else kind](robot), "gripper": gripper}
+    if kind == BASE:
+        content["actions"]["base/velocity"], content["guard"]["base"] = BASE_PART, BASE_BOUNDS
+        content.pop("simulation", None)  # it has no base
     axes = Kinematics(robot).tool(np.array(robot.arm.posture_rad)).rotation
     content["limits"]["orientation"] = {
         "tool_z": axes[:, 2].tolist(),

@@ -14,13 +14,15 @@ ACTION_NAMES = ("vx_m_s", "vy_m_s", "vz_m_s", "wz_rad_s", "gripper_opening_m")
 
 
 def action_names(robot: Embodiment) -> tuple[str, ...]:
-    """A name with its unit for each value of the contract's action: components of a twist, or joints."""
+    """A name with its unit for each value of the contract's action: of a twist or joints, and of a base."""
     if robot.usual_actions:
         return ACTION_NAMES
     arm, gripper = robot.arm_part, robot.gripper_part
     suffix = {"m/s": "m_s", "rad/s": "rad_s", "rad": "rad"}
     of_gripper = "gripper_opening_m" if gripper.by == "opening" else "gripper_position_rad"
-    return (*(f"{name}_{suffix[unit]}" for name, unit in zip(arm.names, arm.units)), of_gripper)
+    base = [] if robot.base_part is None else zip(robot.base_part.names, robot.base_part.units)
+    of_arm = (f"{name}_{suffix[unit]}" for name, unit in zip(arm.names, arm.units))
+    return (*of_arm, of_gripper, *(f"base_{name}_{suffix[unit]}" for name, unit in base))
 
 
 def value_names(robot: Embodiment, key: str, size: int) -> list[str]:

@@ -13,6 +13,7 @@ from gato_ros.data.exports.lerobot import camera_name
 from gato_ros.data.exports.value_names import value_names
 from gato_ros.data.imports.source import SourceEpisode
 from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.actions.base import demand_no_base
 from gato_ros.embodiments.actions.joints import JointPositionPart
 from gato_ros.embodiments.base_model import Misfit, Strict
 from gato_ros.embodiments.pictures.camera import Crop
@@ -154,7 +155,8 @@ def check_mapping(mapping: ImportMapping, robot: Embodiment) -> None:
 
 
 def check_action(picks: ActionPicks, robot: Embodiment) -> None:
-    """SetupError where the contract's arm is not moved in that way."""
+    """SetupError where the contract's arm is not moved in that way, or moves on a base."""
+    demand_no_base(robot.name, robot.actions, "an import")
     part = robot.arm_part
     wanted = "twist" if robot.usual_actions else "arm"
     if getattr(picks, wanted) is None:

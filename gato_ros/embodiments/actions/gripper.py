@@ -16,7 +16,7 @@ class GripperPart(ActionPart):
     kind: Literal["gripper"]
     by: Literal["opening", "joint_position"]
 
-    of_arm: ClassVar[bool] = False
+    moves: ClassVar = "gripper"
     message: ClassVar[str] = JOINT_STATE
     field: ClassVar = "position"
 

@@ -64,7 +64,13 @@ def standing_action(robot: Embodiment, joints: np.ndarray | None, opening_m: flo
     if still is None:
         assert joints is not None
         still = joints[[robot.arm.joints.index(name) for name in robot.arm_part.names]]
-    return Action({robot.arm_key: np.asarray(still, np.float64), robot.gripper_key: value_of_opening(robot, opening_m)})
+    parts = {robot.arm_key: np.asarray(still, np.float64), robot.gripper_key: value_of_opening(robot, opening_m)}
+    return Action({**parts, **base_at_rest(robot)})
+
+
+def base_at_rest(robot: Embodiment) -> dict[str, np.ndarray]:
+    """The base's part of an action that leaves it where it is; nothing where an arm stands on the floor."""
+    return {} if robot.base_part is None else {str(robot.base_key): np.array(robot.base_part.standstill)}
 
 
 def full_command(robot: Embodiment) -> np.ndarray:

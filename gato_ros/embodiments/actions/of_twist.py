@@ -7,6 +7,7 @@ import numpy as np
 from gato_ros.core.action import Action
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.guard.following.twist import COMPONENTS
+from gato_ros.embodiments.actions.hold import base_at_rest
 from gato_ros.embodiments.actions.joints import JointPositionPart
 from gato_ros.embodiments.actions.opening import value_of_opening
 from gato_ros.embodiments.actions.twist import TwistPart
@@ -53,7 +54,13 @@ class ActionOfTwist:
             return wish
         values = self._twist(wish.twist, tool_rotation) if self._kinematics is None else self._of_joints(wish, joints)
         gripper = value_of_opening(robot, wish.gripper_opening_m)
-        return Action({robot.arm_key: np.clip(values, part.lower, part.upper), robot.gripper_key: gripper})
+        return Action(
+            {
+                robot.arm_key: np.clip(values, part.lower, part.upper),
+                robot.gripper_key: gripper,
+                **base_at_rest(robot),
+            }
+        )
 
     def _twist(self, twist: np.ndarray, rotation: np.ndarray) -> np.ndarray:
         # As in `DifferentialIk.unlimited`: the cross product of the tool's axis with the floor's direction.

@@ -23,8 +23,7 @@ class ActionPart(Strict):
     topic: str | None = Field(default=None, min_length=1)
     """Where a policy proposes it; None: the topic of the section `wire` for this kind."""
 
-    of_arm: ClassVar[bool] = True
-    """Whether it moves the arm; else the gripper."""
+    moves: ClassVar[Literal["arm", "gripper", "base"]] = "arm"
     message: ClassVar[str]
     """Type of the message that proposes it."""
     field: ClassVar[Literal["twist", "velocity", "position"]]

@@ -35,17 +35,21 @@ ARM_TYPES = {
 
 def commands(robot: Embodiment) -> dict[str, str]:
     """Topics that the robot obeys, and their type."""
-    return {robot.wire.arm_command: ARM_TYPES[robot.wire.arm_command_kind], robot.wire.gripper_command: JOINT_STATE}
+    of_base = {} if robot.base_part is None else {robot.base_topics[1]: TWIST}
+    arm, gripper = robot.wire.arm_command, robot.wire.gripper_command
+    return {arm: ARM_TYPES[robot.wire.arm_command_kind], gripper: JOINT_STATE, **of_base}
 
 
 def proposals(robot: Embodiment) -> dict[str, str]:
     """Topics that the guard receives of a policy and of a person, and their type."""
     wire, (arm, gripper) = robot.wire, robot.proposal_topics
+    of_base = {} if robot.base_part is None else {robot.base_topics[0]: TWIST}
     return {
         arm: robot.arm_part.message,
         gripper: JOINT_STATE,
         wire.human_twist: TWIST,
         wire.human_gripper: JOINT_STATE,
+        **of_base,
     }
 
 
@@ -94,12 +98,14 @@ def judge_proposals(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
                     "the guard takes one policy and one person: end the others",
                 )
             )
-        if kind == TWIST and (wrong := sorted(topic.frame_ids - {robot.base_frame})):
+        part = robot.base_part if name == robot.base_topics[0] else None
+        frame = robot.base_frame if part is None else part.frame_id
+        if kind == TWIST and (wrong := sorted(topic.frame_ids - {frame})):
             found.append(
                 red(
                     f"{name}: frame",
-                    f"{', '.join(map(repr, wrong))}, expected {robot.base_frame!r}",
-                    "propose in the base frame",
+                    f"{', '.join(map(repr, wrong))}, expected {frame!r}",
+                    "propose in the base frame" if part is None else "propose in the contract's frame_id",
                 )
             )
     return found or [green("proposals", "at most one policy and one person propose")]

@@ -23,7 +23,9 @@ SAID_IN_1 = {
 """Kind of a channel -> its keys in schema 1."""
 SAID_OF_AN_ACTION = {"units", "lower", "upper", "binary"}
 """Keys of a part of the action in schema 1."""
-NEWER_OF_AN_ACTION = {"kind", "topic", "components", "frame", "others", "joints", "mode", "reach_s", "by"}
+NEWER_OF_AN_ACTION = {
+    *("kind", "topic", "components", "frame", "others", "joints", "mode", "reach_s", "by", "axes", "frame_id")
+}
 ONLY_ON_THE_WAY = {"quality"}
 """Keys that change how messages travel and never what they say: part of no digest."""
 
@@ -40,7 +42,7 @@ IMPLIED_ACTIONS: dict[str, dict[str, Any]] = {
     "gripper": {"kind": "gripper", "by": "opening"},
 }
 """Key of a part of the action -> what schema 1 implied of it; it had these two parts and no others."""
-NEVER_SAID_IN_1 = {"limits": ("orientation",), "gripper": ("joint_range_rad",)}
+NEVER_SAID_IN_1 = {"limits": ("orientation",), "gripper": ("joint_range_rad",), "wire": ("base_command",)}
 """Section -> optional keys that schema 2 brought; nothing stands for them where they are not stated."""
 
 
@@ -52,7 +54,7 @@ def implied_of_action(key: str) -> dict[str, Any]:
 def newer_keys(content: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The ways to keys of a contract that schema 1 does not have."""
     found: list[tuple[str, ...]] = [("recorded",)] if "recorded" in content else []
-    found += [("guard", "neighbours")] if "neighbours" in (content.get("guard") or {}) else []
+    found += [("guard", key) for key in ("neighbours", "base") if key in (content.get("guard") or {})]
     for key, channel in _sections(content, "observations").items():
         said = SAID_IN_1.get(str(channel.get("kind")))
         found += [("observations", key, name) for name in channel if said and name in NEWER - said]
@@ -109,7 +111,7 @@ def left_out_of_digest(content: Mapping[str, Any]) -> tuple[dict[str, Any], bool
     for name, keys in NEVER_SAID_IN_1.items():
         left_out[name] = {key for key in keys if content[name][key] is None}
         beyond |= len(left_out[name]) < len(keys)
-    wire = {}
+    wire: dict[str, Any] = dict.fromkeys(left_out["wire"], True)
     for name in STATES:
         state = content["wire"][name]
         wire[name] = {key for key in STATE if state[key] == STATE[key]}

@@ -14,6 +14,7 @@ from gato_ros.core.guard.following.twist import COMPONENTS
 from gato_ros.data.imports.mapping import ActionPicks, ArmPick, GripperPick, Pick, TwistPick
 from gato_ros.data.imports.source import LeftOut
 from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.actions.base import demand_no_base
 from gato_ros.embodiments.decoders.decoder import Refused
 from gato_ros.embodiments.decoders.registry import decoder_of
 from gato_ros.nodes.bags.bag_graph import BagGraph
@@ -41,7 +42,9 @@ def own_source(robot: Embodiment, graph: BagGraph, types: Mapping[str, str]) -> 
 
     Raises:
         LeftOut: neither was recorded.
+        SetupError: the contract's action moves a base.
     """
+    demand_no_base(robot.name, robot.actions, "an import of bags")
     wire, usual, proposed = robot.wire, robot.usual_actions, robot.proposal_topics
     kind, name = (TwistPick, "twist") if usual else (ArmPick, "arm")
     by_hand = twist_paths(USUAL if usual else COMPONENTS)
