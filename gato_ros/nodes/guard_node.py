@@ -77,9 +77,10 @@ class GuardNode:
         self._take_step = self._latching(self._tick)
 
         self._status = KeptStatus(node, robot.name)
-        self._commands = CommandPublisher(node, robot, robot.wire.arm_command, robot.wire.gripper_command)
+        topics = (robot.wire.arm_command, robot.wire.gripper_command, robot.base_topics[1])
+        self._commands = CommandPublisher(node, robot, *topics)
         self._journal = node.create_publisher(String, "~/journal", JOURNAL)
-        self._watch = CommandWatch(node, (self._commands.arm, self._commands.gripper))
+        self._watch = CommandWatch(node, self._commands.all)
         self._shadow = None
         if parameters.shadow:
             node.get_logger().warning("SHADOW MODE: the policy moves nothing; what it would do is on shadow/*")
@@ -159,7 +160,7 @@ class GuardNode:
         while zeros > 0:
             time.sleep(self._period_s)
             self._tick()
-            zeros -= not self._latest[0].joint_velocity.any()
+            zeros -= self._latest[0].at_rest
 
     # --- callbacks ---
 

@@ -65,6 +65,9 @@ class GuardInputs:
             pair = self.pairs[source]
             self._subscribe(kind, arm, self._half(pair, pair.on_twist), quality, pair)
             self._subscribe(JointState, gripper, self._half(pair, pair.on_gripper), quality, pair)
+        if robot.base_part is not None:  # of a policy alone: operators' nodes know of no base
+            pair = self.pairs[POLICY]
+            self._subscribe(TwistStamped, robot.base_topics[0], self._half(pair, pair.on_base), PROPOSAL, pair)
 
     @property
     def state(self) -> RobotState | None:

@@ -18,7 +18,7 @@ from gato_ros.nodes.guard.command_publisher import CommandPublisher
 from gato_ros.nodes.messages.diagnosis import OK, WARN, status
 from gato_ros.nodes.runtime.qos import REPORT
 
-ARM, GRIPPER, STATUS = "shadow/joint_velocity", "shadow/gripper", "shadow/status"
+ARM, GRIPPER, BASE, STATUS = "shadow/joint_velocity", "shadow/gripper", "shadow/base", "shadow/status"
 """Topics; the robot listens to none of them."""
 
 
@@ -30,7 +30,7 @@ class GuardShadow:
 
     def __init__(self, node: Node, robot: Embodiment, guard: Guard, human_validity_s: float):
         self._node, self._robot, self._guard, self._human_validity_s = node, robot, guard, human_validity_s
-        self._commands = CommandPublisher(node, robot, ARM, GRIPPER, timing=False)
+        self._commands = CommandPublisher(node, robot, ARM, GRIPPER, BASE, timing=False)
         self._status = node.create_publisher(DiagnosticStatus, STATUS, REPORT)
 
     def reset(self, state: RobotState | None, now: Instant, *neighbours: Mapping) -> str | None:

@@ -45,8 +45,9 @@ def proposal_messages(robot: Embodiment, action: ArmAction, stamp: Time) -> tupl
     )
 
 
-def policy_messages(robot: Embodiment, action: Action, stamp: Time) -> tuple[TwistStamped | JointState, JointState]:
-    """An action of the contract's parts: the arm's as its message, and the gripper's opening, under one stamp.
+def policy_messages(robot: Embodiment, action: Action, stamp: Time) -> tuple[TwistStamped | JointState, ...]:
+    """An action of the contract's parts: the arm's as its message, the gripper's opening, and the base's velocity where
+    the contract has one, under one stamp.
 
     Raises:
         ValueError: not the keys or sizes of this robot's action.
@@ -61,7 +62,23 @@ def policy_messages(robot: Embodiment, action: Action, stamp: Time) -> tuple[Twi
     else:
         message = JointState(name=list(arm.names), **{arm.field: np.asarray(values, np.float64).tolist()})
         message.header.stamp = stamp
-    return message, _gripper(robot, opening, stamp)
+    if robot.base_key is None:
+        return message, _gripper(robot, opening, stamp)
+    return message, _gripper(robot, opening, stamp), base_message(robot, action.values[robot.base_key], stamp)
+
+
+def base_message(robot: Embodiment, values: Sequence[float] | np.ndarray, stamp: Time) -> TwistStamped:
+    """Velocity of the base [axes], as it is proposed and as it is commanded."""
+    part = robot.base_part
+    assert part is not None  # nobody asks otherwise
+    return _twist(values, part.names, part.frame_id, stamp)
+
+
+def base_values(message: TwistStamped, robot: Embodiment) -> np.ndarray:
+    """Inverse of `base_message`, float64 [axes]; ProposalRefused as of `twist_values`."""
+    part = robot.base_part
+    assert part is not None  # nobody asks otherwise
+    return twist_values(message, part.names, part.frame_id)
 
 
 def frame_of(robot: Embodiment) -> str:
@@ -103,7 +120,7 @@ def arm_values(message: TwistStamped | JointState, robot: Embodiment) -> np.ndar
     return values_by_name(message, part.field, part.names, closed=True)
 
 
-def _twist(values: np.ndarray, components: Sequence[str], frame: str, stamp: Time) -> TwistStamped:
+def _twist(values: Sequence[float] | np.ndarray, components: Sequence[str], frame: str, stamp: Time) -> TwistStamped:
     message = TwistStamped()
     message.header.stamp, message.header.frame_id = stamp, frame
     for name, value in zip(components, values, strict=True):

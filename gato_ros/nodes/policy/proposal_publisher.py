@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from geometry_msgs.msg import TwistStamped
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import qos_policy_name_from_kind
@@ -11,23 +12,27 @@ from sensor_msgs.msg import JointState, TimeReference
 
 from gato_ros.core.action import Action
 from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.actions.hold import base_at_rest
 from gato_ros.nodes.messages.clocks import stamp_of
 from gato_ros.nodes.messages.proposal import arm_message, policy_messages
 from gato_ros.nodes.runtime.qos import PROPOSAL, REPORT
 
 
 class ProposalPublisher:
-    """The arm's part and the gripper opening under one stamp, and on ~/timing which observation they answer."""
+    """The parts of an action under one stamp, and on ~/timing which observation they answer."""
 
     def __init__(self, node: Node, robot: Embodiment):
         self._node, self._robot = node, robot
         self._standing: Action | None = None
         self.mismatch = ""
         """What a subscriber asks for that we do not offer: it gets no proposals."""
-        self._arm, self._gripper = (
+        parts = list(zip((arm_message(robot), JointState), robot.proposal_topics))
+        if robot.base_part is not None:
+            parts.append((TwistStamped, robot.base_topics[0]))
+        self._parts = [
             node.create_publisher(kind, topic, PROPOSAL, event_callbacks=self._on_mismatch(topic))
-            for kind, topic in zip((arm_message(robot), JointState), robot.proposal_topics)
-        )
+            for kind, topic in parts
+        ]
         self._timing = node.create_publisher(TimeReference, "~/timing", REPORT)
 
     def _on_mismatch(self, topic: str) -> PublisherEventCallbacks:
@@ -52,13 +57,12 @@ class ProposalPublisher:
         positions has no standstill that is known here: silence has to do, and the motion ends there at the latest.
         """
         standing, self._standing = self._standing, None
-        still = self._robot.arm_part.standstill
+        robot, still = self._robot, self._robot.arm_part.standstill
         if standing is not None and still is not None:
-            self._send(Action({**standing.values, self._robot.arm_key: np.array(still)}))
+            self._send(Action({**standing.values, robot.arm_key: np.array(still), **base_at_rest(robot)}))
 
     def _send(self, action: Action) -> Time:
         stamp = self._node.get_clock().now().to_msg()
-        arm, gripper = policy_messages(self._robot, action, stamp)
-        self._arm.publish(arm)
-        self._gripper.publish(gripper)
+        for publisher, message in zip(self._parts, policy_messages(self._robot, action, stamp), strict=True):
+            publisher.publish(message)
         return stamp

@@ -184,6 +184,7 @@ class Preflight:
             (gripper, JointState, PROPOSAL),
             (wire.human_twist, TwistStamped, COMMAND),
             (wire.human_gripper, JointState, COMMAND),
+            *([] if self._robot.base_part is None else [(self._robot.base_topics[0], TwistStamped, PROPOSAL)]),
         ):
             self._receive(kind, topic, quality)
         for name, inputs in self._status.items():
