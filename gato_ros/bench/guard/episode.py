@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
+from gato_ros.bench.guard.trace import Trace
 from gato_ros.bench.guard.variants import variant
+from gato_ros.core.guard.base.with_base import ProposalWithBase
 from gato_ros.core.guard.guard import Guard
 from gato_ros.core.guard.neighbours.neighbour import ALONE
 from gato_ros.core.guard.proposal import Proposal, RobotState
@@ -27,27 +29,6 @@ WISHES = ("any", "flip", "wall", "steady", "policy")
 CORNERS = np.array([0.0, -0.0, 5e-324, -5e-324, 1e-310, 1e-200, 1e200, 1e308, -1e308, 0.07, -0.07, 1.0, -1.0])
 
 NOT_FINITE = np.array([np.nan, np.inf, -np.inf])
-
-
-@dataclass
-class Trace:
-    """What happened, one row per tick; all of the true arm, whatever it reported."""
-
-    inside: bool
-    """It began in the workspace with the gripper down, and no tick came late: it has to stay there."""
-    wish: str
-    """Which of WISHES."""
-    rows: dict[str, list] = field(default_factory=dict)
-
-    def add(self, **values) -> None:
-        for name, value in values.items():
-            self.rows.setdefault(name, []).append(value)
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return np.array(self.rows[name])
-
-    def __len__(self) -> int:
-        return len(next(iter(self.rows.values())))
 
 
 @cache
@@ -140,6 +121,9 @@ class Episode:
         self._held: tuple[np.ndarray, float] = (np.zeros(self._size), 0.02)
         self._policy_wish = np.zeros(self._size)
         self._hand = rng.normal(size=6) if self._by_hand == 6 else self._direction
+        self._axes = 0 if self._robot.base_part is None else len(self._robot.base_part.axes)
+        # Drawn last, and only where there is a base: episodes of other kinds stay what their seeds made them.
+        self._base_wish = rng.normal(size=self._axes) * 10.0 ** rng.uniform(-2.0, 1.0) if self._axes else np.zeros(0)
         self.trace = Trace(not anywhere and not self._ragged, self._wish_kind)
 
     def run(self) -> Trace:
@@ -193,11 +177,23 @@ class Episode:
             stamp_s, receipt_s = rng.choice([0.0, -0.07, -0.2, 0.2, 3600.0, -3600.0, np.nan, np.inf, -np.inf], 2)
             size = self._by_hand if source == "human" else self._size
             self._held = (any_float(rng, size, 0.1), float(any_float(rng, 1, 0.1)[0]))
-            return Proposal(*self._held, self._clock_s + stamp_s, self._now_s + receipt_s, source)
+            return self._made(source, self._clock_s + stamp_s, self._now_s + receipt_s, number, 0.1)
         usual = [0.0, 0.02, self._robot.gripper.stroke_m]
         opening_m = one_of(rng, usual) if rng.random() < 0.5 else float(any_float(rng, 1)[0])
         self._held = (self._wish(number, source), opening_m)
-        return Proposal(*self._held, self._clock_s, self._now_s, source)
+        return self._made(source, self._clock_s, self._now_s, number, 0.0)
+
+    def _made(self, source: str, stamp_s: float, received_s: float, number: int, broken: float) -> Proposal:
+        """What is held as a proposal; of a policy with something for the base, where there is one."""
+        if source == "human" or not self._axes:
+            return Proposal(*self._held, stamp_s, received_s, source)
+        rng, sign = self._rng, -1.0 if self._wish_kind == "flip" and number % 2 else 1.0
+        if self._wish_kind == "policy" and number % 5 == 0:
+            part = self._robot.base_part
+            self._base_wish = rng.uniform(part.lower, part.upper)
+        any_kind = broken > 0.0 or self._wish_kind == "any"
+        wish = any_float(rng, self._axes, max(broken, 0.002)) if any_kind else sign * self._base_wish
+        return ProposalWithBase(*self._held, stamp_s, received_s, source, base=wish)
 
     def _reported(self, honest: RobotState) -> RobotState | None:
         """What the robot says: the truth, or nonsense."""
@@ -260,4 +256,15 @@ class Episode:
             rotation=honest.tool_rotation,
             by_policy=self._by_hand == 4 or verdict.source == "policy",
         )
+        if self._axes:
+            self._add_base(command.base_velocity, policy)
         return command.joint_velocity
+
+    def _add_base(self, velocity: np.ndarray, policy: Proposal | None) -> None:
+        wish = np.full(self._axes, np.nan) if policy is None else policy.base
+        self.trace.add(
+            base=velocity,
+            base_wish=wish if policy is None or policy.finite else np.full(self._axes, np.nan),
+            stamp_age_s=np.nan if policy is None else self._clock_s - policy.stamp_s,
+            receipt_age_s=np.nan if policy is None else self._now_s - policy.received_s,
+        )

@@ -44,7 +44,7 @@ class Options:
     """Name or path of the contract whose guard it is."""
     actions: str | None = None
     """Guard it as if its action were another, and not its own: twist_base, twist_tool, joint_velocity, joint_position,
-    joint_delta; `all`: its own, then each of these. `pair`: its own, for two of that arm sent at each other."""
+    joint_delta, base; `all`: its own, then each of these. `pair`: its own, for two of that arm sent at each other."""
     ledger: OutFile | None = None
     """Keep what was found here, by blocks of seeds: the same command goes on where it stopped."""
     json: Path | None = None
@@ -54,14 +54,14 @@ class Options:
 def run(options: Options) -> dict:
     """Fuzz; `ok` is False if one command escaped."""
     from gato_ros.bench.guard.episode import robot_of
-    from gato_ros.bench.guard.variants import VARIANTS
+    from gato_ros.bench.guard.variants import KINDS
     from gato_ros.embodiments.kinematics import Kinematics
     from gato_ros.evaluation.worker_pool import worker_pool
 
     check_bounds(options)
-    if options.actions not in (None, ALL, PAIR, *VARIANTS):
-        raise unknown_name("a kind of action", str(options.actions), (ALL, PAIR, *VARIANTS))
-    kinds = ("", *VARIANTS) if options.actions == ALL else (options.actions or "",)
+    if options.actions not in (None, ALL, PAIR, *KINDS):
+        raise unknown_name("a kind of action", str(options.actions), (ALL, PAIR, *KINDS))
+    kinds = ("", *KINDS) if options.actions == ALL else (options.actions or "",)
     for kind in kinds:  # here a bad contract is one line, in a worker it is many
         Kinematics(robot := robot_of(options.embodiment, "" if kind == PAIR else kind))
         if kind == PAIR and robot.guard.clearance is None:
@@ -119,14 +119,17 @@ def _fuzz_kind(kind: str, options: Options, ledger: Ledger, pool: Executor, work
 
 
 def _result(blocks: list[Block], options: Options, kind: str, workers: int) -> dict:
+    from gato_ros.bench.guard.base_oracle import CHECKS as OF_BASE
     from gato_ros.bench.guard.oracle import CHECKS
+    from gato_ros.bench.guard.variants import BASE
 
+    checks = (*CHECKS, *OF_BASE) if kind == BASE else CHECKS
     found = sum((block.counts for block in blocks), Counter())
     return {
         "ticks": found["ticks"],
         "escapes": found["escapes"],
         "nonfinite": found["nonfinite"],
-        "by_check": {name: found[name] for name in CHECKS},
+        "by_check": {name: found[name] for name in checks},
         "followed": found["followed"],
         "stopped": found["ticks"] - found["followed"],
         "seed": options.seed,
@@ -148,11 +151,12 @@ def _speed(ticks: int, seconds: float) -> dict:
 def _together(results: dict[str, dict], options: Options) -> dict:
     """The sums over all kinds under the names that one kind has, and each kind's own result."""
     first, all_of = next(iter(results.values())), list(results.values())
+    checks = dict.fromkeys(name for one in all_of for name in one["by_check"])
     sums = {name: sum(one[name] for one in all_of) for name in ("ticks", "escapes", "nonfinite", "followed", "stopped")}
     return {
         **first,
         **sums,
-        "by_check": {name: sum(one["by_check"][name] for one in all_of) for name in first["by_check"]},
+        "by_check": {name: sum(one["by_check"].get(name, 0) for one in all_of) for name in checks},
         "actions": options.actions,
         "examples": [example | {"actions": kind} for kind, one in results.items() for example in one["examples"]],
         **_speed(sums["ticks"], sum(one["seconds"] for one in all_of)),

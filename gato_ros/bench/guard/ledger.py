@@ -17,14 +17,17 @@ SAVE_S = 10.0
 PACKAGE = Path(__file__).resolve().parents[2]
 JUDGED = (
     "core/guard/*.py",
+    "core/guard/base/*.py",
     "core/guard/following/*.py",
     "core/rotation.py",
     "core/timing/freshness.py",
     "embodiments/actions/*.py",
     "embodiments/guard.py",
     "embodiments/kinematics.py",
+    "bench/guard/base_oracle.py",
     "bench/guard/episode.py",
     "bench/guard/oracle.py",
+    "bench/guard/trace.py",
     "bench/guard/variants.py",
 )
 """Sources that a result is of: a count over two guards says nothing of either."""

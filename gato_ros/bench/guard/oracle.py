@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gato_ros.bench.guard.episode import Trace
+from gato_ros.bench.guard.base_oracle import BaseOracle
+from gato_ros.bench.guard.trace import Trace
 from gato_ros.embodiments import Embodiment
 
 TURNING = 1.05
@@ -51,6 +52,7 @@ class Oracle:
         self._robot, self._limits = robot, robot.limits
         self._lower, self._upper, self._speed = robot.joint_limits
         self._acceleration = np.array(robot.guard.joint_acceleration_rad_s2)
+        self._base = None if robot.guard.base is None else BaseOracle(robot)
         self._stiff = robot.guard.singularity.slow + STIFF
         self._round_s = max(
             self._limits.linear_acceleration_m_s2 / robot.guard.linear_jerk_m_s3,
@@ -59,6 +61,10 @@ class Oracle:
 
     def escapes(self, trace: Trace) -> dict[str, np.ndarray]:
         """Check -> [ticks] bool, True where a command is out of its envelope."""
+        of_base = {} if self._base is None else self._base.escapes(trace)
+        return {**self._of_arm(trace), **of_base}
+
+    def _of_arm(self, trace: Trace) -> dict[str, np.ndarray]:
         velocity, jacobian = trace["velocity"], trace["jacobian"]
         finite = np.isfinite(velocity).all(axis=1) & (np.isfinite(trace["opening_m"]) | ~trace["has_opening"])
         if not finite.all():  # nothing else can be reckoned with those
