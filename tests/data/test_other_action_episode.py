@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gato_ros.bench.guard.variants import VARIANTS, variant
+from gato_ros.bench.guard.variants import KINDS, variant
 from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.data.checks.verification import inspect_episode
@@ -15,7 +15,7 @@ from gato_ros.data.exports.value_names import ACTION_NAMES, action_names
 from gato_ros.embodiments import load_embodiment
 
 SAWYER, UR5E = load_embodiment(), load_embodiment("ur5e_rgb_stacking")
-ROBOTS = {"ur5e": UR5E, **{kind: variant(SAWYER, kind) for kind in VARIANTS}}
+ROBOTS = {"ur5e": UR5E, **{kind: variant(SAWYER, kind) for kind in KINDS}}
 ROBOTS["by_joint"] = ROBOTS["joint_position"].model_copy(
     update={
         "gripper": SAWYER.gripper.model_copy(update={"joint_range_rad": (0.8, 0.0)}),

@@ -12,6 +12,8 @@ from gato_ros.core.policy import PolicyInfo
 from gato_ros.nodes import policy_node
 
 CENTRE, SWING = (np.array(values) for values in json.loads(os.environ["GATO_ROS_TEST_ACTION"]))
+BASE = np.array(json.loads(os.environ.get("GATO_ROS_TEST_BASE", "[]")))
+"""Of a mobile base, all the time."""
 THERE = 20
 """Steps in one direction."""
 
@@ -31,7 +33,8 @@ class OtherPolicy:
     def act(self, observation) -> Decision:
         self._steps += 1
         sign = 1.0 if (self._steps - 1) // THERE % 2 == 0 else -1.0
-        return Decision(Action({self._robot.arm_key: CENTRE + sign * SWING, self._robot.gripper_key: 0.02}))
+        base = {self._robot.base_key: BASE} if self._robot.base_key else {}
+        return Decision(Action({self._robot.arm_key: CENTRE + sign * SWING, self._robot.gripper_key: 0.02, **base}))
 
 
 if __name__ == "__main__":

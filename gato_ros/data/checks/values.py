@@ -12,10 +12,11 @@ import numpy as np
 from gato_ros.data import messages
 from gato_ros.data.checks.problem import Problem, Repeated
 from gato_ros.data.episodes import channel_roles as roles
-from gato_ros.data.episodes.action_messages import ARM, GRIPPER, part_of, read_part
+from gato_ros.data.episodes.action_messages import part_of, read_part
 from gato_ros.data.episodes.message_stream import Message
 from gato_ros.data.exports.value_names import action_names, value_names
 from gato_ros.embodiments import Embodiment
+from gato_ros.embodiments.actions.parts import places_of
 
 LABEL_SLACK = 1.0 / 1024
 """Of the range. A label so far outside is in the model's outermost bin as it is."""
@@ -25,8 +26,6 @@ BINARY_SLACK = 0.1
 """Of the range of a value that is snapped to the nearer bound anyway."""
 EXECUTED_SLACK = 0.1
 """What the arm did is computed from its joints, and no speed limit holds for each axis."""
-PLACES = {ARM: slice(None, -1), GRIPPER: slice(-1, None)}
-"""Of a part's values among those of the action."""
 _RANGES = {roles.LABEL: "label_range", roles.EXECUTED: "executed_range"}
 
 
@@ -244,10 +243,11 @@ class ValueCheck:
             if robot is None:
                 self._allowed[place] = Allowed.unbounded([channel] * size, [f"{part}[{i}]" for i in range(size)])
             else:
-                places = PLACES[part]
+                # A part that this robot's action lacks has no values in it.
+                places = places_of(robot.actions).get(part, slice(0, 0))
                 names = action_names(robot)[places]
                 lower, upper = robot.action_lower[places], robot.action_upper[places]
-                binary = (robot.arm_part if part == ARM else robot.gripper_part).binary
+                binary = any(one.binary for one in robot.actions.values() if one.moves == part)
                 share = BINARY_SLACK if binary else LABEL_SLACK if role == roles.LABEL else EXECUTED_SLACK
                 none = np.zeros(len(names), bool)
                 channels = (channel,) * len(names)

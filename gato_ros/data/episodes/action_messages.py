@@ -1,4 +1,4 @@
-"""An action as two messages of an episode, the arm's part and the gripper's, and its values again.
+"""An action as messages of an episode, one for each of its parts, and its values again.
 
 Each is the standard message for its kind: a `TwistStamped`, or a `JointState` with velocities or positions. Of the
 usual action, vx vy vz wz and an opening, the types alone say which is which. Of any other the channel's metadata says
@@ -18,8 +18,9 @@ from gato_ros.data.episodes import channel_roles as roles
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.actions.part import TWIST_STAMPED
 
-ARM, GRIPPER = "arm", "gripper"
+ARM, GRIPPER, BASE = "arm", "gripper", "base"
 PARTS = (ARM, GRIPPER)
+"""Of every action; some have a base besides."""
 _OF_TYPE = {messages.TWIST: ARM, messages.JOINT_STATE: GRIPPER}
 """Whose message of the usual action is of that type."""
 _USUAL = "vx vy vz wz"
@@ -43,7 +44,11 @@ def action_messages(robot: Embodiment, action: Action, stamp_ns: int) -> dict[st
     # Of the usual action nothing is said: files are to the byte what they were before there was a choice.
     about = {} if robot.usual_actions else {"part": ARM, "form": form}
     of_gripper = {} if robot.usual_actions else {"part": GRIPPER, "form": "position"}
-    return {ARM: (kind, arm, about), GRIPPER: (messages.JOINT_STATE, gripper, of_gripper)}
+    written = {ARM: (kind, arm, about), GRIPPER: (messages.JOINT_STATE, gripper, of_gripper)}
+    if (base := robot.base_part) is not None:
+        moved = messages.twist_stamped(action.values[str(robot.base_key)], stamp_ns, base.frame_id, base.names)
+        written[BASE] = (messages.TWIST, moved, {"part": BASE, "form": " ".join(base.names)})
+    return written
 
 
 def part_of(role: str, message_type: str, metadata: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gato_ros.data import messages
 from gato_ros.data.episodes import channel_roles as roles
-from gato_ros.data.episodes.action_messages import ARM, GRIPPER, PARTS, part_of, read_part
+from gato_ros.data.episodes.action_messages import BASE, PARTS, part_of, read_part
 from gato_ros.data.episodes.message_stream import Channel, Message
 
 OBSERVATION = (roles.OBSERVATION, messages.FLOAT32_ARRAY)
@@ -39,7 +39,7 @@ class EpisodeContent:
             PRIVILEGED: _Rows(messages.FLOAT64_ARRAY),
         }
         self._actions: dict[tuple[str, str], list[np.ndarray]] = {
-            (role, part): [] for role in _ACTIONS for part in PARTS
+            (role, part): [] for role in _ACTIONS for part in (*PARTS, BASE)
         }
         self._ticks: list[dict] = []
         self.image_steps: dict[str, list[int]] = {}
@@ -88,8 +88,10 @@ class EpisodeContent:
         found = [kind_of(channel) for channel in channels.values()]
         _require_one(found, OBSERVATION)
         parts = [(one.role, part_of(*kind_of(one), one.metadata)) for one in channels.values()]
+        with_base = any((role, BASE) in parts for role in _ACTIONS)
         for role, part in self._actions:
-            _require_one(parts, (role, part))
+            if part != BASE or with_base:
+                _require_one(parts, (role, part))
         row = {step: index for index, step in enumerate(self._steps)}
         return {
             "metadata": metadata["episode"],
@@ -98,14 +100,15 @@ class EpisodeContent:
             "stamps_s": np.array(self._stamps_ns, np.float64) / messages.NANOSECONDS,
             "values": self._arrays[OBSERVATION].columns(),
             "image_steps": np.array(sorted({row[step] for one in self.image_steps.values() for step in one}), np.int64),
-            "actions": self._vectors(roles.LABEL),
-            "executed": self._vectors(roles.EXECUTED),
+            "actions": self._vectors(roles.LABEL, with_base),
+            "executed": self._vectors(roles.EXECUTED, with_base),
             "privileged": self._privileged(channels.values(), found),
             "ticks": tuple(self._ticks),
         }
 
-    def _vectors(self, role: str) -> np.ndarray:
-        return np.column_stack([np.array(self._actions[role, part]) for part in (ARM, GRIPPER)]).astype(np.float32)
+    def _vectors(self, role: str, with_base: bool) -> np.ndarray:
+        parts = (*PARTS, BASE) if with_base else PARTS
+        return np.column_stack([np.array(self._actions[role, part]) for part in parts]).astype(np.float32)
 
     def _privileged(self, channels: Iterable[Channel], found: Sequence[tuple[str, str]]) -> dict[str, np.ndarray]:
         if PRIVILEGED not in found:

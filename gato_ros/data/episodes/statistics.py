@@ -232,9 +232,10 @@ def _outside(values: np.ndarray, lower: Sequence[float], upper: Sequence[float])
 
 
 def action_labels(size: int, robot: Embodiment | None) -> tuple[str, ...]:
-    """What to call the values of an action: components of a twist, or joints, and the gripper."""
+    """What to call the values of an action: components of a twist, or joints, the gripper, and a base's axes."""
     if robot is not None and not robot.usual_actions and len(robot.action_lower) == size:
-        return (*robot.arm_part.names, "gripper")
+        base = () if robot.base_part is None else robot.base_part.names
+        return (*robot.arm_part.names, "gripper", *(f"base {name}" for name in base))
     return ACTIONS if size == len(ACTIONS) else tuple(f"value {place}" for place in range(size))
 
 

@@ -24,14 +24,15 @@ from gato_ros.core.action import Action
 from gato_ros.core.observation import Observation
 from gato_ros.data import messages
 from gato_ros.data.episodes import channel_roles as roles
-from gato_ros.data.episodes.action_messages import ARM, GRIPPER, action_messages
+from gato_ros.data.episodes.action_messages import ARM, BASE, GRIPPER, action_messages
 from gato_ros.data.mcap_file import SUFFIX, McapFile, as_text
 from gato_ros.embodiments import Embodiment
 from gato_ros.version import __version__
 
 SCHEMA_VERSION = 1
 OBSERVATION_TOPIC, PRIVILEGED_TOPIC, TICK_TOPIC = "aligned/observation", "aligned/privileged", "aligned/tick"
-EXECUTED_TWIST, EXECUTED_GRIPPER = "executed/twist", "executed/gripper"
+EXECUTED = {ARM: "executed/twist", GRIPPER: "executed/gripper", BASE: "executed/base"}
+"""Part of what was executed -> its topic."""
 
 __all__ = ["SCHEMA_VERSION", "SUFFIX", "EpisodeWriter"]
 
@@ -109,8 +110,8 @@ class EpisodeWriter:
             )
         self._put_states(vectors)
         arm, gripper = self._embodiment.proposal_topics
-        self._put_action(arm, gripper, action, "label")
-        self._put_action(EXECUTED_TWIST, EXECUTED_GRIPPER, executed, "executed")
+        self._put_action({ARM: arm, GRIPPER: gripper, BASE: self._embodiment.base_topics[0]}, action, "label")
+        self._put_action(EXECUTED, executed, "executed")
         if privileged:
             self._put(
                 PRIVILEGED_TOPIC,
@@ -186,11 +187,9 @@ class EpisodeWriter:
                 role="state",
             )
 
-    def _put_action(self, arm_topic: str, gripper_topic: str, action: Action, role: str) -> None:
-        written = action_messages(self._embodiment, action, self._at[1])
-        for topic, part in ((arm_topic, ARM), (gripper_topic, GRIPPER)):
-            message_type, data, about = written[part]
-            self._put(topic, message_type, data, role=role, **about)
+    def _put_action(self, topics: Mapping[str, str], action: Action, role: str) -> None:
+        for part, (message_type, data, about) in action_messages(self._embodiment, action, self._at[1]).items():
+            self._put(topics[part], message_type, data, role=role, **about)
 
     def _put(self, topic: str, message_type: str, data: memoryview, **metadata: str) -> None:
         step, stamp_ns = self._at

@@ -50,7 +50,11 @@ class Board:
     @property
     def actions(self) -> tuple[str, ...]:
         """What each action token is, in their order: components of a twist or joints, and the gripper."""
-        return tuple(name for part in self._robot.actions.values() for name in part.names)
+        return tuple(
+            f"base {name}" if part.moves == "base" else name
+            for part in self._robot.actions.values()
+            for name in part.names
+        )
 
     # --- what is received ---
 

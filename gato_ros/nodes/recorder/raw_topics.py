@@ -21,7 +21,7 @@ from gato_ros.embodiments.decoders.transform import TF, TF_STATIC, TF_TYPE
 from gato_ros.nodes.guard.arm_command import arm_message
 from gato_ros.nodes.messages.proposal import arm_message as proposal_message
 from gato_ros.nodes.messages.types import message_class
-from gato_ros.nodes.recorder.step_action import proposal_roles
+from gato_ros.nodes.recorder.step_action import BASE_COMMAND, PROPOSAL_BASE, proposal_roles
 from gato_ros.nodes.runtime.qos import JOURNAL, RECORD_SENSOR, REPORT, TRANSFORMS, TRANSFORMS_KEPT, of_contract
 
 MOST_AT_ONCE = 100
@@ -99,7 +99,17 @@ def _loop(robot: Embodiment) -> list[tuple]:
                 ("diagnostics", "/diagnostics", DiagnosticArray, REPORT),
             )
         ),
+        *_of_base(robot),
     ]
+
+
+def _of_base(robot: Embodiment) -> list[tuple]:
+    """As `recorded`, of a mobile base; nothing where an arm stands on the floor."""
+    if robot.base_part is None:
+        return []
+    proposed, commanded = robot.base_topics
+    topics = {PROPOSAL_BASE: proposed, BASE_COMMAND: commanded, f"shadow_{BASE_COMMAND}": "shadow/base"}
+    return [(role, "", topic, TwistStamped, REPORT) for role, topic in topics.items()]
 
 
 class _Untouched(CallbackGroup):

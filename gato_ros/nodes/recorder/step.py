@@ -39,6 +39,7 @@ class OpenStep:
     reasons: Counter = field(default_factory=Counter)
     proposals: dict[str, Action] = field(default_factory=dict)
     commands: list[np.ndarray] = field(default_factory=list)
+    base_commands: list[np.ndarray] = field(default_factory=list)
     journal: dict | None = None
     marks: int = 0
 

@@ -11,27 +11,35 @@ from gato_ros.core.guard.arbiter import HUMAN, POLICY
 from gato_ros.core.guard.following.twist import COMPONENTS
 from gato_ros.core.guard.proposal import Proposal
 from gato_ros.embodiments import Embodiment
-from gato_ros.embodiments.actions.hold import standing_action
+from gato_ros.embodiments.actions.hold import base_at_rest, standing_action
 from gato_ros.embodiments.actions.of_twist import arm_values, twist_values
 from gato_ros.embodiments.actions.opening import value_of_opening
 from gato_ros.embodiments.actions.twist import TwistPart
 from gato_ros.embodiments.kinematics import Kinematics, differential_ik
 from gato_ros.nodes.messages.proposal import proposal_paths, twist_paths
 
+PROPOSAL_BASE, BASE_COMMAND = "proposal_base", "base_command"
+"""Roles of messages of a base."""
 
-def proposal_roles(robot: Embodiment) -> dict[str, tuple[str, str]]:
-    """Source of proposals -> the roles under which the arm's half and the gripper's are kept."""
+
+def proposal_roles(robot: Embodiment) -> dict[str, tuple[str, ...]]:
+    """Source of proposals -> the roles under which the arm's part and the gripper's are kept, and a base's."""
     # Under the first names lie twists of four values; of others the recording says which fields are the values.
     arm = "twist" if robot.usual_actions else "arm"
-    return {HUMAN: (f"human_{arm}", "human_gripper"), POLICY: (f"proposal_{arm}", "proposal_gripper")}
+    base = () if robot.base_part is None else (PROPOSAL_BASE,)
+    return {HUMAN: (f"human_{arm}", "human_gripper"), POLICY: (f"proposal_{arm}", "proposal_gripper", *base)}
 
 
 def proposal_values(robot: Embodiment) -> dict[str, tuple[str, ...]]:
-    """Role of an arm's half -> the fields that hold its values; of the usual action nothing has to be said."""
+    """Role of the arm's part of a proposal, or of a base's messages -> the fields that hold its values; of the usual
+    action nothing has to be said."""
     if robot.usual_actions:
         return {}
     roles = proposal_roles(robot)
-    return {roles[HUMAN][0]: twist_paths(COMPONENTS), roles[POLICY][0]: proposal_paths(robot)}
+    found = {roles[HUMAN][0]: twist_paths(COMPONENTS), roles[POLICY][0]: proposal_paths(robot)}
+    if robot.base_part is not None:
+        found |= dict.fromkeys((PROPOSAL_BASE, BASE_COMMAND), twist_paths(robot.base_part.names))
+    return found
 
 
 class StepAction:
@@ -53,7 +61,7 @@ class StepAction:
             if joints is None:
                 return None
             values = self._by_hand(values, joints)
-        return self._action(values, proposal.gripper_opening_m)
+        return self._action(values, proposal.gripper_opening_m, getattr(proposal, "base", None))
 
     def _by_hand(self, twist: np.ndarray, joints: np.ndarray) -> np.ndarray:
         tool, part = self._kinematics.tool(joints), self._robot.arm_part
@@ -63,17 +71,28 @@ class StepAction:
         velocity = self._ik.unlimited_rows(joints, tool.jacobian, tool.jacobian, twist)
         return arm_values(self._robot, velocity, joints, tool)
 
-    def executed(self, commands: Sequence[np.ndarray], joints: np.ndarray, opening_m: float) -> Action:
-        """The mean motion that the guard commanded, [joints] [rad/s] each, and the opening that the gripper holds."""
+    def executed(
+        self,
+        commands: Sequence[np.ndarray],
+        joints: np.ndarray,
+        opening_m: float,
+        base_commands: Sequence[np.ndarray] = (),
+    ) -> Action:
+        """The mean motion that the guard commanded, [joints] [rad/s] each and [axes] each, and the opening that the
+        gripper holds."""
+        base = np.mean(base_commands, axis=0) if len(base_commands) else None
         if not commands:
-            return self.standing(joints, opening_m)
+            standing = self.standing(joints, opening_m)
+            return standing if base is None else Action({**standing.values, str(self._robot.base_key): base})
         tool = self._kinematics.tool(joints)
-        return self._action(arm_values(self._robot, np.mean(commands, axis=0), joints, tool), opening_m)
+        return self._action(arm_values(self._robot, np.mean(commands, axis=0), joints, tool), opening_m, base)
 
     def standing(self, joints: np.ndarray, opening_m: float) -> Action:
         """Nobody wants, or does, anything."""
         return standing_action(self._robot, joints, opening_m)
 
-    def _action(self, values: np.ndarray, opening_m: float) -> Action:
-        gripper = value_of_opening(self._robot, opening_m)
-        return Action({self._robot.arm_key: values, self._robot.gripper_key: gripper})
+    def _action(self, values: np.ndarray, opening_m: float, base: np.ndarray | None) -> Action:
+        robot = self._robot
+        parts = {robot.arm_key: values, robot.gripper_key: value_of_opening(robot, opening_m)}
+        # Where nobody says anything of the base, it stands.
+        return Action({**parts, **(base_at_rest(robot) if base is None else {str(robot.base_key): base})})

@@ -34,10 +34,11 @@ from gato_ros.nodes.messages.joint_state import (
     gripper_opening_command,
 )
 from gato_ros.nodes.messages.proposal import arm_message as proposal_message
+from gato_ros.nodes.messages.proposal import base_values
 from gato_ros.nodes.policy.observation_assembler import GRIPPER, HISTORY, JOINTS, ObservationAssembler
 from gato_ros.nodes.recorder.sensor_streams import SENSORS, ClockWentBack, SensorStreams
 from gato_ros.nodes.recorder.step import OpenStep, Step
-from gato_ros.nodes.recorder.step_action import StepAction, proposal_roles
+from gato_ros.nodes.recorder.step_action import BASE_COMMAND, PROPOSAL_BASE, StepAction, proposal_roles
 
 FUTURE_TOLERANCE_S = 0.05
 EARLY = 0.3
@@ -65,6 +66,7 @@ class StepSegmenter:
             "guard_status": self._on_verdict,
             "arm_command": self._on_arm,
             "gripper_command": self._on_opening,
+            BASE_COMMAND: self._on_base,
             **{role: self._on_proposal(source) for source, roles in self._out_of.items() for role in roles},
         }
         self._sensors = SensorStreams(robot, self._assembler)
@@ -166,19 +168,21 @@ class StepSegmenter:
         self._open = OpenStep(samples, at)
 
     def _on_proposal(self, source: str):
-        arm, gripper = self._out_of[source]
+        roles = self._out_of[source]
         kind = proposal_message(self._robot) if source == POLICY else TwistStamped
 
         def take(topic: Topic, data: bytes, at: Instant) -> None:
             pair = self._pairs[source]
-            if topic.role == arm:
+            if topic.role == roles[0]:
                 whole = pair.on_twist(deserialize_message(data, kind))
+            elif topic.role == PROPOSAL_BASE:
+                whole = pair.on_base(deserialize_message(data, TwistStamped))
             else:
                 whole = pair.on_gripper(deserialize_message(data, JointState))
             self._unpaired[source] = 0 if whole else self._unpaired[source] + 1
             if self._unpaired[source] >= UNPAIRED:
-                other = gripper if topic.role == arm else arm
-                raise ProposalRefused(f"no {other} carries its stamp: twist and gripper are one proposal")
+                others = " or ".join(role for role in roles if role != topic.role)
+                raise ProposalRefused(f"no {others} carries its stamp: twist and gripper are one proposal")
             if not whole:
                 return
             joints = None if self._open is None else self._open.samples[JOINTS].value[0]
@@ -234,6 +238,13 @@ class StepSegmenter:
                 raise JointsRefused("a value is not finite")
             self._open.commands.append(velocity)
 
+    def _on_base(self, topic: Topic, data: bytes, at: Instant) -> None:
+        if self._open is not None:
+            velocity = base_values(deserialize_message(data, TwistStamped), self._robot)
+            if not np.isfinite(velocity).all():
+                raise ProposalRefused("a value is not finite")
+            self._open.base_commands.append(velocity)
+
     def _on_opening(self, topic: Topic, data: bytes, at: Instant) -> None:
         self._opening_m = gripper_opening_command(deserialize_message(data, JointState), self._robot)
 
@@ -254,7 +265,7 @@ class StepSegmenter:
         opening_m = self._opening_m
         if opening_m is None:
             opening_m = float(step.samples[GRIPPER].value[0][0])
-        return self._action.executed(step.commands, step.samples[JOINTS].value[0], opening_m)
+        return self._action.executed(step.commands, step.samples[JOINTS].value[0], opening_m, step.base_commands)
 
     def _label(self, step: OpenStep, stamp_s: float, executed: Action) -> tuple[Action, str]:
         """What whoever was in command wanted, and where it is taken from."""

@@ -48,7 +48,7 @@ def _compare_proposal(layer: Layer, wire: Wire, proposal: Proposal, at_s: float)
     sent = (wire.human_proposals if proposal.source == HUMAN else wire.proposals).get(proposal.stamp_s)
     if sent is None:
         return layer.skip("the proposal is not in the recording")
-    got = np.append(proposal.twist, proposal.gripper_opening_m)
+    got = np.concatenate([proposal.twist, [proposal.gripper_opening_m], getattr(proposal, "base", ())])
     layer.compare(sent.tobytes() == got.tobytes(), at_s, "proposal", sent, got)
 
 
@@ -66,7 +66,7 @@ def _all(kind: type, value: Any) -> Iterator[Any]:
 def _commands(wire: Wire) -> Layer:
     """Each command is stamped after the step that made it and before the next."""
     layer = Layer("command", "what went to the robot is what the guard commanded")
-    clocks, velocities, whole = [], [], []
+    clocks, made, whole = [], [], []
     last = None
     for _, text in wire.guard_journal:
         entry = json.loads(text)
@@ -78,12 +78,27 @@ def _commands(wire: Wire) -> Layer:
             command = next(_all(Command, decode(entry["result"])), None)
             if now is not None and command is not None:
                 clocks.append(now.clock_s)
-                velocities.append(command.joint_velocity.tobytes())
+                made.append(command)
                 whole.append(True)
     clocks = np.array(clocks)
     for _ in range(wire.other_commands):
         layer.skip("sent in another form than joint velocities by name")
-    for stamp_ns, stamp_s, velocity in wire.commands:
+    for sent, name in ((wire.commands, "joint_velocity"), (wire.base_commands, "base_velocity")):
+        _compare_sent(layer, wire, sent, name, clocks, made, whole)
+    return layer
+
+
+def _compare_sent(
+    layer: Layer,
+    wire: Wire,
+    sent: list[tuple[int, float, np.ndarray]],
+    name: str,
+    clocks: np.ndarray,
+    made: list[Command],
+    whole: list[bool],
+) -> None:
+    """Compare commands `sent` with those that the guard `made` at `clocks` [s], by their attribute `name`."""
+    for stamp_ns, stamp_s, velocity in sent:
         last_before = int(np.searchsorted(clocks, stamp_s, side="right")) - 1
         if not 0 <= last_before < len(clocks) - 1 or not whole[last_before]:
             layer.skip("the step that made it is not in the recording")
@@ -91,10 +106,9 @@ def _commands(wire: Wire) -> Layer:
         # Simulated time stands still between steps: any of one moment may have made it.
         same = np.flatnonzero(np.abs(clocks - clocks[last_before]) < SAME_MOMENT_S)
         layer.compare(
-            velocity.tobytes() in [velocities[i] for i in same],
+            velocity.tobytes() in [getattr(made[i], name).tobytes() for i in same],
             wire.at_s(stamp_ns),
-            "joint_velocity",
+            name,
             velocity,
-            np.frombuffer(velocities[last_before]),
+            getattr(made[last_before], name),
         )
-    return layer

@@ -13,6 +13,7 @@ from gato_ros.core.observation import Observation
 from gato_ros.core.records.exact_json import decode
 from gato_ros.core.timing.freshness import Sample
 from gato_ros.embodiments.actions.hold import Standstill
+from gato_ros.embodiments.actions.parts import places_of
 from gato_ros.embodiments.decoders.channel_reader import ChannelReader
 from gato_ros.embodiments.pictures.reader import PictureReader
 from gato_ros.nodes.replay.layer import Layer
@@ -212,7 +213,9 @@ class PolicyReplay:
         """An action [values] as it is proposed: with an opening [m] for the gripper's value."""
         from gato_ros.embodiments.actions.opening import wanted_opening_m
 
-        return np.append(vector[:-1], wanted_opening_m(self._robot, float(vector[-1])))
+        sent, place = np.array(vector, np.float64), places_of(self._robot.actions)["gripper"].start
+        sent[place] = wanted_opening_m(self._robot, float(vector[place]))
+        return sent
 
     def _prompt(self, wanted: dict[str, str] | None) -> Prompt | None:
         if wanted is None:

@@ -47,7 +47,8 @@ class Wire:
 
     @cached_property
     def proposals(self) -> dict[float, np.ndarray]:
-        """Stamp [s] -> what is wanted of the arm, vx vy vz wz or [values], and an opening [m]; of whole proposals."""
+        """Stamp [s] -> what is wanted of the arm, vx vy vz wz or [values], an opening [m], and what is wanted of a base
+        [axes]; of whole proposals."""
         return self._pairs("proposal")
 
     @cached_property
@@ -60,13 +61,31 @@ class Wire:
         for track in self._incident.of(f"{source}_gripper"):
             for data in track.data:
                 openings[_stamp_s(data, messages.JOINT_STATE)] = messages.read_position(data)
+        of_base = self._incident.of(f"{source}_base")
+        bases = {
+            _stamp_s(data, track.message_type): values
+            for track in of_base
+            for data in track.data
+            if (values := _arm_values(track, data)) is not None
+        }
         found = {}
         for track in (*self._incident.of(f"{source}_twist"), *self._incident.of(f"{source}_arm")):
             for data in track.data:
                 stamp_s = _stamp_s(data, track.message_type)
-                if stamp_s in openings and (values := _arm_values(track, data)) is not None:
-                    found[stamp_s] = np.append(values, openings[stamp_s])
+                whole = stamp_s in openings and (stamp_s in bases or not of_base)
+                if whole and (values := _arm_values(track, data)) is not None:
+                    found[stamp_s] = np.concatenate([values, [openings[stamp_s]], bases.get(stamp_s, ())])
         return found
+
+    @cached_property
+    def base_commands(self) -> list[tuple[int, float, np.ndarray]]:
+        """Receipt [ns], stamp [s] and velocity [axes] of each command to a mobile base."""
+        return [
+            (stamp_ns, _stamp_s(data, track.message_type), values)
+            for track in self._incident.of("base_command")
+            for stamp_ns, data in zip(track.stamps_ns, track.data)
+            if (values := _arm_values(track, data)) is not None
+        ]
 
     @cached_property
     def commands(self) -> list[tuple[int, float, np.ndarray]]:
@@ -104,7 +123,7 @@ class Wire:
 
 
 def _arm_values(track: Track, data: bytes) -> np.ndarray | None:
-    """[values] of the arm's half of a proposal, finite or not; None where the message, or the file, says none."""
+    """[values] of a message of the arm or of a base, finite or not; None where the message, or the file, says none."""
     if track.metadata["role"].endswith("_twist"):
         return messages.read_twist(data)
     message = messages.read(track.message_type, data)
