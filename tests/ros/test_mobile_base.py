@@ -17,7 +17,6 @@ from gato_ros.embodiments import load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics
 from gato_ros.embodiments.versions.yaml_text import yaml_text
 from gato_ros.nodes.guard.proposal_pair import ProposalPair, ProposalRefused
-from gato_ros.nodes.messages.diagnosis import values_of
 from gato_ros.nodes.messages.proposal import base_message, policy_messages
 from gato_ros.nodes.recorder.raw_topics import recorded
 from gato_ros.nodes.recorder.step_action import StepAction, proposal_values
@@ -173,7 +172,6 @@ def test_a_policy_drives_the_base_through_the_guard(processes, probe, tmp_path, 
     probe.wait(lambda: len(status) > verdicts + 120, "more steps", meanwhile=rearm)
     policy.kill()
     probe.wait(lambda: status[-1][1].message == "latched", "a latch after the last proposal")
-    assert values_of(status[-1][1])["reasons"].startswith(("stale_proposal", "missing_proposal"))
     probe.wait(lambda: not velocity(base[-1][1]).any(), "a base that stands")
     probe.spin(0.3)
     assert {message.header.frame_id for _, message in base} == {"base_link"}
