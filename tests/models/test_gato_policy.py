@@ -308,13 +308,14 @@ def test_prompts_that_do_not_fit_are_refused(prompted, observations, length, key
 @pytest.mark.parametrize(
     ("extra", "steps"), [({}, 0), ({"training": {"prompt_share": 0.0}}, 0), ({"training": {"prompt_share": 0.25}}, 2)]
 )
-def test_the_training_record_knows_whether_prompts_were_seen(prompted, tmp_path, embodiment, extra, steps):
-    save_weights(tmp_path, jax.device_get(prompted._params), prompted.config, embodiment, extra)
+def test_the_training_record_knows_whether_prompts_were_seen(prompted, tmp_path, embodiment, fresh, extra, steps):
+    params = fresh(prompted.config, prompted.layout)
+    save_weights(tmp_path, params, prompted.config, embodiment, extra)
     assert GatoPolicy.from_directory(tmp_path, embodiment).info.prompt_steps == steps
 
 
-def test_from_directory_acts_like_the_original(tmp_path, policy, frames, embodiment):
-    save_weights(tmp_path, jax.device_get(policy._params), policy.config, embodiment)
+def test_from_directory_acts_like_the_original(tmp_path, policy, frames, embodiment, fresh):
+    save_weights(tmp_path, fresh(policy.config, policy.layout), policy.config, embodiment)
     loaded = GatoPolicy.from_directory(tmp_path, embodiment)
     policy.reset()
     for frame in frames:
