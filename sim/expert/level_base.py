@@ -21,8 +21,8 @@ LEAST_SCORE = 0.1
 """Of a grasp of the base that is worth trying."""
 GAP_M = 0.004
 """Between the basket and a base that is carried."""
-ROOM_M = 0.010
-"""To the slope, where it is set down."""
+ROOM_M, ROOM_TO_FALL_M = 0.010, 0.035
+"""To the slope, where it is set down, and where it still has to be tipped over."""
 
 
 @dataclass
@@ -38,7 +38,8 @@ class LevelBase:
 
     def wish(self, scene: Scene) -> ArmAction | None:
         """What to do now; None where the base stands, or where nothing is to be done about it."""
-        tilt, on_floor = tilt_deg(scene.base), _on_floor(scene.base)
+        tilt = tilt_deg(scene.base)
+        on_floor = _on_floor(scene.base, ROOM_TO_FALL_M if tilt > LEVEL_DEG else ROOM_M)
         held = (tilt >= LEANS_DEG or not on_floor) and self._holds(scene)
         if tilt < LEANS_DEG and not held:
             return None
@@ -49,7 +50,7 @@ class LevelBase:
             if push is not None:
                 return self._tip(scene, push)
         if held:
-            return self._carry(scene)
+            return self._carry(scene, on_floor)
         grasp = best_grasp(self._grasps_of(scene), scene.yaw)
         return None if on_floor or grasp.score < LEAST_SCORE else self._grip(scene, grasp)
 
@@ -86,11 +87,11 @@ class LevelBase:
             return self.funnels.stay(0.0)
         return self.funnels.come_down(scene, goal, turn)
 
-    def _carry(self, scene: Scene) -> ArmAction:
+    def _carry(self, scene: Scene, on_floor: bool) -> ArmAction:
         """Towards the middle, just above the basket, until it lies over the flat floor; then set it down."""
         base, funnels = scene.base, self.funnels
         bottom = float(base.surface[:, 2].min())
-        if _on_floor(base):
+        if on_floor:
             if bottom > BASKET_TOP_M + 0.003:
                 return funnels.action(np.array([0.0, 0.0, -LOWER_M_S]), 0.0, 0.0)
             return funnels.stay(funnels.open_m)
@@ -127,8 +128,8 @@ class LevelBase:
         self._grasps = None
 
 
-def _on_floor(body: Body) -> bool:
-    """Whether it lies over the flat part of the basket, with some room to the slope."""
+def _on_floor(body: Body, room_m: float) -> bool:
+    """Whether it lies over the flat part of the basket, with so much room to the slope."""
     outward = body.centre[:2] - BASKET_CENTRE
-    room = ROOM_M * outward / max(1e-6, float(np.linalg.norm(outward)))
+    room = room_m * outward / max(1e-6, float(np.linalg.norm(outward)))
     return bool(basket_height(body.surface[:, :2] + room).max() < BASKET_TOP_M + 0.001)

@@ -32,7 +32,7 @@ FALLS_OVER_M = 0.09
 """Room that it needs in front of it."""
 HALF_WIDTH_M = 0.03
 """Of the lane that the fingers and the falling object need."""
-WORST = 1.7
+WORST = 1.5
 """A way that costs more is none."""
 OUT, BLOCKED, UPHILL, AGAINST, ON_SLOPE = 3.0, 2.0, 2.0, 1.2, 1.5
 """Costs: outside the workspace, something where the fingers come down, the basket's slope there, something in front,
@@ -100,7 +100,7 @@ def best_push(
         if cost <= WORST:
             along, aside = (float(value[0]) for value in push.behind(tool[None, :2]))
             off = float(np.hypot(aside, max(0.0, along - 0.02) + max(0.0, -0.04 - along)))
-            begun = off < 0.02 and tool[2] < push.tip_m + reach_m + 0.02
+            begun = off < 0.03 and tool[2] < push.tip_m + reach_m + 0.03
             if not (begun or lying):
                 continue
             found.append((cost + FAR * min(off, 0.3) - BEGUN * begun, len(found), push))
@@ -144,5 +144,5 @@ def _cost(push: Push, around: np.ndarray, lower: np.ndarray, upper: np.ndarray) 
     start = push.start
     out = (start < lower - 0.004).any() or (start > upper + 0.004).any()
     there, here = basket_height(np.stack([push.contact + push.direction * FALLS_OVER_M, start]))
-    uphill, on_slope = here > push.tip_m - 0.004, there > BASKET_TOP_M + 0.012
+    uphill, on_slope = here > push.tip_m - 0.004, there > BASKET_TOP_M + 0.003
     return push.effort + OUT * out + BLOCKED * blocked + UPHILL * uphill + AGAINST * against + ON_SLOPE * on_slope

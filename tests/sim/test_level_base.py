@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
 from gato_ros.sim.expert.scene import Body
 from gato_ros.sim.expert.tipping import best_push, tilt_deg
-from gato_ros.sim.grasp import surface_points
+from gato_ros.sim.grasp import facets, surface_points
 
 LYING, ON_THE_SLOPE = ("triplet2", 500_008), ("triplet5", 500_004)
 LOWER, UPPER = np.array([0.475, -0.125]), np.array([0.725, 0.125])
@@ -59,10 +60,11 @@ def test_base_that_stands_is_left_alone(begun):
 
 
 def lying_block(yaw):
-    """Object b3 on a slanted side in the middle of the basket."""
-    down = np.array([[1, 0, 0], [0, np.cos(1.92), -np.sin(1.92)], [0, np.sin(1.92), np.cos(1.92)]])
-    turn = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
-    rotation = turn @ down
+    """Object b3 on its first slanted side, in the middle of the basket."""
+    normals, _, areas = facets("b3")
+    slanted = [n for n, area in zip(normals, areas) if area > 3e-4 and (normals @ -n).max() < 0.9]
+    down, _ = Rotation.align_vectors([[0, 0, -1]], [slanted[0]])
+    rotation = (Rotation.from_euler("z", yaw) * down).as_matrix()
     points = surface_points("b3") @ rotation.T
     centre = np.array([0.6, 0.0, 0.0498 - points[:, 2].min()])
     return Body("b3", centre, rotation, points + centre)
@@ -74,7 +76,7 @@ def test_push_turns_with_the_block_and_starts_behind_it(yaw):
     block, far = lying_block(yaw), lying_block(yaw)
     far = Body("b3", far.centre + 1.0, far.rotation, far.surface + 1.0)
     push = best_push(block, [far], tool, LOWER, UPPER, 0.02)
-    assert push is not None and push.effort < 1
+    assert tilt_deg(block) > 30 and push is not None and push.effort < 1
     along = (block.surface[:, :2] - push.start) @ push.direction
     assert along.min() > 0.005  # the fingers come down beside it
     unturned = best_push(lying_block(0.0), [far], tool, LOWER, UPPER, 0.02)
