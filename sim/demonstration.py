@@ -117,8 +117,8 @@ def demonstrate(
     disturbance = Disturbance(noise, env.embodiment, rng)
     driver_sees = any(key in driver.observation_keys for key in env.embodiment.image_keys)
     opening_before, tick, rescued = None, 0, False
-    stacked = truncated = False
-    while not (stacked or truncated):
+    stacked = ended = False
+    while not (stacked or ended):
         bare = env.observe(images=False)
         opening = float(bare.values[OPENING][0])
         wish = labeller.wish(bare)
@@ -133,5 +133,5 @@ def demonstrate(
         executed = disturbance.apply(label if by_expert else driver.act(seen).action)
         yield Step(labeller.with_plan(seen if kept else bare), label, executed)
         opening_before, tick = opening, tick + 1
-        _, _, truncated, info = env.step_action(executed)
-        stacked = info["stacked"]
+        _, terminated, truncated, info = env.step_action(executed)
+        stacked, ended = info["stacked"], terminated or truncated

@@ -103,13 +103,13 @@ class _Ours:
                 self._left = self._env.max_steps
             action = ArmAction.from_vector(self._rng.uniform(lower, upper))
             start = time.process_time()
-            self._env.step_action(action)
+            _, terminated, *_ = self._env.step_action(action)
             self._tick.append((time.process_time() - start) * 1e3)
             for key in self._keys:
                 start = time.process_time()
                 self._env.world.render(key)
                 self._camera.append((time.process_time() - start) * 1e3)
-            self._left -= 1
+            self._left = 0 if terminated else self._left - 1
         self._wall += time.perf_counter() - began
         self._ticks += ticks
 

@@ -71,6 +71,19 @@ def test_expert_has_no_memory():
     env.close()
 
 
+def test_an_object_that_is_flung_out_ends_a_demonstration():
+    env = make_env("cubes")
+    expert = StackingExpert()
+    steps = demonstrate(env, expert, expert, 3, Noise(clean_episodes=1.0), image_share=0.01)
+    next(steps)
+    env.world._client.resetBaseVelocity(env.world._props["green"], (0.0, 0.0, 1e5), (0.0, 0.0, 0.0))
+    assert len(list(steps)) < 10 and not env.stacked
+    assert (
+        len(list(demonstrate(env, expert, expert, 3, Noise(clean_episodes=1.0), image_share=0.01))) > 50 and env.stacked
+    )
+    env.close()
+
+
 def test_noise_changes_what_is_executed_and_not_the_label():
     env = make_env("cubes")
     expert = StackingExpert()
