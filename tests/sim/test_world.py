@@ -259,6 +259,7 @@ def test_physics_that_blows_up_voids_the_episode(speed):
         if terminated:
             break
     assert (reward, truncated, info["success"], info["failure"]) == (0.0, False, False, "void")
+    assert all(np.isfinite(env.observe().values[key]).all() for key in env.observation_keys)  # what `step` returns
     with pytest.raises(gymnasium.error.ResetNeeded):
         env.step_action(ArmAction(np.zeros(4), 0.085))
     with pytest.raises(PhysicsError, match="red prop"):

@@ -84,9 +84,9 @@ for module, package in json.loads(sys.argv[1]).items():
 """
 
 
-def is_left_out(error: str) -> bool:
-    """Whether an import failed because the package is not there, and not because it is broken."""
-    return "ModuleNotFoundError" in error
+def is_left_out(module: str, error: str) -> bool:
+    """Whether an import failed because the module itself is not there, and not one that it needs."""
+    return f"No module named '{module}'" in error
 
 
 def look_at_packages() -> Iterator[MachineFinding]:
@@ -107,7 +107,7 @@ def look_at_packages() -> Iterator[MachineFinding]:
     served = not rows["grpc"]["error"]
     for module, package in wanted.items():
         error = rows[module]["error"]
-        left_out = served and module in OF_LOCAL_POLICIES and is_left_out(error)
+        left_out = served and module in OF_LOCAL_POLICIES and is_left_out(module, error)
         state = "optional" if left_out or module in OPTIONAL else "missing"
         if not error:
             yield MachineFinding(package or module, "ok", rows[module]["version"])
