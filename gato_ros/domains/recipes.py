@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Union
 
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.domains.generalist.recipe import RECIPES as GENERAL
 from gato_ros.domains.generalist.recipe import GeneralistStage, stages_of
+from gato_ros.domains.rgb_stacking.arm_recipe import ARM_RECIPES, arm
 from gato_ros.domains.rgb_stacking.recipe import RECIPES as STACKING
+from gato_ros.domains.rgb_stacking.recipe import known_preset
 from gato_ros.domains.rgb_stacking.recipe import recipe as of_stacking
 from gato_ros.domains.rgb_stacking.stage import Stage as StackingStage
 
 Stage = Union[StackingStage, GeneralistStage]
 
 
-def recipe(name: str, preset: str | None = None) -> tuple[Stage, ...]:
-    """The stages of a recipe in their order, with another model on request; SetupError for a name that is unknown."""
+def recipe(name: str, preset: str | None = None, embodiment: str | None = None) -> tuple[Stage, ...]:
+    """The stages of a recipe in their order, with another model on request; SetupError for a name that is unknown.
+
+    Args:
+        embodiment: contract of the robot, for the recipes of ARM_RECIPES and no others.
+    """
+    if (name in ARM_RECIPES) != (embodiment is not None):
+        raise SetupError(
+            expected="--recipe arm with --embodiment, and no other recipe with it",
+            got=f"--recipe {name}" + (f" --embodiment {embodiment}" if embodiment else ""),
+            fix="name the contract of the arm, as in --recipe arm --embodiment ur5e_rgb_stacking",
+        )
+    if embodiment is not None:
+        sizes = ARM_RECIPES[name]
+        return arm(embodiment, replace(sizes, preset=known_preset(preset)) if preset else sizes)
     if name in STACKING:
         return of_stacking(name, preset)
     if name not in GENERAL:
-        raise unknown_name("a recipe", name, (*STACKING, *GENERAL))
+        raise unknown_name("a recipe", name, (*STACKING, *ARM_RECIPES, *GENERAL))
     if preset is not None:
         raise SetupError(
             expected=f"no --preset with the recipe {name}", got=preset, fix="its mixture names the model: leave it out"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,43 @@ def starting_weights(folder: Path, model: GatoConfig, contract: Contract) -> Par
             fix="choose the --preset and --observe of those weights",
         )
     return weights.params
+
+
+@dataclass(frozen=True)
+class StepNames:
+    """A step's tokens, and what its values are called: enough to find the same ones in the step of another robot."""
+
+    layout: TokenLayout
+    observations: tuple[str, ...]
+    """Of each of `layout.items` a name that both robots use: of a camera its place among the cameras, else its
+    source."""
+    actions: tuple[str, ...]
+    """Of each action value, with its unit."""
+
+
+def moved(model: GatoConfig, seed: int, initial: Parameters, had: StepNames, has: StepNames) -> Parameters:
+    """Weights of another robot as a start: `initial`, with the rows of places in a step where this robot has them.
+
+    Rows of a value or an action that the other robot lacks are drawn. Every other leaf has the shape that it had, for
+    it depends on the model alone.
+    """
+    fresh = init(jax.random.key(seed), model, has.layout)
+    old, new = (dict(zip(one.observations, one.layout.items)) for one in (had, has))
+    out = {**flatten_dict(fresh), **flatten_dict(initial)}
+    local, given = fresh["local_position"], initial["local_position"]
+    for name, item in new.items():
+        if name in old and old[name].tokens == item.tokens:
+            first = old[name].first
+            local = local.at[item.first : item.first + item.tokens].set(given[first : first + item.tokens])
+    actions, given = fresh["action_position"], initial["action_position"]
+    if len(actions) == len(has.actions):
+        for place, name in enumerate(has.actions):
+            if name in had.actions:
+                actions = actions.at[place].set(given[had.actions.index(name)])
+    else:  # one row for all of them
+        actions = given
+    out["local_position",], out["action_position",] = local, actions
+    return unflatten_dict(out)
 
 
 def grown_weights(

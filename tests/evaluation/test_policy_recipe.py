@@ -14,8 +14,9 @@ import pytest
 from gato_ros.cli import main, train
 from gato_ros.core.errors import SetupError
 from gato_ros.core.statistics import wilson95
+from gato_ros.domains.recipes import recipe as any_recipe
 from gato_ros.domains.rgb_stacking.recipe import recipe
-from gato_ros.domains.rgb_stacking.stage import TrainStage
+from gato_ros.domains.rgb_stacking.stage import CardStage, TrainStage, stated
 from gato_ros.embodiments import load_embodiment
 from gato_ros.evaluation.policy_build import build
 from gato_ros.evaluation.policy_build.ledger import Ledger, alone
@@ -241,3 +242,30 @@ def test_the_closed_loop_of_several_sets_is_their_mean(tmp_path):
 def test_the_recipe_of_generalization_is_a_part_of_mastery():
     assert recipe("mastery")[: len(recipe("generalization"))] == recipe("generalization")
     assert isinstance(recipe("smoke")[2], TrainStage)
+
+
+def test_every_stage_of_an_arm_names_its_contract_and_no_older_ledger_changes():
+    stages = any_recipe("arm", embodiment="ur5e_rgb_stacking")
+    assert {stated(stage)["embodiment"] for stage in stages} == {"ur5e_rgb_stacking"}
+    runs = [stage for stage in stages if isinstance(stage, TrainStage)]
+    assert [(run.init, run.shipped_start) for run in runs] == [(None, "sawyer_mastery"), ("runs/base/last", None)]
+    assert isinstance(stages[-1], CardStage) and stages[-1].folder == "ur5e_rgb_stacking/weights"
+    for stage in recipe("mastery"):
+        assert not {"embodiment", "shipped_start"} & set(stated(stage))
+
+
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        (("--recipe", "arm"), "--recipe arm with --embodiment"),
+        (("--embodiment", "ur5e_rgb_stacking"), "got --recipe mastery --embodiment"),
+        (("--recipe", "arm", "--embodiment", "ur5"), "got 'ur5'"),
+        (("--recipe", "arm", "--embodiment", "ur5e_rgb_stacking", "--preset", "gato_79m"), "a single-step preset"),
+    ],
+)
+def test_an_arm_and_its_recipe_belong_together(tmp_path, monkeypatch, capsys, arguments, word):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main(["policy", *arguments])
+    assert end.value.code == 2 and word in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -99,9 +99,14 @@ def recipe(name: str, preset: str | None = None) -> tuple[Stage, ...]:
     build, sizes = RECIPES[name]
     if preset is None:
         return build(sizes)
-    if preset not in (known := single_step_presets()):
-        raise unknown_name("a single-step preset for a robot", preset, known)
-    return build(replace(sizes, preset=preset))
+    return build(replace(sizes, preset=known_preset(preset)))
+
+
+def known_preset(name: str) -> str:
+    """The name; SetupError where it is no single-step preset."""
+    if name not in (known := single_step_presets()):
+        raise unknown_name("a single-step preset for a robot", name, known)
+    return name
 
 
 def generalization(sizes: Sizes) -> tuple[Stage, ...]:

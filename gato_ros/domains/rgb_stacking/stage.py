@@ -27,6 +27,8 @@ class CollectStage:
     """Snapshots of each scene."""
     policy: str | None = None
     """Weights that drive while the expert labels; its failures are kept."""
+    embodiment: str | None = None
+    """Contract of the robot; None: the Sawyer's."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class TrainStage:
     """Episodes of each set."""
     closed_loop_set: str = "train"
     """Object sets, with commas between."""
+    embodiment: str | None = None
+    """Contract of the robot; None: the Sawyer's."""
+    shipped_start: str | None = None
+    """Shipped weights to start from, of another arm; `init` is made by a stage."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class EvaluateStage:
     perturbation: str | None = None
     """A disturbance, or `all`: the plain world and each."""
     level: str = "medium"
+    embodiment: str | None = None
+    """Contract of the robot; None: the Sawyer's."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +86,19 @@ class CardStage:
     """Folders of the training runs in a row, the last one that of `policy`."""
     evaluations: tuple[str, ...]
     """Folders of the evaluations."""
+    embodiment: str | None = None
+    """Contract of the robot; None: the Sawyer's."""
 
 
+NEWER = ("embodiment", "shipped_start")
+"""Options that ledgers of earlier versions do not have: not stated where nothing is said."""
 Stage = Union[CollectStage, TrainStage, EvaluateStage, CardStage]
 
 
 def stated(stage: Any) -> dict[str, Any]:
     """What decides a stage's result, ready for JSON."""
     values = asdict(stage)
+    values = {key: value for key, value in values.items() if value is not None or key not in NEWER}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items() if key != "name"}
 
 

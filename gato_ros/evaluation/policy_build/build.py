@@ -13,13 +13,19 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.domains.generalist.stage import GatherStage
 from gato_ros.domains.recipes import Stage, recipe
 from gato_ros.domains.rgb_stacking.stage import CollectStage, product, reads, stated
+from gato_ros.embodiments import load_embodiment
 from gato_ros.evaluation.option_checks import OutFolder
 from gato_ros.evaluation.policy_build.ledger import Ledger, alone, at_work
 from gato_ros.evaluation.policy_build.stages import files_made, run_stage, what
 
 SET_ASIDE = "set_aside"
-FOLDERS = {"smoke": "policy-smoke", "generalist": "generalist", "generalist_smoke": "generalist-smoke"}
-"""Of recipes that are not made in `policy`."""
+FOLDERS = {
+    "smoke": "policy-smoke",
+    "arm_smoke": "-smoke",
+    "generalist": "generalist",
+    "generalist_smoke": "generalist-smoke",
+}
+"""Of recipes that are not made in `policy`; of an arm's what follows the name of its contract."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,15 @@ class PolicyBuild:
 
     recipe: str = "mastery"
     """`generalization` (no test object in training), `mastery` (goes on from there to all objects), `generalist` (all
-    domains), `smoke` and `generalist_smoke` (toys)."""
+    domains), `arm` (the cubes, another arm, from the shipped weights), `smoke`, `arm_smoke` and `generalist_smoke`
+    (toys)."""
+    embodiment: str | None = None
+    """With the recipe `arm`: contract of the arm, its name or path."""
     preset: str | None = None
     """A model in place of the recipe's; `sawyer_medium` where there is a GPU. It needs an --out of its own."""
     out: OutFolder | None = None
     """Folder of data, runs, results and ledger; default out/policy, for the others out/generalist, out/policy-smoke
-    and out/generalist-smoke."""
+    and out/generalist-smoke, and for an arm out/ with the name of its contract."""
     until: str | None = None
     """Stop after this stage."""
     redo: tuple[str, ...] = ()
@@ -66,8 +75,11 @@ def build_policy(build: PolicyBuild) -> dict[str, Any]:
 def planned(build: PolicyBuild) -> tuple[tuple[Stage, ...], Path]:
     """The stages of the recipe, and the folder they are made in; SetupError for a name that is none."""
     check_bounds(build)
-    stages = recipe(build.recipe, build.preset)
-    out = build.out or Path("out") / FOLDERS.get(build.recipe, "policy")
+    stages = recipe(build.recipe, build.preset, build.embodiment)
+    made_in = FOLDERS.get(build.recipe, "policy")
+    if build.embodiment:
+        made_in = f"{load_embodiment(build.embodiment).name}{FOLDERS.get(build.recipe, '')}"
+    out = build.out or Path("out") / made_in
     out = Path(os.path.relpath(out)) if out.resolve().is_relative_to(Path.cwd()) else out.resolve()
     for name in (*build.redo, *([build.until] if build.until else [])):
         if name not in (known := [stage.name for stage in stages]):

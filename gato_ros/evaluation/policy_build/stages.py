@@ -44,7 +44,7 @@ def what(stage: Stage) -> str:
         unit = "episodes" if stage.kind == "episodes" else f"scenes x {stage.per_scene} frames"
         return f"{stage.episodes:,} {unit} of {stage.objects}{driver}"
     if isinstance(stage, TrainStage):
-        return f"{stage.steps:,} steps of {stage.batch} from {stage.init or 'random weights'}"
+        return f"{stage.steps:,} steps of {stage.batch} from {stage.init or stage.shipped_start or 'random weights'}"
     if isinstance(stage, EvaluateStage):
         disturbed = f" under {stage.perturbation}, {stage.level}" if stage.perturbation else ""
         return f"{stage.episodes} episodes of {stage.objects}{disturbed}"
@@ -68,6 +68,7 @@ def _collect(stage: CollectStage, out: Path, workers: int) -> dict[str, Any]:
             randomise=True,
             keep_failures=stage.policy is not None,
             policy=str(out / stage.policy) if stage.policy else None,
+            **_robot(stage),
         )
     )
     return {**result, "files": files_made(stage, out)}
@@ -85,13 +86,25 @@ def _train(stage: TrainStage, out: Path) -> dict[str, Any]:
             out=out / stage.folder,
             preset=stage.preset,
             training=config,
-            init=out / stage.init if stage.init else None,
+            init=_start(stage, out),
             dropout=0.0,  # a run of the recipe that goes on from weights learns anew, at the stage's own rate
             closed_loop_every=stage.closed_loop_every,
             closed_loop_episodes=stage.closed_loop_episodes,
             closed_loop_set=stage.closed_loop_set,
+            **_robot(stage),
         )
     )
+
+
+def _start(stage: TrainStage, out: Path) -> Path | None:
+    if stage.init:
+        return out / stage.init
+    return Path(stage.shipped_start) if stage.shipped_start else None
+
+
+def _robot(stage: CollectStage | TrainStage | EvaluateStage | CardStage) -> dict[str, Any]:
+    """The option that names the robot, where the stage does."""
+    return {"embodiment": stage.embodiment} if stage.embodiment else {}
 
 
 def _evaluate(stage: EvaluateStage, out: Path, workers: int) -> dict[str, Any]:
@@ -108,6 +121,7 @@ def _evaluate(stage: EvaluateStage, out: Path, workers: int) -> dict[str, Any]:
             workers=workers,
             json=file,
             **disturbed,
+            **_robot(stage),
         )
     )
     write_json(file, result)
@@ -125,6 +139,6 @@ def _card(stage: CardStage, out: Path, ledger: Ledger) -> dict[str, Any]:
 
     card = model_card.write(stage, out, ledger.entries)
     # What the weights decide here is what every machine has to find that loads them.
-    renew_checksum(card.parent, golden=True)
+    renew_checksum(card.parent, golden=True, **_robot(stage))
     print(f"recorded checksum and golden decisions in {card.parent}")
     return {"card": str(card.relative_to(out))}

@@ -108,7 +108,7 @@ def _run(out: Path, folder: str, stages: Entries) -> dict[str, Any]:
     return {
         "folder": folder,
         "training": json.loads(path.read_text())["extra"]["training"] if path.exists() else None,
-        "init": options.get("init"),
+        "init": options.get("init") or options.get("shipped_start"),
         "validation": latest.get("validation", {}),
         "closed_loop": latest.get("closed_loop"),
         "closed_loop_set": options.get("closed_loop_set"),

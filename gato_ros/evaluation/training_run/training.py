@@ -15,6 +15,7 @@ from gato_ros.evaluation.training_run.start import computed_in, start
 from gato_ros.training.config import FINE_TUNING, FINE_TUNING_DROPOUT, TrainingConfig
 
 if TYPE_CHECKING:
+    from gato_ros.core.contract import Contract
     from gato_ros.models.config import GatoConfig
 
 
@@ -26,7 +27,6 @@ def train_policy(run: TrainingRun) -> dict[str, Any]:
     """
     from gato_ros.training.dashboard import Dashboard
     from gato_ros.training.loop import Schedule, train
-    from gato_ros.training.starting_weights import starting_weights
 
     closed_loop.check(run)
     mesh = _mesh(run)
@@ -34,7 +34,7 @@ def train_policy(run: TrainingRun) -> dict[str, Any]:
     run = replace(run, preset=begun.preset)
     model = replace(begun.model, dropout=_dropout(run, begun.model))
     _check_kind(run, model)
-    initial = starting_weights(run.init, model, begun.contract) if run.init else None
+    initial = _initial(run, model, begun.contract) if run.init else None
     deployed, model = model, computed_in(model, run)
     make = single_step_objective if model.action_decoding == "one_pass" else sequence_objective
     objective, data = make(run, model, begun.contract, begun.supervision)
@@ -66,6 +66,16 @@ def train_policy(run: TrainingRun) -> dict[str, Any]:
         )
     print(f"weights in {run.out / 'last'}")
     return {**result, "out": str(run.out), "data": data}
+
+
+def _initial(run: TrainingRun, model: GatoConfig, contract: Contract) -> Any:
+    """The parameters of `--init`; of another arm what this one can use of them."""
+    from gato_ros.evaluation.training_run.another_arm import weights_of_another_arm
+    from gato_ros.training.starting_weights import starting_weights
+
+    assert run.init is not None
+    found = weights_of_another_arm(run.init, model, contract, run.training.seed) if run.domain == STACKING else None
+    return starting_weights(run.init, model, contract) if found is None else found
 
 
 def _dropout(run: TrainingRun, model: GatoConfig) -> float:

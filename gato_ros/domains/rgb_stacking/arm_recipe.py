@@ -1,0 +1,97 @@
+"""A policy for another arm than the Sawyer: its own demonstrations, and the shipped weights to start from.
+
+Eyes, layers and table are those of the weights (`evaluation.training_run.another_arm`); the arm is new to them. The
+cubes are the only objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gato_ros.domains.rgb_stacking.recipe import SEEDS_PER_ROUND, SNAPSHOT_SEED
+from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, Stage, TrainStage
+
+DAGGER_SEED = 200_000
+OBJECTS = "cubes"
+
+
+@dataclass(frozen=True)
+class ArmSizes:
+    """How much of everything."""
+
+    preset: str = "sawyer_small"
+    start: str | None = "sawyer_mastery"
+    """Shipped weights to start from; None: random ones."""
+    batch: int = 64
+    learning_rate: float = 1e-3
+    scenes: int = 8_000
+    per_scene: int = 3
+    episodes: int = 200
+    base_steps: int = 6_000
+    dagger_steps: tuple[int, ...] = (8_000,)
+    """Of each round."""
+    dagger_episodes: int = 120
+    """Of each round."""
+    evaluation_episodes: int = 100
+    evaluation_seed: int = 900_000
+
+
+ARM_SMOKE = ArmSizes(
+    preset="debug_one_pass",
+    start=None,
+    batch=8,
+    scenes=6,
+    episodes=2,
+    base_steps=20,
+    dagger_steps=(20,),
+    dagger_episodes=1,
+    evaluation_episodes=1,
+)
+ARM_RECIPES = {"arm": ArmSizes(), "arm_smoke": ARM_SMOKE}
+
+
+def arm(embodiment: str, sizes: ArmSizes) -> tuple[Stage, ...]:
+    """The stages for the contract of that name or path."""
+    return tuple(_stages(embodiment, sizes))
+
+
+def _stages(embodiment: str, sizes: ArmSizes) -> Iterator[Stage]:
+    snapshots = CollectStage(
+        *("snapshots", "data/snapshots", "snapshots", OBJECTS, sizes.scenes, SNAPSHOT_SEED, sizes.per_scene),
+        embodiment=embodiment,
+    )
+    episodes = CollectStage(
+        *("episodes", "data/episodes", "episodes", OBJECTS, sizes.episodes, 0), embodiment=embodiment
+    )
+    yield from (snapshots, episodes)
+    folders, runs = [snapshots.folder, episodes.folder], []
+    for number, steps in enumerate((sizes.base_steps, *sizes.dagger_steps)):
+        latest = f"{runs[-1].folder}/last" if runs else None
+        if latest:
+            folders.append(f"data/dagger_{number}")
+            yield CollectStage(
+                *(f"dagger_{number}_data", folders[-1], "episodes", OBJECTS, sizes.dagger_episodes),
+                DAGGER_SEED + SEEDS_PER_ROUND * number,
+                policy=latest,
+                embodiment=embodiment,
+            )
+        name = f"dagger_{number}" if latest else "base"
+        run = TrainStage(
+            *(name, f"runs/{name}", tuple(folders), sizes.preset, steps, sizes.batch, sizes.learning_rate, latest),
+            embodiment=embodiment,
+            shipped_start=None if latest else sizes.start,
+        )
+        runs.append(run)
+        yield run
+    policy = f"{runs[-1].folder}/last"
+    measured = EvaluateStage(
+        *("on_cubes", "evaluation/cubes", policy, OBJECTS, sizes.evaluation_episodes, sizes.evaluation_seed),
+        embodiment=embodiment,
+    )
+    yield measured
+    yield CardStage(
+        *("card", f"{Path(embodiment).stem}/weights", policy, tuple(run.folder for run in runs), (measured.folder,)),
+        embodiment=embodiment,
+    )
