@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gato_ros.domains.rgb_stacking.recipe import SEEDS_PER_ROUND, SNAPSHOT_SEED
 from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, Stage, TrainStage
+from gato_ros.embodiments import load_embodiment
 
 DAGGER_SEED = 200_000
 OBJECTS = "cubes"
@@ -53,11 +54,19 @@ ARM_RECIPES = {"arm": ArmSizes(), "arm_smoke": ARM_SMOKE}
 
 
 def arm(embodiment: str, sizes: ArmSizes) -> tuple[Stage, ...]:
-    """The stages for the contract of that name or path."""
-    return tuple(_stages(embodiment, sizes))
+    """The stages for the contract of that name or path.
+
+    An arm that is commanded by joint positions sees its joints, too: a target is most often near where they are.
+
+    Raises:
+        SetupError: no such contract, or one of joint positions that observes none.
+    """
+    robot = load_embodiment(embodiment)
+    observe = (robot.key_of("joint_position"),) if robot.arm_part.kind == "joint_position" else ()
+    return tuple(_stages(embodiment, sizes, observe))
 
 
-def _stages(embodiment: str, sizes: ArmSizes) -> Iterator[Stage]:
+def _stages(embodiment: str, sizes: ArmSizes, observe: tuple[str, ...]) -> Iterator[Stage]:
     snapshots = CollectStage(
         *("snapshots", "data/snapshots", "snapshots", OBJECTS, sizes.scenes, SNAPSHOT_SEED, sizes.per_scene),
         embodiment=embodiment,
@@ -82,6 +91,7 @@ def _stages(embodiment: str, sizes: ArmSizes) -> Iterator[Stage]:
             *(name, f"runs/{name}", tuple(folders), sizes.preset, steps, sizes.batch, sizes.learning_rate, latest),
             embodiment=embodiment,
             shipped_start=None if latest else sizes.start,
+            observe=observe or None,
         )
         runs.append(run)
         yield run

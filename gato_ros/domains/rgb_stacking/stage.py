@@ -54,6 +54,8 @@ class TrainStage:
     """Contract of the robot; None: the Sawyer's."""
     shipped_start: str | None = None
     """Shipped weights to start from, of another arm; `init` is made by a stage."""
+    observe: tuple[str, ...] | None = None
+    """What the policy sees besides what the preset does."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class CardStage:
     """Contract of the robot; None: the Sawyer's."""
 
 
-NEWER = ("embodiment", "shipped_start")
+NEWER = ("embodiment", "shipped_start", "observe")
 """Options that ledgers of earlier versions do not have: not stated where nothing is said."""
 Stage = Union[CollectStage, TrainStage, EvaluateStage, CardStage]
 

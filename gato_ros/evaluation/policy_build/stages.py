@@ -91,6 +91,7 @@ def _train(stage: TrainStage, out: Path) -> dict[str, Any]:
             closed_loop_every=stage.closed_loop_every,
             closed_loop_episodes=stage.closed_loop_episodes,
             closed_loop_set=stage.closed_loop_set,
+            observe=stage.observe or (),
             **_robot(stage),
         )
     )
