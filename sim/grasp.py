@@ -22,10 +22,14 @@ from gato_ros.sim.task import OBJECT_NAMES
 SAMPLE_SPACING_M = 0.003
 TIP_MARGIN_M = 0.003
 """So much below the fingertips nothing may stand."""
+OWN_MARGIN_M = 0.0015
+"""The object may be so much wider beside the pads than what fits between them."""
 OBLIQUE_COST = 0.25
 """Score lost by a yaw that is not square to any face: edges slip and the fingers jam."""
 CLEAR_M = 0.012
 """A finger that stands still comes down so far beside the object; the other one then pushes it there."""
+BLOCKED_COST = 1.0
+"""A grasp that the fingers can reach is better than one that they cannot, nearly however it holds."""
 TURN_COST = 0.12
 """Score lost per radian that the wrist must turn."""
 
@@ -39,7 +43,9 @@ class Grasp:
     offset: np.ndarray
     """[3] tool position minus object centre [m]."""
     score: float
-    """Larger is better; below zero the fingers are expected to meet something else."""
+    """Larger is better."""
+    blocked: bool = False
+    """Whether the fingers are expected to meet something where they come down."""
 
 
 def in_cell(fingers: Fingers, scale: float) -> Fingers:
@@ -145,9 +151,8 @@ def find_grasps(
         ]
         grasps += [max((g for g in found if g), key=lambda g: g.score)] if any(found) else []
     # Nothing fits between the fingers: grip the top as the tool stands, and hope to tip it over.
-    return grasps or [
-        Grasp(yaw, np.array([0.0, 0.0, max(lowest, top - 0.015)]), -1.0) for yaw in np.linspace(*fingers.yaw_rad, 24)
-    ]
+    at = np.array([0.0, 0.0, max(lowest, top - 0.015)])
+    return grasps or [Grasp(yaw, at, -1.0, True) for yaw in np.linspace(*fingers.yaw_rad, 24)]
 
 
 def best_grasp(grasps: list[Grasp], tool_yaw_rad: float) -> Grasp:
@@ -155,7 +160,9 @@ def best_grasp(grasps: list[Grasp], tool_yaw_rad: float) -> Grasp:
 
     Turning towards the choice makes it better still, so the choice does not flicker on the way.
     """
-    return max(grasps, key=lambda grasp: grasp.score - TURN_COST * abs(grasp.yaw_rad - tool_yaw_rad))
+    return max(
+        grasps, key=lambda one: one.score - BLOCKED_COST * one.blocked - TURN_COST * abs(one.yaw_rad - tool_yaw_rad)
+    )
 
 
 def _candidate_yaws(name: str, rotation: np.ndarray, reached: tuple[float, float]) -> list[tuple[float, float]]:
@@ -199,9 +206,12 @@ def _score(
     cosine, sine = np.cos(yaw), np.sin(yaw)
     offset = np.array([middle * sine, -middle * cosine, height])
     blocked = _blocked(near, centre, offset, cosine, sine, fingers)
+    beside = (np.abs(along) < fingers.half_size_m[0]) & (rise > -fingers.pad_below_m)
+    if fingers.fixed_m is None and np.abs(across[beside] - middle).max() > fingers.widest_m / 2 + OWN_MARGIN_M:
+        blocked += 0.8  # wider beside the pads than between them: a finger would stand on it
     tight = 0.3 * max(0.0, (left - right - (fingers.widest_m - 0.009)) / 0.01)
     score = min(patch, 1.0) - penalty - blocked - tight - 4.0 * abs(height) - 3.0 * abs(middle)
-    return Grasp(float(yaw), offset, float(score))
+    return Grasp(float(yaw), offset, float(score), blocked > 0.0)
 
 
 def clear_m(fingers: Fingers) -> float:
@@ -234,7 +244,7 @@ def _blocked(
             [
                 [sx * deep * cosine + wide * sine, sx * deep * sine - wide * cosine]
                 for sx in (-1, 1)
-                for wide in (second, first)
+                for wide in (second - half_y, second, first, first + half_y)
             ]
         )
         + (centre + offset)[:2]

@@ -9,16 +9,19 @@ import numpy as np
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.embodiments.simulation import Fingers
 from gato_ros.sim.expert.funnels import Funnels
+from gato_ros.sim.expert.pushing import push
 from gato_ros.sim.expert.scene import Body, Scene
-from gato_ros.sim.expert.tipping import LEVEL_DEG, Push, best_push, tilt_deg
+from gato_ros.sim.expert.tipping import LEVEL_DEG, best_push, tilt_deg
 from gato_ros.sim.grasp import Grasp, basket_height, best_grasp, find_grasps
 from gato_ros.sim.scene import BASKET_CENTRE, BASKET_TOP_M
 
 LEANS_DEG = 5.0
 """A base that leans less stands."""
-PUSH_M_S, CARRY_M_S, LOWER_M_S = 0.06, 0.06, 0.05
+CARRY_M_S, LOWER_M_S = 0.06, 0.05
 LEAST_SCORE = 0.1
 """Of a grasp of the base that is worth trying."""
+IN_THE_AIR_M = 0.02
+"""A base that is so far above the basket is held, however it hangs."""
 GAP_M = 0.004
 """Between the basket and a base that is carried."""
 ROOM_M, ROOM_TO_FALL_M = 0.010, 0.035
@@ -44,40 +47,13 @@ class LevelBase:
         if tilt < LEANS_DEG and not held:
             return None
         if tilt > LEVEL_DEG and not held:
-            others = (scene.top, scene.other)
-            reach = self.fingers.pad_below_m
-            push = best_push(scene.base, others, scene.tool, self.lower[:2], self.upper[:2], reach)
-            if push is not None:
-                return self._tip(scene, push)
+            way = best_push(scene, self.lower[:2], self.upper[:2], self.fingers.pad_below_m)
+            if way is not None:
+                return push(self.funnels, self.fingers, float(self.lower[2]), scene, way)
         if held:
             return self._carry(scene, on_floor)
-        grasp = best_grasp(self._grasps_of(scene), scene.yaw)
-        return None if on_floor or grasp.score < LEAST_SCORE else self._grip(scene, grasp)
-
-    def _tip(self, scene: Scene, push: Push) -> ArmAction:
-        """Come down behind it with closed fingers, and push."""
-        funnels, gates = self.funnels, self.funnels.gates
-        low = max(push.tip_m + self.fingers.pad_below_m, float(self.lower[2]))
-        turn = self._turn(scene.yaw, float(np.arctan2(push.direction[1], push.direction[0])))
-        ready = scene.opening < 0.012 and abs(turn) < 0.35
-        along, aside = (float(value[0]) for value in push.behind(scene.tool[None, :2]))
-        if ready and abs(aside) < 0.012 and along < 0.03 and scene.tool[2] < low + 0.012:
-            sideways = np.array([-push.direction[1], push.direction[0]])
-            level = PUSH_M_S * push.direction - gates.gain * aside * sideways
-            return funnels.action(np.append(level, gates.gain * (low - scene.tool[2])), gates.yaw_gain * turn, 0.0)
-        error = push.start - scene.tool[:2]
-        over = np.clip((np.hypot(*error) - 0.006) / 0.015, 0, 1) if ready else 1.0
-        high = max(scene.highest_m + 0.02 + self.fingers.pad_below_m, low + 0.02)
-        below = min(low + over * (high - low), funnels.ceiling_m) - scene.tool[2]
-        slow = np.clip(1.0 - (below - 0.012) / 0.02, 0.0, 1.0)
-        down = below - 0.01 if over < 0.2 else below
-        return funnels.action(gates.gain * np.append(error * slow, down), gates.yaw_gain * turn, 0.0)
-
-    def _turn(self, yaw: float, wanted: float) -> float:
-        """The shorter turn to `wanted` or half a turn beside it that the wrist can make [rad]."""
-        turn = (wanted - yaw + np.pi / 2) % np.pi - np.pi / 2
-        lower, upper = self.fingers.yaw_rad
-        return turn if lower <= yaw + turn <= upper else turn - float(np.sign(turn)) * np.pi
+        grasps = [grasp for grasp in self._grasps_of(scene) if not grasp.blocked and grasp.score > LEAST_SCORE]
+        return None if on_floor or not grasps else self._grip(scene, best_grasp(grasps, scene.yaw))
 
     def _grip(self, scene: Scene, grasp: Grasp) -> ArmAction:
         goal = scene.base.centre + grasp.offset
@@ -108,12 +84,14 @@ class LevelBase:
         gripped = across[between]
         if len(gripped) <= 8 or not gripped.min() < 0 < gripped.max():
             return False
-        return bool(scene.opening < np.ptp(gripped) + 0.004)
+        in_the_air = bool(
+            scene.base.surface[:, 2].min() > IN_THE_AIR_M + basket_height(scene.base.surface[:, :2]).max()
+        )
+        return in_the_air or bool(scene.opening < np.ptp(gripped) + 0.004)
 
     def _grasps_of(self, scene: Scene) -> list[Grasp]:
-        """All grasps of the base where it lies; computed anew when it has moved."""
-        base = scene.base
-        corners = base.surface[[0, len(base.surface) // 3, 2 * len(base.surface) // 3, -1]]
+        """All grasps of the base where it lies; computed anew when anything has moved."""
+        base, corners = scene.base, scene.corners()
         if self._grasps is not None and np.abs(self._grasps[0] - corners).max() < 0.004:
             return self._grasps[1]
         around = np.concatenate([scene.other.surface, scene.top.surface])

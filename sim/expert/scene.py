@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+CLOSED_M = 0.012
+"""Opening of fingers that are closed: every object is wider."""
+
 
 @dataclass(frozen=True)
 class Gates:
@@ -62,6 +65,20 @@ class Scene:
     def highest_m(self) -> float:
         """Of all objects."""
         return max(float(body.surface[:, 2].max()) for body in (self.top, self.base, self.other))
+
+    @property
+    def held(self) -> bool:
+        """Whether both fingers touch the top object with it between them: closed ones only push."""
+        return self.left and self.right and self.opening > CLOSED_M
+
+    def corners(self) -> np.ndarray:
+        """[12 3] four points of each object [m]: they tell whether anything has moved."""
+        return np.concatenate(
+            [
+                body.surface[[0, len(body.surface) // 3, 2 * len(body.surface) // 3, -1]]
+                for body in (self.top, self.base, self.other)
+            ]
+        )
 
     def in_tool(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of points [n 3]: along the tool's x, along its y (where it closes), and above it [m]."""

@@ -23,7 +23,9 @@ from gato_ros.embodiments.actions.of_twist import ActionOfTwist
 from gato_ros.embodiments.contract import OPENING
 from gato_ros.sim.expert.funnels import Funnels
 from gato_ros.sim.expert.level_base import LevelBase
-from gato_ros.sim.expert.scene import Body, Gates, Scene
+from gato_ros.sim.expert.pushing import push
+from gato_ros.sim.expert.scene import CLOSED_M, Body, Gates, Scene
+from gato_ros.sim.expert.shifting import best_shift
 from gato_ros.sim.grasp import Grasp, best_grasp, find_grasps, in_cell, standing_point, surface_points
 from gato_ros.sim.ground_truth import CONTACTS_KEY, PRIVILEGED_KEYS
 from gato_ros.sim.task import COLOURS, OBJECT_NAMES, RED_ON_BLUE, StackTask
@@ -64,6 +66,7 @@ class StackingExpert:
         self._gates = gates = Gates()
         limits = self._embodiment.motion_limits
         lower, upper = (self._cell.to_cell(end) for end in (limits.workspace_lower, limits.workspace_upper))
+        self._lower, self._upper = lower, upper
         self._floor, self._ceiling = float(lower[2]), float(upper[2])
         wait_m = self._cell.wait_m
         self._home = None if wait_m is None else self._cell.to_cell(np.array(wait_m))
@@ -93,7 +96,7 @@ class StackingExpert:
     def _wish(self, scene: Scene) -> ArmAction:
         if self._should_release(scene):
             return self._let_go(scene)
-        if scene.left and scene.right:
+        if scene.held:
             return self._carry(scene)
         if self._resting_on_base(scene):
             return self._let_go(scene)
@@ -105,7 +108,7 @@ class StackingExpert:
         """The observation with PLAN_KEY [len(PLAN_NAMES)] among its privileged values."""
         scene = self._unpack(observation)
         (x, y), top, bottom = self.place(observation)
-        approaching = not (scene.left and scene.right or self._resting_on_base(scene))
+        approaching = not (scene.held or self._resting_on_base(scene))
         grasp = np.zeros(5)
         if approaching:
             best = best_grasp(self._grasps(scene), scene.yaw)
@@ -164,13 +167,13 @@ class StackingExpert:
         return bool(np.hypot(*offset[:2]) < 0.045 and offset[2] > 0.02 and scene.on_base and not scene.on_ground)
 
     def _grasps(self, scene: Scene) -> list[Grasp]:
-        """All grasps of the top object where it lies; computed anew when it has moved."""
-        red = scene.top.surface
-        corners = red[:3] if len(red) < 4 else red[[0, len(red) // 3, 2 * len(red) // 3, -1]]
+        """All grasps of the top object where it lies; computed anew when anything has moved."""
+        corners = scene.corners()
         if self._plan is not None:
             before, grasps = self._plan
             if np.abs(before - corners).max() < self._gates.replan_m:
                 return grasps
+        red = scene.top.surface
         obstacles = np.concatenate([scene.other.surface, scene.base.surface])
         grasps = find_grasps(
             scene.top.name, scene.top.rotation, scene.top.centre, red, obstacles, self._floor, self._fingers
@@ -182,6 +185,10 @@ class StackingExpert:
 
     def _approach(self, scene: Scene) -> ArmAction:
         gates, grasp = self._gates, best_grasp(self._grasps(scene), scene.yaw)
+        if grasp.blocked and (scene.opening < CLOSED_M or not (scene.left or scene.right)):
+            way = best_shift(scene, self._lower[:2], self._upper[:2], self._fingers.pad_below_m)
+            if way is not None:
+                return push(self._funnels, self._fingers, self._floor, scene, way)
         goal = scene.top.centre + grasp.offset
         goal[2] = max(goal[2], self._floor)
         error = goal - scene.tool

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
-from gato_ros.sim.expert.scene import Body
+from gato_ros.sim.expert.scene import Body, Scene
 from gato_ros.sim.expert.tipping import best_push, tilt_deg
 from gato_ros.sim.grasp import facets, surface_points
 
@@ -70,22 +70,25 @@ def lying_block(yaw):
     return Body("b3", centre, rotation, points + centre)
 
 
+def alone(base):
+    """A scene with that base, the tool above it, and all else far away."""
+    far = Body(base.name, base.centre + 1.0, base.rotation, base.surface + 1.0)
+    tool, contacts = np.array([0.6, 0.0, 0.3]), [False] * 4
+    return Scene(tool, 0.0, 0.0, far, base, far, *contacts, base.centre[:2])
+
+
 @pytest.mark.parametrize("yaw", [0.0, 1.0, 2.5])
 def test_push_turns_with_the_block_and_starts_behind_it(yaw):
-    tool = np.array([0.6, 0.0, 0.3])
-    block, far = lying_block(yaw), lying_block(yaw)
-    far = Body("b3", far.centre + 1.0, far.rotation, far.surface + 1.0)
-    push = best_push(block, [far], tool, LOWER, UPPER, 0.02)
+    block = lying_block(yaw)
+    push = best_push(alone(block), LOWER, UPPER, 0.02)
     assert tilt_deg(block) > 30 and push is not None and push.effort < 1
     along = (block.surface[:, :2] - push.start) @ push.direction
     assert along.min() > 0.005  # the fingers come down beside it
-    unturned = best_push(lying_block(0.0), [far], tool, LOWER, UPPER, 0.02)
+    unturned = best_push(alone(lying_block(0.0)), LOWER, UPPER, 0.02)
     turned = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]) @ unturned.direction
     np.testing.assert_allclose(push.direction, turned, atol=1e-6)
 
 
 def test_no_push_out_of_the_workspace():
     block = lying_block(0.0)
-    tool = np.array([0.6, 0.0, 0.3])
-    far = Body("b3", block.centre + 1.0, block.rotation, block.surface + 1.0)
-    assert best_push(block, [far], tool, block.centre[:2] - 0.01, block.centre[:2] + 0.01, 0.02) is None
+    assert best_push(alone(block), block.centre[:2] - 0.01, block.centre[:2] + 0.01, 0.02) is None
