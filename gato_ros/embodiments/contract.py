@@ -18,7 +18,7 @@ from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.core.guard.motion import MotionLimits
 from gato_ros.core.sensing.rotation_kinds import SIZES
 from gato_ros.core.spec import StepSpec
-from gato_ros.embodiments.actions.base import COMMAND, PROPOSAL, PlanarBasePart, check_base
+from gato_ros.embodiments.actions.base import COMMAND, PROPOSAL, PlanarBasePart, check_base, demand_no_base
 from gato_ros.embodiments.actions.gripper import GripperPart
 from gato_ros.embodiments.actions.parts import ArmPart, Part, are_usual, arm_and_gripper, in_order
 from gato_ros.embodiments.actions.twist import TwistPart
@@ -242,6 +242,7 @@ class Embodiment(Strict):
     def simulated(self) -> Simulation:
         """The section `simulation`; SetupError where there is none."""
         if self.simulation is None:
+            demand_no_base(self.name, self.actions, "the simulator")
             raise SetupError(
                 expected=f"a contract of {self.name} with a section `simulation`",
                 got="none",

@@ -160,6 +160,8 @@ def test_neither_the_simulator_nor_a_neighbour_takes_a_base(tmp_path):
     path.write_text(yaml.safe_dump({**content, "guard": {"base": BOUNDS}}))
     with pytest.raises(SetupError, match="write `simulation: null`"):
         load_embodiment(path)
+    with pytest.raises(SetupError, match="without a part of kind planar_base for the simulator"):
+        _ = on_wheels(tmp_path).simulated
     content |= {"simulation": None, "guard": {"base": BOUNDS, "neighbours": {"other": OTHER}}}
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(SetupError, match="which drives"):
