@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +19,6 @@ BEHIND_M = 0.035
 """The fingers come down so far behind the object."""
 HALF_WIDTH_M = 0.03
 """Of the lane that the fingers and the object need."""
-WORST = 1.5
-"""A way that costs more is none."""
 OUT, BLOCKED, UPHILL, AGAINST, ON_SLOPE = 3.0, 2.0, 2.0, 1.2, 1.5
 """Costs: outside the workspace, something where the fingers come down, the basket's slope there, something in front,
 the slope in front."""
@@ -95,6 +94,33 @@ class Push:
         there, here = basket_height(np.stack([self.contact + self.direction * self.room_m, start]))
         uphill, on_slope = here > self.tip_m - 0.004, there > BASKET_TOP_M + 0.003
         return self.effort + OUT * out + BLOCKED * blocked + UPHILL * uphill + AGAINST * against + ON_SLOPE * on_slope
+
+
+def cheapest(
+    ways: Iterable[Push],
+    scene: Scene,
+    around: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    reach_m: float,
+    worst: float,
+    may_begin: bool = True,
+) -> Push | None:
+    """The best of these pushes, the nearer ones and one on the way first; None where there is no good one.
+
+    Args:
+        around: [n 3] surface points of the other objects [m].
+        lower, upper: [2] ends of the workspace [m].
+        reach_m: from the tool point down to the fingertips.
+        worst: cost above which a way is none.
+        may_begin: else only a push on the way counts.
+    """
+    found = []
+    for way in ways:
+        cost, (begun, off) = way.cost(around, lower, upper), way.begun(scene, reach_m)
+        if cost <= worst + GOES_ON * begun and (begun or may_begin):
+            found.append((cost + FAR * min(off, 0.3) - BEGUN * begun, len(found), way))
+    return min(found)[-1] if found else None
 
 
 def push(funnels: Funnels, fingers: Fingers, floor_m: float, scene: Scene, way: Push) -> ArmAction:

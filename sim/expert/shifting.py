@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gato_ros.sim.expert.pushing import BEGUN, BEHIND_M, FAR, GOES_ON, Push
+from gato_ros.sim.expert.pushing import BEHIND_M, Push, cheapest
 from gato_ros.sim.expert.scene import Body, Scene
 from gato_ros.sim.grasp import basket_height
 from gato_ros.sim.scene import BASKET_CENTRE
@@ -22,13 +22,8 @@ PUSHED_M = 0.04
 
 def best_shift(scene: Scene, lower: np.ndarray, upper: np.ndarray, reach_m: float) -> Push | None:
     """The cheapest way to shift the top object; None where there is no good one. Arguments as of `best_push`."""
-    around, found = np.concatenate([scene.base.surface, scene.other.surface]), []
-    for push in _pushes(scene.top):
-        cost = push.cost(around, lower, upper)
-        begun, off = push.begun(scene, reach_m)
-        if cost <= WORST + GOES_ON * begun:
-            found.append((cost + FAR * min(off, 0.3) - BEGUN * begun, len(found), push))
-    return min(found)[-1] if found else None
+    around = np.concatenate([scene.base.surface, scene.other.surface])
+    return cheapest(_pushes(scene.top), scene, around, lower, upper, reach_m, WORST)
 
 
 def _pushes(body: Body) -> Iterator[Push]:

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gato_ros.sim.expert.pushing import BEGUN, FAR, GOES_ON, WORST, Push
+from gato_ros.sim.expert.pushing import Push, cheapest
 from gato_ros.sim.expert.scene import Body, Scene
 from gato_ros.sim.grasp import facets
 
 LEVEL_DEG = 20.0
 """A block that leans less is not tipped over."""
+WORST = 1.5
+"""A way that costs more is none."""
 LARGE_M2 = 3e-4
 """A face to stand on is no smaller."""
 LIES_DEG = 6.0
@@ -52,15 +54,7 @@ def best_push(scene: Scene, lower: np.ndarray, upper: np.ndarray, reach_m: float
         reach_m: from the tool point down to the fingertips.
     """
     around = np.concatenate([scene.top.surface, scene.other.surface])
-    lying, found = _lies(scene.base), []
-    for push in _pushes(scene.base):
-        cost = push.cost(around, lower, upper)
-        begun, off = push.begun(scene, reach_m)
-        if cost <= WORST + GOES_ON * begun:
-            if not (begun or lying):
-                continue
-            found.append((cost + FAR * min(off, 0.3) - BEGUN * begun, len(found), push))
-    return min(found)[-1] if found else None
+    return cheapest(_pushes(scene.base), scene, around, lower, upper, reach_m, WORST, _lies(scene.base))
 
 
 def _pushes(body: Body) -> Iterator[Push]:
