@@ -23,6 +23,8 @@ class Funnels:
     """Highest place of the tool."""
     scale: float
     """Size of this cell."""
+    reach_m: float
+    """From the tool point down to the fingertips."""
 
     def action(self, linear: np.ndarray, turn: float, opening: float) -> ArmAction:
         """With velocities that the robot may have: `linear` [3] [m/s], `turn` [rad/s], `opening` [m]."""
@@ -51,10 +53,16 @@ class Funnels:
         height = min(max(goal[2] + rise, clear), self.ceiling_m)
         below = height - scene.tool[2]
         down = below - gates.beyond_m if rise < 0.02 and clear < goal[2] else below
-        # Low among the objects the tool first rises, then travels.
-        slow = np.clip(1.0 - (below - 0.012) / 0.02, 0.0, 1.0)
+        # Low among the objects the tool first rises, then travels; fingers around one would take it along.
+        low, over = (0.002, 0.006) if self._straddles(scene) else (0.012, 0.02)
+        slow = np.clip(1.0 - (below - low) / over, 0.0, 1.0)
         velocity = gates.gain * np.array([error[0] * slow, error[1] * slow, down])
         return self.action(velocity, gates.yaw_gain * turn * (slow if lateral > 0.02 else 1.0), self.open_m)
+
+    def _straddles(self, scene: Scene) -> bool:
+        """Whether the base or the third object stands between the fingers."""
+        along, across, up = scene.in_tool(np.concatenate([scene.base.surface, scene.other.surface]))
+        return bool(((np.abs(along) < 0.02) & (np.abs(across) < self.open_m / 2) & (up > -self.reach_m)).any())
 
 
 def _clear_height(scene: Scene, goal: np.ndarray) -> float:

@@ -49,6 +49,8 @@ class Push:
     """What it costs where nothing is in the way."""
     room_m: float
     """How far in front of the contact nothing should stand."""
+    against: float = AGAINST
+    """What it costs if something does."""
 
     @property
     def start(self) -> np.ndarray:
@@ -93,7 +95,9 @@ class Push:
         out = (start < lower - 0.004).any() or (start > upper + 0.004).any()
         there, here = basket_height(np.stack([self.contact + self.direction * self.room_m, start]))
         uphill, on_slope = here > self.tip_m - 0.004, there > BASKET_TOP_M + 0.003
-        return self.effort + OUT * out + BLOCKED * blocked + UPHILL * uphill + AGAINST * against + ON_SLOPE * on_slope
+        return (
+            self.effort + OUT * out + BLOCKED * blocked + UPHILL * uphill + self.against * against + ON_SLOPE * on_slope
+        )
 
 
 def cheapest(

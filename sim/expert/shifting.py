@@ -16,6 +16,8 @@ TIP_ABOVE_FLOOR_M = 0.007
 """How high the fingertips are: a low push shifts, a high one would tip."""
 WORST = 2.4
 """A way that costs more is none: a slope or another object in front are better than fingers that stand on something."""
+AGAINST = 2.2
+"""What comes along when red is pushed is still in the way: more than a slope in front."""
 PUSHED_M = 0.04
 """How far it should be free to go."""
 
@@ -46,4 +48,5 @@ def _pushes(body: Body) -> Iterator[Push]:
             floor + TIP_ABOVE_FLOOR_M,
             0.5 - 0.5 * float(inward @ direction),
             front - back + PUSHED_M,
+            AGAINST,
         )

@@ -72,7 +72,7 @@ class StackingExpert:
         self._home = None if wait_m is None else self._cell.to_cell(np.array(wait_m))
         speed = self._said.upper / [self._scale, self._scale, self._scale, 1.0]
         self._open = self._embodiment.gripper.stroke_m / self._scale
-        self._funnels = Funnels(gates, speed, self._open, self._ceiling, self._scale)
+        self._funnels = Funnels(gates, speed, self._open, self._ceiling, self._scale, self._fingers.pad_below_m)
         self._level_base = LevelBase(self._funnels, self._fingers, lower, upper)
         self._plan: tuple[np.ndarray, list[Grasp]] | None = None
 
