@@ -17,6 +17,7 @@ from gato_ros.embodiments.actions.hold import full_command, standing_action
 from gato_ros.embodiments.actions.opening import wanted_opening_m
 from gato_ros.sim import task
 from gato_ros.sim.ground_truth import PRIVILEGED_KEYS, ground_truth
+from gato_ros.sim.held_out.worlds import HeldOutWorld
 from gato_ros.sim.motion import INNER_STEP_S, checked, make_motion
 from gato_ros.sim.progress import LIFTED_M, VOID, Progress
 from gato_ros.sim.randomisation import PLAIN, Conditions, Randomisation
@@ -47,12 +48,14 @@ class RgbStackingEnv(gymnasium.Env):
         wanted: task.StackTask = task.RED_ON_BLUE,
         randomisation: Randomisation | None = None,
         randomise_fully: bool = False,
+        held_out: HeldOutWorld | None = None,
     ):
         """What the names do not say:
 
         wanted: which prop goes on which.
         randomisation: what differs from the plain world from episode to episode; None: nothing.
         randomise_fully: take each of its magnitudes at the limit (a test of robustness) instead of drawing it.
+        held_out: a world that no training touches, in the place of the plain one and of `randomisation`.
         """
         task.check_object_set(objects)
         self.embodiment = embodiment or load_embodiment()
@@ -69,10 +72,11 @@ class RgbStackingEnv(gymnasium.Env):
         )
         lower, upper = self.embodiment.action_lower, self.embodiment.action_upper
         self.action_space = gymnasium.spaces.Box(lower.astype(np.float32), upper.astype(np.float32), dtype=np.float32)
-        self.world = StackingWorld(self.embodiment, gui=render_mode == "human")
+        make_world = StackingWorld if held_out is None else held_out.make
+        self.world = make_world(self.embodiment, gui=render_mode == "human")
         self._motion, self._full = make_motion(self.world), full_command(self.embodiment)
         self._started = False
-        self._randomisation, self._fully = randomisation, randomise_fully
+        self._randomisation, self._fully, self._held_out = randomisation, randomise_fully, held_out
         self.conditions = PLAIN
         """Look, feel and delays of this episode."""
 
@@ -103,9 +107,11 @@ class RgbStackingEnv(gymnasium.Env):
         self._begin(self._draw_conditions())
 
     def _draw_conditions(self) -> Conditions:
+        cameras = tuple(key.split("/")[0] for key in self.embodiment.image_keys)
+        if self._held_out is not None:
+            return self._held_out.draw(self.np_random, cameras)
         if self._randomisation is None:
             return PLAIN
-        cameras = tuple(key.split("/")[0] for key in self.embodiment.image_keys)
         return self._randomisation.draw(self.np_random, cameras, self._fully)
 
     def _begin(self, conditions: Conditions) -> None:

@@ -50,30 +50,35 @@ def simulated_gripper(client, body: int, robot: Embodiment, joints: dict[str, in
     return SlidingFingers(client, body, robot, joints) if jaw is None else TurningJaw(client, body, robot, jaw, joints)
 
 
+def set_pad_friction(client, body: int, fingers: list[int]) -> None:
+    """Make pads of these links."""
+    for finger in fingers:
+        client.changeDynamics(body, finger, lateralFriction=PAD_FRICTION, spinningFriction=0.002)
+
+
 class SlidingFingers:
     """Two prismatic joints, geared to each other."""
 
     def __init__(self, client, body: int, robot: Embodiment, joints: dict[str, int]):
         self._client, self._body, self._gripper = client, body, robot.gripper
-        self.fingers = [joints[name] for name in robot.simulated.finger_joints or ()]
+        self._slides = self.fingers = [joints[name] for name in robot.simulated.finger_joints or ()]
         gear = client.createConstraint(
-            body, self.fingers[0], body, self.fingers[1], pybullet.JOINT_GEAR, (0, 1, 0), (0, 0, 0), (0, 0, 0)
+            body, self._slides[0], body, self._slides[1], pybullet.JOINT_GEAR, (0, 1, 0), (0, 0, 0), (0, 0, 0)
         )
         client.changeConstraint(gear, gearRatio=-1, maxForce=500, erp=0.2)
-        for finger in self.fingers:
-            client.changeDynamics(body, finger, lateralFriction=PAD_FRICTION, spinningFriction=0.002)
+        set_pad_friction(client, body, self.fingers)
         # In the first finger's frame.
-        self._axis = np.array(client.getJointInfo(body, self.fingers[0])[13])
+        self._axis = np.array(client.getJointInfo(body, self._slides[0])[13])
         self._target = self._goal = robot.gripper.stroke_m / 2
 
     def place(self, opening_m: float) -> None:
-        for finger in self.fingers:
-            self._client.resetJointState(self._body, finger, opening_m / 2, 0.0)
+        for slide in self._slides:
+            self._client.resetJointState(self._body, slide, opening_m / 2, 0.0)
         self._target = self._goal = opening_m / 2
 
     @property
     def opening_m(self) -> float:
-        return float(sum(state[0] for state in self._client.getJointStates(self._body, self.fingers)))
+        return float(sum(state[0] for state in self._client.getJointStates(self._body, self._slides)))
 
     def opens_along(self) -> np.ndarray:
         turned = self._client.getMatrixFromQuaternion(self._client.getLinkState(self._body, self.fingers[0])[1])
@@ -89,7 +94,7 @@ class SlidingFingers:
         self._target = float(np.clip(target, actual - TARGET_LEAD_M, actual + TARGET_LEAD_M))
         self._client.setJointMotorControlArray(
             self._body,
-            self.fingers,
+            self._slides,
             pybullet.POSITION_CONTROL,
             targetPositions=[self._target] * 2,
             forces=[self._gripper.force_n] * 2,
@@ -109,8 +114,7 @@ class TurningJaw:
         links = {client.getJointInfo(body, index)[12].decode(): index for index in range(client.getNumJoints(body))}
         self.fingers = [self._joint, links[jaw.fixed]]
         self._tool = links[robot.tool_frame]
-        for finger in self.fingers:
-            client.changeDynamics(body, finger, lateralFriction=PAD_FRICTION, spinningFriction=0.002)
+        set_pad_friction(client, body, self.fingers)
         self._target = self._goal = robot.gripper.stroke_m
 
     def place(self, opening_m: float) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from gato_ros.embodiments import Embodiment
 from gato_ros.sim.bullet import pybullet
-from gato_ros.sim.gripper import simulated_gripper
+from gato_ros.sim.gripper import SimulatedGripper, simulated_gripper
 
 
 class SimulatedArm:
@@ -20,6 +20,7 @@ class SimulatedArm:
         embodiment: Embodiment,
         position: Sequence[float] = (0.0, 0.0, 0.0),
         quat_xyzw: Sequence[float] = (0.0, 0.0, 0.0, 1.0),
+        make_gripper: Callable[..., SimulatedGripper] = simulated_gripper,
     ):
         """An arm whose base frame stands there in the world's."""
         self._client, self._embodiment = client, embodiment
@@ -33,7 +34,7 @@ class SimulatedArm:
         self._arm = [joints[name] for name in embodiment.arm.joints]
         urdf_effort = [client.getJointInfo(self.body, index)[10] for index in self._arm]
         self._effort = urdf_effort
-        self._gripper = simulated_gripper(client, self.body, embodiment, joints)
+        self._gripper = make_gripper(client, self.body, embodiment, joints)
         self._arm_target = np.zeros(len(self._arm))
         self._arm_velocity = np.zeros(len(self._arm))
 

@@ -18,6 +18,7 @@ SLOPE_OFFSET_M = 0.28
 SLOPE_HALF_M = 0.20
 """Of a slope's length; it is twice as wide."""
 SLOPE_HEIGHT_M = 0.07
+SLOPE_HALF_THICKNESS_M = 0.005
 SEEN_MARGIN_M = 0.002
 """Faces overlap by so much, or rounding would show a gap between them."""
 PROP_MASS_KG = 0.2
@@ -35,7 +36,7 @@ SPINNING_FRICTION = 0.002
 
 def add_basket(client, cell: Cell) -> list[int]:
     """The floor plate and the four slopes; returns their body ids."""
-    boxes = _basket_boxes(None if cell.rim_m is None else cell.rim_m / cell.scale)
+    boxes = _boxes_of(cell)
     planes = [_upper_plane(*box) for box in boxes]
     bodies = []
     for index, ((extents, position, quat_xyzw), grey) in enumerate(zip(boxes, BASKET_GREY)):
@@ -56,10 +57,35 @@ def add_basket(client, cell: Cell) -> list[int]:
     return bodies
 
 
+def add_basket_boxes(client, cell: Cell) -> list[int]:
+    """The same boxes as they are, without physics, for a renderer that hides what lies behind."""
+    bodies = []
+    for (extents, position, quat_xyzw), grey in zip(_boxes_of(cell), BASKET_GREY):
+        visual = client.createVisualShape(
+            pybullet.GEOM_BOX,
+            halfExtents=[cell.scale * extent for extent in extents],
+            rgbaColor=(grey, grey, grey + 0.02, 1),
+            specularColor=(0, 0, 0),
+        )
+        bodies.append(client.createMultiBody(0, -1, visual, cell.to_base(position).tolist(), quat_xyzw))
+    return bodies
+
+
+def slope_height_m(out_m: float) -> float:
+    """Height of a slope's upper face [m], so far from the basket's middle, in the peer's numbers."""
+    middle = BASKET_TOP_M + SLOPE_HEIGHT_M + SLOPE_HALF_THICKNESS_M / np.cos(SLOPE_TILT_RAD)
+    return float(middle + (out_m - SLOPE_OFFSET_M) * np.tan(SLOPE_TILT_RAD))
+
+
+def _boxes_of(cell: Cell) -> list[tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]]:
+    return _basket_boxes(None if cell.rim_m is None else cell.rim_m / cell.scale)
+
+
 def _basket_boxes(rim_m: float | None) -> list[tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]]:
     """Half extents [m], position [m] and quaternion xyzw of the five boxes; slopes end so far from the middle."""
     x, y = BASKET_CENTRE
     long, wide, out, high = SLOPE_HALF_M, 2 * SLOPE_HALF_M, SLOPE_OFFSET_M, SLOPE_HEIGHT_M
+    thick = SLOPE_HALF_THICKNESS_M
     if rim_m is not None:
         inner = SLOPE_OFFSET_M - SLOPE_HALF_M * np.cos(SLOPE_TILT_RAD)
         out, wide = float(inner + rim_m) / 2, rim_m
@@ -70,8 +96,8 @@ def _basket_boxes(rim_m: float | None) -> list[tuple[tuple[float, ...], tuple[fl
     boxes = [((0.25, 0.25, 0.02), (x, y, BASKET_TOP_M - 0.02), (0.0, 0.0, 0.0, 1.0))]
     slope_z = BASKET_TOP_M + high
     for sign in (1, -1):
-        boxes.append(((long, wide, 0.005), (x + sign * out, y, slope_z), (0.0, -sign * sine, 0.0, cosine)))
-        boxes.append(((wide, long, 0.005), (x, y + sign * out, slope_z), (sign * sine, 0.0, 0.0, cosine)))
+        boxes.append(((long, wide, thick), (x + sign * out, y, slope_z), (0.0, -sign * sine, 0.0, cosine)))
+        boxes.append(((wide, long, thick), (x, y + sign * out, slope_z), (sign * sine, 0.0, 0.0, cosine)))
     return boxes
 
 

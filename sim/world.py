@@ -261,11 +261,15 @@ class StackingWorld:
         mounted = self.embodiment.simulated.cameras.get(name)
         if mounted is None:
             stands = camera.placed(camera.moved(name, self.conditions), self.cell)
-            return camera.render(self._client, name, driver.width, driver.height, self.conditions, stands)
+            return self.look(stands, name, driver.width, driver.height)
         width, height = mounted.rendered or (driver.width, driver.height)
         stands = camera.mounted(*self._robot.frame(mounted.frame), mounted.fovy_deg, name, self.conditions)
-        pixels = camera.render(self._client, name, width, height, self.conditions, stands)
+        pixels = self.look(stands, name, width, height)
         return pixels.repeat(driver.height // height, 0).repeat(driver.width // width, 1)
+
+    def look(self, stands: camera.Camera, name: str, width: int, height: int) -> np.ndarray:
+        """uint8 [height width 3] from a camera that stands anywhere, under the world's conditions."""
+        return camera.render(self._client, name, width, height, self.conditions, stands)
 
     def photograph(self, name: str, width: int, height: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """uint8 [height width 3] of the plain world from one of the cell's cameras, and bool [height width] where it
@@ -285,12 +289,7 @@ class StackingWorld:
         self.object_names = names
         self._props = {
             colour: scene.add_prop(
-                self._client,
-                rgb_object(name),
-                colour,
-                poses[colour].position,
-                poses[colour].quat_xyzw,
-                self.cell.scale,
+                self._client, rgb_object(name), colour, poses[colour].position, poses[colour].quat_xyzw, self.cell.scale
             )
             for colour, name in zip(task.COLOURS, names)
         }

@@ -12,7 +12,7 @@ from typing import Any
 
 from gato_ros.core.errors import SetupError
 from gato_ros.core.statistics import PairedCounts
-from gato_ros.evaluation.episode import PROMPTS, condition
+from gato_ros.evaluation.episode import PLAIN, PROMPTS, condition
 from gato_ros.evaluation.outcomes import EpisodeOutcome, outcome_from_row, pair_up
 
 Outcomes = Mapping[str, Iterable[EpisodeOutcome]]
@@ -47,7 +47,7 @@ def read_result(path: Path) -> EvaluationResult:
             return _read_report(path, record)
         level = (record["perturbation"] or {}).get("level", "")
         name = (record["perturbation"] or {}).get("name")
-        conditions = {condition(name, level): _outcomes(record["sets"])}
+        conditions = {condition(name, level, str(record.get("world", PLAIN))): _outcomes(record["sets"])}
         for name, block in record.get("perturbations", {}).items():
             conditions[condition(name, block["level"])] = _outcomes(block["sets"])
         for part, block in record.get("prompts", {}).items():

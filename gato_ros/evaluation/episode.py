@@ -17,9 +17,9 @@ PROMPTS = {"start": "demonstration prompt", "end": "goal prompt"}
 """Which part of an episode is the prompt -> what the condition is called."""
 
 
-def condition(perturbation: str | None, level: str) -> str:
-    """What a world is called in tables and files: "plain", or the perturbation with its level."""
-    return f"{perturbation} {level}" if perturbation else PLAIN
+def condition(perturbation: str | None, level: str, world: str = PLAIN) -> str:
+    """What a world is called in tables and files: "plain", a held-out one's name, or a perturbation with its level."""
+    return f"{perturbation} {level}" if perturbation else world
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,13 @@ class Job:
     """The episode file that the policy follows, if any."""
     prompt_part: str | None = None
     """A key of PROMPTS, beside `prompt`."""
+    world: str = PLAIN
+    """"plain", or one of sim.held_out.worlds.WORLDS; that one with neither a perturbation nor a level."""
 
     @property
     def condition(self) -> str:
         """The world's name, or the prompt's kind."""
-        return PROMPTS[self.prompt_part] if self.prompt_part else condition(self.perturbation, self.level)
+        return PROMPTS[self.prompt_part] if self.prompt_part else condition(self.perturbation, self.level, self.world)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def parts(job: Job) -> tuple[RgbStackingEnv, Policy]:
     """The environment and the policy of a job, made anew only where the one before had another."""
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.policy_source import make_environment, make_policy
+    from gato_ros.sim.held_out.worlds import held_out_world
     from gato_ros.sim.randomisation import perturbation
     from gato_ros.sim.task import stack_task
 
@@ -74,7 +77,7 @@ def parts(job: Job) -> tuple[RgbStackingEnv, Policy]:
     name = (job.policy, job.task, job.embodiment)
     if _MADE.get("name") != name:
         _MADE.update(name=name, policy=make_policy(job.policy, embodiment, task))
-    world = (*name, job.object_set, job.perturbation, job.level)
+    world = (*name, job.object_set, job.perturbation, job.level, job.world)
     if _MADE.get("world") != world:
         if "environment" in _MADE:
             _MADE.pop("environment").close()
@@ -86,6 +89,7 @@ def parts(job: Job) -> tuple[RgbStackingEnv, Policy]:
             randomisation,
             randomise_fully=randomisation is not None,
             task=task,
+            held_out=held_out_world(job.world),
         )
         _MADE.update(world=world, environment=environment)
     return _MADE["environment"], _MADE["policy"]

@@ -78,6 +78,7 @@ def _episodes(options: Evaluation, plan: Plan, pool: Executor) -> dict:
             options.embodiment,
             str(plan.prompts[seed % len(plan.prompts)]) if part else None,
             part,
+            options.world,
         )
         for perturbation in plan.perturbations
         for part in plan.prompt_parts
@@ -117,13 +118,14 @@ def _result(options: Evaluation, plan: Plan, outcomes: dict) -> dict:
     from gato_ros.version import __version__
 
     by_condition = _by_condition(outcomes)
-    first = condition(plan.perturbations[0], options.level)
+    first = condition(plan.perturbations[0], options.level, options.world)
     embodiment = load_embodiment(options.embodiment)
     result = {
         "policy": options.policy,
         "weights_sha256": plan.weights_sha256,
         "seed": options.seed,
         "task": options.stacking_task,
+        "world": options.world,
         "perturbation": {"name": options.perturb, "level": options.level} if plan.perturbations[0] else None,
         **_rates(by_condition[first]),
         "embodiment": embodiment.name,

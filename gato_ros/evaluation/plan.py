@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gato_ros.core.bounds import check_bounds, check_seeds
 from gato_ros.core.errors import SetupError, unknown_name
 from gato_ros.evaluation.comparison import EvaluationResult, check_common, read_result
-from gato_ros.evaluation.episode import PROMPTS, condition
+from gato_ros.evaluation.episode import PLAIN, PROMPTS, condition
 from gato_ros.evaluation.partial_result import PartialResult
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Plan:
 def check(options: Evaluation) -> Plan:
     """The episodes to run; SetupError for anything that cannot work, before anything is started."""
     from gato_ros.sim.engine import require_simulator
+    from gato_ros.sim.held_out.worlds import held_out_world
     from gato_ros.sim.randomisation import PERTURBATIONS
     from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS, stack_task
 
@@ -68,7 +69,10 @@ def check(options: Evaluation) -> Plan:
     if options.perturb not in (None, ALL, *PERTURBATIONS):
         raise unknown_name("a perturbation", options.perturb, (*PERTURBATIONS, ALL))
     perturbations = (None, *PERTURBATIONS) if options.perturb == ALL else (options.perturb,)
+    world = held_out_world(options.world)
     _check_numbers_and_places(options)
+    if world:
+        world.check()
     other = _other(options, sets, perturbations)
     return _with_policy(options, sets, perturbations, other)
 
@@ -79,6 +83,10 @@ def _check_numbers_and_places(options: Evaluation) -> None:
             expected="--perturb with --level",
             got=f"--level {options.level} alone",
             fix="say what to disturb, or --perturb all",
+        )
+    if options.perturb and options.world != PLAIN:
+        raise SetupError(
+            expected="--world or --perturb", got="both", fix="a perturbation is of the plain world: leave one out"
         )
     check_bounds(options)
     if options.prompt and options.perturb:
@@ -118,7 +126,7 @@ def _other(
     check_common(
         sets,
         range(options.seed, options.seed + options.episodes),
-        [condition(name, options.level) for name in perturbations],
+        [condition(name, options.level, options.world) for name in perturbations],
         other,
     )
     return other
@@ -151,6 +159,8 @@ def _with_policy(
         "contract_digest": embodiment.digest,
         "package_version": __version__,
     }
+    if options.world != PLAIN:  # what was left over before there was a choice goes on
+        identity["world"] = options.world
     if prompts:
         identity["prompts"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in prompts]
     path = options.json.with_name(options.json.name + ".partial.jsonl") if options.json else None

@@ -18,6 +18,7 @@ from gato_ros.remote.address import is_remote
 if TYPE_CHECKING:
     from gato_ros.models.weights import Weights
     from gato_ros.sim.env import RgbStackingEnv
+    from gato_ros.sim.held_out.worlds import HeldOutWorld
     from gato_ros.sim.randomisation import Randomisation
     from gato_ros.sim.task import StackTask
 
@@ -159,6 +160,7 @@ def make_environment(
     randomisation: Randomisation | None = None,
     randomise_fully: bool = False,
     task: StackTask | None = None,
+    held_out: HeldOutWorld | None = None,
 ) -> RgbStackingEnv:
     """An environment with the observations `policy` reads and no others: what it does not name it cannot see.
 
@@ -169,6 +171,7 @@ def make_environment(
         randomisation: what differs from the plain world; the same seed starts in the same way with and without.
         randomise_fully: at its full magnitude in every episode (a test) instead of drawn (training).
         task: what goes on what; red on blue by default.
+        held_out: a world that no training touches; None: the plain one.
     """
     from gato_ros.sim.env import RgbStackingEnv
     from gato_ros.sim.task import RED_ON_BLUE
@@ -183,4 +186,5 @@ def make_environment(
         randomisation=randomisation,
         randomise_fully=randomise_fully,
         wanted=task or RED_ON_BLUE,
+        held_out=held_out,
     )

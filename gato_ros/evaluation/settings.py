@@ -54,6 +54,10 @@ class Evaluation:
     """How much: medium is camera_shift 5 mm and half a degree, light and colour well away from plain, latency 50 ms,
     every fifth frame dropped, action_noise a tenth of the range, friction 1.3 and mass 1.5 times more or less. low is
     half and high is twice of that (a delay in whole ticks of 50 ms: never less than one)."""
+    world: str = "plain"
+    """Where: plain, or a world that no training touches: opengl (a second renderer), real_cell (lens, codec, error of
+    calibration, things lying about), gripper (a real one's flag, fingertips and force), dynamics (late, short and
+    creeping motion). The starts are those of the plain world."""
     prompt: Path | None = None
     """Also measure after prompts from this episode, or from those of this folder."""
     against: Path | None = None

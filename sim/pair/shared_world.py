@@ -8,7 +8,6 @@ import numpy as np
 
 from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.neighbours.placement import transform
-from gato_ros.sim import camera
 from gato_ros.sim.pair.arm_beside import ArmBeside
 from gato_ros.sim.robot import SimulatedArm
 from gato_ros.sim.world import StackingWorld, draw_start
@@ -52,7 +51,3 @@ class SharedWorld(StackingWorld):
         return any(
             self._client.getContactPoints(bodyA=one.body, bodyB=other.body) for one, other in combinations(self.arms, 2)
         )
-
-    def look(self, stands: camera.Camera, name: str, width: int, height: int) -> np.ndarray:
-        """uint8 [height width 3] from a camera that stands anywhere, under the world's conditions."""
-        return camera.render(self._client, name, width, height, self.conditions, stands)

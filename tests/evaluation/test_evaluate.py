@@ -55,6 +55,7 @@ def gato_ros(*arguments, cwd, timeout=500):
     ("arguments", "expected"),
     [
         (["--set", "triplet9"], "did you mean 'triplet"),
+        (["--world", "real_cel"], "did you mean 'real_cell'"),
         (["--policy", "nowhere"], "no such folder"),
         (["--policy", "."], "a folder without params.safetensors"),
         (["--episodes", "0"], "--episodes of at least 1"),

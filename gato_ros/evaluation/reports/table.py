@@ -45,10 +45,12 @@ def _print_sets(result: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     changed = result["perturbation"]
-    world = f", {condition(changed['name'], changed['level'])}" if changed else ""
-    table = Table(
-        "set", "stacked", "rate", "95 % interval", "mean steps", "failures", title=f"policy {result['policy']}{world}"
-    )
+    if changed:
+        world = condition(changed["name"], changed["level"])
+    else:
+        world = f"world {result['world']}"
+    title = f"policy {result['policy']}, {world}"
+    table = Table("set", "stacked", "rate", "95 % interval", "mean steps", "failures", title=title)
     for name, row in result["sets"].items():
         failures = ", ".join(f"{count} {kind}" for kind, count in row["failures"].items())
         table.add_row(

@@ -1,0 +1,1 @@
+"""Worlds that no training touches: what `evaluate --world NAME` measures in."""
