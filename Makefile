@@ -1,7 +1,7 @@
 # `make sim` watches a Gato drive the simulated Sawyer; `make test` checks everything. Both set themselves up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv hooks sim test test-domains test-ray test-robot test-jazzy lint collect train policy policy-smoke generalist evaluate bench bench-peers bench-peers-onnxruntime bench-gpu corrupt-weights coverage guard-fuzz guard-fuzz-kinds guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost camera-cost record-parity remote-cost remote-kill record-peers episodes export-readers doctor doctor-starts driver-conformance sawyer-ros1 docs clean
+.PHONY: help venv hooks sim test test-domains test-ray test-robot test-jazzy lint collect train policy policy-smoke generalist improve evaluate bench bench-peers bench-peers-onnxruntime bench-gpu corrupt-weights coverage guard-fuzz guard-fuzz-kinds guard-mutants guard-faults guard-peers bad-inputs record record-kill record-cost camera-cost record-parity remote-cost remote-kill record-peers episodes export-readers doctor doctor-starts driver-conformance sawyer-ros1 docs clean
 
 # Another interpreter: make PYTHON=python3.12 test. It gets a folder of its own (.venv-3.12) where .venv is of another version.
 PYTHON ?=
@@ -80,6 +80,9 @@ policy-smoke: venv  ## all stages of `policy` at toy sizes, in minutes
 
 generalist: $(DOMAINS)  ## one set of weights for all domains from nothing, resumable (ARGS="--list" tells how far it is)
 	@$(GATO_ROS) policy --recipe generalist $(ARGS)
+
+improve: venv  ## a policy learns from the outcomes of its own episodes, in rounds, resumable
+	@$(GATO_ROS) improve $(ARGS)
 
 evaluate: venv  ## success rates of a policy
 	@$(GATO_ROS) evaluate $(ARGS)

@@ -27,6 +27,7 @@ __all__ = [
     "forward_step",
     "init",
     "parameter_shapes",
+    "separator_features",
     "sequence_features",
     "sequence_logits",
     "sequence_loss",
@@ -54,6 +55,14 @@ def forward_step(
     if train and rng is None:
         raise ValueError("training draws patch positions and dropout: give rng")
     return merge(params, config).one_pass(layout, tokens, rng if train else None)
+
+
+def separator_features(
+    params: Parameters, config: GatoConfig, layout: TokenLayout, tokens: StepTokens
+) -> Float[Array, "batch width"]:
+    """What single steps come to before their actions are chosen: the normed feature of the separator, which has seen
+    all of the step's observations. Arguments as for `forward_step`."""
+    return merge(params, config).deciding(layout, tokens)[0][:, 0]
 
 
 def sequence_features(

@@ -1,4 +1,4 @@
-"""Expert episodes with noise in what is executed; the expert's clean action is the label."""
+"""Expert episodes with noise in what is executed, where the expert's clean action is the label; and a policy's own."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Step:
     observation: Observation
     """What was seen; without images where this tick was not rendered."""
     label: Action
-    """What the expert would do here."""
+    """What the expert would do here; of a policy's own episode what it did."""
     executed: Action
     """What was done."""
 
@@ -135,3 +135,34 @@ def demonstrate(
         opening_before, tick = opening, tick + 1
         _, terminated, truncated, info = env.step_action(executed)
         stacked, ended = info["stacked"], terminated or truncated
+
+
+def driven(env: RgbStackingEnv, driver: Policy, seed: int, image_share: float = 1.0) -> Iterator[Step]:
+    """Steps of one episode that `driver` drives alone: nobody labels, nothing is disturbed, no ground truth is read.
+
+    Args:
+        env: made with every key that `driver` reads, and no privileged one.
+        driver: what it executes is the label. It explores by what it draws, where it does.
+        seed: start of the episode.
+        image_share: as in `demonstrate`, but where fingers move alone: nobody knows what the expert wants.
+    """
+    env.start(seed)
+    rng = np.random.default_rng([seed, 1])
+    driver.reset()
+    opening_before = None
+    stacked = ended = False
+    while not (stacked or ended):
+        seen = env.observe()
+        opening = float(seen.values[OPENING][0])
+        moving = opening_before is not None and abs(opening - opening_before) > 5e-4 * env.world.cell.scale
+        kept = rng.random() < image_share * (3.0 if moving else 1.0)
+        executed = driver.act(seen).action
+        yield Step(seen if kept else _without_images(seen, env.embodiment), executed, executed)
+        opening_before = opening
+        _, terminated, truncated, info = env.step_action(executed)
+        stacked, ended = info["stacked"], terminated or truncated
+
+
+def _without_images(seen: Observation, robot: Embodiment) -> Observation:
+    values = {key: value for key, value in seen.values.items() if key not in robot.image_keys}
+    return Observation(values, seen.stamp_s, seen.privileged)

@@ -25,6 +25,7 @@ VERBS = {
     "collect": "demonstrations by the scripted expert in parallel processes, one MCAP file per episode",
     "train": "clone demonstrations into a Gato; checkpoints, resumes, measures closed-loop success",
     "policy": "a shipped policy from nothing: collect, train, DAgger, evaluate, model card; resumes where it stopped",
+    "improve": "a policy past its teacher: rounds of driving, learning from its own outcomes, and measuring; resumes",
     "evaluate": "success rates of a policy over object sets, with Wilson intervals",
     "study": "success against demonstrations, model size, or few-shot fine-tuning: cells, plot and table; resumes",
     "serve": "a policy for a robot's policy_node in another process or on another machine",

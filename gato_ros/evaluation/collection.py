@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gato_ros.core.bounds import (
     Count,
     CountOrNone,
     Episodes,
+    NotNegative,
     Processes,
     Seed,
     Share,
@@ -25,6 +27,10 @@ from gato_ros.evaluation.cluster.item import writes_into_folder
 from gato_ros.evaluation.option_checks import OutFolder
 from gato_ros.evaluation.progress import counted
 from gato_ros.evaluation.worker_pool import worker_pool
+
+if TYPE_CHECKING:
+    from gato_ros.embodiments import Embodiment
+    from gato_ros.sim.demonstration import Step
 
 FIRST_EVALUATION_SEED = 900_000
 SCENES_PER_FILE = 100
@@ -42,6 +48,9 @@ FOREIGN_OPTIONS = (
     "shard_episodes",
 )
 """Those that count in another domain than the robot's."""
+
+Labels = Literal["expert", "own"]
+OWN: Labels = "own"
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,13 @@ class Collection:
     expert_share: ShareBelowOne = 0.3
     """With --policy: share of one-second segments (in another domain of ten steps) that the expert drives, so that a
     jam ends."""
+    labels: Labels = "expert"
+    """With --policy: who says what should have been done. `own`: nobody; the policy drives alone, undisturbed, what it
+    did is recorded as the label, and no ground truth is (`improve` learns from the outcomes). `train` learns from
+    these steps with --weights policy=1, and from those episodes alone that succeeded."""
+    temperature: NotNegative | None = None
+    """With --policy: draw its actions at this temperature, so that it explores; 0 takes the likeliest. Default: what
+    its weights say."""
     compilation_cache: str = ""
     """Folder for compiled code of --policy, `off`, or nothing: the user's cache."""
     domain: str = STACKING
@@ -166,14 +182,32 @@ def _check(wanted: Collection) -> None:
             fix="higher seeds are for evaluation",
             got=f"{wanted.seed} to {wanted.seed + wanted.episodes}",
         )
-    if wanted.policy is not None:
-        from gato_ros.evaluation.policy_source import make_policy
+    _check_driver(wanted, embodiment)
 
-        if wanted.kind == "snapshots":
+
+def _check_driver(wanted: Collection, embodiment: Embodiment) -> None:
+    from gato_ros.core.observation import PRIVILEGED_PREFIX
+    from gato_ros.evaluation.policy_source import make_policy
+
+    if wanted.policy is None:
+        if wanted.labels == OWN or wanted.temperature is not None:
             raise SetupError(
-                expected="--policy with --kind episodes", got="--kind snapshots", fix="nothing drives in a snapshot"
+                expected="--policy with --labels own and with --temperature",
+                got="no --policy: the expert drives",
+                fix="name the weights that are to drive",
             )
-        make_policy(wanted.policy, embodiment)
+        return
+    if wanted.kind == "snapshots":
+        raise SetupError(
+            expected="--policy with --kind episodes", got="--kind snapshots", fix="nothing drives in a snapshot"
+        )
+    driver = make_policy(wanted.policy, embodiment, temperature=wanted.temperature)
+    if wanted.labels == OWN and any(key.startswith(PRIVILEGED_PREFIX) for key in driver.observation_keys):
+        raise SetupError(
+            expected="a --policy that sees what a robot sees with --labels own",
+            got=f"{wanted.policy}, which reads ground truth",
+            fix="leave --labels out: the expert labels",
+        )
 
 
 def _name(wanted: Collection, seed: int) -> str:
@@ -182,7 +216,8 @@ def _name(wanted: Collection, seed: int) -> str:
     # Not said where they are the default: the names are those of before there was a choice.
     parts += [wanted.stacking_task] if wanted.stacking_task != STACKING_TASK else []
     parts += [Path(wanted.embodiment).stem] if wanted.embodiment != Collection.embodiment else []
-    kind = "snapshots" if wanted.kind == "snapshots" else "dagger" if wanted.policy else "expert"
+    driven = "own" if wanted.labels == OWN else "dagger"
+    kind = "snapshots" if wanted.kind == "snapshots" else driven if wanted.policy else "expert"
     return "-".join([*parts, kind, f"{seed:06d}"])
 
 
@@ -198,7 +233,7 @@ _SETUP: dict = {}
 
 
 def _parts(wanted: Collection) -> tuple:
-    """Environment, expert and driver of this worker process, made once."""
+    """Environment, expert (None where nobody labels) and driver of this worker process, made once."""
     if not _SETUP:
         from gato_ros.embodiments import load_embodiment
         from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
@@ -206,18 +241,19 @@ def _parts(wanted: Collection) -> tuple:
         from gato_ros.sim.randomisation import TRAINING
         from gato_ros.sim.task import stack_task
 
+        own = wanted.labels == OWN
         env = RgbStackingEnv(
             wanted.objects,
-            privileged=PRIVILEGED_KEYS,
+            privileged=() if own else PRIVILEGED_KEYS,
             embodiment=load_embodiment(wanted.embodiment),
             randomisation=TRAINING if wanted.randomise else None,
             wanted=stack_task(wanted.stacking_task),
         )
-        expert = driver = StackingExpert(env.embodiment, stack_task(wanted.stacking_task))
+        expert = driver = None if own else StackingExpert(env.embodiment, stack_task(wanted.stacking_task))
         if wanted.policy:
             from gato_ros.evaluation.policy_source import make_policy
 
-            driver = make_policy(wanted.policy, env.embodiment)
+            driver = make_policy(wanted.policy, env.embodiment, temperature=wanted.temperature)
         _SETUP.update(env=env, expert=expert, driver=driver)
     return _SETUP["env"], _SETUP["expert"], _SETUP["driver"]
 
@@ -233,10 +269,11 @@ def _work(out: Path, wanted: Collection, seed: int, count: int) -> dict:
 
 
 def _episode(out: Path, wanted: Collection, seed: int, env, expert, driver) -> dict:
+    from gato_ros.core.guard.arbiter import POLICY
+    from gato_ros.data.episodes.command_source import LABELS
     from gato_ros.data.episodes.episode import EpisodeWriter
-    from gato_ros.sim.demonstration import Noise, demonstrate
 
-    noise = Noise()
+    own = wanted.labels == OWN
     name = _name(wanted, seed)
     metadata = {
         "seed": seed,
@@ -245,15 +282,15 @@ def _episode(out: Path, wanted: Collection, seed: int, env, expert, driver) -> d
         "driver": wanted.policy or "expert",
         "image_share": wanted.image_share,
         "randomise": wanted.randomise,
-        "expert_share": wanted.expert_share if wanted.policy else None,
+        "expert_share": wanted.expert_share if wanted.policy and not own else None,
+        **({LABELS: OWN, "temperature": wanted.temperature} if own else {}),
     }
     with EpisodeWriter(out, name, env.embodiment, metadata) as writer:
         frames = tick = 0
-        expert_share = wanted.expert_share if wanted.policy else 0.0
-        steps = demonstrate(env, driver, expert, seed, noise, wanted.image_share, expert_share)
-        for tick, step in enumerate(steps):
+        for tick, step in enumerate(_steps(wanted, seed, env, expert, driver)):
             frames += any(key in step.observation.values for key in env.embodiment.image_keys)
-            writer.add(tick, step.observation, step.label, step.executed, step.observation.privileged)
+            who = {"source": POLICY} if own else None  # else the expert, who labels
+            writer.add(tick, step.observation, step.label, step.executed, step.observation.privileged, who)
         stacked = env.stacked
         if stacked or wanted.keep_failures:
             writer.close({"success": stacked, "steps": tick + 1, "objects": list(env.world.object_names)})
@@ -262,6 +299,18 @@ def _episode(out: Path, wanted: Collection, seed: int, env, expert, driver) -> d
     mark.parent.mkdir(exist_ok=True)
     mark.touch()
     return {"attempted": 1, "kept": 0, "frames": 0}
+
+
+def _steps(wanted: Collection, seed: int, env, expert, driver) -> Iterator[Step]:
+    from gato_ros.evaluation.foreign.policies import seed_draws
+    from gato_ros.sim.demonstration import Noise, demonstrate, driven
+
+    if wanted.temperature is not None:
+        seed_draws(driver, seed)
+    if wanted.labels == OWN:
+        return driven(env, driver, seed, wanted.image_share)
+    expert_share = wanted.expert_share if wanted.policy else 0.0
+    return demonstrate(env, driver, expert, seed, Noise(), wanted.image_share, expert_share)
 
 
 def _scenes(out: Path, wanted: Collection, first: int, count: int, env, expert) -> dict:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import PRIVILEGED_PREFIX
 from gato_ros.core.policy import Policy
 from gato_ros.embodiments import Embodiment
@@ -97,15 +98,20 @@ def choose_compilation_cache(wanted: str) -> None:
         os.environ[COMPILATION_CACHE] = wanted
 
 
-def make_policy(name: str, embodiment: Embodiment, task: StackTask | None = None) -> Policy:
+def make_policy(
+    name: str, embodiment: Embodiment, task: StackTask | None = None, temperature: float | None = None
+) -> Policy:
     """The policy called `name`: `expert` (sees ground truth), `hold`, a folder with weights or a shipped name.
 
     Args:
         task: what the expert stacks on what, red on blue by default; weights know one task only, their own.
+        temperature: of the actions that weights draw, 0 for the likeliest; None: that of the weights.
 
     Raises:
-        SetupError: no such policy; damaged weights; weights of another embodiment.
+        SetupError: no such policy; damaged weights; weights of another embodiment; a temperature without weights.
     """
+    if temperature is not None and name in ("expert", "hold"):
+        raise SetupError(expected="weights that draw at a temperature", got=name, fix="leave the temperature out")
     if name == "hold":
         return hold_policy(embodiment)
     if name == "expert":
@@ -121,7 +127,7 @@ def make_policy(name: str, embodiment: Embodiment, task: StackTask | None = None
 
     keep_compiled()
     keys = weights_config(folder).observation_keys
-    policy = GatoPolicy.from_directory(folder, contract_for(embodiment, keys))
+    policy = GatoPolicy.from_directory(folder, contract_for(embodiment, keys), temperature=temperature)
     if not reads_privileged(keys):
         return policy
     from gato_ros.evaluation.privileged_policy import PrivilegedPolicy

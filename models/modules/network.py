@@ -46,14 +46,21 @@ class Gato(nnx.Module):
 
     def one_pass(self, layout: TokenLayout, tokens: StepTokens, rng: Array | None = None) -> Output:
         """All actions of a batch of single steps, the action inputs zeroed; with `rng` a training pass."""
+        features, early = self.deciding(layout, tokens, rng)
+        table = self.embedding.table.array
+        logits = legal(layout, product(self.config, features[:, 1:], choice_rows(self.config, layout, table).T))
+        return self.with_auxiliary(layout, logits, features[:, 0], early)
+
+    def deciding(
+        self, layout: TokenLayout, tokens: StepTokens, rng: Array | None = None
+    ) -> tuple[Float[Array, "batch deciding width"], Float[Array, "batch step width"] | None]:
+        """Normed features of the separator and of each action's query, of a batch of single steps; and the stream after
+        `auxiliary_early_layer`."""
         position_rng, layer_rng = (None, None) if rng is None else jax.random.split(rng)
         observation = self.embedding.observation(layout, tokens, position_rng)
         queries = self.embedding.action_queries(layout, observation.shape[0])
         x = jnp.concatenate([observation, queries], 1)
-        features, early = self.transformer(x, outputs=layout.actions + 1, rng=layer_rng)
-        table = self.embedding.table.array
-        logits = legal(layout, product(self.config, features[:, 1:], choice_rows(self.config, layout, table).T))
-        return self.with_auxiliary(layout, logits, features[:, 0], early)
+        return self.transformer(x, outputs=layout.actions + 1, rng=layer_rng)
 
     def sequence(
         self,

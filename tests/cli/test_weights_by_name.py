@@ -20,6 +20,7 @@ VERBS = {
     "study": ["study", "few_shot", "--out", "OUT", "--init", WRONG],
     "evaluate": ["evaluate", "--policy", WRONG],
     "collect": ["collect", "--out", "OUT", "--policy", WRONG],
+    "improve": ["improve", "--data", "DATA", "--out", "OUT", "--policy", WRONG],
     "chat": ["chat", "--policy", WRONG],
     "generate": ["generate", "--policy", WRONG],
     "sim": ["sim", "--out", "OUT", "--policy", WRONG],

@@ -33,7 +33,7 @@ ZERO_IS_RIGHT = {
     "warmup_steps", "token_noise_bins", "process", "final_share", "weight_decay", "average", "soft_sigma_bins",
     "dropout", "noise", "shard_episodes",
     "auxiliary_weight", "patch_weight", "brightness", "pixel_noise", "patch_dropout", "blind_share", "prompt_share",
-    "return_share", "expert_share", "temperature", "patience", "step",
+    "return_share", "expert_share", "temperature", "patience", "step", "evaluation_seed", "demonstration_share",
 }  # fmt: skip
 RIGHT = {
     ("guard fuzz", "workers", "0"),
@@ -151,6 +151,7 @@ BASE = {
     "collect": ("--out", "new"),
     "train": ("--data", "EPISODES", "--out", "new"),
     "policy": ("--recipe", "smoke", "--out", "new"),
+    "improve": ("--policy", "WEIGHTS", "--data", "EPISODES", "--out", "new"),
     "evaluate": ("--policy", "hold", "--episodes", "2", "--json", "new.json"),
     "study": ("demonstrations", "--data", "EPISODES", "--out", "new", "--demonstrations", "2"),
     "bench peers": ("--peer-python", "PYTHON"),
@@ -196,7 +197,7 @@ QUICK = (
     "seal",
 )
 QUICK = (*QUICK, "episodes export", "episodes view", "episodes label", "episodes trash", "episodes repair", "evaluate")
-QUICK = (*QUICK, "collect", "train", "study", "policy", "generate")
+QUICK = (*QUICK, "collect", "train", "study", "policy", "improve", "generate")
 
 
 @dataclass(frozen=True)

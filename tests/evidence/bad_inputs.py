@@ -38,6 +38,7 @@ MODULES = [
     "evaluation.reports.report",
     "evaluation.reports.failure_video",
     "evaluation.policy_build.ledger",
+    "evaluation.improvement.rounds",
     "nodes.replay.policy",
     "evaluation.studies.cell",
     "evaluation.studies.plots",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gato_ros.data.checks.file_kind import sorted_out
+from gato_ros.data.episodes.command_source import LABELS, OWN
 from gato_ros.data.episodes.summary import Summary, summarise
 
 
@@ -25,7 +26,9 @@ def _reason(one: Summary) -> str:
     verdict = one.history.latest("verdict")
     if verdict == "fail":
         return "labelled a failure"
-    # What an expert labelled teaches even where the policy that drove failed; what an operator did wrong does not.
-    if verdict is None and one.recorded_success is False and "operator" in one.metadata:
+    # What an expert labelled teaches even where the policy that drove failed; what an operator, or a policy by itself,
+    # did wrong does not.
+    acted = "operator" in one.metadata or one.metadata.get(LABELS) == OWN
+    if verdict is None and one.recorded_success is False and acted:
         return "ended as a failure"
     return ""

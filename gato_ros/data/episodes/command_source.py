@@ -8,7 +8,9 @@ from gato_ros.core.guard.arbiter import HUMAN, IDLE
 from gato_ros.data.episodes.episode import Episode
 
 EXPERT = "expert"
-"""The scripted expert labels every step of a simulated episode, whoever drives it."""
+"""The scripted expert labels every step of a simulated episode, whoever drives it, unless the policy's own are kept."""
+LABELS, OWN = "labels", "own"
+"""Key and value of an episode's metadata: a policy drove alone, and what it did is the label."""
 
 
 def command_sources(episode: Episode) -> np.ndarray:

@@ -29,6 +29,10 @@ class CollectStage:
     """Weights that drive while the expert labels; its failures are kept."""
     embodiment: str | None = None
     """Contract of the robot; None: the Sawyer's."""
+    labels: Literal["own"] | None = None
+    """The policy drives alone and undisturbed, and what it did is the label; None: the expert labels."""
+    temperature: float | None = None
+    """Of the policy's actions; None: that of the weights."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,29 @@ class TrainStage:
     """Shipped weights to start from, of another arm; `init` is made by a stage."""
     observe: tuple[str, ...] | None = None
     """What the policy sees besides what the preset does."""
+
+
+@dataclass(frozen=True)
+class LearnStage:
+    """Weights into `folder`/last, from a policy's own episodes by how these ended, and from demonstrations."""
+
+    name: str
+    folder: str
+    policy: str
+    """Weights to go on from."""
+    episodes: tuple[str, ...]
+    """Folders of its own episodes."""
+    demonstrations: tuple[str, ...]
+    """Folders outside of the one that the policy is made in."""
+    demonstration_share: float
+    """Share of the demonstrations in what is learned from."""
+    weighting: Literal["success", "advantage"]
+    advantage_temperature: float | None
+    """Of advantages; None where they do not count."""
+    steps: int
+    batch: int
+    learning_rate: float
+    embodiment: str
 
 
 @dataclass(frozen=True)
@@ -92,9 +119,9 @@ class CardStage:
     """Contract of the robot; None: the Sawyer's."""
 
 
-NEWER = ("embodiment", "shipped_start", "observe")
+NEWER = ("embodiment", "shipped_start", "observe", "labels", "temperature")
 """Options that ledgers of earlier versions do not have: not stated where nothing is said."""
-Stage = Union[CollectStage, TrainStage, EvaluateStage, CardStage]
+Stage = Union[CollectStage, TrainStage, LearnStage, EvaluateStage, CardStage]
 
 
 def stated(stage: Any) -> dict[str, Any]:

@@ -62,13 +62,13 @@ def build_policy(build: PolicyBuild) -> dict[str, Any]:
     with alone(out):
         ledger = Ledger(out)
         redone = again(stages, build.redo, ledger)
-        _refuse_changes([stage for stage in stages[: last + 1] if stage.name not in redone], ledger)
+        refuse_changes([stage for stage in stages[: last + 1] if stage.name not in redone], ledger)
         growing = {stage.name for stage in stages if stage.name in build.redo and grows(stage, ledger)}
         for name, made in redone.items():
             if name not in growing:
                 _set_aside(name, made, out)
             ledger.forget(name)
-        _run_all(stages[: last + 1], len(stages), ledger, out, build.workers)
+        run_all(stages[: last + 1], len(stages), ledger, out, build.workers)
         return result(stages, ledger, out)
 
 
@@ -92,7 +92,8 @@ def begun(out: Path) -> Ledger:
     return Ledger(out, at_work(out))
 
 
-def _run_all(stages: tuple[Stage, ...], count: int, ledger: Ledger, out: Path, workers: int) -> None:
+def run_all(stages: tuple[Stage, ...], count: int, ledger: Ledger, out: Path, workers: int) -> None:
+    """Do those of the stages that are left, in order; `count` is how many there are in all."""
     left = [stage for stage in stages if ledger.state(stage) != "done"]
     print(f"{len(stages) - len(left)} of {count} stages are done; ledger in {out}", flush=True)
     for place, stage in enumerate(stages, 1):
@@ -104,7 +105,12 @@ def _run_all(stages: tuple[Stage, ...], count: int, ledger: Ledger, out: Path, w
         print(f"[{place}/{count}] {stage.name}: done, {ledger.seconds(stage) / 3600:.2f} h in all", flush=True)
 
 
-def _refuse_changes(stages: list[Stage], ledger: Ledger) -> None:
+def refuse_changes(stages: list[Stage], ledger: Ledger, again: bool = True) -> None:
+    """SetupError where a stage was begun with other options.
+
+    Args:
+        again: whether stages can be done again.
+    """
     changed = {stage.name: found for stage in stages if (found := ledger.changes(stage))}
     if changed:
         before, now = (
@@ -114,7 +120,7 @@ def _refuse_changes(stages: list[Stage], ledger: Ledger) -> None:
         raise SetupError(
             expected=f"the recipe that was begun: {'; '.join(before)}",
             got="; ".join(now),
-            fix=f"use another --out, or --redo {' '.join(changed)}",
+            fix="use another --out" + (f", or --redo {' '.join(changed)}" if again else ""),
         )
 
 

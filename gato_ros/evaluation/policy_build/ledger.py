@@ -136,7 +136,7 @@ def alone(folder: Path) -> Iterator[None]:
         except OSError:
             raise SetupError(
                 expected=f"{folder} for this process alone",
-                got="another `policy` at work there",
+                got="another process at work there",
                 fix="wait for it, or use another --out",
             ) from None
         yield

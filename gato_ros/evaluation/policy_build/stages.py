@@ -8,7 +8,14 @@ from typing import Any
 from gato_ros.core.files import write_json
 from gato_ros.domains.generalist.stage import DialogueStage, GatherStage, MixStage, ScoreStage
 from gato_ros.domains.recipes import Stage
-from gato_ros.domains.rgb_stacking.stage import RESULT_FILE, CardStage, CollectStage, EvaluateStage, TrainStage
+from gato_ros.domains.rgb_stacking.stage import (
+    RESULT_FILE,
+    CardStage,
+    CollectStage,
+    EvaluateStage,
+    LearnStage,
+    TrainStage,
+)
 from gato_ros.evaluation.policy_build import general
 from gato_ros.evaluation.policy_build.ledger import Ledger
 
@@ -19,6 +26,10 @@ def run_stage(stage: Stage, out: Path, workers: int, ledger: Ledger) -> dict[str
         return _collect(stage, out, workers)
     if isinstance(stage, TrainStage):
         return _train(stage, out)
+    if isinstance(stage, LearnStage):
+        from gato_ros.evaluation.improvement.learning import learn
+
+        return learn(stage, out)
     if isinstance(stage, EvaluateStage):
         return _evaluate(stage, out, workers)
     if not isinstance(stage, CardStage):
@@ -40,11 +51,14 @@ def files_made(stage: Stage, out: Path) -> int:
 def what(stage: Stage) -> str:
     """A stage in a few words."""
     if isinstance(stage, CollectStage):
-        driver = f", {stage.policy} drives" if stage.policy else ""
+        alone = " alone" if stage.labels else ""
+        driver = f", {stage.policy} drives{alone}" if stage.policy else ""
         unit = "episodes" if stage.kind == "episodes" else f"scenes x {stage.per_scene} frames"
         return f"{stage.episodes:,} {unit} of {stage.objects}{driver}"
     if isinstance(stage, TrainStage):
         return f"{stage.steps:,} steps of {stage.batch} from {stage.init or stage.shipped_start or 'random weights'}"
+    if isinstance(stage, LearnStage):
+        return f"{stage.steps:,} steps of {stage.batch} from {stage.policy}, by {stage.weighting}"
     if isinstance(stage, EvaluateStage):
         disturbed = f" under {stage.perturbation}, {stage.level}" if stage.perturbation else ""
         return f"{stage.episodes} episodes of {stage.objects}{disturbed}"
@@ -68,6 +82,8 @@ def _collect(stage: CollectStage, out: Path, workers: int) -> dict[str, Any]:
             randomise=True,
             keep_failures=stage.policy is not None,
             policy=str(out / stage.policy) if stage.policy else None,
+            labels=stage.labels or "expert",
+            temperature=stage.temperature,
             **_robot(stage),
         )
     )
