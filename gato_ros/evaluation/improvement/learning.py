@@ -39,9 +39,9 @@ def learn(stage: LearnStage, out: Path) -> dict[str, Any]:
     start = load_weights(out / stage.policy, robot)
     layout = token_layout(robot.spec, start.config)
     weights, value = _weights(stage, recordings, start, layout)
-    counting = np.cumsum([np.count_nonzero(each) for each in weights])
-    ends = np.cumsum([len(found) for found in by_folder.values()]) - 1
-    data = dict(zip(by_folder, np.diff(counting[ends], prepend=0).tolist()))
+    reach = np.cumsum([0, *(np.count_nonzero(each) for each in weights)])
+    ends = np.cumsum([len(found) for found in by_folder.values()])
+    data = dict(zip(by_folder, np.diff(reach[ends], prepend=0).tolist()))
     trained = _trained(stage, out, start, layout, own_steps(recordings, weights), data)
     return {**figures, "value": value, **trained}
 
@@ -144,7 +144,7 @@ def _trained(
             dashboard.report,
             initial=start.params,
         )
-    frames = {"own": len(own[0]), "demonstrations": sum(taught.values())}
+    frames = {"own": len(own[0]), "demonstrations": len(examples) - len(own[0])}
     return {**result, "frames": frames, "effective_own_steps": effective_steps(own[1])}
 
 

@@ -77,11 +77,14 @@ def _take(folder: Path, start: Path) -> None:
         return
     partial = start.with_name(f".{start.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name in (WEIGHTS_FILE, CONFIG_FILE, VOCABULARY_FILE):
-        if (folder / name).exists():  # a vocabulary may be missing
-            shutil.copyfile(folder / name, partial / name)
-    partial.rename(start)
+    try:
+        partial.mkdir(parents=True)
+        for name in (WEIGHTS_FILE, CONFIG_FILE, VOCABULARY_FILE):
+            if (folder / name).exists():  # a vocabulary may be missing
+                shutil.copyfile(folder / name, partial / name)
+        partial.rename(start)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _digest(folder: Path) -> str:
