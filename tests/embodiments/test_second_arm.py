@@ -20,17 +20,17 @@ from gato_ros.embodiments.loading import FOLDERS
 from gato_ros.embodiments.privileged import with_privileged
 
 PANDA = "panda_rgb_stacking"
-SHIPPED = ("sawyer_rgb_stacking", "sawyer_rgb_stacking_told", PANDA, f"{PANDA}_told")
+SHIPPED = ("sawyer_rgb_stacking", "sawyer_rgb_stacking_told", PANDA, f"{PANDA}_told", "ur5e_rgb_stacking")
 
 
-def test_the_first_arm_is_the_robot_that_weights_and_recordings_were_made_with():
+def test_shipped_arms_are_those_that_weights_and_recordings_were_made_with():
     robot = load_embodiment()
     assert robot.digest == "f0eb3eb7d56d4cb5772b0276a4204a3be2f8e938fe8e10a6a8ecea4a6f3ec831"
     assert robot.guard_digest == "c8379d55353f256b43c4e80d3edcbd1c17d64bc64e7464df7da7f18e00b6929a"
     for path in (FOLDER.parent / "models" / "weights").glob("*/config.json"):
         config = json.loads(path.read_text())
         contracts = (config["embodiment"], *config.get("others", ()))
-        # A generalist names many contracts, of which this arm's are some.
+        # A generalist names many contracts, of which the arms' are some.
         digests = {contract["name"]: contract["digest"] for contract in contracts if contract["name"] in SHIPPED}
         assert digests, path
         assert digests == {name: load_embodiment(name).digest for name in digests}, path

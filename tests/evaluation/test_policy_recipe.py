@@ -217,7 +217,7 @@ def test_the_time_of_an_interrupted_sitting_counts(tmp_path):
 
 
 def test_two_at_once_in_one_folder_are_refused(tmp_path):
-    with alone(tmp_path), pytest.raises(SetupError, match="another `policy`"), alone(tmp_path):
+    with alone(tmp_path), pytest.raises(SetupError, match="another process at work"), alone(tmp_path):
         pass
     with alone(tmp_path):
         pass
