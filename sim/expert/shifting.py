@@ -17,7 +17,7 @@ TIP_ABOVE_FLOOR_M = 0.007
 WORST = 2.4
 """A way that costs more is none: a slope or another object in front are better than fingers that stand on something."""
 AGAINST = 2.2
-"""What comes along when red is pushed is still in the way: more than a slope in front."""
+"""Of an object in front: it comes along, and is still in the way. More than a slope in front costs."""
 PUSHED_M = 0.04
 """How far it should be free to go."""
 
