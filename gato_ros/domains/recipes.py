@@ -12,6 +12,7 @@ from gato_ros.domains.rgb_stacking.arm_recipe import ARM_RECIPES, arm
 from gato_ros.domains.rgb_stacking.recipe import RECIPES as STACKING
 from gato_ros.domains.rgb_stacking.recipe import known_preset
 from gato_ros.domains.rgb_stacking.recipe import recipe as of_stacking
+from gato_ros.domains.rgb_stacking.refine_recipe import REFINE_RECIPES, refine
 from gato_ros.domains.rgb_stacking.stage import Stage as StackingStage
 
 Stage = Union[StackingStage, GeneralistStage]
@@ -34,10 +35,11 @@ def recipe(name: str, preset: str | None = None, embodiment: str | None = None) 
         return arm(embodiment, replace(sizes, preset=known_preset(preset)) if preset else sizes)
     if name in STACKING:
         return of_stacking(name, preset)
-    if name not in GENERAL:
-        raise unknown_name("a recipe", name, (*STACKING, *ARM_RECIPES, *GENERAL))
+    if name not in REFINE_RECIPES and name not in GENERAL:
+        raise unknown_name("a recipe", name, (*STACKING, *REFINE_RECIPES, *ARM_RECIPES, *GENERAL))
     if preset is not None:
+        by = "the weights that it starts from name" if name in REFINE_RECIPES else "its mixture names"
         raise SetupError(
-            expected=f"no --preset with the recipe {name}", got=preset, fix="its mixture names the model: leave it out"
+            expected=f"no --preset with the recipe {name}", got=preset, fix=f"{by} the model: leave it out"
         )
-    return stages_of(GENERAL[name])
+    return refine(REFINE_RECIPES[name]) if name in REFINE_RECIPES else stages_of(GENERAL[name])

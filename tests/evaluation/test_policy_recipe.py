@@ -14,12 +14,14 @@ import pytest
 from gato_ros.cli import main, train
 from gato_ros.core.errors import SetupError
 from gato_ros.core.statistics import wilson95
+from gato_ros.data.episodes.recording import load_recordings
 from gato_ros.domains.recipes import recipe as any_recipe
 from gato_ros.domains.rgb_stacking.recipe import recipe
-from gato_ros.domains.rgb_stacking.stage import CardStage, TrainStage, stated
+from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, TrainStage, stated
 from gato_ros.embodiments import load_embodiment
 from gato_ros.evaluation.policy_build import build
 from gato_ros.evaluation.policy_build.ledger import Ledger, alone
+from gato_ros.evaluation.policy_build.stages import run_stage, what
 from gato_ros.evaluation.training_run import closed_loop
 from gato_ros.models.weights import load_weights
 
@@ -254,9 +256,23 @@ def test_every_stage_of_an_arm_names_its_contract_and_no_older_ledger_changes():
         assert not {"embodiment", "shipped_start"} & set(stated(stage))
 
 
+def test_shipped_weights_drive_the_first_round_of_a_refinement_and_its_own_the_next(tmp_path):
+    stages = any_recipe("refine_smoke")
+    driven = [stage for stage in stages if isinstance(stage, CollectStage) and "dagger" in stage.name]
+    assert [(stage.policy, stage.shipped_policy) for stage in driven] == [(None, None), ("runs/dagger_1/last", None)]
+    first = next(stage for stage in any_recipe("refine") if stage.name == "dagger_1_triplet2_data")
+    assert "sawyer_mastery drives" in what(first) and stated(first)["shipped_policy"] == "sawyer_mastery"
+    run = next(stage for stage in any_recipe("refine") if isinstance(stage, TrainStage))
+    assert run.shipped_start == "sawyer_mastery" and first.folder in run.data
+    assert run_stage(replace(first, episodes=1), tmp_path, 1, Ledger(tmp_path))["kept"] == 1
+    (recording,) = load_recordings(tmp_path / first.folder)
+    assert recording.source[1:] == ("triplet2", "sawyer_mastery")
+
+
 @pytest.mark.parametrize(
     "arguments, word",
     [
+        (("--recipe", "refine", "--preset", "sawyer_medium"), "no --preset with the recipe refine"),
         (("--recipe", "arm"), "--recipe arm with --embodiment"),
         (("--embodiment", "ur5e_rgb_stacking"), "got --recipe mastery --embodiment"),
         (("--recipe", "arm", "--embodiment", "ur5"), "got 'ur5'"),

@@ -33,6 +33,8 @@ class CollectStage:
     """The policy drives alone and undisturbed, and what it did is the label; None: the expert labels."""
     temperature: float | None = None
     """Of the policy's actions; None: that of the weights."""
+    shipped_policy: str | None = None
+    """Shipped weights that drive while the expert labels; `policy` is made by a stage."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class TrainStage:
     embodiment: str | None = None
     """Contract of the robot; None: the Sawyer's."""
     shipped_start: str | None = None
-    """Shipped weights to start from, of another arm; `init` is made by a stage."""
+    """Shipped weights to start from; `init` is made by a stage."""
     observe: tuple[str, ...] | None = None
     """What the policy sees besides what the preset does."""
 
@@ -119,7 +121,7 @@ class CardStage:
     """Contract of the robot; None: the Sawyer's."""
 
 
-NEWER = ("embodiment", "shipped_start", "observe", "labels", "temperature")
+NEWER = ("embodiment", "shipped_start", "observe", "labels", "temperature", "shipped_policy")
 """Options that ledgers of earlier versions do not have: not stated where nothing is said."""
 Stage = Union[CollectStage, TrainStage, LearnStage, EvaluateStage, CardStage]
 

@@ -22,6 +22,8 @@ SET_ASIDE = "set_aside"
 FOLDERS = {
     "smoke": "policy-smoke",
     "arm_smoke": "-smoke",
+    "refine": "refine",
+    "refine_smoke": "refine-smoke",
     "generalist": "generalist",
     "generalist_smoke": "generalist-smoke",
 }
@@ -33,16 +35,16 @@ class PolicyBuild:
     """Which recipe, where, and how far."""
 
     recipe: str = "mastery"
-    """`generalization` (no test object in training), `mastery` (goes on from there to all objects), `generalist` (all
-    domains), `arm` (the cubes, another arm, from the shipped weights), `smoke`, `arm_smoke` and `generalist_smoke`
-    (toys)."""
+    """`generalization` (no test object in training), `mastery` (goes on from there to all objects), `refine` (more
+    training for the shipped `sawyer_mastery`), `generalist` (all domains), `arm` (the cubes, another arm, from the
+    shipped weights), `smoke`, `refine_smoke`, `arm_smoke` and `generalist_smoke` (toys)."""
     embodiment: str | None = None
     """With the recipe `arm`: contract of the arm, its name or path."""
     preset: str | None = None
     """A model in place of the recipe's; `sawyer_medium` where there is a GPU. It needs an --out of its own."""
     out: OutFolder | None = None
-    """Folder of data, runs, results and ledger; default out/policy, for the others out/generalist, out/policy-smoke
-    and out/generalist-smoke, and for an arm out/ with the name of its contract."""
+    """Folder of data, runs, results and ledger; default out/policy, of a toy out/policy-smoke. Recipes of other names
+    have their own, like out/generalist; that of an arm is out/ with the name of its contract."""
     until: str | None = None
     """Stop after this stage."""
     redo: tuple[str, ...] = ()

@@ -52,7 +52,8 @@ def what(stage: Stage) -> str:
     """A stage in a few words."""
     if isinstance(stage, CollectStage):
         alone = " alone" if stage.labels else ""
-        driver = f", {stage.policy} drives{alone}" if stage.policy else ""
+        by = stage.policy or stage.shipped_policy
+        driver = f", {by} drives{alone}" if by else ""
         unit = "episodes" if stage.kind == "episodes" else f"scenes x {stage.per_scene} frames"
         return f"{stage.episodes:,} {unit} of {stage.objects}{driver}"
     if isinstance(stage, TrainStage):
@@ -70,6 +71,7 @@ def what(stage: Stage) -> str:
 def _collect(stage: CollectStage, out: Path, workers: int) -> dict[str, Any]:
     from gato_ros.evaluation import collection
 
+    driver = str(out / stage.policy) if stage.policy else stage.shipped_policy
     result = collection.collect(
         collection.Collection(
             out=out / stage.folder,
@@ -80,8 +82,8 @@ def _collect(stage: CollectStage, out: Path, workers: int) -> dict[str, Any]:
             workers=workers,
             per_scene=stage.per_scene,
             randomise=True,
-            keep_failures=stage.policy is not None,
-            policy=str(out / stage.policy) if stage.policy else None,
+            keep_failures=driver is not None,
+            policy=driver,
             labels=stage.labels or "expert",
             temperature=stage.temperature,
             **_robot(stage),

@@ -1,0 +1,101 @@
+"""More training for the default policy: new scenes, and what today's expert would do where the policy goes.
+
+What `mastery` makes from nothing starts here from shipped weights. So a better expert, or more hours, cost no training
+of the eyes from random weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gato_ros.domains.rgb_stacking.recipe import SEEDS_PER_ROUND
+from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, Stage, TrainStage
+
+SNAPSHOT_SEED, DAGGER_SEED = 400_000, 420_000
+"""None that the recipes `generalization` and `mastery` use."""
+
+
+@dataclass(frozen=True)
+class RefineSizes:
+    """How much of everything."""
+
+    preset: str = "sawyer_small"
+    """That of the weights that it starts from."""
+    start: str | None = "sawyer_mastery"
+    """Shipped weights; None: random ones, and the expert drives the first episodes."""
+    batch: int = 64
+    learning_rate: float = 1e-3
+    sets: tuple[str, ...] = ("cubes", "triplet1", "triplet2", "triplet3", "triplet4", "triplet5")
+    scenes: int = 900
+    """Of each set."""
+    per_scene: int = 5
+    episodes: int = 60
+    """Of each round and set."""
+    steps: tuple[int, ...] = (12_000,)
+    """Of each round."""
+    measured_sets: tuple[str, ...] = ("cubes", "triplets")
+    evaluation_episodes: int = 100
+    """Of each set."""
+    evaluation_seed: int = 900_000
+
+
+REFINE_SMOKE = RefineSizes(
+    preset="debug_one_pass",
+    start=None,
+    batch=8,
+    sets=("cubes",),
+    scenes=6,
+    per_scene=3,
+    episodes=1,
+    steps=(20, 20),
+    measured_sets=("cubes",),
+    evaluation_episodes=1,
+)
+REFINE_RECIPES = {"refine": RefineSizes(), "refine_smoke": REFINE_SMOKE}
+
+
+def refine(sizes: RefineSizes) -> tuple[Stage, ...]:
+    """Snapshots, then rounds of DAgger from the weights of the round before, the measurement, the card."""
+    return tuple(_stages(sizes))
+
+
+def _stages(sizes: RefineSizes) -> Iterator[Stage]:
+    folders, runs = [], []
+    for objects in sizes.sets:
+        folders.append(f"data/{objects}_snapshots")
+        yield CollectStage(
+            *(f"{objects}_snapshots", folders[-1], "snapshots", objects, sizes.scenes, SNAPSHOT_SEED, sizes.per_scene)
+        )
+    for number, steps in enumerate(sizes.steps, 1):
+        latest = f"{runs[-1].folder}/last" if runs else None
+        shipped = None if latest else sizes.start
+        for objects in sizes.sets:
+            folders.append(f"data/dagger_{number}_{objects}")
+            yield CollectStage(
+                *(f"dagger_{number}_{objects}_data", folders[-1], "episodes", objects, sizes.episodes),
+                DAGGER_SEED + SEEDS_PER_ROUND * number,
+                policy=latest,
+                shipped_policy=shipped,
+            )
+        run = TrainStage(
+            *(f"dagger_{number}", f"runs/dagger_{number}", tuple(folders), sizes.preset, steps, sizes.batch),
+            sizes.learning_rate,
+            latest,
+            shipped_start=shipped,
+        )
+        runs.append(run)
+        yield run
+    policy = f"{runs[-1].folder}/last"
+    measured = [
+        EvaluateStage(
+            *(f"on_{objects}", f"evaluation/{objects}", policy, objects),
+            sizes.evaluation_episodes,
+            sizes.evaluation_seed,
+        )
+        for objects in sizes.measured_sets
+    ]
+    yield from measured
+    yield CardStage(
+        "card", "weights", policy, tuple(run.folder for run in runs), tuple(stage.folder for stage in measured)
+    )
