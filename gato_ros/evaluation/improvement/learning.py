@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gato_ros.core.processes import keep_freed_memory
 from gato_ros.domains.rgb_stacking.stage import LearnStage
 from gato_ros.evaluation.improvement.checks import demonstration_frames
 
@@ -28,6 +29,7 @@ def learn(stage: LearnStage, out: Path) -> dict[str, Any]:
     from gato_ros.models.layout import token_layout
     from gato_ros.models.weights import load_weights
 
+    keep_freed_memory()
     robot = load_embodiment(stage.embodiment)
     by_folder = {str(out / folder): own_recordings([out / folder]) for folder in stage.episodes}
     recordings = [one for found in by_folder.values() for one in found]

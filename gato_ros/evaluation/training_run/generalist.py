@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from gato_ros.core.processes import keep_freed_memory
 from gato_ros.domains.registry import WRITTEN
 from gato_ros.evaluation.training_run.mixture import MixturePlan, read_mixture
 from gato_ros.evaluation.training_run.settings import MixtureRun
@@ -26,6 +27,7 @@ def train_mixture(run: MixtureRun, plan: MixturePlan | None = None) -> dict[str,
     from gato_ros.training.loop import Schedule, train
     from gato_ros.training.starting_weights import grown_weights
 
+    keep_freed_memory()
     plan = plan or read_mixture(run.mixture)
     deployed = replace(plan.model(), dropout=run.dropout)
     model = computed_in(deployed, run)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gato_ros.core.errors import SetupError
+from gato_ros.core.processes import keep_freed_memory
 from gato_ros.domains.registry import STACKING
 from gato_ros.evaluation.training_run import closed_loop
 from gato_ros.evaluation.training_run.objectives import sequence_objective, single_step_objective
@@ -28,6 +29,7 @@ def train_policy(run: TrainingRun) -> dict[str, Any]:
     from gato_ros.training.dashboard import Dashboard
     from gato_ros.training.loop import Schedule, train
 
+    keep_freed_memory()
     closed_loop.check(run)
     mesh = _mesh(run)
     begun = start(run)
