@@ -1,7 +1,8 @@
 """How success depends on demonstrations, on model size, or on where a new task is learned from.
 
-`adaptation` and `scaling` are studies of a generalist in any domain, and have options of their own: `study adaptation
---help`. The others are of the stacking cell and its single-step presets.
+`adaptation` and `scaling` are studies of a generalist in any domain, `reliance` of what a policy's action depends on;
+they have options of their own: `study adaptation --help`. The others are of the stacking cell and its single-step
+presets.
 
 `demonstrations`: one model, nested subsets of one folder (its first files, by seed). `size`: one data set, several
 models. `few_shot`: a new task (blue on green) from the weights of --init against from nothing; without --data its
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from gato_ros.evaluation.generality.settings import Adaptation, Scaling
+from gato_ros.evaluation.studies.reliance import Reliance
 from gato_ros.evaluation.studies.settings import Study
 
 if TYPE_CHECKING:
@@ -52,6 +54,14 @@ class ScalingOptions(Scaling):
     """Write the result here, too."""
 
 
+@dataclass(frozen=True)
+class RelianceOptions(Reliance):
+    """Which weights, and on what."""
+
+    json: Path | None = None
+    """Write the result here."""
+
+
 GENERAL: dict[str, tuple[Any, str]] = {
     "adaptation": (
         AdaptationOptions,
@@ -64,11 +74,20 @@ GENERAL: dict[str, tuple[Any, str]] = {
         "Scores of several weights by their number of parameters (Gato, Figure 8).\n\nThe same command goes on where "
         "it stopped; OUT/study.json and study.png hold what is done so far.",
     ),
+    "reliance": (
+        RelianceOptions,
+        "What a policy's action relies on: pictures, what the arm feels, or what it did before.\n\n"
+        "In recorded steps one of these at a time is exchanged for another episode's. Weights that remember can copy "
+        "their own last action: then past_actions moves the action most, and pictures least. It needs no simulator.",
+    ),
 }
-"""Studies of a generalist, in any domain: their options, and what they are."""
+"""Studies with options of their own, and what they are."""
 
 
-def parse(args: list[str], **more: Any) -> Options | AdaptationOptions | ScalingOptions:
+AnyOptions = Options | AdaptationOptions | ScalingOptions | RelianceOptions
+
+
+def parse(args: list[str], **more: Any) -> AnyOptions:
     """The options of a command line."""
     if args and args[0] in GENERAL:
         kind, description = GENERAL[args[0]]
@@ -79,8 +98,14 @@ def parse(args: list[str], **more: Any) -> Options | AdaptationOptions | Scaling
     return tyro.cli(Options, args=args, **more)
 
 
-def run(options: Options | AdaptationOptions | ScalingOptions) -> dict:
+def run(options: AnyOptions) -> dict:
     """Do the cells that are left, in order; the study's result."""
+    if isinstance(options, RelianceOptions):
+        from gato_ros.evaluation.studies.reliance import study_reliance
+
+        result = study_reliance(options)
+        _print_reliance(result)
+        return result
     if isinstance(options, AdaptationOptions):
         from gato_ros.evaluation.generality.adaptation import study_adaptation
 
@@ -102,6 +127,22 @@ def run(options: Options | AdaptationOptions | ScalingOptions) -> dict:
 def _said(result: dict, out: Path) -> dict:
     print(f"{out / 'study.json'} and {out / 'study.png'}")
     return result
+
+
+def _print_reliance(result: dict) -> None:
+    from rich.table import Table
+
+    from gato_ros.evaluation.console import make_console
+
+    title = f"{result['policy']}, {result['samples']} steps of {result['episodes']} episodes, mean over the dimensions"
+    table = Table(title=title)
+    for name in ("exchanged", "divergence [nat]", "action moves [% of range]", "error [% of range]"):
+        table.add_column(name, justify="left" if name == "exchanged" else "right")
+    for name, row in result["conditions"].items():
+        shares = row["share_of_range"]
+        nat = f"{row['nat']:.3f} +- {row['nat_error']:.3f}"
+        table.add_row(name, nat, f"{100 * shares['change']:.1f}", f"{100 * shares['error']:.1f}")
+    make_console().print(table)
 
 
 def _print_states(options: Options, cells: tuple[Cell, ...]) -> None:

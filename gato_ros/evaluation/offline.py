@@ -11,6 +11,7 @@ import numpy as np
 from gato_ros.core.errors import SetupError
 from gato_ros.core.guard.arbiter import HUMAN
 from gato_ros.core.observation import Observation
+from gato_ros.core.policy import Policy
 from gato_ros.data.episodes.command_source import EXPERT, command_sources
 from gato_ros.data.episodes.episode import episode_paths
 from gato_ros.data.episodes.stream import EpisodeStream, open_episode
@@ -83,10 +84,13 @@ def evaluate_offline(options: Evaluation, folder: Path) -> dict:
     return result
 
 
-def _steps(policy: Any, stream: EpisodeStream) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """(label, label of the step before, the policy's action), [5] each."""
+def recorded_observations(policy: Policy, stream: EpisodeStream) -> Iterator[tuple[int, Observation]]:
+    """(index of a step, what `policy` reads of it), of the steps with pictures.
+
+    Raises:
+        SetupError: something that it reads was not recorded.
+    """
     episode = stream.episode
-    counts = np.isin(command_sources(episode), (HUMAN, EXPERT))
     shown = {**episode.values, **stream.cameras}
     if lacking := [key for key in policy.observation_keys if key not in shown]:
         raise SetupError(
@@ -94,13 +98,21 @@ def _steps(policy: Any, stream: EpisodeStream) -> Iterator[tuple[np.ndarray, np.
             got=f"{stream.path} without {', '.join(lacking)}",
             fix="name weights that read what was recorded, or record it",
         )
-    policy.reset()
     for index, pictures in stream.whole_pictures():
         values = {
             key: pictures[key] if key in pictures else episode.values[key][index] for key in policy.observation_keys
         }
+        yield index, Observation(values)
+
+
+def _steps(policy: Any, stream: EpisodeStream) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """(label, label of the step before, the policy's action), [5] each."""
+    episode = stream.episode
+    counts = np.isin(command_sources(episode), (HUMAN, EXPERT))
+    policy.reset()
+    for index, observation in recorded_observations(policy, stream):
         try:
-            decision = policy.judge(Observation(values), episode.executed[index])
+            decision = policy.judge(observation, episode.executed[index])
         except (KeyError, ValueError) as error:
             raise SetupError(
                 expected=f"episodes of {policy.contract.name}",
