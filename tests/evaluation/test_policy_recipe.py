@@ -250,7 +250,8 @@ def test_every_stage_of_an_arm_names_its_contract_and_no_older_ledger_changes():
     stages = any_recipe("arm", embodiment="ur5e_rgb_stacking")
     assert {stated(stage)["embodiment"] for stage in stages} == {"ur5e_rgb_stacking"}
     runs = [stage for stage in stages if isinstance(stage, TrainStage)]
-    assert [(run.init, run.shipped_start) for run in runs] == [(None, "sawyer_mastery"), ("runs/base/last", None)]
+    starts = [(None, "sawyer_mastery"), ("runs/base/last", None), ("runs/dagger_1/last", None)]
+    assert [(run.init, run.shipped_start) for run in runs] == starts
     assert isinstance(stages[-1], CardStage) and stages[-1].folder == "ur5e_rgb_stacking/weights"
     for stage in recipe("mastery"):
         assert not {"embodiment", "shipped_start"} & set(stated(stage))

@@ -31,7 +31,7 @@ class ArmSizes:
     per_scene: int = 3
     episodes: int = 200
     base_steps: int = 6_000
-    dagger_steps: tuple[int, ...] = (8_000,)
+    dagger_steps: tuple[int, ...] = (8_000, 8_000)
     """Of each round."""
     dagger_episodes: int = 120
     """Of each round."""
