@@ -94,6 +94,7 @@ setup(
         "opencv-python-headless",
     ],
     # `sim` is the simulator; a robot's computer does without. PyBullet has wheels up to Python 3.11 and is built after.
+    # `mujoco` is the physics of one held-out world, beside `sim`.
     # `domains` are worlds that need no robot, and the shards that their demonstrations lie in; `babyai` is one of them.
     # `atari` stands alone: ale-py is under the GPL.
     # `text` holds the published vocabulary; other SentencePiece models serve as well.
@@ -102,6 +103,7 @@ setup(
     # console_node serves its page with the last.
     extras_require={
         "sim": ["pybullet"],
+        "mujoco": ["mujoco"],
         "babyai": ["minigrid", "array-record"],
         "domains": ["minigrid", "metaworld", "array-record"],
         "atari": ["ale-py", "array-record"],

@@ -50,6 +50,11 @@ class SimulatedArm:
         self._gripper.place(opening_m)
         self._arm_target, self._arm_velocity = np.array(q, np.float64), np.zeros(len(self._arm))
 
+    def mirror(self, positions: np.ndarray, velocities: np.ndarray) -> None:
+        """Put the arm's joints and then two sliding fingers where another physics has them, [joints + 2] each."""
+        for index, *state in zip((*self._arm, *self.fingers), positions.tolist(), velocities.tolist(), strict=True):
+            self._client.resetJointState(self.body, index, *state)
+
     @property
     def joint_positions(self) -> np.ndarray:
         """[joints] [rad], in the contract's order."""

@@ -60,15 +60,20 @@ def add_basket(client, cell: Cell) -> list[int]:
 def add_basket_boxes(client, cell: Cell) -> list[int]:
     """The same boxes as they are, without physics, for a renderer that hides what lies behind."""
     bodies = []
-    for (extents, position, quat_xyzw), grey in zip(_boxes_of(cell), BASKET_GREY):
+    for (half_m, position, quat_xyzw), grey in zip(basket_boxes(cell), BASKET_GREY):
         visual = client.createVisualShape(
-            pybullet.GEOM_BOX,
-            halfExtents=[cell.scale * extent for extent in extents],
-            rgbaColor=(grey, grey, grey + 0.02, 1),
-            specularColor=(0, 0, 0),
+            pybullet.GEOM_BOX, halfExtents=half_m, rgbaColor=(grey, grey, grey + 0.02, 1), specularColor=(0, 0, 0)
         )
-        bodies.append(client.createMultiBody(0, -1, visual, cell.to_base(position).tolist(), quat_xyzw))
+        bodies.append(client.createMultiBody(0, -1, visual, position, quat_xyzw))
     return bodies
+
+
+def basket_boxes(cell: Cell) -> list[tuple[list[float], list[float], tuple[float, ...]]]:
+    """Half extents [m], position in the base frame [m] and quaternion xyzw of the floor plate and the four slopes."""
+    return [
+        ([cell.scale * extent for extent in extents], cell.to_base(position).tolist(), quat_xyzw)
+        for extents, position, quat_xyzw in _boxes_of(cell)
+    ]
 
 
 def slope_height_m(out_m: float) -> float:

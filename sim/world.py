@@ -74,8 +74,7 @@ class StackingWorld:
         self._robot: SimulatedArm | None = None
         self._props: dict[str, int] = {}
         self._basket: list[int] = []
-        self._steps = 0
-        self.conditions = PLAIN
+        self._steps, self.conditions = 0, PLAIN
         self.object_names: tuple[str, str, str] = ("", "", "")
 
     def _check_embodiment(self) -> None:
@@ -149,8 +148,7 @@ class StackingWorld:
         )
         self._robot = SimulatedArm(client, self.embodiment)
         self._basket = scene.add_basket(client, self.cell)
-        self._props, self._steps = {}, 0
-        self.conditions = PLAIN
+        self._props, self._steps, self.conditions = {}, 0, PLAIN
 
     def set_conditions(self, conditions: Conditions) -> None:
         """Look and feel of the world until the next reset; the props must be in it."""
@@ -232,12 +230,7 @@ class StackingWorld:
 
     def advance(self, seconds: float) -> None:
         """Physics for `seconds` (a multiple of PHYSICS_STEP_S); PhysicsError where the result is no world."""
-        for _ in range(round(seconds / PHYSICS_STEP_S)):
-            # Every step: targets that jump at 100 Hz would make the joints start and stop within each cycle.
-            for arm in self.arms:
-                arm.track(PHYSICS_STEP_S)
-            self._client.stepSimulation()
-            self._steps += 1
+        self._run(round(seconds / PHYSICS_STEP_S))
         for colour in self._props:
             x, y, z = self.prop(colour).position
             # Bullet itself caps speeds at 100 m/s: what blew up shows by where it is. NaN fails the comparisons.
@@ -245,6 +238,14 @@ class StackingWorld:
                 raise PhysicsError(f"the {colour} prop is at {x:.3g}, {y:.3g}, {z:.3g} m: this episode is void")
         if not all(np.isfinite([arm.joint_positions, arm.joint_velocities]).all() for arm in self.arms):
             raise PhysicsError("a joint of the arm is not finite: this episode is void")
+
+    def _run(self, steps: int) -> None:
+        for _ in range(steps):
+            # Every step: targets that jump at 100 Hz would make the joints start and stop within each cycle.
+            for arm in self.arms:
+                arm.track(PHYSICS_STEP_S)
+            self._client.stepSimulation()
+        self._steps += steps
 
     @property
     def time_s(self) -> float:

@@ -137,10 +137,13 @@ def _with_policy(
 ) -> Plan:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.policy_source import WEIGHTS_FILE, make_policy, weights_folder
+    from gato_ros.sim.held_out.worlds import held_out_world
     from gato_ros.sim.task import stack_task
     from gato_ros.version import __version__
 
     embodiment = load_embodiment(options.embodiment)
+    if world := held_out_world(options.world):
+        world.check_robot(embodiment)
     policy = make_policy(options.policy, embodiment, stack_task(options.stacking_task))
     prompts = _check_prompts(options, policy, embodiment) if options.prompt else ()
     files: dict[str, str] = {}

@@ -128,6 +128,8 @@ class HeldOutWorld:
     """In what it lies outside of all that training draws (sim.randomisation.TRAINING)."""
     opengl: bool = False
     """PyBullet's OpenGL draws, in the place of its software renderer."""
+    mujoco: bool = False
+    """MuJoCo computes what moves, in the place of PyBullet; not with any other part."""
     cameras: RealCameras | None = None
     gripper: RealGripper | None = None
     arm: SlowArm | None = None
@@ -138,9 +140,24 @@ class HeldOutWorld:
             from gato_ros.sim.held_out.opengl_check import require_opengl
 
             require_opengl(self.name)
+        if self.mujoco:
+            from gato_ros.sim.held_out.mujoco.check import require_mujoco
+
+            require_mujoco(self.name)
+
+    def check_robot(self, embodiment: Embodiment) -> None:
+        """SetupError for a robot that it cannot hold."""
+        if self.mujoco:
+            from gato_ros.sim.held_out.mujoco.check import check_robot
+
+            check_robot(embodiment)
 
     def make(self, embodiment: Embodiment, gui: bool = False) -> StackingWorld:
         """The simulator in which its episodes are played."""
+        if self.mujoco:
+            from gato_ros.sim.held_out.mujoco.world import MujocoWorld
+
+            return MujocoWorld(embodiment, gui)
         from gato_ros.sim.held_out.changed_world import ChangedWorld
 
         return ChangedWorld(embodiment, gui, self.opengl)
@@ -184,6 +201,12 @@ WORLDS = {
             "An arm that answers after two ticks, does 85 to 100 % of a motion and creeps; other friction and mass.",
             "training draws at most one tick, no gain and no creeping, friction up to 1.4 and mass up to 1.5 times",
             arm=SlowArm(),
+        ),
+        HeldOutWorld(
+            "mujoco",
+            "A second physics: MuJoCo moves the same arm, gripper and props; servos that lag and give way, contacts.",
+            "training has one solver, one contact model, and joints that reach a commanded velocity at once",
+            mujoco=True,
         ),
     )
 }

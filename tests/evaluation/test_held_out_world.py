@@ -39,13 +39,19 @@ def written(folder, world, stacked):
 
 @pytest.mark.parametrize("name", ["", "dynamic", "../..", "a\nb", "PLAIN"])
 def test_an_unknown_world_is_refused_before_anything_starts(name):
-    with pytest.raises(SetupError, match=r"a world in \{dynamics, gripper, opengl, plain, real_cell\}"):
+    with pytest.raises(SetupError, match=r"a world in \{dynamics, gripper, mujoco, opengl, plain, real_cell\}"):
         check(options(name))
 
 
 def test_a_world_and_a_perturbation_are_one_too_many():
     with pytest.raises(SetupError, match="--world or --perturb; got both"):
         check(options("dynamics", perturb="light"))
+
+
+def test_a_robot_that_a_world_cannot_hold_is_refused_before_anything():
+    pytest.importorskip("mujoco", reason="MuJoCo is an extra: pip install gato_ros[mujoco]")
+    with pytest.raises(SetupError, match="whose jaw turns"):
+        check(options("mujoco", embodiment="so101_rgb_stacking"))
 
 
 def test_another_domain_has_no_such_worlds():

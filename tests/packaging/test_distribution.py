@@ -212,7 +212,7 @@ def _pins(name: str) -> dict[str, str]:
 
 def test_every_requirement_is_pinned_and_agrees_with_the_constraints():
     constraints = _pins("constraints.txt")
-    for name in ("runtime", "sim", "ros", "dev", "text", "export", "domains", "atari", "remote"):
+    for name in ("runtime", "sim", "ros", "dev", "text", "export", "domains", "atari", "remote", "mujoco"):
         for package, version in _pins(f"{name}.txt").items():
             assert constraints.get(package) == version, f"{package} in {name}.txt"
 
@@ -248,7 +248,19 @@ def test_what_setup_asks_for_is_what_is_pinned(source):
     pinned = set().union(
         *(
             _pins(f"{name}.txt")
-            for name in ("runtime", "sim", "text", "export", "rerun", "dev", "domains", "atari", "ray", "remote")
+            for name in (
+                "runtime",
+                "sim",
+                "text",
+                "export",
+                "rerun",
+                "dev",
+                "domains",
+                "atari",
+                "ray",
+                "remote",
+                "mujoco",
+            )
         )
     )
     assert required - {"setuptools"} - pinned == set()

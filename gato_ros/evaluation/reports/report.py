@@ -19,7 +19,7 @@ from gato_ros.evaluation.provenance import git_commit, versions
 from gato_ros.evaluation.reports.failure_video import failures_to_film
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
-PACKAGES = ("numpy", "jax", "jaxlib", "pybullet")
+PACKAGES = ("numpy", "jax", "jaxlib", "pybullet", "mujoco")
 FILMED_SCALE = 2
 """The cameras' 128 pixels are shown twice as large: browsers blur what they enlarge themselves."""
 FROM_FILES = "Made from files alone: films are made where --report goes with a run."

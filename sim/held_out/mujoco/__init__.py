@@ -1,0 +1,1 @@
+"""The world `mujoco`: after the start MuJoCo computes what moves. Only this folder imports that package."""
