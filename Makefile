@@ -219,8 +219,8 @@ $(DOMAINS): $(STAMP) requirements/domains.txt requirements/atari.txt
 	  -r requirements/domains.txt -r requirements/atari.txt -c requirements/constraints.txt
 	@touch $@
 
-test-domains: $(DOMAINS)  ## the domains that are no robot's, with the packages that they need (about 140 MB)
-	@$(VENV)/bin/python -m pytest -p no:xdist tests/domains tests/data/test_demonstrations.py $(ARGS)
+test-domains: $(DOMAINS)  ## the domains that are no robot's and the held-out worlds, with the packages that they need (about 140 MB)
+	@$(VENV)/bin/python -m pytest -p no:xdist tests/domains tests/data/test_demonstrations.py tests/sim/held_out $(ARGS)
 
 $(RAY): $(STAMP) requirements/ray.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \

@@ -48,7 +48,7 @@ def test_a_world_and_a_perturbation_are_one_too_many():
         check(options("dynamics", perturb="light"))
 
 
-def test_a_robot_that_a_world_cannot_hold_is_refused_before_anything():
+def test_a_robot_that_a_world_cannot_hold_is_refused_first():
     pytest.importorskip("mujoco", reason="MuJoCo is an extra: pip install gato_ros[mujoco]")
     with pytest.raises(SetupError, match="whose jaw turns"):
         check(options("mujoco", embodiment="so101_rgb_stacking"))
