@@ -18,6 +18,8 @@ class MujocoPhysics:
 
     def __init__(self, robot: Embodiment, names: Sequence[str], masses_kg: Sequence[float]):
         self._gripper = robot.gripper
+        # Where nobody takes its warnings MuJoCo writes MUJOCO_LOG.TXT into the working directory.
+        mujoco.set_mju_user_warning(_left_to_the_counts)
         self._model = model = build_model(robot, names, masses_kg)
         self._data = mujoco.MjData(model)
         joints = [*robot.arm.joints, *(robot.simulated.finger_joints or ())]
@@ -68,6 +70,11 @@ class MujocoPhysics:
 
     # --- the state ---
 
+    @property
+    def sound(self) -> bool:
+        """Whether no time step had a number that is none, one that is huge, or more contacts than there is room for."""
+        return not np.any(self._data.warning.number)
+
     def arm(self) -> tuple[np.ndarray, np.ndarray]:
         """Angles and velocities of the arm's joints and, last, of the two fingers [joints + 2] [rad, m, rad/s, m/s]."""
         return self._data.qpos[self._q], self._data.qvel[self._v]
@@ -104,3 +111,7 @@ class MujocoPhysics:
                 outward = data.xaxis[self._slides[finger]]
                 forces[finger] += max(0.0, sign * wrench[0] * float(data.contact.frame[index][:3] @ outward))
         return forces[0], forces[1]
+
+
+def _left_to_the_counts(message: str) -> None:
+    """MjData.warning counts them all."""

@@ -9,7 +9,7 @@ from gato_ros.sim import task
 from gato_ros.sim.held_out.mujoco.check import check_robot
 from gato_ros.sim.held_out.mujoco.physics import MujocoPhysics
 from gato_ros.sim.robot import SimulatedArm
-from gato_ros.sim.world import PropState, StackingWorld
+from gato_ros.sim.world import PhysicsError, PropState, StackingWorld
 
 
 class MujocoWorld(StackingWorld):
@@ -42,6 +42,8 @@ class MujocoWorld(StackingWorld):
         for _ in range(steps):
             self._physics.step(self._velocity, self._opening_m)
         self._steps += steps
+        if not self._physics.sound:
+            raise PhysicsError("MuJoCo warns of its own numbers: this episode is void")
         self._mirror(self._physics)
 
     def _take_over(self) -> MujocoPhysics:

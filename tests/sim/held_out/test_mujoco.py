@@ -128,11 +128,13 @@ def test_the_expert_stacks_and_an_episode_repeats_to_the_bit(env):
 
 
 @needs_mujoco
-def test_what_blows_up_is_void_and_the_next_start_is_sound(env):
+@pytest.mark.parametrize("speed", [1e5, 1e12])
+def test_what_blows_up_is_void_and_the_next_start_is_sound(env, speed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     start = states(env)
-    env.world._client.resetBaseVelocity(env.world._props["green"], (0.0, 0.0, 1e5), (0.0, 0.0, 0.0))
+    env.world._client.resetBaseVelocity(env.world._props["green"], (0.0, 0.0, speed), (0.0, 0.0, 0.0))
     *_, terminated, _, info = env.step_action(ArmAction(np.zeros(4), 0.085))
-    assert terminated and info["failure"] == VOID
+    assert terminated and info["failure"] == VOID and not list(tmp_path.iterdir())
     env.start(SEED)
     np.testing.assert_array_equal(states(env), start)
 
