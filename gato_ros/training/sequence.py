@@ -143,6 +143,9 @@ def sequence_loss(
     if config.past_hidden_share:
         hide = jax.random.bernoulli(jax.random.fold_in(rng, 3), config.past_hidden_share, (learned.shape[0], 1, 1))
         batch = batch._replace(done_ids=jnp.where(hide, layout.action_start + layout.choices // 2, batch.done_ids))
+    if config.memory_hidden_share:
+        alone = jax.random.bernoulli(jax.random.fold_in(rng, 4), config.memory_hidden_share, (learned.shape[0], 1))
+        batch = batch._replace(pieces=jnp.where(alone, jnp.arange(learned.shape[1]), batch.pieces))
     output = sequence_output(
         params,
         model,

@@ -59,6 +59,8 @@ class SequenceConfig:
     """Share of sequences whose proprioception and actions are hidden; they train perception only."""
     past_hidden_share: ShareBelowOne = 0.0
     """Share of sequences in which the model does not see what it did before, against copying itself."""
+    memory_hidden_share: ShareBelowOne = 0.0
+    """Share of sequences in which no step sees another, so that the new picture has to be enough."""
     legal_only: bool = False
     """Measure the loss among the choices of an action; else against the whole table, as the paper."""
     mirror: bool = False

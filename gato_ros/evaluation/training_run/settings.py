@@ -47,6 +47,10 @@ class SequenceOptions:
     """Share of episodes that follow a prompt from another one; 0: the weights will refuse prompts."""
     return_share: Share | None = None
     """Episodes count from this share of the best average return on; 0 takes all, for on-policy ones (DAgger)."""
+    past_hidden_share: ShareBelowOne | None = None
+    """Share of sequences in which the model does not see what it did before, against copying itself."""
+    memory_hidden_share: ShareBelowOne | None = None
+    """Share of sequences in which no step sees another, so that the new picture has to be enough."""
     seed: Seed | None = None
     """Of weights, batches and noise."""
 
