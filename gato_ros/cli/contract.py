@@ -124,7 +124,7 @@ def _print(robot: Embodiment, found: Survey) -> None:
     reached = ", ".join(f"{yaw} deg {count}" for yaw, count in sorted(found.reached.items()))
     rows = {
         "namespace": f"/{wire.namespace}",
-        "listens to": f"{wire.arm_command}, {wire.gripper_command}",
+        "subscribes to": f"{wire.arm_command}, {wire.gripper_command}",
         "publishes": ", ".join(
             dict.fromkeys(
                 [
