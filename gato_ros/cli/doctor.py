@@ -67,7 +67,7 @@ def _print_robot(result: dict[str, Any]) -> None:
     from gato_ros.evaluation.console import make_console
 
     namespace = result["namespace"].strip("/")
-    title = f"{result['embodiment']} in /{namespace}, listened for {result['listened_s']:.1f} s"
+    title = f"{result['embodiment']} in /{namespace}, received for {result['listened_s']:.1f} s"
     table = Table(title=title, show_edge=False)
     for name in ("", "what", "found", "what to do"):
         table.add_column(name, overflow="fold")  # a topic that is cut off cannot be searched for

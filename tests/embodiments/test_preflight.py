@@ -215,19 +215,19 @@ MISCONFIGURATIONS = [
     ("two guards", also(GRIPPER_COMMAND, GUARD), RED, GRIPPER_COMMAND, "2 guard_nodes", G),
     ("no guard", on(ARM, publishers=()), RED, ARM, "nobody commands", G),
     (
-        "no robot listens",
+        "no robot subscribes",
         on(ARM, subscribers=(Endpoint("/sawyer/recorder_node", JOINT_STATE),)),
         RED,
         ARM,
-        "no robot listens",
+        "no robot subscribes",
         G,
     ),
     (
-        "robot listens for another type",
+        "robot subscribes to another type",
         on(ARM, subscribers=(Endpoint(DRIVER, "std_msgs/msg/Float64MultiArray"),)),
         RED,
         ARM,
-        "listens for std_msgs/msg/Float64MultiArray",
+        "subscribes to std_msgs/msg/Float64MultiArray",
         G,
     ),
     (

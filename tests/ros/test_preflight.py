@@ -258,7 +258,7 @@ def test_the_verb_says_it_in_a_table_in_json_and_by_its_exit_code(scene, tmp_pat
     assert all(map(busy, alarms)), alarms
     assert found["ok"] == (not alarms) and done.returncode == (0 if found["ok"] else 1)
     assert found["green"] == len(found["findings"]) - len(alarms) > 12
-    assert "guard_node alone commands, and a robot listens" in done.stdout
+    assert "only guard_node commands, and a robot subscribes" in done.stdout
 
     scene.set_robot(swapped=True, names="renamed", opening_m=60.0)
     done, found = doctor(tmp_path, "--seconds", "2", "--accept-yellow")

@@ -79,8 +79,8 @@ def judge_commands(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
         elif not topic.publishers:
             found.append(red(name, "nobody commands the robot", "start guard_node in this namespace"))
         if not any(obeys(one, seen) for one in topic.subscribers):
-            found.append(red(name, "no robot listens", "start the robot or its driver, or remap its command topic"))
-    return found or [green("commands", "guard_node alone commands, and a robot listens")]
+            found.append(red(name, "no robot subscribes", "start the robot or its driver, or remap its command topic"))
+    return found or [green("commands", "only guard_node commands, and a robot subscribes")]
 
 
 def judge_proposals(robot: Embodiment, seen: RobotSnapshot) -> list[Finding]:
@@ -274,7 +274,7 @@ def judge_nudge(seen: RobotSnapshot) -> list[Finding]:
     moved = nudge.moved_m / nudge.commanded_m
     said = f"commanded {nudge.commanded_m * 1e3:+.1f} mm, moved {nudge.moved_m * 1e3:+.1f} mm"
     if not math.isfinite(moved) or abs(moved) < MOVED_SHARE:
-        return [red(what, f"{said}: it does not follow", "is the gripper on and calibrated, does its driver listen?")]
+        return [red(what, f"{said}: it does not follow", "is the gripper on, and does its driver subscribe?")]
     if moved < 0.0:
         return [red(what, f"{said}: the wrong way", "the driver's polarity is inverted: 0 m is closed")]
     return [green(what, said)]

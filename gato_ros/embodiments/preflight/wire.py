@@ -189,7 +189,7 @@ def wrong_types(name: str, kind: str, topic: Topic, seen: RobotSnapshot, obeyed:
         if endpoint.kind != kind and matters(endpoint, seen, obeyed):
             yield red(
                 name,
-                f"{endpoint.node} listens for {endpoint.kind}, expected {kind}: it receives nothing",
+                f"{endpoint.node} subscribes to {endpoint.kind}, expected {kind}: it receives nothing",
                 "mend the listener's type",
             )
 

@@ -23,9 +23,9 @@ class RobotLook:
     without: tuple[str, ...] = ()
     """With --robot: what does not run on purpose: robot, guard, policy."""
     seconds: Annotated[float, Within(1, 60, as_interval=True)] = 4.0
-    """With --robot: how long to listen [s]."""
+    """With --robot: for how long to receive messages [s]."""
     patience: NotNegative = 10.0
-    """With --robot: wait so long for nodes to be found before that [s]."""
+    """With --robot: before that, wait at most so long until the nodes are found [s]."""
     recordings: Path = Path("recordings")
     """With --robot: the folder whose disk has to have room."""
     nudge_gripper: bool = False

@@ -89,7 +89,7 @@ export const texts = {
     slow: "The connection is too slow to hold the arm.", unknown: "Unknown motion.", silent: "The connection stalled: press again." },
   taskLabel: "Task, from next episode", taskSend: "Set",
   askLabel: "Ask what it sees", askSend: "Ask", asking: "Asked. The policy answers when control leaves time.",
-  doctorNote: "Looks at the running robot as `python -m gato_ros doctor --robot` does. It listens for some seconds.",
+  doctorNote: "Looks at the running robot as `python -m gato_ros doctor --robot` does. It receives messages for some seconds.",
   examine: "Examine the robot", examining: "Listening to the robot. This takes up to half a minute.",
   doctorHead: ["", "What", "Found", "What to do"],
   doctorLevel: { red: "Red", yellow: "Yellow", green: "Green" },
