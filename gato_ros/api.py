@@ -65,8 +65,8 @@ def make(
     """A domain's environment, as Gymnasium knows them.
 
     Args:
-        domain: `rgb_stacking`, `babyai`, `meta_world` or `scenes` (`pip install gato_ros[domains]`), or the path of
-            a file with a domain.
+        domain: `rgb_stacking`, `babyai` or `meta_world` (`pip install gato_ros[domains]`), `atari` (`gato_ros[atari]`),
+            `scenes`, or the path of a file with a domain.
         task: what to do there; of rgb_stacking what goes on what: `red_on_blue` (the default), `blue_on_green`, ...
         objects: of rgb_stacking the object set: cubes, triplet1 .. triplet5, train.
         policy: who will act: the environment then shows what this policy reads, and nothing else.

@@ -4,7 +4,7 @@ Episode k of a set uses seed S+k, so that two policies meet the same starts. The
 number of workers: each computes with one thread.
 
 How robust is it? `--perturb all --level medium` runs every episode in the plain world and again with each
-disturbance, from the same start, and tells how many points of success each one costs.
+disturbance, from the same start, and says how many points of success each one costs.
 
 Eyes or hands? `--world NAME` plays the same starts in a world that no training touches; `--policy expert` there is the
 control that knows the truth. Where the expert stacks and the policy does not, the eyes failed; where neither does, the

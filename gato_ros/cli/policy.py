@@ -1,6 +1,6 @@
 """Make a policy from nothing: collect, train, DAgger rounds, evaluate, model card.
 
-Run the same command again after any interruption: what is done stays done. OUT/ledger.json tells how far it is.
+Run the same command again after any interruption: what is done stays done. OUT/ledger.json says how far it is.
 """
 
 from __future__ import annotations

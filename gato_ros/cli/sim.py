@@ -31,7 +31,7 @@ class Options:
     """Seed of the first episode's start; the next ones count up. Policies never train on 900000 and above."""
     policy: str = ""
     """Directory of weights, the name of shipped ones, `hold` to stand still, or grpc://HOST:PORT of a `serve`.
-    Default: policy_source.DEFAULT."""
+    Default: sawyer_mastery."""
     prompt: Path | None = None
     """Episode file that the policy follows, where it was trained with prompts."""
     objects: str = "cubes"

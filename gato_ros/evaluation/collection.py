@@ -91,9 +91,9 @@ class Collection:
     """With --policy: share of one-second segments (in another domain of ten steps) that the expert drives, so that a
     jam ends."""
     labels: Labels = "expert"
-    """With --policy: who says what should have been done. `own`: nobody; the policy drives alone, undisturbed, what it
-    did is recorded as the label, and no ground truth is (`improve` learns from the outcomes). `train` learns from
-    these steps with --weights policy=1, and from those episodes alone that succeeded."""
+    """With --policy: whose actions are the labels. `own`: those of the policy, which drives alone, undisturbed; no
+    ground truth is recorded (`improve` learns from the outcomes). `train` learns from these steps with --weights
+    policy=1, and only from episodes that succeeded."""
     temperature: NotNegative | None = None
     """With --policy: draw its actions at this temperature, so that it explores; 0 takes the likeliest. Default: what
     its weights say."""

@@ -41,7 +41,7 @@ class Evaluation:
     """What to stack on what: red_on_blue (where none is named), or another two of red, green and blue. Of another
     domain its own."""
     embodiment: str | None = None
-    """Name or path of the contract; sawyer_rgb_stacking_told tells the policy the task in words. Default: the robot
+    """Name or path of the contract; sawyer_rgb_stacking_told gives the policy the task in words. Default: the robot
     that the weights know; sawyer_rgb_stacking where they know it."""
     episodes: Episodes = 100
     """Episodes of each set. The 95 % interval of 100 is about 20 points wide, of 400 about 10."""

@@ -28,7 +28,7 @@ class Options:
     steps: Count = 1000
     """Of the policy, in as many episodes as it takes."""
     policy: str = ""
-    """Directory of weights, or the name of shipped ones. Default: policy_source.DEFAULT."""
+    """Directory of weights, or the name of shipped ones. Default: sawyer_mastery."""
     task: str = "red_on_blue"
     """What to stack on what."""
     seed: Seed = 0
