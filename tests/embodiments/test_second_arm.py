@@ -20,7 +20,10 @@ from gato_ros.embodiments.loading import FOLDERS
 from gato_ros.embodiments.privileged import with_privileged
 
 PANDA = "panda_rgb_stacking"
-SHIPPED = ("sawyer_rgb_stacking", "sawyer_rgb_stacking_told", PANDA, f"{PANDA}_told", "ur5e_rgb_stacking")
+SHIPPED = (
+    *("sawyer_rgb_stacking", "sawyer_rgb_stacking_told", PANDA, f"{PANDA}_told", "ur5e_rgb_stacking"),
+    "so101_rgb_stacking",
+)
 
 
 def test_shipped_arms_are_those_that_weights_and_recordings_were_made_with():
