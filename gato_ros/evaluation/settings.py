@@ -95,8 +95,8 @@ class Evaluation:
     tasks: str | None = None
     """Tasks of the domain, with commas between them, or all; the scores are percent of the expert. The robot's are
     cubes, triplet1 .. triplet5 and blue_on_green, in the world of sawyer_rgb_stacking_told. Only where they are named:
-    the Panda's, panda/cubes ... or panda/all, and what is held out: green_on_red, red_on_green, green_on_blue and
-    blue_on_red."""
+    those of other arms (panda/cubes ... or panda/all; also ur5e/ and so101/), and those that are held out:
+    green_on_red, red_on_green, green_on_blue and blue_on_red."""
     temperature: NotNegative | None = None
     """In another domain than the robot's: draw actions at it; 0 takes the likeliest. Default: what the weights say, and
     for answers in words 0."""
