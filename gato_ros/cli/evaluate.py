@@ -6,9 +6,9 @@ number of workers: each computes with one thread.
 How robust is it? `--perturb all --level medium` runs every episode in the plain world and again with each
 disturbance, from the same start, and says how many points of success each one costs.
 
-Eyes or hands? `--world NAME` plays the same starts in a world that no training touches; `--policy expert` there is the
-control that knows the truth. Where the expert stacks and the policy does not, the eyes failed; where neither does, the
-hands (docs/explanation/held_out_worlds.md).
+Perception or control? `--world NAME` plays the same starts in a world that no training touches. `--policy expert` reads
+ground truth there. Where the expert stacks and the policy does not, perception failed; where neither does, control
+(docs/explanation/held_out_worlds.md).
 
 Is it better? `--json new.json --against old.json` compares episode by episode: which did both stack, which only
 one? The p-value says how easily chance makes such a split; the interval says how large the difference may be.
