@@ -104,5 +104,7 @@ def test_states_of_other_joints_are_refused_and_counted(processes, probe, tmp_pa
             meanwhile=lambda: wrong.publish(JointState(name=["head"], position=[0.0])),
         )
     assert "states_of_right: no right_j0" in values()["last_refusal"]
+    # On a busy machine it counts before it has armed itself.
+    probe.wait(lambda: "missing_neighbour:right" in values()["reasons"], "the reason")
     refused = probe.call(Trigger, "guard_node/reset", Trigger.Request())
     assert not refused.success and "missing_neighbour:right" in refused.message
