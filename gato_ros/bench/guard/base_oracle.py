@@ -62,12 +62,14 @@ class BaseOracle:
 
     def _too_sudden(self, trace: Trace, base: np.ndarray, must_stop: np.ndarray) -> np.ndarray:
         """A change of more than the time since the last command allows; ticks that may repeat it count together."""
-        found, last, waited_s = np.zeros(len(base), bool), np.zeros(base.shape[1]), LONGEST_S
+        found, last, waited_s = np.zeros(len(base), bool), np.zeros(base.shape[1]), 0.0
         for i in range(len(base)):
             waited_s += trace.rows["passed_s"][i]
             changed = (base[i] != last).any()
             if changed:
-                most = self._deceleration * waited_s if must_stop[i] else self._acceleration * min(waited_s, LONGEST_S)
+                # Nobody knows how long a guard has stood when it ticks for the first time.
+                time_s = LONGEST_S if i == 0 else waited_s
+                most = self._deceleration * time_s if must_stop[i] else self._acceleration * min(time_s, LONGEST_S)
                 found[i] = (np.abs(base[i] - last) > most * 1.001 + 1e-9).any()
             last, waited_s = base[i], 0.0 if changed or waited_s > 1.2 * SHORTEST_S else waited_s
         return found
