@@ -26,6 +26,13 @@ def test_no_command_of_a_base_gets_out_of_its_envelope():
     assert counts["ticks"] == 5 * EPISODE_TICKS and counts["followed"] > 0
 
 
+@pytest.mark.parametrize("seed", [60, 606, 805])
+def test_a_first_tick_of_a_tenth_of_a_millisecond_counts_as_time(seed):
+    """The oracle named these: it had left that tick out."""
+    trace = Episode(seed, 10, actions=BASE).run()
+    assert trace["base"].any() and not any(found.any() for found in BaseOracle(ROBOT).escapes(trace).values())
+
+
 def test_the_base_moves_in_fuzzed_episodes_and_stands_in_others():
     moved = [np.abs(Episode(seed, 150, actions=BASE).run()["base"]).max() for seed in range(6)]
     assert sum(most > 0.01 for most in moved) >= 3 and max(moved) <= max(BOUNDS.speed) + 1e-9
