@@ -9,13 +9,17 @@ from gato_ros.core.errors import SetupError
 PACKAGE = "pybullet"
 
 
+def installed(package: str) -> bool:
+    """Whether a package is there; it is not imported."""
+    try:
+        return find_spec(package) is not None
+    except (ModuleNotFoundError, ValueError):
+        return False
+
+
 def require_simulator() -> None:
     """SetupError where PyBullet is missing. It is not imported here: that prints a banner."""
-    try:
-        found = find_spec(PACKAGE) is not None
-    except (ModuleNotFoundError, ValueError):
-        found = False
-    if not found:
+    if not installed(PACKAGE):
         raise SetupError(
             expected="the package pybullet for the simulator",
             got="a Python without",

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from gato_ros.core.errors import SetupError
 from gato_ros.embodiments import Embodiment
+from gato_ros.sim.engine import installed
 
 PACKAGE = "mujoco"
 
 
 def require_mujoco(world: str) -> None:
     """SetupError where MuJoCo is missing. It is not imported here."""
-    try:
-        found = find_spec(PACKAGE) is not None
-    except (ModuleNotFoundError, ValueError):
-        found = False
-    if not found:
+    if not installed(PACKAGE):
         raise SetupError(
             expected=f"the package {PACKAGE}, the physics of the world {world}",
             got="a Python without",
