@@ -76,7 +76,7 @@ GENERAL: dict[str, tuple[Any, str]] = {
     ),
     "reliance": (
         RelianceOptions,
-        "What a policy's action relies on: pictures, what the arm feels, or what it did before.\n\n"
+        "What a policy's action relies on: pictures, proprioception, or what it did before.\n\n"
         "In recorded steps one of these at a time is exchanged for another episode's. Weights that remember can copy "
         "their own last action: then past_actions moves the action most, and pictures least. It needs no simulator.",
     ),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from gato_ros.data.exports.value_names import action_names
 from gato_ros.evaluation.policy_source import choose_compilation_cache, make_policy, robot_for
 from gato_ros.evaluation.progress import counted
 from gato_ros.evaluation.settings import Evaluation
+
+if TYPE_CHECKING:
+    from gato_ros.models.serving.policy import GatoPolicy
 
 GUESSES = ("policy", "mean", "repeat")
 
@@ -105,20 +109,27 @@ def recorded_observations(policy: Policy, stream: EpisodeStream) -> Iterator[tup
         yield index, Observation(values)
 
 
+@contextmanager
+def refusing(policy: GatoPolicy, stream: EpisodeStream) -> Iterator[None]:
+    """What the tokeniser refuses within, as a SetupError that names the episode."""
+    try:
+        yield
+    except (KeyError, ValueError) as error:
+        raise SetupError(
+            expected=f"episodes of {policy.contract.name}",
+            got=f"{stream.path}: {' '.join(str(error).split())}",
+            fix="--embodiment names the contract that they were recorded with",
+        ) from None
+
+
 def _steps(policy: Any, stream: EpisodeStream) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(label, label of the step before, the policy's action), [5] each."""
     episode = stream.episode
     counts = np.isin(command_sources(episode), (HUMAN, EXPERT))
     policy.reset()
     for index, observation in recorded_observations(policy, stream):
-        try:
+        with refusing(policy, stream):
             decision = policy.judge(observation, episode.executed[index])
-        except (KeyError, ValueError) as error:
-            raise SetupError(
-                expected=f"episodes of {policy.contract.name}",
-                got=f"{stream.path}: {' '.join(str(error).split())}",
-                fix="--embodiment names the contract that they were recorded with",
-            ) from None
         if index and counts[index]:
             yield episode.actions[index], episode.actions[index - 1], decision.action.as_vector()
 

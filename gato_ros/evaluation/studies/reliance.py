@@ -1,4 +1,4 @@
-"""What a policy's action relies on: pictures, what the arm feels, or what it did before.
+"""What a policy's action relies on: pictures, proprioception, or what it did before.
 
 A clone that remembers its own actions can repeat the last one and look good on recordings: what comes next in them
 is nearly what came before (de Haan et al. 2019, causal confusion). On a robot it goes on with its own mistakes.
@@ -179,7 +179,7 @@ def _episodes(policy: GatoPolicy, study: Reliance) -> list[_Tokens]:
 
 
 def _tokens(policy: GatoPolicy, stream: EpisodeStream) -> _Tokens:
-    from gato_ros.evaluation.offline import recorded_observations
+    from gato_ros.evaluation.offline import recorded_observations, refusing
     from gato_ros.models.tokenizer import tokenize, tokenize_actions
 
     episode, layout = stream.episode, policy.layout
@@ -190,16 +190,10 @@ def _tokens(policy: GatoPolicy, stream: EpisodeStream) -> _Tokens:
             got=f"{stream.path} with pictures at {len(rows)} of {len(episode.actions)} steps",
             fix="collect --image-share 1",
         )
-    try:
+    with refusing(policy, stream):
         return _Tokens(
             [tokenize(layout, seen.values) for _, seen in rows],
             [tokenize_actions(layout, done) for done in episode.executed],
             np.asarray(episode.actions),
             [tokenize_actions(layout, label) for label in episode.actions],
         )
-    except (KeyError, ValueError) as error:
-        raise SetupError(
-            expected=f"episodes of {policy.contract.name}",
-            got=f"{stream.path}: {' '.join(str(error).split())}",
-            fix="--embodiment names the contract that they were recorded with",
-        ) from None
