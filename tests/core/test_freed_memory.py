@@ -1,4 +1,4 @@
-"""What a process frees is taken again without the kernel's help, once it is said so."""
+"""Freed memory is taken again without the kernel's help, after `keep_freed_memory`."""
 
 import platform
 import subprocess
