@@ -9,6 +9,7 @@ from gato_ros.bench.guard.base_oracle import CHECKS, BaseOracle
 from gato_ros.bench.guard.episode import Episode, robot_of
 from gato_ros.bench.guard.fuzz import EPISODE_TICKS, fuzz_episodes
 from gato_ros.bench.guard.oracle import CHECKS as OF_ARM
+from gato_ros.bench.guard.oracle import Oracle
 from gato_ros.bench.guard.trace import Trace
 from gato_ros.bench.guard.variants import BASE
 from gato_ros.cli import main
@@ -31,6 +32,14 @@ def test_a_first_tick_of_a_tenth_of_a_millisecond_counts_as_time(seed):
     """The oracle named these: it had left that tick out."""
     trace = Episode(seed, 10, actions=BASE).run()
     assert trace["base"].any() and not any(found.any() for found in BaseOracle(ROBOT).escapes(trace).values())
+
+
+def test_a_tool_that_a_late_tick_made_too_fast_slows_down_from_the_first_tick_of_a_stop():
+    """Seed 1732: 60 ms late near a singularity, then stopped; rounded, the stop slowed the tool down 12 ms later."""
+    trace = Episode(1732, EPISODE_TICKS, actions=BASE).run()
+    speed = np.linalg.norm(np.einsum("nij,nj->ni", trace["jacobian"], trace["velocity"])[:, :3], axis=1)
+    assert speed.max() > 0.17, "the episode still goes there"
+    assert not any(found.any() for found in Oracle(ROBOT).escapes(trace).values())
 
 
 def test_the_base_moves_in_fuzzed_episodes_and_stands_in_others():

@@ -109,6 +109,21 @@ def test_a_stop_starts_from_no_acceleration_and_motion_goes_on_without_a_jolt(sl
     assert np.abs(np.diff(accelerations)[9:]).max() <= 4.0 * DT / LIMITS.round_s + 1e-6
 
 
+@pytest.mark.parametrize("gone_too_fast, left", [(1.0, 0.75), (1.2, 0.0)])
+def test_a_tool_that_a_pose_made_too_fast_is_slowed_without_rounding(slew, gone_too_fast, left):
+    """`left`: what rounding leaves undone in the first half of `round_s`, of a straight ramp."""
+    settle(slew, np.array([0.2, 0.0, 0.0]))
+    turned = JACOBIAN.copy()
+    turned[0, 0] *= gone_too_fast
+    # Between two late ticks the pose changed; what little of the motion can be slowed in 1 ns is not.
+    slew.follow(np.array([0.2, 0.0, 0.0]), turned, 1e-9)
+    before = slew.velocity[0]
+    slew.stop(LIMITS.round_s / 2)
+    straight_s = before * turned[0, 0] / TOOL.linear_acceleration * STOP_RESERVE
+    lost = LIMITS.round_s / 2 / straight_s * (1.0 - left)
+    assert slew.velocity[0] == pytest.approx(before * (1.0 - lost), rel=0.02)
+
+
 def test_a_motion_that_was_only_thought_of_does_not_draw_the_stop_out(slew):
     settle(slew, np.array([0.2, 0.0, 0.0]))
     whole = JointSlew(LIMITS)
@@ -241,7 +256,10 @@ def test_a_stop_lasts_as_long_as_the_poses_on_its_way_ask_for(sign, ticks):
 
 
 def test_no_pose_draws_a_stop_out_without_end():
-    """Fast joints, and a Jacobian that grows as it is turned: the bound on what a pose can do grows, too."""
+    """Fast joints, and a Jacobian that grows as it is turned: the bound on what a pose can do grows, too.
+
+    The tool is far too fast from the start, so the stop is not rounded.
+    """
     for size in (1.0, 1e3, 1e100):
         slew = JointSlew(replace(LIMITS, joint_speed=np.full(3, 9.0), joint_acceleration=np.full(3, 50.0)))
         slew.velocity = np.array([9.0, -9.0, 9.0])
@@ -251,7 +269,7 @@ def test_no_pose_draws_a_stop_out_without_end():
         while slew.moving and lasted_s < 2.0:
             slew.stop(0.001)
             lasted_s += 0.001
-        assert lasted_s == pytest.approx(0.3 * STOP_RESERVE + LIMITS.round_s, abs=0.002)
+        assert lasted_s == pytest.approx(0.3 * STOP_RESERVE, abs=0.002)
 
 
 def test_a_pose_makes_the_tool_no_faster_than_its_reach_allows():

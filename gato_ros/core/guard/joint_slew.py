@@ -181,7 +181,11 @@ class JointSlew:
                 jacobian = jacobian + change_of_jacobian(jacobian, self.velocity) * PART_S
                 needed_s = self._tool_straight_s(self.velocity, jacobian, gone_s)
                 straight_s = min(max(straight_s, needed_s), longest_s)
-        return StopRamp(self.velocity, straight_s * STOP_RESERVE, self._limits.round_s)
+            # A tool that its pose has made too fast already, between two late ticks, is slowed without rounding.
+            linear, angular = _speeds(self._jacobian, self.velocity)
+            tool = self._limits.tool
+            too_fast = linear > TURN * tool.linear_speed or angular > TURN * tool.angular_speed
+        return StopRamp(self.velocity, straight_s * STOP_RESERVE, 0.0 if too_fast else self._limits.round_s)
 
     def _brake_first(self, wanted: np.ndarray, braked: np.ndarray, jacobian: np.ndarray, dt: float) -> float:
         must, wish = braked - self._aim, wanted - braked
