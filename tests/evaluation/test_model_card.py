@@ -1,6 +1,7 @@
 """The model card: figures from files, and "not measured" where there is no file."""
 
 import json
+from dataclasses import replace
 
 import jax
 import pytest
@@ -86,3 +87,27 @@ def test_curves_are_drawn(out):
     text = card(out)
     assert "](training.png)" in text and "| 50 % of 4 on train |" in text
     assert (out / "product/weights/training.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "embodiment, measured, said",
+    [
+        (None, {"error_vx": 0.0039, "error_wz": 0.113, "error_red_x": 2.0}, "vx 3.9 mm/s, wz 113 mrad/s"),
+        ("so101_rgb_stacking", {"error_wrist_roll": 0.0358, "error_red_x": 2.0}, "wrist_roll 35.8 mrad"),
+        (None, {"error_red_x": 2.0}, "not measured"),
+    ],
+)
+def test_errors_of_the_action_have_their_names_and_units(out, embodiment, measured, said):
+    (out / "runs/one" / CURVES).write_text(json.dumps({"kind": "validation", "step": 20, "loss": 4.0, **measured}))
+    stage = replace(CARD, embodiment=embodiment)
+    text = model_card.write(stage, out, Ledger(out).entries).read_text()
+    assert f"| 4 | {said} | 2 " in text
+
+
+def test_shipped_weights_that_drove_are_named(out):
+    stage = replace(DATA, shipped_policy="sawyer_mastery")
+    ledger = Ledger(out)
+    ledger.forget(DATA.name)
+    with ledger.sitting(stage, 0) as figures:
+        figures.update({"attempted": 40, "files": 40})
+    assert "| data/some | train | 40 episodes attempted | 0 - 39 | sawyer_mastery | 40 | 1,234 |" in card(out)

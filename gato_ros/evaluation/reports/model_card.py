@@ -10,7 +10,8 @@ from typing import Any
 
 from gato_ros.core.statistics import wilson95
 from gato_ros.domains.rgb_stacking.stage import RESULT_FILE, CardStage, reads
-from gato_ros.evaluation.reports.training_curves import draw_curves
+from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation.reports.training_curves import THOUSANDTH, draw_curves
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 CARD_FILE, CURVES_FILE = "MODEL_CARD.md", "training.png"
@@ -32,7 +33,7 @@ def write(stage: CardStage, out: Path, entries: Entries) -> Path:
         partial = folder / f"{name}.partial"
         shutil.copyfile(out / stage.policy / name, partial)
         partial.replace(folder / name)
-    has_curves = draw_curves([out / run for run in stage.trainings], folder / CURVES_FILE)
+    has_curves = draw_curves([out / run for run in stage.trainings], folder / CURVES_FILE, arm_units(stage))
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(measured=_measured, percent=_percent, hours=_hours)
     text = environment.from_string(TEMPLATE.read_text()).render(
@@ -59,7 +60,7 @@ def facts(stage: CardStage, out: Path, entries: Entries) -> dict[str, Any]:
         "folder": out / stage.folder,
         "weights": weights,
         "data": data,
-        "runs": [_run(out, folder, stages) for folder in stage.trainings],
+        "runs": [_run(out, folder, stages, arm_units(stage)) for folder in stage.trainings],
         "stages": stages,
         "objects": sorted({row["objects"] for row in data}),
         "success": [row for result in results if not _is_disturbed(result) for row in _rates(result)],
@@ -74,6 +75,12 @@ def facts(stage: CardStage, out: Path, entries: Entries) -> dict[str, Any]:
         "hours": sum(entry["seconds"] for entry in stages.values()) / 3600,
         "found": [name for name, entry in stages.items() if entry["found"]],
     }
+
+
+def arm_units(stage: CardStage) -> dict[str, str]:
+    """The unit of each value of the arm's part of the action, by its name in the curves."""
+    part = (load_embodiment(stage.embodiment) if stage.embodiment else load_embodiment()).arm_part
+    return dict(zip(part.names, part.units, strict=True))
 
 
 def _behind(stage: CardStage, entries: Entries) -> Entries:
@@ -98,7 +105,7 @@ def _data(entry: dict[str, Any], frames: dict[str, int]) -> dict[str, Any]:
     return {**options, "files": result.get("files"), "frames": counted[0] if counted else None, "last_seed": last}
 
 
-def _run(out: Path, folder: str, stages: Entries) -> dict[str, Any]:
+def _run(out: Path, folder: str, stages: Entries, units: dict[str, str]) -> dict[str, Any]:
     """A training run: its configuration as it was saved with its weights, and its last figures."""
     from gato_ros.training.dashboard import read_curves
 
@@ -110,9 +117,18 @@ def _run(out: Path, folder: str, stages: Entries) -> dict[str, Any]:
         "training": json.loads(path.read_text())["extra"]["training"] if path.exists() else None,
         "init": options.get("init") or options.get("shipped_start"),
         "validation": latest.get("validation", {}),
+        "action_errors": _action_errors(latest.get("validation", {}), units),
         "closed_loop": latest.get("closed_loop"),
         "closed_loop_set": options.get("closed_loop_set"),
     }
+
+
+def _action_errors(validation: dict[str, float], units: dict[str, str]) -> str:
+    """Mean errors of the arm's action like "vx 3.9 mm/s, wz 113 mrad/s"; "" where none was measured."""
+    found = {name: validation.get(f"error_{name}") for name in units}
+    return ", ".join(
+        f"{name} {1e3 * value:.3g} {THOUSANDTH[units[name]]}" for name, value in found.items() if value is not None
+    )
 
 
 def _is_disturbed(result: dict[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,29 @@ LENGTHS = {
     name: tuple(f"error_{name}_{axis}" for axis in axes)
     for name, axes in {"red": "xyz", "blue": "xyz", "grasp": "xyz", "place": "xy"}.items()
 }
-VELOCITIES = {"vx": ("error_vx",), "vy": ("error_vy",), "vz": ("error_vz",)}
+THOUSANDTH = {"m/s": "mm/s", "rad/s": "mrad/s", "m": "mm", "rad": "mrad"}
+"""Unit -> that of the same value times 1000."""
 
 
-def draw_curves(runs: Sequence[Path], picture: Path) -> bool:
-    """Write the PNG `picture` of the folders `runs`, one after another; False if they hold no curves."""
+def draw_curves(runs: Sequence[Path], picture: Path, units: Mapping[str, str]) -> bool:
+    """Write the PNG `picture` of the folders `runs`, one after another; False if they hold no curves.
+
+    Args:
+        units: of each value of the arm's action, by its name; those of the first one's unit are drawn.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     curves, starts = _in_a_row(runs)
     if not starts[-1]:
         return False
+    unit = next(iter(units.values()))
     figure = Figure(figsize=(10, 6), layout="constrained")
     FigureCanvasAgg(figure)
     panels = {
         "loss": "loss",
         "mm": "validation error of positions [mm]",
-        "mm/s": "validation error of velocities [mm/s]",
+        "action": f"validation error of the action [{THOUSANDTH[unit]}]",
         "success": "closed-loop success",
     }
     axes = dict(zip(panels, figure.subplots(2, 2).flat))
@@ -40,8 +46,8 @@ def draw_curves(runs: Sequence[Path], picture: Path) -> bool:
     _line(axes["loss"], curves, starts, "validation", ("loss",), "validation")
     for label, keys in LENGTHS.items():
         _line(axes["mm"], curves, starts, "validation", keys, label)
-    for label, keys in VELOCITIES.items():
-        _line(axes["mm/s"], curves, starts, "validation", keys, label, 1000)
+    for name in (name for name in units if units[name] == unit):
+        _line(axes["action"], curves, starts, "validation", (f"error_{name}",), name, 1000)
     _line(axes["success"], curves, starts, "closed_loop", ("rate",), "rate")
     axes["success"].set_ylim(0, 1)
     for name in panels:

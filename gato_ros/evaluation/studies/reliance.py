@@ -163,6 +163,8 @@ def _episodes(policy: GatoPolicy, study: Reliance) -> list[_Tokens]:
     from gato_ros.data.episodes.stream import open_episode
     from gato_ros.evaluation.progress import counted
 
+    if not study.data.is_dir():
+        raise SetupError(expected="a folder of episodes", got=f"no folder {study.data}", fix="name one as --data")
     paths = episode_paths(study.data)[: study.episodes]
     with counted("episodes", len(paths), transient=True) as advance:
         found = []
