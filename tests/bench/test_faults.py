@@ -51,6 +51,7 @@ def test_the_page_for_people_is_what_the_command_writes(tmp_path):
     assert (tmp_path / "safety.md").read_text() == (ROOT / "docs/reference/safety.md").read_text(), (
         "python -m gato_ros faults --page docs/reference/safety.md"
     )
+    assert f"lists {len(load_catalogue())} faults" in (ROOT / "README.md").read_text()
     assert all(f"| {name} |" in safety_page(ROWS) for name in ROWS)
 
 
