@@ -270,6 +270,14 @@ def test_shipped_weights_drive_the_first_round_of_a_refinement_and_its_own_the_n
     assert recording.source[1:] == ("triplet2", "sawyer_mastery")
 
 
+def test_what_generalises_is_refined_without_a_test_object():
+    stages = any_recipe("refine_generalization")
+    collected = [stage for stage in stages if isinstance(stage, CollectStage)]
+    assert {stage.objects for stage in collected} == {"train"}
+    assert collected[-1].shipped_policy == "sawyer_generalization"
+    assert stages[-1].folder == "sawyer_generalization/weights" and stages[-2].objects == "triplets"
+
+
 @pytest.mark.parametrize(
     "arguments, word",
     [

@@ -1,7 +1,7 @@
-"""More training for the default policy: new scenes, and what today's expert would do where the policy goes.
+"""More training for the Sawyer's shipped policies: new scenes, and what today's expert would do where they go.
 
-What `mastery` makes from nothing starts here from shipped weights. So a better expert, or more hours, cost no training
-of the eyes from random weights.
+What `mastery` and `generalization` make from nothing starts here from shipped weights. So a better expert, or more
+hours, cost no training of the eyes from random weights.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ SNAPSHOT_SEED, DAGGER_SEED = 400_000, 420_000
 class RefineSizes:
     """How much of everything."""
 
+    name: str = "sawyer_mastery"
+    """Of the weights that it makes."""
     preset: str = "sawyer_small"
     """That of the weights that it starts from."""
     start: str | None = "sawyer_mastery"
@@ -52,7 +54,15 @@ REFINE_SMOKE = RefineSizes(
     measured_sets=("cubes",),
     evaluation_episodes=1,
 )
-REFINE_RECIPES = {"refine": RefineSizes(), "refine_smoke": REFINE_SMOKE}
+GENERALIZATION = RefineSizes(
+    name="sawyer_generalization",
+    start="sawyer_generalization",
+    sets=("train",),  # no test object in any training data
+    scenes=12_000,
+    episodes=360,
+    measured_sets=("triplets",),
+)
+REFINE_RECIPES = {"refine": RefineSizes(), "refine_generalization": GENERALIZATION, "refine_smoke": REFINE_SMOKE}
 
 
 def refine(sizes: RefineSizes) -> tuple[Stage, ...]:
@@ -97,5 +107,7 @@ def _stages(sizes: RefineSizes) -> Iterator[Stage]:
     ]
     yield from measured
     yield CardStage(
-        "card", "weights", policy, tuple(run.folder for run in runs), tuple(stage.folder for stage in measured)
+        *("card", f"{sizes.name}/weights", policy),
+        tuple(run.folder for run in runs),
+        tuple(stage.folder for stage in measured),
     )

@@ -23,6 +23,7 @@ FOLDERS = {
     "smoke": "policy-smoke",
     "arm_smoke": "-smoke",
     "refine": "refine",
+    "refine_generalization": "refine_generalization",
     "refine_smoke": "refine-smoke",
     "generalist": "generalist",
     "generalist_smoke": "generalist-smoke",
@@ -35,9 +36,10 @@ class PolicyBuild:
     """Which recipe, where, and how far."""
 
     recipe: str = "mastery"
-    """`generalization` (no test object in training), `mastery` (goes on from there to all objects), `refine` (more
-    training for the shipped `sawyer_mastery`), `generalist` (all domains), `arm` (the cubes, another arm, from the
-    shipped weights), `smoke`, `refine_smoke`, `arm_smoke` and `generalist_smoke` (toys)."""
+    """`generalization` (no test object in training), `mastery` (goes on from there to all objects), `refine` and
+    `refine_generalization` (more training for the shipped policies of the two), `generalist` (all domains), `arm`
+    (the cubes, another arm, from the shipped weights), `smoke`, `refine_smoke`, `arm_smoke` and `generalist_smoke`
+    (toys)."""
     embodiment: str | None = None
     """With the recipe `arm`: contract of the arm, its name or path."""
     preset: str | None = None
