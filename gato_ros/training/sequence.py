@@ -58,11 +58,12 @@ class Sequences:
                 got=str(self.config.length),
                 fix="lengthen them: a streamed memory reaches further back",
             )
-        long = self.training.stretches.steps_in_long_ones(self.config.length)
-        if 2 * long < len(self.training):
+        stretches = self.training.stretches
+        long, in_time = stretches.steps_in_long_ones(self.config.length), stretches.steps_in_time()
+        if 2 * long < in_time or not long:
             raise SetupError(
                 expected=f"{self.config.length} consecutive steps with images in most of the data, or whole episodes",
-                got=f"{long} of {len(self.training)} steps in stretches of that length",
+                got=f"{long} of {in_time} steps in stretches of that length",
                 fix="collect with --image-share 1, or shorten the sequences",
             )
 

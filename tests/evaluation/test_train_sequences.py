@@ -1,6 +1,7 @@
 """`train` with an autoregressive preset: from the options and the episodes on disk to what is trained."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.core.observation import Observation
 from gato_ros.data.episodes.episode import EpisodeWriter
+from gato_ros.data.episodes.recording import SNAPSHOTS
 from gato_ros.domains.rgb_stacking.auxiliary import NAMES
 from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
 from gato_ros.domains.rgb_stacking.training_model import training_model
@@ -63,6 +65,35 @@ def test_the_frames_lie_on_the_device_on_request(episodes, tmp_path):
     options = train.Options(data=(episodes,), out=tmp_path, preset="debug", resident=True)
     made, _ = sequence_objective(options, training_model("debug"), ROBOT, StackingSupervision())
     assert isinstance(made, ResidentSequences) and made.held.pixels.shape[0] == len(made.training)
+
+
+def test_frames_of_more_folders_are_learned_one_by_one(episodes, tmp_path):
+    few = recorded(tmp_path / "few", (0, 3, 6))
+    options = train.Options(data=(episodes,), single_steps=(few,), out=tmp_path / "run", preset="debug")
+    made, data = sequence_objective(options, training_model("debug"), ROBOT, StackingSupervision())
+    assert data == {str(episodes): 24, str(few): 12}  # of how an episode went on a single step says nothing
+    alone = {place for place, one in enumerate(made.training.stretches) if one.source[2] == SNAPSHOTS}
+    assert len(alone) == 9 and all(made.training.stretches[place].length == 1 for place in alone)
+    plan = made.training.plan_of_step(replace(made.config, batch=64, prompt_share=0.9), 2, 0)
+    seen = 0
+    for rows, pieces in zip(plan.rows, plan.pieces, strict=True):
+        for piece in np.unique(pieces):
+            places = {made.training.stretches.at(row) for row in rows[pieces == piece]}
+            seen += bool(places & alone)
+            assert not places & alone or len(rows[pieces == piece]) == 1
+    assert seen > 20
+
+
+@pytest.mark.parametrize(
+    "preset, single, words",
+    [("debug_one_pass", "other", "with an autoregressive preset"), ("debug", "same", "in both")],
+)
+def test_single_steps_that_cannot_count_are_refused(episodes, tmp_path, preset, single, words):
+    folder = episodes if single == "same" else recorded(tmp_path / "other", (0,))
+    options = train.Options(data=(episodes,), single_steps=(folder,), out=tmp_path / "run", preset=preset)
+    with pytest.raises(SetupError, match=words):
+        train.run(options)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_robots_preset_has_heads_for_what_the_simulator_knows():

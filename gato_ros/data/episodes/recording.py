@@ -19,6 +19,8 @@ from gato_ros.data.frame_cache import episode_frames, kept_file
 from gato_ros.data.frames import Frames
 
 ORDER_SUFFIX = ".order.npz"
+SNAPSHOTS = "snapshots"
+"""In the place of who drove."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Recording:
     def of_snapshots(frames: Frames) -> Recording:
         """Frames that have no order in time: no two of them are neighbours."""
         count = len(frames)
-        return Recording(frames, 2 * np.arange(count), frames.actions, 2 * count, ("", "", "snapshots"), 1.0)
+        return Recording(frames, 2 * np.arange(count), frames.actions, 2 * count, ("", "", SNAPSHOTS), 1.0)
 
 
 def load_recordings(folder: Path, skip: Container[Path] = ()) -> list[Recording]:
@@ -59,7 +61,7 @@ def load_recordings(folder: Path, skip: Container[Path] = ()) -> list[Recording]
         raise SetupError(
             expected=f"episodes in {folder}",
             got="none (snapshots have no order in time)",
-            fix="run `python -m gato_ros collect --image-share 1` first",
+            fix="run `python -m gato_ros collect --image-share 1` first; `train --single-steps` takes snapshots",
         )
     found = [_judged(path) for path in paths if path not in skip]
     return [recording for recording in found if len(recording.frames)]

@@ -98,6 +98,34 @@ def training_recordings(
     return training, validation, data
 
 
+def single_step_recordings(
+    folders: tuple[Path, ...],
+    limit: int | None,
+    held_out_every: int,
+    weights: Mapping[str, float],
+    failures: bool = False,
+) -> tuple[list[Recording], list[Recording], dict[str, int]]:
+    """As `training_recordings`, of snapshots and episodes whose frames are learned one by one.
+
+    Raises:
+        SetupError: a folder without frames.
+    """
+    from gato_ros.data.episodes.recording import Recording
+    from gato_ros.training.mixing import step_weights
+
+    training, validation, data = [], [], {}
+    for folder in folders:
+        parts = _frame_parts(folder, failures)[:limit]
+        print_sources(folder, parts, weights)
+        found = [Recording.of_snapshots(part) for part in parts if step_weights(part.teachers, weights).any()]
+        data[str(folder)] = sum(len(one.frames) for one in found)
+        print(f"train: {data[str(folder)]} single steps of {folder}", flush=True)
+        held_out = found[::held_out_every] if len(found) > 1 else []
+        validation += held_out
+        training += [one for i, one in enumerate(found) if i % held_out_every or not held_out]
+    return training, validation, data
+
+
 def _frame_parts(folder: Path, failures: bool) -> list[Frames]:
     """The frames of a folder, by file or by episode: of shards in another domain, else of the robot's."""
     from gato_ros.data.demonstrations.reading import read_demonstrations

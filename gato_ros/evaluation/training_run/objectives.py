@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gato_ros.evaluation.training_run.data import VALIDATION_SHARE, training_frames, training_recordings
+from gato_ros.core.errors import SetupError
+from gato_ros.evaluation.training_run.data import (
+    VALIDATION_SHARE,
+    single_step_recordings,
+    training_frames,
+    training_recordings,
+)
 from gato_ros.evaluation.training_run.settings import chosen
 from gato_ros.evaluation.training_run.streaming import Room, streamed_folders, streamed_frames
 
@@ -61,12 +67,20 @@ def sequence_objective(
         room = Room.of(run.stream_above_gb)
         found = streamed_folders(run.data, run.limit, config.return_share, VALIDATION_SHARE, weights, room)
         if found is not None:
+            if run.single_steps:
+                raise SetupError(
+                    expected="--single-steps with a robot's episodes in memory",
+                    got=f"shards that are read batch by batch in {', '.join(map(str, run.data))}",
+                    fix="leave it out, or raise --stream-above-gb",
+                )
             *parts, data = found
             streamed = [StreamedWindows.of(steps, layout, supervision, auxiliary) for steps in parts]
             return Sequences(config, model, layout, *streamed), data
     training, validation, data = training_recordings(
         run.data, run.limit, config.return_share, VALIDATION_SHARE, weights, run.failures
     )
+    alone = single_step_recordings(run.single_steps, run.limit, VALIDATION_SHARE, weights, run.failures)
+    training, validation, data = training + alone[0], validation + alone[1], data | alone[2]
     windows = [Windows.of(part, layout, supervision, weights, auxiliary) for part in (training, validation)]
     return (ResidentSequences if run.resident else Sequences)(config, model, layout, *windows), data
 

@@ -72,6 +72,9 @@ class TrainingRun:
     """Folders with episodes by `collect` or a recorder, or snapshots by `collect`."""
     out: OutFolder
     """Folder of the run."""
+    single_steps: tuple[Path, ...] = ()
+    """Of autoregressive presets: more folders, snapshots or episodes with few pictures. Each of their frames is learned
+    by itself, without a memory, so that pictures of many scenes teach what the model sees."""
     preset: str = "sawyer_small"
     """A model size (see `presets`); another domain has its own."""
     embodiment: str = "sawyer_rgb_stacking"

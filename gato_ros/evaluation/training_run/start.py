@@ -71,10 +71,16 @@ def _stacking(run: TrainingRun) -> Start:
             got=run.task,
             fix="leave it out: the data says what the task is",
         )
-    robot = load_embodiment(run.embodiment)
-    check_arm(run.data, robot)
+    if twice := [str(folder) for folder in run.single_steps if folder in run.data]:
+        raise SetupError(
+            expected="each folder in --data or in --single-steps",
+            got=f"{', '.join(twice)} in both",
+            fix="episodes with pictures at every step belong to --data, snapshots to --single-steps",
+        )
+    robot, folders = load_embodiment(run.embodiment), (*run.data, *run.single_steps)
+    check_arm(folders, robot)
     model = training_model(run.preset, robot, run.observe)
-    check_data(run.data, run.failures, robot, model.observation_keys)
+    check_data(folders, run.failures, robot, model.observation_keys)
     return Start(contract_for(robot, model.observation_keys), run.preset, model, StackingSupervision.of(robot))
 
 

@@ -128,6 +128,12 @@ def _check_kind(run: TrainingRun, model: GatoConfig) -> None:
             got=f"--{given}.*",
             fix=f"this preset is {'autoregressive' if streams else 'single-step'}",
         )
+    if run.single_steps and not streams:
+        raise SetupError(
+            expected="--single-steps with an autoregressive preset",
+            got=f"--preset {run.preset}",
+            fix="name these folders in --data: this preset learns from single steps only",
+        )
     if run.resident and run.stream_above_gb is not None:
         raise SetupError(
             expected="--resident or --stream-above-gb", got="both", fix="leave one out: the frames lie in one place"

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gato_ros.data.episodes.recording import SNAPSHOTS
 from gato_ros.training.sequence_config import SequenceConfig
 
 Source = tuple[str, str, str]
@@ -107,6 +108,11 @@ class Stretches(Sequence[Stretch]):
         """Steps in whole episodes, and in other stretches of so many steps at least."""
         return int(self.length[self.whole | (self.length >= length)].sum())
 
+    def steps_in_time(self) -> int:
+        """Steps of episodes: all but snapshots, which have no order."""
+        in_time = np.array([source[2] != SNAPSHOTS for source in self.sources], bool)
+        return int(self.length[in_time[self.source]].sum())
+
     def to_prompt(self, place: int, only_ends: bool) -> tuple[np.ndarray, int, int]:
         """Places of the stretches of the same source, and which of them [begin, end) are of the same episode."""
         key = int(self.source[place]), only_ends
@@ -194,6 +200,8 @@ class WindowPlanner:
         nothing = np.empty(0, np.int64)
         if rng.random() >= config.prompt_share:
             return nothing
+        if self.stretches.sources[self.stretches.source[place]][2] == SNAPSHOTS:
+            return nothing  # another snapshot says nothing of what is wanted
         goal = bool(rng.random() < config.goal_share)
         places, begin, end = self.stretches.to_prompt(place, goal)
         others = len(places) - (end - begin)
