@@ -14,6 +14,7 @@ from gato_ros.core.guard.following.orientation import Attitude, turned
 from gato_ros.core.guard.following.room import ToolRoom
 from gato_ros.core.guard.motion import MotionLimits
 from gato_ros.core.guard.proposal import Proposal, RobotState
+from gato_ros.core.guard.singularity import change_of_jacobian
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Situation:
     def rotation(self) -> np.ndarray:
         """[3 3] base_from_tool after `ahead`."""
         return turned(self.state.tool_rotation, self.state.jacobian[3:] @ self.ahead)
+
+    @cached_property
+    def jacobian(self) -> np.ndarray:
+        """[6 joints] of the tool after `ahead`: there a velocity that is wanted now is carried out."""
+        return self.state.jacobian + change_of_jacobian(self.state.jacobian, self.ahead)
 
     @cached_property
     def attitude(self) -> Attitude | None:

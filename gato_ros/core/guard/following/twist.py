@@ -45,17 +45,17 @@ class TwistFollower:
             motion,
         )
         limits = ("speed",) * (slow != asked) + limits
-        state, ik = situation.state, situation.ik
+        state, ik, jacobian = situation.state, situation.ik, situation.jacobian
         if self.others == "down":
-            free = ik.unlimited(state.joint_position, state.jacobian, state.tool_rotation, twist[DOWN])
+            free = ik.unlimited(state.joint_position, jacobian, situation.rotation, twist[DOWN])
         elif self.others == "held":
-            free = ik.unlimited_rows(state.joint_position, state.jacobian, state.jacobian, twist)
+            free = ik.unlimited_rows(state.joint_position, jacobian, jacobian, twist)
         else:
             # What is listed, along its own axes; the rest has no row, and goes as it likes.
             back = situation.rotation.T if self.in_tool else np.eye(3)
-            rows = np.concatenate([back @ state.jacobian[:3], back @ state.jacobian[3:]])[self.components]
+            rows = np.concatenate([back @ jacobian[:3], back @ jacobian[3:]])[self.components]
             listed = np.append(back @ twist[:3], back @ twist[3:])[self.components]
-            free = ik.unlimited_rows(state.joint_position, state.jacobian, rows, listed)
+            free = ik.unlimited_rows(state.joint_position, jacobian, rows, listed)
         return free, limits
 
 
