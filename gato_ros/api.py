@@ -67,7 +67,7 @@ def make(
     Args:
         domain: `rgb_stacking`, `babyai` or `meta_world` (`pip install gato_ros[domains]`), `atari` (`gato_ros[atari]`),
             `scenes`, or the path of a file with a domain.
-        task: what to do there; of rgb_stacking what goes on what: `red_on_blue` (the default), `blue_on_green`, ...
+        task: what to do there; of rgb_stacking `red_on_blue` (the default), `blue_on_green`, `lift_red`, `push_red` ...
         objects: of rgb_stacking the object set: cubes, triplet1 .. triplet5, train.
         policy: who will act: the environment then shows what this policy reads, and nothing else.
         embodiment: name or path of the robot's contract; by default that of `policy`, or the Sawyer's.
@@ -84,7 +84,7 @@ def make(
     from gato_ros.core.observation import PRIVILEGED_PREFIX
     from gato_ros.embodiments import Embodiment, load_embodiment
     from gato_ros.sim.env import RgbStackingEnv
-    from gato_ros.sim.task import stack_task
+    from gato_ros.sim.task import task_named
 
     keys = None if policy is None else policy.observation_keys
     # Weights know their contract; a policy of one's own need not.
@@ -99,7 +99,7 @@ def make(
         privileged=tuple(key for key in keys or () if key.startswith(PRIVILEGED_PREFIX)),
         embodiment=robot,
         render_mode=render_mode,
-        wanted=stack_task(task or "red_on_blue"),
+        wanted=task_named(task or "red_on_blue"),
     )
 
 

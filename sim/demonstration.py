@@ -14,7 +14,7 @@ from gato_ros.embodiments import Embodiment
 from gato_ros.embodiments.actions.hold import full_command
 from gato_ros.embodiments.contract import OPENING
 from gato_ros.sim.env import RgbStackingEnv
-from gato_ros.sim.expert import StackingExpert
+from gato_ros.sim.expert import Expert
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,13 @@ SEGMENT_TICKS = 20
 def demonstrate(
     env: RgbStackingEnv,
     driver: Policy,
-    labeller: StackingExpert,
+    labeller: Expert,
     seed: int,
     noise: Noise,
     image_share: float = 1.0,
     expert_share: float = 0.0,
 ) -> Iterator[Step]:
-    """Steps of one episode, until it is stacked or its time is over.
+    """Steps of one episode, until it is a success or its time is over.
 
     Args:
         env: made with every key that `driver` and `labeller` read.
@@ -117,8 +117,8 @@ def demonstrate(
     disturbance = Disturbance(noise, env.embodiment, rng)
     driver_sees = any(key in driver.observation_keys for key in env.embodiment.image_keys)
     opening_before, tick, rescued = None, 0, False
-    stacked = ended = False
-    while not (stacked or ended):
+    succeeded = ended = False
+    while not (succeeded or ended):
         bare = env.observe(images=False)
         opening = float(bare.values[OPENING][0])
         wish = labeller.wish(bare)
@@ -134,7 +134,7 @@ def demonstrate(
         yield Step(labeller.with_plan(seen if kept else bare), label, executed)
         opening_before, tick = opening, tick + 1
         _, terminated, truncated, info = env.step_action(executed)
-        stacked, ended = info["stacked"], terminated or truncated
+        succeeded, ended = info["success"], terminated or truncated
 
 
 def driven(env: RgbStackingEnv, driver: Policy, seed: int, image_share: float = 1.0) -> Iterator[Step]:
@@ -150,8 +150,8 @@ def driven(env: RgbStackingEnv, driver: Policy, seed: int, image_share: float = 
     rng = np.random.default_rng([seed, 1])
     driver.reset()
     opening_before = None
-    stacked = ended = False
-    while not (stacked or ended):
+    succeeded = ended = False
+    while not (succeeded or ended):
         seen = env.observe()
         opening = float(seen.values[OPENING][0])
         moving = opening_before is not None and abs(opening - opening_before) > 5e-4 * env.world.cell.scale
@@ -160,7 +160,7 @@ def driven(env: RgbStackingEnv, driver: Policy, seed: int, image_share: float = 
         yield Step(seen if kept else _without_images(seen, env.embodiment), executed, executed)
         opening_before = opening
         _, terminated, truncated, info = env.step_action(executed)
-        stacked, ended = info["stacked"], terminated or truncated
+        succeeded, ended = info["success"], terminated or truncated
 
 
 def _without_images(seen: Observation, robot: Embodiment) -> Observation:

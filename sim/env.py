@@ -16,23 +16,24 @@ from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.actions.hold import full_command, standing_action
 from gato_ros.embodiments.actions.opening import wanted_opening_m
 from gato_ros.sim import task
+from gato_ros.sim.attempts import VOID
 from gato_ros.sim.ground_truth import PRIVILEGED_KEYS, ground_truth
 from gato_ros.sim.held_out.worlds import HeldOutWorld
 from gato_ros.sim.motion import INNER_STEP_S, checked, make_motion
-from gato_ros.sim.progress import LIFTED_M, VOID, Progress
 from gato_ros.sim.randomisation import PLAIN, Conditions, Randomisation
 from gato_ros.sim.world import PhysicsError, StackingWorld
 
 
 class RgbStackingEnv(gymnasium.Env):
-    """Stack one prop on another, red on blue by default, within 400 ticks of 50 ms.
+    """One task with three props, to stack red on blue by default, within 400 ticks of 50 ms.
 
     The interface is that of google-deepmind/rgb_stacking, but for the gripper, which the peer commands in +-255.
     Action: float32, the contract's own, part by part, and what `Action.as_vector` gives, so that
     `step(policy.act(observation).action.as_vector())` does what the policy asks for. Of the Sawyer and the Panda it
     has 5 values: vx vy vz [m/s], wz [rad/s], gripper opening [m].
     Observation: a dict of the contract's channels, and of privileged keys only where requested by name.
-    Reward: 1 while the sparse success holds, else 0; truncates at `max_steps`, terminates only where physics fail.
+    Reward: 1 while the task holds (HOLD_STEPS of that are the success), else 0; truncates at `max_steps`, terminates
+    only where physics fail.
     """
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": 20}
@@ -45,14 +46,14 @@ class RgbStackingEnv(gymnasium.Env):
         max_steps: int = task.MAX_STEPS,
         embodiment: Embodiment | None = None,
         render_mode: str | None = None,
-        wanted: task.StackTask = task.RED_ON_BLUE,
+        wanted: task.Task = task.RED_ON_BLUE,
         randomisation: Randomisation | None = None,
         randomise_fully: bool = False,
         held_out: HeldOutWorld | None = None,
     ):
         """What the names do not say:
 
-        wanted: which prop goes on which.
+        wanted: what is to be done.
         randomisation: what differs from the plain world from episode to episode; None: nothing.
         randomise_fully: take each of its magnitudes at the limit (a test of robustness) instead of drawing it.
         held_out: a world that no training touches, in the place of the plain one and of `randomisation`.
@@ -124,8 +125,7 @@ class RgbStackingEnv(gymnasium.Env):
             self.world.set_conditions(conditions)
         self._tick, self._started = 0, True
         self._motion.reset()
-        self._start_heights = {colour: self._height(colour) for colour in task.COLOURS}
-        self._progress = Progress(self._start_heights[self.wanted.top])
+        self._attempt = self.wanted.begin(self.wanted.situation(self.world))
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         action, size = np.asarray(action, np.float64), len(self.embodiment.action_lower)
@@ -153,24 +153,8 @@ class RgbStackingEnv(gymnasium.Env):
         except PhysicsError:  # a prop that was flung out of the basket, most often: no reason to lose other episodes
             self._started = False
             return 0.0, True, False, {**self._info(), "success": False, "failure": VOID}
-        success = self.world.stacked(self.wanted)
-        self._progress.update(
-            world.cell.to_cell(world.kinematics.tool(world.joint_positions).position),
-            world.cell.to_cell(world.prop(self.wanted.top).position),
-            world.cell.to_cell(world.prop(self.wanted.base).position),
-            all(self.world.pad_contacts(self.wanted.top)),
-            success,
-            any(self._lifts(colour) for colour in (self.wanted.base, self.wanted.other)),
-        )
-        return float(success), False, self._tick >= self.max_steps, self._info()
-
-    def _height(self, colour: str) -> float:
-        """Of a prop's centre [m], in a cell of the usual size."""
-        return float(self.world.cell.to_cell(self.world.prop(colour).position)[2])
-
-    def _lifts(self, colour: str) -> bool:
-        """Whether that prop is off the floor between the fingers."""
-        return self._height(colour) > self._start_heights[colour] + LIFTED_M and all(self.world.pad_contacts(colour))
+        holds = self._attempt.update(self.wanted.situation(world))
+        return float(holds), False, self._tick >= self.max_steps, self._info()
 
     def _disturbed(self, action: Action) -> Action:
         """What reaches the robot under this episode's conditions, and whether the next pictures are late."""
@@ -189,18 +173,19 @@ class RgbStackingEnv(gymnasium.Env):
         return action
 
     @property
-    def stacked(self) -> bool:
-        """Whether this episode has been a success: the stack stood for HOLD_STEPS ticks."""
-        return self._progress.stacked
+    def succeeded(self) -> bool:
+        """Whether this episode has been a success: the task has held for HOLD_STEPS ticks."""
+        return self._attempt.succeeded
 
     def _info(self) -> dict[str, Any]:
-        failure = self._progress.failure
+        failure = self._attempt.failure
         if failure and self._motion.latched:
             failure = f"latched_{self._motion.latched}"
         return {
-            "success": self._progress.stacked,
-            "stacked": self._progress.stacked,
-            "progress": self._progress.stage,
+            "success": self._attempt.succeeded,
+            "stacked": self._attempt.stage == "stacked",
+            "progress": self._attempt.stage,
+            "stages": self._attempt.stages[1:],
             "failure": failure,
             "tick": self._tick,
             "objects": self.world.object_names,

@@ -16,15 +16,15 @@ CONTACTS_KEY = f"{PRIVILEGED_PREFIX}contacts"
 PRIVILEGED_KEYS = tuple(
     [f"{PRIVILEGED_PREFIX}{colour}/{what}" for colour in task.COLOURS for what in ("pose", "object")] + [CONTACTS_KEY]
 )
-"""pose: [7] x y z [m], quaternion xyzw; object: [1] index into OBJECT_NAMES; contacts: [4] 0 or 1, of the task's top
-object with left pad, right pad, base, ground."""
+"""pose: [7] x y z [m], quaternion xyzw; object: [1] index into OBJECT_NAMES; contacts: [4] 0 or 1, of the task's target
+(of a stacking its top object) with left pad, right pad, base (where there is none: any other prop), ground."""
 
 
-def ground_truth(world: StackingWorld, wanted: task.StackTask, key: str) -> np.ndarray:
+def ground_truth(world: StackingWorld, wanted: task.Task, key: str) -> np.ndarray:
     """The value of one of PRIVILEGED_KEYS at this instant, float32."""
     if key == CONTACTS_KEY:
-        touches, pads = world.touches(wanted.top), world.pad_contacts(wanted.top)
-        return np.array([*pads, wanted.base in touches, "ground" in touches], np.float32)
+        touches, pads = world.touches(wanted.target), world.pad_contacts(wanted.target)
+        return np.array([*pads, not touches.isdisjoint(wanted.rests_on), "ground" in touches], np.float32)
     _, colour, what = key.split("/")
     if what == "pose":
         prop = world.prop(colour)

@@ -15,7 +15,7 @@ from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.embodiments.kinematics import Kinematics, joints_for_tool
 from gato_ros.embodiments.pictures.reader import PictureReader
 from gato_ros.embodiments.simulation import MountedCamera
-from gato_ros.sim import camera, scene, task
+from gato_ros.sim import attempts, camera, scene, task
 from gato_ros.sim.bullet import bullet_client, pybullet
 from gato_ros.sim.objects import rgb_object
 from gato_ros.sim.randomisation import PLAIN, Conditions, texture_path
@@ -332,7 +332,7 @@ class StackingWorld:
     def stacked(self, wanted: task.StackTask = task.RED_ON_BLUE) -> bool:
         """The peer's sparse success at this instant."""
         top, base = (self.cell.to_cell(self.prop(colour).position) for colour in (wanted.top, wanted.base))
-        return task.is_stacked(top, base, wanted.base, self.touches(wanted.top))
+        return attempts.is_stacked(top, base, wanted.base, self.touches(wanted.top))
 
     def pad_contacts(self, colour: str) -> tuple[bool, bool]:
         """Whether the left and the right finger touch a prop."""

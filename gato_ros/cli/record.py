@@ -44,7 +44,8 @@ class Options:
     objects: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, or train."""
     task: str = "red_on_blue"
-    """What to stack on what: red_on_blue, or another two of red, green and blue."""
+    """What to do: red_on_blue or another two of red, green and blue, lift_red, push_red, or either with another
+    colour."""
     task_text: str = ""
     """What is done, in words. Default: the task's own."""
     operator: str = ""
@@ -65,12 +66,12 @@ class Options:
 
 def _check(options: Options) -> None:
     from gato_ros.sim.engine import require_simulator
-    from gato_ros.sim.task import check_object_set, stack_task
+    from gato_ros.sim.task import check_object_set, task_named
 
     if options.robot == "sim":
         require_simulator()
     check_bounds(options)
-    stack_task(options.task)
+    task_named(options.task)
     check_object_set(options.objects)
     check_seeds(options.seed, options.episodes)
     if options.teleop == "expert" and options.robot != "sim":
@@ -105,7 +106,7 @@ def _console_port(options: Options) -> int | None:
 def _plans(options: Options, namespace: str, port: int | None) -> tuple[NodePlan, ...]:
     """Simulator, guard, operator, recorder and page, with their parameters."""
     from gato_ros.nodes.runtime.node_specs import loop_plan
-    from gato_ros.sim.task import stack_task
+    from gato_ros.sim.task import task_named
 
     same, expert = {"embodiment": options.embodiment}, options.teleop == "expert"
     settings = {
@@ -124,7 +125,7 @@ def _plans(options: Options, namespace: str, port: int | None) -> tuple[NodePlan
             "folder": str(options.out.resolve()),
             "operator": options.operator,
             "prefix": "expert" if expert else "teleop",
-            "task": options.task_text or stack_task(options.task).text,
+            "task": options.task_text or task_named(options.task).text,
             **same,
         },
         "console_node": {"port": port or 0, "recordings": str(options.out.resolve()), **same},

@@ -37,8 +37,8 @@ class Options:
     objects: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, or train."""
     task: str = "red_on_blue"
-    """What to stack on what: red_on_blue, or another two of red, green and blue. A policy that reads texts gets it in
-    words."""
+    """What to do: red_on_blue or another two of red, green and blue, lift_red, push_red, or either with another colour.
+    A policy that reads texts gets it in words."""
     embodiment: str | None = None
     """Name or path of the contract; sawyer_rgb_stacking_told has the task as a text, panda_rgb_stacking another arm.
     Default: the robot that the weights know; sawyer_rgb_stacking where they know it."""
@@ -68,11 +68,11 @@ def _check(options: Options) -> str:
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.policy_source import DEFAULT, driving_weights
     from gato_ros.sim.engine import require_simulator
-    from gato_ros.sim.task import check_object_set, stack_task
+    from gato_ros.sim.task import check_object_set, task_named
 
     require_simulator()
     check_bounds(options)
-    stack_task(options.task)
+    task_named(options.task)
     check_object_set(options.objects)
     check_seeds(options.seed, options.episodes)
     if options.prompt:
@@ -101,16 +101,16 @@ def run(options: Options) -> dict:
     from gato_ros.nodes.runtime.episode_runner import EpisodeRunner
     from gato_ros.nodes.runtime.node_specs import MANAGER, loop_plan
     from gato_ros.nodes.runtime.process_group import Children
-    from gato_ros.sim.task import stack_task
+    from gato_ros.sim.task import task_named
 
-    robot = load_embodiment(options.embodiment)
+    robot, task = load_embodiment(options.embodiment), task_named(options.task)
     prompt = {"prompt": str(options.prompt.resolve())} if options.prompt else {}  # else the file's
     same = {"embodiment": options.embodiment}
     settings = {
         "guard_node": same,
         "policy_node": {
             "policy": policy,
-            "task": stack_task(options.task).text,
+            "task": task.text,
             "propose_at_start": False,
             **prompt,
             **same,
@@ -145,11 +145,11 @@ def run(options: Options) -> dict:
     from gato_ros.nodes.runtime.ros_domain import own_domain
 
     with own_domain(), Children(plans) as children, EpisodeRunner(robot, namespace, children.check) as runner:
-        _run_episodes(options, runner, report)
+        _run_episodes(options, runner, report, task.done)
         lost = children.lost()
     written = sorted(set((options.out / INCIDENTS).glob("*.mcap")) - before)
     result = report.write(options.out, incidents=[f"{INCIDENTS}/{path.name}" for path in written], lost_nodes=lost)
-    _print(result, options.out)
+    _print(result, options.out, task.done)
     if options.strip and report.strip_frames:
         from gato_ros.evaluation.reports.filmstrip import write_strip
 
@@ -158,7 +158,7 @@ def run(options: Options) -> dict:
     return result
 
 
-def _run_episodes(options: Options, runner: EpisodeRunner, report: Report) -> None:
+def _run_episodes(options: Options, runner: EpisodeRunner, report: Report, done: str) -> None:
     """All episodes; a node that cannot start is the user's to mend, one that fails later is named in the report."""
     from gato_ros.nodes.runtime.node_client import LoopFailed
     from gato_ros.nodes.runtime.process_group import ChildDied
@@ -180,19 +180,19 @@ def _run_episodes(options: Options, runner: EpisodeRunner, report: Report) -> No
                 )
                 report.add(record)
                 if not progress.console.is_terminal:  # a bar shows nothing there
-                    outcome = "stacked" if record.stacked else "not stacked"
-                    print(f"episode {number + 1} of {options.episodes}: {outcome}", flush=True)
+                    outcome = "" if record.stacked else "not "
+                    print(f"episode {number + 1} of {options.episodes}: {outcome}{done}", flush=True)
         except (ChildDied, LoopFailed) as failure:
             report.fail(str(failure))
 
 
-def _print(result: dict, out: Path) -> None:
+def _print(result: dict, out: Path, done: str) -> None:
     from gato_ros.evaluation.console import make_console
 
     latency = result["camera_to_command_ms"]
     console = make_console()
     console.print(
-        f"{result['stacked']} of {result['episodes']} episodes stacked; {result['control_rate_hz']} Hz, "
+        f"{result['stacked']} of {result['episodes']} episodes {done}; {result['control_rate_hz']} Hz, "
         f"{result['missed_ticks']} of {result['ticks']} ticks missed, camera to command "
         f"p50 {latency['p50']} ms, p99 {latency['p99']} ms"
     )

@@ -64,8 +64,9 @@ class Collection:
     objects: str = "cubes"
     """Object set: cubes, triplet1..triplet5, train."""
     task: str | None = None
-    """What to stack on what: red_on_blue (where none is named), or another two of red, green and blue. Of another
-    domain its own, several with commas between them, or all; where none is named its first."""
+    """What to do: red_on_blue (where none is named) or another two of red, green and blue, lift_red, push_red, or
+    either with another colour. Of another domain its own, several with commas between them, or all; where none is
+    named its first."""
     embodiment: str = "sawyer_rgb_stacking"
     """Name or path of the contract; those that end in _told record the task in words."""
     episodes: Episodes = 100
@@ -82,7 +83,7 @@ class Collection:
     per_scene: Count = 4
     """Snapshots per scene."""
     keep_failures: bool = False
-    """Keep episodes that did not end in a stack, too."""
+    """Keep episodes that did not succeed, too."""
     randomise: bool = False
     """Vary light, colours, textures, cameras, friction, mass, delay and noise (sim/randomisation.py, TRAINING)."""
     policy: str | None = None
@@ -162,7 +163,7 @@ def _check(wanted: Collection) -> None:
     from gato_ros.core.errors import unknown_name
     from gato_ros.embodiments import load_embodiment
     from gato_ros.sim.engine import require_simulator
-    from gato_ros.sim.task import OBJECT_SETS, stack_task
+    from gato_ros.sim.task import OBJECT_SETS, stacking_only, task_named
 
     require_simulator()
     check_bounds(wanted)
@@ -173,7 +174,9 @@ def _check(wanted: Collection) -> None:
             fix="leave it out: the robot's demonstrations have a noise of their own",
         )
     embodiment = load_embodiment(wanted.embodiment)
-    stack_task(wanted.stacking_task)
+    task = task_named(wanted.stacking_task)
+    if wanted.kind == "snapshots":
+        stacking_only(task, "--kind snapshots")
     if wanted.objects not in OBJECT_SETS:
         raise unknown_name("an object set", wanted.objects, OBJECT_SETS)
     if wanted.seed + wanted.episodes > FIRST_EVALUATION_SEED:
@@ -237,9 +240,9 @@ def _parts(wanted: Collection) -> tuple:
     if not _SETUP:
         from gato_ros.embodiments import load_embodiment
         from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
-        from gato_ros.sim.expert import StackingExpert
+        from gato_ros.sim.expert import expert_for
         from gato_ros.sim.randomisation import TRAINING
-        from gato_ros.sim.task import stack_task
+        from gato_ros.sim.task import task_named
 
         own = wanted.labels == OWN
         env = RgbStackingEnv(
@@ -247,9 +250,9 @@ def _parts(wanted: Collection) -> tuple:
             privileged=() if own else PRIVILEGED_KEYS,
             embodiment=load_embodiment(wanted.embodiment),
             randomisation=TRAINING if wanted.randomise else None,
-            wanted=stack_task(wanted.stacking_task),
+            wanted=task_named(wanted.stacking_task),
         )
-        expert = driver = None if own else StackingExpert(env.embodiment, stack_task(wanted.stacking_task))
+        expert = driver = None if own else expert_for(env.embodiment, env.wanted)
         if wanted.policy:
             from gato_ros.evaluation.policy_source import make_policy
 
@@ -291,9 +294,9 @@ def _episode(out: Path, wanted: Collection, seed: int, env, expert, driver) -> d
             frames += any(key in step.observation.values for key in env.embodiment.image_keys)
             who = {"source": POLICY} if own else None  # else the expert, who labels
             writer.add(tick, step.observation, step.label, step.executed, step.observation.privileged, who)
-        stacked = env.stacked
-        if stacked or wanted.keep_failures:
-            writer.close({"success": stacked, "steps": tick + 1, "objects": list(env.world.object_names)})
+        succeeded = env.succeeded
+        if succeeded or wanted.keep_failures:
+            writer.close({"success": succeeded, "steps": tick + 1, "objects": list(env.world.object_names)})
             return {"attempted": 1, "kept": 1, "frames": frames}
     mark = out / ".failed" / name  # so that a resumed run does not try it again
     mark.parent.mkdir(exist_ok=True)

@@ -71,9 +71,9 @@ def parts(job: Job) -> tuple[RgbStackingEnv, Policy]:
     from gato_ros.evaluation.policy_source import make_environment, make_policy
     from gato_ros.sim.held_out.worlds import held_out_world
     from gato_ros.sim.randomisation import perturbation
-    from gato_ros.sim.task import stack_task
+    from gato_ros.sim.task import task_named
 
-    task, embodiment = stack_task(job.task), load_embodiment(job.embodiment)
+    task, embodiment = task_named(job.task), load_embodiment(job.embodiment)
     name = (job.policy, job.task, job.embodiment)
     if _MADE.get("name") != name:
         _MADE.update(name=name, policy=make_policy(job.policy, embodiment, task))

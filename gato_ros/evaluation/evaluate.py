@@ -87,7 +87,7 @@ def _episodes(options: Evaluation, plan: Plan, pool: Executor) -> dict:
     ]
     outcomes = {job: plan.partial.get(job) for job in jobs}
     done = [outcome for outcome in outcomes.values() if outcome]
-    stacked, count = sum(outcome.success for outcome in done), len(done)
+    succeeded, count = sum(outcome.success for outcome in done), len(done)
     if done and not options.quiet:
         print(f"{count} of {len(jobs)} episodes were done before: {plan.partial.path}")
     with (
@@ -98,8 +98,8 @@ def _episodes(options: Evaluation, plan: Plan, pool: Executor) -> dict:
         for future in as_completed(futures):
             outcome = outcomes[futures[future]] = future.result()
             plan.partial.add(futures[future], outcome)
-            stacked, count = stacked + outcome.success, count + 1
-            advance(f"{stacked} of {count} stacked")
+            succeeded, count = succeeded + outcome.success, count + 1
+            advance(f"{succeeded} of {count} {outcome.stages[-1]}")
     return outcomes
 
 

@@ -14,7 +14,10 @@ from gato_ros.core.prompt import Prompt
 from gato_ros.core.statistics import PairedCounts, wilson95
 
 STAGES = ("reached", "grasped", "lifted", "over_base", "stacked")
-"""How far an episode can get, in order; `info["progress"]` names the furthest one, or "none"."""
+"""How far a stacking can get, in order; `info["progress"]` names the furthest one, or "none". Another task has stages
+of its own: `info["stages"]`."""
+WRONG_OBJECT = "wrong_object"
+"""The failure of who did something to an object that the task does not name."""
 
 
 class Environment(Protocol):
@@ -29,8 +32,8 @@ class Environment(Protocol):
     def step_action(self, action: Action) -> tuple[float, bool, bool, dict[str, Any]]:
         """Reward, terminated, truncated, info; `info["success"]` tells whether the episode is a success.
 
-        An environment that knows more says so: `info["progress"]`, one of STAGES or "none"; `info["failure"]`, what
-        went wrong so far; `info["objects"]`.
+        An environment that knows more says so: `info["progress"]`, one of `info["stages"]` (STAGES where it has none)
+        or "none"; `info["failure"]`, what went wrong so far; `info["objects"]`.
         """
 
 
@@ -43,19 +46,21 @@ class EpisodeOutcome:
     steps: int
     """Control ticks until the success, or until the environment ended the episode."""
     progress: str | None
-    """The furthest of STAGES that was reached, "none", or None if the environment does not tell."""
+    """The furthest of `stages` that was reached, "none", or None if the environment does not tell."""
     objects: tuple[str, ...] = ()
     """The objects of the episode, red green blue, if the environment tells."""
     reported_failure: str | None = None
     """What went wrong, in the environment's own word (`info["failure"]`), if it tells."""
     reward: float = field(default=0.0, compare=False)
     """The sum over the episode; not kept in files."""
+    stages: tuple[str, ...] = STAGES
+    """How far an episode of its task can get, in order."""
 
     def got_to(self, stage: str) -> bool | None:
-        """Whether the episode got as far as `stage`, one of STAGES; None if unknown."""
+        """Whether the episode got as far as `stage`, one of `stages`; None if unknown."""
         if self.progress is None:
             return None
-        return self.progress != "none" and STAGES.index(self.progress) >= STAGES.index(stage)
+        return self.progress != "none" and self.stages.index(self.progress) >= self.stages.index(stage)
 
     @property
     def failure(self) -> str | None:
@@ -65,8 +70,13 @@ class EpisodeOutcome:
         """
         if self.success:
             return None
-        missed = (f"not_{stage}" for stage in STAGES if self.got_to(stage) is False)
-        return self.reported_failure or next(missed, "not_stacked")
+        missed = (f"not_{stage}" for stage in self.stages if self.got_to(stage) is False)
+        return self.reported_failure or next(missed, f"not_{self.stages[-1]}")
+
+    @property
+    def ending(self) -> str:
+        """The failure, or what a success is called: "stacked"."""
+        return self.failure or self.stages[-1]
 
     def row(self) -> dict[str, Any]:
         """Ready for JSON; `outcome_from_row` reads it back."""
@@ -77,17 +87,24 @@ class EpisodeOutcome:
             "progress": self.progress,
             "failure": self.failure,
             "objects": list(self.objects),
+            **({} if self.stages == STAGES else {"stages": list(self.stages)}),
         }
 
 
 def outcome_from_row(row: dict[str, Any]) -> EpisodeOutcome:
     """The outcome that `EpisodeOutcome.row` wrote; KeyError, TypeError or ValueError if it is none."""
-    if not (
-        isinstance(row["success"], bool) and isinstance(row["seed"], int) and row["progress"] in (None, "none", *STAGES)
-    ):
+    stages = tuple(row.get("stages", STAGES))
+    known = (None, "none", *stages)
+    if not (isinstance(row["success"], bool) and isinstance(row["seed"], int) and row["progress"] in known):
         raise ValueError(f"no outcome of an episode: {row}")
     return EpisodeOutcome(
-        row["seed"], row["success"], int(row["steps"]), row["progress"], tuple(row["objects"]), row["failure"]
+        row["seed"],
+        row["success"],
+        int(row["steps"]),
+        row["progress"],
+        tuple(row["objects"]),
+        row["failure"],
+        stages=stages,
     )
 
 
@@ -122,11 +139,12 @@ def run_episode(
         tuple(info.get("objects", ())),
         None if success else info.get("failure"),
         total,
+        tuple(info.get("stages", STAGES)),
     )
 
 
 def pair_up(these: Iterable[EpisodeOutcome], those: Iterable[EpisodeOutcome]) -> PairedCounts:
-    """Which of two runs stacked, over the seeds that both ran.
+    """Which of two runs succeeded, over the seeds that both ran.
 
     Raises:
         ValueError: a seed began with other objects in the one than in the other: no pair.
@@ -152,17 +170,18 @@ def summarise(outcomes: Iterable[EpisodeOutcome]) -> dict[str, Any]:
     outcomes = sorted(outcomes, key=lambda outcome: outcome.seed)
     if not outcomes:
         raise ValueError("no episodes to summarise")
-    stacked = [outcome for outcome in outcomes if outcome.success]
+    succeeded = [outcome for outcome in outcomes if outcome.success]
     failures = Counter(outcome.failure for outcome in outcomes if not outcome.success)
     return {
         "episodes": len(outcomes),
-        "successes": len(stacked),
-        "rate": len(stacked) / len(outcomes),
-        "wilson95": list(wilson95(len(stacked), len(outcomes))),
+        "successes": len(succeeded),
+        "rate": len(succeeded) / len(outcomes),
+        "wilson95": list(wilson95(len(succeeded), len(outcomes))),
         "mean_steps": sum(outcome.steps for outcome in outcomes) / len(outcomes),
-        "mean_steps_of_successes": sum(outcome.steps for outcome in stacked) / len(stacked) if stacked else None,
-        "stages": {stage: sum(bool(outcome.got_to(stage)) for outcome in outcomes) for stage in STAGES},
+        "mean_steps_of_successes": sum(outcome.steps for outcome in succeeded) / len(succeeded) if succeeded else None,
+        "stages": {stage: sum(bool(outcome.got_to(stage)) for outcome in outcomes) for stage in outcomes[0].stages},
         "failures": dict(sorted(failures.items())),
+        "wrong_object_rate": failures[WRONG_OBJECT] / len(outcomes),
         "failed_seeds": [outcome.seed for outcome in outcomes if not outcome.success],
         "outcomes": [outcome.row() for outcome in outcomes],
     }

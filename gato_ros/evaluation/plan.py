@@ -51,7 +51,7 @@ def check(options: Evaluation) -> Plan:
     from gato_ros.sim.engine import require_simulator
     from gato_ros.sim.held_out.worlds import held_out_world
     from gato_ros.sim.randomisation import PERTURBATIONS
-    from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS, stack_task
+    from gato_ros.sim.task import OBJECT_SETS, TEST_TRIPLETS, task_named
 
     require_simulator()
     options = of_a_robot(options)
@@ -61,7 +61,7 @@ def check(options: Evaluation) -> Plan:
             got=f"--domain {options.domain}",
             fix="leave them out",
         )
-    stack_task(options.stacking_task)
+    task_named(options.stacking_task)
     groups = {TRIPLETS: tuple(TEST_TRIPLETS), ALL: tuple(OBJECT_SETS)}
     if options.set not in (*groups, *OBJECT_SETS):
         raise unknown_name("an object set", options.set, (*OBJECT_SETS, *groups))
@@ -138,13 +138,13 @@ def _with_policy(
     from gato_ros.embodiments import load_embodiment
     from gato_ros.evaluation.policy_source import WEIGHTS_FILE, make_policy, weights_folder
     from gato_ros.sim.held_out.worlds import held_out_world
-    from gato_ros.sim.task import stack_task
+    from gato_ros.sim.task import task_named
     from gato_ros.version import __version__
 
     embodiment = load_embodiment(options.embodiment)
     if world := held_out_world(options.world):
         world.check_robot(embodiment)
-    policy = make_policy(options.policy, embodiment, stack_task(options.stacking_task))
+    policy = make_policy(options.policy, embodiment, task_named(options.stacking_task))
     prompts = _check_prompts(options, policy, embodiment) if options.prompt else ()
     files: dict[str, str] = {}
     if options.policy not in ("expert", "hold"):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gato_ros.sim.env import RgbStackingEnv
     from gato_ros.sim.held_out.worlds import HeldOutWorld
     from gato_ros.sim.randomisation import Randomisation
-    from gato_ros.sim.task import StackTask
+    from gato_ros.sim.task import Task
 
 __all__ = [
     "CONFIG_FILE",
@@ -99,12 +99,12 @@ def choose_compilation_cache(wanted: str) -> None:
 
 
 def make_policy(
-    name: str, embodiment: Embodiment, task: StackTask | None = None, temperature: float | None = None
+    name: str, embodiment: Embodiment, task: Task | None = None, temperature: float | None = None
 ) -> Policy:
     """The policy called `name`: `expert` (sees ground truth), `hold`, a folder with weights or a shipped name.
 
     Args:
-        task: what the expert stacks on what, red on blue by default; weights know one task only, their own.
+        task: what the expert does, red on blue by default; weights know one task only, their own.
         temperature: of the actions that weights draw, 0 for the likeliest; None: that of the weights.
 
     Raises:
@@ -115,10 +115,10 @@ def make_policy(
     if name == "hold":
         return hold_policy(embodiment)
     if name == "expert":
-        from gato_ros.sim.expert import StackingExpert
+        from gato_ros.sim.expert import expert_for
         from gato_ros.sim.task import RED_ON_BLUE
 
-        return StackingExpert(embodiment, task or RED_ON_BLUE)
+        return expert_for(embodiment, task or RED_ON_BLUE)
     folder = weights_folder(name, besides=("expert", "hold"))
     from gato_ros.embodiments.privileged import contract_for, reads_privileged
     from gato_ros.models.serving.compilation import keep_compiled
@@ -130,11 +130,14 @@ def make_policy(
     policy = GatoPolicy.from_directory(folder, contract_for(embodiment, keys), temperature=temperature)
     if not reads_privileged(keys):
         return policy
-    from gato_ros.evaluation.privileged_policy import PrivilegedPolicy
+    from gato_ros.evaluation.privileged_policy import PrivilegedPolicy, reads_plan
     from gato_ros.sim.expert import StackingExpert
-    from gato_ros.sim.task import RED_ON_BLUE
+    from gato_ros.sim.task import RED_ON_BLUE, stacking_only
 
-    return PrivilegedPolicy(policy, StackingExpert(embodiment, task or RED_ON_BLUE))
+    if not reads_plan(keys):
+        return PrivilegedPolicy(policy)
+    stacking = stacking_only(task or RED_ON_BLUE, "weights that read the expert's plan")
+    return PrivilegedPolicy(policy, StackingExpert(embodiment, stacking))
 
 
 def robot_policy(name: str, robot: Embodiment, compilation_cache: str = "", precision: str = "") -> Policy:
@@ -165,7 +168,7 @@ def make_environment(
     embodiment: Embodiment,
     randomisation: Randomisation | None = None,
     randomise_fully: bool = False,
-    task: StackTask | None = None,
+    task: Task | None = None,
     held_out: HeldOutWorld | None = None,
 ) -> RgbStackingEnv:
     """An environment with the observations `policy` reads and no others: what it does not name it cannot see.
@@ -176,7 +179,7 @@ def make_environment(
         embodiment: the robot.
         randomisation: what differs from the plain world; the same seed starts in the same way with and without.
         randomise_fully: at its full magnitude in every episode (a test) instead of drawn (training).
-        task: what goes on what; red on blue by default.
+        task: what is to be done; red on blue by default.
         held_out: a world that no training touches; None: the plain one.
     """
     from gato_ros.sim.env import RgbStackingEnv

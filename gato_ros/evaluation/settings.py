@@ -38,8 +38,8 @@ class Evaluation:
     set: str = "cubes"
     """Object set: cubes, triplet1 .. triplet5, train; triplets (the five one after another), or all (all seven)."""
     task: str | None = None
-    """What to stack on what: red_on_blue (where none is named), or another two of red, green and blue. Of another
-    domain its own."""
+    """What to do: red_on_blue (where none is named) or another two of red, green and blue, lift_red, push_red, or
+    either with another colour. Of another domain its own."""
     embodiment: str | None = None
     """Name or path of the contract; sawyer_rgb_stacking_told gives the policy the task in words. Default: the robot
     that the weights know; sawyer_rgb_stacking where they know it."""

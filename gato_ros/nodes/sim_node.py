@@ -94,7 +94,7 @@ class SimNode:
         self._moving = False
         self._counts = {"overruns": 0, "lost_ms": 0.0, "refused_commands": 0, "command_timeouts": 0}
         self._last_refusal = ""
-        self._episode, self._tick, self._held, self._stacked_once = 0, 0, 0, False
+        self._episode, self._tick = 0, 0
         self._sim_time_s, self._due_s = LOCKSTEP_START_S, 0.0
 
         wire = robot.wire
@@ -149,8 +149,9 @@ class SimNode:
 
     def _begin(self, wanted: str) -> None:
         """A new episode of this arm."""
-        self._wanted = task.stack_task(wanted)
-        self._episode, self._tick, self._held, self._stacked_once = self._episode + 1, 0, 0, False
+        self._wanted = task.task_named(wanted)
+        self._attempt = self._wanted.begin(self._wanted.situation(self._world))
+        self._episode, self._tick = self._episode + 1, 0
         self._velocity, self._command_s, self._moving = np.zeros_like(self._velocity), None, False
         self._due_s = time.monotonic()
 
@@ -233,18 +234,17 @@ class SimNode:
             self._cameras[key].publish(message)
 
     def _score(self) -> None:
-        stacked = self._world.stacked(self._wanted)
-        self._held = self._held + 1 if stacked else 0
-        self._stacked_once |= self._held >= task.HOLD_STEPS
+        holds = self._attempt.update(self._wanted.situation(self._world))
         self._task.publish(
             String(
                 data=json.dumps(
                     {
                         "episode": self._episode,
                         "step": self._tick // self._ticks_per_frame,
-                        "stacked": stacked,
-                        "held": self._held,
-                        "success": self._stacked_once,
+                        "holds": holds,
+                        "held": self._attempt.held,
+                        "success": self._attempt.succeeded,
+                        "failure": self._attempt.failure,
                         "objects": list(self._world.object_names),
                     }
                 )

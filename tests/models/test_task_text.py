@@ -103,9 +103,9 @@ def test_a_contract_s_text_needs_a_model_with_a_vocabulary(told, config):
 
 def test_the_simulator_says_its_task_and_a_recording_gives_the_same_tokens(told, config, tmp_path):
     from gato_ros.sim.env import RgbStackingEnv
-    from gato_ros.sim.task import stack_task
+    from gato_ros.sim.task import task_named
 
-    environment = RgbStackingEnv(embodiment=told, wanted=stack_task("blue_on_green"))
+    environment = RgbStackingEnv(embodiment=told, wanted=task_named("blue_on_green"))
     environment.start(3)
     seen, hold = environment.observe(), ArmAction(np.zeros(4), 0.0)
     environment.close()

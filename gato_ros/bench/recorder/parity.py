@@ -30,7 +30,7 @@ class Options:
     policy: str = ""
     """Directory of weights, or the name of shipped ones. Default: sawyer_mastery."""
     task: str = "red_on_blue"
-    """What to stack on what."""
+    """What to do: one of sim.task.TASKS."""
     seed: Seed = 0
     """Of the first episode's start."""
     keep: OutFolder | None = None
@@ -78,9 +78,9 @@ def _record(options: Options, folder: Path, robot: Embodiment, place: Path) -> l
     from gato_ros.nodes.runtime.node_specs import NAMESPACE, loop_plan
     from gato_ros.nodes.runtime.process_group import Children
     from gato_ros.nodes.runtime.ros_domain import own_domain
-    from gato_ros.sim.task import stack_task
+    from gato_ros.sim.task import task_named
 
-    task = stack_task(options.task)
+    task = task_named(options.task)
     plans = loop_plan(
         {
             "policy_node": {"policy": str(folder.resolve()), "task": task.text, "propose_at_start": False},

@@ -14,8 +14,8 @@ from gato_ros.models.config import GatoConfig
 
 if TYPE_CHECKING:
     from gato_ros.sim.env import RgbStackingEnv
-    from gato_ros.sim.expert import StackingExpert
-    from gato_ros.sim.task import StackTask
+    from gato_ros.sim.expert import Expert
+    from gato_ros.sim.task import Task
 
 ROBOTS = {
     "": "sawyer_rgb_stacking_told",
@@ -29,9 +29,10 @@ OBJECTS = {
     **{name: (name, "red_on_blue") for name in ("triplet1", "triplet2", "triplet3", "triplet4", "triplet5")},
     "blue_on_green": ("cubes", "blue_on_green"),
 }
-"""Task -> object set, and what goes on what."""
+"""Task -> object set, and the task of the simulator."""
 HELD_OUT = {order: ("cubes", order) for order in ("green_on_red", "red_on_green", "green_on_blue", "blue_on_red")}
 """No part of "all", and of no mixture: tasks to fine-tune on."""
+WHAT = {**OBJECTS, **HELD_OUT}
 
 
 class RgbStacking:
@@ -57,7 +58,7 @@ class RgbStacking:
     def collected_as(self, task: str) -> dict[str, str]:
         """The options of `collect` for demonstrations of the task."""
         robot, _, _ = self._what(task)
-        objects, order = {**OBJECTS, **HELD_OUT}[task.rpartition("/")[2]]
+        objects, order = WHAT[task.rpartition("/")[2]]
         return {"embodiment": robot, "objects": objects, "task": order}
 
     def supervision(self, task: str) -> StackingSupervision:
@@ -71,27 +72,27 @@ class RgbStacking:
         robot, objects, wanted = self._what(task)
         return RgbStackingEnv(objects, embodiment=load_embodiment(robot), wanted=wanted, render_mode=render_mode)
 
-    def expert(self, task: str, environment: RgbStackingEnv) -> StackingExpert:
+    def expert(self, task: str, environment: RgbStackingEnv) -> Expert:
         """The scripted one, which sees ground truth."""
-        from gato_ros.sim.expert import StackingExpert
+        from gato_ros.sim.expert import expert_for
 
         robot, _, wanted = self._what(task)
-        return StackingExpert(load_embodiment(robot), wanted)
+        return expert_for(load_embodiment(robot), wanted)
 
     def show(self, environment: RgbStackingEnv, keys: Collection[str]) -> None:
         """Show what the next policy reads and nothing else: pictures are most of a step's time."""
         environment.privileged = tuple(key for key in keys if key.startswith(PRIVILEGED_PREFIX))
         environment.observation_keys = tuple(key for key in keys if key not in environment.privileged)
 
-    def _what(self, task: str) -> tuple[str, str, StackTask]:
-        """Contract, object set, and what goes on what."""
-        from gato_ros.sim.task import stack_task
+    def _what(self, task: str) -> tuple[str, str, Task]:
+        """Contract, object set, and what is to be done."""
+        from gato_ros.sim.task import task_named
 
         if task not in (known := (*self.tasks, *self.more_tasks)):
             raise unknown_name(f"a task of {self.name}", task, known)
         arm, slash, name = task.rpartition("/")
-        objects, wanted = {**OBJECTS, **HELD_OUT}[name]
-        return ROBOTS[arm + slash], objects, stack_task(wanted)
+        objects, wanted = WHAT[name]
+        return ROBOTS[arm + slash], objects, task_named(wanted)
 
 
 DOMAIN = RgbStacking()

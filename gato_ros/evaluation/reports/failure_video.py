@@ -87,7 +87,7 @@ def write_sheet(clips: Sequence[Clip], folder: Path, titles: Sequence[str]) -> t
 def title(clip: Clip, reproduced: bool) -> str:
     """Set, seed, world and failure of a clip; what it was if running it again did not give the same."""
     world = "" if clip.job.condition == PLAIN else f" {clip.job.condition}"
-    ending = clip.outcome.failure or "stacked"
+    ending = clip.outcome.ending
     return f"{clip.job.object_set} {clip.job.seed}{world}: {ending}" + ("" if reproduced else " (differs)")
 
 

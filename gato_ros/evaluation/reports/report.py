@@ -49,7 +49,7 @@ def film_episodes(outcomes: Mapping[Job, EpisodeOutcome], each: int, pool: Execu
 def _shown(clip: Clip, reproduced: bool) -> dict[str, Any]:
     outcome, job = clip.outcome, clip.job
     world = "" if job.condition == "plain" else f", {job.condition}"
-    ending = "stacked" if outcome.success else (outcome.failure or "not stacked").replace("_", " ")
+    ending = outcome.ending.replace("_", " ")
     return {
         "video": _video(clip),
         "success": outcome.success,
@@ -131,7 +131,8 @@ def _content(
         "head": {
             "this": names[0],
             "that": names[1],
-            "stacked": whole["successes"],
+            "successes": whole["successes"],
+            "done": outcomes[0].stages[-1],
             "episodes": whole["episodes"],
             "rate": whole["rate"],
             "interval": whole["interval"],
@@ -196,7 +197,7 @@ def _cells(these: Sequence[EpisodeOutcome], those: Sequence[EpisodeOutcome] | No
     """One per seed: how it went, or how it went for both."""
     if those is None:
         return [
-            {"kind": "yes-cell" if one.success else "no-cell", "title": f"{one.seed}: {one.failure or 'stacked'}"}
+            {"kind": "yes-cell" if one.success else "no-cell", "title": f"{one.seed}: {one.ending}"}
             for one in sorted(these, key=lambda one: one.seed)
         ]
     kinds = {(True, True): "both", (True, False): "only-this", (False, True): "only-that", (False, False): "neither"}
@@ -205,7 +206,7 @@ def _cells(these: Sequence[EpisodeOutcome], those: Sequence[EpisodeOutcome] | No
     return [
         {
             "kind": kinds[a.success, b.success],
-            "title": f"{a.seed}: {a.failure or 'stacked'}, there {b.failure or 'stacked'}",
+            "title": f"{a.seed}: {a.ending}, there {b.ending}",
         }
         for a, b in pairs
     ]

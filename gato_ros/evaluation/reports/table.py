@@ -50,7 +50,7 @@ def _print_sets(result: Mapping[str, Any]) -> None:
     else:
         world = f"world {result['world']}"
     title = f"policy {result['policy']}, {world}"
-    table = Table("set", "stacked", "rate", "95 % interval", "mean steps", "failures", title=title)
+    table = Table("set", _done(result), "rate", "95 % interval", "mean steps", "failures", title=title)
     for name, row in result["sets"].items():
         failures = ", ".join(f"{count} {kind}" for kind, count in row["failures"].items())
         table.add_row(
@@ -64,6 +64,7 @@ def _print_sets(result: Mapping[str, Any]) -> None:
     _show(table)
     if len(result["sets"]) > 1:
         print(f"mean rate {result['mean_rate']:.1%}")
+    print(f"wrong object {_wrong_object(result):.1%}")
 
 
 def _print_paired(result: Mapping[str, Any], what: str, blocks: Mapping[str, Any], plain: str) -> None:
@@ -74,9 +75,10 @@ def _print_paired(result: Mapping[str, Any], what: str, blocks: Mapping[str, Any
 
     table = Table(
         what,
-        "stacked",
+        _done(result),
         "rate",
         "95 % interval",
+        "wrong object",
         "points to plain",
         "95 % interval",
         "both",
@@ -85,7 +87,7 @@ def _print_paired(result: Mapping[str, Any], what: str, blocks: Mapping[str, Any
         "neither",
         "p",
         title=f"policy {result['policy']} on {', '.join(result['sets'])}",
-        caption=f"lost: stacked {plain} only; won: in this one only; p: exact McNemar, "
+        caption=f"lost: {_done(result)} {plain} only; won: in this one only; p: exact McNemar, "
         "for a row alone: of seven, one below 0.05 is no surprise",
     )
     for name, block in blocks.items():
@@ -96,6 +98,7 @@ def _print_paired(result: Mapping[str, Any], what: str, blocks: Mapping[str, Any
             f"{stacked} of {episodes}",
             f"{block['mean_rate']:.1%}",
             _interval(wilson95(stacked, episodes)),
+            f"{_wrong_object(block):.1%}",
             *(_paired_cells(block["against_plain"]["all"]) if "against_plain" in block else []),
         )
     _show(table)
@@ -111,6 +114,18 @@ def _print_paired(result: Mapping[str, Any], what: str, blocks: Mapping[str, Any
                 ),
             )
         _show(by_set)
+
+
+def _done(result: Mapping[str, Any]) -> str:
+    """What a success of the task is called: the last of its stages."""
+    return list(next(iter(result["sets"].values()))["stages"])[-1]
+
+
+def _wrong_object(block: Mapping[str, Any]) -> float:
+    """Share of the episodes in which another object was lifted or pushed."""
+    rows = block["sets"].values()
+    wrong = sum(row["wrong_object_rate"] * row["episodes"] for row in rows)
+    return wrong / sum(row["episodes"] for row in rows)
 
 
 def print_comparison(against: Mapping[str, Any]) -> None:

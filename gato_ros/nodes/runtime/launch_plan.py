@@ -11,7 +11,7 @@ from gato_ros.embodiments import load_embodiment
 from gato_ros.nodes.runtime.node_specs import MANAGER, NodePlan, default_parameter_file, loop_plan
 from gato_ros.nodes.runtime.parameter_file import values_in_file
 from gato_ros.sim.engine import require_simulator
-from gato_ros.sim.task import OBJECT_SETS, TASKS, stack_task
+from gato_ros.sim.task import OBJECT_SETS, TASKS, task_named
 
 FLAG = ("true", "false")
 FOLLOW_CLOCK = ("guard_node", "policy_node", "teleop_node", "view_node", "console_node")
@@ -56,7 +56,7 @@ ARGUMENTS = {
     "namespace": Argument("", "namespace of this robot, two robots get one each; nothing: the contract's"),
     "autostart": Argument("true", "false: nothing is configured before lifecycle_manager/bring_up is called", FLAG),
     "prompt": Argument("", "episode file that the policy follows, if any"),
-    "task": Argument("red_on_blue", "what goes on what in the simulator", tuple(TASKS)),
+    "task": Argument("red_on_blue", "what to do in the simulator", tuple(TASKS)),
     "text": Argument("", "the text for a policy that reads texts; empty: the task in words"),
     "embodiment": Argument("sawyer_rgb_stacking", "contract: name of a shipped one, or path of a YAML file"),
     "objects": Argument("cubes", "object set of the simulator", tuple(OBJECT_SETS)),
@@ -66,9 +66,7 @@ ARGUMENTS = {
         "other: the loop of another arm holds the world that this one stands in",
         ("own", "shared", "other"),
     ),
-    "neighbour_task": Argument(
-        "green_on_red", "world:=shared: what goes on what where another arm works", tuple(TASKS)
-    ),
+    "neighbour_task": Argument("green_on_red", "world:=shared: what to do where another arm works", tuple(TASKS)),
     "seed": Argument("0", "seed of the simulator's first episode"),
     "gui": Argument("false", "true: show the simulator's window", FLAG),
     "lockstep": Argument("false", "true: simulated time, one step per command", FLAG),
@@ -146,7 +144,7 @@ def launch_plan(given: Mapping[str, str]) -> tuple[NodePlan, ...]:
         "guard_node": {"start_armed": value["robot"] in ("sim", "mock"), "shadow": on["shadow"], **same},
         "policy_node": {
             "policy": value["policy"],
-            "task": value["text"] or stack_task(value["task"]).text,
+            "task": value["text"] or task_named(value["task"]).text,
             **({"prompt": value["prompt"]} if value["prompt"] else {}),
             **same,
         },  # else the file's

@@ -86,7 +86,7 @@ class SimParameters:
 
     embodiment: str = parameter("sawyer_rgb_stacking", "name of a shipped contract, or the path of a YAML one")
     objects: str = parameter("cubes", "object set of the next ~/reset", mutable=True)
-    task: str = parameter("red_on_blue", "two of red, green and blue, of the next ~/reset", mutable=True)
+    task: str = parameter("red_on_blue", "red_on_blue, lift_red, push_red ..., of the next ~/reset", mutable=True)
     seed: int = parameter(0, "seed of the next ~/reset", lower=0, upper=2**31 - 1, mutable=True)
     gui: bool = parameter(False, "true: show the simulator's window")
     lockstep: bool = parameter(False, "true: publish /clock and advance only when a command for the tick arrives")
@@ -94,7 +94,7 @@ class SimParameters:
     neighbours: bool = parameter(
         False, "true: the arms of the contract's guard.neighbours stand in the same world, each with its own namespace"
     )
-    neighbour_task: str = parameter("green_on_red", "what goes on what where a neighbour works")
+    neighbour_task: str = parameter("green_on_red", "what to do where a neighbour works")
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class TeleopParameters:
         0.0, "pose, leader: the hand's x axis, turned about the vertical from the arm's", lower=-180.0, upper=180.0
     )
     leader: str = parameter("", "the leader arm's contract, name or path; nothing: an arm like this one")
-    task: str = parameter("red_on_blue", "what the expert stacks: two of red, green and blue")
+    task: str = parameter("red_on_blue", "what the expert does: red_on_blue, lift_red, push_red ...")
     hands_on: bool = parameter(True, "false: the expert waits for ~/hands_on")
 
 

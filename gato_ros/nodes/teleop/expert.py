@@ -40,11 +40,11 @@ class ExpertDevice:
     screen, help_text = None, ""
 
     def __init__(self, node: Node, robot: Embodiment, task: str, hands_on: bool, wake: Callable[[], None]):
-        from gato_ros.sim.expert import StackingExpert
-        from gato_ros.sim.task import stack_task
+        from gato_ros.sim.expert import expert_for
+        from gato_ros.sim.task import task_named
 
         self._node, self._wake, self._hands_on = node, wake, hands_on
-        self._expert = StackingExpert(robot, stack_task(task))
+        self._expert = expert_for(robot, task_named(task))
         seen = [key for key in self._expert.observation_keys if not key.startswith(PRIVILEGED_PREFIX)]
         self._assembler = ObservationAssembler(robot, seen, FUTURE_TOLERANCE_S)
         self._sensors = SensorSubscriptions(node, robot, self._assembler, self._offer, lambda why: None)

@@ -9,10 +9,10 @@ import pytest
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.embodiments import load_embodiment
+from gato_ros.sim.attempts import VOID
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.expert import StackingExpert
 from gato_ros.sim.held_out.worlds import WORLDS
-from gato_ros.sim.progress import VOID
 from gato_ros.sim.scene import BASKET_TOP_M
 from gato_ros.sim.task import COLOURS
 
