@@ -1,0 +1,164 @@
+"""A scripted expert that pushes one of the props aside, along the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gato_ros.core.arm_action import ArmAction
+from gato_ros.core.prompt import Prompt
+from gato_ros.sim.attempts.pushing import PUSHED_M
+from gato_ros.sim.expert.expert import Expert
+from gato_ros.sim.expert.level_base import LOWER_M_S
+from gato_ros.sim.expert.pushing import Push, push
+from gato_ros.sim.expert.scene import Scene
+from gato_ros.sim.expert.shifting import TIP_ABOVE_FLOOR_M, WAYS
+from gato_ros.sim.grasp import basket_height
+from gato_ros.sim.scene import BASKET_CENTRE, BASKET_TOP_M
+from gato_ros.sim.task import PushTask
+
+NEEDED_M = PUSHED_M + 0.015
+"""So far it should be free to go when a push begins."""
+GAP_M = 0.010
+"""Kept to another prop in front."""
+BESIDE_M = 0.004
+"""What is so much further aside than the target passes it."""
+FLAT_M = 0.12
+"""From the middle of the basket to where pushes end, 13 mm short of the slopes: an arm that presses against one goes
+on for a while when it is told to stop."""
+FINGER_M = 0.016
+"""From the face that is pushed back to the tool."""
+END_M = 0.003
+"""A push that is so near to its end is done."""
+SHORT, WORST = 4.0, 2.0
+"""Costs: of a way that is too short, and of one that is none."""
+PREFER_SHORT, PREFER_NEAR = 2.0, 1.0
+"""Costs per metre: of the way, and from the tool to where it begins."""
+DRAW_M_S = 0.06
+LOW_M = 0.002
+"""What is drawn goes so far above the floor; it is set down below twice of that."""
+
+
+class PushingExpert(Expert[PushTask]):
+    """Does a PushTask: goes on to where the floor, the workspace or another prop ends the way.
+
+    Nobody sees where the prop started, so a push that stopped after a distance would be no function of the scene.
+    Where closed fingers find no room behind the prop, as in a corner, they grip it and draw it out along the floor;
+    where to is remembered for as long as it is held.
+    """
+
+    _goal: np.ndarray | None = None
+    """[2] where what is held is drawn to [m]."""
+
+    def reset(self, prompt: Prompt | None = None) -> None:
+        super().reset(prompt)
+        self._goal = None
+
+    def _wish(self, scene: Scene) -> ArmAction:
+        if scene.held:
+            return self._draw(scene)
+        self._goal = None
+        ways = list(self._ways(scene))
+        begun = [(off, i) for i, (way, _) in enumerate(ways) for on, off in [way.begun(scene, self._reach)] if on]
+        if begun:
+            way, free = ways[min(begun)[1]]
+            if free < END_M:
+                return self._funnels.stay(0.0)
+        else:
+            costs = [self._cost(scene, *one) for one in ways]
+            if min(costs, default=np.inf) > WORST:
+                return self._approach(scene)
+            near = [PREFER_NEAR * float(np.linalg.norm(way.start - scene.tool[:2])) for way, _ in ways]
+            way, _ = ways[int(np.argmin(np.add(costs, near)))]
+        return push(self._funnels, self._fingers, self._floor, scene, way)
+
+    @property
+    def _reach(self) -> float:
+        return self._fingers.pad_below_m
+
+    def _cost(self, scene: Scene, way: Push, free: float) -> float:
+        around = np.concatenate([scene.base.surface, scene.other.surface])
+        return way.cost(around, self._lower[:2], self._upper[:2]) + SHORT * (free < NEEDED_M) + PREFER_SHORT * free
+
+    def _draw(self, scene: Scene) -> ArmAction:
+        """Close above the floor, then set it down and let go."""
+        if self._goal is None:
+            self._goal = self._room(scene)
+        way = self._goal - scene.top.centre[:2]
+        bottom = float(scene.top.surface[:, 2].min())
+        if np.linalg.norm(way) > END_M:
+            height = float(basket_height(scene.top.surface[:, :2]).max()) + LOW_M
+            level = way * min(self._gates.gain, DRAW_M_S / float(np.linalg.norm(way)))
+        elif bottom > BASKET_TOP_M + 2 * LOW_M:
+            height, level = BASKET_TOP_M, np.zeros(2)
+        else:
+            return self._funnels.stay(self._open)
+        down = np.clip(self._gates.gain * (height - bottom), -LOWER_M_S, LOWER_M_S)
+        return self._funnels.action(np.append(level, down), 0.0, 0.0)
+
+    def _room(self, scene: Scene) -> np.ndarray:
+        """Where the target has gone far enough, more to the middle of the basket than not."""
+        around = np.concatenate([scene.base.surface, scene.other.surface])[:, :2]
+        centre, points = scene.top.centre[:2], scene.top.surface[:, :2]
+        inward = np.array(BASKET_CENTRE) - centre
+        inward = inward / max(1e-6, float(np.linalg.norm(inward)))
+        goals = []
+        for direction in _directions():
+            free = min(
+                _gap(points, around, direction) - GAP_M,
+                _to_end(scene.tool[None, :2], direction, self._lower[:2], self._upper[:2]),
+            )
+            cost = SHORT * max(0.0, NEEDED_M - free) / NEEDED_M - float(inward @ direction)
+            goals.append((cost, len(goals), centre + min(free, NEEDED_M) * direction))
+        return min(goals)[-1]
+
+    def _ways(self, scene: Scene) -> Iterator[tuple[Push, float]]:
+        """Pushes of the target to all sides, and how far each can go [m]."""
+        body = scene.top
+        around = np.concatenate([scene.base.surface, scene.other.surface])
+        away = body.centre[:2] - np.mean([scene.base.centre[:2], scene.other.centre[:2]], axis=0)
+        away = away / max(0.05, float(np.linalg.norm(away)))
+        low = body.surface[body.surface[:, 2] < body.surface[:, 2].min() + 0.03]
+        for direction in _directions():
+            sideways = np.array([-direction[1], direction[0]])
+            along, aside = (low[:, :2] - body.centre[:2]) @ direction, (low[:, :2] - body.centre[:2]) @ sideways
+            touched = along[np.abs(aside) < 0.016]
+            if not len(touched):
+                continue
+            contact = body.centre[:2] + touched.min() * direction
+            height = max(float(body.surface[:, 2].min()), float(basket_height((contact - 0.02 * direction)[None])[0]))
+            effort = 0.5 - 0.5 * float(away @ direction)
+            way = Push(direction, contact, height + TIP_ABOVE_FLOOR_M, effort, 0.0, 0.0)
+            yield way, self._free(way, body.surface, around)
+
+    def _free(self, way: Push, surface: np.ndarray, around: np.ndarray) -> float:
+        """How far the target can go that way [m]."""
+        to_other = _gap(surface[:, :2], around[:, :2], way.direction) - GAP_M
+        middle = np.array(BASKET_CENTRE)
+        to_slope = _to_end(surface[:, :2], way.direction, middle - FLAT_M, middle + FLAT_M)
+        tool = (way.contact - FINGER_M * way.direction)[None]
+        return min(to_other, to_slope, _to_end(tool, way.direction, self._lower[:2], self._upper[:2]))
+
+
+def _directions() -> list[np.ndarray]:
+    """[2] each, to all sides; none is where a wrist's range ends, at which the tool would turn to and fro."""
+    angles = (np.arange(WAYS) + 0.5) * 2 * np.pi / WAYS
+    return [np.array([np.cos(angle), np.sin(angle)]) for angle in angles]
+
+
+def _to_end(points: np.ndarray, direction: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
+    """How far points [n 2] can go before the first leaves a rectangle [m]; below zero where one is outside."""
+    ends = np.where(direction > 0, upper, lower) - points
+    with np.errstate(divide="ignore"):
+        ways = np.where(np.abs(direction) > 1e-9, ends / np.where(np.abs(direction) > 1e-9, direction, 1.0), np.inf)
+    return float(ways.min())
+
+
+def _gap(points: np.ndarray, others: np.ndarray, direction: np.ndarray) -> float:
+    """How far points [n 2] can go before they meet others [m 2] that stand in front [m]."""
+    axes = np.array([direction, [-direction[1], direction[0]]])
+    (along, aside), (there, beside) = axes @ points.T, axes @ others.T
+    in_lane = (beside > aside.min() - BESIDE_M) & (beside < aside.max() + BESIDE_M)
+    in_front = there[in_lane & (there > (along.min() + along.max()) / 2)]
+    return float(in_front.min() - along.max()) if len(in_front) else float("inf")
