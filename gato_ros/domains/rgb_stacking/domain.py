@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gato_ros.core.errors import unknown_name
 from gato_ros.core.observation import PRIVILEGED_PREFIX
 from gato_ros.domains.registry import STACKING
+from gato_ros.domains.rgb_stacking.auxiliary import COLOURS
 from gato_ros.domains.rgb_stacking.supervision import StackingSupervision
 from gato_ros.embodiments import Embodiment, load_embodiment
 from gato_ros.models.config import GatoConfig
@@ -32,17 +33,23 @@ OBJECTS = {
 """Task -> object set, and the task of the simulator."""
 HELD_OUT = {order: ("cubes", order) for order in ("green_on_red", "red_on_green", "green_on_blue", "blue_on_red")}
 """No part of "all", and of no mixture: tasks to fine-tune on."""
-WHAT = {**OBJECTS, **HELD_OUT}
+TOLD = {f"{verb}_{colour}": ("cubes", f"{verb}_{colour}") for verb in ("lift", "push") for colour in COLOURS}
+"""No part of "all" either, so that its scores stay what they are."""
+WHAT = {**OBJECTS, **HELD_OUT, **TOLD}
 
 
 class RgbStacking:
-    """Red on blue with cubes and with the five test triplets, and blue on green with cubes; by one of several arms."""
+    """Red on blue with cubes and with the five test triplets, and blue on green with cubes; by one of several arms.
+
+    The other stackings of cubes, and lifts and pushes of one, are for the Sawyer, and only where they are named.
+    """
 
     name = STACKING
     tasks: tuple[str, ...] = tuple(OBJECTS)
     more_tasks: tuple[str, ...] = (
         *(f"{arm}{task}" for arm in ROBOTS if arm for task in OBJECTS),
         *HELD_OUT,
+        *TOLD,
     )
     """Another arm is another robot, which most weights do not know: none of `all`, but of `panda/all`."""
     packages = ("pybullet",)

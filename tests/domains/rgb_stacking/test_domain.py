@@ -23,6 +23,28 @@ def test_its_tasks_are_cubes_triplets_and_another_order():
         DOMAIN.contract("triplet")
 
 
+def test_lifts_and_pushes_count_only_where_they_are_named():
+    assert tasks_of(DOMAIN, "lift_red,push_blue") == ("lift_red", "push_blue")
+    assert not [task for task in (*tasks_of(DOMAIN, "all"), *tasks_of(DOMAIN, "panda/all")) if "lift" in task]
+    told = {"embodiment": "sawyer_rgb_stacking_told", "objects": "cubes", "task": "push_green"}
+    assert DOMAIN.collected_as("push_green") == told
+    with pytest.raises(SetupError, match="a task of rgb_stacking"):
+        DOMAIN.contract("panda/lift_red")
+
+
+@pytest.mark.parametrize("task", ["lift_green", "push_blue"])
+def test_a_lift_and_a_push_are_played_like_any_other_task(task):
+    environment = DOMAIN.environment(task)
+    expert = DOMAIN.expert(task, environment)
+    DOMAIN.show(environment, (*expert.observation_keys, "task/text"))
+    environment.reset(seed=1)
+    expert.reset()
+    words = bytes(environment.observe().values["task/text"].astype(np.uint8)).rstrip(b"\0").decode()
+    assert set(task.split("_")) <= set(words.split())
+    assert environment.step_action(expert.act(environment.observe()).action)[3]["success"] is False
+    environment.close()
+
+
 def test_the_task_is_told_in_words(environment):
     environment.reset(seed=1)
     DOMAIN.show(environment, ("task/text", "gripper/opening"))
