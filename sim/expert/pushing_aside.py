@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,6 +30,8 @@ FLAT_M = 0.12
 on for a while when it is told to stop."""
 FINGER_M = 0.016
 """From the face that is pushed back to the tool."""
+EDGE_M = 0.001
+"""So far inside the workspace a push begins."""
 END_M = 0.003
 """A push that is so near to its end is done."""
 SHORT, WORST = 4.0, 2.0
@@ -71,7 +74,12 @@ class PushingExpert(Expert[PushTask]):
                 return self._approach(scene)
             near = [PREFER_NEAR * float(np.linalg.norm(way.start - scene.tool[:2])) for way, _ in ways]
             way, _ = ways[int(np.argmin(np.add(costs, near)))]
-        return push(self._funnels, self._fingers, self._floor, scene, way)
+        return push(self._funnels, self._fingers, self._floor, scene, self._within(way))
+
+    def _within(self, way: Push) -> Push:
+        """The same push, from a start that the workspace holds: an arm that is told to leave it would stand still."""
+        inside = np.clip(way.start, self._lower[:2] + EDGE_M, self._upper[:2] - EDGE_M)
+        return replace(way, contact=way.contact + inside - way.start)
 
     @property
     def _reach(self) -> float:
