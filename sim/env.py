@@ -50,6 +50,7 @@ class RgbStackingEnv(gymnasium.Env):
         randomisation: Randomisation | None = None,
         randomise_fully: bool = False,
         held_out: HeldOutWorld | None = None,
+        text_s: float | None = None,
     ):
         """What the names do not say:
 
@@ -57,6 +58,8 @@ class RgbStackingEnv(gymnasium.Env):
         randomisation: what differs from the plain world from episode to episode; None: nothing.
         randomise_fully: take each of its magnitudes at the limit (a test of robustness) instead of drawing it.
         held_out: a world that no training touches, in the place of the plain one and of `randomisation`.
+        text_s: so long [s] after a reset the task is told in words, then the text is empty: 0 hides it, and with 1 it
+            has to be remembered; None: throughout.
         """
         task.check_object_set(objects)
         self.embodiment = embodiment or load_embodiment()
@@ -76,7 +79,7 @@ class RgbStackingEnv(gymnasium.Env):
         make_world = StackingWorld if held_out is None else held_out.make
         self.world = make_world(self.embodiment, gui=render_mode == "human")
         self._motion, self._full = make_motion(self.world), full_command(self.embodiment)
-        self._started = False
+        self._started, self.text_s = False, text_s
         self._randomisation, self._fully, self._held_out = randomisation, randomise_fully, held_out
         self.conditions = PLAIN
         """Look, feel and delays of this episode."""
@@ -217,7 +220,8 @@ class RgbStackingEnv(gymnasium.Env):
             )
             value = np.concatenate([position, rotation_values(rotation, channel.rotation)])
         elif channel.source == "task":
-            value = value_from_text(self.wanted.text, channel.size_bytes)
+            told = self.text_s is None or self._tick < round(self.text_s * self.embodiment.control_rate_hz)
+            value = value_from_text(self.wanted.text if told else "", channel.size_bytes)
         else:
             value = {
                 "joint_position": lambda: world.joint_positions,

@@ -84,6 +84,9 @@ class Collection:
     """Snapshots per scene."""
     keep_failures: bool = False
     """Keep episodes that did not succeed, too."""
+    text_s: NotNegative | None = None
+    """Record the task in words only for so long [s] after each reset, then an empty text (0: never), with a contract
+    that has a text. Default: throughout."""
     randomise: bool = False
     """Vary light, colours, textures, cameras, friction, mass, delay and noise (sim/randomisation.py, TRAINING)."""
     policy: str | None = None
@@ -185,6 +188,16 @@ def _check(wanted: Collection) -> None:
             fix="higher seeds are for evaluation",
             got=f"{wanted.seed} to {wanted.seed + wanted.episodes}",
         )
+    if wanted.text_s is not None and not any(one.kind == "text" for one in embodiment.observations.values()):
+        raise SetupError(
+            expected="with --text-s a contract with the task as a text",
+            got=embodiment.name,
+            fix=f"leave it out, or name --embodiment {embodiment.name}_told",
+        )
+    if wanted.text_s is not None and wanted.kind == "snapshots":
+        raise SetupError(
+            expected="--kind episodes with --text-s", got="--kind snapshots", fix="no time passes in a snapshot"
+        )
     _check_driver(wanted, embodiment)
 
 
@@ -219,6 +232,7 @@ def _name(wanted: Collection, seed: int) -> str:
     # Not said where they are the default: the names are those of before there was a choice.
     parts += [wanted.stacking_task] if wanted.stacking_task != STACKING_TASK else []
     parts += [Path(wanted.embodiment).stem] if wanted.embodiment != Collection.embodiment else []
+    parts += [] if wanted.text_s is None else [f"text{wanted.text_s:g}s"]
     driven = "own" if wanted.labels == OWN else "dagger"
     kind = "snapshots" if wanted.kind == "snapshots" else driven if wanted.policy else "expert"
     return "-".join([*parts, kind, f"{seed:06d}"])
@@ -251,6 +265,7 @@ def _parts(wanted: Collection) -> tuple:
             embodiment=load_embodiment(wanted.embodiment),
             randomisation=TRAINING if wanted.randomise else None,
             wanted=task_named(wanted.stacking_task),
+            text_s=wanted.text_s,
         )
         expert = driver = None if own else expert_for(env.embodiment, env.wanted)
         if wanted.policy:
@@ -285,6 +300,7 @@ def _episode(out: Path, wanted: Collection, seed: int, env, expert, driver) -> d
         "driver": wanted.policy or "expert",
         "image_share": wanted.image_share,
         "randomise": wanted.randomise,
+        **({} if wanted.text_s is None else {"text_s": wanted.text_s}),
         "expert_share": wanted.expert_share if wanted.policy and not own else None,
         **({LABELS: OWN, "temperature": wanted.temperature} if own else {}),
     }

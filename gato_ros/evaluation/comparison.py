@@ -36,7 +36,7 @@ class EvaluationResult:
 OVER_ROS = "over ROS 2"
 """The condition of episodes that the `sim` verb ran in real time."""
 MEASURED = ("control_rate_hz", "ticks", "missed_ticks", "camera_to_command_ms", "guard_verdicts", "guard_reasons")
-ABOUT = ("weights_sha256", "contract_digest", "package_version", "task")
+ABOUT = ("weights_sha256", "contract_digest", "package_version", "task", "text_s")
 
 
 def read_result(path: Path) -> EvaluationResult:

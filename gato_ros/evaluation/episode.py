@@ -43,6 +43,8 @@ class Job:
     """A key of PROMPTS, beside `prompt`."""
     world: str = PLAIN
     """"plain", or one of sim.held_out.worlds.WORLDS; that one with neither a perturbation nor a level."""
+    text_s: float | None = None
+    """So long [s] the task is told in words; None: throughout."""
 
     @property
     def condition(self) -> str:
@@ -77,7 +79,7 @@ def parts(job: Job) -> tuple[RgbStackingEnv, Policy]:
     name = (job.policy, job.task, job.embodiment)
     if _MADE.get("name") != name:
         _MADE.update(name=name, policy=make_policy(job.policy, embodiment, task))
-    world = (*name, job.object_set, job.perturbation, job.level, job.world)
+    world = (*name, job.object_set, job.perturbation, job.level, job.world, job.text_s)
     if _MADE.get("world") != world:
         if "environment" in _MADE:
             _MADE.pop("environment").close()
@@ -90,6 +92,7 @@ def parts(job: Job) -> tuple[RgbStackingEnv, Policy]:
             randomise_fully=randomisation is not None,
             task=task,
             held_out=held_out_world(job.world),
+            text_s=job.text_s,
         )
         _MADE.update(world=world, environment=environment)
     return _MADE["environment"], _MADE["policy"]
@@ -99,7 +102,7 @@ def _prompt(job: Job, policy: Policy) -> Prompt | None:
     """The same object as long as the file and the policy are the same: then the policy has it ready."""
     if job.prompt is None:
         return None
-    wanted = (job.policy, job.task, job.prompt, job.prompt_part)
+    wanted = (job.policy, job.task, job.prompt, job.prompt_part, job.text_s)
     if _MADE.get("prompt_name") != wanted:
         from gato_ros.data.episodes.prompt import read_prompt
         from gato_ros.embodiments import load_embodiment
@@ -110,6 +113,7 @@ def _prompt(job: Job, policy: Policy) -> Prompt | None:
             policy.observation_keys,
             policy.info.prompt_steps,
             job.prompt_part,
+            job.text_s,
         )
         _MADE.update(prompt_name=wanted, prompt=prompt)
     return _MADE["prompt"]

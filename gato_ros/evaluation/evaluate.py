@@ -79,6 +79,7 @@ def _episodes(options: Evaluation, plan: Plan, pool: Executor) -> dict:
             str(plan.prompts[seed % len(plan.prompts)]) if part else None,
             part,
             options.world,
+            options.text_s,
         )
         for perturbation in plan.perturbations
         for part in plan.prompt_parts
@@ -126,6 +127,7 @@ def _result(options: Evaluation, plan: Plan, outcomes: dict) -> dict:
         "seed": options.seed,
         "task": options.stacking_task,
         "world": options.world,
+        "text_s": options.text_s,
         "perturbation": {"name": options.perturb, "level": options.level} if plan.perturbations[0] else None,
         **_rates(by_condition[first]),
         "embodiment": embodiment.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -145,6 +146,8 @@ def _with_policy(
     if world := held_out_world(options.world):
         world.check_robot(embodiment)
     policy = make_policy(options.policy, embodiment, task_named(options.stacking_task))
+    if options.text_s is not None:
+        check_reads_text(policy.observation_keys, embodiment, options.policy)
     prompts = _check_prompts(options, policy, embodiment) if options.prompt else ()
     files: dict[str, str] = {}
     if options.policy not in ("expert", "hold"):
@@ -164,6 +167,8 @@ def _with_policy(
     }
     if options.world != PLAIN:  # what was left over before there was a choice goes on
         identity["world"] = options.world
+    if options.text_s is not None:
+        identity["text_s"] = options.text_s
     if prompts:
         identity["prompts"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in prompts]
     path = options.json.with_name(options.json.name + ".partial.jsonl") if options.json else None
@@ -176,6 +181,16 @@ def _with_policy(
         prompts,
         policy.info.prompt_steps,
     )
+
+
+def check_reads_text(keys: Sequence[str], embodiment: Embodiment, who: str) -> None:
+    """SetupError where none of these observation keys is a text: there is nothing to hide."""
+    if not any(channel.kind == "text" for key, channel in embodiment.observations.items() if key in keys):
+        raise SetupError(
+            expected="with --text-s who reads the task in words",
+            got=f"{who}, which reads no text",
+            fix="leave --text-s out, or name weights trained with --observe task/text",
+        )
 
 
 def _check_prompts(options: Evaluation, policy: Policy, embodiment: Embodiment) -> tuple[Path, ...]:
@@ -191,5 +206,8 @@ def _check_prompts(options: Evaluation, policy: Policy, embodiment: Embodiment) 
     files = tuple(prompt_files(options.prompt))[: options.episodes]
     for path in files:
         for part in PROMPTS:
-            policy.check_prompt(read_prompt(path, embodiment, policy.observation_keys, policy.info.prompt_steps, part))
+            prompt = read_prompt(
+                path, embodiment, policy.observation_keys, policy.info.prompt_steps, part, options.text_s
+            )
+            policy.check_prompt(prompt)
     return files

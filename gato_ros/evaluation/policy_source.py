@@ -170,6 +170,7 @@ def make_environment(
     randomise_fully: bool = False,
     task: Task | None = None,
     held_out: HeldOutWorld | None = None,
+    text_s: float | None = None,
 ) -> RgbStackingEnv:
     """An environment with the observations `policy` reads and no others: what it does not name it cannot see.
 
@@ -181,6 +182,7 @@ def make_environment(
         randomise_fully: at its full magnitude in every episode (a test) instead of drawn (training).
         task: what is to be done; red on blue by default.
         held_out: a world that no training touches; None: the plain one.
+        text_s: so long [s] the task is told in words; None: throughout.
     """
     from gato_ros.sim.env import RgbStackingEnv
     from gato_ros.sim.task import RED_ON_BLUE
@@ -196,4 +198,5 @@ def make_environment(
         randomise_fully=randomise_fully,
         wanted=task or RED_ON_BLUE,
         held_out=held_out,
+        text_s=text_s,
     )

@@ -60,6 +60,10 @@ class Evaluation:
     creeping motion), mujoco (a second physics: gato_ros[mujoco]). The starts are those of the plain world."""
     prompt: Path | None = None
     """Also measure after prompts from this episode, or from those of this folder."""
+    text_s: NotNegative | None = None
+    """Tell a policy that reads its task in words only for so long [s] after each reset, then the text is empty: 0 hides
+    it, in prompts too, so that with --prompt the demonstration alone says what to do; after 1 it has to be remembered.
+    Default: throughout."""
     against: Path | None = None
     """Compare with this result, episode by episode, on the seeds and sets that both have."""
     result: Path | None = None
@@ -96,7 +100,7 @@ class Evaluation:
     """Tasks of the domain, with commas between them, or all; the scores are percent of the expert. The robot's are
     cubes, triplet1 .. triplet5 and blue_on_green, in the world of sawyer_rgb_stacking_told. Only where they are named:
     those of other arms (panda/cubes ... or panda/all; also ur5e/ and so101/), and those that are held out:
-    green_on_red, red_on_green, green_on_blue and blue_on_red."""
+    green_on_red, red_on_green, green_on_blue and blue_on_red; and lift_red, push_red and so on."""
     temperature: NotNegative | None = None
     """In another domain than the robot's: draw actions at it; 0 takes the likeliest. Default: what the weights say, and
     for answers in words 0."""

@@ -33,8 +33,18 @@ def prompt_files(place: Path) -> list[Path]:
     return files
 
 
-def read_prompt(path: Path, robot: Embodiment, keys: Sequence[str], steps: int, part: Part = "start") -> Prompt:
+def read_prompt(
+    path: Path,
+    robot: Embodiment,
+    keys: Sequence[str],
+    steps: int,
+    part: Part = "start",
+    text_s: float | None = None,
+) -> Prompt:
     """Up to `steps` control steps of the episode in `path`, with what a policy that reads `keys` needs.
+
+    Args:
+        text_s: from so long [s] after the episode's start on its texts are empty; None: they are what was recorded.
 
     Raises:
         SetupError: no whole episode, one of another contract, or one without images at these steps.
@@ -57,7 +67,7 @@ def read_prompt(path: Path, robot: Embodiment, keys: Sequence[str], steps: int, 
             fix="record it with `collect --image-share 1`",
         )
     return Prompt(
-        tuple(_observation(episode, keys, row) for row in rows),
+        tuple(_observation(episode, keys, row, _hidden(robot, row, text_s)) for row in rows),
         tuple(Action.of_vector(episode.executed[row], robot.spec.actions) for row in rows),
         Path(path).name,
         hashlib.sha256(Path(path).read_bytes()).hexdigest(),
@@ -65,10 +75,19 @@ def read_prompt(path: Path, robot: Embodiment, keys: Sequence[str], steps: int, 
     )
 
 
-def _observation(episode: Episode, keys: Sequence[str], row: int) -> Observation:
+def _hidden(robot: Embodiment, row: int, text_s: float | None) -> frozenset[str]:
+    """Keys of the texts that are not shown at a row."""
+    if text_s is None or row < round(text_s * robot.control_rate_hz):
+        return frozenset()
+    return frozenset(key for key, channel in robot.observations.items() if channel.kind == "text")
+
+
+def _observation(episode: Episode, keys: Sequence[str], row: int, hidden: frozenset[str]) -> Observation:
     values = {}
     for key in keys:
         if key in episode.values:  # what is missing the policy names itself
             value = episode.values[key]
             values[key] = value[np.searchsorted(episode.image_steps, row)] if value.ndim == 4 else value[row]
+            if key in hidden:
+                values[key] = np.zeros_like(values[key])
     return Observation(values, float(episode.stamps_s[row]))

@@ -49,7 +49,7 @@ def _print_sets(result: Mapping[str, Any]) -> None:
         world = condition(changed["name"], changed["level"])
     else:
         world = f"world {result['world']}"
-    title = f"policy {result['policy']}, {world}"
+    title = f"policy {result['policy']}, {world}{_text(result)}"
     table = Table("set", _done(result), "rate", "95 % interval", "mean steps", "failures", title=title)
     for name, row in result["sets"].items():
         failures = ", ".join(f"{count} {kind}" for kind, count in row["failures"].items())
@@ -86,7 +86,7 @@ def _print_paired(result: Mapping[str, Any], what: str, blocks: Mapping[str, Any
         "won",
         "neither",
         "p",
-        title=f"policy {result['policy']} on {', '.join(result['sets'])}",
+        title=f"policy {result['policy']} on {', '.join(result['sets'])}{_text(result)}",
         caption=f"lost: {_done(result)} {plain} only; won: in this one only; p: exact McNemar, "
         "for a row alone: of seven, one below 0.05 is no surprise",
     )
@@ -114,6 +114,14 @@ def _print_paired(result: Mapping[str, Any], what: str, blocks: Mapping[str, Any
                 ),
             )
         _show(by_set)
+
+
+def _text(result: Mapping[str, Any]) -> str:
+    """For how long the task was told in words, where that is not throughout."""
+    shown = result["text_s"]
+    if shown is None:
+        return ""
+    return f", task in words for {shown:g} s" if shown else ", task not in words"
 
 
 def _done(result: Mapping[str, Any]) -> str:
