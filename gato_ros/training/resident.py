@@ -86,6 +86,7 @@ def gathered(held: Tables, plan: Plan, *, layout: TokenLayout, image_keys: tuple
         plan.pieces,
         None if held.learned is None else held.learned[rows],
         jax.tree.map(of_side, held.auxiliary),
+        plan.text_hidden,
     )
 
 

@@ -24,7 +24,7 @@ from gato_ros.training.auxiliary import auxiliary_error, auxiliary_losses
 from gato_ros.training.batches.streamed import StreamedWindows
 from gato_ros.training.optimiser import TrainingState, descended
 from gato_ros.training.sequence_config import SequenceConfig
-from gato_ros.training.step import action_errors, augment, hidden, spread
+from gato_ros.training.step import action_errors, augment, hidden, spread, without_text
 from gato_ros.training.windows import SequenceBatch, Windows, sequence_batches
 
 VALIDATION_BATCHES = 4
@@ -42,6 +42,7 @@ class Sequences:
     """Of the same kind as what is trained on."""
 
     def __post_init__(self) -> None:
+        self._check_text_hidden()
         if self.model.action_decoding != "autoregressive":
             raise SetupError(
                 expected="an autoregressive model",
@@ -65,6 +66,15 @@ class Sequences:
                 expected=f"{self.config.length} consecutive steps with images in most of the data, or whole episodes",
                 got=f"{long} of {in_time} steps in stretches of that length",
                 fix="collect with --image-share 1, or shorten the sequences",
+            )
+
+    def _check_text_hidden(self) -> None:
+        share, texts = self.config.text_hidden_share, [item for item in self.layout.vectors if item.kind == "text"]
+        if share and not (texts and self.config.prompt_share):
+            raise SetupError(
+                expected="with text_hidden_share a model that reads a text, and a prompt_share above 0",
+                got=f"{len(texts)} texts, prompt_share {self.config.prompt_share:g}",
+                fix="train with --observe task/text and with prompts, or leave text_hidden_share out",
             )
 
     def _check_single(self) -> None:
@@ -134,7 +144,8 @@ def sequence_loss(
 ) -> tuple[Any, dict[str, Any]]:
     """What a training step brings down: the loss of a batch after augmentation, and its parts."""
     augment_rng, blind_rng, model_rng = jax.random.split(rng, 3)
-    tokens = augment_sequences(batch.tokens, config, augment_rng) if config.augments else batch.tokens
+    tokens = _shown(batch, layout)
+    tokens = augment_sequences(tokens, config, augment_rng) if config.augments else tokens
     learned = _learned(batch)
     if config.blind_share:
         blind = jax.random.bernoulli(blind_rng, config.blind_share, (learned.shape[0], 1, 1))
@@ -158,6 +169,11 @@ def sequence_loss(
         legal_only=config.legal_only,
     )
     return _losses(output, batch, learned, config, model, layout)
+
+
+def _shown(batch: SequenceBatch, layout: TokenLayout) -> StepTokens:
+    """What is seen, without the texts that the batch hides."""
+    return batch.tokens if batch.text_hidden is None else without_text(batch.tokens, batch.text_hidden, layout)
 
 
 def _learned(batch: SequenceBatch) -> Any:
@@ -196,7 +212,7 @@ def measure_sequences(
 ) -> dict[str, Any]:
     """The loss and the errors of the likeliest actions, each given what was done before it."""
     output = sequence_output(
-        params, model, layout, batch.tokens, batch.done_ids, pieces=batch.pieces, legal_only=config.legal_only
+        params, model, layout, _shown(batch, layout), batch.done_ids, pieces=batch.pieces, legal_only=config.legal_only
     )
     learned = _learned(batch)
     _, values = _losses(output, batch, learned, config, model, layout)

@@ -61,6 +61,8 @@ class SequenceConfig:
     """Share of sequences in which the model does not see what it did before, against copying itself."""
     memory_hidden_share: ShareBelowOne = 0.0
     """Share of sequences in which no step sees another, so that the new picture has to be enough."""
+    text_hidden_share: Share = 0.0
+    """Share of the sequences with a prompt whose texts are hidden, so that the demonstration alone says what to do."""
     legal_only: bool = False
     """Measure the loss among the choices of an action; else against the whole table, as the paper."""
     mirror: bool = False

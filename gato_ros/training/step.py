@@ -13,7 +13,7 @@ from gato_ros.models.config import GatoConfig
 from gato_ros.models.gato import forward_step
 from gato_ros.models.layout import BINS, CONTINUOUS_START, TokenLayout
 from gato_ros.models.loss import action_loss
-from gato_ros.models.tokenizer import StepTokens
+from gato_ros.models.tokenizer import StepTokens, text_ids
 from gato_ros.training.auxiliary import auxiliary_error, auxiliary_losses
 from gato_ros.training.config import TrainingConfig
 from gato_ros.training.examples import Batch
@@ -91,6 +91,16 @@ def hidden(ids: Any, layout: TokenLayout) -> Any:
     """
     text = np.array([item.kind == "text" for item in layout.vectors for _ in range(item.tokens)], bool)
     return jnp.where(text, ids, jnp.where(ids >= CONTINUOUS_START, CONTINUOUS_START + BINS // 2, 0))
+
+
+def without_text(tokens: StepTokens, hide: Any, layout: TokenLayout) -> StepTokens:
+    """The same steps, with the empty text where `hide` [...], whose axes are the leading ones of the tokens."""
+    spelled = [
+        text_ids(layout, item, np.zeros(item.shape, np.float32)) if item.kind == "text" else np.full(item.tokens, -1)
+        for item in layout.vectors
+    ]
+    empty = np.concatenate(spelled)
+    return tokens._replace(ids=jnp.where(jnp.asarray(hide)[..., None] & (empty >= 0), empty, tokens.ids))
 
 
 def augment(tokens: StepTokens, config: TrainingConfig, rng: Any) -> StepTokens:

@@ -48,6 +48,8 @@ class SequenceBatch(NamedTuple):
     """[batch length] bool: steps that are learned from; the others are what came before. None: all."""
     auxiliary: AuxiliaryTargets | None = None
     """Of the auxiliary heads, leading axes [batch length]."""
+    text_hidden: np.ndarray | None = None
+    """[batch length] bool: steps whose text is hidden; None: of none."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Windows(WindowPlanner):
         learned = None if self.weights is None else shaped(self.weights[flat] > 0)
         auxiliary = None if self.truth is None else AuxiliaryTargets(*map(shaped, self.truth.targets(flat, places)))
         tokens = StepTokens(shaped(tokens.patches), shaped(tokens.ids))
-        return SequenceBatch(tokens, *ids, plan.pieces, learned, auxiliary)
+        return SequenceBatch(tokens, *ids, plan.pieces, learned, auxiliary, plan.text_hidden)
 
     @cached_property
     def can_mirror(self) -> bool:

@@ -92,7 +92,7 @@ def test_a_window_holds_pieces_of_episodes_in_order(windows):
     config, rng = replace(CONFIG, prompt_share=0.0, length=7), np.random.default_rng(0)
     firsts = set()
     for _ in range(200):
-        rows, pieces = windows.plan(rng, config, 2)
+        rows, pieces, _ = windows.plan(rng, config, 2)
         assert len(rows) == len(pieces) == 7 and pieces[0] == 0
         assert (np.diff(rows)[np.diff(pieces) == 0] == 1).all() and set(np.diff(pieces)) <= {0, 1}
         for number in range(pieces[-1] + 1):
@@ -106,7 +106,7 @@ def test_a_quarter_follows_a_prompt_of_another_episode_half_of_them_goals(window
     config, rng = replace(CONFIG, length=18, prompt_share=0.25), np.random.default_rng(1)
     begun = prompted = goals = 0
     for _ in range(800):
-        rows, pieces = windows.plan(rng, config, 3)
+        rows, pieces, _ = windows.plan(rng, config, 3)
         piece = rows[pieces == 0]
         breaks = np.flatnonzero(np.diff(piece) != 1)
         begun += 1
@@ -128,7 +128,7 @@ def test_prompts_come_from_the_same_source_or_not_at_all():
     )
     config, rng = replace(CONFIG, length=12, prompt_share=1.0), np.random.default_rng(2)
     for _ in range(100):
-        rows, pieces = windows.plan(rng, config, 2)
+        rows, pieces, _ = windows.plan(rng, config, 2)
         for number in range(pieces[-1] + 1):
             assert len({sources[row // 9] for row in rows[pieces == number]}) == 1
 

@@ -51,6 +51,8 @@ class SequenceOptions:
     """Share of sequences in which the model does not see what it did before, against copying itself."""
     memory_hidden_share: ShareBelowOne | None = None
     """Share of sequences in which no step sees another, so that the new picture has to be enough."""
+    text_hidden_share: Share | None = None
+    """Share of the sequences with a prompt whose texts are hidden, so that the demonstration alone says what to do."""
     seed: Seed | None = None
     """Of weights, batches and noise."""
 

@@ -25,6 +25,8 @@ class Plan(NamedTuple):
     """[batch length] int32 number of the piece that each step belongs to."""
     mirrored: np.ndarray
     """[batch] bool: sequences that are reflected left to right."""
+    text_hidden: np.ndarray | None = None
+    """[batch length] bool: steps whose text is hidden; None: of none."""
 
 
 class Stretch(NamedTuple):
@@ -175,10 +177,12 @@ class WindowPlanner:
 
     def plan(
         self, rng: np.random.Generator, config: SequenceConfig, longest_prompt: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Rows [length] of one sequence, and the number [length] of the piece that each belongs to."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows [length] of one sequence, the number [length] of the piece that each belongs to, and whether its text is
+        hidden [length], because a prompt is to say alone what to do."""
         rows: list[np.ndarray] = []
         pieces: list[np.ndarray] = []
+        hidden: list[np.ndarray] = []
         left = config.length
         while left > 0:
             if not rows:
@@ -190,10 +194,13 @@ class WindowPlanner:
                 body = self.stretches[place].rows
             prompt = self._prompt(rng, place, config, longest_prompt)
             piece = np.concatenate([prompt, body])[:left]
+            # Nothing is drawn without that share: windows are then the same as before there was one.
+            hide = len(prompt) > 0 and config.text_hidden_share > 0 and rng.random() < config.text_hidden_share
             pieces.append(np.full(len(piece), len(rows), np.int32))
+            hidden.append(np.full(len(piece), hide))
             rows.append(piece)
             left -= len(piece)
-        return np.concatenate(rows), np.concatenate(pieces)
+        return np.concatenate(rows), np.concatenate(pieces), np.concatenate(hidden)
 
     def _prompt(self, rng: np.random.Generator, place: int, config: SequenceConfig, longest: int) -> np.ndarray:
         """Rows of a prompt from another episode of the same source; often none."""
@@ -217,7 +224,8 @@ class WindowPlanner:
         """The plan of a batch; half of the sequences reflected on request, where possible."""
         plans = [self.plan(rng, config, longest_prompt) for _ in range(config.batch)]
         flips = rng.random(config.batch) < (0.5 if mirror and self.can_mirror else 0.0)
-        return Plan(np.stack([rows for rows, _ in plans]), np.stack([pieces for _, pieces in plans]), flips)
+        rows, pieces, hidden = (np.stack(part) for part in zip(*plans, strict=True))
+        return Plan(rows, pieces, flips, hidden if config.text_hidden_share else None)
 
     def plan_of_step(self, config: SequenceConfig, longest_prompt: int, step: int) -> Plan:
         """A function of seed and step alone."""
