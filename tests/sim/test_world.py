@@ -11,6 +11,7 @@ import pytest
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.errors import SetupError
 from gato_ros.sim import scene, task
+from gato_ros.sim.attempts import is_stacked
 from gato_ros.sim.camera import CAMERAS, render
 from gato_ros.sim.env import PRIVILEGED_KEYS, RgbStackingEnv
 from gato_ros.sim.world import PhysicsError, StackingWorld
@@ -78,7 +79,7 @@ def test_close_may_be_called_twice():
     ],
 )
 def test_success_is_the_peers(red, touches, stacked):
-    assert task.is_stacked(np.array(red), np.array([0.60, 0.0, 0.08]), "blue", touches) is stacked
+    assert is_stacked(np.array(red), np.array([0.60, 0.0, 0.08]), "blue", touches) is stacked
 
 
 @pytest.mark.parametrize("objects", ["cubes", "triplet3", "train"])
