@@ -12,7 +12,7 @@ from gato_ros.domains.rgb_stacking.arm_recipe import ARM_RECIPES, arm
 from gato_ros.domains.rgb_stacking.recipe import RECIPES as STACKING
 from gato_ros.domains.rgb_stacking.recipe import known_preset
 from gato_ros.domains.rgb_stacking.recipe import recipe as of_stacking
-from gato_ros.domains.rgb_stacking.refine_recipe import REFINE_RECIPES, refine
+from gato_ros.domains.rgb_stacking.refine_recipe import REFINE_RECIPES, refine, refine_arm
 from gato_ros.domains.rgb_stacking.stage import Stage as StackingStage
 
 Stage = Union[StackingStage, GeneralistStage]
@@ -22,11 +22,14 @@ def recipe(name: str, preset: str | None = None, embodiment: str | None = None) 
     """The stages of a recipe in their order, with another model on request; SetupError for a name that is unknown.
 
     Args:
-        embodiment: contract of the robot, for the recipes of ARM_RECIPES and no others.
+        embodiment: contract of the robot, for the recipes of ARM_RECIPES; with `refine` another arm than the Sawyer.
     """
+    if embodiment is not None and name == "refine":
+        _refuse_preset(name, preset, "the weights that it starts from name")
+        return refine_arm(embodiment)
     if (name in ARM_RECIPES) != (embodiment is not None):
         raise SetupError(
-            expected="--recipe arm with --embodiment, and no other recipe with it",
+            expected="--recipe arm with --embodiment, and no other recipe but refine with it",
             got=f"--recipe {name}" + (f" --embodiment {embodiment}" if embodiment else ""),
             fix="name the contract of the arm, as in --recipe arm --embodiment ur5e_rgb_stacking",
         )
@@ -37,9 +40,13 @@ def recipe(name: str, preset: str | None = None, embodiment: str | None = None) 
         return of_stacking(name, preset)
     if name not in REFINE_RECIPES and name not in GENERAL:
         raise unknown_name("a recipe", name, (*STACKING, *REFINE_RECIPES, *ARM_RECIPES, *GENERAL))
+    refined = name in REFINE_RECIPES
+    _refuse_preset(name, preset, "the weights that it starts from name" if refined else "its mixture names")
+    return refine(REFINE_RECIPES[name]) if refined else stages_of(GENERAL[name])
+
+
+def _refuse_preset(name: str, preset: str | None, by: str) -> None:
     if preset is not None:
-        by = "the weights that it starts from name" if name in REFINE_RECIPES else "its mixture names"
         raise SetupError(
             expected=f"no --preset with the recipe {name}", got=preset, fix=f"{by} the model: leave it out"
         )
-    return refine(REFINE_RECIPES[name]) if name in REFINE_RECIPES else stages_of(GENERAL[name])

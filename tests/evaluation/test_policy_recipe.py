@@ -279,8 +279,25 @@ def test_what_generalises_is_refined_without_a_test_object():
 
 
 @pytest.mark.parametrize(
+    "embodiment, weights, observed",
+    [("ur5e_rgb_stacking", "ur5e_stacking", None), ("so101_rgb_stacking", "so101_stacking", ("so101/joints/angle",))],
+)
+def test_the_weights_of_another_arm_are_refined(embodiment, weights, observed):
+    stages = any_recipe("refine", embodiment=embodiment)
+    assert {stage.embodiment for stage in stages} == {embodiment}
+    driven = next(stage for stage in stages if stage.name == "dagger_1_cubes_data")
+    run = next(stage for stage in stages if isinstance(stage, TrainStage))
+    assert driven.shipped_policy == run.shipped_start == weights and run.observe == observed
+    assert stages[-1].folder == f"{weights}/weights"
+    made = build.planned(build.PolicyBuild(recipe="refine", embodiment=embodiment))[1]
+    assert str(made) == f"out/{embodiment}-refine"
+
+
+@pytest.mark.parametrize(
     "arguments, word",
     [
+        (("--recipe", "refine", "--embodiment", "panda_rgb_stacking"), "got none; `--recipe arm` makes one"),
+        (("--recipe", "refine", "--embodiment", "sawyer_rgb_stacking"), "leave --embodiment out"),
         (("--recipe", "refine", "--preset", "sawyer_medium"), "no --preset with the recipe refine"),
         (("--recipe", "arm"), "--recipe arm with --embodiment"),
         (("--embodiment", "ur5e_rgb_stacking"), "got --recipe mastery --embodiment"),

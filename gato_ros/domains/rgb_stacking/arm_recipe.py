@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gato_ros.domains.rgb_stacking.recipe import SEEDS_PER_ROUND, SNAPSHOT_SEED
 from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, Stage, TrainStage
-from gato_ros.embodiments import load_embodiment
+from gato_ros.embodiments import Embodiment, load_embodiment
 
 DAGGER_SEED = 200_000
 OBJECTS = "cubes"
@@ -61,12 +61,15 @@ def arm(embodiment: str, sizes: ArmSizes) -> tuple[Stage, ...]:
     Raises:
         SetupError: no such contract, or one of joint positions that observes none.
     """
-    robot = load_embodiment(embodiment)
-    observe = (robot.key_of("joint_position"),) if robot.arm_part.kind == "joint_position" else ()
-    return tuple(_stages(embodiment, sizes, observe))
+    return tuple(_stages(embodiment, sizes, seen_besides(load_embodiment(embodiment))))
 
 
-def _stages(embodiment: str, sizes: ArmSizes, observe: tuple[str, ...]) -> Iterator[Stage]:
+def seen_besides(robot: Embodiment) -> tuple[str, ...] | None:
+    """What an arm's policy sees besides what the preset does: its joints where it is commanded by their positions."""
+    return (robot.key_of("joint_position"),) if robot.arm_part.kind == "joint_position" else None
+
+
+def _stages(embodiment: str, sizes: ArmSizes, observe: tuple[str, ...] | None) -> Iterator[Stage]:
     snapshots = CollectStage(
         *("snapshots", "data/snapshots", "snapshots", OBJECTS, sizes.scenes, SNAPSHOT_SEED, sizes.per_scene),
         embodiment=embodiment,
@@ -91,7 +94,7 @@ def _stages(embodiment: str, sizes: ArmSizes, observe: tuple[str, ...]) -> Itera
             *(name, f"runs/{name}", tuple(folders), sizes.preset, steps, sizes.batch, sizes.learning_rate, latest),
             embodiment=embodiment,
             shipped_start=None if latest else sizes.start,
-            observe=observe or None,
+            observe=observe,
         )
         runs.append(run)
         yield run

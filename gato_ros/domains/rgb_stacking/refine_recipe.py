@@ -1,4 +1,4 @@
-"""More training for the Sawyer's shipped policies: new scenes, and what today's expert would do where they go.
+"""More training for shipped policies: new scenes, and what today's expert would do where they go.
 
 What `mastery` and `generalization` make from nothing starts here from shipped weights. So a better expert, or more
 hours, cost no training of the eyes from random weights.
@@ -7,10 +7,13 @@ hours, cost no training of the eyes from random weights.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from gato_ros.core.errors import SetupError
+from gato_ros.domains.rgb_stacking.arm_recipe import seen_besides
 from gato_ros.domains.rgb_stacking.recipe import SEEDS_PER_ROUND
 from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, Stage, TrainStage
+from gato_ros.embodiments import load_embodiment
 
 SNAPSHOT_SEED, DAGGER_SEED = 400_000, 420_000
 """None that the recipes `generalization` and `mastery` use."""
@@ -62,6 +65,10 @@ GENERALIZATION = RefineSizes(
     episodes=360,
     measured_sets=("triplets",),
 )
+ANOTHER_ARM = RefineSizes(
+    sets=("cubes",), scenes=8_000, per_scene=3, episodes=120, steps=(8_000,), measured_sets=("cubes",)
+)
+"""Of an arm whose weights `arm_recipe.py` made: it knows the cubes only."""
 REFINE_RECIPES = {"refine": RefineSizes(), "refine_generalization": GENERALIZATION, "refine_smoke": REFINE_SMOKE}
 
 
@@ -70,12 +77,37 @@ def refine(sizes: RefineSizes) -> tuple[Stage, ...]:
     return tuple(_stages(sizes))
 
 
-def _stages(sizes: RefineSizes) -> Iterator[Stage]:
+def refine_arm(embodiment: str) -> tuple[Stage, ...]:
+    """The same for the shipped weights of another arm, by the name or path of its contract.
+
+    Raises:
+        SetupError: no such contract, or no shipped weights that know it.
+    """
+    from gato_ros.models.shipped import shipped_policies
+    from gato_ros.models.weights import contract_names
+
+    robot = load_embodiment(embodiment)
+    known = {folder.name: contract_names(folder) for folder in shipped_policies()}
+    names = [name for name, contracts in known.items() if contracts == (robot.name,)]
+    if len(names) != 1:
+        raise SetupError(
+            expected=f"one policy among those that are shipped for {robot.name}",
+            got=", ".join(names) or "none",
+            fix="`--recipe arm` makes one" if not names else "leave --embodiment out: the recipes name their policy",
+        )
+    sizes = replace(ANOTHER_ARM, name=names[0], start=names[0])
+    return tuple(_stages(sizes, embodiment, seen_besides(robot)))
+
+
+def _stages(
+    sizes: RefineSizes, embodiment: str | None = None, observe: tuple[str, ...] | None = None
+) -> Iterator[Stage]:
     folders, runs = [], []
     for objects in sizes.sets:
         folders.append(f"data/{objects}_snapshots")
         yield CollectStage(
-            *(f"{objects}_snapshots", folders[-1], "snapshots", objects, sizes.scenes, SNAPSHOT_SEED, sizes.per_scene)
+            *(f"{objects}_snapshots", folders[-1], "snapshots", objects, sizes.scenes, SNAPSHOT_SEED, sizes.per_scene),
+            embodiment=embodiment,
         )
     for number, steps in enumerate(sizes.steps, 1):
         latest = f"{runs[-1].folder}/last" if runs else None
@@ -87,12 +119,15 @@ def _stages(sizes: RefineSizes) -> Iterator[Stage]:
                 DAGGER_SEED + SEEDS_PER_ROUND * number,
                 policy=latest,
                 shipped_policy=shipped,
+                embodiment=embodiment,
             )
         run = TrainStage(
             *(f"dagger_{number}", f"runs/dagger_{number}", tuple(folders), sizes.preset, steps, sizes.batch),
             sizes.learning_rate,
             latest,
             shipped_start=shipped,
+            embodiment=embodiment,
+            observe=observe,
         )
         runs.append(run)
         yield run
@@ -102,6 +137,7 @@ def _stages(sizes: RefineSizes) -> Iterator[Stage]:
             *(f"on_{objects}", f"evaluation/{objects}", policy, objects),
             sizes.evaluation_episodes,
             sizes.evaluation_seed,
+            embodiment=embodiment,
         )
         for objects in sizes.measured_sets
     ]
@@ -110,4 +146,5 @@ def _stages(sizes: RefineSizes) -> Iterator[Stage]:
         *("card", f"{sizes.name}/weights", policy),
         tuple(run.folder for run in runs),
         tuple(stage.folder for stage in measured),
+        embodiment=embodiment,
     )

@@ -21,14 +21,15 @@ from gato_ros.evaluation.policy_build.stages import files_made, run_stage, what
 SET_ASIDE = "set_aside"
 FOLDERS = {
     "smoke": "policy-smoke",
-    "arm_smoke": "-smoke",
     "refine": "refine",
     "refine_generalization": "refine_generalization",
     "refine_smoke": "refine-smoke",
     "generalist": "generalist",
     "generalist_smoke": "generalist-smoke",
 }
-"""Of recipes that are not made in `policy`; of an arm's what follows the name of its contract."""
+"""Of recipes that are not made in `policy`."""
+OF_ARM = {"arm": "", "arm_smoke": "-smoke", "refine": "-refine"}
+"""What follows the name of an arm's contract."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class PolicyBuild:
     (the cubes, another arm, from the shipped weights), `smoke`, `refine_smoke`, `arm_smoke` and `generalist_smoke`
     (toys)."""
     embodiment: str | None = None
-    """With the recipe `arm`: contract of the arm, its name or path."""
+    """With the recipe `arm`, or with `refine` for the shipped weights of another arm: its contract, name or path."""
     preset: str | None = None
     """A model in place of the recipe's; `sawyer_medium` where there is a GPU. It needs an --out of its own."""
     out: OutFolder | None = None
@@ -82,7 +83,7 @@ def planned(build: PolicyBuild) -> tuple[tuple[Stage, ...], Path]:
     stages = recipe(build.recipe, build.preset, build.embodiment)
     made_in = FOLDERS.get(build.recipe, "policy")
     if build.embodiment:
-        made_in = f"{load_embodiment(build.embodiment).name}{FOLDERS.get(build.recipe, '')}"
+        made_in = f"{load_embodiment(build.embodiment).name}{OF_ARM[build.recipe]}"
     out = build.out or Path("out") / made_in
     out = Path(os.path.relpath(out)) if out.resolve().is_relative_to(Path.cwd()) else out.resolve()
     for name in (*build.redo, *([build.until] if build.until else [])):
