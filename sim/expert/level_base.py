@@ -17,6 +17,9 @@ from gato_ros.sim.scene import BASKET_CENTRE, BASKET_TOP_M
 
 LEANS_DEG = 5.0
 """A base that leans less stands."""
+CARRIED_DEG = 16.0
+"""A base that leans less is left where it is: with half of it on the slope as much stands on it, and a policy that
+learns from pictures is spared a grasp of what leans."""
 CARRY_M_S, LOWER_M_S = 0.06, 0.05
 LEAST_SCORE = 0.1
 """Of a grasp of the base that is worth trying."""
@@ -52,8 +55,10 @@ class LevelBase:
                 return push(self.funnels, self.fingers, float(self.lower[2]), scene, way)
         if held:
             return self._carry(scene, on_floor)
+        if on_floor or tilt < CARRIED_DEG:
+            return None
         grasps = [grasp for grasp in self._grasps_of(scene) if not grasp.blocked and grasp.score > LEAST_SCORE]
-        return None if on_floor or not grasps else self._grip(scene, best_grasp(grasps, scene.yaw))
+        return self._grip(scene, best_grasp(grasps, scene.yaw)) if grasps else None
 
     def _grip(self, scene: Scene, grasp: Grasp) -> ArmAction:
         goal = scene.base.centre + grasp.offset
