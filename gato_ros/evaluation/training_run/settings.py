@@ -74,9 +74,6 @@ class TrainingRun:
     """Folders with episodes by `collect` or a recorder, or snapshots by `collect`."""
     out: OutFolder
     """Folder of the run."""
-    single_steps: tuple[Path, ...] = ()
-    """Of autoregressive presets: more folders, snapshots or episodes with few pictures. Each of their frames is learned
-    by itself, without a memory, so that pictures of many scenes teach what the model sees."""
     preset: str = "sawyer_small"
     """A model size (see `presets`); another domain has its own."""
     embodiment: str = "sawyer_rgb_stacking"
@@ -94,6 +91,9 @@ class TrainingRun:
     policy=0. What counts 0 is not learned from; windows of several steps still show it as what came before."""
     failures: bool = False
     """Learn from recordings, too, that an operator ended or labelled as failures."""
+    single_steps: tuple[Path, ...] = ()
+    """Of autoregressive presets: more folders, snapshots or episodes with few pictures. Each of their frames is learned
+    by itself, without a memory, so that pictures of many scenes teach what the model sees."""
     init: Path | None = None
     """Start from these weights, a folder or a shipped name, instead of random ones. They may attend in another way: a
     policy that streams may start from one that sees single steps."""
