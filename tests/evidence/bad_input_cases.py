@@ -145,7 +145,9 @@ EMPTY_IS_DEFAULT = {
     "precision": ("serve",),
     "policy": ("sim", "bench doctor", "bench start", "bench record-parity", "bench remote", "doctor"),
 }
-MAY_BE_EMPTY = {"texts", "sets", "observe", "weights", "redo", "rooms", "without", "demonstrations", "image"}
+MAY_BE_EMPTY = {
+    *("texts", "sets", "observe", "weights", "redo", "rooms", "without", "demonstrations", "image", "single_steps"),
+}
 """Tuples that may hold nothing."""
 BASE = {
     "collect": ("--out", "new"),
