@@ -140,7 +140,9 @@ def run(options: Options) -> dict:
     )
     if options.console:
         print(f"console: http://127.0.0.1:{settings['console_node']['port']}/", flush=True)
-    report = Report(robot, policy=Path(policy).name, objects=options.objects, seed=options.seed, task=options.task)
+    report = Report(
+        robot, Path(policy).name, objects=options.objects, seed=options.seed, task=options.task, done=task.done
+    )
     before = set((options.out / INCIDENTS).glob("*.mcap"))
     from gato_ros.nodes.runtime.ros_domain import own_domain
 

@@ -25,9 +25,10 @@ LARGEST_VIDEO_COUNT = 20
 class Report:
     """Collects episodes; videos are encoded as they come, so that pictures of one episode are held at a time."""
 
-    def __init__(self, robot: Embodiment, policy: str, objects: str, seed: int, task: str):
+    def __init__(self, robot: Embodiment, policy: str, objects: str, seed: int, task: str, done: str = "stacked"):
+        """`done`: what a success of the task is called; the count of successes is `stacked` in report.json always."""
         self._robot, self._period_s = robot, 1.0 / robot.control_rate_hz
-        self._head = {"policy": policy, "objects": objects, "task": task, "seed": seed}
+        self._head = {"policy": policy, "objects": objects, "task": task, "done": done, "seed": seed}
         self._rows: list[dict] = []
         self._latencies: list[np.ndarray] = []
         self._jerk: list[np.ndarray] = []
