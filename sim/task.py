@@ -94,41 +94,38 @@ class StackTask(Task):
 
 
 @dataclass(frozen=True)
-class LiftTask(Task):
-    """Which prop is to be held in the air."""
+class OnePropTask(Task):
+    """What is done with one prop, wherever the others are."""
 
-    attempt = LiftAttempt
+    attempt: ClassVar[type[LiftAttempt | PushAttempt]]
     colour: str
 
     @property
     def target(self) -> str:
         return self.colour
+
+    def begin(self, start: Situation) -> Attempt:
+        return self.attempt(self.colour, start)
+
+
+class LiftTask(OnePropTask):
+    """Which prop is to be held in the air."""
+
+    attempt = LiftAttempt
 
     @property
     def text(self) -> str:
         return f"lift the {self.colour} object"
 
-    def begin(self, start: Situation) -> LiftAttempt:
-        return LiftAttempt(self.colour, start)
 
-
-@dataclass(frozen=True)
-class PushTask(Task):
+class PushTask(OnePropTask):
     """Which prop is to be pushed aside, along the floor."""
 
     attempt = PushAttempt
-    colour: str
-
-    @property
-    def target(self) -> str:
-        return self.colour
 
     @property
     def text(self) -> str:
         return f"push the {self.colour} object aside"
-
-    def begin(self, start: Situation) -> PushAttempt:
-        return PushAttempt(self.colour, start)
 
 
 RED_ON_BLUE = StackTask("red", "blue")

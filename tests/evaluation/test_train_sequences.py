@@ -89,7 +89,7 @@ def test_frames_of_more_folders_are_learned_one_by_one(episodes, tmp_path):
     [("debug_one_pass", "other", "with an autoregressive preset"), ("debug", "same", "in both")],
 )
 def test_single_steps_that_cannot_count_are_refused(episodes, tmp_path, preset, single, words):
-    folder = episodes if single == "same" else recorded(tmp_path / "other", (0,))
+    folder = episodes / ".." / episodes.name if single == "same" else recorded(tmp_path / "other", (0,))
     options = train.Options(data=(episodes,), single_steps=(folder,), out=tmp_path / "run", preset=preset)
     with pytest.raises(SetupError, match=words):
         train.run(options)

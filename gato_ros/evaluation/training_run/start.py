@@ -71,7 +71,8 @@ def _stacking(run: TrainingRun) -> Start:
             got=run.task,
             fix="leave it out: the data says what the task is",
         )
-    if twice := [str(folder) for folder in run.single_steps if folder in run.data]:
+    data = {folder.resolve() for folder in run.data}
+    if twice := [str(folder) for folder in run.single_steps if folder.resolve() in data]:
         raise SetupError(
             expected="each folder in --data or in --single-steps",
             got=f"{', '.join(twice)} in both",
