@@ -32,7 +32,7 @@ class RefineSizes:
     batch: int = 64
     learning_rate: float = 1e-3
     sets: tuple[str, ...] = ("cubes", "triplet1", "triplet2", "triplet3", "triplet4", "triplet5")
-    scenes: int = 2_000
+    scenes: int = 4_000
     """Of each set."""
     per_scene: int = 5
     episodes: int = 60
