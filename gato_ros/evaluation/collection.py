@@ -166,7 +166,7 @@ def _check(wanted: Collection) -> None:
     from gato_ros.core.errors import unknown_name
     from gato_ros.embodiments import load_embodiment
     from gato_ros.sim.engine import require_simulator
-    from gato_ros.sim.task import OBJECT_SETS, stacking_only, task_named
+    from gato_ros.sim.task import OBJECT_SETS, task_named
 
     require_simulator()
     check_bounds(wanted)
@@ -177,9 +177,7 @@ def _check(wanted: Collection) -> None:
             fix="leave it out: the robot's demonstrations have a noise of their own",
         )
     embodiment = load_embodiment(wanted.embodiment)
-    task = task_named(wanted.stacking_task)
-    if wanted.kind == "snapshots":
-        stacking_only(task, "--kind snapshots")
+    task_named(wanted.stacking_task)
     if wanted.objects not in OBJECT_SETS:
         raise unknown_name("an object set", wanted.objects, OBJECT_SETS)
     if wanted.seed + wanted.episodes > FIRST_EVALUATION_SEED:

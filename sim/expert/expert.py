@@ -8,6 +8,7 @@ that do not vanish before a gate, and an action for every jam.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from gato_ros.core.action import Action
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.decision import Decision
-from gato_ros.core.observation import Observation
+from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
 from gato_ros.core.policy import PolicyInfo
 from gato_ros.core.prompt import Prompt
 from gato_ros.core.rotation import matrix_from_quat_xyzw
@@ -31,6 +32,22 @@ from gato_ros.sim.ground_truth import CONTACTS_KEY, PRIVILEGED_KEYS
 from gato_ros.sim.task import COLOURS, OBJECT_NAMES, Task
 
 AnyTask = TypeVar("AnyTask", bound=Task)
+PLAN_KEY = f"{PRIVILEGED_PREFIX}plan"
+PLAN_NAMES = (
+    "grasp_x",
+    "grasp_y",
+    "grasp_z",
+    "grasp_sin2",
+    "grasp_cos2",
+    "place_x",
+    "place_y",
+    "place_z",
+    "underside_z",
+    "approaching",
+)
+"""What `with_plan` adds: where the tool should be when the fingers close and twice its yaw there (a parallel gripper
+repeats itself after half a turn), where the top object should stand, its lowest point now [m], and whether a grasp is
+still sought. A task that stands nothing on anything has no place: NaN. Of a push the grasp is where it begins."""
 
 
 class Expert(ABC, Generic[AnyTask]):
@@ -80,9 +97,40 @@ class Expert(ABC, Generic[AnyTask]):
     def _wish(self, scene: Scene) -> ArmAction:
         """What it wants in that scene."""
 
+    # --- what the expert thinks, for whoever arranges situations for it or learns from it ---
+
     def with_plan(self, observation: Observation) -> Observation:
-        """The observation with what the expert plans among its privileged values, where the task has a plan."""
-        return observation
+        """The observation with PLAN_KEY [len(PLAN_NAMES)] among its privileged values."""
+        scene = self._unpack(observation)
+        approaching, grasp = self._approaching(scene), np.zeros(5)
+        if approaching:
+            at, yaw = self._sought(scene)
+            grasp = np.array([*self._cell.to_base(at), np.sin(2 * yaw), np.cos(2 * yaw)])
+        plan = np.array([*grasp, *self._place_planned(observation), float(approaching)], np.float32)
+        return Observation(observation.values, observation.stamp_s, {**observation.privileged, PLAN_KEY: plan})
+
+    def plan(self, observation: Observation, yaw_rad: float) -> Grasp:
+        """The grasp it would choose for the target where it lies, if the tool's yaw were `yaw_rad`."""
+        grasp = best_grasp(self._grasps(self._unpack(observation)), yaw_rad)
+        return replace(grasp, offset=self._scale * grasp.offset)
+
+    def width(self, observation: Observation, yaw_rad: float) -> float:
+        """Extent of the target along the closing direction of a gripper with that yaw [m]."""
+        across = np.array([np.sin(yaw_rad), -np.cos(yaw_rad), 0.0])
+        return self._scale * float(np.ptp(self._unpack(observation).top.surface @ across))
+
+    def _approaching(self, scene: Scene) -> bool:
+        """Whether a grasp is still sought."""
+        return not scene.held
+
+    def _sought(self, scene: Scene) -> tuple[np.ndarray, float]:
+        """Where the tool should be when the fingers close [3], in the peer's numbers [m], and its yaw there [rad]."""
+        best = best_grasp(self._grasps(scene), scene.yaw)
+        return scene.top.centre + best.offset, best.yaw_rad
+
+    def _place_planned(self, observation: Observation) -> tuple[float, float, float, float]:
+        """Where on the base the target should stand, and its own lowest point [m]."""
+        return np.nan, np.nan, np.nan, np.nan
 
     # --- reading the observation ---
 

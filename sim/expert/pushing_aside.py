@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from gato_ros.core.arm_action import ArmAction
+from gato_ros.core.observation import Observation
 from gato_ros.core.prompt import Prompt
 from gato_ros.sim.attempts.pushing import PUSHED_M
 from gato_ros.sim.expert.expert import Expert
@@ -34,6 +35,10 @@ EDGE_M = 0.001
 """So far inside the workspace a push begins."""
 END_M = 0.003
 """A push that is so near to its end is done."""
+ROOMY_M = 0.12
+"""More room around the middle of a prop is no better."""
+PREFER_MIDDLE = 0.3
+"""Of the basket: metres of room for each metre away from it."""
 SHORT, WORST = 4.0, 2.0
 """Costs: of a way that is too short, and of one that is none."""
 PREFER_SHORT, PREFER_NEAR = 2.0, 1.0
@@ -41,14 +46,18 @@ PREFER_SHORT, PREFER_NEAR = 2.0, 1.0
 DRAW_M_S = 0.06
 LOW_M = 0.002
 """What is drawn goes so far above the floor; it is set down below twice of that."""
+_PLACES = np.stack(np.meshgrid(*(np.array(BASKET_CENTRE)[:, None] + np.linspace(-1, 1, 11) * (FLAT_M - 0.036))), -1)
+_PLACES = _PLACES.reshape(-1, 2)
+"""[n 2] where the middle of a prop may be drawn to [m]."""
 
 
 class PushingExpert(Expert[PushTask]):
     """Does a PushTask: goes on to where the floor, the workspace or another prop ends the way.
 
     Nobody sees where the prop started, so a push that stopped after a distance would be no function of the scene.
-    Where closed fingers find no room behind the prop, as in a corner, they grip it and draw it out along the floor;
-    where to is remembered for as long as it is held.
+    Where closed fingers find no room behind the prop, as in a corner, they grip it and draw it along the floor to where
+    the other props leave most room. That depends on the scene alone, but for a prop that lies near there already: it is
+    drawn elsewhere, and where to is remembered for as long as it is held.
     """
 
     _goal: np.ndarray | None = None
@@ -62,19 +71,35 @@ class PushingExpert(Expert[PushTask]):
         if scene.held:
             return self._draw(scene)
         self._goal = None
+        way, free = self._chosen(scene)
+        if way is None:
+            return self._approach(scene)
+        if free < END_M:
+            return self._funnels.stay(0.0)
+        return push(self._funnels, self._fingers, self._floor, scene, self._within(way))
+
+    def push(self, observation: Observation) -> tuple[Push, float] | None:
+        """The push that it would choose, in the peer's numbers, and how far it goes [m]; None: it grips instead."""
+        way, free = self._chosen(self._unpack(observation))
+        return None if way is None else (way, free)
+
+    def _sought(self, scene: Scene) -> tuple[np.ndarray, float]:
+        way, _ = self._chosen(scene)
+        if way is None:
+            return super()._sought(scene)
+        return np.append(self._within(way).start, max(way.tip_m + self._reach, self._floor)), way.yaw_rad
+
+    def _chosen(self, scene: Scene) -> tuple[Push | None, float]:
+        """The push that is on its way or else the best one, and how far it can go [m]; None where there is none."""
         ways = list(self._ways(scene))
         begun = [(off, i) for i, (way, _) in enumerate(ways) for on, off in [way.begun(scene, self._reach)] if on]
         if begun:
-            way, free = ways[min(begun)[1]]
-            if free < END_M:
-                return self._funnels.stay(0.0)
-        else:
-            costs = [self._cost(scene, *one) for one in ways]
-            if min(costs, default=np.inf) > WORST:
-                return self._approach(scene)
-            near = [PREFER_NEAR * float(np.linalg.norm(way.start - scene.tool[:2])) for way, _ in ways]
-            way, _ = ways[int(np.argmin(np.add(costs, near)))]
-        return push(self._funnels, self._fingers, self._floor, scene, self._within(way))
+            return ways[min(begun)[1]]
+        costs = [self._cost(scene, *one) for one in ways]
+        if min(costs, default=np.inf) > WORST:
+            return None, 0.0
+        near = [PREFER_NEAR * float(np.linalg.norm(way.start - scene.tool[:2])) for way, _ in ways]
+        return ways[int(np.argmin(np.add(costs, near)))]
 
     def _within(self, way: Push) -> Push:
         """The same push, from a start that the workspace holds: an arm that is told to leave it would stand still."""
@@ -106,20 +131,20 @@ class PushingExpert(Expert[PushTask]):
         return self._funnels.action(np.append(level, down), 0.0, 0.0)
 
     def _room(self, scene: Scene) -> np.ndarray:
-        """Where the target has gone far enough, more to the middle of the basket than not."""
+        """[2] where what is held is drawn to [m]: the roomiest place far enough that it gets to straight."""
         around = np.concatenate([scene.base.surface, scene.other.surface])[:, :2]
         centre, points = scene.top.centre[:2], scene.top.surface[:, :2]
-        inward = np.array(BASKET_CENTRE) - centre
-        inward = inward / max(1e-6, float(np.linalg.norm(inward)))
-        goals = []
-        for direction in _directions():
-            free = min(
-                _gap(points, around, direction) - GAP_M,
-                _to_end(scene.tool[None, :2], direction, self._lower[:2], self._upper[:2]),
-            )
-            cost = SHORT * max(0.0, NEEDED_M - free) / NEEDED_M - float(inward @ direction)
-            goals.append((cost, len(goals), centre + min(free, NEEDED_M) * direction))
-        return min(goals)[-1]
+        here = scene.tool[:2] - centre
+        lower, upper = self._lower[:2] - here, self._upper[:2] - here
+        places = _PLACES[((lower <= _PLACES) & (upper >= _PLACES)).all(1)]
+        apart = np.linalg.norm(places[:, None] - around[None], axis=2).min(1)
+        worth = np.minimum(apart, ROOMY_M) - PREFER_MIDDLE * np.linalg.norm(places - BASKET_CENTRE, axis=1)
+        ways = places - centre
+        far = np.linalg.norm(ways, axis=1)
+        for i in np.argsort((far < NEEDED_M) - worth, kind="stable"):
+            if far[i] < END_M or _gap(points, around, ways[i] / far[i]) - GAP_M > far[i]:
+                return places[i]
+        return centre
 
     def _ways(self, scene: Scene) -> Iterator[tuple[Push, float]]:
         """Pushes of the target to all sides, and how far each can go [m]."""

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from gato_ros.core.arm_action import ArmAction
-from gato_ros.core.observation import PRIVILEGED_PREFIX, Observation
+from gato_ros.core.observation import Observation
 from gato_ros.core.prompt import Prompt
 from gato_ros.embodiments import Embodiment
 from gato_ros.sim.expert.expert import Expert
 from gato_ros.sim.expert.level_base import LevelBase
 from gato_ros.sim.expert.scene import Scene
-from gato_ros.sim.grasp import Grasp, best_grasp
 from gato_ros.sim.task import RED_ON_BLUE, StackTask
-
-PLAN_KEY = f"{PRIVILEGED_PREFIX}plan"
-PLAN_NAMES = (
-    "grasp_x",
-    "grasp_y",
-    "grasp_z",
-    "grasp_sin2",
-    "grasp_cos2",
-    "place_x",
-    "place_y",
-    "place_z",
-    "underside_z",
-    "approaching",
-)
-"""What `with_plan` adds: where the tool should be when the fingers close and twice its yaw there (a parallel gripper
-repeats itself after half a turn), where the top object should stand, its lowest point now [m], and whether a grasp is
-still sought."""
 
 
 class StackingExpert(Expert[StackTask]):
@@ -56,34 +36,18 @@ class StackingExpert(Expert[StackTask]):
 
     # --- what the expert thinks, for whoever arranges situations for it or learns from it ---
 
-    def with_plan(self, observation: Observation) -> Observation:
-        """The observation with PLAN_KEY [len(PLAN_NAMES)] among its privileged values."""
-        scene = self._unpack(observation)
-        (x, y), top, bottom = self.place(observation)
-        approaching = not (scene.held or self._resting_on_base(scene))
-        grasp = np.zeros(5)
-        if approaching:
-            best = best_grasp(self._grasps(scene), scene.yaw)
-            at = self._cell.to_base(scene.top.centre + best.offset)
-            grasp = np.array([*at, np.sin(2 * best.yaw_rad), np.cos(2 * best.yaw_rad)])
-        plan = np.array([*grasp, x, y, top, bottom, float(approaching)], np.float32)
-        return Observation(observation.values, observation.stamp_s, {**observation.privileged, PLAN_KEY: plan})
+    def _approaching(self, scene: Scene) -> bool:
+        return not (scene.held or self._resting_on_base(scene))
 
-    def plan(self, observation: Observation, yaw_rad: float) -> Grasp:
-        """The grasp it would choose for the top object where it lies, if the tool's yaw were `yaw_rad`."""
-        grasp = best_grasp(self._grasps(self._unpack(observation)), yaw_rad)
-        return replace(grasp, offset=self._scale * grasp.offset)
+    def _place_planned(self, observation: Observation) -> tuple[float, float, float, float]:
+        (x, y), top, bottom = self.place(observation)
+        return x, y, top, bottom
 
     def place(self, observation: Observation) -> tuple[np.ndarray, float, float]:
         """Where the top object's centre should go [2], the height of the base's top, its own lowest point [m]."""
         goal, *heights = self._place(self._unpack(observation))
         lower, upper = (self._cell.to_base(np.append(goal, height)) for height in heights)
         return lower[:2], float(lower[2]), float(upper[2])
-
-    def width(self, observation: Observation, yaw_rad: float) -> float:
-        """Extent of the top object along the closing direction of a gripper with that yaw [m]."""
-        across = np.array([np.sin(yaw_rad), -np.cos(yaw_rad), 0.0])
-        return self._scale * float(np.ptp(self._unpack(observation).top.surface @ across))
 
     def _resting_on_base(self, scene: Scene) -> bool:
         offset = scene.top.centre - scene.base.centre

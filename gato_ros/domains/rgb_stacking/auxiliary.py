@@ -61,7 +61,7 @@ def auxiliary_targets(privileged: Mapping[str, np.ndarray], faces: Faces) -> tup
 
     Args:
         privileged: `privileged/<colour>/pose` [N 7] and `privileged/<colour>/object` [N 1] of the three colours,
-            and PLAN_KEY [N 10], NaN in frames that have none.
+            and PLAN_KEY [N 10], NaN in frames that have none; a task without a base has no PLACE.
         faces: of the objects that the object numbers stand for.
     """
     poses = {colour: privileged[f"privileged/{colour}/pose"] for colour in COLOURS}
@@ -71,11 +71,12 @@ def auxiliary_targets(privileged: Mapping[str, np.ndarray], faces: Faces) -> tup
         for colour, pose in poses.items()
     ]
     plan = privileged.get(PLAN_KEY, np.full((len(positions), len(GRASP) + len(PLACE) + 1), np.nan))
-    known = np.isfinite(plan).all(1, keepdims=True)
-    seeks = known & (plan[:, -1:] > 0.5)
-    targets = _to_units(np.concatenate([positions, *looks, np.where(known, plan[:, :-1], np.nan)], 1))
+    grasp, place = plan[:, : len(GRASP)], plan[:, len(GRASP) : -1]
+    seeks = np.isfinite(grasp).all(1, keepdims=True) & (plan[:, -1:] > 0.5)
+    placed = np.isfinite(place).all(1, keepdims=True)
+    targets = _to_units(np.concatenate([positions, *looks, grasp, place], 1))
     given = np.ones((len(positions), len(POSITIONS) + len(FACES)))
-    weights = np.concatenate([given, np.repeat(seeks, len(GRASP), 1), np.repeat(known, len(PLACE), 1)], 1)
+    weights = np.concatenate([given, np.repeat(seeks, len(GRASP), 1), np.repeat(placed, len(PLACE), 1)], 1)
     return np.nan_to_num(targets), weights.astype(np.float32)
 
 
