@@ -14,6 +14,7 @@ from gato_ros.domains.rgb_stacking.recipe import known_preset
 from gato_ros.domains.rgb_stacking.recipe import recipe as of_stacking
 from gato_ros.domains.rgb_stacking.refine_recipe import REFINE_RECIPES, refine, refine_arm
 from gato_ros.domains.rgb_stacking.stage import Stage as StackingStage
+from gato_ros.domains.rgb_stacking.tasks_recipe import TASKS_RECIPES, tasks
 
 Stage = Union[StackingStage, GeneralistStage]
 
@@ -38,8 +39,11 @@ def recipe(name: str, preset: str | None = None, embodiment: str | None = None) 
         return arm(embodiment, replace(sizes, preset=known_preset(preset)) if preset else sizes)
     if name in STACKING:
         return of_stacking(name, preset)
+    if name in TASKS_RECIPES:
+        sizes = TASKS_RECIPES[name]
+        return tasks(replace(sizes, preset=known_preset(preset)) if preset else sizes)
     if name not in REFINE_RECIPES and name not in GENERAL:
-        raise unknown_name("a recipe", name, (*STACKING, *REFINE_RECIPES, *ARM_RECIPES, *GENERAL))
+        raise unknown_name("a recipe", name, (*STACKING, *REFINE_RECIPES, *TASKS_RECIPES, *ARM_RECIPES, *GENERAL))
     refined = name in REFINE_RECIPES
     _refuse_preset(name, preset, "the weights that it starts from name" if refined else "its mixture names")
     return refine(REFINE_RECIPES[name]) if refined else stages_of(GENERAL[name])

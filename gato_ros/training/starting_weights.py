@@ -67,12 +67,17 @@ class StepNames:
 def moved(model: GatoConfig, seed: int, initial: Parameters, had: StepNames, has: StepNames) -> Parameters:
     """Weights of another robot as a start: `initial`, with the rows of places in a step where this robot has them.
 
-    Rows of a value or an action that the other robot lacks are drawn. Every other leaf has the shape that it had, for
-    it depends on the model alone.
+    Rows of a value or an action that the other robot lacks are drawn. Where only this model knows text, its words are
+    zero: one that no training sees adds nothing. Every other leaf has the shape that it had, for it depends on the
+    model alone.
     """
     fresh = init(jax.random.key(seed), model, has.layout)
     old, new = (dict(zip(one.observations, one.layout.items)) for one in (had, has))
     out = {**flatten_dict(fresh), **flatten_dict(initial)}
+    words = fresh["table"].shape[0] - initial["table"].shape[0]
+    if words:
+        table = jnp.zeros_like(fresh["table"])
+        out["table",] = _with_rows(table, initial["table"], model.text_rows - words, model.text_rows)
     local, given = fresh["local_position"], initial["local_position"]
     for name, item in new.items():
         if name in old and old[name].tokens == item.tokens:
@@ -132,9 +137,7 @@ def grown(fresh: Parameters, initial: Parameters, found: GatoConfig, model: Gato
     for name, leaf in flatten_dict(fresh).items():
         known = given.get(name)
         if name == ("table",):
-            rows = known.shape[0] - found.text_rows
-            leaf = leaf.at[: found.text_rows].set(known[: found.text_rows])
-            out[name] = leaf.at[model.text_rows : model.text_rows + rows].set(known[found.text_rows :])
+            out[name] = _with_rows(leaf, known, found.text_rows, model.text_rows)
         elif known is None:
             beyond = name[0] == "layers" and int(name[1]) >= found.layers
             # A branch whose last matrix is zero adds nothing, and learns: the matrices before it are not.
@@ -144,6 +147,12 @@ def grown(fresh: Parameters, initial: Parameters, found: GatoConfig, model: Gato
         else:
             out[name] = leaf.at[: known.shape[0]].set(known)
     return unflatten_dict(out)
+
+
+def _with_rows(table: jax.Array, given: jax.Array, had: int, has: int) -> jax.Array:
+    """A table of `has` text rows with the rows of one of `had`: those of text, and those of numbers behind them."""
+    table = table.at[:had].set(given[:had])
+    return table.at[has : has + given.shape[0] - had].set(given[had:])
 
 
 def taken_over(params: Any, initial: Any) -> Any:

@@ -47,7 +47,8 @@ PLAN_NAMES = (
 )
 """What `with_plan` adds: where the tool should be when the fingers close and twice its yaw there (a parallel gripper
 repeats itself after half a turn), where the top object should stand, its lowest point now [m], and whether a grasp is
-still sought. A task that stands nothing on anything has no place: NaN. Of a push the grasp is where it begins."""
+still sought. Zeros where none is, and for the place of a task that stands nothing on anything. Of a push the grasp is
+where it begins."""
 
 
 class Expert(ABC, Generic[AnyTask]):
@@ -130,7 +131,7 @@ class Expert(ABC, Generic[AnyTask]):
 
     def _place_planned(self, observation: Observation) -> tuple[float, float, float, float]:
         """Where on the base the target should stand, and its own lowest point [m]."""
-        return np.nan, np.nan, np.nan, np.nan
+        return 0.0, 0.0, 0.0, 0.0
 
     # --- reading the observation ---
 

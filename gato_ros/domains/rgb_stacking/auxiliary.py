@@ -24,7 +24,7 @@ PLACE = ("place_x", "place_y", "place_z", "underside_z")
 """Where on the base it would stand the top object, and that object's lowest point, which must come there [m]."""
 NAMES = (*POSITIONS, *FACES, *GRASP, *PLACE)
 PLAN_KEY = "privileged/plan"
-"""GRASP, PLACE, and 1 while a grasp is sought; recorded by `collect`."""
+"""GRASP, PLACE, and 1 while a grasp is sought; recorded by `collect`. A task without a base has zeros as its PLACE."""
 LENGTH_M = 0.1
 """Lengths are predicted in this unit, from CENTRE."""
 CENTRE = {"x": 0.6, "y": 0.0, "z": 0.12}
@@ -49,9 +49,11 @@ def in_peers_cell(privileged: Mapping[str, np.ndarray], cell: Cell) -> dict[str,
         out[key] = np.concatenate([cell.to_cell(out[key][:, :3]), out[key][:, 3:]], 1).astype(np.float32)
     if (plan := out.get(PLAN_KEY)) is not None:
         plan, place = plan.astype(np.float64), len(GRASP)
+        placed = _has_place(plan)
         for first in (0, place):
             plan[:, first : first + 3] = cell.to_cell(plan[:, first : first + 3])
         plan[:, place + 3] = (plan[:, place + 3] - cell.origin[2]) / cell.scale
+        plan[:, place:-1] *= placed
         out[PLAN_KEY] = plan.astype(np.float32)
     return out
 
@@ -61,7 +63,7 @@ def auxiliary_targets(privileged: Mapping[str, np.ndarray], faces: Faces) -> tup
 
     Args:
         privileged: `privileged/<colour>/pose` [N 7] and `privileged/<colour>/object` [N 1] of the three colours,
-            and PLAN_KEY [N 10], NaN in frames that have none; a task without a base has no PLACE.
+            and PLAN_KEY [N 10], NaN in frames that have none.
         faces: of the objects that the object numbers stand for.
     """
     poses = {colour: privileged[f"privileged/{colour}/pose"] for colour in COLOURS}
@@ -71,13 +73,17 @@ def auxiliary_targets(privileged: Mapping[str, np.ndarray], faces: Faces) -> tup
         for colour, pose in poses.items()
     ]
     plan = privileged.get(PLAN_KEY, np.full((len(positions), len(GRASP) + len(PLACE) + 1), np.nan))
-    grasp, place = plan[:, : len(GRASP)], plan[:, len(GRASP) : -1]
-    seeks = np.isfinite(grasp).all(1, keepdims=True) & (plan[:, -1:] > 0.5)
-    placed = np.isfinite(place).all(1, keepdims=True)
-    targets = _to_units(np.concatenate([positions, *looks, grasp, place], 1))
+    known = np.isfinite(plan).all(1, keepdims=True)
+    seeks, placed = known & (plan[:, -1:] > 0.5), known & _has_place(plan)
+    targets = _to_units(np.concatenate([positions, *looks, np.where(known, plan[:, :-1], np.nan)], 1))
     given = np.ones((len(positions), len(POSITIONS) + len(FACES)))
     weights = np.concatenate([given, np.repeat(seeks, len(GRASP), 1), np.repeat(placed, len(PLACE), 1)], 1)
     return np.nan_to_num(targets), weights.astype(np.float32)
+
+
+def _has_place(plan: np.ndarray) -> np.ndarray:
+    """[N 1] bool: the plans [N 10] with a PLACE."""
+    return (plan[:, len(GRASP) : -1] != 0.0).any(1, keepdims=True)
 
 
 def face_harmonics(quat_xyzw: np.ndarray, numbers: np.ndarray, faces: Faces) -> np.ndarray:

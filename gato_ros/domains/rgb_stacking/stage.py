@@ -35,6 +35,8 @@ class CollectStage:
     """Of the policy's actions; None: that of the weights."""
     shipped_policy: str | None = None
     """Shipped weights that drive while the expert labels; `policy` is made by a stage."""
+    task: str | None = None
+    """What to do; None: red on blue."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ class EvaluateStage:
     level: str = "medium"
     embodiment: str | None = None
     """Contract of the robot; None: the Sawyer's."""
+    task: str | None = None
+    """What to do; None: red on blue."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class CardStage:
     """Contract of the robot; None: the Sawyer's."""
 
 
-NEWER = ("embodiment", "shipped_start", "observe", "labels", "temperature", "shipped_policy")
+NEWER = ("embodiment", "shipped_start", "observe", "labels", "temperature", "shipped_policy", "task")
 """Options that ledgers of earlier versions do not have: not stated where nothing is said."""
 Stage = Union[CollectStage, TrainStage, LearnStage, EvaluateStage, CardStage]
 

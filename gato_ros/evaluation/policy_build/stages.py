@@ -55,17 +55,21 @@ def what(stage: Stage) -> str:
         by = stage.policy or stage.shipped_policy
         driver = f", {by} drives{alone}" if by else ""
         unit = "episodes" if stage.kind == "episodes" else f"scenes x {stage.per_scene} frames"
-        return f"{stage.episodes:,} {unit} of {stage.objects}{driver}"
+        return f"{stage.episodes:,} {unit} of {stage.objects}{_of_task(stage)}{driver}"
     if isinstance(stage, TrainStage):
         return f"{stage.steps:,} steps of {stage.batch} from {stage.init or stage.shipped_start or 'random weights'}"
     if isinstance(stage, LearnStage):
         return f"{stage.steps:,} steps of {stage.batch} from {stage.policy}, by {stage.weighting}"
     if isinstance(stage, EvaluateStage):
         disturbed = f" under {stage.perturbation}, {stage.level}" if stage.perturbation else ""
-        return f"{stage.episodes} episodes of {stage.objects}{disturbed}"
+        return f"{stage.episodes} episodes of {stage.objects}{_of_task(stage)}{disturbed}"
     if isinstance(stage, (GatherStage, MixStage, ScoreStage, DialogueStage)):
         return general.what(stage)
     return f"weights, model card and curves in {stage.folder}"
+
+
+def _of_task(stage: CollectStage | EvaluateStage) -> str:
+    return f", {stage.task}" if stage.task else ""
 
 
 def _collect(stage: CollectStage, out: Path, workers: int) -> dict[str, Any]:
@@ -86,6 +90,7 @@ def _collect(stage: CollectStage, out: Path, workers: int) -> dict[str, Any]:
             policy=driver,
             labels=stage.labels or "expert",
             temperature=stage.temperature,
+            task=stage.task,
             **_robot(stage),
         )
     )
@@ -135,6 +140,7 @@ def _evaluate(stage: EvaluateStage, out: Path, workers: int) -> dict[str, Any]:
         evaluate.Evaluation(
             policy=str(out / stage.policy),
             set=stage.objects,
+            task=stage.task,
             episodes=stage.episodes,
             seed=stage.seed,
             workers=workers,

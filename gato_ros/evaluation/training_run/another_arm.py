@@ -19,7 +19,8 @@ def weights_of_another_arm(folder: Path, model: GatoConfig, robot: Embodiment, s
     """The parameters in `folder` as a start for `robot`, where they were made for another contract; None: for this one.
 
     What an eye, a layer and a table have learned is taken as it is. Cameras stand for each other in their order, other
-    observations by their source, actions by their names; what the other robot has not starts at random. Prints which.
+    observations by their source, actions by their names; what the other robot has not starts at random, and text that
+    it knew nothing of at zero. Prints which.
 
     Raises:
         SetupError: the contract that they were made for is not at hand or has changed, or they are of another model.
@@ -37,7 +38,10 @@ def weights_of_another_arm(folder: Path, model: GatoConfig, robot: Embodiment, s
     if other.name == robot.name.partition("+")[0]:
         return None
     weights = load_weights(folder, contract_for(other, config.observation_keys))
-    if keys := different(replace(weights.config, observation_keys=model.observation_keys), model):
+    may_differ = {"observation_keys": model.observation_keys}
+    if weights.config.vocabulary is None and weights.config.text_rows <= model.text_rows:
+        may_differ |= {"vocabulary": model.vocabulary, "text_rows": model.text_rows}
+    if keys := different(replace(weights.config, **may_differ), model):
         raise SetupError(
             expected=f"--init with weights of the model to train in {folder}",
             got=f"another {', '.join(keys)}",

@@ -1,0 +1,118 @@
+"""One policy for every task with the cubes, each stated in words: the six stackings, lifts and pushes.
+
+Eyes, layers and numbers are those of shipped weights, which know one task. The words are new to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import permutations
+
+from gato_ros.domains.rgb_stacking.auxiliary import COLOURS
+from gato_ros.domains.rgb_stacking.recipe import SEEDS_PER_ROUND
+from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, Stage, TrainStage
+
+TASKS = (
+    *(f"{top}_on_{base}" for top, base in permutations(COLOURS, 2)),
+    *(f"{verb}_{colour}" for verb in ("lift", "push") for colour in COLOURS),
+)
+SNAPSHOT_SEED, EPISODE_SEED, DAGGER_SEED = 400_000, 430_000, 440_000
+ROBOT, OBJECTS = "sawyer_rgb_stacking_told", "cubes"
+
+
+@dataclass(frozen=True)
+class TasksSizes:
+    """How much of everything; all but the steps is of each task."""
+
+    preset: str = "sawyer_small"
+    start: str | None = "sawyer_mastery"
+    """Shipped weights to start from; None: random ones."""
+    batch: int = 64
+    learning_rate: float = 1e-3
+    tasks: tuple[str, ...] = TASKS
+    scenes: int = 2_000
+    per_scene: int = 5
+    episodes: int = 15
+    """Of the expert."""
+    base_steps: int = 4_000
+    dagger_episodes: int = 25
+    """Of each round."""
+    dagger_steps: tuple[int, ...] = (8_000,)
+    """Of each round."""
+    evaluation_episodes: int = 100
+    evaluation_seed: int = 900_000
+
+
+TASKS_SMOKE = TasksSizes(
+    preset="debug_one_pass",
+    start=None,
+    batch=8,
+    tasks=("red_on_green", "lift_red", "push_blue"),
+    scenes=4,
+    per_scene=3,
+    episodes=1,
+    base_steps=20,
+    dagger_episodes=1,
+    dagger_steps=(20,),
+    evaluation_episodes=1,
+)
+TASKS_RECIPES = {"tasks": TasksSizes(), "tasks_smoke": TASKS_SMOKE}
+
+
+def tasks(sizes: TasksSizes) -> tuple[Stage, ...]:
+    """Snapshots and episodes of each task, a training, rounds of DAgger, the measurement of each, the card."""
+    return tuple(_stages(sizes))
+
+
+def _stages(sizes: TasksSizes) -> Iterator[Stage]:
+    folders, runs = [], []
+    for kind, seed, count in (
+        ("snapshots", SNAPSHOT_SEED, sizes.scenes),
+        ("episodes", EPISODE_SEED, sizes.episodes),
+    ):
+        for task in sizes.tasks:
+            folders.append(f"data/{task}_{kind}")
+            per_scene = sizes.per_scene if kind == "snapshots" else 1
+            yield CollectStage(
+                *(f"{task}_{kind}", folders[-1], kind, OBJECTS, count, seed, per_scene), embodiment=ROBOT, task=task
+            )
+    for number, steps in enumerate((sizes.base_steps, *sizes.dagger_steps)):
+        latest = f"{runs[-1].folder}/last" if runs else None
+        for task in sizes.tasks if latest else ():
+            folders.append(f"data/dagger_{number}_{task}")
+            yield CollectStage(
+                *(f"dagger_{number}_{task}_data", folders[-1], "episodes", OBJECTS, sizes.dagger_episodes),
+                DAGGER_SEED + SEEDS_PER_ROUND * number,
+                policy=latest,
+                embodiment=ROBOT,
+                task=task,
+            )
+        name = f"dagger_{number}" if latest else "base"
+        run = TrainStage(
+            *(name, f"runs/{name}", tuple(folders), sizes.preset, steps, sizes.batch, sizes.learning_rate, latest),
+            embodiment=ROBOT,
+            shipped_start=None if latest else sizes.start,
+            observe=("task/text",),
+        )
+        runs.append(run)
+        yield run
+    policy = f"{runs[-1].folder}/last"
+    measured = []
+    for task in sizes.tasks:
+        measured.append(
+            EvaluateStage(
+                *(f"on_{task}", f"evaluation/{task}", policy, OBJECTS),
+                sizes.evaluation_episodes,
+                sizes.evaluation_seed,
+                embodiment=ROBOT,
+                task=task,
+            )
+        )
+        yield measured[-1]
+    yield CardStage(
+        *("card", "sawyer_tasks/weights", policy),
+        tuple(run.folder for run in runs),
+        tuple(stage.folder for stage in measured),
+        embodiment=ROBOT,
+    )
