@@ -16,7 +16,7 @@ from gato_ros.core.errors import SetupError
 from gato_ros.models.config import GatoConfig
 from gato_ros.models.layout import TokenLayout
 from gato_ros.models.parameters import Parameters, init
-from gato_ros.models.weights import load_weights, weights_config
+from gato_ros.models.weights import Weights, load_weights, weights_config
 
 MAY_DIFFER = {
     "action_decoding",
@@ -64,32 +64,34 @@ class StepNames:
     """Of each action value, with its unit."""
 
 
-def moved(model: GatoConfig, seed: int, initial: Parameters, had: StepNames, has: StepNames) -> Parameters:
-    """Weights of another robot as a start: `initial`, with the rows of places in a step where this robot has them.
+def moved(model: GatoConfig, seed: int, given: Weights, had: StepNames, has: StepNames) -> Parameters:
+    """Weights of another robot as a start: `given`, with the rows of places in a step where this robot has them.
 
-    Rows of a value or an action that the other robot lacks are drawn. Where only this model knows text, its words are
-    zero: one that no training sees adds nothing. Every other leaf has the shape that it had, for it depends on the
-    model alone.
+    Rows of a value or an action that the other robot lacks are drawn. Where only this model knows text, its words and
+    their places are zero: they disturb least what the weights do, and a word that no training sees adds nothing. Every
+    other leaf has the shape that it had, for it depends on the model alone.
     """
-    fresh = init(jax.random.key(seed), model, has.layout)
+    fresh, initial = init(jax.random.key(seed), model, has.layout), given.params
     old, new = (dict(zip(one.observations, one.layout.items)) for one in (had, has))
     out = {**flatten_dict(fresh), **flatten_dict(initial)}
-    words = fresh["table"].shape[0] - initial["table"].shape[0]
+    words = model.text_rows - given.config.text_rows
     if words:
         table = jnp.zeros_like(fresh["table"])
-        out["table",] = _with_rows(table, initial["table"], model.text_rows - words, model.text_rows)
-    local, given = fresh["local_position"], initial["local_position"]
+        out["table",] = _with_rows(table, initial["table"], given.config.text_rows, model.text_rows)
+    local, places = fresh["local_position"], initial["local_position"]
     for name, item in new.items():
         if name in old and old[name].tokens == item.tokens:
             first = old[name].first
-            local = local.at[item.first : item.first + item.tokens].set(given[first : first + item.tokens])
-    actions, given = fresh["action_position"], initial["action_position"]
+            local = local.at[item.first : item.first + item.tokens].set(places[first : first + item.tokens])
+        elif words and item.kind == "text":
+            local = local.at[item.first : item.first + item.tokens].set(0.0)
+    actions, places = fresh["action_position"], initial["action_position"]
     if len(actions) == len(has.actions):
         for place, name in enumerate(has.actions):
             if name in had.actions:
-                actions = actions.at[place].set(given[had.actions.index(name)])
+                actions = actions.at[place].set(places[had.actions.index(name)])
     else:  # one row for all of them
-        actions = given
+        actions = places
     out["local_position",], out["action_position",] = local, actions
     return unflatten_dict(out)
 

@@ -58,7 +58,7 @@ def weights_of_another_arm(folder: Path, model: GatoConfig, robot: Embodiment, s
         at_random = [name for name in new if name not in old]
         print(f"train: from {other.name}: {what} {_listed(name for name in new if name in old)}", end="")
         print(f"; at random: {_listed(at_random)}" if at_random else "", flush=True)
-    return moved(model.deployed(), seed, weights.params, had, has)
+    return moved(model.deployed(), seed, weights, had, has)
 
 
 def _names(robot: Embodiment, layout: TokenLayout) -> StepNames:
