@@ -31,14 +31,14 @@ class TasksSizes:
     batch: int = 64
     learning_rate: float = 1e-3
     tasks: tuple[str, ...] = TASKS
-    scenes: int = 2_000
+    scenes: int = 1_500
     per_scene: int = 5
     episodes: int = 15
     """Of the expert."""
-    base_steps: int = 4_000
-    dagger_episodes: int = 25
+    base_steps: int = 3_000
+    dagger_episodes: int = 20
     """Of each round."""
-    dagger_steps: tuple[int, ...] = (8_000,)
+    dagger_steps: tuple[int, ...] = (7_000,)
     """Of each round."""
     evaluation_episodes: int = 100
     evaluation_seed: int = 900_000
@@ -67,16 +67,20 @@ def tasks(sizes: TasksSizes) -> tuple[Stage, ...]:
 
 def _stages(sizes: TasksSizes) -> Iterator[Stage]:
     folders, runs = [], []
-    for kind, seed, count in (
-        ("snapshots", SNAPSHOT_SEED, sizes.scenes),
-        ("episodes", EPISODE_SEED, sizes.episodes),
-    ):
-        for task in sizes.tasks:
-            folders.append(f"data/{task}_{kind}")
-            per_scene = sizes.per_scene if kind == "snapshots" else 1
-            yield CollectStage(
-                *(f"{task}_{kind}", folders[-1], kind, OBJECTS, count, seed, per_scene), embodiment=ROBOT, task=task
-            )
+    for task in sizes.tasks:
+        folders.append(f"data/{task}_snapshots")
+        yield CollectStage(
+            *(f"{task}_snapshots", folders[-1], "snapshots", OBJECTS, sizes.scenes, SNAPSHOT_SEED, sizes.per_scene),
+            embodiment=ROBOT,
+            task=task,
+        )
+    for task in sizes.tasks:
+        folders.append(f"data/{task}_episodes")
+        yield CollectStage(
+            *(f"{task}_episodes", folders[-1], "episodes", OBJECTS, sizes.episodes, EPISODE_SEED),
+            embodiment=ROBOT,
+            task=task,
+        )
     for number, steps in enumerate((sizes.base_steps, *sizes.dagger_steps)):
         latest = f"{runs[-1].folder}/last" if runs else None
         for task in sizes.tasks if latest else ():

@@ -63,6 +63,7 @@ def facts(stage: CardStage, out: Path, entries: Entries) -> dict[str, Any]:
         "runs": [_run(out, folder, stages, arm_units(stage)) for folder in stage.trainings],
         "stages": stages,
         "objects": sorted({row["objects"] for row in data}),
+        "tasks": sorted({row["task"] for row in data if row.get("task")}),
         "success": [row for result in results if not _is_disturbed(result) for row in _rates(result)],
         "disturbed": [row for result in results if _is_disturbed(result) for row in _rates(result)],
         "machines": sorted(
@@ -147,6 +148,7 @@ def _rates(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "world": world,
                 "objects": objects,
                 "seed": result["seed"],
+                "task": result.get("task"),
                 "against_plain": paired,
                 **row,
                 "wilson95": wilson95(row["successes"], row["episodes"]),
