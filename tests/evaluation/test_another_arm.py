@@ -11,9 +11,9 @@ from gato_ros.core.errors import SetupError
 from gato_ros.domains.rgb_stacking.training_model import training_model
 from gato_ros.embodiments import load_embodiment
 from gato_ros.evaluation.training_run.another_arm import weights_of_another_arm
-from gato_ros.models.layout import token_layout
+from gato_ros.models.layout import BINS, CONTINUOUS_START, token_layout
 from gato_ros.models.parameters import init
-from gato_ros.models.weights import save_weights
+from gato_ros.models.weights import load_weights, save_weights
 
 PRESET = "sawyer_small"
 
@@ -83,6 +83,21 @@ def test_all_else_is_as_it_was(sawyer):
     for params in (given, wanted):
         del params["local_position"], params["action_position"]
     jax.tree.map(np.testing.assert_array_equal, given, wanted)
+
+
+def test_weights_without_text_start_one_that_reads_its_task(sawyer):
+    """Numbers move behind the words; words, and the places of the text in a step, are zero."""
+    robot = load_embodiment("sawyer_rgb_stacking_told")
+    model = training_model(PRESET, robot, ("task/text",))
+    given, had = weights_of_another_arm(sawyer, model, robot, seed=0), load_weights(sawyer, load_embodiment())
+    layout, words = token_layout(robot.spec, model), had.config.text_rows
+    numbers = np.asarray(had.params["table"])[words : words + BINS]
+    assert numbers.std() > 0 and model.text_rows == CONTINUOUS_START > words
+    np.testing.assert_array_equal(given["table"][CONTINUOUS_START : CONTINUOUS_START + BINS], numbers)
+    np.testing.assert_array_equal(given["table"][:words], had.params["table"][:words])
+    assert not np.asarray(given["table"][words:CONTINUOUS_START]).any()
+    text = item(layout, "task/text")
+    assert text.tokens == 12 and not np.asarray(given["local_position"][text.first : text.first + 12]).any()
 
 
 def test_weights_of_the_same_arm_are_none_of_another(sawyer):

@@ -48,6 +48,16 @@ def test_targets_of_a_small_cell_are_as_large_as_the_first_ones():
     np.testing.assert_allclose(mapped[PLAN_KEY][0, underside], red[2] - 0.025, atol=0.02)
 
 
+def test_a_plan_without_a_place_has_none_in_a_small_cell_either():
+    truth = planned(SO101)
+    place = slice(PLAN_NAMES.index("place_x"), PLAN_NAMES.index("underside_z") + 1)
+    truth[PLAN_KEY][:, place] = 0.0
+    mapped = in_peers_cell(truth, StackingSupervision.of(SO101).cell)
+    assert not mapped[PLAN_KEY][:, place].any()
+    _, weights = auxiliary_targets(mapped, object_faces())
+    assert weights[0, NAMES.index("place_x") :].max() == 0.0 and weights[0, : NAMES.index("place_x")].min() == 1.0
+
+
 def test_its_errors_are_reported_in_its_own_millimetres():
     scale = np.array(StackingSupervision.of(SO101).auxiliary_scale)
     lengths = MILLIMETRES > 1

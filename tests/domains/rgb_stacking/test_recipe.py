@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from gato_ros.core.errors import SetupError
+from gato_ros.domains.recipes import recipe as any_recipe
 from gato_ros.domains.rgb_stacking.recipe import RECIPES, recipe
 from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, TrainStage, reads, stated
+from gato_ros.domains.rgb_stacking.tasks_recipe import TASKS as OF_RECIPE
 from gato_ros.sim.randomisation import LEVELS, PERTURBATIONS
-from gato_ros.sim.task import OBJECT_SETS
+from gato_ros.sim.task import OBJECT_SETS, TASKS
 
 FIRST_CLOSED_LOOP_SEED, FIRST_EVALUATION_SEED = 800_000, 900_000
 
@@ -84,3 +86,25 @@ def test_another_model_changes_the_trainings_and_nothing_else():
 def test_a_model_that_no_robot_could_clone_is_refused(preset):
     with pytest.raises(SetupError, match="single-step preset for a robot"):
         recipe("mastery", preset)
+
+
+def test_every_task_is_collected_driven_and_measured_by_text():
+    stages = any_recipe("tasks")
+    assert set(OF_RECIPE) == set(TASKS) and len(OF_RECIPE) == len(TASKS)
+    assert {stage.embodiment for stage in stages} == {"sawyer_rgb_stacking_told"}
+    collected, runs, measured = (
+        [stage for stage in stages if isinstance(stage, kind)] for kind in (CollectStage, TrainStage, EvaluateStage)
+    )
+    folders = [stage.folder for stage in collected]
+    assert len(set(folders)) == len(folders) and set(runs[-1].data) == set(folders)
+    assert [(run.init, run.shipped_start, run.observe) for run in runs] == [
+        (None, "sawyer_mastery", ("task/text",)),
+        ("runs/base/last", None, ("task/text",)),
+    ]
+    for task in TASKS:
+        kinds = [(stage.kind, stage.policy) for stage in collected if stage.task == task]
+        assert kinds == [("snapshots", None), ("episodes", None), ("episodes", "runs/base/last")]
+        seeds = [(stage.seed, stage.seed + stage.episodes) for stage in collected if stage.task == task]
+        assert all(end <= start for (_, end), (start, _) in zip(sorted(seeds), sorted(seeds)[1:]))
+    assert {stage.task for stage in measured} == set(TASKS) and {stage.seed for stage in measured} == {900_000}
+    assert set(stages[-1].evaluations) == {stage.folder for stage in measured}
