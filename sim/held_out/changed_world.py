@@ -19,6 +19,8 @@ DRIFT_S = 2.0
 """So long the tool creeps in one direction."""
 CLOSED_M = 0.002
 """Fingers that are not further apart press on each other."""
+COVERED_S, COVERED_EVERY_S = 2.0, 5.0
+"""So long cameras that are covered see nothing, and from one time to the next."""
 DRIFT, NOISE = 0, 1
 """What is drawn within an episode."""
 
@@ -30,6 +32,7 @@ class ChangedWorld(StackingWorld):
         super().__init__(embodiment, gui)
         self._stage = OpenGlStage(self.embodiment) if opengl else None
         self._changes, self._wanted_m = HeldOutConditions(), self.embodiment.gripper.stroke_m
+        self._began_s = 0.0
 
     def clear(self) -> None:
         super().clear()
@@ -40,7 +43,7 @@ class ChangedWorld(StackingWorld):
         super().set_conditions(conditions)
         if not isinstance(conditions, HeldOutConditions):
             return
-        self._changes = conditions
+        self._changes, self._began_s = conditions, self.time_s
         if conditions.fingers:
             self._change_fingers(conditions.fingers)
         for one in conditions.distractors:
@@ -108,6 +111,8 @@ class ChangedWorld(StackingWorld):
 
     def look(self, stands: camera.Camera, name: str, width: int, height: int) -> np.ndarray:
         """uint8 [height width 3] from a camera of that name which stands there."""
+        if self._covered:
+            return np.zeros((height, width, 3), np.uint8)
         if self._stage:
             self._stage.mirror(self._client, self._robot.body, [self._props[colour] for colour in task.COLOURS])
             pixels = self._stage.look(stands, width, height, self.conditions.light_direction)
@@ -118,6 +123,12 @@ class ChangedWorld(StackingWorld):
         # By the time and the camera: who looks twice sees the same.
         eyes = [key.split("/")[0] for key in self.embodiment.image_keys]
         return through(self._changes.lens, pixels, self._chance(NOISE, self._steps, eyes.index(name)))
+
+    @property
+    def _covered(self) -> bool:
+        first = self._changes.covered_from_s
+        since = -1.0 if first is None else self.time_s - self._began_s - first
+        return since >= 0.0 and since % COVERED_EVERY_S < COVERED_S
 
     def close(self) -> None:
         if self._stage:

@@ -72,5 +72,7 @@ class HeldOutConditions(Conditions):
     """The joints do so much of the velocity that is commanded."""
     drift_m_s: float = 0.0
     """The tool creeps at this speed [m/s], in a direction that changes every DRIFT_S."""
+    covered_from_s: float | None = None
+    """The cameras first see nothing so long after the start [s]; None: never."""
     entropy: int = 0
     """Seeds what changes within the episode: noise of pictures, direction of the drift."""

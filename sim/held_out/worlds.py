@@ -118,6 +118,18 @@ class SlowArm:
 
 
 @dataclass(frozen=True)
+class Cover:
+    """Something in front of all cameras for two seconds of every five."""
+
+    first_s: Range = (1.0, 4.0)
+    """When they are covered for the first time [s]."""
+
+    def draw(self, rng: np.random.Generator) -> dict:
+        """Fields of HeldOutConditions."""
+        return {"covered_from_s": float(rng.uniform(*self.first_s))}
+
+
+@dataclass(frozen=True)
 class HeldOutWorld:
     """A world that no training touches."""
 
@@ -133,6 +145,7 @@ class HeldOutWorld:
     cameras: RealCameras | None = None
     gripper: RealGripper | None = None
     arm: SlowArm | None = None
+    cover: Cover | None = None
 
     def check(self) -> None:
         """SetupError where this machine cannot have it."""
@@ -170,7 +183,7 @@ class HeldOutWorld:
             cameras: names of the cameras.
         """
         drawn = self.cameras.draw(rng, cameras) if self.cameras else {}
-        for part in (self.gripper, self.arm):
+        for part in (self.gripper, self.arm, self.cover):
             drawn |= part.draw(rng) if part else {}
         return HeldOutConditions(**drawn, entropy=int(rng.integers(2**62)))
 
@@ -201,6 +214,12 @@ WORLDS = {
             "An arm that answers after two ticks, does 85 to 100 % of a motion and creeps; other friction and mass.",
             "training draws at most one tick, no gain and no creeping, friction up to 1.4 and mass up to 1.5 times",
             arm=SlowArm(),
+        ),
+        HeldOutWorld(
+            "covered",
+            "Cameras that see nothing for two seconds of every five: what was seen before has to be remembered.",
+            "training has a picture in every step",
+            cover=Cover(),
         ),
         HeldOutWorld(
             "mujoco",

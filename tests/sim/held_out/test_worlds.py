@@ -85,11 +85,13 @@ def test_a_world_says_what_it_is_and_lies_outside_of_training(name):
             "latency": drawn.latency_ticks > TRAINING.latency_ticks,
             "friction": abs(np.log(drawn.friction)) > np.log(1 + TRAINING.friction),
             "mass": abs(np.log(drawn.mass)) > np.log(1 + TRAINING.mass),
+            "cover": drawn.covered_from_s is not None,
         }
         expected = {
             "real_cell": {"lens", "basket"},
             "gripper": {"fingers"},
             "dynamics": {"latency", "friction", "mass"},
+            "covered": {"cover"},
         }
         assert {key for key, is_beyond in beyond.items() if is_beyond} == expected[name]
 
@@ -136,6 +138,17 @@ def test_worlds_for_the_eyes_change_pictures_and_no_state(worlds, name):
     overlap = (red(seen) & red(before)).sum() / (red(seen) | red(before)).sum()
     assert overlap > 0.6, "the same scene"
     np.testing.assert_array_equal(pictures(env), seen)  # who looks twice sees the same
+
+
+def test_covered_cameras_see_nothing_for_two_seconds_of_every_five(worlds):
+    env, plain = worlds("covered"), worlds("plain")
+    first = int(np.ceil(20 * env.conditions.covered_from_s - 1e-9))
+    np.testing.assert_array_equal(pictures(env), pictures(plain))
+    dark = [not np.any(pictures(env)) for _ in range(200) if env.step_action(STILL_OPEN)]
+    assert dark == [tick >= first and (tick - first) % 100 < 40 for tick in range(1, 201)]
+    expected = states(plain, 200, STILL_OPEN)
+    for key, value in states(env).items():
+        np.testing.assert_array_equal(value, expected[key], err_msg=key)
 
 
 def test_the_lens_has_noise_of_its_own_in_every_tick(worlds):
