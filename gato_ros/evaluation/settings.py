@@ -57,7 +57,8 @@ class Evaluation:
     world: str = "plain"
     """Where: plain, or a world that no training touches: opengl (a second renderer), real_cell (lens, codec, error of
     calibration, things lying about), gripper (a real one's flag, fingertips and force), dynamics (late, short and
-    creeping motion), mujoco (a second physics: gato_ros[mujoco]). The starts are those of the plain world."""
+    creeping motion), covered (no picture for two seconds of every five), mujoco (a second physics: gato_ros[mujoco]).
+    The starts are those of the plain world."""
     prompt: Path | None = None
     """Also measure after prompts from this episode, or from those of this folder."""
     text_s: NotNegative | None = None
