@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gato_ros.domains.rgb_stacking.recipe import SEEDS_PER_ROUND, SNAPSHOT_SEED
-from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, Stage, TrainStage
+from gato_ros.domains.rgb_stacking.rounds import measured, rounds
+from gato_ros.domains.rgb_stacking.stage import CollectStage, EvaluateStage, Stage, TrainStage
 from gato_ros.embodiments import Embodiment, load_embodiment
 
 DAGGER_SEED = 200_000
@@ -70,41 +71,31 @@ def seen_besides(robot: Embodiment) -> tuple[str, ...] | None:
 
 
 def _stages(embodiment: str, sizes: ArmSizes, observe: tuple[str, ...] | None) -> Iterator[Stage]:
-    snapshots = CollectStage(
-        *("snapshots", "data/snapshots", "snapshots", OBJECTS, sizes.scenes, SNAPSHOT_SEED, sizes.per_scene),
-        embodiment=embodiment,
-    )
-    episodes = CollectStage(
-        *("episodes", "data/episodes", "episodes", OBJECTS, sizes.episodes, 0), embodiment=embodiment
-    )
-    yield from (snapshots, episodes)
-    folders, runs = [snapshots.folder, episodes.folder], []
-    for number, steps in enumerate((sizes.base_steps, *sizes.dagger_steps)):
-        latest = f"{runs[-1].folder}/last" if runs else None
-        if latest:
-            folders.append(f"data/dagger_{number}")
-            yield CollectStage(
-                *(f"dagger_{number}_data", folders[-1], "episodes", OBJECTS, sizes.dagger_episodes),
-                DAGGER_SEED + SEEDS_PER_ROUND * number,
-                policy=latest,
-                embodiment=embodiment,
-            )
-        name = f"dagger_{number}" if latest else "base"
-        run = TrainStage(
-            *(name, f"runs/{name}", tuple(folders), sizes.preset, steps, sizes.batch, sizes.learning_rate, latest),
+    demonstrations = (
+        CollectStage(
+            *("snapshots", "data/snapshots", "snapshots", OBJECTS, sizes.scenes, SNAPSHOT_SEED, sizes.per_scene),
             embodiment=embodiment,
-            shipped_start=None if latest else sizes.start,
-            observe=observe,
+        ),
+        CollectStage(*("episodes", "data/episodes", "episodes", OBJECTS, sizes.episodes, 0), embodiment=embodiment),
+    )
+
+    def driven(number: int, policy: str | None) -> Iterator[CollectStage]:
+        name, seed = f"dagger_{number}", DAGGER_SEED + SEEDS_PER_ROUND * number
+        yield CollectStage(
+            *(f"{name}_data", f"data/{name}", "episodes", OBJECTS, sizes.dagger_episodes, seed),
+            policy=policy,
+            embodiment=embodiment,
         )
-        runs.append(run)
-        yield run
-    policy = f"{runs[-1].folder}/last"
-    measured = EvaluateStage(
-        *("on_cubes", "evaluation/cubes", policy, OBJECTS, sizes.evaluation_episodes, sizes.evaluation_seed),
+
+    run = TrainStage(
+        *("", "", (), sizes.preset, 0, sizes.batch, sizes.learning_rate),
+        embodiment=embodiment,
+        shipped_start=sizes.start,
+        observe=observe,
+    )
+    evaluation = EvaluateStage(
+        *("on_cubes", "evaluation/cubes", "", OBJECTS, sizes.evaluation_episodes, sizes.evaluation_seed),
         embodiment=embodiment,
     )
-    yield measured
-    yield CardStage(
-        *("card", f"{Path(embodiment).stem}/weights", policy, tuple(run.folder for run in runs), (measured.folder,)),
-        embodiment=embodiment,
-    )
+    steps = dict(enumerate((sizes.base_steps, *sizes.dagger_steps)))
+    yield from measured(rounds(demonstrations, driven, steps, run), Path(embodiment).stem, [evaluation])

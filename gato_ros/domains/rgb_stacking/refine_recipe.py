@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from gato_ros.core.errors import SetupError
 from gato_ros.domains.rgb_stacking.arm_recipe import seen_besides
 from gato_ros.domains.rgb_stacking.recipe import SEEDS_PER_ROUND
-from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, Stage, TrainStage
+from gato_ros.domains.rgb_stacking.rounds import measured, rounds
+from gato_ros.domains.rgb_stacking.stage import CollectStage, EvaluateStage, Stage, TrainStage
 from gato_ros.embodiments import load_embodiment
 
 SNAPSHOT_SEED, DAGGER_SEED = 400_000, 420_000
@@ -102,49 +103,37 @@ def refine_arm(embodiment: str) -> tuple[Stage, ...]:
 def _stages(
     sizes: RefineSizes, embodiment: str | None = None, observe: tuple[str, ...] | None = None
 ) -> Iterator[Stage]:
-    folders, runs = [], []
-    for objects in sizes.sets:
-        folders.append(f"data/{objects}_snapshots")
-        yield CollectStage(
-            *(f"{objects}_snapshots", folders[-1], "snapshots", objects, sizes.scenes, SNAPSHOT_SEED, sizes.per_scene),
+    snapshots = (
+        CollectStage(
+            *(f"{objects}_snapshots", f"data/{objects}_snapshots", "snapshots", objects, sizes.scenes),
+            *(SNAPSHOT_SEED, sizes.per_scene),
             embodiment=embodiment,
         )
-    for number, steps in enumerate(sizes.steps, 1):
-        latest = f"{runs[-1].folder}/last" if runs else None
-        shipped = None if latest else sizes.start
+        for objects in sizes.sets
+    )
+
+    def driven(number: int, policy: str | None) -> Iterator[CollectStage]:
         for objects in sizes.sets:
-            folders.append(f"data/dagger_{number}_{objects}")
+            name, seed = f"dagger_{number}_{objects}", DAGGER_SEED + SEEDS_PER_ROUND * number
             yield CollectStage(
-                *(f"dagger_{number}_{objects}_data", folders[-1], "episodes", objects, sizes.episodes),
-                DAGGER_SEED + SEEDS_PER_ROUND * number,
-                policy=latest,
-                shipped_policy=shipped,
+                *(f"{name}_data", f"data/{name}", "episodes", objects, sizes.episodes, seed),
+                policy=policy,
+                shipped_policy=None if policy else sizes.start,
                 embodiment=embodiment,
             )
-        run = TrainStage(
-            *(f"dagger_{number}", f"runs/dagger_{number}", tuple(folders), sizes.preset, steps, sizes.batch),
-            sizes.learning_rate,
-            latest,
-            shipped_start=shipped,
-            embodiment=embodiment,
-            observe=observe,
-        )
-        runs.append(run)
-        yield run
-    policy = f"{runs[-1].folder}/last"
-    measured = [
+
+    run = TrainStage(
+        *("", "", (), sizes.preset, 0, sizes.batch, sizes.learning_rate),
+        shipped_start=sizes.start,
+        embodiment=embodiment,
+        observe=observe,
+    )
+    evaluations = (
         EvaluateStage(
-            *(f"on_{objects}", f"evaluation/{objects}", policy, objects),
-            sizes.evaluation_episodes,
-            sizes.evaluation_seed,
+            *(f"on_{objects}", f"evaluation/{objects}", "", objects, sizes.evaluation_episodes, sizes.evaluation_seed),
             embodiment=embodiment,
         )
         for objects in sizes.measured_sets
-    ]
-    yield from measured
-    yield CardStage(
-        *("card", f"{sizes.name}/weights", policy),
-        tuple(run.folder for run in runs),
-        tuple(stage.folder for stage in measured),
-        embodiment=embodiment,
     )
+    steps = dict(enumerate(sizes.steps, 1))
+    yield from measured(rounds(snapshots, driven, steps, run), sizes.name, evaluations)

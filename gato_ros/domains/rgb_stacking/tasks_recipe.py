@@ -11,7 +11,8 @@ from itertools import permutations
 
 from gato_ros.domains.rgb_stacking.auxiliary import COLOURS
 from gato_ros.domains.rgb_stacking.recipe import SEEDS_PER_ROUND
-from gato_ros.domains.rgb_stacking.stage import CardStage, CollectStage, EvaluateStage, Stage, TrainStage
+from gato_ros.domains.rgb_stacking.rounds import measured, rounds
+from gato_ros.domains.rgb_stacking.stage import CollectStage, EvaluateStage, Stage, TrainStage
 
 TASKS = (
     *(f"{top}_on_{base}" for top, base in permutations(COLOURS, 2)),
@@ -66,57 +67,45 @@ def tasks(sizes: TasksSizes) -> tuple[Stage, ...]:
 
 
 def _stages(sizes: TasksSizes) -> Iterator[Stage]:
-    folders, runs = [], []
-    for task in sizes.tasks:
-        folders.append(f"data/{task}_snapshots")
-        yield CollectStage(
-            *(f"{task}_snapshots", folders[-1], "snapshots", OBJECTS, sizes.scenes, SNAPSHOT_SEED, sizes.per_scene),
-            embodiment=ROBOT,
-            task=task,
-        )
-    for task in sizes.tasks:
-        folders.append(f"data/{task}_episodes")
-        yield CollectStage(
-            *(f"{task}_episodes", folders[-1], "episodes", OBJECTS, sizes.episodes, EPISODE_SEED),
-            embodiment=ROBOT,
-            task=task,
-        )
-    for number, steps in enumerate((sizes.base_steps, *sizes.dagger_steps)):
-        latest = f"{runs[-1].folder}/last" if runs else None
-        for task in sizes.tasks if latest else ():
-            folders.append(f"data/dagger_{number}_{task}")
-            yield CollectStage(
-                *(f"dagger_{number}_{task}_data", folders[-1], "episodes", OBJECTS, sizes.dagger_episodes),
-                DAGGER_SEED + SEEDS_PER_ROUND * number,
-                policy=latest,
-                embodiment=ROBOT,
-                task=task,
-            )
-        name = f"dagger_{number}" if latest else "base"
-        run = TrainStage(
-            *(name, f"runs/{name}", tuple(folders), sizes.preset, steps, sizes.batch, sizes.learning_rate, latest),
-            embodiment=ROBOT,
-            shipped_start=None if latest else sizes.start,
-            observe=("task/text",),
-        )
-        runs.append(run)
-        yield run
-    policy = f"{runs[-1].folder}/last"
-    measured = []
-    for task in sizes.tasks:
-        measured.append(
-            EvaluateStage(
-                *(f"on_{task}", f"evaluation/{task}", policy, OBJECTS),
-                sizes.evaluation_episodes,
-                sizes.evaluation_seed,
-                embodiment=ROBOT,
-                task=task,
-            )
-        )
-        yield measured[-1]
-    yield CardStage(
-        *("card", "sawyer_tasks/weights", policy),
-        tuple(run.folder for run in runs),
-        tuple(stage.folder for stage in measured),
+    run = TrainStage(
+        *("", "", (), sizes.preset, 0, sizes.batch, sizes.learning_rate),
         embodiment=ROBOT,
+        shipped_start=sizes.start,
+        observe=("task/text",),
     )
+
+    def driven(number: int, policy: str | None) -> Iterator[CollectStage]:
+        for task in sizes.tasks:
+            name, seed = f"dagger_{number}_{task}", DAGGER_SEED + SEEDS_PER_ROUND * number
+            yield CollectStage(
+                *(f"{name}_data", f"data/{name}", "episodes", OBJECTS, sizes.dagger_episodes, seed),
+                policy=policy,
+                embodiment=ROBOT,
+                task=task,
+            )
+
+    evaluations = (
+        EvaluateStage(
+            *(f"on_{task}", f"evaluation/{task}", "", OBJECTS, sizes.evaluation_episodes, sizes.evaluation_seed),
+            embodiment=ROBOT,
+            task=task,
+        )
+        for task in sizes.tasks
+    )
+    steps = dict(enumerate((sizes.base_steps, *sizes.dagger_steps)))
+    yield from measured(rounds(_demonstrations(sizes), driven, steps, run), "sawyer_tasks", evaluations)
+
+
+def _demonstrations(sizes: TasksSizes) -> Iterator[CollectStage]:
+    for task in sizes.tasks:
+        name = f"{task}_snapshots"
+        yield CollectStage(
+            *(name, f"data/{name}", "snapshots", OBJECTS, sizes.scenes, SNAPSHOT_SEED, sizes.per_scene),
+            embodiment=ROBOT,
+            task=task,
+        )
+    for task in sizes.tasks:
+        name = f"{task}_episodes"
+        yield CollectStage(
+            *(name, f"data/{name}", "episodes", OBJECTS, sizes.episodes, EPISODE_SEED), embodiment=ROBOT, task=task
+        )
