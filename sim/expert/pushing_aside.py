@@ -62,20 +62,25 @@ class PushingExpert(Expert[PushTask]):
 
     _goal: np.ndarray | None = None
     """[2] where what is held is drawn to [m]."""
+    _drawn = False
+    """It was let go there."""
 
     def reset(self, prompt: Prompt | None = None) -> None:
         super().reset(prompt)
-        self._goal = None
+        self._goal, self._drawn = None, False
 
     def _wish(self, scene: Scene) -> ArmAction:
         if scene.held:
+            self._drawn = False
             return self._draw(scene)
+        if self._drawn:
+            return self._leave(scene, self._open)
         self._goal = None
         way, free = self._chosen(scene)
         if way is None:
             return self._approach(scene)
         if free < END_M:
-            return self._funnels.stay(0.0)
+            return self._leave(scene, 0.0)  # and, where that was not enough, begin anew from another side
         return push(self._funnels, self._fingers, self._floor, scene, self._within(way))
 
     def push(self, observation: Observation) -> tuple[Push, float] | None:
@@ -126,9 +131,16 @@ class PushingExpert(Expert[PushTask]):
         elif bottom > BASKET_TOP_M + 2 * LOW_M:
             height, level = BASKET_TOP_M, np.zeros(2)
         else:
+            self._drawn = True
             return self._funnels.stay(self._open)
         down = np.clip(self._gates.gain * (height - bottom), -LOWER_M_S, LOWER_M_S)
         return self._funnels.action(np.append(level, down), 0.0, 0.0)
+
+    def _leave(self, scene: Scene, opening: float) -> ArmAction:
+        """Upwards, once open fingers are clear of the target."""
+        clear = opening == 0.0 or scene.opening > self._open - 0.006 or not (scene.left or scene.right)
+        up = self._gates.gain * (self._ceiling - scene.tool[2]) if clear else 0.0
+        return self._funnels.action(np.array([0.0, 0.0, up]), 0.0, opening)
 
     def _room(self, scene: Scene) -> np.ndarray:
         """[2] where what is held is drawn to [m]: the roomiest place far enough that it gets to straight."""
