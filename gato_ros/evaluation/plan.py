@@ -196,6 +196,8 @@ def check_reads_text(keys: Sequence[str], embodiment: Embodiment, who: str) -> N
 def _check_prompts(options: Evaluation, policy: Policy, embodiment: Embodiment) -> tuple[Path, ...]:
     """The files to take prompts from; SetupError if the policy or one of them is not fit for it."""
     from gato_ros.data.episodes.prompt import prompt_files, read_prompt
+    from gato_ros.data.episodes.summary import summarise
+    from gato_ros.sim.task import TASKS
 
     if not policy.info.prompt_steps:
         raise SetupError(
@@ -210,4 +212,11 @@ def _check_prompts(options: Evaluation, policy: Policy, embodiment: Embodiment) 
                 path, embodiment, policy.observation_keys, policy.info.prompt_steps, part, options.text_s
             )
             policy.check_prompt(prompt)
+        shown = summarise(path).metadata.get("task")
+        if shown in TASKS and shown != options.stacking_task:  # what a person wrote is no such name
+            raise SetupError(
+                expected=f"a demonstration of the task {options.stacking_task} as --prompt",
+                got=f"one of {shown} in {path}",
+                fix=f"name --task {shown}, or other demonstrations",
+            )
     return files

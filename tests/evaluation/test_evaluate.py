@@ -623,7 +623,7 @@ def prompted(tmp_path_factory):
     )
     save_weights(folder / "weights", params, config, robot, {"training": {"prompt_share": 0.25}})
     for name in ("a", "b"):
-        with EpisodeWriter(folder / "demonstrations", name, robot, {}) as writer:
+        with EpisodeWriter(folder / "demonstrations", name, robot, {"task": "red_on_blue"}) as writer:
             for step in range(5):
                 values = {
                     key: np.full(channel.shape, step, np.uint8)
@@ -686,6 +686,7 @@ def test_with_and_without_prompts_every_start_is_the_same(prompted, tmp_path, mo
         ({"policy": "hold"}, "trained with prompts"),
         ({"perturb": "light"}, "--prompt or --perturb"),
         ({"prompt": Path("nowhere")}, "an episode, or a folder"),
+        ({"task": "lift_red"}, "of the task lift_red as --prompt; got one of red_on_blue in"),
     ],
 )
 def test_prompts_that_cannot_be_given_are_refused(prompted, changes, words):

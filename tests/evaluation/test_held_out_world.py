@@ -39,7 +39,9 @@ def written(folder, world, stacked):
 
 @pytest.mark.parametrize("name", ["", "dynamic", "../..", "a\nb", "PLAIN"])
 def test_an_unknown_world_is_refused_before_anything_starts(name):
-    with pytest.raises(SetupError, match=r"a world in \{covered, dynamics, gripper, mujoco, opengl, plain, real_cell\}"):
+    with pytest.raises(
+        SetupError, match=r"a world in \{covered, dynamics, gripper, mujoco, opengl, plain, real_cell\}"
+    ):
         check(options(name))
 
 
