@@ -14,7 +14,7 @@ from gato_ros.domains.rgb_stacking.recipe import known_preset
 from gato_ros.domains.rgb_stacking.recipe import recipe as of_stacking
 from gato_ros.domains.rgb_stacking.refine_recipe import REFINE_RECIPES, refine, refine_arm
 from gato_ros.domains.rgb_stacking.stage import Stage as StackingStage
-from gato_ros.domains.rgb_stacking.tasks_recipe import TASKS_RECIPES, tasks
+from gato_ros.domains.rgb_stacking.tasks_recipe import TASKS_RECIPES
 
 Stage = Union[StackingStage, GeneralistStage]
 
@@ -40,8 +40,8 @@ def recipe(name: str, preset: str | None = None, embodiment: str | None = None) 
     if name in STACKING:
         return of_stacking(name, preset)
     if name in TASKS_RECIPES:
-        sizes = TASKS_RECIPES[name]
-        return tasks(replace(sizes, preset=known_preset(preset)) if preset else sizes)
+        build, of_tasks = TASKS_RECIPES[name]
+        return build(replace(of_tasks, preset=known_preset(preset)) if preset else of_tasks)
     if name not in REFINE_RECIPES and name not in GENERAL:
         raise unknown_name("a recipe", name, (*STACKING, *REFINE_RECIPES, *TASKS_RECIPES, *ARM_RECIPES, *GENERAL))
     refined = name in REFINE_RECIPES

@@ -24,6 +24,7 @@ from gato_ros.evaluation.policy_build.ledger import Ledger, alone
 from gato_ros.evaluation.policy_build.stages import run_stage, what
 from gato_ros.evaluation.training_run import closed_loop
 from gato_ros.models.weights import load_weights
+from gato_ros.training.config import TrainingConfig
 
 STAGES = [stage.name for stage in recipe("smoke")]
 KILLED = "generalization_dagger_1_data"
@@ -276,6 +277,18 @@ def test_what_generalises_is_refined_without_a_test_object():
     assert {stage.objects for stage in collected} == {"train"}
     assert collected[-1].shipped_policy == "sawyer_generalization"
     assert stages[-1].folder == "sawyer_generalization/weights" and stages[-2].objects == "triplets"
+
+
+def test_options_of_sequences_reach_the_training(monkeypatch, tmp_path):
+    from gato_ros.evaluation.training_run import training
+
+    stage = next(stage for stage in any_recipe("tasks_streaming") if stage.name == "streaming")
+    runs = []
+    monkeypatch.setattr(training, "train_policy", lambda run: runs.append(run) or {})
+    run_stage(stage, tmp_path, 1, Ledger(tmp_path))
+    assert (runs[0].sequence.steps, runs[0].sequence.batch, runs[0].sequence.prompt_share) == (4000, 8, 0.6)
+    assert runs[0].sequence.text_hidden_share == 0.6 and runs[0].training == TrainingConfig()
+    assert runs[0].single_steps == tuple(tmp_path / folder for folder in stage.single_steps)
 
 
 @pytest.mark.parametrize(

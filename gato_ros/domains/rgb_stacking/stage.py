@@ -37,6 +37,8 @@ class CollectStage:
     """Shipped weights that drive while the expert labels; `policy` is made by a stage."""
     task: str | None = None
     """What to do; None: red on blue."""
+    image_share: float | None = None
+    """Share of the ticks with pictures; None: that of `collect`."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class TrainStage:
     """Shipped weights to start from; `init` is made by a stage."""
     observe: tuple[str, ...] | None = None
     """What the policy sees besides what the preset does."""
+    single_steps: tuple[str, ...] | None = None
+    """Of a policy that streams: more data, of which each frame is learned by itself."""
+    sequence: tuple[str, ...] | None = None
+    """Of a policy that streams: options of its sequences, like prompt_share=0.5; `steps`, `batch` and `learning_rate`
+    are the stage's own."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,10 @@ class EvaluateStage:
     """Contract of the robot; None: the Sawyer's."""
     task: str | None = None
     """What to do; None: red on blue."""
+    text_s: float | None = None
+    """The task is in words for so long after each reset [s]; None: throughout."""
+    prompt: str | None = None
+    """Folder of demonstrations: measured after prompts from them, too."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +136,10 @@ class CardStage:
     """Contract of the robot; None: the Sawyer's."""
 
 
-NEWER = ("embodiment", "shipped_start", "observe", "labels", "temperature", "shipped_policy", "task")
+NEWER = (
+    *("embodiment", "shipped_start", "observe", "labels", "temperature", "shipped_policy", "task", "image_share"),
+    *("single_steps", "sequence", "text_s", "prompt"),
+)
 """Options that ledgers of earlier versions do not have: not stated where nothing is said."""
 Stage = Union[CollectStage, TrainStage, LearnStage, EvaluateStage, CardStage]
 

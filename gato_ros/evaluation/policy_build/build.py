@@ -25,6 +25,7 @@ FOLDERS = {
     "refine_generalization": "refine_generalization",
     "refine_smoke": "refine-smoke",
     "tasks": "tasks",
+    "tasks_streaming": "tasks",
     "tasks_smoke": "tasks-smoke",
     "generalist": "generalist",
     "generalist_smoke": "generalist-smoke",
@@ -41,8 +42,9 @@ class PolicyBuild:
     recipe: str = "mastery"
     """`generalization` (no test object in training), `mastery` (goes on from there to all objects), `refine` and
     `refine_generalization` (more training for the shipped policies of the two), `tasks` (stack, lift and push the cubes
-    by text), `generalist` (all domains), `arm` (the cubes, another arm, from the shipped weights), `smoke`,
-    `refine_smoke`, `tasks_smoke`, `arm_smoke` and `generalist_smoke` (toys)."""
+    by text), `tasks_streaming` (and then with a memory, by demonstration), `generalist` (all domains), `arm` (the
+    cubes, another arm, from the shipped weights), `smoke`, `refine_smoke`, `tasks_smoke`, `arm_smoke` and
+    `generalist_smoke` (toys)."""
     embodiment: str | None = None
     """With the recipe `arm`, or with `refine` for the shipped weights of another arm: its contract, name or path."""
     preset: str | None = None

@@ -62,6 +62,8 @@ def what(stage: Stage) -> str:
         return f"{stage.steps:,} steps of {stage.batch} from {stage.policy}, by {stage.weighting}"
     if isinstance(stage, EvaluateStage):
         disturbed = f" under {stage.perturbation}, {stage.level}" if stage.perturbation else ""
+        disturbed += f", {stage.text_s:g} s of text" if stage.text_s is not None else ""
+        disturbed += ", with prompts" if stage.prompt else ""
         return f"{stage.episodes} episodes of {stage.objects}{_of_task(stage)}{disturbed}"
     if isinstance(stage, (GatherStage, MixStage, ScoreStage, DialogueStage)):
         return general.what(stage)
@@ -91,6 +93,7 @@ def _collect(stage: CollectStage, out: Path, workers: int) -> dict[str, Any]:
             labels=stage.labels or "expert",
             temperature=stage.temperature,
             task=stage.task,
+            **({} if stage.image_share is None else {"image_share": stage.image_share}),
             **_robot(stage),
         )
     )
@@ -99,16 +102,22 @@ def _collect(stage: CollectStage, out: Path, workers: int) -> dict[str, Any]:
 
 def _train(stage: TrainStage, out: Path) -> dict[str, Any]:
     from gato_ros.evaluation.training_run import training
-    from gato_ros.evaluation.training_run.settings import TrainingRun
+    from gato_ros.evaluation.training_run.settings import SequenceOptions, TrainingRun
     from gato_ros.training.config import TrainingConfig
 
-    config = TrainingConfig(steps=stage.steps, batch=stage.batch, learning_rate=stage.learning_rate)
+    numbers: dict[str, Any] = {"steps": stage.steps, "batch": stage.batch, "learning_rate": stage.learning_rate}
+    if stage.sequence is None:
+        how: dict[str, Any] = {"training": TrainingConfig(**numbers)}
+    else:
+        numbers |= {key: float(value) for key, value in (pair.split("=") for pair in stage.sequence)}
+        how = {"sequence": SequenceOptions(**numbers)}
     return training.train_policy(
         TrainingRun(
             data=tuple(out / folder for folder in stage.data),
             out=out / stage.folder,
             preset=stage.preset,
-            training=config,
+            single_steps=tuple(out / folder for folder in stage.single_steps or ()),
+            **how,
             init=_start(stage, out),
             dropout=0.0,  # a run of the recipe that goes on from weights learns anew, at the stage's own rate
             closed_loop_every=stage.closed_loop_every,
@@ -145,6 +154,8 @@ def _evaluate(stage: EvaluateStage, out: Path, workers: int) -> dict[str, Any]:
             seed=stage.seed,
             workers=workers,
             json=file,
+            text_s=stage.text_s,
+            prompt=out / stage.prompt if stage.prompt else None,
             **disturbed,
             **_robot(stage),
         )

@@ -11,11 +11,14 @@ from typing import Any
 from gato_ros.core.statistics import wilson95
 from gato_ros.domains.rgb_stacking.stage import RESULT_FILE, CardStage, reads
 from gato_ros.embodiments import load_embodiment
+from gato_ros.evaluation.episode import PROMPTS
 from gato_ros.evaluation.reports.training_curves import THOUSANDTH, draw_curves
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 CARD_FILE, CURVES_FILE = "MODEL_CARD.md", "training.png"
 NOT_MEASURED = "not measured"
+PROMPTED = {PROMPTS["start"]: "by a demonstration's start", PROMPTS["end"]: "by a demonstration's end"}
+"""What a prompt is called in results -> how it states the task."""
 Entries = dict[str, dict[str, Any]]
 
 
@@ -55,6 +58,7 @@ def facts(stage: CardStage, out: Path, entries: Entries) -> dict[str, Any]:
     results = [
         json.loads(path.read_text()) for folder in stage.evaluations if (path := out / folder / RESULT_FILE).exists()
     ]
+    success = [row for result in results if not _is_disturbed(result) for row in _rates(result)]
     return {
         "name": Path(stage.folder).parent.name,
         "folder": out / stage.folder,
@@ -64,7 +68,8 @@ def facts(stage: CardStage, out: Path, entries: Entries) -> dict[str, Any]:
         "stages": stages,
         "objects": sorted({row["objects"] for row in data}),
         "tasks": sorted({row["task"] for row in data if row.get("task")}),
-        "success": [row for result in results if not _is_disturbed(result) for row in _rates(result)],
+        "success": success,
+        "together": _together(success),
         "disturbed": [row for result in results if _is_disturbed(result) for row in _rates(result)],
         "machines": sorted(
             {
@@ -141,6 +146,7 @@ def _rates(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
     changed = result.get("perturbation")
     worlds = {f"{changed['name']}, {changed['level']}" if changed else "plain": result}
     worlds |= {f"{name}, {block['level']}": block for name, block in result.get("perturbations", {}).items()}
+    worlds |= {PROMPTS[part]: block for part, block in result.get("prompts", {}).items()}
     for world, block in worlds.items():
         for objects, row in block["sets"].items():
             paired = block.get("against_plain", {}).get("sets", {}).get(objects)
@@ -149,10 +155,38 @@ def _rates(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "objects": objects,
                 "seed": result["seed"],
                 "task": result.get("task"),
+                "stated": PROMPTED.get(world) or _in_words(result.get("text_s")),
                 "against_plain": paired,
                 **row,
                 "wilson95": wilson95(row["successes"], row["episodes"]),
             }
+
+
+def _together(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All tasks in one row for each way in which they were stated."""
+    found = []
+    for stated in dict.fromkeys(row["stated"] for row in rows):
+        some = [row for row in rows if row["stated"] == stated]
+        successes, episodes = (sum(row[key] for row in some) for key in ("successes", "episodes"))
+        wrong = sum(row.get("wrong_object_rate", 0.0) * row["episodes"] for row in some)
+        found.append(
+            {
+                "stated": stated,
+                "successes": successes,
+                "episodes": episodes,
+                "rate": successes / episodes,
+                "wilson95": wilson95(successes, episodes),
+                "wrong": wrong / episodes,
+            }
+        )
+    return found
+
+
+def _in_words(text_s: float | None) -> str:
+    """For how long of an episode its task is in words."""
+    if text_s is None:
+        return "in words"
+    return f"in words for {text_s:g} s" if text_s else "not at all"
 
 
 def _measured(value: float | None, form: str = "{:.3g}") -> str:

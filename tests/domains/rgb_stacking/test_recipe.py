@@ -108,3 +108,20 @@ def test_every_task_is_collected_driven_and_measured_by_text():
         assert all(end <= start for (_, end), (start, _) in zip(sorted(seeds), sorted(seeds)[1:]))
     assert {stage.task for stage in measured} == set(TASKS) and {stage.seed for stage in measured} == {900_000}
     assert set(stages[-1].evaluations) == {stage.folder for stage in measured}
+
+
+def test_a_policy_with_a_memory_learns_from_all_that_the_other_one_did():
+    stages, before = any_recipe("tasks_streaming"), any_recipe("tasks")
+    assert stages[: len(before)] == before
+    more = stages[len(before) :]
+    whole = [stage for stage in more if isinstance(stage, CollectStage)]
+    assert {(stage.task, stage.image_share) for stage in whole} == {(task, 1.0) for task in TASKS}
+    (run,) = (stage for stage in more if isinstance(stage, TrainStage))
+    (last,) = (stage for stage in before if isinstance(stage, TrainStage) and stage.init)
+    assert run.data == tuple(stage.folder for stage in whole) and run.init == f"{last.folder}/last"
+    assert run.single_steps == last.data and not set(run.data) & set(run.single_steps)
+    ways = {(stage.task, stage.text_s, stage.prompt) for stage in more if isinstance(stage, EvaluateStage)}
+    prompts = {stage.task: stage.folder for stage in whole}
+    wanted = {(task, *way) for task in TASKS for way in ((None, None), (1.0, None), (0.0, prompts[task]))}
+    assert ways == wanted and more[-1].trainings == (run.folder,)
+    assert all(reads(stated(stage), prompts[stage.task]) for stage in more if getattr(stage, "prompt", None))
