@@ -46,6 +46,9 @@ PREFER_SHORT, PREFER_NEAR = 2.0, 1.0
 DRAW_M_S = 0.06
 LOW_M = 0.002
 """What is drawn goes so far above the floor; it is set down below twice of that."""
+_ANGLES = (np.arange(WAYS) + 0.5) * 2 * np.pi / WAYS
+_DIRECTIONS = [np.array([np.cos(angle), np.sin(angle)]) for angle in _ANGLES]
+"""[2] each, to all sides; none is where a wrist's range ends, at which the tool would turn to and fro."""
 _PLACES = np.stack(np.meshgrid(*(np.array(BASKET_CENTRE)[:, None] + np.linspace(-1, 1, 11) * (FLAT_M - 0.036))), -1)
 _PLACES = _PLACES.reshape(-1, 2)
 """[n 2] where the middle of a prop may be drawn to [m]."""
@@ -143,7 +146,7 @@ class PushingExpert(Expert[PushTask]):
         return self._funnels.action(np.array([0.0, 0.0, up]), 0.0, opening)
 
     def _room(self, scene: Scene) -> np.ndarray:
-        """[2] where what is held is drawn to [m]: the roomiest place far enough that it gets to straight."""
+        """[2] where what is held is drawn to [m]: the roomiest place far enough that it gets to straight, or aside."""
         around = np.concatenate([scene.base.surface, scene.other.surface])[:, :2]
         centre, points = scene.top.centre[:2], scene.top.surface[:, :2]
         here = scene.tool[:2] - centre
@@ -153,10 +156,12 @@ class PushingExpert(Expert[PushTask]):
         worth = np.minimum(apart, ROOMY_M) - PREFER_MIDDLE * np.linalg.norm(places - BASKET_CENTRE, axis=1)
         ways = places - centre
         far = np.linalg.norm(ways, axis=1)
-        for i in np.argsort((far < NEEDED_M) - worth, kind="stable"):
-            if far[i] < END_M or _gap(points, around, ways[i] / far[i]) - GAP_M > far[i]:
+        for i in np.argsort(-worth, kind="stable"):
+            if far[i] >= NEEDED_M and _gap(points, around, ways[i] / far[i]) - GAP_M > far[i]:
                 return places[i]
-        return centre
+        free = [min(_gap(points, around, one) - GAP_M, _to_end(centre[None], one, lower, upper)) for one in _DIRECTIONS]
+        widest = int(np.argmax(np.minimum(free, NEEDED_M)))
+        return centre + min(free[widest], NEEDED_M) * _DIRECTIONS[widest]
 
     def _ways(self, scene: Scene) -> Iterator[tuple[Push, float]]:
         """Pushes of the target to all sides, and how far each can go [m]."""
@@ -165,7 +170,7 @@ class PushingExpert(Expert[PushTask]):
         away = body.centre[:2] - np.mean([scene.base.centre[:2], scene.other.centre[:2]], axis=0)
         away = away / max(0.05, float(np.linalg.norm(away)))
         low = body.surface[body.surface[:, 2] < body.surface[:, 2].min() + 0.03]
-        for direction in _directions():
+        for direction in _DIRECTIONS:
             sideways = np.array([-direction[1], direction[0]])
             along, aside = (low[:, :2] - body.centre[:2]) @ direction, (low[:, :2] - body.centre[:2]) @ sideways
             touched = along[np.abs(aside) < 0.016]
@@ -184,12 +189,6 @@ class PushingExpert(Expert[PushTask]):
         to_slope = _to_end(surface[:, :2], way.direction, middle - FLAT_M, middle + FLAT_M)
         tool = (way.contact - FINGER_M * way.direction)[None]
         return min(to_other, to_slope, _to_end(tool, way.direction, self._lower[:2], self._upper[:2]))
-
-
-def _directions() -> list[np.ndarray]:
-    """[2] each, to all sides; none is where a wrist's range ends, at which the tool would turn to and fro."""
-    angles = (np.arange(WAYS) + 0.5) * 2 * np.pi / WAYS
-    return [np.array([np.cos(angle), np.sin(angle)]) for angle in angles]
 
 
 def _to_end(points: np.ndarray, direction: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
