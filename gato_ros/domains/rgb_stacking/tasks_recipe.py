@@ -81,7 +81,7 @@ STREAMING_SHARES = (
     *("prompt_share=0.6", "text_hidden_share=0.6", "return_share=0"),
     *("memory_hidden_share=0.3", "past_hidden_share=0.3"),
 )
-"""Half of the sequences say by a demonstration what to do, some of these by nothing else; and what to do is to depend
+"""Of ten episodes six follow a demonstration of what to do, most of these without the text; and what to do is to depend
 on the new picture more than on what was done before (docs/benchmarks/studies.md)."""
 
 
