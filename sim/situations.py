@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,7 @@ import numpy as np
 from gato_ros.core.rotation import matrix_from_quat_xyzw, quat_xyzw_from_matrix, wrap_angle
 from gato_ros.sim.env import RgbStackingEnv
 from gato_ros.sim.expert import Expert, PushingExpert, StackingExpert
-from gato_ros.sim.expert.pushing import BEHIND_M, Push
-from gato_ros.sim.expert.pushing_aside import FINGER_M
-from gato_ros.sim.grasp import Grasp, clear_m, in_cell, surface_points
+from gato_ros.sim.grasp import Grasp, clear_m, surface_points
 from gato_ros.sim.task import COLOURS, LiftTask, PushTask, StackTask, Task
 
 Arrange = Callable[[RgbStackingEnv, Any, np.random.Generator], bool]
@@ -132,15 +130,10 @@ def _placing(env: RgbStackingEnv, expert: StackingExpert, rng: np.random.Generat
 
 def _released(env: RgbStackingEnv, expert: StackingExpert, rng: np.random.Generator) -> bool:
     """On the base, just let go."""
-    limits, size, stroke = env.embodiment.motion_limits, env.world.cell.scale, env.embodiment.gripper.stroke_m
+    size = env.world.cell.scale
     grip = _grip(env, expert, rng)
     tool = _over_base(env, expert, grip, size * rng.normal(0, 0.006, 2), size * 0.0005)
-    opening = min(stroke, grip.width_m + rng.choice([0.003 * size, size * rng.uniform(0.003, 0.03), stroke]))
-    if not _held_at(env, expert, grip, tool):
-        return False
-    if opening > grip.width_m + 0.012 * size and rng.random() < 0.7:
-        tool = _inside(tool + (0, 0, size * rng.uniform(0, 0.1)), limits, size)
-    return env.world.put_tool(tool, grip.yaw_rad, opening)
+    return _let_go(env, expert, grip, tool, rng)
 
 
 def _over_base(env: RgbStackingEnv, expert: StackingExpert, grip: _Grip, lateral: np.ndarray, gap: float) -> np.ndarray:
@@ -149,6 +142,17 @@ def _over_base(env: RgbStackingEnv, expert: StackingExpert, grip: _Grip, lateral
     standing = env.world.prop(expert.task.target).position[2] - bottom
     tool = np.append(goal + lateral, top + standing + gap) + grip.tool_from_target
     return _inside(tool, env.embodiment.motion_limits, env.world.cell.scale)
+
+
+def _let_go(env: RgbStackingEnv, expert: Expert, grip: _Grip, tool: np.ndarray, rng: np.random.Generator) -> bool:
+    """The target where a tool at `tool` [3] [m] held it, the fingers about to let go, or wide and on their way up."""
+    limits, size, stroke = env.embodiment.motion_limits, env.world.cell.scale, env.embodiment.gripper.stroke_m
+    opening = min(stroke, grip.width_m + rng.choice([0.003 * size, size * rng.uniform(0.003, 0.03), stroke]))
+    if not _held_at(env, expert, grip, tool):
+        return False
+    if opening > grip.width_m + 0.012 * size and rng.random() < 0.7:
+        tool = _inside(tool + (0, 0, size * rng.uniform(0, 0.1)), limits, size)
+    return env.world.put_tool(tool, grip.yaw_rad, opening)
 
 
 def _held_at(env: RgbStackingEnv, expert: Expert, grip: _Grip, tool: np.ndarray) -> bool:
@@ -171,57 +175,31 @@ def _lowest_and_highest(env: RgbStackingEnv, colour: str) -> tuple[float, float]
     return float(state.position[2] + heights.min()), float(state.position[2] + heights.max())
 
 
-# --- a push ---
+# --- the target between the fingers, on the floor ---
 
 
-def _behind(env: RgbStackingEnv, expert: PushingExpert, rng: np.random.Generator) -> bool:
-    """Coming down behind the target, or about to push it."""
-    chosen = expert.push(env.observe(images=False))
-    return chosen is not None and _at_push(env, expert, chosen[0], rng.uniform(0.0, 0.08), -BEHIND_M, rng)
+def _sliding(env: RgbStackingEnv, expert: PushingExpert, rng: np.random.Generator) -> bool:
+    """Anywhere."""
+    limits, size = env.embodiment.motion_limits, env.world.cell.scale
+    grip = _grip(env, expert, rng)
+    tool = rng.uniform(limits.workspace_lower, limits.workspace_upper)
+    if rng.random() < 0.4:  # just gripped, or a little further
+        tool = grip.over + size * np.append(rng.normal(0, 0.02, 2), 0.0)
+    tool[2] = grip.over[2] + size * (rng.uniform(0.0, 0.004) if rng.random() < 0.8 else rng.uniform(0.004, 0.015))
+    tool = _inside(tool, limits, size)
+    return _held_at(env, expert, grip, tool) and env.world.put_tool(tool, grip.yaw_rad, grip.width_m + 0.003 * size)
 
 
-def _pushing(env: RgbStackingEnv, expert: PushingExpert, rng: np.random.Generator) -> bool:
-    """The target somewhere on its way, the fingers behind it."""
-    chosen = expert.push(env.observe(images=False))
-    if chosen is None:
+def _arrived(env: RgbStackingEnv, expert: PushingExpert, rng: np.random.Generator) -> bool:
+    """At its place, about to be let go or just let go."""
+    limits, size = env.embodiment.motion_limits, env.world.cell.scale
+    grip = _grip(env, expert, rng)
+    place = expert.place(env.observe(images=False), grip.yaw_rad)
+    if place is None:
         return False
-    way, free = chosen
-    gone = np.append(way.direction * max(0.0, free) * (1.0 if rng.random() < 0.15 else rng.random()), 0.0)
-    target, size = env.world.prop(expert.task.target), env.world.cell.scale
-    env.world.put_prop(expert.task.target, target.position + size * gone, target.quat_xyzw)
-    moved = replace(way, contact=way.contact + gone[:2])
-    # From where they come down to where the pads touch it.
-    return _at_push(env, expert, moved, rng.uniform(0.0, 0.006), rng.uniform(-BEHIND_M, -FINGER_M), rng)
-
-
-def _to_grip(arrange: Arrange) -> Arrange:
-    """The same where the expert grips and draws the target, for want of room for a push."""
-
-    def only_then(env: RgbStackingEnv, expert: PushingExpert, rng: np.random.Generator) -> bool:
-        return expert.push(env.observe(images=False)) is None and arrange(env, expert, rng)
-
-    return only_then
-
-
-def _gripped(env: RgbStackingEnv, expert: PushingExpert, rng: np.random.Generator) -> bool:
-    """Between the fingers where it lies."""
-    size, grasp = env.world.cell.scale, _grasp(env, expert, rng)
-    tool = env.world.prop(expert.task.target).position + grasp.offset
-    width = expert.width(env.observe(images=False), grasp.yaw_rad)
-    return env.world.put_tool(tool, _reachable(grasp.yaw_rad, env), width + 0.003 * size)
-
-
-def _at_push(
-    env: RgbStackingEnv, expert: PushingExpert, way: Push, above: float, along: float, rng: np.random.Generator
-) -> bool:
-    """The tool so far above the height of the push and along it from the contact on, in the peer's numbers [m]."""
-    cell, limits = env.world.cell, env.embodiment.motion_limits
-    fingers = in_cell(env.embodiment.simulated.fingers, cell.scale)
-    at = way.contact + along * way.direction + rng.normal(0, 0.004 if above < 0.01 else 0.015, 2)
-    tool = cell.to_base(np.append(at, way.tip_m + fingers.pad_below_m + above))
-    opening = 0.0 if above < 0.02 or rng.random() < 0.7 else rng.uniform(0.0, env.embodiment.gripper.stroke_m)
-    yaw = way.yaw_rad + rng.normal(0, 0.1 if above < 0.01 else 0.3)
-    return env.world.put_tool(_inside(tool, limits, cell.scale), _reachable(yaw, env), opening)
+    tool = np.append(place + size * rng.normal(0, 0.008, 2) + grip.tool_from_target[:2], grip.over[2])
+    tool = _inside(tool + (0, 0, size * rng.uniform(0.0, 0.004)), limits, size)
+    return _let_go(env, expert, grip, tool, rng)
 
 
 _OF_TASK: Mapping[type[Task], Mapping[str, Situation]] = {
@@ -240,12 +218,11 @@ _OF_TASK: Mapping[type[Task], Mapping[str, Situation]] = {
         "carrying": Situation(0.2, _carrying, gripped=True),
     },
     PushTask: {
-        "anywhere": Situation(0.25, _anywhere),
-        "behind": Situation(0.25, _behind),
-        "pushing": Situation(0.2, _pushing),
-        "near_grasp": Situation(0.12, _to_grip(_near_grasp)),
-        "closing": Situation(0.1, _to_grip(_closing)),
-        "gripped": Situation(0.08, _to_grip(_gripped), gripped=True),
+        "anywhere": Situation(0.27, _anywhere),
+        "near_grasp": Situation(0.24, _near_grasp),
+        "closing": Situation(0.11, _closing),
+        "sliding": Situation(0.24, _sliding, gripped=True),
+        "arrived": Situation(0.14, _arrived),
     },
 }
 

@@ -210,3 +210,21 @@ class Expert(ABC, Generic[AnyTask]):
             slide = 0.02 * (float(scene.left) - float(scene.right and self._fingers.fixed_m is None))
             return self._funnels.action(np.array([slide * sine, -slide * cosine, 0.0]), 0.0, 0.0)
         return self._funnels.come_down(scene, goal, turn)
+
+    # --- the way from it ---
+
+    def _let_go(self, scene: Scene) -> ArmAction:
+        """It stands where it should: open, leave upwards once the fingers are clear, and go where the cell waits."""
+        cosine, sine = np.cos(scene.yaw), np.sin(scene.yaw)
+        width = float(np.ptp(scene.top.surface @ np.array([sine, -cosine, 0.0])))
+        clear = scene.opening > min(width + 0.010, self._open - 0.006) and not (scene.left or scene.right)
+        away = float(scene.top.surface[:, 2].max()) + 0.06
+        up = self._gates.gain * (min(away, self._ceiling) - scene.tool[2]) if clear else 0.0
+        if clear and self._home is not None and scene.tool[2] > min(away, self._ceiling) - 0.01:
+            return self._funnels.action(self._gates.gain * (self._home - scene.tool), 0.0, self._open)
+        # Wide open and still touching: step aside, towards the finger that touches, and creep up.
+        stuck = scene.opening > self._open - 0.006 and scene.left != scene.right
+        aside = 0.02 * (float(scene.left) - float(scene.right)) if stuck else 0.0
+        return self._funnels.action(
+            np.array([aside * sine, -aside * cosine, max(up, 0.01 if stuck else 0.0)]), 0.0, self._open
+        )

@@ -1,208 +1,142 @@
-"""A scripted expert that pushes one of the props aside, along the floor."""
+"""A scripted expert that moves one of the props aside, along the floor."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
 from gato_ros.core.arm_action import ArmAction
 from gato_ros.core.observation import Observation
-from gato_ros.core.prompt import Prompt
 from gato_ros.sim.attempts.pushing import PUSHED_M
 from gato_ros.sim.expert.expert import Expert
 from gato_ros.sim.expert.level_base import LOWER_M_S
-from gato_ros.sim.expert.pushing import Push, push
 from gato_ros.sim.expert.scene import Scene
-from gato_ros.sim.expert.shifting import TIP_ABOVE_FLOOR_M, WAYS
-from gato_ros.sim.grasp import basket_height
+from gato_ros.sim.grasp import Grasp, basket_height, best_grasp
 from gato_ros.sim.scene import BASKET_CENTRE, BASKET_TOP_M
 from gato_ros.sim.task import PushTask
 
-NEEDED_M = PUSHED_M + 0.015
-"""So far it should be free to go when a push begins."""
-GAP_M = 0.010
-"""Kept to another prop in front."""
-BESIDE_M = 0.004
-"""What is so much further aside than the target passes it."""
-FLAT_M = 0.12
-"""From the middle of the basket to where pushes end, 13 mm short of the slopes: an arm that presses against one goes
-on for a while when it is told to stop."""
-FINGER_M = 0.016
-"""From the face that is pushed back to the tool."""
-EDGE_M = 0.001
-"""So far inside the workspace a push begins."""
-END_M = 0.003
-"""A push that is so near to its end is done."""
+NEEDED_M = PUSHED_M + 0.012
+"""A place that is nearer is not worth the way."""
+CLEAR_M = (0.060, 0.055, 0.050, 0.045)
+"""From the middle of the prop on its way to that of another one, if it can be: cubes side by side stand 50 mm apart."""
+FINGERS = 1.3
+"""So much further where the fingers are."""
 ROOMY_M = 0.12
-"""More room around the middle of a prop is no better."""
-PREFER_MIDDLE = 0.3
-"""Of the basket: metres of room for each metre away from it."""
-SHORT, WORST = 4.0, 2.0
-"""Costs: of a way that is too short, and of one that is none."""
-PREFER_SHORT, PREFER_NEAR = 2.0, 1.0
-"""Costs per metre: of the way, and from the tool to where it begins."""
-DRAW_M_S = 0.06
-LOW_M = 0.002
-"""What is drawn goes so far above the floor; it is set down below twice of that."""
-_ANGLES = (np.arange(WAYS) + 0.5) * 2 * np.pi / WAYS
-_DIRECTIONS = [np.array([np.cos(angle), np.sin(angle)]) for angle in _ANGLES]
-"""[2] each, to all sides; none is where a wrist's range ends, at which the tool would turn to and fro."""
-_PLACES = np.stack(np.meshgrid(*(np.array(BASKET_CENTRE)[:, None] + np.linspace(-1, 1, 11) * (FLAT_M - 0.036))), -1)
-_PLACES = _PLACES.reshape(-1, 2)
-"""[n 2] where the middle of a prop may be drawn to [m]."""
+"""More room around a place is no better."""
+PUSH_M_S = 0.08
+AT_M = 0.010
+"""So near to its place the prop is let go."""
+LOW_M, LET_GO_M = 0.002, 0.008
+"""What is pushed goes so far above the floor, and is let go below that."""
+
+
+def _grid(along: tuple[float, ...], beside: tuple[float, ...]) -> np.ndarray:
+    return np.array(BASKET_CENTRE) + np.array([[x, y] for y in beside for x in along])
+
+
+_PLACES = {side: _grid((0.0, -0.075, 0.075), (side * 0.08, side * 0.04)) for side in (-1, 1)}
+"""Side of the basket -> [n 2] where a prop may be moved to [m]."""
+_TURNS = _grid((-0.09, -0.06, -0.03, 0.0, 0.03, 0.06, 0.09), (-0.09, -0.06, -0.03, 0.0, 0.03, 0.06, 0.09))
+"""[n 2] where its way may turn [m]."""
 
 
 class PushingExpert(Expert[PushTask]):
-    """Does a PushTask: goes on to where the floor, the workspace or another prop ends the way.
+    """Does a PushTask: takes the prop between the fingers and slides it along the floor, to the roomiest place there.
 
-    Nobody sees where the prop started, so a push that stopped after a distance would be no function of the scene.
-    Where closed fingers find no room behind the prop, as in a corner, they grip it and draw it along the floor to where
-    the other props leave most room. That depends on the scene alone, but for a prop that lies near there already: it is
-    drawn elsewhere, and where to is remembered for as long as it is held.
+    Nobody sees where the prop started. So the wrist says where it goes: turned to the left of the middle of its range,
+    to the left side of the basket; turned to the right, to the right side. A prop that lies near its place on one side
+    is gripped for the other one. So it gets far enough, and every action is a function of the scene.
     """
-
-    _goal: np.ndarray | None = None
-    """[2] where what is held is drawn to [m]."""
-    _drawn = False
-    """It was let go there."""
-
-    def reset(self, prompt: Prompt | None = None) -> None:
-        super().reset(prompt)
-        self._goal, self._drawn = None, False
 
     def _wish(self, scene: Scene) -> ArmAction:
         if scene.held:
-            self._drawn = False
-            return self._draw(scene)
-        if self._drawn:
-            return self._leave(scene, self._open)
-        self._goal = None
-        way, free = self._chosen(scene)
-        if way is None:
-            return self._approach(scene)
-        if free < END_M:
-            return self._leave(scene, 0.0)  # and, where that was not enough, begin anew from another side
-        return push(self._funnels, self._fingers, self._floor, scene, self._within(way))
+            return self._slide(scene)
+        around = np.hypot(*(scene.tool - scene.top.centre)[:2]) < 0.03 and scene.tool[2] < scene.highest_m
+        here = self._side(scene.yaw)
+        if around and not self._goes(scene, here) and self._goes(scene, -here):
+            return self._let_go(scene)
+        return self._approach(scene)
 
-    def push(self, observation: Observation) -> tuple[Push, float] | None:
-        """The push that it would choose, in the peer's numbers, and how far it goes [m]; None: it grips instead."""
-        way, free = self._chosen(self._unpack(observation))
-        return None if way is None else (way, free)
-
-    def _sought(self, scene: Scene) -> tuple[np.ndarray, float]:
-        way, _ = self._chosen(scene)
-        if way is None:
-            return super()._sought(scene)
-        return np.append(self._within(way).start, max(way.tip_m + self._reach, self._floor)), way.yaw_rad
-
-    def _chosen(self, scene: Scene) -> tuple[Push | None, float]:
-        """The push that is on its way or else the best one, and how far it can go [m]; None where there is none."""
-        ways = list(self._ways(scene))
-        begun = [(off, i) for i, (way, _) in enumerate(ways) for on, off in [way.begun(scene, self._reach)] if on]
-        if begun:
-            return ways[min(begun)[1]]
-        costs = [self._cost(scene, *one) for one in ways]
-        if min(costs, default=np.inf) > WORST:
-            return None, 0.0
-        near = [PREFER_NEAR * float(np.linalg.norm(way.start - scene.tool[:2])) for way, _ in ways]
-        return ways[int(np.argmin(np.add(costs, near)))]
-
-    def _within(self, way: Push) -> Push:
-        """The same push, from a start that the workspace holds: an arm that is told to leave it would stand still."""
-        inside = np.clip(way.start, self._lower[:2] + EDGE_M, self._upper[:2] - EDGE_M)
-        return replace(way, contact=way.contact + inside - way.start)
-
-    @property
-    def _reach(self) -> float:
-        return self._fingers.pad_below_m
-
-    def _cost(self, scene: Scene, way: Push, free: float) -> float:
-        around = np.concatenate([scene.base.surface, scene.other.surface])
-        return way.cost(around, self._lower[:2], self._upper[:2]) + SHORT * (free < NEEDED_M) + PREFER_SHORT * free
-
-    def _draw(self, scene: Scene) -> ArmAction:
-        """Close above the floor, then set it down and let go."""
-        if self._goal is None:
-            self._goal = self._room(scene)
-        way = self._goal - scene.top.centre[:2]
+    def _place_planned(self, observation: Observation) -> tuple[float, float, float, float]:
+        scene = self._unpack(observation)
+        way, _ = self._way(scene, scene.yaw if scene.held else self._sought(scene)[1])
+        if not way:
+            return super()._place_planned(observation)
         bottom = float(scene.top.surface[:, 2].min())
-        if np.linalg.norm(way) > END_M:
-            height = float(basket_height(scene.top.surface[:, :2]).max()) + LOW_M
-            level = way * min(self._gates.gain, DRAW_M_S / float(np.linalg.norm(way)))
-        elif bottom > BASKET_TOP_M + 2 * LOW_M:
-            height, level = BASKET_TOP_M, np.zeros(2)
-        else:
-            self._drawn = True
+        lower, upper = (self._cell.to_base(np.append(way[-1], height)) for height in (BASKET_TOP_M, bottom))
+        return float(lower[0]), float(lower[1]), float(lower[2]), float(upper[2])
+
+    def place(self, observation: Observation, yaw_rad: float) -> np.ndarray | None:
+        """[2] where it would be moved to in fingers with that yaw [m]; None where there is no way."""
+        way, _ = self._way(self._unpack(observation), yaw_rad)
+        return self._cell.to_base(np.append(way[-1], 0.0))[:2] if way else None
+
+    def _grasps(self, scene: Scene) -> list[Grasp]:
+        """Those that let it go far enough, past the other props with most room."""
+        grasps = super()._grasps(scene)
+        room = {side: self._goes(scene, side) for side in _PLACES}
+        best = max(room.values())
+        return [one for one in grasps if best > 0 and room[self._side(one.yaw_rad)] == best] or grasps
+
+    def _side(self, yaw_rad: float) -> int:
+        """Of the basket, where a tool with that yaw goes: 1 is left."""
+        return 1 if yaw_rad > np.mean(self._fingers.yaw_rad) else -1
+
+    def _goes(self, scene: Scene, side: int) -> float:
+        """How far from the others a way passes that leads to that side, far enough [m]; 0: there is none."""
+        there = [one for one in super()._grasps(scene) if self._side(one.yaw_rad) == side]
+        if not there:
+            return 0.0
+        way, apart = self._way(scene, best_grasp(there, scene.yaw).yaw_rad)
+        return apart if way and np.linalg.norm(way[-1] - scene.top.centre[:2]) >= NEEDED_M else 0.0
+
+    def _way(self, scene: Scene, yaw_rad: float) -> tuple[list[np.ndarray], float]:
+        """Of the prop in fingers with that yaw, past the others to the roomiest place on their side.
+
+        The place [2], or where to turn [2] and the place, or nothing; and how far from the others it leads [m].
+        """
+        sine, cosine = np.sin(yaw_rad), np.cos(yaw_rad)
+        axes = np.array([[cosine, sine / FINGERS], [sine, -cosine / FINGERS]])  # across the fingers lengths count less
+        others = np.stack([scene.base.centre[:2], scene.other.centre[:2]]) @ axes
+        places, here = _PLACES[self._side(yaw_rad)], scene.top.centre[:2] @ axes
+        (room, at), (free, turns) = (
+            (np.linalg.norm(grid[:, None] - others[None], axis=2).min(1), grid)
+            for grid in (places @ axes, _TURNS @ axes)
+        )
+        for apart in CLEAR_M:
+            by = np.flatnonzero((free > apart) & _clear(here[None], turns, others, apart))
+            for i in np.argsort(-np.minimum(room, ROOMY_M), kind="stable"):
+                if room[i] < apart:
+                    break
+                if _clear(here[None], at[i][None], others, apart)[0]:
+                    return [places[i]], apart
+                good = by[_clear(turns[by], at[i][None], others, apart)]
+                if len(good):
+                    length = np.linalg.norm(turns[good] - here, axis=1) + np.linalg.norm(turns[good] - at[i], axis=1)
+                    return [_TURNS[good[int(np.argmin(length))]], places[i]], apart
+        return [], 0.0
+
+    def _slide(self, scene: Scene) -> ArmAction:
+        """To its place, low above the floor, and let go there."""
+        here, bottom = scene.top.centre[:2], float(scene.top.surface[:, 2].min())
+        height = float(basket_height(scene.top.surface[:, :2]).max()) + LOW_M
+        way, _ = self._way(scene, scene.yaw)
+        there = not way or np.linalg.norm(way[-1] - here) < AT_M
+        if there and bottom < height + LET_GO_M:
             return self._funnels.stay(self._open)
+        level = np.zeros(2) if there else way[0] - here
+        level = level * PUSH_M_S / max(1e-6, float(np.linalg.norm(level)))
         down = np.clip(self._gates.gain * (height - bottom), -LOWER_M_S, LOWER_M_S)
         return self._funnels.action(np.append(level, down), 0.0, 0.0)
 
-    def _leave(self, scene: Scene, opening: float) -> ArmAction:
-        """Upwards, once open fingers are clear of the target."""
-        clear = opening == 0.0 or scene.opening > self._open - 0.006 or not (scene.left or scene.right)
-        up = self._gates.gain * (self._ceiling - scene.tool[2]) if clear else 0.0
-        return self._funnels.action(np.array([0.0, 0.0, up]), 0.0, opening)
 
-    def _room(self, scene: Scene) -> np.ndarray:
-        """[2] where what is held is drawn to [m]: the roomiest place far enough that it gets to straight, or aside."""
-        around = np.concatenate([scene.base.surface, scene.other.surface])[:, :2]
-        centre, points = scene.top.centre[:2], scene.top.surface[:, :2]
-        here = scene.tool[:2] - centre
-        lower, upper = self._lower[:2] - here, self._upper[:2] - here
-        places = _PLACES[((lower <= _PLACES) & (upper >= _PLACES)).all(1)]
-        apart = np.linalg.norm(places[:, None] - around[None], axis=2).min(1)
-        worth = np.minimum(apart, ROOMY_M) - PREFER_MIDDLE * np.linalg.norm(places - BASKET_CENTRE, axis=1)
-        ways = places - centre
-        far = np.linalg.norm(ways, axis=1)
-        for i in np.argsort(-worth, kind="stable"):
-            if far[i] >= NEEDED_M and _gap(points, around, ways[i] / far[i]) - GAP_M > far[i]:
-                return places[i]
-        free = [min(_gap(points, around, one) - GAP_M, _to_end(centre[None], one, lower, upper)) for one in _DIRECTIONS]
-        widest = int(np.argmax(np.minimum(free, NEEDED_M)))
-        return centre + min(free[widest], NEEDED_M) * _DIRECTIONS[widest]
+def _clear(begin: np.ndarray, end: np.ndarray, others: np.ndarray, enough: float) -> np.ndarray:
+    """Whether the straight ways from `begin` to `end` ([n 2], one of them may be [1 2]) lead past others [m 2] [m].
 
-    def _ways(self, scene: Scene) -> Iterator[tuple[Push, float]]:
-        """Pushes of the target to all sides, and how far each can go [m]."""
-        body = scene.top
-        around = np.concatenate([scene.base.surface, scene.other.surface])
-        away = body.centre[:2] - np.mean([scene.base.centre[:2], scene.other.centre[:2]], axis=0)
-        away = away / max(0.05, float(np.linalg.norm(away)))
-        low = body.surface[body.surface[:, 2] < body.surface[:, 2].min() + 0.03]
-        for direction in _DIRECTIONS:
-            sideways = np.array([-direction[1], direction[0]])
-            along, aside = (low[:, :2] - body.centre[:2]) @ direction, (low[:, :2] - body.centre[:2]) @ sideways
-            touched = along[np.abs(aside) < 0.016]
-            if not len(touched):
-                continue
-            contact = body.centre[:2] + touched.min() * direction
-            height = max(float(body.surface[:, 2].min()), float(basket_height((contact - 0.02 * direction)[None])[0]))
-            effort = 0.5 - 0.5 * float(away @ direction)
-            way = Push(direction, contact, height + TIP_ABOVE_FLOOR_M, effort, 0.0, 0.0)
-            yield way, self._free(way, body.surface, around)
-
-    def _free(self, way: Push, surface: np.ndarray, around: np.ndarray) -> float:
-        """How far the target can go that way [m]."""
-        to_other = _gap(surface[:, :2], around[:, :2], way.direction) - GAP_M
-        middle = np.array(BASKET_CENTRE)
-        to_slope = _to_end(surface[:, :2], way.direction, middle - FLAT_M, middle + FLAT_M)
-        tool = (way.contact - FINGER_M * way.direction)[None]
-        return min(to_other, to_slope, _to_end(tool, way.direction, self._lower[:2], self._upper[:2]))
-
-
-def _to_end(points: np.ndarray, direction: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
-    """How far points [n 2] can go before the first leaves a rectangle [m]; below zero where one is outside."""
-    ends = np.where(direction > 0, upper, lower) - points
-    with np.errstate(divide="ignore"):
-        ways = np.where(np.abs(direction) > 1e-9, ends / np.where(np.abs(direction) > 1e-9, direction, 1.0), np.inf)
-    return float(ways.min())
-
-
-def _gap(points: np.ndarray, others: np.ndarray, direction: np.ndarray) -> float:
-    """How far points [n 2] can go before they meet others [m 2] that stand in front [m]."""
-    axes = np.array([direction, [-direction[1], direction[0]]])
-    (along, aside), (there, beside) = axes @ points.T, axes @ others.T
-    in_lane = (beside > aside.min() - BESIDE_M) & (beside < aside.max() + BESIDE_M)
-    in_front = there[in_lane & (there > (along.min() + along.max()) / 2)]
-    return float(in_front.min() - along.max()) if len(in_front) else float("inf")
+    From one that is nearer already a way may lead away.
+    """
+    begin, end = np.broadcast_arrays(begin, end)
+    way = end - begin
+    to = others[None] - begin[:, None]
+    along = np.clip((to * way[:, None]).sum(2) / np.maximum(1e-9, (way**2).sum(1))[:, None], 0.0, 1.0)
+    apart = np.linalg.norm(to - along[:, :, None] * way[:, None], axis=2)
+    return (apart >= np.minimum(enough, np.linalg.norm(to, axis=2) - 0.001)).all(1)

@@ -98,19 +98,3 @@ class StackingExpert(Expert[StackTask]):
         unit = way / length
         relative = scene.other.centre[:2] - scene.top.centre[:2]
         return bool(-0.04 < relative @ unit < length + 0.04 and abs(relative @ np.array([-unit[1], unit[0]])) < 0.075)
-
-    def _let_go(self, scene: Scene) -> ArmAction:
-        """It stands on the base: open, leave upwards once the fingers are clear of it, and go where the cell waits."""
-        cosine, sine = np.cos(scene.yaw), np.sin(scene.yaw)
-        width = float(np.ptp(scene.top.surface @ np.array([sine, -cosine, 0.0])))
-        clear = scene.opening > min(width + 0.010, self._open - 0.006) and not (scene.left or scene.right)
-        away = float(scene.top.surface[:, 2].max()) + 0.06
-        up = self._gates.gain * (min(away, self._ceiling) - scene.tool[2]) if clear else 0.0
-        if clear and self._home is not None and scene.tool[2] > min(away, self._ceiling) - 0.01:
-            return self._funnels.action(self._gates.gain * (self._home - scene.tool), 0.0, self._open)
-        # Wide open and still touching: step aside, towards the finger that touches, and creep up.
-        stuck = scene.opening > self._open - 0.006 and scene.left != scene.right
-        aside = 0.02 * (float(scene.left) - float(scene.right)) if stuck else 0.0
-        return self._funnels.action(
-            np.array([aside * sine, -aside * cosine, max(up, 0.01 if stuck else 0.0)]), 0.0, self._open
-        )
