@@ -179,12 +179,17 @@ def _lowest_and_highest(env: RgbStackingEnv, colour: str) -> tuple[float, float]
 
 
 def _sliding(env: RgbStackingEnv, expert: PushingExpert, rng: np.random.Generator) -> bool:
-    """Anywhere."""
+    """Anywhere, where it was gripped, or about where it is let go."""
     limits, size = env.embodiment.motion_limits, env.world.cell.scale
-    grip = _grip(env, expert, rng)
+    grip, where = _grip(env, expert, rng), rng.random()
     tool = rng.uniform(limits.workspace_lower, limits.workspace_upper)
-    if rng.random() < 0.4:  # just gripped, or a little further
+    if where < 0.35:
         tool = grip.over + size * np.append(rng.normal(0, 0.02, 2), 0.0)
+    elif where < 0.6:
+        place = expert.place(env.observe(images=False), grip.yaw_rad)
+        if place is None:
+            return False
+        tool[:2] = place + grip.tool_from_target[:2] + size * rng.normal(0, 0.012, 2)
     tool[2] = grip.over[2] + size * (rng.uniform(0.0, 0.004) if rng.random() < 0.8 else rng.uniform(0.004, 0.015))
     tool = _inside(tool, limits, size)
     return _held_at(env, expert, grip, tool) and env.world.put_tool(tool, grip.yaw_rad, grip.width_m + 0.003 * size)

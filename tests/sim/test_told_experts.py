@@ -11,7 +11,7 @@ from gato_ros.sim.expert import PLAN_KEY, StackingExpert, expert_for
 from gato_ros.sim.task import COLOURS, TASKS
 
 IN_A_CORNER = 510_013
-"""A start with green on the basket's slope in a corner: no finger fits behind it."""
+"""A start with green on the basket's slope in a corner."""
 
 
 def make(robot, name):
@@ -64,6 +64,26 @@ def test_a_demonstration_with_noise_ends_in_a_success_and_holds_the_plan():
     plans = [step.observation.privileged[PLAN_KEY][-1] for step in steps]
     assert env.succeeded and len(steps) > 50 and (plans[0], plans[-1]) == (1.0, 0.0)
     assert any(np.abs(step.label.twist - step.executed.values["twist"]).max() > 1e-3 for step in steps)
+    env.close()
+
+
+def test_the_wrist_says_to_which_side_a_push_goes():
+    env, expert = make("sawyer_rgb_stacking", "push_red")
+    env.start(510_000)
+    left, right = (expert.place(env.observe(), yaw) for yaw in (0.5, -1.1))
+    assert left[1] > 0.03 and right[1] < -0.03
+    env.close()
+
+
+def test_what_lies_at_its_place_is_gripped_for_the_other_side():
+    env, expert = make("sawyer_rgb_stacking", "push_red")
+    env.start(510_000)
+    for side, yaw in ((1, 0.5), (-1, -1.1)):
+        place = expert.place(env.observe(), yaw)
+        env.world.put_prop("red", np.append(place, env.world.prop("red").position[2]), (0, 0, 0, 1))
+        expert.reset()
+        grasp = expert.plan(env.observe(), yaw)
+        assert np.sign(expert.place(env.observe(), grasp.yaw_rad)[1]) == -side
     env.close()
 
 
