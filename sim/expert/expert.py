@@ -47,8 +47,7 @@ PLAN_NAMES = (
 )
 """What `with_plan` adds: where the tool should be when the fingers close and twice its yaw there (a parallel gripper
 repeats itself after half a turn), where the top object should stand, its lowest point now [m], and whether a grasp is
-still sought. Zeros where none is, and for the place of a task that stands nothing on anything. Of a push the grasp is
-where it begins."""
+still sought. Zeros where none is, and for the place of a lift. The place of a push is on the floor."""
 
 
 class Expert(ABC, Generic[AnyTask]):

@@ -19,7 +19,7 @@ NEEDED_M = PUSHED_M + 0.012
 CLEAR_M = (0.060, 0.055, 0.050, 0.045)
 """From the middle of the prop on its way to that of another one, if it can be: cubes side by side stand 50 mm apart."""
 FINGERS = 1.3
-"""So much further where the fingers are."""
+"""So many times as far on the sides where the fingers are."""
 ROOMY_M = 0.12
 """More room around a place is no better."""
 PUSH_M_S = 0.08
@@ -52,7 +52,7 @@ class PushingExpert(Expert[PushTask]):
             return self._slide(scene)
         around = np.hypot(*(scene.tool - scene.top.centre)[:2]) < 0.03 and scene.tool[2] < scene.highest_m
         here = self._side(scene.yaw)
-        if around and not self._goes(scene, here) and self._goes(scene, -here):
+        if around and not self._room(scene, here) and self._room(scene, -here):
             return self._let_go(scene)
         return self._approach(scene)
 
@@ -73,15 +73,15 @@ class PushingExpert(Expert[PushTask]):
     def _grasps(self, scene: Scene) -> list[Grasp]:
         """Those that let it go far enough, past the other props with most room."""
         grasps = super()._grasps(scene)
-        room = {side: self._goes(scene, side) for side in _PLACES}
+        room = {side: self._room(scene, side) for side in _PLACES}
         best = max(room.values())
-        return [one for one in grasps if best > 0 and room[self._side(one.yaw_rad)] == best] or grasps
+        return [one for one in grasps if room[self._side(one.yaw_rad)] == best > 0] or grasps
 
     def _side(self, yaw_rad: float) -> int:
         """Of the basket, where a tool with that yaw goes: 1 is left."""
         return 1 if yaw_rad > np.mean(self._fingers.yaw_rad) else -1
 
-    def _goes(self, scene: Scene, side: int) -> float:
+    def _room(self, scene: Scene, side: int) -> float:
         """How far from the others a way passes that leads to that side, far enough [m]; 0: there is none."""
         there = [one for one in super()._grasps(scene) if self._side(one.yaw_rad) == side]
         if not there:
@@ -95,13 +95,11 @@ class PushingExpert(Expert[PushTask]):
         The place [2], or where to turn [2] and the place, or nothing; and how far from the others it leads [m].
         """
         sine, cosine = np.sin(yaw_rad), np.cos(yaw_rad)
-        axes = np.array([[cosine, sine / FINGERS], [sine, -cosine / FINGERS]])  # across the fingers lengths count less
+        axes = np.array([[cosine, sine / FINGERS], [sine, -cosine / FINGERS]])  # in these, all sides need equal room
         others = np.stack([scene.base.centre[:2], scene.other.centre[:2]]) @ axes
         places, here = _PLACES[self._side(yaw_rad)], scene.top.centre[:2] @ axes
-        (room, at), (free, turns) = (
-            (np.linalg.norm(grid[:, None] - others[None], axis=2).min(1), grid)
-            for grid in (places @ axes, _TURNS @ axes)
-        )
+        at, turns = places @ axes, _TURNS @ axes
+        room, free = (np.linalg.norm(grid[:, None] - others[None], axis=2).min(1) for grid in (at, turns))
         for apart in CLEAR_M:
             by = np.flatnonzero((free > apart) & _clear(here[None], turns, others, apart))
             for i in np.argsort(-np.minimum(room, ROOMY_M), kind="stable"):

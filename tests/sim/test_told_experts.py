@@ -78,7 +78,7 @@ def test_the_wrist_says_to_which_side_a_push_goes():
 def test_what_lies_at_its_place_is_gripped_for_the_other_side():
     env, expert = make("sawyer_rgb_stacking", "push_red")
     env.start(510_000)
-    for side, yaw in ((1, 0.5), (-1, -1.1)):
+    for side, yaw in ((1, 0.0), (-1, -np.pi / 2)):
         place = expert.place(env.observe(), yaw)
         env.world.put_prop("red", np.append(place, env.world.prop("red").position[2]), (0, 0, 0, 1))
         expert.reset()
