@@ -14,17 +14,23 @@ from gato_ros.sim.grasp import Grasp, basket_height, best_grasp
 from gato_ros.sim.scene import BASKET_CENTRE, BASKET_TOP_M
 from gato_ros.sim.task import PushTask
 
-NEEDED_M = PUSHED_M + 0.012
+NEEDED_M = PUSHED_M + 0.020
 """A place that is nearer is not worth the way."""
-CLEAR_M = (0.060, 0.055, 0.050, 0.045)
+TURNED_M, BEGUN_M = PUSHED_M + 0.008, 0.03
+"""The same once the wrist is turned for it, and once the fingers are down beside the prop: what was begun goes on."""
+CLEAR_M = (0.070, 0.062, 0.054, 0.046)
 """From the middle of the prop on its way to that of another one, if it can be: cubes side by side stand 50 mm apart."""
 FINGERS = 1.3
 """So many times as far on the sides where the fingers are."""
+PREFER_TURNED_M = 0.010
+"""A way on the side for which the wrist is turned may be so much narrower."""
 ROOMY_M = 0.12
 """More room around a place is no better."""
-PUSH_M_S = 0.08
+PUSH_M_S = 0.06
 AT_M = 0.010
 """So near to its place the prop is let go."""
+LEFT_M = 0.018
+"""So near to it a prop that was let go stays."""
 LOW_M, LET_GO_M = 0.002, 0.008
 """What is pushed goes so far above the floor, and is let go below that."""
 
@@ -50,10 +56,10 @@ class PushingExpert(Expert[PushTask]):
     def _wish(self, scene: Scene) -> ArmAction:
         if scene.held:
             return self._slide(scene)
-        around = np.hypot(*(scene.tool - scene.top.centre)[:2]) < 0.03 and scene.tool[2] < scene.highest_m
-        here = self._side(scene.yaw)
-        if around and not self._room(scene, here) and self._room(scene, -here):
-            return self._let_go(scene)
+        if self._around(scene):
+            way, _ = self._way(scene, scene.yaw)
+            if way and np.linalg.norm(way[-1] - scene.top.centre[:2]) < LEFT_M:
+                return self._let_go(scene)
         return self._approach(scene)
 
     def _place_planned(self, observation: Observation) -> tuple[float, float, float, float]:
@@ -81,13 +87,25 @@ class PushingExpert(Expert[PushTask]):
         """Of the basket, where a tool with that yaw goes: 1 is left."""
         return 1 if yaw_rad > np.mean(self._fingers.yaw_rad) else -1
 
+    def _around(self, scene: Scene) -> bool:
+        """Whether the fingers are down beside the target."""
+        away = scene.tool - scene.top.centre
+        return bool(np.hypot(*away[:2]) < 0.03 and away[2] < 0.03)
+
     def _room(self, scene: Scene, side: int) -> float:
-        """How far from the others a way passes that leads to that side, far enough [m]; 0: there is none."""
+        """How far from the others a way passes that leads to that side, far enough [m]; 0: there is none.
+
+        More on the side for which the wrist is turned: what was begun goes on.
+        """
         there = [one for one in super()._grasps(scene) if self._side(one.yaw_rad) == side]
         if not there:
             return 0.0
         way, apart = self._way(scene, best_grasp(there, scene.yaw).yaw_rad)
-        return apart if way and np.linalg.norm(way[-1] - scene.top.centre[:2]) >= NEEDED_M else 0.0
+        turned = side == self._side(scene.yaw)
+        needed = (BEGUN_M if self._around(scene) else TURNED_M) if turned else NEEDED_M
+        if not way or np.linalg.norm(way[-1] - scene.top.centre[:2]) < needed:
+            return 0.0
+        return apart + PREFER_TURNED_M * turned
 
     def _way(self, scene: Scene, yaw_rad: float) -> tuple[list[np.ndarray], float]:
         """Of the prop in fingers with that yaw, past the others to the roomiest place on their side.
