@@ -40,7 +40,7 @@ class TasksSizes:
     base_steps: int = 3_000
     dagger_episodes: int = 20
     """Of each round."""
-    dagger_steps: tuple[int, ...] = (7_000, 3_000, 5_000)
+    dagger_steps: tuple[int, ...] = (7_000,)
     """Of each round."""
     evaluation_episodes: int = 100
     evaluation_seed: int = 900_000
